@@ -1,0 +1,117 @@
+"""Decoded photos on disk, so that epochs decode no JPEG again."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from hvit.data.dataset import DataError, Sample
+from hvit.data.photos import InvalidPhotoError, read_photo
+
+MAX_UNREADABLE = 0.005
+
+
+class PhotoCache:
+    """Photos of different sizes, one after the other in one memory-mapped file of uint8.
+
+    Attributes:
+        samples: those that could be read, in the order given.
+        sha256: of each sample's file.
+        sizes: height and width of each, (N, 2).
+        unreadable: relative path and reason of those left out.
+    """
+
+    def __init__(self, samples: list[Sample], index: dict, pixels: np.ndarray):
+        reasons = index["unreadable"]
+        self.samples = [sample for sample in samples if sample.relative not in reasons]
+        self.unreadable: dict[str, str] = reasons
+        self.sha256: list[str] = index["sha256"]
+        self.sizes = np.array(index["sizes"], dtype=np.int64).reshape(-1, 2)
+        self._offsets = np.concatenate([[0], np.cumsum(self.sizes.prod(1) * 3)])
+        self._pixels = pixels
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over path, content, class and split of every photo: what a run was trained on."""
+        rows = sorted(f"{s.relative}\t{h}\t{s.label}\t{s.split}" for s, h in zip(self.samples, self.sha256))
+        return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, i: int) -> np.ndarray:
+        """Photo `i`, (H, W, 3) uint8."""
+        return self._pixels[self._offsets[i] : self._offsets[i + 1]].reshape(*self.sizes[i], 3)
+
+    def canvas(self, indices: np.ndarray, shrink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Several photos in the top left corners of one array.
+
+        Args:
+            indices: which photos, (B,).
+            shrink: whole number each is scaled down by, (B,); antialiased.
+        Returns:
+            (B, 3, H, W) uint8 with zeros beyond each photo, and the sizes (B, 2).
+        """
+        sizes = np.maximum(1, self.sizes[indices] // shrink[:, None])
+        canvas = np.zeros((len(indices), 3, *sizes.max(0)), dtype=np.uint8)
+        for image, i, by, (h, w) in zip(canvas, indices, shrink, sizes):
+            photo = self[i] if by == 1 else cv2.resize(self[i], (int(w), int(h)), interpolation=cv2.INTER_AREA)
+            image[:, :h, :w] = photo.transpose(2, 0, 1)
+        return canvas, sizes
+
+
+def open_cache(samples: list[Sample], side: int, folder: Path, progress=lambda done, total: None) -> PhotoCache:
+    """The cache of these photos; decodes them where that was not done before.
+
+    Args:
+        samples: photos to hold.
+        side: photos larger than `side` squared in area are scaled down to it (antialiased, aspect kept).
+        folder: where caches are kept.
+        progress: called with the photos done and their number.
+    Raises:
+        DataError: more than 0.5 % of the photos cannot be read; names the first.
+    """
+    hashes = [hashlib.sha256(sample.path.read_bytes()).hexdigest() for sample in samples]
+    key = hashlib.sha256(json.dumps([2, side, [s.relative for s in samples], hashes]).encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    index_path, pixel_path = folder / f"{key}.json", folder / f"{key}.u8"
+    if not index_path.exists():
+        _decode_all(samples, hashes, side, index_path, pixel_path, progress)
+    index = json.loads(index_path.read_text())
+    return PhotoCache(samples, index, np.memmap(pixel_path, dtype=np.uint8, mode="r"))
+
+
+def _decode_all(samples, hashes, side, index_path: Path, pixel_path: Path, progress) -> None:
+    sizes, kept, unreadable = [], [], {}
+    partial = pixel_path.with_suffix(f".{os.getpid()}.partial")
+    with open(partial, "wb") as out:
+        for done, (sample, sha256) in enumerate(zip(samples, hashes)):
+            try:
+                pixels = _shrunk(read_photo(sample.path).pixels, side)
+            except InvalidPhotoError as error:
+                unreadable[sample.relative] = str(error)
+                continue
+            out.write(pixels.tobytes())
+            sizes.append(pixels.shape[:2])
+            kept.append(sha256)
+            progress(done + 1, len(samples))
+    if len(unreadable) > MAX_UNREADABLE * len(samples):
+        partial.unlink()
+        path, reason = next(iter(unreadable.items()))
+        raise DataError(f"{len(unreadable)} of {len(samples)} photos cannot be read; the first is {path}: {reason}")
+    os.replace(partial, pixel_path)
+    temporary = index_path.with_suffix(f".{os.getpid()}.partial")
+    temporary.write_text(json.dumps({"sizes": sizes, "sha256": kept, "unreadable": unreadable}))
+    os.replace(temporary, index_path)
+
+
+def _shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    scale = side / (height * width) ** 0.5
+    if scale >= 1:
+        return pixels
+    target = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(pixels, target, interpolation=cv2.INTER_AREA)

@@ -1,0 +1,82 @@
+"""Upright photo to model input: the same object in training's evaluation, the command line and the app."""
+
+import math
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+UNIT_PX = 32
+MIN_SIDE_PX = 64
+MAX_STRETCH = 1.1
+
+
+@lru_cache(maxsize=4096)
+def fitted_sides(height: int, width: int, img_size: int) -> tuple[int, int]:
+    """Sides the model computes at for a photo of `height` x `width` px.
+
+    Multiples of 32 px with an area near `img_size` squared. The photo is never cropped or padded, and its aspect is
+    kept within 10 %: a model must not learn the class from either. Of the sides within 10 %, those closest in area and
+    aspect are taken; a photo longer than any of them keeps its aspect as well as 32-px steps allow.
+    """
+    best, best_cost = None, math.inf
+    most = max(4 * img_size, 2 * MIN_SIDE_PX)
+    for h in range(MIN_SIDE_PX, most + 1, UNIT_PX):
+        for w in range(MIN_SIDE_PX, most + 1, UNIT_PX):
+            stretch = abs(math.log(w * height / (h * width)))
+            size = abs(math.log(h * w / img_size**2))
+            cost = size + 2 * stretch + (0 if stretch <= math.log(MAX_STRETCH) else 100 + 100 * stretch)
+            if cost < best_cost:
+                best, best_cost = (h, w), cost
+    return best
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a photo becomes a tensor; stored in `model.json` and nowhere else.
+
+    Args:
+        img_size: square root of the area in pixels a photo is resized to.
+        mean, std: of each channel, in [0, 1].
+    """
+
+    img_size: int
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def sides(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width in pixels a photo of this size is resized to."""
+        return fitted_sides(height, width, self.img_size)
+
+    def resize(self, pixels: np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint8 -> (h, w, 3) uint8, antialiased."""
+        height, width = self.sides(*pixels.shape[:2])
+        shrinks = height < pixels.shape[0] or width < pixels.shape[1]
+        return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """Pixels (B, 3, H, W), uint8 or float in [0, 255] -> float32, zero mean and unit variance a channel."""
+        mean = torch.tensor(self.mean, device=images.device).mul(255)[:, None, None]
+        std = torch.tensor(self.std, device=images.device).mul(255)[:, None, None]
+        return (images.float() - mean) / std
+
+    def __call__(self, pixels: np.ndarray) -> Tensor:
+        """(H, W, 3) uint8 -> (3, h, w) float32, ready to be stacked with others of the same sides."""
+        return self.normalize(torch.from_numpy(self.resize(pixels)).permute(2, 0, 1)[None])[0]
+
+    def to_dict(self) -> dict:
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Preprocessing":
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: a key is missing or unknown.
+        """
+        if set(values) != set(cls.__dataclass_fields__):
+            raise ValueError(f"preprocessing has {sorted(values)}, expected {sorted(cls.__dataclass_fields__)}")
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})

@@ -1,0 +1,190 @@
+"""Images to four feature maps: the hierarchy itself."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from hvit.models.config import STRIDES, UNIT_PX, ModelConfig
+from hvit.models.layers import Block, PatchEmbed, PatchMerging, PositionConv, grid_of, windows_of
+
+MIN_SIDE_PX = 64
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """What one stage did to a batch.
+
+    Attributes:
+        attentions: one tensor a block, (B*windows, num_heads, T, T); windows run row by row within an image.
+        window_tokens: side of a window in tokens; 0 where attention is global.
+        tokens: output of the stage, (B, H, W, C), before any norm.
+        merge_weights: row-stochastic receptive-field weights of the convolution into this stage, (B, H, W, 9) over the
+            3x3 tokens of the stage before (row by row; 0 beyond the border); None for the first stage.
+    """
+
+    attentions: list[Tensor]
+    window_tokens: int
+    tokens: Tensor
+    merge_weights: Tensor | None
+
+
+class Stage(nn.Module):
+    """Merges the grid of the stage before, encodes positions, then attends."""
+
+    def __init__(self, config: ModelConfig, index: int, drop_path_rates: list[float]):
+        super().__init__()
+        dim = config.embed_dims[index]
+        self.window_tokens = config.window_tokens[index]
+        self.merge = PatchMerging(config.embed_dims[index - 1], dim) if index else nn.Identity()
+        self.position = PositionConv(dim)
+        self.blocks = nn.ModuleList(Block(dim, config.head_dim, config.mlp_ratio, rate) for rate in drop_path_rates)
+
+    def enter(self, tokens: Tensor, embedding: Tensor | None) -> Tensor:
+        tokens = self.position(self.merge(tokens))
+        return tokens if embedding is None else tokens + embedding
+
+    def forward(self, tokens: Tensor, embedding: Tensor | None = None, checkpointed: bool = False) -> Tensor:
+        """(B, H, W, C) -> (B, H', W', C'). The grid is cut into windows once, not once a block."""
+        tokens = self.enter(tokens, embedding)
+        shape = tokens.shape
+        windows = windows_of(tokens, self.window_tokens)
+        for block in self.blocks:
+            if checkpointed:
+                windows = checkpoint(block, windows, shape[0], use_reentrant=False)
+            else:
+                windows = block(windows, shape[0])
+        return grid_of(windows, self.window_tokens, shape)
+
+    def forward_with_record(self, tokens: Tensor, embedding: Tensor | None = None) -> StageRecord:
+        """The same outputs, with every attention matrix kept."""
+        merge_weights = receptive_field_weights(self.merge, tokens) if isinstance(self.merge, PatchMerging) else None
+        tokens = self.enter(tokens, embedding)
+        windows, attentions = windows_of(tokens, self.window_tokens), []
+        for block in self.blocks:
+            windows, weights = block.forward_with_weights(windows, tokens.shape[0])
+            attentions.append(weights)
+        return StageRecord(attentions, self.window_tokens, grid_of(windows, self.window_tokens, tokens.shape), merge_weights)
+
+
+def receptive_field_weights(merge: PatchMerging, tokens: Tensor) -> Tensor:
+    """How much each of the 3x3 tokens under the merging convolution feeds each output token.
+
+    The weight of tap k is the Euclidean norm of its contribution, |W_k x_j|, divided by the sum over the taps.
+
+    Args:
+        tokens: input of `merge`, (B, H, W, C).
+    Returns:
+        (B, H/2, W/2, 9), non-negative, summing to 1 over the last axis; taps beyond the border are 0.
+    """
+    B, H, W, C = tokens.shape
+    patches = F.unfold(merge.norm(tokens).permute(0, 3, 1, 2), 3, padding=1, stride=2)  # (B, C*9, H/2*W/2)
+    patches = patches.reshape(B, C, 9, -1).permute(2, 0, 3, 1).reshape(9, -1, C)
+    taps = merge.conv.weight.flatten(2).permute(2, 1, 0)  # (9, C, C')
+    strength = torch.bmm(patches, taps.to(patches.dtype)).norm(dim=-1).T.reshape(B, H // 2, W // 2, 9)
+    total = strength.sum(-1, keepdim=True)
+    inside = F.unfold(tokens.new_ones(1, 1, H, W), 3, padding=1, stride=2)[0].T.reshape(1, H // 2, W // 2, 9)
+    return torch.where(total > 0, strength / total.clamp_min(1e-30), inside / inside.sum(-1, keepdim=True))
+
+
+def fit_sides(height: int, width: int) -> tuple[int, int]:
+    """The nearest sides in pixels an HViT computes at: multiples of 32, at least 64.
+
+    Raises:
+        ValueError: a side is shorter than 64 px.
+    """
+    if min(height, width) < MIN_SIDE_PX:
+        raise ValueError(f"images are {height}x{width} px; both sides must be at least {MIN_SIDE_PX} px")
+    return tuple(max(MIN_SIDE_PX, UNIT_PX * int(side / UNIT_PX + 0.5)) for side in (height, width))
+
+
+class Backbone(nn.Module):
+    """Four stages at strides 4, 8, 16 and 32: windows of one 32-px unit in the first two, global attention after.
+
+    Any size from 64 px: sides are resized (antialiased) to the nearest multiple of 32, so there are no padded tokens.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        self.grad_checkpointing = False
+        total = sum(config.depths)
+        rates = [config.drop_path_rate * i / max(1, total - 1) for i in range(total)]
+        first = [sum(config.depths[:i]) for i in range(4)]
+        self.patch_embed = PatchEmbed(config.in_chans, config.embed_dims[0])
+        self.stages = nn.ModuleList(
+            Stage(config, i, rates[first[i] : first[i] + config.depths[i]]) for i in range(4)
+        )
+        # One embedding tiled over the units, and one of the whole image at stride 16 that is interpolated:
+        # windows then never conflict with interpolation (Bolya et al. 2023, arXiv:2311.05613).
+        unit, grid = UNIT_PX // STRIDES[0], max(2, config.img_size // STRIDES[2])
+        self.unit_embedding = nn.Parameter(torch.zeros(1, unit, unit, config.embed_dims[0]))
+        self.image_embedding = nn.Parameter(torch.zeros(1, grid, grid, config.embed_dims[2]))
+        self.norm = nn.LayerNorm(config.embed_dims[3])
+        self.apply(_initialise)
+        for embedding in (self.unit_embedding, self.image_embedding):
+            nn.init.trunc_normal_(embedding, std=0.02)
+
+    def embeddings(self, height: int, width: int) -> list[Tensor | None]:
+        """Position embedding of each stage for images of these sides in px; None where a stage has none."""
+        unit = self.unit_embedding.repeat(1, height // UNIT_PX, width // UNIT_PX, 1)
+        grid, image = (height // STRIDES[2], width // STRIDES[2]), self.image_embedding
+        if image.shape[1:3] != grid:
+            image = F.interpolate(image.permute(0, 3, 1, 2), grid, mode="bicubic", antialias=True, align_corners=False)
+            image = image.permute(0, 2, 3, 1)
+        return [unit, None, image, None]
+
+    def fitted(self, images: Tensor) -> Tensor:
+        """Images at sides the stages divide evenly."""
+        sides = fit_sides(*images.shape[-2:])
+        if sides == tuple(images.shape[-2:]):
+            return images
+        return F.interpolate(images, sides, mode="bilinear", antialias=True, align_corners=False)
+
+    def stage_tokens(self, images: Tensor, num_stages: int = 4) -> list[Tensor]:
+        """Outputs of the first `num_stages` stages, before any norm: (B, H/4, W/4, C1), (B, H/8, W/8, C2), ..."""
+        images = self.fitted(images)
+        embeddings, tokens, outputs = self.embeddings(*images.shape[-2:]), self.patch_embed(images), []
+        for stage, embedding in zip(self.stages[:num_stages], embeddings):
+            tokens = stage(tokens, embedding, self.grad_checkpointing and self.training)
+            outputs.append(tokens)
+        return outputs
+
+    def stage_records(self, images: Tensor) -> list[StageRecord]:
+        """The four stages with their attention matrices."""
+        images = self.fitted(images)
+        embeddings, tokens, records = self.embeddings(*images.shape[-2:]), self.patch_embed(images), []
+        for stage, embedding in zip(self.stages, embeddings):
+            records.append(stage.forward_with_record(tokens, embedding))
+            tokens = records[-1].tokens
+        return records
+
+    def normalised_map(self, tokens: Tensor, stage: int) -> Tensor:
+        """Tokens of a stage (B, H, W, C) as a feature map (B, C, H, W), normalised over the channels.
+
+        Only the last stage has a learned norm: one for each of the others would get no gradient from a classifier.
+        """
+        normalised = self.norm(tokens) if stage == 3 else F.layer_norm(tokens, tokens.shape[-1:])
+        return normalised.permute(0, 3, 1, 2)
+
+    def feature_maps(self, images: Tensor) -> list[Tensor]:
+        """The pyramid: four normalised maps (B, C, H, W) at strides 4, 8, 16 and 32."""
+        return [self.normalised_map(tokens, stage) for stage, tokens in enumerate(self.stage_tokens(images))]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) -> normalised tokens of the last stage, (B, H/32, W/32, C)."""
+        return self.norm(self.stage_tokens(images)[-1])
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if module.groups == module.in_channels and module.groups > 1:
+            nn.init.trunc_normal_(module.weight, std=0.02)  # a residual branch: starts near the identity
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

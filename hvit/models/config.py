@@ -1,0 +1,59 @@
+"""The sizes of the family and the configuration they are built from."""
+
+from dataclasses import asdict, dataclass
+
+STRIDES = (4, 8, 16, 32)
+UNIT_PX = 32  # sides of an image are multiples of this; one unit is one window of stages 1 and 2
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that decides the shape of an HViT.
+
+    Args:
+        embed_dims: channels of the four stages.
+        depths: blocks of the four stages.
+        head_dim: channels of one attention head; divides every entry of `embed_dims`.
+        mlp_ratio: hidden channels of an MLP as a multiple of its input.
+        window_tokens: side of an attention window in tokens, a stage; 0 is global attention.
+        in_chans: channels of an image.
+        num_classes: outputs of the head; 0 leaves the embedding.
+        img_size: side in pixels the position embedding is made for; any other size works and is interpolated.
+        drop_path_rate: probability of skipping the last block in training; grows linearly from 0 at the first.
+    """
+
+    embed_dims: tuple[int, int, int, int]
+    depths: tuple[int, int, int, int]
+    head_dim: int = 64
+    mlp_ratio: float = 4.0
+    window_tokens: tuple[int, int, int, int] = (8, 4, 0, 0)
+    in_chans: int = 3
+    num_classes: int = 1000
+    img_size: int = 224
+    drop_path_rate: float = 0.0
+
+    def __post_init__(self):
+        for name in ("embed_dims", "depths", "window_tokens"):
+            value = tuple(getattr(self, name))
+            if len(value) != 4:
+                raise ValueError(f"{name} has {len(value)} entries, expected 4 (one a stage): {value}")
+            object.__setattr__(self, name, value)
+        for dim in self.embed_dims:
+            if dim % self.head_dim:
+                raise ValueError(f"embed_dims {self.embed_dims} are not all multiples of head_dim {self.head_dim}")
+        for tokens, stride in zip(self.window_tokens, STRIDES):
+            if tokens and UNIT_PX % (tokens * stride):
+                raise ValueError(f"a window of {tokens} tokens at stride {stride} does not tile {UNIT_PX} px")
+
+    def to_dict(self) -> dict:
+        """Plain lists and numbers, for JSON and YAML."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+# Drop-path rates are those of long schedules; a config of `training` may choose others.
+SIZES = {
+    "hvit_tiny": ModelConfig((32, 64, 128, 256), (1, 2, 6, 4), head_dim=32),
+    "hvit_small": ModelConfig((64, 128, 256, 512), (1, 2, 9, 4)),
+    "hvit_base": ModelConfig((128, 256, 512, 1024), (1, 2, 9, 4)),
+    "hvit_large": ModelConfig((192, 384, 768, 1536), (1, 2, 12, 7)),
+}

@@ -1,0 +1,176 @@
+"""HViT: the backbone with a classification head, and what can be asked of it."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from hvit.models.backbone import Backbone, StageRecord, fit_sides
+from hvit.models.config import SIZES, STRIDES, ModelConfig
+from hvit.models.layers import DropPath
+
+
+@dataclass(frozen=True)
+class Details:
+    """One forward pass, opened up.
+
+    Attributes:
+        logits: (B, K).
+        embedding: pooled, normalised tokens of the last stage, (B, C).
+        stages: the four stages in order, with attentions, merging weights and tokens.
+    """
+
+    logits: Tensor
+    embedding: Tensor
+    stages: list[StageRecord]
+
+    @property
+    def stage_features(self) -> list[Tensor]:
+        """Mean token of each stage, four of (B, C)."""
+        return [stage.tokens.mean(dim=(1, 2)) for stage in self.stages]
+
+
+class HViT(nn.Module):
+    """A hierarchical vision transformer for classification."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        self.backbone = Backbone(config)
+        self.num_features = self.head_hidden_size = config.embed_dims[3]
+        self.num_classes = config.num_classes
+        self.head = _head(self.num_features, config.num_classes)
+        self.feature_info = [
+            {"num_chs": dim, "reduction": stride, "module": f"backbone.stages.{i}"}
+            for i, (dim, stride) in enumerate(zip(config.embed_dims, STRIDES))
+        ]
+
+    def forward(self, images: Tensor, spectral: Tensor | None = None) -> Tensor:
+        """Class scores.
+
+        Args:
+            images: normalised RGB, (B, 3, H, W), sides of at least 64 px.
+            spectral: for the `_dfca` sizes only.
+        Returns:
+            Logits, (B, K).
+        Raises:
+            ValueError: an image is too small, or `spectral` is given to a model without a spectral stream.
+        """
+        if spectral is not None:
+            raise ValueError("this model has no spectral stream; only the _dfca sizes take `spectral`")
+        return self.forward_head(self.forward_features(images))
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """Normalised tokens of the last stage, (B, H/32, W/32, C)."""
+        return self.backbone(images)
+
+    def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:
+        """Logits (B, K) of `forward_features`; with `pre_logits` the pooled embedding (B, C)."""
+        embedding = features.mean(dim=(1, 2))
+        return embedding if pre_logits else self.head(embedding)
+
+    def feature_maps(self, images: Tensor) -> list[Tensor]:
+        """The pyramid: four maps (B, C, H, W) at strides 4, 8, 16 and 32."""
+        return self.backbone.feature_maps(images)
+
+    def forward_intermediates(
+        self,
+        images: Tensor,
+        indices: int | list[int] | None = None,
+        norm: bool = False,
+        stop_early: bool = False,
+        output_fmt: str = "NCHW",
+        intermediates_only: bool = False,
+    ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
+        """Feature maps of chosen stages, with timm's signature.
+
+        Args:
+            indices: stages to return; an int is the last so many, None is all; negative counts from the end.
+            norm: apply the norm of the last stage to its map.
+            stop_early: do not compute stages after the last one asked for; only with `intermediates_only`.
+            output_fmt: "NCHW" or "NHWC".
+            intermediates_only: return the maps alone, without the final features.
+        Raises:
+            ValueError: an index or a format that does not exist.
+        """
+        if output_fmt not in ("NCHW", "NHWC"):
+            raise ValueError(f"output_fmt is {output_fmt!r}, expected 'NCHW' or 'NHWC'")
+        chosen = _stage_indices(indices)
+        stop_early = stop_early and intermediates_only
+        tokens = self.backbone.stage_tokens(images, max(chosen) + 1 if stop_early else 4)
+        maps = [self.backbone.norm(tokens[i]) if norm and i == 3 else tokens[i] for i in chosen]
+        if output_fmt == "NCHW":
+            maps = [m.permute(0, 3, 1, 2) for m in maps]
+        return maps if intermediates_only else (self.backbone.norm(tokens[3]), maps)
+
+    def prune_intermediate_layers(
+        self, indices: int | list[int] = 1, prune_norm: bool = False, prune_head: bool = True
+    ) -> list[int]:
+        """Drops the stages after the last one asked for, and the head: timm's hook for `features_only=True`."""
+        chosen = _stage_indices(indices)
+        self.backbone.stages = self.backbone.stages[: max(chosen) + 1]
+        if prune_norm:
+            self.backbone.norm = nn.Identity()
+        if prune_head:
+            self.reset_classifier(0)
+        return chosen
+
+    def forward_details(self, images: Tensor) -> Details:
+        """The same logits as `forward`, with every attention matrix and stage output kept."""
+        stages = self.backbone.stage_records(images)
+        embedding = self.forward_head(self.backbone.norm(stages[-1].tokens), pre_logits=True)
+        return Details(self.head(embedding), embedding, stages)
+
+    def forward_stages(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Logits (B, K) and the mean token of each stage, four of (B, C): what rejection compares."""
+        tokens = self.backbone.stage_tokens(images)
+        return self.forward_head(self.backbone.norm(tokens[-1])), [t.mean(dim=(1, 2)) for t in tokens]
+
+    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
+        """A new head; 0 classes leave the embedding.
+
+        Raises:
+            ValueError: `global_pool` is not "avg": the head averages all tokens.
+        """
+        if global_pool not in (None, "avg"):
+            raise ValueError(f"global_pool is {global_pool!r}; an HViT pools by 'avg' only")
+        self.num_classes = num_classes
+        self.head = _head(self.num_features, num_classes)
+
+    def get_classifier(self) -> nn.Module:
+        return self.head
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Trades compute for memory in training: every block is recomputed in the backward pass."""
+        self.backbone.grad_checkpointing = enable
+
+    def no_weight_decay(self) -> set[str]:
+        """Names of the parameters besides norms and biases that must not decay."""
+        return {"backbone.unit_embedding", "backbone.image_embedding"}
+
+    def drop_paths(self) -> list[DropPath]:
+        """The stochastic-depth modules in order, for a training loop to set their `draws`."""
+        return [m for m in self.modules() if isinstance(m, DropPath) and m.rate > 0]
+
+
+def _head(dim: int, num_classes: int) -> nn.Module:
+    if num_classes == 0:
+        return nn.Identity()
+    head = nn.Linear(dim, num_classes)
+    nn.init.trunc_normal_(head.weight, std=0.02)
+    nn.init.zeros_(head.bias)
+    return head
+
+
+def _stage_indices(indices: int | list[int] | None) -> list[int]:
+    if indices is None:
+        return [0, 1, 2, 3]
+    if isinstance(indices, int):
+        indices = range(-indices, 0)
+    chosen = [i + 4 if i < 0 else i for i in indices]
+    if not chosen or not all(0 <= i < 4 for i in chosen):
+        raise ValueError(f"stages {list(indices)} asked for; there are 4, numbered 0 to 3")
+    return chosen
+
+
+__all__ = ["Details", "HViT", "ModelConfig", "SIZES", "fit_sides"]

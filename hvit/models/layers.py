@@ -1,0 +1,167 @@
+"""The parts of an HViT.
+
+Shape letters: B images, H W a grid of tokens, N = H*W tokens, C channels, T tokens of one window, K classes.
+Tokens travel as (B, H, W, C): a permuted view of a channels-last feature map, so going to a convolution copies nothing.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def windows_of(tokens: Tensor, side: int) -> Tensor:
+    """Cuts a grid into windows: (B, H, W, C) -> (B*H/side*W/side, side*side, C); `side` 0 is one window of all."""
+    B, H, W, C = tokens.shape
+    if side == 0:
+        return tokens.reshape(B, H * W, C)
+    tokens = tokens.reshape(B, H // side, side, W // side, side, C).transpose(2, 3)
+    return tokens.reshape(-1, side * side, C)
+
+
+def grid_of(windows: Tensor, side: int, shape: tuple[int, int, int, int]) -> Tensor:
+    """Puts windows back: the inverse of `windows_of`, to a grid of `shape` (B, H, W, C)."""
+    B, H, W, C = shape
+    if side == 0:
+        return windows.reshape(shape)
+    windows = windows.reshape(B, H // side, W // side, side, side, C).transpose(2, 3)
+    return windows.reshape(shape)
+
+
+class LayerNorm2d(nn.LayerNorm):
+    """LayerNorm over the channels at each position of a feature map (B, C, H, W)."""
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        return super().forward(feature_map.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class DropPath(nn.Module):
+    """Skips a residual branch for whole samples, while training (Huang et al. 2016, arXiv:1603.09382).
+
+    `draws`, a (B,) tensor of uniform numbers in [0, 1), decides which; a training loop sets it so that what is dropped
+    depends on the sample and not on the rank or the order of the draws. Without it, torch's own generator draws.
+    """
+
+    def __init__(self, rate: float):
+        super().__init__()
+        self.rate = rate
+        self.draws: Tensor | None = None
+
+    def forward(self, branch: Tensor, num_images: int) -> Tensor:
+        """`branch` is (num_images * windows, T, C): the windows of an image are dropped together."""
+        if self.rate == 0.0 or not self.training:
+            return branch
+        draws = torch.rand(num_images, device=branch.device) if self.draws is None else self.draws
+        keep = (draws >= self.rate).to(branch.dtype) / (1 - self.rate)
+        return branch * keep.repeat_interleave(branch.shape[0] // num_images)[:, None, None]
+
+
+class PatchEmbed(nn.Module):
+    """Image to stride-4 tokens by two overlapping 3x3 convolutions.
+
+    Trains steadier than one 4x4 patch projection (Xiao et al. 2021, arXiv:2106.14881). Channels are normalised at each
+    position, not over the batch, so that neither ranks nor accumulation nor masking change what a sample sees.
+    """
+
+    def __init__(self, in_chans: int, embed_dim: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_chans, embed_dim // 2, 3, stride=2, padding=1, bias=False)
+        self.norm1 = LayerNorm2d(embed_dim // 2)
+        self.conv2 = nn.Conv2d(embed_dim // 2, embed_dim, 3, stride=2, padding=1, bias=False)
+        self.norm2 = LayerNorm2d(embed_dim)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) -> tokens (B, H/4, W/4, C)."""
+        feature_map = F.relu(self.norm1(self.conv1(images.contiguous(memory_format=torch.channels_last))))
+        return self.norm2(self.conv2(feature_map)).permute(0, 2, 3, 1)
+
+
+class PatchMerging(nn.Module):
+    """Halves the grid and widens the channels: LayerNorm, then an overlapping 3x3 convolution of stride 2."""
+
+    def __init__(self, in_dim: int, out_dim: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(in_dim)
+        self.conv = nn.Conv2d(in_dim, out_dim, 3, stride=2, padding=1)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, H, W, C) -> (B, H/2, W/2, C')."""
+        return self.conv(self.norm(tokens).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
+class PositionConv(nn.Module):
+    """Conditional position encoding: a residual depthwise 3x3 convolution (Chu et al. 2021, arXiv:2102.10882)."""
+
+    def __init__(self, dim: int):
+        super().__init__()
+        self.conv = nn.Conv2d(dim, dim, 3, padding=1, groups=dim)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens + self.conv(tokens.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention among the tokens of each window."""
+
+    def __init__(self, dim: int, head_dim: int):
+        super().__init__()
+        self.num_heads = dim // head_dim
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.proj = nn.Linear(dim, dim)
+
+    def _heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        windows, T, C = tokens.shape
+        qkv = self.qkv(tokens).reshape(windows, T, 3, self.num_heads, C // self.num_heads)
+        return qkv.permute(2, 0, 3, 1, 4).unbind(0)  # three of (windows, num_heads, T, head_dim)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(windows, T, C) -> (windows, T, C). Four dimensions and no bias, so that the fused kernels apply."""
+        queries, keys, values = self._heads(tokens)
+        if queries.device.type == "cpu" and queries.dtype == torch.bfloat16 and torch.is_grad_enabled():
+            # torch 2.13's fused backward in bf16 on the CPU takes ten times as long as two plain products.
+            return self._attend(tokens, queries, keys, values)[0]
+        attended = F.scaled_dot_product_attention(queries, keys, values)
+        return self.proj(attended.transpose(1, 2).reshape(tokens.shape))
+
+    def forward_with_weights(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and the weights (windows, num_heads, T, T), whose rows sum to 1."""
+        return self._attend(tokens, *self._heads(tokens))
+
+    def _attend(self, tokens: Tensor, queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        weights = (queries @ keys.transpose(-2, -1) * queries.shape[-1] ** -0.5).softmax(dim=-1)
+        return self.proj((weights @ values).transpose(1, 2).reshape(tokens.shape)), weights
+
+
+class Mlp(nn.Module):
+    """Two linear layers with a GELU between."""
+
+    def __init__(self, dim: int, hidden_dim: int):
+        super().__init__()
+        self.fc1 = nn.Linear(dim, hidden_dim)
+        self.fc2 = nn.Linear(hidden_dim, dim)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.fc2(F.gelu(self.fc1(tokens)))
+
+
+class Block(nn.Module):
+    """A pre-norm transformer block over the windows of a batch."""
+
+    def __init__(self, dim: int, head_dim: int, mlp_ratio: float, drop_path_rate: float):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim)
+        self.attn = Attention(dim, head_dim)
+        self.norm2 = nn.LayerNorm(dim)
+        self.mlp = Mlp(dim, int(dim * mlp_ratio))
+        self.drop_path1 = DropPath(drop_path_rate)
+        self.drop_path2 = DropPath(drop_path_rate)
+
+    def forward(self, tokens: Tensor, num_images: int) -> Tensor:
+        """(windows, T, C) -> (windows, T, C); the windows of `num_images` images, image by image."""
+        tokens = tokens + self.drop_path1(self.attn(self.norm1(tokens)), num_images)
+        return tokens + self.drop_path2(self.mlp(self.norm2(tokens)), num_images)
+
+    def forward_with_weights(self, tokens: Tensor, num_images: int) -> tuple[Tensor, Tensor]:
+        """The same, and the attention weights (windows, num_heads, T, T)."""
+        attended, weights = self.attn.forward_with_weights(self.norm1(tokens))
+        tokens = tokens + self.drop_path1(attended, num_images)
+        return tokens + self.drop_path2(self.mlp(self.norm2(tokens)), num_images), weights

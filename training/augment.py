@@ -1,0 +1,196 @@
+"""Batched augmentation in torch operations: every draw is a pure function of (seed, global sample number).
+
+Nothing here paints or removes symptoms: no hue beyond what a camera does, no erasing, no thresholds. The shape of a batch
+is drawn without regard to its photos, and photos are cropped or padded into it, so that neither aspect nor padding can
+tell the class.
+"""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hvit.data.cache import PhotoCache
+from training.config import AugmentConfig
+from training.draws import uniform
+
+BLOCK = 8  # mix partners come from fixed blocks of this many consecutive global samples
+GEOMETRY, COLOR, NOISE, MIX, SHAPE = range(5)  # streams of draws
+ASPECTS = (1.0, 1.0, 1.0, 4 / 3, 3 / 4, 3 / 2, 2 / 3, 2.0, 0.5)
+
+
+def batch_sides(seed: int, step: int, img_size: int, square: float) -> tuple[int, int]:
+    """Height and width in pixels of the batch of a step: square with probability `square`, else another aspect."""
+    draws = uniform(seed, np.array([step]), 2, SHAPE)[0]
+    if draws[0] < square:
+        return img_size, img_size
+    aspect = ASPECTS[3 + int(draws[1] * (len(ASPECTS) - 3))]
+    height, width = (max(64, round(img_size * s / 32) * 32) for s in (aspect**-0.5, aspect**0.5))
+    return height, width
+
+
+def augment(
+    cache: PhotoCache, photos: np.ndarray, samples: np.ndarray, sides: tuple[int, int], config: AugmentConfig, seed: int,
+    device: torch.device,
+) -> Tensor:
+    """One view of each photo.
+
+    Args:
+        cache: where the photos are.
+        photos: their numbers in the cache, (B,).
+        samples: their global sample numbers, (B,).
+        sides: height and width of a view.
+        config: strengths.
+        seed: of the run.
+        device: where to compute.
+    Returns:
+        (B, 3, h, w) float32 in [0, 255].
+    """
+    u = uniform(seed, samples, 16, GEOMETRY)
+    theta, scale = _view_maps(cache.sizes[photos], u, sides, config)
+    shrink = np.maximum(1, (scale / 1.2).astype(int))  # pixels far below the view's are averaged first, against aliasing
+    canvas, sizes = cache.canvas(photos, shrink)
+    views = _resample(torch.from_numpy(canvas).to(device), sizes, theta, sides, u[:, 11:16])
+    views = _color(views, uniform(seed, samples, 8, COLOR), config)
+    return _blur_and_noise(views, uniform(seed, samples, 4, NOISE), config).clamp_(0, 255)
+
+
+def _view_maps(sizes: np.ndarray, u: np.ndarray, sides: tuple[int, int], config: AugmentConfig):
+    """Crop or pad, flip, turn and scale as one map a photo.
+
+    Returns:
+        Affine maps from a view's [-1, 1] to fractions of the photo's width and height, (B, 2, 3), and the side of a
+        view's pixel in photo pixels, (B,).
+    """
+    h, w = sides
+    photo_h, photo_w = sizes[:, 0].astype(float), sizes[:, 1].astype(float)
+    quarter = np.floor(u[:, 0] * 4) * config.quarter_turns
+    aspect = np.where(quarter % 2 == 0, w / h, h / w) * np.exp((2 * u[:, 1] - 1) * math.log(1 + config.stretch))
+
+    # A box of the view's aspect in photo pixels: part of the photo, or all of it, perhaps with a margin.
+    area = photo_h * photo_w * np.exp(u[:, 2] * math.log(config.min_area))
+    crop_w, crop_h = np.sqrt(area * aspect), np.sqrt(area / aspect)
+    margin = 1 + (config.max_margin * u[:, 3]) * (u[:, 4] < 0.5)
+    whole_w = np.maximum(photo_w, photo_h * aspect) * margin
+    whole = u[:, 5] < config.whole
+    box_w, box_h = np.where(whole, whole_w, crop_w), np.where(whole, whole_w / aspect, crop_h)
+    center_x = photo_w / 2 + (2 * u[:, 6] - 1) * np.abs(photo_w - box_w) / 2
+    center_y = photo_h / 2 + (2 * u[:, 7] - 1) * np.abs(photo_h - box_h) / 2
+
+    small_turn = np.where(u[:, 8] < config.turn_probability, 2 * u[:, 9] - 1, 0) * math.radians(config.turn_degrees)
+    turn = quarter * (math.pi / 2) + small_turn
+    cos, sin = np.cos(turn), np.sin(turn)
+    # The box is given in the photo's frame; an odd quarter turn lays the view's width along the photo's height.
+    half_u = np.where(quarter % 2 == 0, box_w, box_h) / 2 * np.where(u[:, 10] < 0.5, -1.0, 1.0)
+    half_v = np.where(quarter % 2 == 0, box_h, box_w) / 2
+    rows = [
+        np.stack([cos * half_u, -sin * half_v, center_x], -1) / photo_w[:, None],
+        np.stack([sin * half_u, cos * half_v, center_y], -1) / photo_h[:, None],
+    ]
+    return np.stack(rows, 1), np.sqrt(box_w * box_h / (h * w))
+
+
+def _resample(canvas: Tensor, sizes: np.ndarray, theta: np.ndarray, sides: tuple[int, int], u: np.ndarray) -> Tensor:
+    """Views of photos in the top left corners of `canvas` (B, 3, Hc, Wc) uint8; what lies beyond a photo is filled."""
+    B, _, canvas_h, canvas_w = canvas.shape
+    # The fourth channel says where the photo is.
+    photos = torch.zeros(B, 4, canvas_h, canvas_w, device=canvas.device)
+    photos[:, :3] = canvas
+    for photo, (height, width) in zip(photos, sizes):
+        photo[3, :height, :width] = 1
+    theta = theta * (2 * sizes[:, ::-1] / np.array([canvas_w, canvas_h]))[:, :, None]
+    theta[:, :, 2] -= 1  # the [-1, 1] of grid_sample
+    grid = F.affine_grid(torch.from_numpy(theta).float().to(canvas.device), [B, 4, *sides], align_corners=False)
+    views = F.grid_sample(photos, grid, padding_mode="zeros", align_corners=False)
+    mean = photos[:, :3].sum((2, 3)) / torch.from_numpy(sizes.prod(1, keepdims=True)).to(photos)
+    return views[:, :3] + (1 - views[:, 3:]) * _fill_colors(mean, u)
+
+
+def _fill_colors(mean: Tensor, u: np.ndarray) -> Tensor:
+    """What lies beyond a photo, (B, 3, 1, 1): white, black, a grey, a colour, or the photo's own mean."""
+    color = torch.from_numpy(u[:, 1:4] * 255).to(mean)
+    grey = color[:, :1].expand(-1, 3)
+    kind = torch.from_numpy(np.floor(u[:, 0] * 5)).to(mean.device)[:, None]
+    fill = torch.where(kind == 0, torch.full_like(mean, 255), torch.zeros_like(mean))
+    fill = torch.where(kind == 2, grey, fill)
+    fill = torch.where(kind == 3, color, fill)
+    return torch.where(kind == 4, mean, fill)[:, :, None, None]
+
+
+_TO_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
+
+
+def _color(views: Tensor, u: np.ndarray, config: AugmentConfig) -> Tensor:
+    """Brightness, contrast, saturation, a little hue and white balance as one 3x4 matrix a photo."""
+    u = torch.from_numpy(u).float().to(views.device)
+    change = (u[:, :1] < config.color_probability).float()
+    signed = (2 * u - 1) * change
+    brightness, contrast, saturation = (1 + config.color * signed[:, i] for i in (1, 2, 3))
+    angle = signed[:, 4] * (config.hue * 2 * math.pi)
+    zero, one = torch.zeros_like(angle), torch.ones_like(angle)
+    cos, sin = saturation * torch.cos(angle), saturation * torch.sin(angle)
+    turn = torch.stack([one, zero, zero, zero, cos, -sin, zero, sin, cos], -1).reshape(-1, 3, 3)
+    to_yiq = _TO_YIQ.to(views)
+    matrix = torch.linalg.inv(to_yiq) @ turn @ to_yiq
+    gains = 1 + config.white_balance * signed[:, 5:8]
+    matrix = matrix * (gains * (brightness * contrast)[:, None])[:, :, None]
+    mean = views.mean((1, 2, 3)) * brightness
+    offset = (mean * (1 - contrast))[:, None, None]
+    B, _, h, w = views.shape
+    return (matrix @ views.flatten(2) + offset).reshape(B, 3, h, w)
+
+
+def _blur_and_noise(views: Tensor, u: np.ndarray, config: AugmentConfig) -> Tensor:
+    blurred = torch.from_numpy(u[:, 0] < config.blur_probability)
+    if blurred.any():
+        kernel = torch.tensor([0.25, 0.5, 0.25], device=views.device)
+        kernel = (kernel[:, None] * kernel)[None, None].expand(3, 1, 3, 3)
+        views[blurred] = F.conv2d(F.pad(views[blurred], (1, 1, 1, 1), mode="replicate"), kernel, groups=3)
+    for i in np.flatnonzero(u[:, 1] < config.noise_probability):
+        # The generator's seed comes from the sample's own draw; the CPU's stream is the same on every device.
+        generator = torch.Generator().manual_seed(int(u[i, 3] * 2**53))
+        noise = torch.randn(views.shape[1:], generator=generator).to(views.device)
+        views[i] += noise * (config.noise * 255 * u[i, 2])
+    return views
+
+
+def mix(views: Tensor, labels: Tensor, samples: np.ndarray, num_classes: int, config: AugmentConfig, seed: int):
+    """Mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019) within blocks of 8 consecutive samples.
+
+    Args:
+        views: (B, 3, h, w), B a multiple of 8 and the first sample a multiple of 8.
+        labels: (B,).
+        samples: global sample numbers, (B,).
+        num_classes: K.
+    Returns:
+        Mixed views, and target probabilities (B, K).
+    """
+    targets = F.one_hot(labels, num_classes).float()
+    if config.mix_probability == 0:
+        return views, targets
+    from scipy.special import betaincinv
+
+    B, _, h, w = views.shape
+    blocks = uniform(seed, samples[::BLOCK] // BLOCK, 3, MIX)
+    own = uniform(seed, samples, 3, MIX + 100)
+    shift = 1 + np.floor(blocks[:, 2] * (BLOCK - 1)).astype(int)
+    partner = (np.arange(B).reshape(-1, BLOCK)[:, :1] + (np.arange(BLOCK)[None] + shift[:, None]) % BLOCK).reshape(-1)
+    mixes = np.repeat(blocks[:, 0] < config.mix_probability, BLOCK)
+    cuts = np.repeat(blocks[:, 1] < config.cutmix_share, BLOCK)
+
+    blend = betaincinv(config.mixup_alpha, config.mixup_alpha, own[:, 0])
+    blend = np.where(mixes & ~cuts, np.maximum(blend, 1 - blend), 1.0)  # the photo's own share
+    cut_h, cut_w = (np.sqrt(own[:, 0]) * side * (mixes & cuts) for side in (h, w))
+    top, left = own[:, 1] * (h - cut_h), own[:, 2] * (w - cut_w)
+    top, bottom = np.rint(top)[:, None], np.rint(top + cut_h)[:, None]
+    left, right = np.rint(left)[:, None], np.rint(left + cut_w)[:, None]
+    rows = (np.arange(h)[None] >= top) & (np.arange(h)[None] < bottom)
+    columns = (np.arange(w)[None] >= left) & (np.arange(w)[None] < right)
+    share = np.where(cuts, 1 - rows.sum(1) * columns.sum(1) / (h * w), blend)
+
+    own_part = torch.from_numpy(np.where(cuts[:, None, None], ~(rows[:, :, None] & columns[:, None, :]), blend[:, None, None]))
+    own_part = own_part[:, None].to(views)
+    share = torch.from_numpy(share)[:, None].to(targets)
+    return views * own_part + views[partner] * (1 - own_part), targets * share + targets[partner] * (1 - share)

@@ -1,0 +1,160 @@
+"""Configuration of the training programs: one frozen model a concern, unknown keys refused with the nearest known one."""
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+
+class ConfigError(ValueError):
+    """A configuration a program cannot run with; one line for the user."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(Section):
+    """Data sets and the cache of decoded photos."""
+
+    dirs: list[Path] = Field(min_length=1)
+    calibrate_only: list[str] = []  # data sets whose validation photos only calibrate
+    cache_dir: Path = Path("cache")
+    cache_side: int = Field(160, ge=64)
+    balance: float = Field(0.0, ge=0, le=1)  # 0 draws photos evenly, 1 draws classes evenly
+    source_weights: dict[str, float] = {}  # how often photos of a data set are drawn, against 1
+    licences: dict[str, str] = {}
+
+
+class ModelSection(Section):
+    name: Literal["hvit_tiny", "hvit_small", "hvit_base", "hvit_large"] = "hvit_tiny"
+    drop_path_rate: float = Field(0.1, ge=0, lt=1)
+    grad_checkpointing: bool = False
+
+
+class OptimConfig(Section):
+    """AdamW, warm-up and cosine."""
+
+    lr: float = Field(1e-3, gt=0)
+    min_lr: float = Field(1e-5, ge=0)
+    weight_decay: float = Field(0.05, ge=0)
+    beta2: float = Field(0.999, gt=0, lt=1)
+    warmup_epochs: float = Field(3, ge=0)
+    clip_norm: float = Field(1.0, gt=0)
+    ema_decay: float = Field(0.999, ge=0, lt=1)
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+
+
+class AugmentConfig(Section):
+    """Strengths of augmentation; probabilities in [0, 1]."""
+
+    quarter_turns: bool = True
+    stretch: float = Field(0.1, ge=0, le=0.5)  # aspect changes up to this fraction
+    min_area: float = Field(0.25, gt=0, le=1)  # smallest crop, as a fraction of the photo
+    whole: float = Field(0.4, ge=0, le=1)  # views that show the whole photo, padded where its aspect differs
+    max_margin: float = Field(0.5, ge=0)
+    turn_probability: float = Field(0.3, ge=0, le=1)
+    turn_degrees: float = Field(20, ge=0, le=180)
+    color_probability: float = Field(0.8, ge=0, le=1)
+    color: float = Field(0.25, ge=0, lt=1)  # brightness, contrast, saturation
+    hue: float = Field(0.02, ge=0, le=0.1)  # of a full turn
+    white_balance: float = Field(0.06, ge=0, lt=0.5)
+    blur_probability: float = Field(0.15, ge=0, le=1)
+    noise_probability: float = Field(0.15, ge=0, le=1)
+    noise: float = Field(0.03, ge=0, le=0.5)
+    mix_probability: float = Field(0.5, ge=0, le=1)  # of a block of eight samples
+    cutmix_share: float = Field(0.6, ge=0, le=1)  # of the mixed blocks
+    mixup_alpha: float = Field(0.3, gt=0)
+
+
+class Phase(Section):
+    """A part of training at one resolution."""
+
+    until: float = Field(gt=0, le=1)  # fraction of training at which it ends
+    img_size: int = Field(ge=64, multiple_of=32)
+
+
+class FinetuneConfig(Section):
+    """Everything `training.finetune` can be told."""
+
+    data: DataConfig
+    model: ModelSection = ModelSection()
+    optim: OptimConfig = OptimConfig()
+    augment: AugmentConfig = AugmentConfig()
+    epochs: float = Field(100, gt=0)
+    batch_size: int = Field(64, gt=0, multiple_of=8)  # per process
+    accum_steps: int = Field(1, ge=1)
+    phases: list[Phase] = [Phase(until=1.0, img_size=128)]
+    square: float = Field(0.6, ge=0, le=1)  # batches that are square; the others have another aspect
+    eval_img_size: int = Field(128, ge=64)
+    eval_every: float = Field(2.0, gt=0)  # epochs
+    checkpoint_minutes: float = Field(5.0, gt=0)
+    select_by: Literal["top1", "macro_f1", "nll"] = "macro_f1"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _phases_cover_training(self):
+        ends = [phase.until for phase in self.phases]
+        if ends != sorted(ends) or ends[-1] != 1.0:
+            raise ValueError(f"phases end at {ends}; they must rise and the last must end at 1.0")
+        return self
+
+    def img_size_at(self, progress: float) -> int:
+        """Side in pixels of square batches at a fraction of training."""
+        return next(phase.img_size for phase in self.phases if progress < phase.until or phase.until == 1.0)
+
+
+def load_config(path: Path, overrides: list[str]) -> FinetuneConfig:
+    """Reads a YAML file and applies `key.path=value` overrides.
+
+    Raises:
+        ConfigError: no such file, not YAML, an unknown key (with the nearest known one), or a value of the wrong kind.
+    """
+    if not path.is_file():
+        near = difflib.get_close_matches(path.name, [p.name for p in Path(__file__).parent.glob("configs/*.yaml")], 1)
+        raise ConfigError(f"no configuration file {path}" + (f"; did you mean training/configs/{near[0]}?" if near else ""))
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
+    for override in overrides:
+        _apply(values, override)
+    try:
+        return FinetuneConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_first_problem(error)) from None
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, sign, text = override.partition("=")
+    if not sign or not key:
+        raise ConfigError(f"--set {override}: expected key=value, for example --set optim.lr=0.001")
+    *parents, leaf = key.split(".")
+    for parent in parents:
+        values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"--set {override}: {parent} is not a section")
+    values[leaf] = yaml.safe_load(text)
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        section = FinetuneConfig
+        for part in problem["loc"][:-1]:
+            annotation = section.model_fields[part].annotation if isinstance(part, str) else None
+            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+                section = annotation
+        near = difflib.get_close_matches(str(problem["loc"][-1]), section.model_fields, 1, cutoff=0.4)
+        return f"unknown key {where}" + (f"; did you mean {near[0]}?" if near else f"; known: {', '.join(section.model_fields)}")
+    hint = " (YAML reads 5e-4 as text: write 5.0e-4)" if isinstance(problem["input"], str) and "e" in problem["input"] else ""
+    return f"{where or 'configuration'}: {problem['msg']}, got {problem['input']!r:.80}{hint}"
+
+
+def parse_override_list(values: list[str] | None) -> list[str]:
+    """`--set` may be given several times, each with one or more assignments."""
+    return [item for group in values or [] for item in (group if isinstance(group, list) else [group])]

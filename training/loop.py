@@ -1,0 +1,123 @@
+"""One training step and one pass of prediction: shared by the programs."""
+
+import sys
+import time
+from collections import defaultdict
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hvit.data.cache import PhotoCache
+from hvit.data.preprocess import Preprocessing
+from hvit.models import HViT
+from training.augment import augment, batch_sides, mix
+from training.config import FinetuneConfig
+from training.distributed import World
+from training.draws import uniform
+from training.losses import soft_cross_entropy
+from training.sampler import Sampler
+
+DROP_PATH = 2000  # stream of draws
+
+
+def train_step(
+    step: int,
+    step_model: nn.Module,
+    model: HViT,
+    cache: PhotoCache,
+    labels: np.ndarray,
+    sampler: Sampler,
+    preprocessing: Preprocessing,
+    config: FinetuneConfig,
+    progress: float,
+    world: World,
+) -> Tensor:
+    """Accumulates the gradients of optimizer step `step` into `model`.
+
+    Args:
+        step_model: `model`, or its wrapper that averages gradients over processes.
+        labels: class number of each photo of `cache`.
+        progress: fraction of training done, in [0, 1).
+    Returns:
+        Mean loss of this process's samples, a detached scalar.
+    """
+    sides = batch_sides(config.seed, step, config.img_size_at(progress), config.square)
+    per_pass = config.batch_size * world.size
+    total = torch.zeros((), device=world.device)
+    for part in range(config.accum_steps):
+        first = (step * config.accum_steps + part) * per_pass + world.rank * config.batch_size
+        samples = np.arange(first, first + config.batch_size)
+        photos = sampler(samples)
+        views = augment(cache, photos, samples, sides, config.augment, config.seed, world.device)
+        targets = torch.from_numpy(labels[photos]).to(world.device)
+        views, targets = mix(views, targets, samples, model.num_classes, config.augment, config.seed)
+        drop_paths = model.drop_paths()
+        draws = torch.from_numpy(uniform(config.seed, samples, max(1, len(drop_paths)), DROP_PATH)).float()
+        for module, column in zip(drop_paths, draws.T.to(world.device)):
+            module.draws = column
+        last = part == config.accum_steps - 1
+        if hasattr(step_model, "require_backward_grad_sync"):
+            step_model.require_backward_grad_sync = last  # DDP's no_sync, without nesting a context in the loop
+        with torch.autocast(world.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+            logits = step_model(preprocessing.normalize(views))
+        loss = soft_cross_entropy(logits, targets, config.optim.label_smoothing)
+        (loss / config.accum_steps).backward()
+        total += loss.detach() / config.accum_steps
+    return total
+
+
+@torch.inference_mode()
+def predict(model: HViT, cache: PhotoCache, indices: np.ndarray, preprocessing: Preprocessing, device, batch_size: int = 64):
+    """Logits of cached photos, without augmentation.
+
+    Returns:
+        (len(indices), K) float32.
+    """
+    by_sides: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for row, i in enumerate(indices):
+        by_sides[preprocessing.sides(*cache.sizes[i])].append(row)
+    logits = np.empty((len(indices), model.num_classes), dtype=np.float32)
+    for rows in by_sides.values():
+        for start in range(0, len(rows), batch_size):
+            part = rows[start : start + batch_size]
+            images = torch.stack([preprocessing(np.ascontiguousarray(cache[indices[row]])) for row in part])
+            logits[part] = model(images.to(device)).float().cpu().numpy()
+    return logits
+
+
+def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """What an epoch is judged by: top1, macro_f1 and nll."""
+    from hvit.metrics import macro_f1
+
+    nll = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)).item()
+    predicted = logits.argmax(1)
+    return {"top1": float((predicted == labels).mean()), "macro_f1": macro_f1(labels, predicted, logits.shape[1]), "nll": nll}
+
+
+class Progress:
+    """A line with share done, loss, images a second and time left; on a terminal it rewrites itself, in a log it is rare."""
+
+    def __init__(self, total_steps: int, images_per_step: int, start_step: int):
+        self._total, self._images, self._start = total_steps, images_per_step, start_step
+        self._began = self._last = time.monotonic()
+        self._last_step = start_step
+        self.images_per_s = 0.0
+
+    def __call__(self, step: int, loss: Tensor, note: str = "") -> None:
+        now = time.monotonic()
+        interactive = sys.stderr.isatty()
+        if now - self._last < (1.0 if interactive else 30.0) and step < self._total:
+            return
+        self.images_per_s = (step - self._last_step) * self._images / max(1e-9, now - self._last)
+        left = (now - self._began) / max(1, step - self._start) * (self._total - step)
+        line = f"step {step}/{self._total}  loss {loss.item():.3f}  {self.images_per_s:.0f} img/s  {_duration(left)} left  {note}"
+        print(("\r" + line) if interactive else line, end="" if interactive else "\n", file=sys.stderr, flush=True)
+        self._last, self._last_step = now, step
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"

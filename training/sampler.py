@@ -1,0 +1,43 @@
+"""Which photo is global sample number g: an endless order that depends on the seed alone."""
+
+import numpy as np
+
+from training.draws import uniform
+
+ORDER = 1000  # stream of draws
+
+
+class Sampler:
+    """Draws photos by weight, one epoch of as many samples as there are photos after the other.
+
+    Each epoch takes a photo as often as its weight says, rounded up or down by systematic resampling: with equal weights
+    that is every photo once. Sample g is the same on any number of ranks and after any resume.
+    """
+
+    def __init__(self, weights: np.ndarray, seed: int):
+        self._shares = np.cumsum(weights / weights.sum()) * len(weights)
+        self._seed = seed
+        self._epoch, self._order = -1, None
+
+    def __len__(self) -> int:
+        return len(self._shares)
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """Photo of each global sample number, (B,) -> (B,)."""
+        return np.array([self._epoch_order(g // len(self))[g % len(self)] for g in samples])
+
+    def _epoch_order(self, epoch: int) -> np.ndarray:
+        if epoch != self._epoch:
+            start = uniform(self._seed, np.array([epoch]), 1, ORDER)[0, 0]
+            drawn = np.searchsorted(self._shares, start + np.arange(len(self)), side="right")
+            drawn = np.minimum(drawn, len(self) - 1)
+            keys = uniform(self._seed, np.arange(len(self)) + epoch * len(self), 1, ORDER + 1)[:, 0]
+            self._epoch, self._order = epoch, drawn[np.argsort(keys, kind="stable")]
+        return self._order
+
+
+def sample_weights(labels: np.ndarray, sources: list[str], balance: float, source_weights: dict[str, float]) -> np.ndarray:
+    """Weight of each photo: its data set's, divided by (photos of its class) ** `balance`."""
+    counts = np.bincount(labels)
+    own = np.array([source_weights[source] if source in source_weights else 1.0 for source in sources])
+    return own * counts[labels].astype(float) ** -balance
