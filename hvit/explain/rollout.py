@@ -1,12 +1,12 @@
 """Attention rollout right across the hierarchy: how much each stride-4 token feeds the pooled embedding.
 
-Abnar & Zuidema (2020, arXiv:2005.00928) multiply the attention matrices of all layers. Here the tokens change from stage
-to stage, so the matrices of merging stand between them, and windows make the matrices block-diagonal. All are
+Abnar & Zuidema (2020, arXiv:2005.00928) multiply the attention matrices of all layers. Here the tokens change from
+stage to stage, so the matrices of merging stand between them, and windows make the matrices block-diagonal. All are
 row-stochastic, so what is read out at the top is a set of shares that sums to 1, and it is walked down a vector at a
 time: no matrix of all tokens by all tokens is ever built.
 
-Three approximations, as usual for rollout: an MLP counts as the identity, so does a position convolution, and values are
-taken to be equally strong, so that only weights count. The map belongs to no class.
+Three approximations, as usual for rollout: an MLP counts as the identity, so does a position convolution, and values
+are taken to be equally strong, so that only weights count. The map belongs to no class.
 """
 
 import torch

@@ -1,0 +1,105 @@
+"""Makes timm usable beside any build of torch and registers the family with it: `timm.create_model("hvit_small")`.
+
+Importing this module does both. It imports timm, which takes seconds: nothing the dashboard needs at start imports it.
+"""
+
+import importlib.util
+from pathlib import Path
+
+import torch
+
+from hvit.models import HViT, create_model
+
+_OPS = {
+    "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+}
+_library = None  # the declarations below last as long as this object
+
+
+def declare_missing_torchvision_ops() -> list[str]:
+    """Lets `import torchvision`, and so timm, work where torchvision's compiled ops do not load.
+
+    The usual wheel of torchvision is built for CUDA; beside a CPU build of torch it stops at its import, because it
+    registers fake kernels for two ops that do not exist then. Declaring the two is enough. Where the compiled ops do
+    load, nothing is declared.
+
+    Returns:
+        Names of the ops declared now. Calling one raises; classification never does.
+    """
+    global _library
+    spec = importlib.util.find_spec("torchvision")
+    if spec is None or spec.origin is None:
+        return []
+    for compiled in sorted(Path(spec.origin).parent.glob("_C.*")):
+        try:
+            torch.ops.load_library(str(compiled))
+        except OSError:
+            continue  # built for another torch: the ops below stay missing
+    missing = [name for name in _OPS if not hasattr(torch.ops.torchvision, name)]
+    if missing:
+        _library = torch.library.Library("torchvision", "FRAGMENT")
+        for name in missing:
+            _library.define(_OPS[name])
+    return missing
+
+
+declare_missing_torchvision_ops()
+
+from timm.models import build_model_with_cfg, register_model  # noqa: E402  needs the ops declared
+
+
+def _cfg() -> dict:
+    return {
+        "url": "",
+        "num_classes": 1000,
+        "input_size": (3, 224, 224),
+        "pool_size": (7, 7),
+        "crop_pct": 1.0,
+        "interpolation": "bilinear",
+        "fixed_input_size": False,
+        "mean": (0.485, 0.456, 0.406),
+        "std": (0.229, 0.224, 0.225),
+        "first_conv": "backbone.patch_embed.conv1",
+        "classifier": "head",
+    }
+
+
+default_cfgs = {name: _cfg() for name in ("hvit_tiny", "hvit_small", "hvit_base", "hvit_large")}
+
+
+def _build(name: str, pretrained: bool, **arguments) -> torch.nn.Module:
+    if pretrained:
+        raise ValueError(f"{name} has no pretrained weights in timm; load a run with hvit.checkpoint.load_checkpoint instead")
+
+    def model(drop_rate: float = 0.0, global_pool: str = "avg", **fields) -> HViT:
+        if drop_rate or global_pool != "avg":
+            raise ValueError(f"{name} has no dropout before its head (drop_rate) and pools by 'avg' only (global_pool)")
+        return create_model(name, **fields)
+
+    features = {"out_indices": (0, 1, 2, 3), "feature_cls": "getter"}
+    return build_model_with_cfg(model, name, pretrained=False, feature_cfg=features, **arguments)
+
+
+@register_model
+def hvit_tiny(pretrained: bool = False, **arguments) -> torch.nn.Module:
+    """HViT-T, 5.1 M parameters; `arguments` are fields of `ModelConfig` or timm's `features_only`, `out_indices`."""
+    return _build("hvit_tiny", pretrained, **arguments)
+
+
+@register_model
+def hvit_small(pretrained: bool = False, **arguments) -> torch.nn.Module:
+    """HViT-S, 22 M parameters."""
+    return _build("hvit_small", pretrained, **arguments)
+
+
+@register_model
+def hvit_base(pretrained: bool = False, **arguments) -> torch.nn.Module:
+    """HViT-B, 88 M parameters."""
+    return _build("hvit_base", pretrained, **arguments)
+
+
+@register_model
+def hvit_large(pretrained: bool = False, **arguments) -> torch.nn.Module:
+    """HViT-L, 303 M parameters."""
+    return _build("hvit_large", pretrained, **arguments)
