@@ -1,0 +1,26 @@
+# `make app` opens the dashboard, `make demo` the Gradio demo, `make test` tests, `make lint` checks the style.
+# All use the environment .venv and make it on the first call. PORT=8600 chooses a port, CPU=1 the small wheels of torch.
+
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(shell command -v $(name))))
+VENV_PYTHON := .venv/bin/python
+SMALL := $(if $(CPU),--cpu)
+
+.PHONY: app demo test lint set-up set-up-tests
+
+app:
+	@$(PYTHON) start.py $(SMALL) $(if $(PORT),--port $(PORT))
+
+demo: set-up
+	@$(VENV_PYTHON) -m app.gradio_demo
+
+test: set-up-tests
+	@$(VENV_PYTHON) -m pytest
+
+lint: set-up-tests
+	@$(VENV_PYTHON) -m ruff check .
+
+set-up:
+	@$(PYTHON) start.py --set-up $(SMALL)
+
+set-up-tests:
+	@$(PYTHON) start.py --set-up --tests $(SMALL)
