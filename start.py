@@ -56,7 +56,7 @@ def is_installed(requirements):
 
 def download_size(cpu):
     """Gigabytes to download and on disk with these pins; wheels of torch with CUDA are most of the larger numbers."""
-    return (3.2, 8) if sys.platform.startswith("linux") and not cpu else (0.7, SMALLEST_DISK_GB)
+    return (3.1, 8) if sys.platform.startswith("linux") and not cpu else (0.5, SMALLEST_DISK_GB)
 
 
 def make_environment():
@@ -86,7 +86,7 @@ def set_up(wanted, cpu):
             % (download, disk)
         )
         if download > 1 and not shutil.which("nvidia-smi"):
-            say("No Nvidia card was found. To download 0.7 GB only, stop with Ctrl+C and run: python start.py --cpu")
+            say("No Nvidia card was found. To download 0.5 GB only, stop with Ctrl+C and run: python start.py --cpu")
         free = shutil.disk_usage(ROOT).free / 1e9
         if free < SMALLEST_DISK_GB:
             raise SetUpError("only %.1f GB are free on this disk; make room for %.1f GB and start again" % (free, disk))
