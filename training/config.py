@@ -151,10 +151,4 @@ def _first_problem(error: ValidationError) -> str:
                 section = annotation
         near = difflib.get_close_matches(str(problem["loc"][-1]), section.model_fields, 1, cutoff=0.4)
         return f"unknown key {where}" + (f"; did you mean {near[0]}?" if near else f"; known: {', '.join(section.model_fields)}")
-    hint = " (YAML reads 5e-4 as text: write 5.0e-4)" if isinstance(problem["input"], str) and "e" in problem["input"] else ""
-    return f"{where or 'configuration'}: {problem['msg']}, got {problem['input']!r:.80}{hint}"
-
-
-def parse_override_list(values: list[str] | None) -> list[str]:
-    """`--set` may be given several times, each with one or more assignments."""
-    return [item for group in values or [] for item in (group if isinstance(group, list) else [group])]
+    return f"{where or 'configuration'}: {problem['msg']}, got {problem['input']!r:.80}"

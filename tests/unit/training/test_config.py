@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+
+from training.config import ConfigError, load_config
+
+SHIPPED = sorted((Path(__file__).parents[3] / "training" / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_shipped_configurations_load(path):
+    assert load_config(path, []).epochs > 0
+
+
+def test_an_override_takes_effect(tiny_config):
+    assert load_config(tiny_config, ["optim.lr=0.5", "epochs=1"]).optim.lr == 0.5
+
+
+@pytest.mark.parametrize(
+    "override, expected",
+    [
+        ("optim.lrr=0.1", "unknown key optim.lrr; did you mean lr?"),
+        ("epoch=3", "unknown key epoch; did you mean epochs?"),
+        ("optim.lr=fast", "optim.lr: Input should be a valid number, unable to parse string as a number, got 'fast'"),
+        ("batch_size=12", "batch_size"),
+        ("model.name=hvit_tin", "hvit_tiny"),
+        ("optim.lr", "expected key=value"),
+        ("epochs.x=1", "epochs is not a section"),
+    ],
+)
+def test_mistakes_are_named(tiny_config, override, expected):
+    with pytest.raises(ConfigError, match=expected.replace("?", r"\?").replace(".", r"\.")):
+        load_config(tiny_config, [override])
+
+
+def test_phases_must_cover_all_of_training(tiny_config):
+    with pytest.raises(ConfigError, match="last must end at 1.0"):
+        load_config(tiny_config, ["phases=[{until: 0.5, img_size: 64}]"])
+
+
+def test_a_missing_file_names_the_nearest(tmp_path):
+    with pytest.raises(ConfigError, match="leaf33_tiny.yaml"):
+        load_config(tmp_path / "leaf33_tny.yaml", [])
