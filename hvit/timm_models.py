@@ -70,7 +70,7 @@ default_cfgs = {name: _cfg() for name in ("hvit_tiny", "hvit_small", "hvit_base"
 
 def _build(name: str, pretrained: bool, **arguments) -> torch.nn.Module:
     if pretrained:
-        raise ValueError(f"{name} has no pretrained weights in timm; load a run with hvit.checkpoint.load_checkpoint instead")
+        raise ValueError(f"{name} has no pretrained weights in timm; load a run: hvit.checkpoint.load_checkpoint(path)")
 
     def model(drop_rate: float = 0.0, global_pool: str = "avg", **fields) -> HViT:
         if drop_rate or global_pool != "avg":
