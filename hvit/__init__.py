@@ -1,0 +1,22 @@
+"""HViT: diagnose leaf diseases with a hierarchical vision transformer, and know how sure it is."""
+
+from importlib import import_module
+
+_HOMES = {
+    "create_model": "hvit.models",
+    "load_checkpoint": "hvit.checkpoint",
+    "find_run": "hvit.runs",
+    "list_runs": "hvit.runs",
+    "diagnose": "hvit.diagnosis",
+    "diagnose_many": "hvit.diagnosis",
+    "Diagnosis": "hvit.diagnosis",
+    "evaluate": "hvit.evaluation",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str):
+    """Loads a public name on first use, so that importing the package costs nothing."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'hvit' has no attribute {name!r}")

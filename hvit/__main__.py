@@ -1,0 +1,35 @@
+"""The command line: python -m hvit --help"""
+
+import sys
+from importlib import import_module
+
+from hvit.commands.terminal import EXIT_USER, Parser
+
+COMMANDS = ("predict", "evaluate", "runs", "models", "data")
+EXAMPLES = """examples:
+  python -m hvit predict leaf.jpg
+  python -m hvit evaluate --run leaf33-tiny --data data/field-256
+  python -m hvit data check data/field-256
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = Parser(prog="hvit", description="Diagnose leaf diseases, and know how sure that is.", epilog=EXAMPLES)
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    for name in COMMANDS:
+        import_module(f"hvit.commands.{name}").add_parser(subparsers)
+    args = parser.parse_args(argv)
+    try:
+        return args.run(args)
+    except ValueError as error:
+        print(f"hvit {args.command}: {error}", file=sys.stderr)
+        return EXIT_USER
+    except KeyboardInterrupt:
+        print(f"\nhvit {args.command}: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""From scores to probabilities that mean what they say, and sets that hold the right class as often as promised."""
+
+import math
+
+import numpy as np
+
+
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Probabilities (N, K) float64 of logits (N, K) divided by `temperature`."""
+    scaled = np.asarray(logits, dtype=np.float64) / temperature
+    scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return scaled / scaled.sum(axis=1, keepdims=True)
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature with the least negative log-likelihood on held-out photos (Guo et al. 2017, arXiv:1706.04599).
+
+    Args:
+        logits: (N, K).
+        labels: class numbers, (N,).
+    Returns:
+        Temperature in [0.05, 20].
+    Raises:
+        ValueError: there are no photos.
+    """
+    if len(labels) == 0:
+        raise ValueError("no photos to calibrate on")
+    from scipy.optimize import minimize_scalar
+
+    def loss(log_temperature: float) -> float:
+        probs = softmax(logits, math.exp(log_temperature))
+        return float(-np.log(np.maximum(probs[np.arange(len(labels)), labels], 1e-300)).mean())
+
+    found = minimize_scalar(loss, bounds=(math.log(0.05), math.log(20)), method="bounded", options={"xatol": 1e-6})
+    return math.exp(found.x)
+
+
+def fit_conformal(probs: np.ndarray, labels: np.ndarray, alpha: float) -> float:
+    """Threshold for sets that miss the right class in at most a share `alpha` of photos like these.
+
+    Split conformal prediction with the score 1 - p(true class) (Sadinle et al. 2019; Angelopoulos & Bates 2021,
+    arXiv:2107.07511, section 1), with the correction for a finite number of photos.
+
+    Args:
+        probs: calibrated, (N, K).
+        labels: (N,).
+        alpha: error rate in (0, 1).
+    Returns:
+        Threshold in [0, 1]: a class is in the set where 1 - p is at most this. 1 (every class) where N is too small.
+    Raises:
+        ValueError: `alpha` is outside (0, 1), or there are no photos.
+    """
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha is {alpha}, expected a number between 0 and 1")
+    if len(labels) == 0:
+        raise ValueError("no photos to calibrate on")
+    scores = np.sort(1 - probs[np.arange(len(labels)), labels])
+    rank = math.ceil((len(scores) + 1) * (1 - alpha))
+    return float(scores[rank - 1]) if rank <= len(scores) else 1.0
+
+
+def prediction_set(probs: np.ndarray, threshold: float) -> np.ndarray:
+    """Classes that cannot be ruled out at the calibrated error rate.
+
+    Args:
+        probs: calibrated probabilities, (N, K), rows sum to 1.
+        threshold: from `fit_conformal`, in [0, 1].
+    Returns:
+        Boolean mask, (N, K); every row holds at least its most likely class.
+    Raises:
+        ValueError: `threshold` is outside [0, 1].
+    """
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold is {threshold}, expected a number between 0 and 1")
+    mask = 1 - probs <= threshold
+    mask[np.arange(len(probs)), probs.argmax(1)] = True
+    return mask

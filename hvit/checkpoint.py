@@ -1,0 +1,194 @@
+"""Weights and card of a run: all that is needed to predict, and nothing that is unpickled."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from hvit.data.preprocess import Preprocessing
+from hvit.files import CARD, WEIGHTS, file_sha256, write_bytes, write_json
+from hvit.models import HViT, create_model
+from hvit.rejection import METHOD, Rejector
+
+SCHEMA_VERSION = 1
+REJECTION = "rejection.npz"
+NEEDED = (
+    "schema_version", "architecture", "arguments", "classes", "preprocessing", "temperature", "conformal", "ood",
+    "sha256", "data_fingerprint", "licences",
+)  # fmt: skip
+
+
+class CheckpointError(ValueError):
+    """A run that cannot predict; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model ready to predict; shared by threads, never changed.
+
+    Attributes:
+        model: in evaluation mode, float32, on `device`.
+        card: `model.json`.
+        name: of the run.
+        run_dir: its folder.
+        classes: names, in the order of the logits.
+        preprocessing: photo to tensor.
+        temperature: divides the logits; 1.0 where the run is not calibrated.
+        conformal: {"alpha", "method", "threshold"}, or None.
+        ood: rejects what looks like nothing in training, or None.
+        sha256: of the weights.
+        device: where the model is.
+    """
+
+    model: HViT
+    card: dict
+    name: str
+    run_dir: Path
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    temperature: float
+    conformal: dict | None
+    ood: Rejector | None
+    sha256: str
+    device: torch.device
+
+
+def save_checkpoint(
+    run_dir: Path,
+    model: HViT,
+    architecture: str,
+    arguments: dict,
+    classes: list[str],
+    preprocessing: Preprocessing,
+    data_fingerprint: str,
+    licences: dict[str, str],
+    temperature: float | None = None,
+    conformal: dict | None = None,
+    ood: tuple[Rejector, float] | None = None,
+    half: bool = True,
+) -> None:
+    """Writes `model.safetensors`, then `model.json`, then it can be loaded.
+
+    Args:
+        architecture, arguments: of `create_model`.
+        data_fingerprint: of the training photos.
+        licences: of the data, by data set.
+        ood: rejector and the largest score that is accepted.
+        half: store floating-point weights as float16.
+    """
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    if half:
+        tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
+    write_bytes(run_dir / WEIGHTS, save_tensors(tensors))
+    rejection = None
+    if ood is not None:
+        rejector, threshold = ood
+        rejector.save(run_dir / REJECTION)
+        rejection = {
+            "method": METHOD, "file": REJECTION, "threshold": threshold, "sha256": file_sha256(run_dir / REJECTION)
+        }  # fmt: skip
+    write_json(
+        run_dir / CARD,
+        {
+            "schema_version": SCHEMA_VERSION,
+            "architecture": architecture,
+            "arguments": arguments,
+            "classes": list(classes),
+            "preprocessing": preprocessing.to_dict(),
+            "temperature": temperature,
+            "conformal": conformal,
+            "ood": rejection,
+            "sha256": file_sha256(run_dir / WEIGHTS),
+            "data_fingerprint": data_fingerprint,
+            "licences": licences,
+        },
+    )
+
+
+def read_card(run_dir: Path) -> dict:
+    """`model.json` of a run, checked for what must be in it.
+
+    Raises:
+        CheckpointError: it is missing, not JSON, of another version, or incomplete.
+    """
+    path = run_dir / CARD
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"run {run_dir.name} has no {CARD}, so it cannot predict; finish its training or choose another") from None
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        raise CheckpointError(f"{CARD} of run {run_dir.name} is damaged; copy the run again") from None
+    if not isinstance(card, dict) or card.get("schema_version") != SCHEMA_VERSION:
+        raise CheckpointError(f"{CARD} of run {run_dir.name} is of another version of HViT; this one reads version {SCHEMA_VERSION}")
+    missing = [key for key in NEEDED if key not in card]
+    if missing:
+        raise CheckpointError(f"{CARD} of run {run_dir.name} lacks {', '.join(missing)}; copy the run again")
+    return card
+
+
+def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu") -> Checkpoint:
+    """A model ready to predict.
+
+    Raises:
+        CheckpointError: weights or card are missing, were changed since they were written, or do not fit each other.
+    """
+    run_dir = Path(run_dir)
+    card = read_card(run_dir)
+    tensors = _checked_tensors(run_dir, card["sha256"])
+    try:
+        model = create_model(card["architecture"], **card["arguments"])
+        preprocessing = Preprocessing.from_dict(card["preprocessing"])
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{CARD} of run {run_dir.name} does not describe a model: {error}") from None
+    if model.num_classes != len(card["classes"]):
+        raise CheckpointError(
+            f"{CARD} of run {run_dir.name} names {len(card['classes'])} classes for a model with {model.num_classes}; copy the run again"
+        )
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:160]
+        raise CheckpointError(f"{WEIGHTS} of run {run_dir.name} do not fit {card['architecture']}: {reason}") from None
+    device = torch.device(device)
+    return Checkpoint(
+        model=model.float().eval().requires_grad_(False).to(device),
+        card=card,
+        name=run_dir.resolve().name,
+        run_dir=run_dir,
+        classes=tuple(card["classes"]),
+        preprocessing=preprocessing,
+        temperature=1.0 if card["temperature"] is None else card["temperature"],
+        conformal=card["conformal"],
+        ood=_rejector(run_dir, card["ood"]),
+        sha256=card["sha256"],
+        device=device,
+    )
+
+
+def _checked_tensors(run_dir: Path, expected: str) -> dict[str, torch.Tensor]:
+    path = run_dir / WEIGHTS
+    if not path.exists():
+        raise CheckpointError(f"run {run_dir.name} has no {WEIGHTS}, so it cannot predict; its weights are not in this copy")
+    # Safetensors reads a flipped bit without a word, hence the hash.
+    if file_sha256(path) != expected:
+        raise CheckpointError(f"{WEIGHTS} of run {run_dir.name} was changed or damaged after it was written; copy the run again")
+    try:
+        return load_tensors(path.read_bytes())
+    except SafetensorError as error:
+        raise CheckpointError(f"{WEIGHTS} of run {run_dir.name} cannot be read: {error}") from None
+
+
+def _rejector(run_dir: Path, record: dict | None) -> Rejector | None:
+    if record is None:
+        return None
+    name = record["file"]
+    path = run_dir / name
+    if Path(name).name != name or not path.exists():
+        raise CheckpointError(f"run {run_dir.name} has no {name}, which tells strange photos apart; copy the run again")
+    if record["method"] != METHOD or file_sha256(path) != record["sha256"]:
+        raise CheckpointError(f"{name} of run {run_dir.name} was changed or damaged after it was written; copy the run again")
+    return Rejector.load(path, record["threshold"])

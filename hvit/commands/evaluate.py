@@ -1,0 +1,68 @@
+"""`hvit evaluate`: score a run on photos with known classes."""
+
+import sys
+from pathlib import Path
+
+from hvit.commands.terminal import print_json, progress
+
+EXAMPLES = """examples:
+  python -m hvit evaluate --run leaf33-tiny --data data/field-256
+  python -m hvit evaluate --run leaf33-tiny --data data/field-256 data/coffee-leaf-256 --split test --json
+  python -m hvit evaluate --run runs/my-run --data my-photos --save
+
+A folder with train/val/test is scored on test, one with classes only on all of its photos. The run is not changed, unless
+--save records the predictions in it.
+"""
+
+
+def add_parser(subparsers) -> None:
+    parser = subparsers.add_parser("evaluate", help="score a run", description=__doc__, epilog=EXAMPLES)
+    parser.add_argument("--run", dest="run_name", required=True, metavar="RUN", help="path or name")
+    parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="DIR", help="folders of data sets")
+    parser.add_argument("--split", metavar="NAME", help="train, val or test (default: test where there are splits)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--save", action="store_true", help="record predictions and scores in the run")
+    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="photos computed together (default 32)")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute (default auto)")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(args) -> int:
+    from hvit.checkpoint import load_checkpoint
+    from hvit.commands.device import chosen_device
+    from hvit.data.dataset import read_samples
+    from hvit.evaluation import evaluate, record_evaluation
+    from hvit.runs import find_run
+
+    found = find_run(args.run_name)
+    samples = [sample for folder in args.data for sample in _samples(folder, args.split, read_samples)]
+    checkpoint = load_checkpoint(found.path, chosen_device(args.device))
+    result = evaluate(checkpoint, samples, args.batch_size, progress("photos"))
+    if args.save:
+        split = args.split or samples[0].split or "all"
+        record_evaluation(found.path, split, result)
+        print(f"recorded in {found.path}/eval/{split}", file=sys.stderr)
+    if args.json:
+        print_json(result.document)
+    else:
+        _print(result.document, checkpoint.name)
+    return 0
+
+
+def _samples(folder: Path, split: str | None, read_samples):
+    samples = read_samples([folder])
+    if split is None and any(sample.split for sample in samples):
+        split = "test"
+    return read_samples([folder], split) if split else samples
+
+
+def _print(document: dict, name: str) -> None:
+    low, high = document["top1_ci"]
+    print(f"{name} on {document['n']} photos")
+    print(f"  top-1               {100 * document['top1']:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f})")
+    for key, title in (("top5", "top-5"), ("macro_f1", "macro-F1"), ("balanced_accuracy", "balanced accuracy"), ("coverage", "sets hold the class"), ("accepted", "accepted")):
+        if document[key] is not None:
+            print(f"  {title:<19} {100 * document[key]:.1f} %")
+    for key, title in (("mean_set_size", "mean set size"), ("nll", "NLL"), ("ece", "ECE"), ("brier", "Brier score")):
+        if document[key] is not None:
+            print(f"  {title:<19} {document[key]:.3f}")

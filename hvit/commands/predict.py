@@ -1,0 +1,107 @@
+"""`hvit predict`: diagnose photos."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from hvit.commands.terminal import print_json, progress, write_csv
+from hvit.runs import DEFAULT_RUN
+
+EXIT_UNREADABLE = 1
+EXAMPLES = """examples:
+  python -m hvit predict leaf.jpg
+  python -m hvit predict photos/ more.png --crop tomato --csv results.csv
+  python -m hvit predict photos/ --run runs/my-run --json > results.json
+
+exit status: 0 all read, 1 some photo could not be read (it has its row), 2 a mistake in the command
+"""
+
+
+def add_parser(subparsers) -> None:
+    parser = subparsers.add_parser("predict", help="diagnose photos", description=__doc__, epilog=EXAMPLES)
+    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO|DIR", help="photos, or folders searched for them")
+    parser.add_argument("--run", dest="run_name", default=DEFAULT_RUN, metavar="RUN", help=f"path or name (default {DEFAULT_RUN})")
+    parser.add_argument("--crop", metavar="NAME", help="the crop, where you know it: the answer is restricted to it")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print one JSON document")
+    output.add_argument("--csv", type=Path, metavar="FILE", help="write a table that spreadsheets open")
+    parser.add_argument("--tta", action="store_true", help="average over the photo and its mirror image")
+    parser.add_argument("--batch-size", type=_positive, default=16, metavar="N", help="photos computed together (default 16)")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute (default auto)")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(args) -> int:
+    files = photo_files(args.photos)
+    from hvit.checkpoint import load_checkpoint
+    from hvit.commands.device import chosen_device
+    from hvit.diagnosis import diagnose_many
+    from hvit.runs import find_run
+
+    checkpoint = load_checkpoint(find_run(args.run_name).path, chosen_device(args.device))
+    show = progress("photos")
+    rows = []
+    diagnoses = diagnose_many(checkpoint, _contents(files), args.crop, args.tta, args.batch_size)
+    for file, diagnosis in zip(files, diagnoses):
+        rows.append(diagnosis.to_row(str(file)))
+        show(len(rows), len(files))
+        if not args.json and not args.csv:
+            print(f"{file}: {rows[-1]['message']}" + (f" [{', '.join(rows[-1]['flags'])}]" if rows[-1]["flags"] else ""))
+    if args.json:
+        print_json(rows)
+    if args.csv:
+        write_csv(args.csv, [csv_row(row) for row in rows])
+        print(f"{args.csv}: {len(rows)} photos", file=sys.stderr)
+    return EXIT_UNREADABLE if any(row["error"] for row in rows) else 0
+
+
+def photo_files(given: list[Path]) -> list[Path]:
+    """The photos named, and those in the folders named, in order.
+
+    Raises:
+        ValueError: one does not exist, or a folder holds none.
+    """
+    from hvit.data.photos import SUFFIXES, find_photos
+
+    files = []
+    for path in given:
+        if path.is_dir():
+            found = find_photos(path)
+            if not found:
+                raise ValueError(f"{path}: no photos in this folder; looked for {' '.join(sorted(s[1:] for s in SUFFIXES))}")
+            files += found
+        elif path.exists():
+            files.append(path)
+        else:
+            raise ValueError(f"{path}: no such photo or folder")
+    return files
+
+
+def _contents(files: list[Path]) -> Iterator[bytes]:
+    """Bytes of each file; of one that cannot be opened none, which makes its row say so."""
+    from hvit.data.photos import MAX_BYTES
+
+    for file in files:
+        try:
+            with open(file, "rb") as source:
+                yield source.read(MAX_BYTES + 1)
+        except OSError:
+            yield b""
+
+
+def csv_row(row: dict) -> dict:
+    """A row of `predict --json` for a spreadsheet: lists in one cell, probabilities as JSON."""
+    cells = {key: value for key, value in row.items() if key not in ("probabilities", "severity")}
+    for key in ("prediction_set", "flags"):
+        cells[key] = "; ".join(row[key]) if row[key] else ""
+    cells["severity"] = "" if row["severity"] is None else row["severity"]["lesion_fraction"]
+    cells["probabilities"] = "" if row["probabilities"] is None else json.dumps(row["probabilities"], ensure_ascii=False)
+    return {key: "" if value is None else value for key, value in cells.items()}
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value

@@ -1,0 +1,33 @@
+"""`hvit runs`: the runs that are here, shipped and local."""
+
+from hvit.commands.terminal import print_json, print_table
+
+EXAMPLES = """examples:
+  python -m hvit runs
+  python -m hvit runs --json
+"""
+
+
+def add_parser(subparsers) -> None:
+    parser = subparsers.add_parser("runs", help="list runs", description=__doc__, epilog=EXAMPLES)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(args) -> int:
+    from hvit.runs import list_runs
+
+    rows = [run.row() for run in list_runs()]
+    if args.json:
+        print_json(rows)
+    elif not rows:
+        print("no runs in runs/; train one: python -m training.finetune --config training/configs/leaf33_tiny.yaml")
+    else:
+        print_table(
+            ["name", "status", "kind", "classes", "started", "predicts"],
+            [
+                [row["name"], row["status"], row["kind"], len(row["classes"] or []) or None, row["started"], "yes" if row["can_predict"] else "no"]
+                for row in rows
+            ],
+        )
+    return 0

@@ -1,0 +1,73 @@
+"""Class names, and how people say them. A class is a folder's name: `Crop___Condition`."""
+
+import difflib
+import re
+from collections.abc import Iterable
+
+import numpy as np
+
+SPOKEN_CROPS = {"corn_(maize)": "maize", "corn": "maize", "pepper,_bell": "pepper", "cherry_(including_sour)": "cherry"}
+SPOKEN_CONDITIONS = {
+    "Cercospora_leaf_spot_Gray_leaf_spot": "gray leaf spot",
+    "Esca_(Black_Measles)": "Esca (black measles)",
+    "Spider_mites_Two-spotted_spider_mite": "spider mites",
+    "Haunglongbing_(Citrus_greening)": "citrus greening",
+}
+PROPER_NOUNS = {"Septoria", "Cercospora", "Phoma", "Esca", "Alternaria", "Fusarium", "Verticillium", "Phytophthora"}
+
+
+def crop_of(name: str) -> str:
+    """`Corn_(maize)___Common_rust` -> `maize`; empty where the name has no crop."""
+    crop, separator, _ = name.partition("___")
+    if not separator:
+        return ""
+    crop = crop.lower()
+    return SPOKEN_CROPS[crop] if crop in SPOKEN_CROPS else re.sub(r"[^a-z0-9]+", "_", crop).strip("_")
+
+
+def crop_title(crop: str) -> str:
+    """`maize` -> `Maize`."""
+    return crop.replace("_", " ").capitalize()
+
+
+def crops(classes: Iterable[str]) -> list[str]:
+    """The crops of classes, sorted."""
+    return sorted({crop_of(name) for name in classes} - {""})
+
+
+def is_healthy(name: str) -> bool:
+    """Whether a class stands for leaves without a disease."""
+    return name.partition("___")[2].lower() == "healthy" or name.lower() == "healthy"
+
+
+def spoken_condition(name: str) -> str:
+    """`Tomato___Septoria_leaf_spot` -> `Septoria leaf spot`, `Tomato___Late_blight` -> `late blight`."""
+    condition = name.partition("___")[2] or name
+    if condition in SPOKEN_CONDITIONS:
+        return SPOKEN_CONDITIONS[condition]
+    words = condition.replace("_", " ").split()
+    return " ".join(word if word in PROPER_NOUNS else word[:1].lower() + word[1:] for word in words)
+
+
+def spoken(name: str) -> str:
+    """`Tomato___Late_blight` -> `Tomato: late blight`."""
+    crop = crop_of(name)
+    return f"{crop_title(crop)}: {spoken_condition(name)}" if crop else spoken_condition(name)
+
+
+def select_crop(classes: Iterable[str], crop: str) -> np.ndarray:
+    """Which classes belong to a crop.
+
+    Returns:
+        Boolean mask, (K,).
+    Raises:
+        ValueError: none does; names the nearest crop and all known ones.
+    """
+    classes = list(classes)
+    mask = np.array([crop_of(name) == crop.lower() for name in classes])
+    if not mask.any():
+        known = crops(classes)
+        near = difflib.get_close_matches(crop.lower(), known, 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise ValueError(f"this run knows no crop {crop!r}; {hint}It knows {', '.join(known)}")
+    return mask

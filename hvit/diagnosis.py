@@ -1,0 +1,288 @@
+"""A photo's bytes to a diagnosis that says how sure it is and when it does not know. Start reading here."""
+
+import hashlib
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import torch
+
+from hvit.calibration import prediction_set, softmax
+from hvit.checkpoint import Checkpoint
+from hvit.data.classes import crop_of, crop_title, is_healthy, select_crop, spoken
+from hvit.data.photos import InvalidPhotoError, Photo, decode_photo
+
+# Judged on the photo with its longer side at 512 px, so that the same scene gives the same answer at any resolution.
+FLAG_SIDE_PX = 512
+BLURRED_BELOW = 25.0  # variance of the Laplacian of the grey values
+DARK_BELOW = 40.0  # mean grey value, of 255
+BRIGHT_ABOVE = 0.5  # share of pixels at 250 or more in every channel, without plain white ground
+UNFAMILIAR = "This does not look like any leaf I know. No diagnosis."
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What can be said of one photo. Of an unreadable one only `sha256`, `error`, `verdict`, `message` and `run` are set.
+
+    Attributes:
+        sha256: of the file's bytes.
+        error: why it cannot be read, or None.
+        verdict: named, unsure (a set of two or more), unfamiliar (not in distribution) or unreadable.
+        message: the verdict in words.
+        label: the most likely class; given even when unfamiliar.
+        probability: of `label`, calibrated.
+        probabilities: of every class of the run.
+        prediction_set: classes that cannot be ruled out, most likely first; holds `label`.
+        in_distribution: whether it looks like photos the run learned from.
+        ood_score: distance to the nearest of them; higher is stranger. None for a run without rejection.
+        severity: not measured yet.
+        flags: blurred, dark, bright, tiny, animated, not_like_<crop>.
+        run: name of the run.
+        pixels: the upright photo, (H, W, 3) uint8.
+        heatmap: (h, w) float32 in [0, 1]: attention rollout as lift on a log scale, 0.5x to 2x the average; where asked for.
+        latency_ms: from bytes to here, of this photo alone; None in batches.
+    """
+
+    sha256: str
+    error: str | None
+    verdict: str
+    message: str
+    label: str | None
+    probability: float | None
+    probabilities: dict[str, float] | None
+    prediction_set: list[str] | None
+    in_distribution: bool | None
+    ood_score: float | None
+    severity: dict | None
+    flags: list[str]
+    run: str
+    pixels: np.ndarray | None = None
+    heatmap: np.ndarray | None = None
+    latency_ms: float | None = None
+
+    def to_row(self, file: str) -> dict:
+        """The object `predict --json` prints, for a photo called `file`."""
+        return {
+            "file": file,
+            "sha256": self.sha256,
+            "error": self.error,
+            "verdict": self.verdict,
+            "message": self.message,
+            "label": self.label,
+            "probability": self.probability,
+            "probabilities": self.probabilities,
+            "prediction_set": self.prediction_set,
+            "in_distribution": self.in_distribution,
+            "ood_score": self.ood_score,
+            "severity": self.severity,
+            "flags": self.flags,
+            "run": self.run,
+        }
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """The model's answer for one photo: logits (views, K) and mean tokens a stage, each (C,)."""
+
+    logits: np.ndarray
+    stage_features: list[np.ndarray]
+    heatmap: np.ndarray | None = None
+
+
+def diagnose(
+    checkpoint: Checkpoint, data: bytes, crop: str | None = None, overlay: bool = False, tta: bool = False
+) -> Diagnosis:
+    """Diagnoses one photo; an unreadable one gets the verdict "unreadable".
+
+    Args:
+        data: a file's bytes.
+        crop: restrict the answer to this crop, and renormalize.
+        overlay: also compute the heatmap.
+        tta: average the probabilities of the photo and its mirror image.
+    Raises:
+        ValueError: the run knows no such crop.
+    """
+    began = time.perf_counter()
+    _check_crop(checkpoint, crop)
+    try:
+        photo = decode_photo(data)
+    except InvalidPhotoError as error:
+        return _unreadable(checkpoint, data, error)
+    images = checkpoint.preprocessing(photo.pixels)[None].to(checkpoint.device)
+    scores = _score(checkpoint, images, tta, overlay)[0]
+    diagnosis = _conclude(checkpoint, photo, scores, crop)
+    return replace(diagnosis, latency_ms=1000 * (time.perf_counter() - began))
+
+
+def diagnose_many(
+    checkpoint: Checkpoint, photos: Iterable[bytes], crop: str | None = None, tta: bool = False, batch_size: int = 16
+) -> Iterator[Diagnosis]:
+    """Diagnoses photos in order. Batches hold photos of equal sides: an answer does not depend on its neighbors.
+
+    Raises:
+        ValueError: the run knows no such crop.
+    """
+    _check_crop(checkpoint, crop)
+    window: list[bytes] = []
+    for data in photos:
+        window.append(data)
+        if len(window) == 4 * batch_size:
+            yield from _diagnose_window(checkpoint, window, crop, tta, batch_size)
+            window = []
+    yield from _diagnose_window(checkpoint, window, crop, tta, batch_size)
+
+
+def _diagnose_window(checkpoint, window: list[bytes], crop, tta: bool, batch_size: int) -> Iterator[Diagnosis]:
+    done: list[Diagnosis | None] = [None] * len(window)
+    by_sides: dict[torch.Size, list[tuple[int, Photo, torch.Tensor]]] = {}
+    for i, data in enumerate(window):
+        try:
+            photo = decode_photo(data)
+        except InvalidPhotoError as error:
+            done[i] = _unreadable(checkpoint, data, error)
+            continue
+        image = checkpoint.preprocessing(photo.pixels)
+        by_sides.setdefault(image.shape, []).append((i, photo, image))
+    for entries in by_sides.values():
+        for start in range(0, len(entries), batch_size):
+            part = entries[start : start + batch_size]
+            images = torch.stack([image for _, _, image in part]).to(checkpoint.device)
+            for (i, photo, _), scores in zip(part, _score(checkpoint, images, tta, False)):
+                done[i] = _conclude(checkpoint, photo, scores, crop)
+    yield from done
+
+
+@torch.inference_mode()
+def _score(checkpoint: Checkpoint, images: torch.Tensor, tta: bool, overlay: bool) -> list[_Scores]:
+    heatmaps = [None] * len(images)
+    if overlay:
+        from hvit.explain.rollout import rollout_heatmap
+
+        logits, features, heatmap = rollout_heatmap(checkpoint.model, images)
+        heatmaps = [heatmap.cpu().numpy()] if heatmap.ndim == 2 else list(heatmap.cpu().numpy())
+    else:
+        logits, features = checkpoint.model.forward_stages(images)
+    views = [logits.cpu().numpy()]
+    if tta:
+        views.append(checkpoint.model(images.flip(3)).cpu().numpy())
+    stages = [stage.cpu().numpy() for stage in features]
+    return [
+        _Scores(np.stack([view[i] for view in views]), [stage[i] for stage in stages], heatmaps[i])
+        for i in range(len(images))
+    ]
+
+
+def _conclude(checkpoint: Checkpoint, photo: Photo, scores: _Scores, crop: str | None) -> Diagnosis:
+    classes = checkpoint.classes
+    probs = softmax(scores.logits, checkpoint.temperature).mean(0)
+    flags = photo_flags(photo.pixels, checkpoint.preprocessing.img_size) + (["animated"] if photo.animated else [])
+    if crop is not None:
+        mask = select_crop(classes, crop)
+        if probs[~mask].sum() > 0.5:
+            flags.append(f"not_like_{crop.lower()}")
+        probs = np.where(mask, probs, 0.0) / max(probs[mask].sum(), 1e-300)
+    order = np.argsort(-probs, kind="stable")
+    if checkpoint.conformal is None:
+        chosen = [int(order[0])]
+    else:
+        inside = prediction_set(probs[None], checkpoint.conformal["threshold"])[0] & (probs > 0)
+        chosen = [int(k) for k in order if inside[k]]
+    in_distribution, ood_score = True, None
+    if checkpoint.ood is not None:
+        ood_score = float(checkpoint.ood.score([stage[None] for stage in scores.stage_features])[0])
+        in_distribution = ood_score <= checkpoint.ood.threshold
+    verdict = "unfamiliar" if not in_distribution else "named" if len(chosen) == 1 else "unsure"
+    names = [classes[k] for k in chosen]
+    return Diagnosis(
+        sha256=photo.sha256,
+        error=None,
+        verdict=verdict,
+        message=verdict_message(verdict, names, [float(probs[k]) for k in chosen], classes),
+        label=classes[order[0]],
+        probability=float(probs[order[0]]),
+        probabilities={name: float(p) for name, p in zip(classes, probs)},
+        prediction_set=names,
+        in_distribution=in_distribution,
+        ood_score=ood_score,
+        severity=None,
+        flags=flags,
+        run=checkpoint.name,
+        pixels=photo.pixels,
+        heatmap=scores.heatmap,
+    )
+
+
+def verdict_message(verdict: str, names: list[str], probs: list[float], classes: tuple[str, ...]) -> str:
+    """A verdict in one line.
+
+    Args:
+        names: the prediction set, most likely first.
+        probs: their probabilities.
+        classes: all classes of the run.
+    """
+    if verdict == "unfamiliar":
+        return UNFAMILIAR
+    if verdict == "named":
+        if is_healthy(names[0]) and crop_of(names[0]):
+            return none_of_the_diseases(names[0], classes)
+        return f"{spoken(names[0])}, {_percent(probs[0])}."
+    if len(names) == 2:
+        (first, second), (p, q) = (spoken(name) for name in names), probs
+        return f"I am not sure. Most likely one of these: {first} {_percent(p)} or {second} {_percent(q)}."
+    return f"I am not sure: {len(names)} are possible. Cut out one leaf or choose the crop."
+
+
+def none_of_the_diseases(name: str, classes: Iterable[str]) -> str:
+    """A healthy class in words that claim no more than the run can see."""
+    crop = crop_of(name)
+    count = sum(crop_of(other) == crop and not is_healthy(other) for other in classes)
+    if count == 1:
+        return f"{crop_title(crop)}: not the one {crop} disease I know."
+    return f"{crop_title(crop)}: none of the {count} {crop} diseases I know."
+
+
+def photo_flags(pixels: np.ndarray, img_size: int) -> list[str]:
+    """What is wrong with the photo itself: blurred, dark, bright, tiny.
+
+    Args:
+        pixels: (H, W, 3) uint8.
+        img_size: side in px the model works at; a photo with a shorter side below it is tiny.
+    """
+    height, width = pixels.shape[:2]
+    scale = FLAG_SIDE_PX / max(height, width)
+    if scale < 1:
+        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    flags = []
+    if cv2.Laplacian(grey, cv2.CV_64F).var() < BLURRED_BELOW:
+        flags.append("blurred")
+    if grey.mean() < DARK_BELOW:
+        flags.append("dark")
+    if (pixels.min(2) >= 250).mean() > BRIGHT_ABOVE and grey.std() < 40:
+        flags.append("bright")
+    if min(height, width) < img_size:
+        flags.append("tiny")
+    return flags
+
+
+def _check_crop(checkpoint: Checkpoint, crop: str | None) -> None:
+    if crop is not None:
+        select_crop(checkpoint.classes, crop)
+
+
+def _unreadable(checkpoint: Checkpoint, data: bytes, error: InvalidPhotoError) -> Diagnosis:
+    return Diagnosis(
+        sha256=hashlib.sha256(data).hexdigest(), error=str(error), verdict="unreadable", message=f"Cannot be read: {error}",
+        label=None, probability=None, probabilities=None, prediction_set=None, in_distribution=None, ood_score=None,
+        severity=None, flags=[], run=checkpoint.name,
+    )  # fmt: skip
+
+
+def _percent(fraction: float) -> str:
+    if fraction >= 0.995:
+        return "over 99 %"
+    if fraction < 0.005:
+        return "under 1 %"
+    return f"{round(100 * fraction)} %"

@@ -1,0 +1,211 @@
+"""How good a run is on photos with known classes."""
+
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hvit import metrics
+from hvit.calibration import prediction_set, softmax
+from hvit.checkpoint import Checkpoint
+from hvit.data.dataset import DataError, Sample
+from hvit.data.photos import InvalidPhotoError, read_photo
+from hvit.files import write_bytes, write_json
+from hvit.runs import write_manifest
+
+WINDOW = 512  # photos decoded at a time: bounds memory, and lets photos of equal sides share batches
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the model said of photos, before any calibration.
+
+    Attributes:
+        logits: (N, K) float32.
+        stage_features: mean token of each stage, four of (N, C) float32.
+        sha256: of each photo's file.
+    """
+
+    logits: np.ndarray
+    stage_features: list[np.ndarray]
+    sha256: list[str]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores and what they were computed from.
+
+    Attributes:
+        document: what `evaluate --json` prints.
+        samples: the photos.
+        predictions: of the photos, in the same order.
+    """
+
+    document: dict
+    samples: list[Sample]
+    predictions: Predictions
+
+
+def predict_pixels(checkpoint: Checkpoint, photos: Iterable[np.ndarray], batch_size: int = 32) -> Predictions:
+    """Logits and features of decoded photos, each (H, W, 3) uint8; sha256 is left empty."""
+    return _concatenated([_predict_window(checkpoint, window, batch_size) for window in _windows(photos)], [])
+
+
+def predict_samples(
+    checkpoint: Checkpoint,
+    samples: list[Sample],
+    batch_size: int = 32,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Predictions:
+    """Logits and features of photos on disk.
+
+    Args:
+        progress: called with the photos done and their number.
+    Raises:
+        DataError: a photo cannot be read; names it.
+    """
+    parts, hashes = [], []
+    for start in range(0, len(samples), WINDOW):
+        pixels = []
+        for sample in samples[start : start + WINDOW]:
+            try:
+                photo = read_photo(sample.path)
+            except InvalidPhotoError as error:
+                raise DataError(f"{sample.path} cannot be read: {error}") from None
+            hashes.append(photo.sha256)
+            pixels.append(checkpoint.preprocessing.resize(photo.pixels))
+        parts.append(_predict_window(checkpoint, pixels, batch_size))
+        progress(min(start + WINDOW, len(samples)), len(samples))
+    return _concatenated(parts, hashes)
+
+
+def _windows(photos: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    window = []
+    for pixels in photos:
+        window.append(pixels)
+        if len(window) == WINDOW:
+            yield window
+            window = []
+    if window:
+        yield window
+
+
+@torch.inference_mode()
+def _predict_window(checkpoint: Checkpoint, photos: list[np.ndarray], batch_size: int):
+    """Batches hold photos of equal sides, so that none is padded and the answer does not depend on its neighbors."""
+    tensors = [checkpoint.preprocessing(pixels) for pixels in photos]
+    by_sides: dict[torch.Size, list[int]] = {}
+    for i, tensor in enumerate(tensors):
+        by_sides.setdefault(tensor.shape, []).append(i)
+    logits: list = [None] * len(photos)
+    features: list = [None] * len(photos)
+    for rows in by_sides.values():
+        for start in range(0, len(rows), batch_size):
+            part = rows[start : start + batch_size]
+            images = torch.stack([tensors[i] for i in part]).to(checkpoint.device)
+            batch_logits, batch_features = checkpoint.model.forward_stages(images)
+            for j, i in enumerate(part):
+                logits[i] = batch_logits[j].cpu().numpy()
+                features[i] = [stage[j].cpu().numpy() for stage in batch_features]
+    return np.stack(logits), [np.stack(stage) for stage in zip(*features)]
+
+
+def _concatenated(parts: list, hashes: list[str]) -> Predictions:
+    logits = np.concatenate([part[0] for part in parts])
+    return Predictions(logits, [np.concatenate(stage) for stage in zip(*(part[1] for part in parts))], hashes)
+
+
+def evaluate(
+    checkpoint: Checkpoint,
+    samples: list[Sample],
+    batch_size: int = 32,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Evaluation:
+    """Scores a run on photos with known classes, on calibrated probabilities; rejected photos count too.
+
+    Raises:
+        DataError: there are no photos, one cannot be read, or a class is not one the run knows.
+    """
+    if not samples:
+        raise DataError("there are no photos to evaluate")
+    unknown = sorted({sample.label for sample in samples} - set(checkpoint.classes))
+    if unknown:
+        raise DataError(
+            f"run {checkpoint.name} does not know the class {', '.join(unknown[:5])}{' ...' if len(unknown) > 5 else ''}; "
+            f"it knows {len(checkpoint.classes)}, for example {checkpoint.classes[0]}"
+        )
+    predictions = predict_samples(checkpoint, samples, batch_size, progress)
+    number = {name: i for i, name in enumerate(checkpoint.classes)}
+    labels = np.array([number[sample.label] for sample in samples])
+    return Evaluation(score(checkpoint, predictions, labels), samples, predictions)
+
+
+def score(checkpoint: Checkpoint, predictions: Predictions, labels: np.ndarray) -> dict:
+    """The document of `evaluate --json`; None where the run was not calibrated for a figure."""
+    probs = softmax(predictions.logits, checkpoint.temperature)
+    predicted, K = probs.argmax(1), probs.shape[1]
+    confusion = metrics.confusion_matrix(labels, predicted, K)
+    right = int((predicted == labels).sum())
+    coverage = mean_set_size = accepted = None
+    if checkpoint.conformal is not None:
+        sets = prediction_set(probs, checkpoint.conformal["threshold"])
+        coverage = float(sets[np.arange(len(labels)), labels].mean())
+        mean_set_size = float(sets.sum(1).mean())
+    if checkpoint.ood is not None:
+        accepted = float((checkpoint.ood.score(predictions.stage_features) <= checkpoint.ood.threshold).mean())
+    return {
+        "n": len(labels),
+        "top1": right / len(labels),
+        "top1_ci": list(metrics.wilson(right, len(labels))),
+        "top5": metrics.top_k(probs, labels, 5),
+        "macro_f1": metrics.macro_f1(labels, predicted, K),
+        "balanced_accuracy": metrics.balanced_accuracy(labels, predicted, K),
+        "nll": metrics.nll(probs, labels),
+        "ece": metrics.ece(probs, labels),
+        "brier": metrics.brier(probs, labels),
+        "coverage": coverage,
+        "mean_set_size": mean_set_size,
+        "accepted": accepted,
+        "per_class": dict(zip(checkpoint.classes, metrics.per_class(confusion))),
+        "confusion": confusion.tolist(),
+        "classes": list(checkpoint.classes),
+    }
+
+
+def record_evaluation(run_dir: Path, split: str, evaluation: Evaluation) -> None:
+    """Writes an evaluation into eval/<split>/ of its run: predictions.parquet, features.npz, metrics.json.
+
+    Every evaluation of test is also a line in test_evaluations.jsonl, so that a reader sees how often test was looked at.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = run_dir / "eval" / split
+    samples, predictions = evaluation.samples, evaluation.predictions
+    table = pa.table(
+        {
+            "sample_id": pa.array([f"{sha256[:16]}" for sha256 in predictions.sha256]),
+            "path": pa.array([sample.relative for sample in samples]),
+            "sha256": pa.array(predictions.sha256),
+            "label": pa.array([sample.label for sample in samples]),
+            "logits": pa.array(list(predictions.logits.astype(np.float32)), type=pa.list_(pa.float32())),
+        }
+    )
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    write_bytes(folder / "predictions.parquet", buffer.getvalue())
+    buffer = io.BytesIO()
+    stages = {f"stage{i + 1}": stage.astype(np.float16) for i, stage in enumerate(predictions.stage_features)}
+    np.savez_compressed(buffer, sha256=np.array(predictions.sha256), **stages)
+    write_bytes(folder / "features.npz", buffer.getvalue())
+    write_json(folder / "metrics.json", evaluation.document)
+    if split == "test":
+        line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "n": evaluation.document["n"], "top1": evaluation.document["top1"]}
+        with open(run_dir / "test_evaluations.jsonl", "a", encoding="utf-8") as out:
+            out.write(json.dumps(line) + "\n")
+    write_manifest(run_dir)

@@ -1,0 +1,338 @@
+"""The format of a run: training writes it, everything else reads it."""
+
+import difflib
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hvit.files import CARD, WEIGHTS, file_sha256, write_bytes, write_json
+
+SCHEMA_VERSION = 1
+DEFAULT_RUN = "leaf33-tiny"
+HEARTBEAT_S = 10
+STALE_S = 60
+INFO, CONFIG, METRICS, MANIFEST = "run.json", "config.yaml", "metrics.jsonl", "manifest.json"
+
+
+class RunError(ValueError):
+    """A run that does not exist, is damaged, or may not be written; the message says what to do."""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Run:
+    """A run directory, read as it stands: parts that are missing are None, corrupt ones are refused."""
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self.name = self.path.resolve().name
+
+    @cached_property
+    def info(self) -> dict:
+        """`run.json`.
+
+        Raises:
+            RunError: it is missing or not JSON.
+        """
+        info = self._json(INFO)
+        if not isinstance(info, dict):
+            raise RunError(f"{self.path} is not a run: it has no {INFO}")
+        return info
+
+    @property
+    def status(self) -> str:
+        """running, done, failed or preempted; stopped where a running one gave no sign of life for a minute."""
+        status = self.info.get("status")
+        if status == "running" and _age_s(self.info.get("heartbeat")) > STALE_S:
+            return "stopped"
+        return status if status in ("running", "done", "failed", "preempted") else "unknown"
+
+    @cached_property
+    def config(self) -> dict | None:
+        """`config.yaml`, the resolved configuration."""
+        import yaml
+
+        path = self.path / CONFIG
+        if not path.exists():
+            return None
+        try:
+            return yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError:
+            raise RunError(f"{CONFIG} of run {self.name} is damaged; copy the run again") from None
+
+    def metrics(self) -> list[dict]:
+        """Rows of `metrics.jsonl`; a torn last line is ignored.
+
+        Raises:
+            RunError: another line is not JSON.
+        """
+        path = self.path / METRICS
+        if not path.exists():
+            return []
+        lines = path.read_text(encoding="utf-8").split("\n")
+        rows = []
+        for number, line in enumerate(lines, 1):
+            if not line:
+                continue
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError:
+                if number < len(lines):
+                    raise RunError(f"line {number} of {METRICS} of run {self.name} is damaged; copy the run again") from None
+        return rows
+
+    def model_card(self) -> dict | None:
+        """`model.json`, or None where the run has no weights to predict with yet."""
+        return self._json(CARD)
+
+    def evaluation(self, split: str) -> dict | None:
+        """Recorded scores on a split, or None."""
+        return self._json(f"eval/{split}/metrics.json")
+
+    def predictions(self, split: str) -> dict[str, list] | None:
+        """Recorded predictions on a split as columns: sample_id, path, sha256, label, logits; or None."""
+        path = self.path / "eval" / split / "predictions.parquet"
+        if not path.exists():
+            return None
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            return pq.read_table(path).to_pydict()
+        except (pa.ArrowInvalid, OSError):
+            raise RunError(f"predictions of run {self.name} on {split} are damaged; copy the run again") from None
+
+    @property
+    def can_predict(self) -> bool:
+        return (self.path / WEIGHTS).exists() and (self.path / CARD).exists()
+
+    def row(self) -> dict:
+        """What `runs --json` prints of this run."""
+        card = self.model_card()
+        return {
+            "name": self.name,
+            "path": str(self.path),
+            "status": self.status,
+            "kind": self.info.get("kind"),
+            "classes": card["classes"] if card else None,
+            "summary": self.info.get("summary", {}),
+            "started": self.info.get("started"),
+            "ended": self.info.get("ended"),
+            "can_predict": self.can_predict,
+        }
+
+    def damaged_files(self) -> list[str]:
+        """Files whose content differs from what `manifest.json` lists; an absent one is not in this copy."""
+        manifest = self._json(MANIFEST) or {"files": {}}
+        present = {name: sha for name, sha in manifest["files"].items() if (self.path / name).exists()}
+        return sorted(name for name, sha in present.items() if file_sha256(self.path / name) != sha)
+
+    def _json(self, name: str) -> Any:
+        path = self.path / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (UnicodeDecodeError, json.JSONDecodeError):
+            raise RunError(f"{name} of run {self.name} is damaged; copy the run again") from None
+
+
+def list_runs(root: Path = Path("runs")) -> list[Run]:
+    """Readable runs below a folder, by name; a half-written or damaged one does not hide the others."""
+    runs = []
+    for folder in sorted(Path(root).iterdir()) if Path(root).is_dir() else []:
+        run = Run(folder)
+        try:
+            if (folder / INFO).exists() and run.info and (run.model_card() or True):
+                runs.append(run)
+        except RunError:
+            continue
+    return runs
+
+
+def find_run(name: str | Path = DEFAULT_RUN, root: Path = Path("runs")) -> Run:
+    """A run by path, or by name in `root`.
+
+    Raises:
+        RunError: there is none; names the nearest.
+    """
+    for candidate in (Path(name), Path(root) / name):
+        if (candidate / INFO).exists():
+            return Run(candidate)
+    known = [run.name for run in list_runs(root)]
+    near = difflib.get_close_matches(str(name), known, 1)
+    if near:
+        raise RunError(f"no run {name}; did you mean {near[0]}?")
+    raise RunError(f"no run {name}; {'runs here: ' + ', '.join(known) if known else f'there are no runs in {root}/'}")
+
+
+class RunWriter:
+    """Writes a run while it trains; one process writes.
+
+    Args:
+        path: folder of the run.
+        kind: pretrain, finetune or baseline.
+        config: resolved configuration.
+        seed: of all draws.
+        argv: the command; its program is kept by name, and paths are made relative.
+        data_fingerprint: of the training photos.
+        parent: name of the run the weights come from.
+        tags: free words.
+        world_size: processes that train.
+        device: "cpu" or the name of the accelerator.
+        resume: go on with the run in `path`.
+    Raises:
+        RunError: the folder holds a run and `resume` is not set, or another process is writing it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        kind: str,
+        config: dict,
+        seed: int,
+        argv: list[str],
+        data_fingerprint: str,
+        parent: str | None = None,
+        tags: Iterable[str] = (),
+        world_size: int = 1,
+        device: str = "cpu",
+        resume: bool = False,
+    ):
+        self.path = Path(path)
+        before = Run(self.path).info if (self.path / INFO).exists() else None
+        if before is not None:
+            status = Run(self.path).status
+            if status == "running" and before.get("process") != os.getpid():
+                raise RunError(f"{path} is being written by another process; wait for it, or choose another --run-dir")
+            if not resume:
+                raise RunError(f"{path} holds a run already ({status}); choose another --run-dir, or go on with it: --resume")
+        self._began = time.monotonic()
+        self._elapsed = before.get("elapsed_s", 0.0) if before else 0.0
+        self._beat = 0.0
+        self.info = {
+            "schema_version": SCHEMA_VERSION,
+            "status": "running",
+            "heartbeat": _now(),
+            "kind": kind,
+            "parent": parent,
+            "seed": seed,
+            "git": _git(),
+            "argv": _public_argv(argv),
+            "world_size": world_size,
+            "device": device,
+            "libraries": _libraries(),
+            "data_fingerprint": data_fingerprint,
+            "started": before["started"] if before else _now(),
+            "ended": None,
+            "elapsed_s": self._elapsed,
+            "process": os.getpid(),
+            "tags": list(tags),
+            "summary": {},
+        }
+        import yaml
+
+        write_bytes(self.path / CONFIG, yaml.safe_dump(_relative(config), sort_keys=False, allow_unicode=True).encode())
+        self._write()
+
+    def log(self, step: int, epoch: float, split: str, **values: float | None) -> None:
+        """Appends one line to `metrics.jsonl`; what is not finite is null."""
+        row = {"step": step, "epoch": epoch, "split": split, "time_s": self._time_s()}
+        row |= {key: value if value is None or abs(value) < float("inf") else None for key, value in values.items()}
+        with open(self.path / METRICS, "a", encoding="utf-8") as out:
+            out.write(json.dumps(row, allow_nan=False) + "\n")
+
+    def heartbeat(self) -> None:
+        """A sign of life at most every 10 s; cheap to call every step."""
+        if time.monotonic() - self._beat > HEARTBEAT_S:
+            self.info["heartbeat"] = _now()
+            self._write()
+
+    def truncate_metrics(self, step: int) -> None:
+        """Removes lines beyond a step: on resume they will be written again."""
+        kept = [row for row in Run(self.path).metrics() if row["step"] <= step]
+        if kept or (self.path / METRICS).exists():
+            write_bytes(self.path / METRICS, "".join(json.dumps(row, allow_nan=False) + "\n" for row in kept).encode())
+
+    def finish(self, status: str, summary: dict[str, Any]) -> None:
+        """Sets the final status (done, failed or preempted) and the summary."""
+        self.info |= {"status": status, "ended": _now(), "heartbeat": _now(), "summary": summary}
+        del self.info["process"]
+        self._write()
+
+    def write_manifest(self) -> None:
+        """Lists every file with its SHA-256; call it last."""
+        write_manifest(self.path)
+
+    def _time_s(self) -> float:
+        return self._elapsed + time.monotonic() - self._began
+
+    def _write(self) -> None:
+        self.info["elapsed_s"] = self._time_s()
+        write_json(self.path / INFO, self.info)
+        self._beat = time.monotonic()
+
+
+def write_manifest(path: Path) -> None:
+    """`manifest.json`: the SHA-256 of every file of a run but its checkpoints and itself."""
+    files = {}
+    for file in sorted(path.rglob("*")):
+        name = file.relative_to(path).as_posix()
+        if file.is_file() and name != MANIFEST and not name.startswith("checkpoints/") and not file.name.endswith(".partial"):
+            files[name] = file_sha256(file)
+    write_json(path / MANIFEST, {"files": files})
+
+
+def _age_s(stamp: str | None) -> float:
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
+    except (TypeError, ValueError):
+        return float("inf")
+
+
+def _git() -> dict[str, Any] | None:
+    """Commit and whether files were changed since; None outside a repository."""
+    here = Path(__file__).parent
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no"], cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return {"commit": commit, "dirty": bool(changed)}
+
+
+def _libraries() -> dict[str, str]:
+    import numpy
+    import torch
+
+    return {"python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__}
+
+
+def _public_argv(argv: list[str]) -> list[str]:
+    """The command without the folders of this machine: `-m training.finetune --config training/configs/x.yaml`."""
+    program = Path(argv[0])
+    module = ["-m", f"training.{program.stem}"] if program.parent.name == "training" else [program.name]
+    return module + [_relative(word) for word in map(str, argv[1:])]
+
+
+def _relative(value: Any) -> Any:
+    """Paths below the working folder become relative; of others only the last part is kept."""
+    if isinstance(value, dict):
+        return {key: _relative(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_relative(item) for item in value]
+    if isinstance(value, str) and os.path.isabs(value):
+        path = Path(value)
+        return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else path.name
+    return value
