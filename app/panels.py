@@ -1,0 +1,213 @@
+"""The parts of the Diagnose page: the list, the photo, the verdict, and what lies behind it."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app import cache, figures, pictures, report, state, theme, widgets, words
+from app.cache import Facts, Result
+from app.photo_files import PhotoFile
+from hvit.data.classes import crop_of, crop_title, crops
+
+if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
+    from hvit.diagnosis import Diagnosis
+
+ROWS_A_PAGE = 8
+MAX_BARS = 6
+MODEBAR = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
+
+
+def plain(text: str) -> str:
+    """Text for a label that reads Markdown, so that a file name cannot format it."""
+    return re.sub(r"([\\`*_\[\]$~<>#:|])", r"\\\1", text)
+
+
+def sentence(text: str, style: str = "caution") -> None:
+    """A paragraph of the page; `style` is a class of the style sheet."""
+    st.html(f'<p class="{style}">{html.escape(text)}</p>')
+
+
+def nothing_yet() -> None:
+    """The page before the first photo."""
+    st.html(
+        '<div class="empty"><p class="verdict"><b>Show me a leaf.</b></p><p>One leaf that fills most of the picture, '
+        "in focus and in even light. Several photos at once are fine. They stay on this computer.</p></div>"
+    )
+
+
+def unknown_crop(classes: Sequence[str]) -> None:
+    """Said in place of any answer when the crop is none of the run's."""
+    known = html.escape(words.joined(crops(classes)))
+    st.html(f'<p class="verdict"><b>I cannot name diseases of this crop.</b></p><p class="below">I know {known}.</p>')
+    with st.expander("Train on my own photos"):
+        st.write("Sort your photos into folders named `Crop___Condition` inside `train`, `val` and `test`. Then:")
+        st.code(widgets.TRAIN_COMMAND, language="bash")
+
+
+def result_list(photos: Sequence[PhotoFile], results: Sequence[Result], chosen: int) -> None:
+    """All photos with a thumbnail and one line each; a click shows one large."""
+    st.html(f'<p class="summary" role="status">{words.summary(result.diagnosis for result in results)}</p>')
+    num_pages = -(-len(photos) // ROWS_A_PAGE)
+    page = chosen // ROWS_A_PAGE + 1
+    if num_pages > 1:
+        page = st.pagination(num_pages, default=page, key=f"list_page_{page}")
+    for index in range((page - 1) * ROWS_A_PAGE, min(page * ROWS_A_PAGE, len(photos))):
+        _row(index, photos[index], results[index], index == chosen)
+    _downloads(photos, results)
+
+
+def _row(index: int, photo: PhotoFile, result: Result, is_chosen: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key=f"{'chosen' if is_chosen else 'row'}_{index}"):
+        if result.thumbnail is None:
+            st.html('<div class="no-thumbnail" aria-hidden="true">!</div>', width=44)
+        else:
+            st.image(result.thumbnail, width=44, alt="")
+        line = f"**{plain(photo.name)}** {plain(words.list_line(result.diagnosis))}"
+        st.button(line, key=f"open_{index}", type="tertiary", on_click=state.choose, args=(index,))
+
+
+def _downloads(photos: Sequence[PhotoFile], results: Sequence[Result]) -> None:
+    with st.container(horizontal=True, key="downloads"):
+        rows = [result.diagnosis.to_row(photo.name) for photo, result in zip(photos, results)]
+        st.download_button("CSV", cache.table_of(rows), "diagnoses.csv", "text/csv", on_click="ignore")
+        page = report.page([photo.name for photo in photos], results)
+        st.download_button("Report", page, "diagnoses.html", "text/html", on_click="ignore")
+        st.button("Start over", type="tertiary", on_click=state.forget_photos)
+
+
+def verdict(
+    diagnosis: Diagnosis,
+    name: str,
+    classes: Sequence[str],
+    facts: Facts,
+    *,
+    crop_is_open: bool,
+    insisted: bool,
+    num_others: int,
+) -> None:
+    """The answer in words, the calibrated bars, and the cautions that belong to it.
+
+    Args:
+        crop_is_open: the reader chose no crop.
+        insisted: the reader said that this unfamiliar photo is a leaf.
+        num_others: how many other photos can be read.
+    """
+    bold, rest = words.headline(diagnosis, name)
+    st.html(f'<h2 class="verdict" role="status"><b>{html.escape(bold)}</b>{html.escape(rest)}</h2>')
+    if text := words.below_headline(diagnosis):
+        sentence(text, "below")
+    if diagnosis.verdict == "unreadable":
+        if num_others:
+            sentence(words.others_are_done(num_others), "below")
+        return
+    if diagnosis.verdict == "unfamiliar":
+        sentence(words.distance(diagnosis, facts), "below")
+        if not insisted:
+            st.button("It is a leaf: show the best guess, marked as unreliable", on_click=state.insist)
+            return
+        sentence(f"Unreliable: my best guess is {words.class_title(diagnosis.label)}.", "notice")
+    probability_bars(diagnosis, reliable=diagnosis.verdict != "unfamiliar")
+    for text in words.never_seen(diagnosis, classes):
+        sentence(text)
+    if crop_is_open:
+        with st.container(horizontal=True, vertical_alignment="center", key="standing_line"):
+            sentence(f"Not one of my {len(crops(classes))} crops? Then this answer is wrong:", "standing")
+            st.button("Another crop", type="tertiary", on_click=state.set_crop, args=(widgets.ANOTHER,))
+
+
+def probability_bars(diagnosis: Diagnosis, reliable: bool) -> None:
+    """The most likely classes; all of the prediction set up to `MAX_BARS`."""
+    ranked = sorted(diagnosis.probabilities, key=diagnosis.probabilities.get, reverse=True)
+    possible = [name for name in ranked if diagnosis.probabilities[name] > 0]
+    shown = possible[: max(2, min(MAX_BARS, len(diagnosis.prediction_set) + 1))]
+    figure = figures.class_probabilities(
+        [words.class_title(name) for name in shown],
+        [diagnosis.probabilities[name] for name in shown],
+        [reliable and name in diagnosis.prediction_set for name in shown],
+        len(possible),
+        theme.palette(st.context.theme.type),
+    )
+    told = ", ".join(f"{words.class_title(name)} {words.percent(diagnosis.probabilities[name])}" for name in shown)
+    st.plotly_chart(figure, config=MODEBAR, key="bars", alt=f"Calibrated probabilities: {told}")
+
+
+def photo(diagnosis: Diagnosis, is_cut: bool) -> None:
+    """The photo large, with the map over it on request; flags below."""
+    shows_map = state.shows_map() and diagnosis.heatmap is not None
+    pixels = pictures.with_heat(diagnosis.pixels, diagnosis.heatmap) if shows_map else diagnosis.pixels
+    alt = "The photo, with the map over it" if shows_map else "The photo"
+    st.image(pictures.jpeg(pixels), width="stretch", alt=alt)
+    if shows_map:
+        st.html(_heat_legend())
+        if diagnosis.verdict == "unfamiliar":
+            sentence("There is no diagnosis to explain. The map shows what the network reacts to, not disease.")
+    with st.container(horizontal=True, vertical_alignment="center", key="photo_tools"):
+        st.toggle("Show map", key=state.SHOW_MAP)
+        if is_cut:
+            st.button("Back to the whole photo", type="tertiary", on_click=state.cut_chosen, args=(None,))
+        else:
+            st.toggle("Cut out one leaf", key=state.CUT_MODE)
+    for text in words.flag_sentences(diagnosis.flags):
+        sentence(text)
+
+
+def steps(position: int, num_photos: int) -> None:
+    """To the photo before and the next one."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="center"):
+        st.button("Previous", type="tertiary", on_click=state.step, args=(-1,))
+        st.html(f'<p class="standing">{position + 1} of {num_photos}</p>', width="content")
+        st.button("Next", type="tertiary", on_click=state.step, args=(1,))
+
+
+def _heat_legend() -> str:
+    stops = ", ".join(theme.HEAT_STOPS)
+    return (
+        f'<div class="heat"><div class="heat-scale" style="background: linear-gradient(to right, {stops})"></div>'
+        "<div class='heat-labels'><span>0.5x</span><span>1x</span><span>2x the average</span></div></div>"
+        '<p class="standing">Where the network took its information from, against an even spread (attention rollout). '
+        "It is not the outline of a lesion.</p>"
+    )
+
+
+def cutting(photo: PhotoFile) -> None:
+    """Sliders that put a box around one leaf, over the whole photo."""
+    pixels = cache.whole_photo(photo)
+    if not state.has_box():
+        state.put_box(pictures.propose_leaf(pixels))
+    st.image(pictures.jpeg(pictures.with_box(pixels, state.box())), width="stretch", alt="The photo with the box")
+    st.slider("Left and right edge, % of the width", 0, 100, key=state.CUT_X, format="%d%%")
+    st.slider("Top and bottom edge, % of the height", 0, 100, key=state.CUT_Y, format="%d%%")
+    with st.container(horizontal=True):
+        st.button("Diagnose this leaf", type="primary", on_click=state.cut_chosen, args=(state.box(),))
+        st.button("Propose a box", on_click=state.put_box, args=(pictures.propose_leaf(pixels),))
+        st.button("Cancel", type="tertiary", on_click=state.stop_cutting)
+
+
+def why(diagnosis: Diagnosis, facts: Facts) -> None:
+    """What the numbers mean; a line appears only where the run recorded the number it needs."""
+    if diagnosis.verdict == "unreadable":
+        return
+    with st.expander("Why?"):
+        for text in words.meaning_of_the_bars(diagnosis, facts):
+            st.write(plain(text))
+        if facts.problem:
+            widgets.notice(facts.problem)
+    if facts.usual_distance is not None and diagnosis.verdict != "unfamiliar":
+        with st.expander("How familiar is this photo?"):
+            st.write(plain(words.distance(diagnosis, facts)))
+            st.write("Beyond that I give no diagnosis. A photo can be usual and still show a disease I do not know.")
+    crop = crop_of(diagnosis.label)
+    if facts.top1 is not None and diagnosis.verdict != "unfamiliar":
+        with st.expander(f"How good is it on {crop}? (n = {facts.top1.n:,})"):
+            st.write(plain(words.accuracy_sentence(crop_title(crop), facts.top1)))
+
+
+def small_print(diagnosis: Diagnosis, run_name: str, sha256: str) -> None:
+    """Time taken, and which weights answered."""
+    took = "" if diagnosis.latency_ms is None else f"{diagnosis.latency_ms / 1000:.2f} s, "
+    sentence(f"{took}{run_name} {sha256[:8]}", "small-print")

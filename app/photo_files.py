@@ -1,0 +1,54 @@
+"""A photo someone gave: its name, a key that stays, and its bytes when they are asked for."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hvit.data.photos import find_photos
+
+
+class FolderError(ValueError):
+    """A folder that cannot be read, or holds no photo."""
+
+
+@dataclass(frozen=True)
+class PhotoFile:
+    """An upload (`data` in memory) or a file of this computer (`path`, read again when needed)."""
+
+    name: str
+    key: str
+    data: bytes | None = field(default=None, repr=False)
+    path: Path | None = None
+
+    def read(self) -> bytes:
+        """All bytes of the file.
+
+        Raises:
+            OSError: the file has gone since it was listed.
+        """
+        return self.data if self.data is not None else self.path.read_bytes()
+
+
+def uploaded(name: str, data: bytes) -> PhotoFile:
+    """A photo sent by the browser; `name` is shown, never used as a path."""
+    return PhotoFile(name, hashlib.sha256(data).hexdigest(), data)
+
+
+def in_folder(folder: str) -> list[PhotoFile]:
+    """Every photo below a folder of this computer, sorted by name.
+
+    Raises:
+        FolderError: there is no such folder, or no photo in it.
+    """
+    root = Path(folder.strip().strip("\"'")).expanduser()
+    if not root.is_dir():
+        raise FolderError(f"There is no folder {root} on this computer. Give the whole path, for example ~/Pictures.")
+    found = find_photos(root)
+    if not found:
+        raise FolderError(f"No photo lies in {root}. I look for JPEG, PNG, WebP, GIF, BMP and TIFF files.")
+    return [_on_disk(path, path.relative_to(root).as_posix()) for path in found]
+
+
+def _on_disk(path: Path, name: str) -> PhotoFile:
+    stat = path.stat()
+    return PhotoFile(name, f"{path}:{stat.st_mtime_ns}:{stat.st_size}", path=path)

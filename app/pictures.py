@@ -1,0 +1,102 @@
+"""Photos as the pages show them: arrays in, arrays or JPEG bytes out."""
+
+import cv2
+import numpy as np
+
+from app.theme import HEAT_STOPS
+
+SHOWN_PX = 1024
+BOXED_PX = 700
+HEATMAP_PX = 512
+CUT_PX = 2048
+THUMBNAIL_PX = 112
+HEAT_OPACITY = 0.62
+MIN_CUT_PX = 64
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom as fractions of the photo
+
+
+def shrunk(pixels: np.ndarray, side_px: int) -> np.ndarray:
+    """`pixels` (H, W, 3) uint8 with its longer side at most `side_px`; never enlarged."""
+    height, width = pixels.shape[:2]
+    factor = side_px / max(height, width)
+    if factor >= 1:
+        return pixels
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def jpeg(pixels: np.ndarray, quality: int = 88) -> bytes:
+    """(H, W, 3) uint8 RGB as the bytes of a JPEG without metadata."""
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return encoded.tobytes()
+
+
+def thumbnail(pixels: np.ndarray) -> bytes:
+    """A square JPEG of the middle of the photo."""
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return jpeg(shrunk(pixels[top : top + side, left : left + side], THUMBNAIL_PX))
+
+
+def heat_colors(heatmap: np.ndarray) -> np.ndarray:
+    """Values in [0, 1], (H, W) -> colors (H, W, 3) uint8 on the scale the legend shows."""
+    stops = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in HEAT_STOPS], float)
+    position = np.linspace(0, 1, len(stops))
+    return np.stack([np.interp(heatmap, position, stops[:, c]) for c in range(3)], axis=-1).round().astype(np.uint8)
+
+
+def with_heat(pixels: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
+    """The photo in grey with `heatmap` (H', W') in [0, 1] laid over it; (H, W, 3) uint8."""
+    height, width = pixels.shape[:2]
+    heat = np.clip(cv2.resize(heatmap, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
+    grey = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return cv2.addWeighted(heat_colors(heat), HEAT_OPACITY, grey, 1 - HEAT_OPACITY, 0)
+
+
+def edges_px(box: Box, height: int, width: int) -> tuple[int, int, int, int]:
+    """A box in pixels, left top right bottom, at least `MIN_CUT_PX` a side where the photo allows it."""
+    left, right = _at_least(box[0] * width, box[2] * width, width)
+    top, bottom = _at_least(box[1] * height, box[3] * height, height)
+    return left, top, right, bottom
+
+
+def _at_least(start: float, stop: float, length: int) -> tuple[int, int]:
+    side = min(length, max(MIN_CUT_PX, round(stop - start)))
+    first = min(max(0, round((start + stop - side) / 2)), length - side)
+    return first, first + side
+
+
+def cut_out(pixels: np.ndarray, box: Box) -> bytes:
+    """The part of the photo inside `box`, as a PNG: no loss, but for parts longer than `CUT_PX`, which shrink."""
+    left, top, right, bottom = edges_px(box, *pixels.shape[:2])
+    part = cv2.cvtColor(shrunk(pixels[top:bottom, left:right], CUT_PX), cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".png", part, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+
+
+def with_box(pixels: np.ndarray, box: Box) -> np.ndarray:
+    """The photo dimmed outside `box`, with a light edge around it; small photos are enlarged for a fine line."""
+    factor = max(1.0, BOXED_PX / max(pixels.shape[:2]))
+    pixels = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    height, width = pixels.shape[:2]
+    left, right = round(box[0] * width), round(box[2] * width)
+    top, bottom = round(box[1] * height), round(box[3] * height)
+    shown = (pixels * 0.35).astype(np.uint8)
+    shown[top:bottom, left:right] = pixels[top:bottom, left:right]
+    return cv2.rectangle(shown, (left, top), (right - 1, bottom - 1), (252, 251, 248), 2)
+
+
+def propose_leaf(pixels: np.ndarray) -> Box:
+    """A box around the largest patch of saturated color: a first guess at one leaf, for the reader to correct."""
+    small = cv2.GaussianBlur(shrunk(pixels, 256), (0, 0), 2)
+    saturation = cv2.cvtColor(small, cv2.COLOR_RGB2HSV)[..., 1]
+    mask = cv2.threshold(saturation, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1]
+    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask)
+    if count < 2:
+        return 0.1, 0.1, 0.9, 0.9
+    left, top, width, height, _ = stats[1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))]
+    full_height, full_width = mask.shape
+    box = left / full_width, top / full_height, (left + width) / full_width, (top + height) / full_height
+    return tuple(round(edge, 2) for edge in box)

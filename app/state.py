@@ -1,0 +1,155 @@
+"""What a session remembers between reruns and pages; the only file that names keys of `st.session_state`."""
+
+from collections.abc import Iterable
+
+import streamlit as st
+
+from app.photo_files import PhotoFile
+from app.pictures import Box
+
+# Keys of widgets. Those of `CROP` and `RUN` are also the names in the address bar.
+CROP = "crop"
+RUN = "run"
+CROP_MENU = "crop_menu"
+FOLDER = "folder_path"
+SHOW_MAP = "show_map"
+CUT_MODE = "cut_mode"
+CUT_X = "cut_x"
+CUT_Y = "cut_y"
+
+_PHOTOS = "_photos"
+_POSITION = "_position"
+_CUTS = "_cuts"
+_INSISTED = "_insisted"
+_INBOX = "_inbox"
+_FOLDER_PROBLEM = "_folder_problem"
+
+
+def photos() -> list[PhotoFile]:
+    """The photos given so far, in the order they came; they survive a change of page."""
+    return list(st.session_state.get(_PHOTOS, {}).values())
+
+
+def add_photos(given: Iterable[PhotoFile]) -> None:
+    """Adds photos at the end, the same bytes once, and chooses the first new one."""
+    known = st.session_state.setdefault(_PHOTOS, {})
+    before = len(known)
+    for photo in given:
+        known.setdefault(photo.key, photo)
+    if len(known) > before:
+        choose(before)
+
+
+def forget_photos() -> None:
+    """Back to an empty page."""
+    for key in (_PHOTOS, _POSITION, _CUTS, _INSISTED, CUT_MODE, FOLDER, _FOLDER_PROBLEM):
+        st.session_state.pop(key, None)
+
+
+def position() -> int:
+    """Which photo is shown large."""
+    return st.session_state.get(_POSITION, 0)
+
+
+def choose(index: int) -> None:
+    """Shows photo number `index` large."""
+    st.session_state[_POSITION] = index
+    stop_cutting()
+
+
+def step(by: int) -> None:
+    """Chooses the next photo (1) or the one before (-1), around the ends."""
+    choose((position() + by) % len(photos()))
+
+
+def cut(photo: PhotoFile) -> Box | None:
+    """The leaf cut out of this photo, or None where the whole photo counts."""
+    return st.session_state.get(_CUTS, {}).get(photo.key)
+
+
+def cut_chosen(box: Box | None) -> None:
+    """Cuts a leaf out of the photo shown large, or takes the cut back with None."""
+    st.session_state.setdefault(_CUTS, {})[photos()[position()].key] = box
+    stop_cutting()
+
+
+def is_cutting() -> bool:
+    """Whether the sliders around one leaf are open."""
+    return st.session_state.get(CUT_MODE, False)
+
+
+def stop_cutting() -> None:
+    for key in (CUT_MODE, CUT_X, CUT_Y):
+        st.session_state.pop(key, None)
+
+
+def has_box() -> bool:
+    """Whether the sliders have been set since they were opened."""
+    return CUT_X in st.session_state
+
+
+def put_box(box: Box) -> None:
+    """Puts the sliders around `box`."""
+    st.session_state[CUT_X] = (round(100 * box[0]), round(100 * box[2]))
+    st.session_state[CUT_Y] = (round(100 * box[1]), round(100 * box[3]))
+
+
+def box() -> Box:
+    """The box the sliders stand at."""
+    (left, right), (top, bottom) = st.session_state[CUT_X], st.session_state[CUT_Y]
+    return left / 100, top / 100, right / 100, bottom / 100
+
+
+def insists() -> bool:
+    """Whether the reader said that the photo shown large is a leaf, though it is unfamiliar."""
+    return position() in st.session_state.get(_INSISTED, set())
+
+
+def insist() -> None:
+    st.session_state.setdefault(_INSISTED, set()).add(position())
+
+
+def shows_map() -> bool:
+    """Whether the attention map lies over the photo."""
+    return st.session_state.get(SHOW_MAP, False)
+
+
+def set_crop(crop: str) -> None:
+    st.session_state[CROP] = crop
+
+
+def crop_from_menu() -> None:
+    """The drop-down of the phone sets the chips, which hold the value."""
+    set_crop(st.session_state[CROP_MENU])
+
+
+def menu_follows_chips() -> None:
+    st.session_state[CROP_MENU] = st.session_state[CROP]
+
+
+def inbox_key() -> str:
+    """Key of the uploader. A new one empties it: what was uploaded lives in `photos`."""
+    return f"inbox_{st.session_state.get(_INBOX, 0)}"
+
+
+def inbox() -> list:
+    """The files now in the uploader."""
+    return st.session_state[inbox_key()]
+
+
+def empty_inbox() -> None:
+    st.session_state[_INBOX] = st.session_state.get(_INBOX, 0) + 1
+
+
+def folder() -> str:
+    """What was typed as a folder of this computer."""
+    return st.session_state[FOLDER].strip()
+
+
+def folder_problem() -> str | None:
+    """Why the folder typed last gave no photos."""
+    return st.session_state.get(_FOLDER_PROBLEM)
+
+
+def set_folder_problem(message: str | None) -> None:
+    st.session_state[_FOLDER_PROBLEM] = message

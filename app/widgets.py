@@ -1,0 +1,118 @@
+"""Inputs that several pages share: which run, which crop, which photos; and how a user's mistake is shown."""
+
+import html
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import streamlit as st
+
+from app import cache, photo_files, state, words
+from app.cache import RunChoice
+from hvit.data.classes import crop_title, crops
+
+NOT_SURE, ANOTHER = "not_sure", "another"
+TRAIN_COMMAND = "python -m training.finetune --config training/configs/leaf33_tiny.yaml --set data=[path/to/photos]"
+
+
+@contextmanager
+def user_errors_shown() -> Iterator[None]:
+    """Shows what a user can act on as a sentence, and ends the page there."""
+    try:
+        yield
+    except ValueError as error:
+        notice(str(error))
+        st.stop()
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that appears with the first report of (done, total) and goes when the work is over."""
+    place = st.empty()
+    try:
+        yield lambda done, total: place.progress(done / total, f"{what}: {done} of {total}")
+    finally:
+        place.empty()
+
+
+def notice(text: str) -> None:
+    """One sentence that asks for attention, in the style of the page."""
+    st.html(f'<p class="notice" role="status">{html.escape(text)}</p>')
+
+
+def choose_run(runs: Sequence[RunChoice]) -> RunChoice:
+    """The run to diagnose with; its name is in the address. Says so and stops where there is none."""
+    if not runs:
+        st.subheader("There is no trained model here yet.")
+        for name, status in cache.unfinished_runs():
+            st.write(f"{name}: {status}")
+        st.write("Train one, or copy a run with its weights into the folder `runs`. Then reload this page.")
+        st.code(TRAIN_COMMAND, language="bash")
+        st.stop()
+    names = [run.name for run in runs]
+    asked = st.query_params.get(state.RUN)
+    if asked is not None and asked not in names:
+        notice(f"{cache.trouble_with(asked)}. Until then I use {names[0]}.")
+    titles = {run.name: words.run_title(run.name, run.classes) for run in runs}
+    name = st.selectbox("Model", names, key=state.RUN, format_func=titles.get, bind="query-params")
+    return runs[names.index(name)]
+
+
+def choose_crop(classes: Sequence[str]) -> str:
+    """A crop of the run, `NOT_SURE` or `ANOTHER`: chips where there is room, a drop-down on a phone."""
+    options = [NOT_SURE, *crops(classes), ANOTHER]
+    titles = {NOT_SURE: "Not sure", ANOTHER: "Another crop"} | {crop: crop_title(crop) for crop in crops(classes)}
+    with st.container(key="crop_chips"):
+        crop = st.pills(
+            "Which crop?",
+            options,
+            default=NOT_SURE,
+            required=True,
+            key=state.CROP,
+            format_func=titles.get,
+            bind="query-params",
+        )
+    state.menu_follows_chips()
+    with st.container(key="crop_list"):
+        st.selectbox(
+            "Which crop?", options, key=state.CROP_MENU, format_func=titles.get, on_change=state.crop_from_menu
+        )
+    return crop
+
+
+def known_crop(choice: str) -> str | None:
+    """The crop an answer is restricted to; None where the reader is not sure."""
+    return None if choice in (NOT_SURE, ANOTHER) else choice
+
+
+def ask_for_photos() -> None:
+    """The uploader and the folder field; what is given goes to `state.photos`."""
+    with st.container(key="upload"):
+        st.file_uploader(
+            "Drop photos here or choose",
+            type="image",
+            accept_multiple_files=True,
+            key=state.inbox_key(),
+            on_change=_take_uploads,
+            label_visibility="collapsed",
+        )
+    with st.container(key="folder"):
+        st.text_input(
+            "or a folder on this computer", key=state.FOLDER, placeholder="~/Pictures/leaves", on_change=_take_folder
+        )
+        if problem := state.folder_problem():
+            notice(problem)
+
+
+def _take_uploads() -> None:
+    state.add_photos([photo_files.uploaded(file.name, file.getvalue()) for file in state.inbox()])
+    state.empty_inbox()
+
+
+def _take_folder() -> None:
+    state.set_folder_problem(None)
+    if not state.folder():
+        return
+    try:
+        state.add_photos(photo_files.in_folder(state.folder()))
+    except photo_files.FolderError as error:
+        state.set_folder_problem(str(error))

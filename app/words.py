@@ -1,0 +1,167 @@
+"""What the Diagnose page says: a diagnosis in people's words. Pure functions, no drawing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from hvit.data.classes import crop_of, crop_title, crops, is_healthy, spoken
+
+if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
+    from app.cache import Facts
+    from app.evidence import Count
+    from hvit.diagnosis import Diagnosis
+
+NBSP = "\u00a0"
+NOT_A_LIST_OF_ALL = "I do not see early infection, roots, stems or the underside."
+
+FLAGS = {
+    "blurred": "Blurred: hold still and take it again.",
+    "dark": "Dark: take it again with more light.",
+    "bright": "Overexposed: take it again out of the direct sun.",
+    "tiny": "A very small picture: take the photo from closer, or use the original file.",
+    "animated": "A moving picture: only its first frame was read.",
+}
+
+
+def percent(fraction: float) -> str:
+    """A probability for reading: `94 %`, and never 0 or 100."""
+    if fraction >= 0.995:
+        return f"over 99{NBSP}%"
+    if fraction < 0.005:
+        return f"under 1{NBSP}%"
+    return f"{round(100 * fraction)}{NBSP}%"
+
+
+def joined(names: Sequence[str], last: str = "and") -> str:
+    """`a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
+def class_title(name: str) -> str:
+    """A class as a label: `Tomato: late blight`. The bare word healthy would claim more than the model can see."""
+    return f"{crop_title(crop_of(name))}: no disease I know" if is_healthy(name) and crop_of(name) else spoken(name)
+
+
+def headline(diagnosis: Diagnosis, name: str) -> tuple[str, str]:
+    """The verdict, large: words in bold, and what follows them. `name` is the file's, told where it is unreadable."""
+    if diagnosis.verdict == "unreadable":
+        return f"{name} cannot be read:", f" {diagnosis.error}"
+    if diagnosis.verdict == "unsure":
+        count = len(diagnosis.prediction_set)
+        most = "Most likely one of these:"
+        return (f"I am not sure. {most}", "") if count == 2 else (f"I am not sure: {count} are possible.", "")
+    if diagnosis.verdict == "named" and not is_healthy(diagnosis.label):
+        return class_title(diagnosis.label), f", {percent(diagnosis.probability)}"
+    return diagnosis.message, ""
+
+
+def below_headline(diagnosis: Diagnosis) -> str | None:
+    """The sentence under the verdict, or None where the verdict says all."""
+    if diagnosis.verdict == "unsure":
+        if len(diagnosis.prediction_set) > 2:
+            return "Cut out one leaf or choose the crop."
+        pair = [f"{class_title(c)} {percent(diagnosis.probabilities[c])}" for c in diagnosis.prediction_set]
+        one_crop = len({crop_of(c) for c in diagnosis.prediction_set}) == 1
+        both_sick = not any(is_healthy(c) for c in diagnosis.prediction_set)
+        return " or ".join(pair) + "." + (" A leaf can also carry both." if one_crop and both_sick else "")
+    if diagnosis.verdict == "named" and is_healthy(diagnosis.label):
+        return NOT_A_LIST_OF_ALL
+    return None
+
+
+def one_sentence(diagnosis: Diagnosis, name: str) -> str:
+    """Headline and what follows it, for a report."""
+    bold, rest = headline(diagnosis, name)
+    return " ".join(part for part in (bold + rest, below_headline(diagnosis)) if part)
+
+
+def others_are_done(count: int) -> str:
+    """Said beside a photo that cannot be read, so that nobody thinks the rest is lost."""
+    return "The other photo is done." if count == 1 else f"The other {count} photos are done."
+
+
+def list_line(diagnosis: Diagnosis) -> str:
+    """One line beside a thumbnail."""
+    if diagnosis.verdict == "unreadable":
+        return "Cannot be read"
+    if diagnosis.verdict == "unfamiliar":
+        return "Unfamiliar"
+    if diagnosis.verdict == "unsure":
+        return f"Not sure: {len(diagnosis.prediction_set)}"
+    return class_title(diagnosis.label)
+
+
+def summary(diagnoses: Iterable[Diagnosis]) -> str:
+    """`12 photos: 8 named, 2 unsure, 1 unfamiliar, 1 unreadable`; kinds that do not occur are left out."""
+    counts = Counter(d.verdict for d in diagnoses)
+    total = sum(counts.values())
+    kinds = [f"{counts[kind]} {kind}" for kind in ("named", "unsure", "unfamiliar", "unreadable") if counts[kind]]
+    return f"{total} photo{'' if total == 1 else 's'}: {', '.join(kinds)}"
+
+
+def never_seen(diagnosis: Diagnosis, classes: Sequence[str]) -> list[str]:
+    """What the run cannot know about the crops it names here, read off its classes."""
+    said = []
+    for crop in dict.fromkeys(crop_of(name) for name in diagnosis.prediction_set):
+        own = [name for name in classes if crop_of(name) == crop]
+        if len(own) == 1:
+            said.append(f"I know one condition of {crop}. This shows resemblance, not a diagnosis.")
+        if not any(is_healthy(name) for name in own):
+            said.append(f"This model never saw a healthy {crop} leaf: it would call one diseased.")
+    return said
+
+
+def flag_sentences(flags: Iterable[str]) -> list[str]:
+    """What was noticed about the photo itself, with what to do."""
+    return [_flag(flag) for flag in flags]
+
+
+def _flag(flag: str) -> str:
+    if flag.startswith("not_like_"):
+        crop = flag.removeprefix("not_like_")
+        return f"This does not look like {crop}: most of what I see fits another crop. Is the choice above right?"
+    return FLAGS[flag]
+
+
+def run_title(name: str, classes: Sequence[str]) -> str:
+    """A run in the picker: `leaf33-tiny: 33 conditions, 9 crops`."""
+    count = len(crops(classes))
+    return f"{name}: {len(classes)} conditions, {count} crop{'' if count == 1 else 's'}"
+
+
+def meaning_of_the_bars(diagnosis: Diagnosis, facts: Facts) -> list[str]:
+    """What a probability and a list of names are worth, as counted on recorded test photos."""
+    if facts.calibrated:
+        said = ["The bars are chances, set on photos I did not learn from: of answers at 80 %, about 80 in 100 hold."]
+    else:
+        said = ["This model was not calibrated: read the bars as an order, not as chances."]
+    if diagnosis.verdict == "named" and facts.named_rightly:
+        count = facts.named_rightly
+        said.append(
+            f"Of 100 test photos with a score like this, {_in_100(count.share)} were named rightly (n = {count.n:,})."
+        )
+    if diagnosis.verdict == "unsure" and facts.lists_held:
+        count = facts.lists_held
+        said.append(
+            f"Lists made this way held the right name for {_in_100(count.share)} of 100 test photos (n = {count.n:,})."
+        )
+    return said
+
+
+def distance(diagnosis: Diagnosis, facts: Facts) -> str:
+    """How far the photo lies from those the model learned from, and what is usual."""
+    return (
+        f"Distance to the nearest photos I learned from: {diagnosis.ood_score:.2f}. "
+        f"Usual: up to {facts.usual_distance:.2f}."
+    )
+
+
+def accuracy_sentence(crop: str, top1: Count) -> str:
+    """How often the first name was right on the recorded test photos of a crop."""
+    return f"{crop}: the first name was right for {_in_100(top1.share)} of 100 test photos (n = {top1.n:,})."
+
+
+def _in_100(share: float) -> str:
+    return f"{100 * share:.0f}"

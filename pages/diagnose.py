@@ -1,0 +1,55 @@
+"""From photos of leaves to diagnoses."""
+
+import streamlit as st
+
+from app import cache, panels, state, widgets
+
+sheet = st.container(key="sheet")
+with sheet.container(key="model"), widgets.user_errors_shown():
+    run = widgets.choose_run(cache.diagnosing_runs())
+with sheet.container(key="crop_choice"):
+    choice = widgets.choose_crop(run.classes)
+with sheet.container(key="ask"):
+    widgets.ask_for_photos()
+if choice == widgets.ANOTHER:
+    with sheet.container(key="wide"):
+        panels.unknown_crop(run.classes)
+    st.stop()
+if not state.photos():
+    with sheet.container(key="wide"), widgets.user_errors_shown():
+        panels.nothing_yet()
+        cache.load_model(run)  # the page is drawn; while the reader looks for a photo, the model gets ready
+    st.stop()
+
+crop, position = widgets.known_crop(choice), state.position()
+with sheet.container(key="wide"), widgets.user_errors_shown(), widgets.progress("Reading the photos") as progress:
+    checkpoint = cache.load_model(run)
+    photos = [cache.as_shown(photo, state.cut(photo)) for photo in state.photos()]
+    results = cache.diagnose_all(photos, checkpoint, crop, progress)
+    diagnosis = cache.look_closely(photos[position], checkpoint, crop)
+    facts = cache.facts_about(diagnosis, run, checkpoint, crop)
+
+with sheet.container(key="list"):
+    panels.result_list(photos, results, position)
+with sheet.container(key="verdict"):
+    panels.verdict(
+        diagnosis,
+        photos[position].name,
+        run.classes,
+        facts,
+        crop_is_open=choice == widgets.NOT_SURE,
+        insisted=state.insists(),
+        num_others=sum(result.diagnosis.error is None for result in results),
+    )
+with sheet.container(key="photo"):
+    if state.is_cutting():
+        panels.cutting(state.photos()[position])
+    elif diagnosis.pixels is not None:
+        panels.photo(diagnosis, is_cut=photos[position] is not state.photos()[position])
+if len(photos) > 1:
+    with sheet.container(key="steps"):
+        panels.steps(position, len(photos))
+with sheet.container(key="why"):
+    panels.why(diagnosis, facts)
+with sheet.container(key="foot"):
+    panels.small_print(diagnosis, run.name, checkpoint.sha256)

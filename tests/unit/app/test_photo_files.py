@@ -1,0 +1,38 @@
+"""Photos from the browser and from a folder."""
+
+import pytest
+from PIL import Image
+
+from app import photo_files
+
+
+def test_the_same_bytes_have_the_same_key_whatever_their_name():
+    assert photo_files.uploaded("a.jpg", b"x").key == photo_files.uploaded("b.jpg", b"x").key
+    assert photo_files.uploaded("a.jpg", b"x").key != photo_files.uploaded("a.jpg", b"y").key
+
+
+def test_a_folder_gives_its_photos_by_name_and_skips_the_rest(tmp_path):
+    (tmp_path / "b").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "b" / "2.jpg")
+    Image.new("RGB", (64, 64)).save(tmp_path / "1.PNG")
+    (tmp_path / "notes.txt").write_text("no photo")
+    found = photo_files.in_folder(f' "{tmp_path}" ')
+    assert [photo.name for photo in found] == ["1.PNG", "b/2.jpg"]
+    assert found[1].read() == (tmp_path / "b" / "2.jpg").read_bytes()
+
+
+def test_a_changed_file_gets_a_new_key(tmp_path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "1.png")
+    before = photo_files.in_folder(str(tmp_path))[0].key
+    Image.new("RGB", (80, 64)).save(tmp_path / "1.png")
+    assert photo_files.in_folder(str(tmp_path))[0].key != before
+
+
+def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path):
+    with pytest.raises(photo_files.FolderError, match="There is no folder"):
+        photo_files.in_folder(str(tmp_path / "none"))
+
+
+def test_a_folder_without_photos_says_what_is_looked_for(tmp_path):
+    with pytest.raises(photo_files.FolderError, match="No photo lies in"):
+        photo_files.in_folder(str(tmp_path))

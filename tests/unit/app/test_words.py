@@ -1,0 +1,103 @@
+"""What the page says, word by word."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from app import words
+
+CLASSES = (
+    "Apple___Apple_scab", "Apple___Black_rot", "Apple___healthy", "Pepper,_bell___Bacterial_spot",
+    "Tomato___Early_blight", "Tomato___Late_blight",
+)  # fmt: skip
+
+
+def diagnosis(verdict: str, probabilities: dict[str, float] | None = None, set_size: int = 1, **more):
+    ranked = sorted(probabilities or {}, key=(probabilities or {}).get, reverse=True)
+    facts = {
+        "verdict": verdict, "error": None, "probabilities": probabilities, "prediction_set": ranked[:set_size],
+        "label": ranked[0] if ranked else None, "probability": probabilities[ranked[0]] if ranked else None,
+        "flags": [], "ood_score": 0.5,
+    }  # fmt: skip
+    return SimpleNamespace(**facts | more)
+
+
+def test_a_named_condition_is_bold_and_its_probability_follows():
+    named = diagnosis("named", {"Tomato___Late_blight": 0.94, "Tomato___Early_blight": 0.06})
+    assert words.headline(named, "a.jpg") == ("Tomato: late blight", ", 94\u00a0%")
+
+
+def test_no_disease_is_never_called_healthy():
+    healthy = diagnosis("named", {"Apple___healthy": 0.97}, message="Apple: none of the 2 apple diseases I know.")
+    said = words.one_sentence(healthy, "a.jpg")
+    assert said.startswith("Apple: none of the 2 apple diseases I know. I do not see early infection")
+    assert "healthy" not in said + words.list_line(healthy) + words.class_title("Apple___healthy")
+
+
+def test_two_possible_conditions_are_both_told():
+    unsure = diagnosis("unsure", {"Tomato___Early_blight": 0.56, "Tomato___Late_blight": 0.38}, set_size=2)
+    assert words.headline(unsure, "a.jpg")[0] == "I am not sure. Most likely one of these:"
+    assert words.below_headline(unsure) == (
+        "Tomato: early blight 56\u00a0% or Tomato: late blight 38\u00a0%. A leaf can also carry both."
+    )
+
+
+def test_conditions_of_two_crops_are_not_said_to_share_a_leaf():
+    unsure = diagnosis("unsure", {"Tomato___Early_blight": 0.56, "Apple___Apple_scab": 0.38}, set_size=2)
+    assert "both" not in words.below_headline(unsure)
+
+
+def test_three_possible_conditions_ask_for_more_help():
+    unsure = diagnosis("unsure", dict.fromkeys(CLASSES[:3], 0.3), set_size=3)
+    assert words.headline(unsure, "a.jpg")[0] == "I am not sure: 3 are possible."
+    assert words.below_headline(unsure) == "Cut out one leaf or choose the crop."
+
+
+def test_an_unreadable_photo_is_named_with_its_reason():
+    broken = diagnosis("unreadable", error="the file ends too early. Copy it again from the camera.")
+    assert words.one_sentence(broken, "IMG_1.jpg") == (
+        "IMG_1.jpg cannot be read: the file ends too early. Copy it again from the camera."
+    )
+
+
+def test_kinds_that_do_not_occur_are_left_out_of_the_summary():
+    verdicts = ["named"] * 8 + ["unsure"] * 2 + ["unreadable"]
+    assert words.summary(SimpleNamespace(verdict=v) for v in verdicts) == "11 photos: 8 named, 2 unsure, 1 unreadable"
+    assert words.summary([SimpleNamespace(verdict="named")]) == "1 photo: 1 named"
+
+
+@pytest.mark.parametrize(
+    "label, said",
+    [
+        ("Apple___Apple_scab", []),
+        ("Tomato___Late_blight", ["This model never saw a healthy tomato leaf: it would call one diseased."]),
+        (
+            "Pepper,_bell___Bacterial_spot",
+            [
+                "I know one condition of pepper. This shows resemblance, not a diagnosis.",
+                "This model never saw a healthy pepper leaf: it would call one diseased.",
+            ],
+        ),
+    ],
+)
+def test_what_the_run_never_saw_is_read_off_its_classes(label, said):
+    assert words.never_seen(diagnosis("named", {label: 0.9}), CLASSES) == said
+
+
+def test_a_probability_is_never_rounded_to_certainty():
+    assert [words.percent(p) for p in (0.999, 0.94, 0.001)] == ["over 99\u00a0%", "94\u00a0%", "under 1\u00a0%"]
+
+
+def test_flags_come_with_what_to_do():
+    assert words.flag_sentences(["blurred"])[0] == "Blurred: hold still and take it again."
+    assert "tomato" in words.flag_sentences(["not_like_tomato"])[0]
+
+
+def test_a_count_that_was_not_recorded_is_not_mentioned():
+    nothing = SimpleNamespace(calibrated=True, named_rightly=None, lists_held=None)
+    named = diagnosis("named", {"Tomato___Late_blight": 0.94})
+    assert len(words.meaning_of_the_bars(named, nothing)) == 1
+    counted = SimpleNamespace(calibrated=True, named_rightly=SimpleNamespace(share=0.93, n=1412), lists_held=None)
+    assert words.meaning_of_the_bars(named, counted)[1] == (
+        "Of 100 test photos with a score like this, 93 were named rightly (n = 1,412)."
+    )
