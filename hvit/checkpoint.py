@@ -119,11 +119,15 @@ def read_card(run_dir: Path) -> dict:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CheckpointError(f"run {run_dir.name} has no {CARD}, so it cannot predict; finish its training or choose another") from None
+        raise CheckpointError(
+            f"run {run_dir.name} has no {CARD}, so it cannot predict; finish its training or choose another"
+        ) from None
     except (UnicodeDecodeError, json.JSONDecodeError):
         raise CheckpointError(f"{CARD} of run {run_dir.name} is damaged; copy the run again") from None
     if not isinstance(card, dict) or card.get("schema_version") != SCHEMA_VERSION:
-        raise CheckpointError(f"{CARD} of run {run_dir.name} is of another version of HViT; this one reads version {SCHEMA_VERSION}")
+        raise CheckpointError(
+            f"{CARD} of run {run_dir.name} is of another version of HViT; this one reads version {SCHEMA_VERSION}"
+        )
     missing = [key for key in NEEDED if key not in card]
     if missing:
         raise CheckpointError(f"{CARD} of run {run_dir.name} lacks {', '.join(missing)}; copy the run again")
@@ -172,10 +176,14 @@ def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu") -> Checkp
 def _checked_tensors(run_dir: Path, expected: str) -> dict[str, torch.Tensor]:
     path = run_dir / WEIGHTS
     if not path.exists():
-        raise CheckpointError(f"run {run_dir.name} has no {WEIGHTS}, so it cannot predict; its weights are not in this copy")
+        raise CheckpointError(
+            f"run {run_dir.name} has no {WEIGHTS}, so it cannot predict; its weights are not in this copy"
+        )
     # Safetensors reads a flipped bit without a word, hence the hash.
     if file_sha256(path) != expected:
-        raise CheckpointError(f"{WEIGHTS} of run {run_dir.name} was changed or damaged after it was written; copy the run again")
+        raise CheckpointError(
+            f"{WEIGHTS} of run {run_dir.name} was changed or damaged after it was written; copy the run again"
+        )
     try:
         return load_tensors(path.read_bytes())
     except SafetensorError as error:
@@ -190,5 +198,7 @@ def _rejector(run_dir: Path, record: dict | None) -> Rejector | None:
     if Path(name).name != name or not path.exists():
         raise CheckpointError(f"run {run_dir.name} has no {name}, which tells strange photos apart; copy the run again")
     if record["method"] != METHOD or file_sha256(path) != record["sha256"]:
-        raise CheckpointError(f"{name} of run {run_dir.name} was changed or damaged after it was written; copy the run again")
+        raise CheckpointError(
+            f"{name} of run {run_dir.name} was changed or damaged after it was written; copy the run again"
+        )
     return Rejector.load(path, record["threshold"])

@@ -205,7 +205,11 @@ def record_evaluation(run_dir: Path, split: str, evaluation: Evaluation) -> None
     write_bytes(folder / "features.npz", buffer.getvalue())
     write_json(folder / "metrics.json", evaluation.document)
     if split == "test":
-        line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "n": evaluation.document["n"], "top1": evaluation.document["top1"]}
+        line = {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "n": evaluation.document["n"],
+            "top1": evaluation.document["top1"],
+        }
         with open(run_dir / "test_evaluations.jsonl", "a", encoding="utf-8") as out:
             out.write(json.dumps(line) + "\n")
     write_manifest(run_dir)

@@ -87,7 +87,9 @@ class Run:
                 rows.append(json.loads(line))
             except json.JSONDecodeError:
                 if number < len(lines):
-                    raise RunError(f"line {number} of {METRICS} of run {self.name} is damaged; copy the run again") from None
+                    raise RunError(
+                        f"line {number} of {METRICS} of run {self.name} is damaged; copy the run again"
+                    ) from None
         return rows
 
     def model_card(self) -> dict | None:
@@ -215,7 +217,9 @@ class RunWriter:
             if status == "running" and before.get("process") != os.getpid():
                 raise RunError(f"{path} is being written by another process; wait for it, or choose another --run-dir")
             if not resume:
-                raise RunError(f"{path} holds a run already ({status}); choose another --run-dir, or go on with it: --resume")
+                raise RunError(
+                    f"{path} holds a run already ({status}); choose another --run-dir, or go on with it: --resume"
+                )
         self._began = time.monotonic()
         self._elapsed = before.get("elapsed_s", 0.0) if before else 0.0
         self._beat = 0.0
@@ -287,7 +291,12 @@ def write_manifest(path: Path) -> None:
     files = {}
     for file in sorted(path.rglob("*")):
         name = file.relative_to(path).as_posix()
-        if file.is_file() and name != MANIFEST and not name.startswith("checkpoints/") and not file.name.endswith(".partial"):
+        if (
+            file.is_file()
+            and name != MANIFEST
+            and not name.startswith("checkpoints/")
+            and not file.name.endswith(".partial")
+        ):
             files[name] = file_sha256(file)
     write_json(path / MANIFEST, {"files": files})
 
@@ -303,9 +312,15 @@ def _git() -> dict[str, Any] | None:
     """Commit and whether files were changed since; None outside a repository."""
     here = Path(__file__).parent
     try:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
         changed = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"], cwd=here, capture_output=True, text=True, check=True
+            ["git", "status", "--porcelain", "--untracked-files=no"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -32,7 +32,12 @@ def batch_sides(seed: int, step: int, img_size: int, square: float) -> tuple[int
 
 
 def augment(
-    cache: PhotoCache, photos: np.ndarray, samples: np.ndarray, sides: tuple[int, int], config: AugmentConfig, seed: int,
+    cache: PhotoCache,
+    photos: np.ndarray,
+    samples: np.ndarray,
+    sides: tuple[int, int],
+    config: AugmentConfig,
+    seed: int,
     device: torch.device,
 ) -> Tensor:
     """One view of each photo.
@@ -50,7 +55,9 @@ def augment(
     """
     u = uniform(seed, samples, 16, GEOMETRY)
     theta, scale = _view_maps(cache.sizes[photos], u, sides, config)
-    shrink = np.maximum(1, (scale / 1.2).astype(int))  # pixels far below the view's are averaged first, against aliasing
+    shrink = np.maximum(
+        1, (scale / 1.2).astype(int)
+    )  # pixels far below the view's are averaged first, against aliasing
     canvas, sizes = cache.canvas(photos, shrink)
     views = _resample(torch.from_numpy(canvas).to(device), sizes, theta, sides, u[:, 11:16])
     views = _color(views, uniform(seed, samples, 8, COLOR), config)
@@ -190,7 +197,9 @@ def mix(views: Tensor, labels: Tensor, samples: np.ndarray, num_classes: int, co
     columns = (np.arange(w)[None] >= left) & (np.arange(w)[None] < right)
     share = np.where(cuts, 1 - rows.sum(1) * columns.sum(1) / (h * w), blend)
 
-    own_part = torch.from_numpy(np.where(cuts[:, None, None], ~(rows[:, :, None] & columns[:, None, :]), blend[:, None, None]))
+    own_part = torch.from_numpy(
+        np.where(cuts[:, None, None], ~(rows[:, :, None] & columns[:, None, :]), blend[:, None, None])
+    )
     own_part = own_part[:, None].to(views)
     share = torch.from_numpy(share)[:, None].to(targets)
     return views * own_part + views[partner] * (1 - own_part), targets * share + targets[partner] * (1 - share)

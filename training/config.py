@@ -1,4 +1,4 @@
-"""Configuration of the training programs: one frozen model a concern, unknown keys refused with the nearest known one."""
+"""Configuration of the training programs: one frozen model a concern; unknown keys are refused."""
 
 import difflib
 from pathlib import Path
@@ -23,6 +23,9 @@ class DataConfig(Section):
     calibrate_only: list[str] = []  # data sets whose validation photos only calibrate
     cache_dir: Path = Path("cache")
     cache_side: int = Field(160, ge=64)
+    # Data sets without splits are divided by group: a pattern in the path, the groups they name, or near-duplicates.
+    group_from: str | None = None
+    shares: tuple[float, float, float] = (0.7, 0.15, 0.15)  # of train, val and test
     balance: float = Field(0.0, ge=0, le=1)  # 0 draws photos evenly, 1 draws classes evenly
     source_weights: dict[str, float] = {}  # how often photos of a data set are drawn, against 1
     licences: dict[str, str] = {}
@@ -74,6 +77,7 @@ class Phase(Section):
 
     until: float = Field(gt=0, le=1)  # fraction of training at which it ends
     img_size: int = Field(ge=64, multiple_of=32)
+    mix_probability: float | None = Field(None, ge=0, le=1)  # instead of the one in `augment`
 
 
 class FinetuneConfig(Section):
@@ -89,7 +93,9 @@ class FinetuneConfig(Section):
     phases: list[Phase] = [Phase(until=1.0, img_size=128)]
     square: float = Field(0.6, ge=0, le=1)  # batches that are square; the others have another aspect
     eval_img_size: int = Field(128, ge=64)
+    serve_img_sizes: list[int] = []  # at the end the best of these on the selecting half; empty: eval_img_size
     eval_every: float = Field(2.0, gt=0)  # epochs
+    log_every: int = Field(50, ge=1)  # steps
     checkpoint_minutes: float = Field(5.0, gt=0)
     select_by: Literal["top1", "macro_f1", "nll"] = "macro_f1"
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -102,9 +108,14 @@ class FinetuneConfig(Section):
             raise ValueError(f"phases end at {ends}; they must rise and the last must end at 1.0")
         return self
 
-    def img_size_at(self, progress: float) -> int:
-        """Side in pixels of square batches at a fraction of training."""
-        return next(phase.img_size for phase in self.phases if progress < phase.until or phase.until == 1.0)
+    def phase_at(self, progress: float) -> Phase:
+        """The phase at a fraction of training."""
+        return next(phase for phase in self.phases if progress < phase.until or phase.until == 1.0)
+
+    def augment_at(self, progress: float) -> AugmentConfig:
+        """Strengths of augmentation at a fraction of training."""
+        changed = self.phase_at(progress).mix_probability
+        return self.augment if changed is None else self.augment.model_copy(update={"mix_probability": changed})
 
 
 def load_config(path: Path, overrides: list[str]) -> FinetuneConfig:
@@ -115,7 +126,9 @@ def load_config(path: Path, overrides: list[str]) -> FinetuneConfig:
     """
     if not path.is_file():
         near = difflib.get_close_matches(path.name, [p.name for p in Path(__file__).parent.glob("configs/*.yaml")], 1)
-        raise ConfigError(f"no configuration file {path}" + (f"; did you mean training/configs/{near[0]}?" if near else ""))
+        raise ConfigError(
+            f"no configuration file {path}" + (f"; did you mean training/configs/{near[0]}?" if near else "")
+        )
     try:
         values = yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError as error:
@@ -150,5 +163,7 @@ def _first_problem(error: ValidationError) -> str:
             if isinstance(annotation, type) and issubclass(annotation, BaseModel):
                 section = annotation
         near = difflib.get_close_matches(str(problem["loc"][-1]), section.model_fields, 1, cutoff=0.4)
-        return f"unknown key {where}" + (f"; did you mean {near[0]}?" if near else f"; known: {', '.join(section.model_fields)}")
+        return f"unknown key {where}" + (
+            f"; did you mean {near[0]}?" if near else f"; known: {', '.join(section.model_fields)}"
+        )
     return f"{where or 'configuration'}: {problem['msg']}, got {problem['input']!r:.80}"

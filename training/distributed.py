@@ -26,6 +26,11 @@ class World:
     def is_main(self) -> bool:
         return self.rank == 0
 
+    @property
+    def name(self) -> str:
+        """ "cpu", or what the accelerator calls itself."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
+
     def any(self, flag: bool) -> bool:
         """Whether `flag` is set on any process; every process must call it at the same point."""
         if self.size == 1:
@@ -34,17 +39,16 @@ class World:
         dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
         return bool(tensor.item())
 
+    def mean(self, value: torch.Tensor) -> torch.Tensor:
+        """Mean of a scalar over all processes; every process must call it at the same point."""
+        if self.size > 1:
+            value = value.clone()
+            dist.all_reduce(value)
+        return value / self.size
+
     def barrier(self) -> None:
         if self.size > 1:
             dist.barrier()
-
-    def gather(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Concatenates tensors of equal shape from all processes, in order of rank."""
-        if self.size == 1:
-            return tensor
-        parts = [torch.empty_like(tensor) for _ in range(self.size)]
-        dist.all_gather(parts, tensor.contiguous())
-        return torch.cat(parts)
 
 
 @contextmanager

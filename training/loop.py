@@ -43,16 +43,17 @@ def train_step(
     Returns:
         Mean loss of this process's samples, a detached scalar.
     """
-    sides = batch_sides(config.seed, step, config.img_size_at(progress), config.square)
+    strengths = config.augment_at(progress)
+    sides = batch_sides(config.seed, step, config.phase_at(progress).img_size, config.square)
     per_pass = config.batch_size * world.size
     total = torch.zeros((), device=world.device)
     for part in range(config.accum_steps):
         first = (step * config.accum_steps + part) * per_pass + world.rank * config.batch_size
         samples = np.arange(first, first + config.batch_size)
         photos = sampler(samples)
-        views = augment(cache, photos, samples, sides, config.augment, config.seed, world.device)
+        views = augment(cache, photos, samples, sides, strengths, config.seed, world.device)
         targets = torch.from_numpy(labels[photos]).to(world.device)
-        views, targets = mix(views, targets, samples, model.num_classes, config.augment, config.seed)
+        views, targets = mix(views, targets, samples, model.num_classes, strengths, config.seed)
         drop_paths = model.drop_paths()
         draws = torch.from_numpy(uniform(config.seed, samples, max(1, len(drop_paths)), DROP_PATH)).float()
         for module, column in zip(drop_paths, draws.T.to(world.device)):
@@ -69,7 +70,14 @@ def train_step(
 
 
 @torch.inference_mode()
-def predict(model: HViT, cache: PhotoCache, indices: np.ndarray, preprocessing: Preprocessing, device, batch_size: int = 64):
+def predict(
+    model: HViT,
+    cache: PhotoCache,
+    indices: np.ndarray,
+    preprocessing: Preprocessing,
+    device: torch.device,
+    batch_size: int = 64,
+) -> np.ndarray:
     """Logits of cached photos, without augmentation.
 
     Returns:
@@ -93,7 +101,11 @@ def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
     nll = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)).item()
     predicted = logits.argmax(1)
-    return {"top1": float((predicted == labels).mean()), "macro_f1": macro_f1(labels, predicted, logits.shape[1]), "nll": nll}
+    return {
+        "top1": float((predicted == labels).mean()),
+        "macro_f1": macro_f1(labels, predicted, logits.shape[1]),
+        "nll": nll,
+    }
 
 
 class Progress:

@@ -36,7 +36,9 @@ class Sampler:
         return self._order
 
 
-def sample_weights(labels: np.ndarray, sources: list[str], balance: float, source_weights: dict[str, float]) -> np.ndarray:
+def sample_weights(
+    labels: np.ndarray, sources: list[str], balance: float, source_weights: dict[str, float]
+) -> np.ndarray:
     """Weight of each photo: its data set's, divided by (photos of its class) ** `balance`."""
     counts = np.bincount(labels)
     own = np.array([source_weights[source] if source in source_weights else 1.0 for source in sources])

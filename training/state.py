@@ -16,7 +16,9 @@ from training.ema import Ema
 KEEP = 2
 
 
-def save_state(folder: Path, step: int, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, extra: dict) -> None:
+def save_state(
+    folder: Path, step: int, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, extra: dict
+) -> None:
     """Writes `folder`/step-N whole or not at all, and removes all but the newest two."""
     target, partial = folder / f"step-{step:08d}", folder / f".partial-{os.getpid()}"
     shutil.rmtree(partial, ignore_errors=True)

@@ -2,7 +2,7 @@
 
 
 def chosen_device(name: str) -> str:
-    """"cpu" or "cuda" for `--device`.
+    """ "cpu" or "cuda" for `--device`.
 
     Raises:
         ValueError: CUDA is asked for and not there.

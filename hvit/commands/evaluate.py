@@ -23,7 +23,9 @@ def add_parser(subparsers) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--save", action="store_true", help="record predictions and scores in the run")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="photos computed together (default 32)")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute (default auto)")
+    parser.add_argument(
+        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute (default auto)"
+    )
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -60,7 +62,13 @@ def _print(document: dict, name: str) -> None:
     low, high = document["top1_ci"]
     print(f"{name} on {document['n']} photos")
     print(f"  top-1               {100 * document['top1']:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f})")
-    for key, title in (("top5", "top-5"), ("macro_f1", "macro-F1"), ("balanced_accuracy", "balanced accuracy"), ("coverage", "sets hold the class"), ("accepted", "accepted")):
+    for key, title in (
+        ("top5", "top-5"),
+        ("macro_f1", "macro-F1"),
+        ("balanced_accuracy", "balanced accuracy"),
+        ("coverage", "sets hold the class"),
+        ("accepted", "accepted"),
+    ):
         if document[key] is not None:
             print(f"  {title:<19} {100 * document[key]:.1f} %")
     for key, title in (("mean_set_size", "mean set size"), ("nll", "NLL"), ("ece", "ECE"), ("brier", "Brier score")):

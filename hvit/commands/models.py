@@ -24,7 +24,13 @@ def run(args) -> int:
         print_table(
             ["name", "parameters", "GMACs", "px", "channels", "blocks"],
             [
-                [row["name"], f"{row['params']:,}", f"{row['gmacs']:.2f}", row["img_size"], *(" ".join(map(str, row[k])) for k in ("dims", "depths"))]
+                [
+                    row["name"],
+                    f"{row['params']:,}",
+                    f"{row['gmacs']:.2f}",
+                    row["img_size"],
+                    *(" ".join(map(str, row[k])) for k in ("dims", "depths")),
+                ]
                 for row in rows
             ],
         )

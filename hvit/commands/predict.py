@@ -20,15 +20,23 @@ exit status: 0 all read, 1 some photo could not be read (it has its row), 2 a mi
 
 def add_parser(subparsers) -> None:
     parser = subparsers.add_parser("predict", help="diagnose photos", description=__doc__, epilog=EXAMPLES)
-    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO|DIR", help="photos, or folders searched for them")
-    parser.add_argument("--run", dest="run_name", default=DEFAULT_RUN, metavar="RUN", help=f"path or name (default {DEFAULT_RUN})")
+    parser.add_argument(
+        "photos", nargs="+", type=Path, metavar="PHOTO|DIR", help="photos, or folders searched for them"
+    )
+    parser.add_argument(
+        "--run", dest="run_name", default=DEFAULT_RUN, metavar="RUN", help=f"path or name (default {DEFAULT_RUN})"
+    )
     parser.add_argument("--crop", metavar="NAME", help="the crop, where you know it: the answer is restricted to it")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print one JSON document")
     output.add_argument("--csv", type=Path, metavar="FILE", help="write a table that spreadsheets open")
     parser.add_argument("--tta", action="store_true", help="average over the photo and its mirror image")
-    parser.add_argument("--batch-size", type=_positive, default=16, metavar="N", help="photos computed together (default 16)")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute (default auto)")
+    parser.add_argument(
+        "--batch-size", type=_positive, default=16, metavar="N", help="photos computed together (default 16)"
+    )
+    parser.add_argument(
+        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute (default auto)"
+    )
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -47,7 +55,9 @@ def run(args) -> int:
         rows.append(diagnosis.to_row(str(file)))
         show(len(rows), len(files))
         if not args.json and not args.csv:
-            print(f"{file}: {rows[-1]['message']}" + (f" [{', '.join(rows[-1]['flags'])}]" if rows[-1]["flags"] else ""))
+            print(
+                f"{file}: {rows[-1]['message']}" + (f" [{', '.join(rows[-1]['flags'])}]" if rows[-1]["flags"] else "")
+            )
     if args.json:
         print_json(rows)
     if args.csv:
@@ -69,7 +79,9 @@ def photo_files(given: list[Path]) -> list[Path]:
         if path.is_dir():
             found = find_photos(path)
             if not found:
-                raise ValueError(f"{path}: no photos in this folder; looked for {' '.join(sorted(s[1:] for s in SUFFIXES))}")
+                raise ValueError(
+                    f"{path}: no photos in this folder; looked for {' '.join(sorted(s[1:] for s in SUFFIXES))}"
+                )
             files += found
         elif path.exists():
             files.append(path)
@@ -96,7 +108,9 @@ def csv_row(row: dict) -> dict:
     for key in ("prediction_set", "flags"):
         cells[key] = "; ".join(row[key]) if row[key] else ""
     cells["severity"] = "" if row["severity"] is None else row["severity"]["lesion_fraction"]
-    cells["probabilities"] = "" if row["probabilities"] is None else json.dumps(row["probabilities"], ensure_ascii=False)
+    cells["probabilities"] = (
+        "" if row["probabilities"] is None else json.dumps(row["probabilities"], ensure_ascii=False)
+    )
     return {key: "" if value is None else value for key, value in cells.items()}
 
 

@@ -26,7 +26,14 @@ def run(args) -> int:
         print_table(
             ["name", "status", "kind", "classes", "started", "predicts"],
             [
-                [row["name"], row["status"], row["kind"], len(row["classes"] or []) or None, row["started"], "yes" if row["can_predict"] else "no"]
+                [
+                    row["name"],
+                    row["status"],
+                    row["kind"],
+                    len(row["classes"] or []) or None,
+                    row["started"],
+                    "yes" if row["can_predict"] else "no",
+                ]
                 for row in rows
             ],
         )

@@ -44,7 +44,12 @@ def progress(label: str) -> Callable[[int, int], None]:
         if sys.stderr.isatty():
             width = 30
             bar = "#" * (width * done // max(1, total))
-            print(f"\r{label} [{bar:<{width}}] {done}/{total}", end="\n" if done >= total else "", file=sys.stderr, flush=True)
+            print(
+                f"\r{label} [{bar:<{width}}] {done}/{total}",
+                end="\n" if done >= total else "",
+                file=sys.stderr,
+                flush=True,
+            )
 
     return show
 

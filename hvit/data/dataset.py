@@ -1,11 +1,14 @@
 """Folders of photos to a list of samples, in an order that is the same on every machine."""
 
+import csv
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hvit.data.photos import find_photos
 
 SPLITS = ("train", "val", "test")
+COTTON_ORIGINALS, COTTON_COPIES = "Original Dataset", "Augmented Dataset"  # the layout of SAR-CLD-2024
 
 
 class DataError(ValueError):
@@ -23,6 +26,7 @@ class Sample:
         group: photos of one group (a plant, a series, near-duplicates) never span two splits; "" is not known.
         source: name of the data set.
         root: folder the data set lies in; `relative` is the path below its parent.
+        augmented: an altered copy of another photo: it may only train.
     """
 
     path: Path
@@ -31,6 +35,7 @@ class Sample:
     group: str
     source: str
     root: Path
+    augmented: bool = False
 
     @property
     def relative(self) -> str:
@@ -39,17 +44,20 @@ class Sample:
 
 
 def read_samples(dirs: list[Path], split: str | None = None) -> list[Sample]:
-    """All photos of several data sets, each a DIR/{train,val,test}/CLASS/* or DIR/CLASS/*.
+    """All photos of several data sets.
+
+    A data set is DIR/{train,val,test}/CLASS/*, DIR/CLASS/*, a CSV file with columns path, label (or class) and optionally
+    split and group, or a folder with `Original Dataset` and `Augmented Dataset`. A manifest.csv inside a folder is ignored.
 
     Args:
-        dirs: folders of data sets.
-        split: keep only this split; data sets without splits are then refused.
+        dirs: folders, or CSV files.
+        split: keep only this split; data sets without it are then refused.
     Returns:
         Samples sorted by data set in the order given, then by path.
     Raises:
-        DataError: a folder is missing, holds no photos, or lacks the split.
+        DataError: a data set is missing, holds no photos, or lacks the split.
     """
-    samples = [sample for folder in dirs for sample in _read_folder(Path(folder))]
+    samples = [sample for place in dirs for sample in _read(Path(place))]
     if split is None:
         return samples
     chosen = [sample for sample in samples if sample.split == split]
@@ -60,20 +68,69 @@ def read_samples(dirs: list[Path], split: str | None = None) -> list[Sample]:
     return chosen
 
 
-def _read_folder(folder: Path) -> list[Sample]:
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder")
-    present = [split for split in SPLITS if (folder / split).is_dir()]
-    found = []
-    for split in present or [None]:
-        base = folder / split if split else folder
-        for class_dir in sorted(d for d in base.iterdir() if d.is_dir()):
-            found += [
-                Sample(path, class_dir.name, split, "", folder.resolve().name, folder) for path in find_photos(class_dir)
-            ]
+def _read(place: Path) -> list[Sample]:
+    if place.is_file() and place.suffix.lower() == ".csv":
+        return _read_csv(place)
+    if not place.is_dir():
+        raise DataError(f"{place}: no such folder")
+    name = place.resolve().name
+    if (place / COTTON_ORIGINALS).is_dir():
+        found = _classes_below(place / COTTON_ORIGINALS, None, name, place)
+        copies = place / COTTON_COPIES
+        found += [
+            replace(s, augmented=True) for s in (_classes_below(copies, None, name, place) if copies.is_dir() else [])
+        ]
+        found = [replace(sample, group=_original_name(sample)) for sample in found]
+    else:
+        present = [split for split in SPLITS if (place / split).is_dir()]
+        found = [
+            s
+            for split in present or [None]
+            for s in _classes_below(place / split if split else place, split, name, place)
+        ]
     if not found:
-        raise DataError(f"{folder}: no photos; expected {folder.name}/CLASS/*.jpg or {folder.name}/train/CLASS/*.jpg")
+        raise DataError(f"{place}: no photos; expected {place.name}/CLASS/*.jpg or {place.name}/train/CLASS/*.jpg")
     return found
+
+
+def _classes_below(base: Path, split: str | None, source: str, root: Path) -> list[Sample]:
+    return [
+        Sample(path, folder.name, split, "", source, root)
+        for folder in sorted(d for d in base.iterdir() if d.is_dir())
+        for path in find_photos(folder)
+    ]
+
+
+def _original_name(sample: Sample) -> str:
+    """What an augmented copy shares with its original: the class and the digits of the name before any suffix."""
+    number = re.match(r"\D*\d+", sample.path.stem)
+    return f"{sample.label}/{number.group() if number else sample.path.stem}"
+
+
+def _read_csv(file: Path) -> list[Sample]:
+    """A manifest: paths are relative to the file."""
+    with open(file, newline="", encoding="utf-8-sig") as lines:
+        rows = list(csv.DictReader(lines))
+    columns = set(rows[0]) if rows else set()
+    label = next((name for name in ("label", "class") if name in columns), None)
+    if "path" not in columns or label is None:
+        raise DataError(
+            f"{file}: expected columns path and label (or class), got {', '.join(sorted(columns)) or 'none'}"
+        )
+    root, samples = file.parent, []
+    for number, row in enumerate(rows, 2):
+        path = root / row["path"]
+        if not path.resolve().is_relative_to(root.resolve()):
+            raise DataError(f"{file}: line {number} leads out of the folder: {row['path']}")
+        if not path.is_file():
+            raise DataError(f"{file}: line {number} names a file that is not there: {row['path']}")
+        split = row["split"] or None if "split" in columns else None
+        if split not in (None, *SPLITS):
+            raise DataError(f"{file}: line {number} has split {split!r}; expected {', '.join(SPLITS)} or nothing")
+        samples.append(
+            Sample(path, row[label], split, row["group"] if "group" in columns else "", root.resolve().name, root)
+        )
+    return sorted(samples, key=lambda sample: sample.relative)
 
 
 def class_names(samples: list[Sample]) -> list[str]:
@@ -84,3 +141,22 @@ def class_names(samples: list[Sample]) -> list[str]:
 def with_groups(samples: list[Sample], groups: list[str]) -> list[Sample]:
     """The same samples with their groups set."""
     return [replace(sample, group=group) for sample, group in zip(samples, groups, strict=True)]
+
+
+def groups_from_names(samples: list[Sample], pattern: str) -> list[str]:
+    """The group of each sample, read off its relative path by a regular expression: the first group, or the whole match.
+
+    Raises:
+        DataError: the pattern is not one, or does not match a photo.
+    """
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise DataError(f"--group-from {pattern!r} is not a regular expression: {error}") from None
+    groups = []
+    for sample in samples:
+        match = expression.search(sample.relative)
+        if match is None:
+            raise DataError(f"--group-from {pattern!r} does not match {sample.relative}")
+        groups.append(match.group(1) if expression.groups else match.group())
+    return groups

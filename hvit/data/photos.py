@@ -75,9 +75,13 @@ def decode_photo(data: bytes) -> Photo:
         image = _opened(data)
         width, height = image.size
         if width * height > MAX_PIXELS:
-            raise InvalidPhotoError(f"it has {_megapixels(width * height)} megapixels; the limit is 50. Export it smaller.")
+            raise InvalidPhotoError(
+                f"it has {_megapixels(width * height)} megapixels; the limit is 50. Export it smaller."
+            )
         if min(width, height) < MIN_SIDE_PX:
-            raise InvalidPhotoError(f"it is {width} x {height} px; both sides must be at least {MIN_SIDE_PX} px. Use the original photo.")
+            raise InvalidPhotoError(
+                f"it is {width} x {height} px; both sides must be at least {MIN_SIDE_PX} px. Use the original photo."
+            )
         animated = getattr(image, "n_frames", 1) > 1 and image.format in ("GIF", "WEBP", "PNG")
         try:
             image.load()
@@ -113,7 +117,12 @@ def _what_else(data: bytes, error: Exception) -> str:
 
 def _why(error: Exception) -> str:
     text = str(error).lower()
-    if "truncated" in text or "not processed" in text or "unexpected end" in text or isinstance(error, EOFError | IndexError):
+    if (
+        "truncated" in text
+        or "not processed" in text
+        or "unexpected end" in text
+        or isinstance(error, EOFError | IndexError)
+    ):
         return "the file ends too early. Copy it again from the camera."
     return "the file is damaged. Copy it again from the camera."
 

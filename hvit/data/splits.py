@@ -2,32 +2,11 @@
 
 import hashlib
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 
-from hvit.data.dataset import Sample
-
-
-def near_duplicate_groups(thumbnails: np.ndarray, rmse: float = 10.5) -> np.ndarray:
-    """Groups photos whose 16x16 colour thumbnails, or mirrored ones, differ by less than `rmse`.
-
-    Args:
-        thumbnails: (N, 16, 16, 3), 0 to 255.
-        rmse: largest root mean square difference of two photos of one group.
-    Returns:
-        Group number of each photo, (N,); the smallest index in the group.
-    """
-    flat = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
-    mirrored = thumbnails[:, :, ::-1].reshape(len(thumbnails), -1).astype(np.float32)
-    group = np.arange(len(flat))
-    squares = (flat**2).sum(1)
-    for other in (flat, mirrored):
-        distance = (squares[:, None] + (other**2).sum(1)[None] - 2 * flat @ other.T) / flat.shape[1]
-        for i, j in zip(*np.nonzero(np.triu(distance < rmse**2, 1))):
-            low, high = sorted((group[i], group[j]))
-            if low != high:
-                group[group == high] = low
-    return group
+from hvit.data.dataset import SPLITS, Sample
 
 
 def halves_of_val(samples: list[Sample], calibrate_only: set[str], seed: int) -> np.ndarray:
@@ -59,6 +38,39 @@ def halves_of_val(samples: list[Sample], calibrate_only: set[str], seed: int) ->
                 selects[indices] = True
                 taken += len(indices)
     return selects
+
+
+def split_by_group(samples: list[Sample], shares: tuple[float, float, float], seed: int) -> list[Sample]:
+    """Divides photos into train, val and test: whole groups, each class as near to the shares as its groups allow.
+
+    Augmented copies train, or are left out where their original does not train.
+
+    Args:
+        samples: with their groups set; of one group all have the same class.
+        shares: of train, val and test, summing to 1.
+        seed: of the division.
+    Returns:
+        The samples with their splits, without the copies left out, in the same order.
+    """
+    members: dict[str, list[int]] = defaultdict(list)
+    for i, sample in enumerate(samples):
+        members[sample.group].append(i)
+    strata: dict[str, list[list[int]]] = defaultdict(list)
+    for indices in members.values():
+        strata[samples[indices[0]].label].append(indices)
+    split: list[str | None] = [None] * len(samples)
+    for label in sorted(strata):
+        groups = sorted(strata[label], key=lambda indices: _order(samples[indices[0]].relative, seed))
+        total = sum(map(len, groups))
+        filled = [0, 0, 0]
+        for indices in groups:
+            lacking = [share * total - count for share, count in zip(shares, filled)]
+            part = int(np.argmax(lacking))
+            filled[part] += len(indices)
+            for i in indices:
+                split[i] = SPLITS[part]
+    divided = [replace(sample, split=name) for sample, name in zip(samples, split)]
+    return [sample for sample in divided if sample.split == "train" or not sample.augmented]
 
 
 def _order(key: str, seed: int) -> bytes:

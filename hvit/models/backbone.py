@@ -66,7 +66,9 @@ class Stage(nn.Module):
         for block in self.blocks:
             windows, weights = block.forward_with_weights(windows, tokens.shape[0])
             attentions.append(weights)
-        return StageRecord(attentions, self.window_tokens, grid_of(windows, self.window_tokens, tokens.shape), merge_weights)
+        return StageRecord(
+            attentions, self.window_tokens, grid_of(windows, self.window_tokens, tokens.shape), merge_weights
+        )
 
 
 def receptive_field_weights(merge: PatchMerging, tokens: Tensor) -> Tensor:
@@ -114,9 +116,7 @@ class Backbone(nn.Module):
         rates = [config.drop_path_rate * i / max(1, total - 1) for i in range(total)]
         first = [sum(config.depths[:i]) for i in range(4)]
         self.patch_embed = PatchEmbed(config.in_chans, config.embed_dims[0])
-        self.stages = nn.ModuleList(
-            Stage(config, i, rates[first[i] : first[i] + config.depths[i]]) for i in range(4)
-        )
+        self.stages = nn.ModuleList(Stage(config, i, rates[first[i] : first[i] + config.depths[i]]) for i in range(4))
         # One embedding tiled over the units, and one of the whole image at stride 16 that is interpolated:
         # windows then never conflict with interpolation (Bolya et al. 2023, arXiv:2311.05613).
         unit, grid = UNIT_PX // STRIDES[0], max(2, config.img_size // STRIDES[2])

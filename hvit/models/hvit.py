@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from hvit.models.backbone import Backbone, StageRecord, fit_sides

@@ -6,7 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-CLASSES = {"Potato___Early_blight": (90, 60, 30), "Tomato___Late_blight": (40, 110, 60), "Tomato___healthy": (60, 190, 40)}
+CLASSES = {
+    "Potato___Early_blight": (90, 60, 30),
+    "Tomato___Late_blight": (40, 110, 60),
+    "Tomato___healthy": (60, 190, 40),
+}
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,16 @@ from training.augment import augment, batch_sides, mix
 from training.config import AugmentConfig
 
 STILL = AugmentConfig(
-    quarter_turns=False, stretch=0, min_area=1, whole=1, max_margin=0, turn_probability=0, color_probability=0,
-    blur_probability=0, noise_probability=0, mix_probability=0,
+    quarter_turns=False,
+    stretch=0,
+    min_area=1,
+    whole=1,
+    max_margin=0,
+    turn_probability=0,
+    color_probability=0,
+    blur_probability=0,
+    noise_probability=0,
+    mix_probability=0,
 )
 CPU = torch.device("cpu")
 
@@ -22,7 +30,12 @@ def cache(color_photos, tmp_path_factory):
 def test_views_do_not_depend_on_the_batch(cache):
     photos, samples = np.arange(16), np.arange(100, 116)
     together = augment(cache, photos, samples, (64, 96), AugmentConfig(), 3, CPU)
-    apart = torch.cat([augment(cache, photos[i : i + 4], samples[i : i + 4], (64, 96), AugmentConfig(), 3, CPU) for i in range(0, 16, 4)])
+    apart = torch.cat(
+        [
+            augment(cache, photos[i : i + 4], samples[i : i + 4], (64, 96), AugmentConfig(), 3, CPU)
+            for i in range(0, 16, 4)
+        ]
+    )
     assert (together - apart).abs().max() < 0.05  # of 255; canvases of other sizes round differently
 
 
@@ -63,8 +76,13 @@ def test_a_whole_view_of_another_aspect_is_padded_and_not_stretched(cache):
 def test_each_strength_changes_views(cache):
     base = augment(cache, np.arange(16), np.arange(16), (64, 64), STILL, 0, CPU)
     for change in (
-        {"stretch": 0.3}, {"min_area": 0.2, "whole": 0}, {"max_margin": 1.0}, {"turn_probability": 1.0},
-        {"color_probability": 1.0}, {"blur_probability": 1.0}, {"noise_probability": 1.0},
+        {"stretch": 0.3},
+        {"min_area": 0.2, "whole": 0},
+        {"max_margin": 1.0},
+        {"turn_probability": 1.0},
+        {"color_probability": 1.0},
+        {"blur_probability": 1.0},
+        {"noise_probability": 1.0},
     ):
         views = augment(cache, np.arange(16), np.arange(16), (64, 64), STILL.model_copy(update=change), 0, CPU)
         assert (views - base).abs().mean() > 0.3, change

@@ -10,7 +10,11 @@ def test_a_sample_gets_the_same_numbers_in_any_batch():
 
 def test_seeds_streams_and_samples_are_unrelated():
     base = uniform(7, np.arange(20_000), 2, stream=0)
-    for other in (uniform(8, np.arange(20_000), 2, 0), uniform(7, np.arange(20_000), 2, 1), uniform(7, np.arange(1, 20_001), 2, 0)):
+    for other in (
+        uniform(8, np.arange(20_000), 2, 0),
+        uniform(7, np.arange(20_000), 2, 1),
+        uniform(7, np.arange(1, 20_001), 2, 0),
+    ):
         assert abs(np.corrcoef(base[:, 0], other[:, 0])[0, 1]) < 0.03
     assert abs(np.corrcoef(base.T)[0, 1]) < 0.03
 

@@ -19,7 +19,9 @@ def test_every_parameter_is_in_exactly_one_group_and_only_matrices_decay():
 
 def test_learning_rate_table():
     rates = [lr_at(step, 101, 10, 1.0, 0.1) for step in (0, 4, 9, 10, 55, 100)]
-    assert rates == pytest.approx([0.1, 0.5, 1.0, 1.0, 0.55, 0.1])  # the middle of the cosine is half way: (1 + 0.1) / 2
+    assert rates == pytest.approx(
+        [0.1, 0.5, 1.0, 1.0, 0.55, 0.1]
+    )  # the middle of the cosine is half way: (1 + 0.1) / 2
 
 
 def test_warm_up_of_the_average_follows_the_published_formula():

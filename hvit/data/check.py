@@ -1,0 +1,147 @@
+"""What to know of a data set before training on it: leaks, copies, broken files, balance, and whether the background tells the class."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from hvit.data.dataset import DataError, Sample, class_names
+from hvit.data.duplicates import Fingerprints, near_duplicate_pairs
+from hvit.data.photos import InvalidPhotoError, read_photo
+
+CORNER_PX, CORNER_PHOTO_PX, NEIGHBORS = 6, 80, 7
+LISTED = 50  # pairs of each kind in a report; all are counted
+
+
+def check(samples: list[Sample], progress: Callable[[int, int], None] = lambda done, total: None) -> dict:
+    """A report on a data set, ready for JSON.
+
+    Args:
+        samples: of `read_samples`, with groups where plants are known.
+        progress: called with the photos read and their number.
+    Returns:
+        photos, classes {name: {split: n}}, unreadable, exact_copies, conflicting_labels, leaks {exact, near, group},
+        near_duplicates, plants_known, background_control {top1, n, largest_class}. Of each kind of pair the first 50
+        are listed, and all are counted.
+    Raises:
+        DataError: no photo can be read.
+    """
+    readable, hashes, unreadable, corners = [], [], [], []
+    prints = []
+    for done, sample in enumerate(samples, 1):
+        try:
+            photo = read_photo(sample.path)
+        except InvalidPhotoError as error:
+            unreadable.append({"path": sample.relative, "reason": str(error)})
+            continue
+        readable.append(sample)
+        hashes.append(photo.sha256)
+        prints.append(_reduced(photo.pixels))
+        corners.append(corner_patches(photo.pixels))
+        progress(done, len(samples))
+    if not readable:
+        raise DataError("none of the photos can be read")
+    labels = np.unique([sample.label for sample in readable], return_inverse=True)[1]
+    near = near_duplicate_pairs(Fingerprints.of(prints), labels)
+    exact = _exact_pairs(hashes)
+    is_exact = set(map(tuple, exact))
+    near = [pair for pair in map(tuple, near) if pair not in is_exact]
+    return {
+        "photos": len(samples),
+        "classes": _counts(samples),
+        "unreadable": unreadable,
+        "exact_copies": _listed(exact, readable),
+        "near_duplicates": _listed(near, readable),
+        "conflicting_labels": _listed([p for p in exact if labels[p[0]] != labels[p[1]]], readable),
+        "leaks": {
+            "exact": _listed(_across_splits(exact, readable), readable),
+            "near": _listed(_across_splits(near, readable), readable),
+            "group": _groups_across_splits(readable),
+        },
+        "plants_known": all(sample.group for sample in readable),
+        "background_control": background_report(readable, np.stack(corners)),
+    }
+
+
+def background_control(samples: list[Sample]) -> float | None:
+    """Test accuracy of the corners alone; see `background_report`.
+
+    Raises:
+        InvalidPhotoError: a photo cannot be read.
+    """
+    report = background_report(
+        samples, np.stack([corner_patches(read_photo(sample.path).pixels) for sample in samples])
+    )
+    return None if report is None else report["top1"]
+
+
+def background_report(samples: list[Sample], corners: np.ndarray) -> dict | None:
+    """How far the background alone tells the class: 7 nearest neighbors on four corner patches.
+
+    Args:
+        samples: photos; train is compared with, test is asked. None is returned without both.
+        corners: of `corner_patches`, (N, 432).
+    Returns:
+        {"top1", "n", "largest_class"}: the last is the accuracy of always answering the commonest class.
+    """
+    splits = np.array([sample.split or "" for sample in samples])
+    train, test = np.flatnonzero(splits == "train"), np.flatnonzero(splits == "test")
+    if not len(train) or not len(test):
+        return None
+    from sklearn.neighbors import KNeighborsClassifier
+
+    labels = np.array([sample.label for sample in samples])
+    neighbors = KNeighborsClassifier(min(NEIGHBORS, len(train))).fit(corners[train], labels[train])
+    right = neighbors.predict(corners[test]) == labels[test]
+    largest = max(Counter(labels[test]).values()) / len(test)
+    return {"top1": float(right.mean()), "n": len(test), "largest_class": largest}
+
+
+def corner_patches(pixels: np.ndarray) -> np.ndarray:
+    """Four 6x6 patches in the corners of the photo at 80x80, (432,) float32."""
+    small = cv2.resize(pixels, (CORNER_PHOTO_PX, CORNER_PHOTO_PX), interpolation=cv2.INTER_AREA)
+    ends = (slice(None, CORNER_PX), slice(-CORNER_PX, None))
+    return np.concatenate([small[rows, columns].reshape(-1) for rows in ends for columns in ends]).astype(np.float32)
+
+
+def _reduced(pixels: np.ndarray) -> np.ndarray:
+    """Small enough to keep for every photo, large enough for its fingerprint."""
+    return cv2.resize(pixels, (72, 64), interpolation=cv2.INTER_AREA)
+
+
+def _counts(samples: list[Sample]) -> dict[str, dict[str, int]]:
+    counts: dict[str, Counter] = {name: Counter() for name in class_names(samples)}
+    for sample in samples:
+        counts[sample.label][sample.split or "all"] += 1
+    return {name: dict(count) for name, count in counts.items()}
+
+
+def _exact_pairs(hashes: list[str]) -> list[tuple[int, int]]:
+    """Each copy paired with the first file of the same content."""
+    first: dict[str, int] = {}
+    pairs = []
+    for i, sha256 in enumerate(hashes):
+        if sha256 in first:
+            pairs.append((first[sha256], i))
+        else:
+            first[sha256] = i
+    return pairs
+
+
+def _across_splits(pairs: list[tuple[int, int]], samples: list[Sample]) -> list[tuple[int, int]]:
+    return [(i, j) for i, j in pairs if samples[i].split and samples[j].split and samples[i].split != samples[j].split]
+
+
+def _groups_across_splits(samples: list[Sample]) -> dict:
+    splits = defaultdict(set)
+    for sample in samples:
+        if sample.group and sample.split:
+            splits[sample.group].add(sample.split)
+    spread = sorted(group for group, seen in splits.items() if len(seen) > 1)
+    return {"count": len(spread), "first": spread[:LISTED]}
+
+
+def _listed(pairs, samples: list[Sample]) -> dict:
+    first = [[samples[int(i)].relative, samples[int(j)].relative] for i, j in pairs[:LISTED]]
+    return {"count": len(pairs), "first": first}

@@ -1,0 +1,108 @@
+"""The program itself: alone, under torchrun, stopped and resumed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+def _run(words: list[str], processes: int = 0, timeout: float = 300) -> subprocess.CompletedProcess:
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes else []
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, *launcher, "-m", "training.finetune", *map(str, words)]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout)
+
+
+def _losses(run_dir: Path) -> dict[int, float]:
+    rows = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    return {row["step"]: row["loss"] for row in rows if row["split"] == "train"}
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_config, tmp_path_factory) -> Path:
+    run_dir = tmp_path_factory.mktemp("runs") / "colors"
+    done = _run(["--config", tiny_config, "--run-dir", run_dir, "--set", "epochs=12"])
+    assert done.returncode == 0, done.stderr
+    return run_dir
+
+
+def test_a_run_learns_and_can_predict(trained, color_photos):
+    from hvit.checkpoint import load_checkpoint
+    from hvit.diagnosis import diagnose
+
+    checkpoint = load_checkpoint(trained)
+    photos = sorted((color_photos / "test").rglob("*.png"))
+    right = [diagnose(checkpoint, photo.read_bytes()).label == photo.parent.name for photo in photos]
+    assert np.mean(right) > 0.6  # chance is 0.33
+    assert checkpoint.temperature > 0 and 0 < checkpoint.conformal["alpha"] < 1
+
+
+def test_a_run_records_what_it_did(trained):
+    info = json.loads((trained / "run.json").read_text())
+    assert info["status"] == "done" and info["kind"] == "finetune" and info["seed"] == 3
+    assert info["summary"]["calibrate_n"] > 0
+    roles = [line.split(",")[-2] for line in (trained / "split.csv").read_text().splitlines()[1:]]
+    assert roles.count("train") == 48 and roles.count("select") + roles.count("calibrate") == 24
+    assert roles.count("select") > 0 and roles.count("calibrate") > 0
+
+
+def test_four_processes_equal_one_at_the_same_global_batch(tiny_config, tmp_path):
+    common = ["--config", tiny_config, "--set", "epochs=14", "--set", "log_every=1", "--set", "eval_every=100"]
+    overrides = ["--set", "model.drop_path_rate=0.2", "--set", "augment.mix_probability=1.0"]
+    alone = _run([*common, *overrides, "--set", "batch_size=32", "--run-dir", tmp_path / "alone"])
+    assert alone.returncode == 0, alone.stderr
+    together = _run([*common, *overrides, "--set", "batch_size=8", "--run-dir", tmp_path / "four"], processes=4)
+    assert together.returncode == 0, together.stderr
+    one, four = _losses(tmp_path / "alone"), _losses(tmp_path / "four")
+    assert len(one) >= 20 and one.keys() == four.keys()
+    assert max(abs(one[step] - four[step]) for step in list(one)[:20]) < 1e-5
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(tiny_config, tmp_path):
+    words = ["--config", tiny_config, "--set", "epochs=40", "--set", "log_every=1", "--run-dir", tmp_path / "stopped"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "training.finetune", *map(str, words)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    metrics = tmp_path / "stopped" / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while not (metrics.exists() and metrics.read_text().count("\n") > 5):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 75
+    assert json.loads((tmp_path / "stopped" / "run.json").read_text())["status"] == "preempted"
+    resumed = _run([*words, "--resume"])
+    assert resumed.returncode == 0, resumed.stderr
+    straight = _run([*words[:-1], tmp_path / "straight"])
+    assert straight.returncode == 0, straight.stderr
+    assert _losses(tmp_path / "stopped") == _losses(tmp_path / "straight")
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("stopped", "straight")]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["--set", "optim.lrr=1"], "did you mean lr"),
+        (["--set", "data.dirs=[nowhere]"], "nowhere: no such folder"),
+        (["--set", "data.calibrate_only=[others]"], "others"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_2(tiny_config, tmp_path, words, expected):
+    done = _run(["--config", tiny_config, "--run-dir", tmp_path / "run", *words])
+    assert done.returncode == 2 and expected in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_finished_run_is_not_overwritten(trained, tiny_config):
+    before = (trained / "model.safetensors").read_bytes()
+    done = _run(["--config", tiny_config, "--run-dir", trained])
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert (trained / "model.safetensors").read_bytes() == before

@@ -1,0 +1,152 @@
+"""From trained weights to a run that can predict: half precision, temperature, prediction sets, rejection.
+
+Everything here is computed on the float16-rounded weights that ship, on photos that neither trained nor selected.
+"""
+
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hvit.calibration import fit_conformal, fit_temperature, prediction_set, softmax
+from hvit.checkpoint import load_checkpoint, save_checkpoint
+from hvit.data.cache import PhotoCache
+from hvit.data.preprocess import Preprocessing
+from hvit.evaluation import evaluate, predict_samples
+from hvit.models import HViT
+from hvit.rejection import Rejector
+from training.config import FinetuneConfig
+from training.draws import uniform
+
+REFERENCE_PHOTOS = 3000  # of the training photos that rejection compares with
+ALPHAS = (0.02, 0.015, 0.01, 0.0075, 0.005, 0.003)
+ERRORS_NOT_NAMED = 0.6
+ACCEPTED = 0.95
+ACCEPTED_EACH = 0.88
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Level:
+    """The level of the prediction sets and what chose it."""
+
+    alpha: float
+    threshold: float
+    errors_not_named: float
+
+
+def finish_run(
+    run_dir: Path,
+    model: HViT,
+    config: FinetuneConfig,
+    preprocessing: Preprocessing,
+    classes: list[str],
+    arguments: dict,
+    train: PhotoCache,
+    val: PhotoCache,
+    calibrates: np.ndarray,
+) -> dict[str, float]:
+    """Writes weights, card and the calibrating half's predictions into the run.
+
+    Args:
+        model: with the selected weights.
+        preprocessing: the run is served with.
+        arguments: of `create_model`, beside the name.
+        calibrates: photos of `val` that calibrate.
+    Returns:
+        Figures for the run's summary, all on the calibrating half.
+    """
+    common = dict(
+        run_dir=run_dir,
+        model=model,
+        architecture=config.model.name,
+        arguments=arguments,
+        classes=classes,
+        preprocessing=preprocessing,
+        data_fingerprint=train.fingerprint,
+        licences=config.data.licences,
+    )
+    save_checkpoint(**common)
+    checkpoint = load_checkpoint(run_dir)  # float16-rounded, as it ships
+    samples = [val.samples[i] for i in calibrates]
+    print("calibrating", file=sys.stderr, flush=True)
+    reference = [train.samples[i] for i in _stratified(train, REFERENCE_PHOTOS, config.seed)]
+    rejector = Rejector.fit(predict_samples(checkpoint, reference).stage_features)
+    predicted = predict_samples(checkpoint, samples)
+    labels = np.array([classes.index(sample.label) for sample in samples])
+    groups = np.array([sample.group for sample in samples])
+
+    temperature = fit_temperature(predicted.logits, labels)
+    scores = rejector.score(predicted.stage_features)
+    threshold = rejection_threshold(scores, np.array([sample.source for sample in samples]))
+    probs = softmax(predicted.logits, temperature)
+    level = choose_level(probs, labels, groups, accepted=scores <= threshold)
+    save_checkpoint(
+        **common,
+        temperature=temperature,
+        conformal={"alpha": level.alpha, "method": "lac", "threshold": level.threshold},
+        ood=(rejector, threshold),
+    )
+    result = evaluate(load_checkpoint(run_dir), samples)
+    return {
+        "calibrate_n": len(samples),
+        "calibrate_top1": result.document["top1"],
+        "calibrate_nll": result.document["nll"],
+        "calibrate_ece": result.document["ece"],
+        "temperature": temperature,
+        "alpha": level.alpha,
+        "errors_not_named": level.errors_not_named,
+    }
+
+
+def rejection_threshold(scores: np.ndarray, sources: np.ndarray) -> float:
+    """The least score that accepts 95 % of all photos and 88 % of those of each data set.
+
+    Chosen on photos of leaves alone: what strange photos look like is not known beforehand.
+    """
+    each = [np.quantile(scores[sources == source], ACCEPTED_EACH) for source in np.unique(sources)]
+    return float(max(np.quantile(scores, ACCEPTED), *each))
+
+
+def choose_level(probs: np.ndarray, labels: np.ndarray, groups: np.ndarray, accepted: np.ndarray) -> Level:
+    """The mildest level at which at least 60 % of the errors are not named: in a set of two or more, or rejected.
+
+    Each level is judged by cross-fitting over groups: the sets of a fold use the threshold of the others.
+
+    Args:
+        probs: calibrated, (N, K).
+        labels: (N,).
+        groups: photos of one group stay in one fold, (N,).
+        accepted: photos that are not rejected, (N,).
+    """
+    wrong = probs.argmax(1) != labels
+    numbers = np.unique(groups, return_inverse=True)[1]
+    folds = (uniform(0, numbers, 1, 3000)[:, 0] * FOLDS).astype(int)
+    for alpha in ALPHAS:
+        sizes = np.zeros(len(labels), dtype=int)
+        for fold in range(FOLDS):
+            inside = folds == fold
+            if inside.any() and not inside.all():
+                limit = fit_conformal(probs[~inside], labels[~inside], alpha)
+                sizes[inside] = prediction_set(probs[inside], limit).sum(1)
+        not_named = (sizes > 1) | ~accepted
+        share = float(not_named[wrong].mean()) if wrong.any() else 1.0
+        if share >= ERRORS_NOT_NAMED:
+            break
+    return Level(alpha, fit_conformal(probs, labels, alpha), share)
+
+
+def _stratified(cache: PhotoCache, count: int, seed: int) -> list[int]:
+    """Photos drawn evenly over (data set, class), at most `count`, in order."""
+    strata = defaultdict(list)
+    keys = uniform(seed, np.arange(len(cache)), 1, 4000)[:, 0]
+    for i in np.argsort(keys, kind="stable"):
+        strata[(cache.samples[i].source, cache.samples[i].label)].append(int(i))
+    chosen, turn = [], 0
+    queues = [strata[key] for key in sorted(strata)]
+    while len(chosen) < min(count, len(cache)):
+        chosen += [queue[turn] for queue in queues if turn < len(queue)][: count - len(chosen)]
+        turn += 1
+    return sorted(chosen)
