@@ -1,4 +1,4 @@
-"""What to know of a data set before training on it: leaks, copies, broken files, balance, and whether the background tells the class."""
+"""What to know of a data set before training: leaks, copies, broken files, balance, what the background tells."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable

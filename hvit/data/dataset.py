@@ -46,8 +46,9 @@ class Sample:
 def read_samples(dirs: list[Path], split: str | None = None) -> list[Sample]:
     """All photos of several data sets.
 
-    A data set is DIR/{train,val,test}/CLASS/*, DIR/CLASS/*, a CSV file with columns path, label (or class) and optionally
-    split and group, or a folder with `Original Dataset` and `Augmented Dataset`. A manifest.csv inside a folder is ignored.
+    A data set is DIR/{train,val,test}/CLASS/*, DIR/CLASS/*, a CSV file with columns path, label (or class) and
+    optionally split and group, or a folder with `Original Dataset` and `Augmented Dataset`. A manifest.csv inside a
+    folder is ignored, and so are hidden folders.
 
     Args:
         dirs: folders, or CSV files.
@@ -55,9 +56,11 @@ def read_samples(dirs: list[Path], split: str | None = None) -> list[Sample]:
     Returns:
         Samples sorted by data set in the order given, then by path.
     Raises:
-        DataError: a data set is missing, holds no photos, or lacks the split.
+        DataError: a data set is missing, holds no photos, or lacks the split; or two share a name, so that what a run
+            records of their photos could not be told apart.
     """
     samples = [sample for place in dirs for sample in _read(Path(place))]
+    _refuse_same_names(samples)
     if split is None:
         return samples
     chosen = [sample for sample in samples if sample.split == split]
@@ -66,6 +69,16 @@ def read_samples(dirs: list[Path], split: str | None = None) -> list[Sample]:
         names = ", ".join(str(d) for d in dirs)
         raise DataError(f"{names}: no photos in split {split!r}; splits here: {', '.join(known) or 'none'}")
     return chosen
+
+
+def _refuse_same_names(samples: list[Sample]) -> None:
+    seen: dict[str, Sample] = {}
+    for sample in samples:
+        other = seen.setdefault(sample.relative, sample)
+        if other is not sample and other.path == sample.path:
+            raise DataError(f"{sample.relative} is listed twice; name each photo once")
+        if other is not sample:
+            raise DataError(f"{other.root} and {sample.root} both hold {sample.relative}; rename one of the folders")
 
 
 def _read(place: Path) -> list[Sample]:
@@ -96,7 +109,7 @@ def _read(place: Path) -> list[Sample]:
 def _classes_below(base: Path, split: str | None, source: str, root: Path) -> list[Sample]:
     return [
         Sample(path, folder.name, split, "", source, root)
-        for folder in sorted(d for d in base.iterdir() if d.is_dir())
+        for folder in sorted(d for d in base.iterdir() if d.is_dir() and not d.name.startswith("."))
         for path in find_photos(folder)
     ]
 
@@ -109,14 +122,19 @@ def _original_name(sample: Sample) -> str:
 
 def _read_csv(file: Path) -> list[Sample]:
     """A manifest: paths are relative to the file."""
-    with open(file, newline="", encoding="utf-8-sig") as lines:
-        rows = list(csv.DictReader(lines))
-    columns = set(rows[0]) if rows else set()
+    try:
+        with open(file, newline="", encoding="utf-8-sig") as lines:
+            reader = csv.DictReader(lines, restval="")
+            rows, columns = list(reader), set(reader.fieldnames or ())
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{file} is not a CSV file in UTF-8: {error}") from None
     label = next((name for name in ("label", "class") if name in columns), None)
     if "path" not in columns or label is None:
         raise DataError(
             f"{file}: expected columns path and label (or class), got {', '.join(sorted(columns)) or 'none'}"
         )
+    if not rows:
+        raise DataError(f"{file}: no photos; expected one a line below the names of the columns")
     root, samples = file.parent, []
     for number, row in enumerate(rows, 2):
         path = root / row["path"]
@@ -124,6 +142,8 @@ def _read_csv(file: Path) -> list[Sample]:
             raise DataError(f"{file}: line {number} leads out of the folder: {row['path']}")
         if not path.is_file():
             raise DataError(f"{file}: line {number} names a file that is not there: {row['path']}")
+        if not row[label]:
+            raise DataError(f"{file}: line {number} has no {label}: {row['path']}")
         split = row["split"] or None if "split" in columns else None
         if split not in (None, *SPLITS):
             raise DataError(f"{file}: line {number} has split {split!r}; expected {', '.join(SPLITS)} or nothing")
@@ -144,8 +164,10 @@ def with_groups(samples: list[Sample], groups: list[str]) -> list[Sample]:
 
 
 def groups_from_names(samples: list[Sample], pattern: str) -> list[str]:
-    """The group of each sample, read off its relative path by a regular expression: the first group, or the whole match.
+    """The group of each sample, read off its relative path.
 
+    Args:
+        pattern: a regular expression; its first group is taken, or the whole match where it has none.
     Raises:
         DataError: the pattern is not one, or does not match a photo.
     """
