@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import threading
 from collections import OrderedDict
@@ -117,6 +118,11 @@ def _load_model(path: str, stamps: tuple[int, ...]) -> Checkpoint:
     return load_checkpoint(Path(path))
 
 
+def _identity(checkpoint: Checkpoint) -> str:
+    """Tells apart checkpoints that answer differently: the card holds calibration and the hashes of all weights."""
+    return json.dumps(checkpoint.card, sort_keys=True)
+
+
 def diagnose_all(
     photos: Sequence[PhotoFile],
     checkpoint: Checkpoint,
@@ -130,8 +136,8 @@ def diagnose_all(
     """
     from hvit.diagnosis import diagnose_many
 
-    memory = _results()
-    keys = [(photo.key, checkpoint.sha256, crop) for photo in photos]
+    memory, model = _results(), _identity(checkpoint)
+    keys = [(photo.key, model, crop) for photo in photos]
     missing = [(key, photo) for key, photo in zip(keys, photos) if key not in memory]
     for start in range(0, len(missing), BATCH_SIZE):
         progress(len(photos) - len(missing) + start, len(photos))
@@ -181,11 +187,11 @@ def _cut_out(key: str, box: pictures.Box, _photo: PhotoFile) -> PhotoFile:
 
 def look_closely(photo: PhotoFile, checkpoint: Checkpoint, crop: str | None) -> Diagnosis:
     """The diagnosis of one photo with its pixels at screen size and its heatmap."""
-    return _look_closely(photo.key, checkpoint.sha256, crop, photo, checkpoint)
+    return _look_closely(photo.key, _identity(checkpoint), crop, photo, checkpoint)
 
 
 @st.cache_data(max_entries=24, show_spinner=False)
-def _look_closely(key: str, sha256: str, crop: str | None, _photo: PhotoFile, _checkpoint: Checkpoint) -> Diagnosis:
+def _look_closely(key: str, model: str, crop: str | None, _photo: PhotoFile, _checkpoint: Checkpoint) -> Diagnosis:
     from hvit.diagnosis import diagnose
 
     data = _bytes_of(_photo)
@@ -211,7 +217,7 @@ def facts_about(diagnosis: Diagnosis, run: RunChoice, checkpoint: Checkpoint, cr
     """Everything the run recorded that bears on this answer."""
     past, problem = None, None
     try:
-        past = _past_results(str(run.path), checkpoint.sha256, crop, checkpoint)
+        past = _past_results(str(run.path), _identity(checkpoint), crop, checkpoint)
     except RunError as error:
         problem = str(error)
     answered = past is not None and diagnosis.label is not None
@@ -226,7 +232,7 @@ def facts_about(diagnosis: Diagnosis, run: RunChoice, checkpoint: Checkpoint, cr
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _past_results(path: str, sha256: str, crop: str | None, _checkpoint: Checkpoint) -> evidence.Scored | None:
+def _past_results(path: str, model: str, crop: str | None, _checkpoint: Checkpoint) -> evidence.Scored | None:
     """The recorded test photos; with a crop, those of that crop, answered as if it had been chosen."""
     from hvit.calibration import prediction_set, softmax
 

@@ -11,9 +11,10 @@ import gradio as gr
 from app import pictures, words
 from hvit.checkpoint import Checkpoint, load_checkpoint
 from hvit.diagnosis import diagnose
-from hvit.runs import find_run
+from hvit.runs import DEFAULT_RUN, find_run
 
 SYSTEM_FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
+MAP = "Attention: dark 0.5x, light 2x the average"
 
 
 def build(checkpoint: Checkpoint) -> gr.Blocks:
@@ -21,41 +22,36 @@ def build(checkpoint: Checkpoint) -> gr.Blocks:
 
     def answer(photo: bytes | None):
         if photo is None:
-            raise gr.Error("Choose a photo first.", duration=None, print_exception=False)
+            raise gr.Error("Choose a photo first.", print_exception=False)
         found = diagnose(checkpoint, photo, overlay=True)
-        row = found.to_row("photo")
-        verdict = f"### {words.one_sentence(found, 'The photo')}"
         overlay = None if found.heatmap is None else pictures.with_heat(found.pixels, found.heatmap)
-        return verdict, {"verdict": row["verdict"], "prediction_set": row["prediction_set"]}, overlay
+        answer_set = {"verdict": found.verdict, "prediction_set": found.prediction_set}
+        return f"### {words.one_sentence(found, 'The photo')}", answer_set, overlay
 
     with gr.Blocks(title="HViT demo", analytics_enabled=False) as demo:
-        gr.Markdown(f"# HViT demo\nModel: {words.run_title(checkpoint.name, checkpoint.classes)}. Nothing is kept.")
+        gr.Markdown(f"# HViT demo\nModel: {checkpoint.name}, {words.knows(checkpoint.classes)}.")
         with gr.Row():
             with gr.Column():
                 photo = gr.File(label="Photo of a leaf", file_types=["image"], type="binary")
                 button = gr.Button("Diagnose", variant="primary")
-                verdict = gr.Markdown()
-                answer_set = gr.JSON(label="Prediction set")
-            overlay = gr.Image(
-                label="Attention: dark 0.5x, light 2x the average", format="jpeg", buttons=["download", "fullscreen"]
-            )
-        button.click(answer, photo, [verdict, answer_set, overlay], api_name="diagnose", concurrency_limit=1)
+                outputs = [gr.Markdown(), gr.JSON(label="Prediction set")]
+            outputs.append(gr.Image(label=MAP, format="jpeg", buttons=["download", "fullscreen"]))
+        button.click(answer, photo, outputs, api_name="diagnose", concurrency_limit=1)
     return demo
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m app.gradio_demo", description=__doc__)
-    parser.add_argument("--run", default="leaf33-tiny", help="a run in ./runs, or a path (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=7860)
+    parser.add_argument("--run", default=DEFAULT_RUN, help="a run in ./runs, or a path (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=7860, help="of this machine (default: %(default)s)")
     args = parser.parse_args(argv)
     try:
-        checkpoint = load_checkpoint(find_run(args.run).path)
+        demo = build(load_checkpoint(find_run(args.run).path))
     except ValueError as error:
         print(f"app.gradio_demo: {error}", file=sys.stderr)
         return 2
-    build(checkpoint).launch(
-        server_name="127.0.0.1", server_port=args.port, max_file_size="50mb", theme=gr.themes.Base(**SYSTEM_FONTS)
-    )
+    theme = gr.themes.Base(primary_hue="green", **SYSTEM_FONTS)
+    demo.launch(server_name="127.0.0.1", server_port=args.port, max_file_size="50mb", theme=theme)
     return 0
 
 

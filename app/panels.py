@@ -147,11 +147,11 @@ def photo(diagnosis: Diagnosis, is_cut: bool) -> None:
         if diagnosis.verdict == "unfamiliar":
             sentence("There is no diagnosis to explain. The map shows what the network reacts to, not disease.")
     with st.container(horizontal=True, vertical_alignment="center", key="photo_tools"):
-        st.toggle("Show map", key=state.SHOW_MAP)
+        st.toggle("Show map", key=state.SHOW_MAP, persist_state="session")
         if is_cut:
             st.button("Back to the whole photo", type="tertiary", on_click=state.cut_chosen, args=(None,))
         else:
-            st.toggle("Cut out one leaf", key=state.CUT_MODE)
+            st.button("Cut out one leaf", type="tertiary", on_click=state.start_cutting)
     for text in words.flag_sentences(diagnosis.flags):
         sentence(text)
 

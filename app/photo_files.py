@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hvit.data.photos import find_photos
+from hvit.data.photos import MAX_BYTES, find_photos
 
 
 class FolderError(ValueError):
@@ -21,12 +21,15 @@ class PhotoFile:
     path: Path | None = None
 
     def read(self) -> bytes:
-        """All bytes of the file.
+        """The file's bytes; of one too large to be a photo, just enough to see that it is.
 
         Raises:
             OSError: the file has gone since it was listed.
         """
-        return self.data if self.data is not None else self.path.read_bytes()
+        if self.data is not None:
+            return self.data
+        with open(self.path, "rb") as file:
+            return file.read(MAX_BYTES + 1)
 
 
 def uploaded(name: str, data: bytes) -> PhotoFile:

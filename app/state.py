@@ -13,12 +13,12 @@ RUN = "run"
 CROP_MENU = "crop_menu"
 FOLDER = "folder_path"
 SHOW_MAP = "show_map"
-CUT_MODE = "cut_mode"
 CUT_X = "cut_x"
 CUT_Y = "cut_y"
 
 _PHOTOS = "_photos"
 _POSITION = "_position"
+_CUTTING = "_cutting"
 _CUTS = "_cuts"
 _INSISTED = "_insisted"
 _INBOX = "_inbox"
@@ -42,7 +42,7 @@ def add_photos(given: Iterable[PhotoFile]) -> None:
 
 def forget_photos() -> None:
     """Back to an empty page."""
-    for key in (_PHOTOS, _POSITION, _CUTS, _INSISTED, CUT_MODE, FOLDER, _FOLDER_PROBLEM):
+    for key in (_PHOTOS, _POSITION, _CUTS, _INSISTED, _CUTTING, FOLDER, _FOLDER_PROBLEM):
         st.session_state.pop(key, None)
 
 
@@ -75,11 +75,15 @@ def cut_chosen(box: Box | None) -> None:
 
 def is_cutting() -> bool:
     """Whether the sliders around one leaf are open."""
-    return st.session_state.get(CUT_MODE, False)
+    return st.session_state.get(_CUTTING, False)
+
+
+def start_cutting() -> None:
+    st.session_state[_CUTTING] = True
 
 
 def stop_cutting() -> None:
-    for key in (CUT_MODE, CUT_X, CUT_Y):
+    for key in (_CUTTING, CUT_X, CUT_Y):
         st.session_state.pop(key, None)
 
 
@@ -107,6 +111,11 @@ def insists() -> bool:
 
 def insist() -> None:
     st.session_state.setdefault(_INSISTED, set()).add(position())
+
+
+def run_name() -> str | None:
+    """The run chosen last, if any."""
+    return st.session_state.get(RUN)
 
 
 def shows_map() -> bool:

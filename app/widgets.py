@@ -52,9 +52,11 @@ def choose_run(runs: Sequence[RunChoice]) -> RunChoice:
     asked = st.query_params.get(state.RUN)
     if asked is not None and asked not in names:
         notice(f"{cache.trouble_with(asked)}. Until then I use {names[0]}.")
-    titles = {run.name: words.run_title(run.name, run.classes) for run in runs}
-    name = st.selectbox("Model", names, key=state.RUN, format_func=titles.get, bind="query-params")
-    return runs[names.index(name)]
+    known = dict(zip(names, runs))
+    current = known.get(state.run_name(), runs[0])
+    label = f"Model: {words.knows(current.classes)}"  # not in the options: those are what the address carries
+    name = st.selectbox(label, names, key=state.RUN, bind="query-params")
+    return known[name]
 
 
 def choose_crop(classes: Sequence[str]) -> str:

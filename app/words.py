@@ -125,10 +125,10 @@ def _flag(flag: str) -> str:
     return FLAGS[flag]
 
 
-def run_title(name: str, classes: Sequence[str]) -> str:
-    """A run in the picker: `leaf33-tiny: 33 conditions, 9 crops`."""
+def knows(classes: Sequence[str]) -> str:
+    """What a run can name: `33 conditions, 9 crops`."""
     count = len(crops(classes))
-    return f"{name}: {len(classes)} conditions, {count} crop{'' if count == 1 else 's'}"
+    return f"{len(classes)} conditions, {count} crop{'' if count == 1 else 's'}"
 
 
 def meaning_of_the_bars(diagnosis: Diagnosis, facts: Facts) -> list[str]:

@@ -1,0 +1,94 @@
+"""A dashboard on a free port with a small run, and a real browser to use it with."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+CLASSES = ["Potato___Early_blight", "Tomato___Late_blight", "Tomato___healthy"]
+START_LIMIT_S = 60
+
+
+@pytest.fixture(scope="session")
+def runs_folder(tmp_path_factory) -> Path:
+    """One complete run with seeded weights that accepts every photo."""
+    import torch
+
+    from hvit.checkpoint import save_checkpoint
+    from hvit.data.preprocess import Preprocessing
+    from hvit.models import create_model
+    from hvit.rejection import Rejector
+
+    torch.manual_seed(0)
+    arguments = {"num_classes": len(CLASSES), "img_size": 64}
+    model = create_model("hvit_tiny", **arguments)
+    draw = np.random.default_rng(0)
+    features = [draw.normal(size=(20, channels)).astype(np.float32) for channels in model.config.embed_dims]
+    folder = tmp_path_factory.mktemp("runs")
+    run = folder / "tiny"
+    save_checkpoint(
+        run, model, "hvit_tiny", arguments, CLASSES, Preprocessing(64), "drawn", {}, temperature=1.0,
+        conformal={"alpha": 0.1, "method": "lac", "threshold": 0.6}, ood=(Rejector.fit(features), 2.0),
+    )  # fmt: skip
+    info = {"schema_version": 1, "status": "done", "kind": "finetune", "summary": {}}
+    (run / "run.json").write_text(json.dumps(info))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dashboard(runs_folder, tmp_path_factory) -> Iterator[str]:
+    """Address of a dashboard started as a user starts it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("log") / "streamlit.log"
+    with open(log, "wb") as out:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)],
+            cwd=ROOT, env=os.environ | {"HVIT_RUNS": str(runs_folder)}, stdout=out, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        _wait_until_healthy(f"http://127.0.0.1:{port}/_stcore/health", server, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _wait_until_healthy(url: str, server: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=2).close()
+            return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.2)
+    pytest.fail(f"the dashboard did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium without a window; without one the test is skipped, or fails where REQUIRE_BROWSER=1."""
+    if not CHROMIUM.exists():
+        if os.environ.get("REQUIRE_BROWSER") == "1":
+            pytest.fail(f"REQUIRE_BROWSER=1, but there is no {CHROMIUM}; install the package chromium")
+        pytest.skip(f"no {CHROMIUM}")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        )
+        yield chromium
+        chromium.close()

@@ -1,0 +1,68 @@
+"""The Gradio demo, asked through its own client."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def client(tiny_run):
+    """A client of the demo, served on a free port of this machine."""
+    from gradio_client import Client
+
+    from app import gradio_demo
+    from hvit.checkpoint import load_checkpoint
+
+    demo = gradio_demo.build(load_checkpoint(tiny_run))
+    _, url, _ = demo.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+    yield Client(url, verbose=False)
+    demo.close()
+
+
+def ask(client, path: Path):
+    from gradio_client import handle_file
+
+    return client.submit(handle_file(str(path)), api_name="/diagnose").result(timeout=60)
+
+
+def test_a_photo_gets_a_verdict_a_set_and_an_overlay_of_its_own_size(client, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "leaf.png")
+    verdict, answer, overlay = ask(client, tmp_path / "leaf.png")
+    assert verdict.startswith("### ")
+    assert answer["verdict"] in ("named", "unsure", "unfamiliar") and len(answer["prediction_set"]) >= 1
+    with Image.open(overlay) as image:
+        assert image.size == (128, 96)
+
+
+def test_the_demo_says_what_the_library_says(client, tiny_run, tmp_path):
+    from hvit.checkpoint import load_checkpoint
+    from hvit.diagnosis import diagnose
+
+    Image.new("RGB", (80, 80), (40, 120, 40)).save(tmp_path / "leaf.png")
+    expected = diagnose(load_checkpoint(tiny_run), (tmp_path / "leaf.png").read_bytes())
+    answer = ask(client, tmp_path / "leaf.png")[1]
+    assert answer == {"verdict": expected.verdict, "prediction_set": expected.prediction_set}
+
+
+def test_a_broken_photo_is_answered_in_words(client, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut short")
+    verdict, answer, overlay = ask(client, tmp_path / "broken.jpg")
+    assert "cannot be read" in verdict
+    assert answer == {"verdict": "unreadable", "prediction_set": None} and overlay is None
+
+
+def test_an_unknown_run_is_one_line_and_exit_2():
+    done = subprocess.run(
+        [sys.executable, "-m", "app.gradio_demo", "--run", "no-such-run"],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, env=os.environ | {"PYTHONWARNINGS": "ignore"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "no run no-such-run" in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,215 @@
+"""The pages, opened through `app/main.py` as a browser opens them."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[2]
+MAIN = ROOT / "app" / "main.py"
+
+
+def leaf(seed: int) -> bytes:
+    """A small drawn leaf as JPEG."""
+    draw = np.random.default_rng(seed)
+    pixels = np.full((160, 160, 3), 190, np.uint8)
+    y, x = np.mgrid[:160, :160]
+    inside = ((x - 80) / 45) ** 2 + ((y - 80) / 65) ** 2 < 1
+    pixels[inside] = [60, 120 + 10 * (seed % 5), 50]
+    pixels = np.clip(pixels + draw.normal(0, 12, pixels.shape), 0, 255).astype(np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def runs(tiny_run, tmp_path, monkeypatch) -> Path:
+    """A runs folder that holds one run, `tiny`, which accepts every photo."""
+    shutil.copytree(tiny_run, tmp_path / "runs" / "tiny")
+    monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "runs"))
+    change_card(tmp_path / "runs", lambda card: card["ood"].update(threshold=9.0) if card["ood"] else None)
+    return tmp_path / "runs"
+
+
+def change_card(runs: Path, change) -> None:
+    path = runs / "tiny" / "model.json"
+    card = json.loads(path.read_text())
+    change(card)
+    path.write_text(json.dumps(card))
+
+
+def opened(**query: str) -> AppTest:
+    app = AppTest.from_file(MAIN, default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    app.file_uploader[0].set_value([(name, data, "image/jpeg") for name, data in files])
+    return app.run()
+
+
+def words_of(app: AppTest) -> str:
+    """All text on the page; the parts drawn as HTML too."""
+    assert not app.exception
+    parts = [element.proto.body for element in app.get("html")] + [element.value for element in app.markdown]
+    return "\n".join(parts + [button.label for button in app.button])
+
+
+def bars(app: AppTest) -> dict:
+    return json.loads(app.get("plotly_chart")[0].proto.spec)["data"][0]
+
+
+def test_an_empty_page_asks_for_a_photo(runs):
+    app = opened()
+    assert "Show me a leaf." in words_of(app)
+    assert app.get("plotly_chart") == []
+
+
+def test_photos_get_a_verdict_and_a_row_each(runs):
+    app = upload(opened(), ("a.jpg", leaf(1)), ("b.jpg", leaf(2)))
+    said = words_of(app)
+    assert "2 photos: " in said
+    assert "a.jpg" in said and "b.jpg" in said and "1 of 2" in said
+    assert len(app.get("download_button")) == 2
+
+
+def test_the_same_photo_twice_is_one_photo(runs):
+    app = upload(opened(), ("a.jpg", leaf(1)), ("copy of a.jpg", leaf(1)))
+    assert "1 photo: " in words_of(app)
+
+
+def test_photos_stay_when_more_are_added(runs):
+    app = upload(upload(opened(), ("a.jpg", leaf(1))), ("b.jpg", leaf(2)))
+    assert "2 photos: " in words_of(app)
+
+
+def test_a_broken_file_says_why_and_stops_nothing(runs):
+    app = upload(opened(), ("broken.jpg", leaf(1)[:700]), ("b.jpg", leaf(2)))
+    said = words_of(app)
+    assert "broken.jpg cannot be read:" in said and "The other photo is done." in said
+    assert "1 unreadable" in said
+
+
+def test_a_file_name_cannot_format_the_page(runs):
+    said = words_of(upload(opened(), ("<b>*x*</b>.jpg", b"no picture")))
+    assert "<b>*x*</b>" not in said
+    assert "&lt;b&gt;*x*&lt;/b&gt;.jpg cannot be read:" in said
+
+
+def test_a_chosen_crop_restricts_the_answer(runs):
+    app = upload(opened(crop="Potato"), ("a.jpg", leaf(1)))
+    assert list(bars(app)["customdata"]) == ["Potato: early blight"]
+    assert "Not one of my" not in words_of(app)
+
+
+def test_crop_and_run_are_in_the_address(runs):
+    shutil.copytree(runs / "tiny", runs / "other")
+    app = opened(run="tiny")
+    app.selectbox(key="crop_menu").set_value("tomato").run()
+    assert app.query_params == {"crop": "Tomato", "run": "tiny"}
+
+
+def test_without_a_crop_every_name_carries_a_doubt(runs):
+    assert "Not one of my 2 crops? Then this answer is wrong:" in words_of(upload(opened(), ("a.jpg", leaf(1))))
+
+
+def test_another_crop_gets_no_answer_but_the_crops_that_are_known(runs):
+    app = upload(opened(crop="Another crop"), ("a.jpg", leaf(1)))
+    said = words_of(app)
+    assert "I cannot name diseases of this crop." in said and "I know potato and tomato." in said
+    assert app.get("plotly_chart") == []
+
+
+def test_an_unfamiliar_photo_gets_no_name_until_the_reader_insists(runs):
+    change_card(runs, lambda card: card["ood"].update(threshold=0.0))
+    app = upload(opened(), ("a.jpg", leaf(1)))
+    said = words_of(app)
+    assert "This does not look like any leaf I know. No diagnosis." in said
+    assert "Usual: up to 0.00." in said and app.get("plotly_chart") == []
+    next(button for button in app.button if button.label.startswith("It is a leaf")).click().run()
+    assert "Unreliable: my best guess is" in words_of(app)
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_a_leaf_can_be_cut_out_and_taken_back(runs):
+    app = upload(opened(), ("a.jpg", leaf(1)))
+    next(button for button in app.button if button.label == "Cut out one leaf").click().run()
+    assert len(app.slider) == 2
+    app.slider(key="cut_x").set_value((10, 70)).run()
+    next(button for button in app.button if button.label == "Diagnose this leaf").click().run()
+    assert "a (cut).png" in words_of(app) and len(app.slider) == 0
+    next(button for button in app.button if button.label == "Back to the whole photo").click().run()
+    assert "a (cut).png" not in words_of(app)
+
+
+def test_the_map_comes_with_its_fixed_scale(runs):
+    app = upload(opened(), ("a.jpg", leaf(1)))
+    assert "2x the average" not in words_of(app)
+    app.toggle(key="show_map").set_value(True).run()
+    assert "0.5x" in words_of(app) and "2x the average" in words_of(app)
+
+
+def test_a_folder_on_this_computer_is_read(runs, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for seed in range(10):
+        (tmp_path / "photos" / f"{seed}.jpg").write_bytes(leaf(seed))
+    app = opened()
+    app.text_input(key="folder_path").set_value(str(tmp_path / "photos")).run()
+    assert "10 photos: " in words_of(app) and "1 of 10" in words_of(app)
+
+
+def test_a_folder_that_is_missing_is_said_to_be(runs, tmp_path):
+    app = opened()
+    app.text_input(key="folder_path").set_value(str(tmp_path / "none")).run()
+    assert "There is no folder" in words_of(app)
+
+
+def test_without_a_run_the_page_says_how_to_get_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "none"))
+    app = opened()
+    assert not app.exception
+    assert app.subheader[0].value == "There is no trained model here yet."
+    assert "training.finetune" in app.code[0].value
+
+
+def test_changed_weights_are_refused_in_one_sentence(runs):
+    weights = runs / "tiny" / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    assert "was changed or damaged after it was written; copy the run again" in words_of(opened())
+
+
+def test_a_run_that_does_not_exist_is_named(runs):
+    assert "no run tinny; did you mean tiny?" in words_of(opened(run="tinny"))
+
+
+def test_a_half_written_run_says_what_is_missing(runs):
+    shutil.copytree(runs / "tiny", runs / "half")
+    (runs / "half" / "model.safetensors").unlink()
+    assert "run half has no model.safetensors" in words_of(opened(run="half"))
+
+
+def test_damaged_records_leave_the_diagnosis_alone(runs):
+    (runs / "tiny" / "eval" / "test").mkdir(parents=True, exist_ok=True)
+    (runs / "tiny" / "eval" / "test" / "predictions.parquet").write_bytes(b"not parquet")
+    said = words_of(upload(opened(), ("a.jpg", leaf(1))))
+    assert "1 photo: " in said and "are damaged; copy the run again" in said
+
+
+def test_serving_the_dashboard_imports_neither_timm_nor_gradio_and_the_first_frame_no_torch():
+    script = (
+        "import sys; import app.cache, app.panels, app.widgets; assert 'torch' not in sys.modules, 'torch'; "
+        "import hvit.checkpoint, hvit.diagnosis, hvit.explain.rollout; "
+        "assert not {'timm', 'gradio', 'training'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)
