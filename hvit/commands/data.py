@@ -1,11 +1,13 @@
 """`hvit data`: check data sets, and fetch public ones."""
 
+import sys
 from pathlib import Path
 
 from hvit.commands.terminal import print_json, print_table, progress
 
 EXAMPLES = """examples:
   python -m hvit data check my-photos
+  python -m hvit data check data/train-set data/test-set
   python -m hvit data check my-photos --group-from 'plant(\\d+)' --json
   python -m hvit data list
   python -m hvit data fetch plantdoc --out data
@@ -16,7 +18,9 @@ def add_parser(subparsers) -> None:
     parser = subparsers.add_parser("data", help="check and fetch data sets", description=__doc__, epilog=EXAMPLES)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
     checking = actions.add_parser("check", help="leaks, copies, broken files, balance, background", epilog=EXAMPLES)
-    checking.add_argument("folder", type=Path, metavar="DIR", help="a data set; nothing is written into it")
+    checking.add_argument(
+        "folders", nargs="+", type=Path, metavar="DIR", help="data sets, taken together; nothing is written into them"
+    )
     checking.add_argument("--group-from", metavar="PATTERN", help="regular expression that finds the plant in a path")
     checking.add_argument("--json", action="store_true", help="print one JSON document")
     checking.set_defaults(run=run_check, parser=checking)
@@ -33,7 +37,7 @@ def run_check(args) -> int:
     from hvit.data.check import check
     from hvit.data.dataset import groups_from_names, read_samples, with_groups
 
-    samples = read_samples([args.folder])
+    samples = read_samples(args.folders)
     if args.group_from:
         samples = with_groups(samples, groups_from_names(samples, args.group_from))
     report = check(samples, progress("photos"))
@@ -61,7 +65,7 @@ def run_list(args) -> int:
 def run_fetch(args) -> int:
     from hvit.data.catalogue import fetch
 
-    print(fetch(args.name, args.out, progress_bar=True))
+    print(fetch(args.name, args.out, progress_bar=sys.stderr.isatty()))
     return 0
 
 
@@ -85,7 +89,8 @@ def _print(report: dict) -> None:
         print(f"{report[key]['count']} {title}")
     leaks = report["leaks"]
     print(
-        f"leaks between splits: {leaks['exact']['count']} exact, {leaks['near']['count']} near, {leaks['group']['count']} groups"
+        f"leaks between splits: {leaks['exact']['count']} exact, {leaks['near']['count']} near, "
+        f"{leaks['group']['count']} groups"
     )
     for first, second in (leaks["exact"]["first"] + leaks["near"]["first"])[:5]:
         print(f"  {first}  =  {second}")
@@ -95,6 +100,6 @@ def _print(report: dict) -> None:
         print("background control: needs train and test")
     else:
         print(
-            f"background control: four corner patches alone tell {100 * control['top1']:.1f} % of {control['n']} test photos "
-            f"(largest class {100 * control['largest_class']:.1f} %)"
+            f"background control: four corner patches alone tell {100 * control['top1']:.1f} % of "
+            f"{control['n']} test photos (largest class {100 * control['largest_class']:.1f} %)"
         )

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
@@ -61,11 +62,13 @@ CATALOGUE = {
             title="single leaves in the laboratory, on plain ground",
             photos=54305,
             classes=38,
-            megabytes=2100,
-            licence="CC BY-SA 3.0",
-            citation="Hughes & Salathe 2015, arXiv:1511.08060",
-            url="https://github.com/spMohanty/PlantVillage-Dataset/archive/refs/heads/master.zip",
-            folder="PlantVillage-Dataset-master/raw/color",
+            megabytes=868,
+            licence="CC0 1.0",
+            citation="Hughes & Salathe 2015, arXiv:1511.08060; Geetharamani & Pandian 2019, doi:10.17632/tywbtsjrjv.1",
+            url="https://data.mendeley.com/public-files/datasets/tywbtsjrjv/files/"
+            "d5652a28-c1d8-4b76-97f3-72fb80f94efc/file_downloaded",
+            folder="Plant_leave_diseases_dataset_without_augmentation",
+            sha256="ac3432453984d02a86197987e775a5429d0d59e7cc7c35bcf5a8f50349b90ff0",
         ),
     )
 }
@@ -102,8 +105,11 @@ def fetch(name: str, out: Path, progress_bar: bool = False, catalogue: dict[str,
                 f"{name} could not be downloaded from {entry.url}: {' '.join(str(error).split())[:200]}"
             ) from None
         unpacked = Path(folder) / "unpacked"
-        unpack(Path(archive), entry.folder, unpacked)
-        os.replace(unpacked, target)
+        try:
+            unpack(Path(archive), entry.folder, unpacked)
+            os.replace(unpacked, target)
+        except OSError as error:
+            raise DataError(f"{name} could not be unpacked into {target}: {error.strerror}") from None
     return target
 
 
@@ -126,7 +132,7 @@ def unpack(archive: Path, folder: str, target: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with files.open(member) as source, open(path, "wb") as out:
                     shutil.copyfileobj(source, out)
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError):  # the last: encrypted, or an unknown packing
         raise DataError(f"{archive.name} is not a zip archive, or was cut short; fetch it again") from None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from hvit.data.dataset import DataError, Sample, class_names
 from hvit.data.duplicates import Fingerprints, near_duplicate_pairs
@@ -30,6 +31,7 @@ def check(samples: list[Sample], progress: Callable[[int, int], None] = lambda d
     readable, hashes, unreadable, corners = [], [], [], []
     prints = []
     for done, sample in enumerate(samples, 1):
+        progress(done, len(samples))
         try:
             photo = read_photo(sample.path)
         except InvalidPhotoError as error:
@@ -39,14 +41,12 @@ def check(samples: list[Sample], progress: Callable[[int, int], None] = lambda d
         hashes.append(photo.sha256)
         prints.append(_reduced(photo.pixels))
         corners.append(corner_patches(photo.pixels))
-        progress(done, len(samples))
     if not readable:
         raise DataError("none of the photos can be read")
     labels = np.unique([sample.label for sample in readable], return_inverse=True)[1]
     near = near_duplicate_pairs(Fingerprints.of(prints), labels)
     exact = _exact_pairs(hashes)
-    is_exact = set(map(tuple, exact))
-    near = [pair for pair in map(tuple, near) if pair not in is_exact]
+    near = [(i, j) for i, j in near if hashes[i] != hashes[j]]
     return {
         "photos": len(samples),
         "classes": _counts(samples),
@@ -77,22 +77,24 @@ def background_control(samples: list[Sample]) -> float | None:
 
 
 def background_report(samples: list[Sample], corners: np.ndarray) -> dict | None:
-    """How far the background alone tells the class: 7 nearest neighbors on four corner patches.
+    """How far the background alone tells the class: 7 nearest neighbors, by distance, on four corner patches.
 
     Args:
-        samples: photos; train is compared with, test is asked. None is returned without both.
+        samples: photos; test is asked, the others are compared with.
         corners: of `corner_patches`, (N, 432).
     Returns:
-        {"top1", "n", "largest_class"}: the last is the accuracy of always answering the commonest class.
+        {"top1", "n", "largest_class"}: the last is the accuracy of always answering the commonest class of test. None
+        where there is no test, or nothing beside it.
     """
     splits = np.array([sample.split or "" for sample in samples])
-    train, test = np.flatnonzero(splits == "train"), np.flatnonzero(splits == "test")
+    train, test = np.flatnonzero((splits == "train") | (splits == "val")), np.flatnonzero(splits == "test")
     if not len(train) or not len(test):
         return None
     from sklearn.neighbors import KNeighborsClassifier
 
     labels = np.array([sample.label for sample in samples])
-    neighbors = KNeighborsClassifier(min(NEIGHBORS, len(train))).fit(corners[train], labels[train])
+    neighbors = KNeighborsClassifier(min(NEIGHBORS, len(train)), weights="distance", algorithm="brute")
+    neighbors.fit(corners[train], labels[train])
     right = neighbors.predict(corners[test]) == labels[test]
     largest = max(Counter(labels[test]).values()) / len(test)
     return {"top1": float(right.mean()), "n": len(test), "largest_class": largest}
@@ -100,7 +102,8 @@ def background_report(samples: list[Sample], corners: np.ndarray) -> dict | None
 
 def corner_patches(pixels: np.ndarray) -> np.ndarray:
     """Four 6x6 patches in the corners of the photo at 80x80, (432,) float32."""
-    small = cv2.resize(pixels, (CORNER_PHOTO_PX, CORNER_PHOTO_PX), interpolation=cv2.INTER_AREA)
+    side = CORNER_PHOTO_PX
+    small = np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR))  # antialiased
     ends = (slice(None, CORNER_PX), slice(-CORNER_PX, None))
     return np.concatenate([small[rows, columns].reshape(-1) for rows in ends for columns in ends]).astype(np.float32)
 
