@@ -1,0 +1,255 @@
+"""Every kind of file a person may hand over: read rightly, or refused with a sentence."""
+
+import hashlib
+import io
+import random
+import struct
+import threading
+import time
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hvit.data.photos import InvalidPhotoError, decode_photo, find_photos, read_photo
+
+RNG = np.random.default_rng(0)
+SMOOTH = np.asarray(Image.fromarray(RNG.integers(0, 256, (5, 6, 3), dtype=np.uint8)).resize((100, 80), Image.BICUBIC))
+
+
+def saved(image, kind, **options):
+    out = io.BytesIO()
+    (Image.fromarray(image) if isinstance(image, np.ndarray) else image).save(out, kind, **options)
+    return out.getvalue()
+
+
+def png_with_header(width, height):
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def refusal(data):
+    with pytest.raises(InvalidPhotoError) as caught:
+        decode_photo(data)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
+def test_lossless_kinds_give_the_very_pixels(kind):
+    photo = decode_photo(saved(SMOOTH, kind))
+    assert np.array_equal(photo.pixels, SMOOTH) and not photo.animated
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_lossy_kinds_give_nearly_the_pixels(kind):
+    pixels = decode_photo(saved(SMOOTH, kind, quality=95)).pixels
+    assert np.abs(pixels.astype(int) - SMOOTH).mean() < 4
+
+
+def test_pixels_are_bytes_in_one_piece():
+    photo = decode_photo(saved(SMOOTH, "JPEG"))
+    assert photo.pixels.dtype == np.uint8 and photo.pixels.shape == (80, 100, 3) and photo.pixels.flags.c_contiguous
+
+
+def test_the_hash_is_that_of_the_file():
+    data = saved(SMOOTH, "PNG")
+    assert decode_photo(data).sha256 == hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_the_orientation_in_exif_is_applied(orientation, kind):
+    undo = {
+        1: lambda x: x,
+        2: lambda x: x[:, ::-1],
+        3: lambda x: x[::-1, ::-1],
+        4: lambda x: x[::-1],
+        5: lambda x: x.transpose(1, 0, 2),
+        6: lambda x: np.rot90(x, 1),
+        7: lambda x: x.transpose(1, 0, 2)[::-1, ::-1],
+        8: lambda x: np.rot90(x, -1),
+    }
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    lying = np.ascontiguousarray(undo[orientation](SMOOTH))
+    pixels = decode_photo(saved(lying, kind, exif=exif)).pixels
+    assert pixels.shape == SMOOTH.shape
+    assert np.abs(pixels.astype(int) - SMOOTH).mean() < 6
+
+
+def test_grey_palette_and_cmyk_become_rgb():
+    grey = Image.fromarray(SMOOTH[..., 0])
+    assert np.array_equal(decode_photo(saved(grey, "PNG")).pixels, np.repeat(SMOOTH[..., :1], 3, 2))
+    palette = Image.fromarray(SMOOTH).convert("P", palette=Image.Palette.ADAPTIVE)
+    assert np.array_equal(decode_photo(saved(palette, "PNG")).pixels, np.asarray(palette.convert("RGB")))
+    cmyk = decode_photo(saved(Image.fromarray(SMOOTH).convert("CMYK"), "JPEG", quality=95)).pixels
+    assert np.abs(cmyk.astype(int) - SMOOTH).mean() < 6
+
+
+def test_sixteen_bits_are_scaled_and_not_clipped():
+    values = np.linspace(0, 65535, 80 * 100).reshape(80, 100).astype(np.uint16)
+    pixels = decode_photo(saved(Image.fromarray(values), "PNG")).pixels
+    assert np.array_equal(pixels[..., 1], np.round(values / 257).astype(np.uint8))
+
+
+def test_a_dark_sixteen_bit_photo_stays_dark():
+    values = np.full((80, 100), 200, np.uint16)  # of 65535
+    assert decode_photo(saved(Image.fromarray(values), "PNG")).pixels.max() == 1
+
+
+def test_floating_point_tiffs_from_zero_to_one_are_scaled():
+    values = np.tile(np.linspace(0, 1, 100, dtype=np.float32), (80, 1))
+    assert np.array_equal(decode_photo(saved(Image.fromarray(values), "TIFF")).pixels[0, :, 0], np.round(values[0] * 255))
+
+
+def test_what_is_transparent_is_white():
+    alpha = np.zeros((80, 100), np.uint8)
+    alpha[:, 50:] = 255
+    pixels = decode_photo(saved(np.dstack([SMOOTH, alpha]), "PNG")).pixels
+    assert (pixels[:, :50] == 255).all() and np.array_equal(pixels[:, 50:], SMOOTH[:, 50:])
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_of_an_animation_the_first_frame_is_read_and_it_is_said(kind):
+    frames = [Image.fromarray(np.full((80, 100, 3), value, np.uint8)) for value in (200, 20, 90)]
+    photo = decode_photo(saved(frames[0], kind, save_all=True, append_images=frames[1:]))
+    assert photo.animated and np.abs(photo.pixels.astype(int) - 200).max() < 8
+
+
+def test_a_still_gif_is_not_animated():
+    assert not decode_photo(saved(SMOOTH, "GIF")).animated
+
+
+def test_several_pages_of_a_tiff_are_not_an_animation():
+    pages = [Image.fromarray(SMOOTH), Image.fromarray(SMOOTH[::-1])]
+    photo = decode_photo(saved(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
+    assert not photo.animated and np.array_equal(photo.pixels, SMOOTH)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty (0 bytes)"),
+        (b"<svg onload=alert(1)>", "contains text"),
+        ("Blattflecken auf Äpfeln\n".encode() * 40, "contains text"),
+        (b"BMI,class\n1,2\n", "contains text"),
+        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(range(100)), "HEIC"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "PDF"),
+        (bytes(range(256)) * 4, "not a picture I can read"),
+        (b"RIFF\x24\x00\x00\x00WAVEfmt \x00\xff", "not a picture I can read"),
+        (b"\xff\xd8\xff\xe0" + bytes(40), "damaged"),
+    ],
+)
+def test_what_is_no_photo_is_named(data, words):
+    assert words in refusal(data)
+
+
+@pytest.mark.parametrize("size", [(63, 200), (200, 63), (1, 1)])
+def test_small_photos_are_refused_with_their_size(size):
+    assert f"{size[0]} x {size[1]} px" in refusal(saved(Image.new("RGB", size), "PNG"))
+
+
+def test_sixty_four_pixels_are_enough():
+    assert decode_photo(saved(Image.new("RGB", (64, 64)), "PNG")).pixels.shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (saved(Image.new("1", (12000, 12000)), "PNG", optimize=True), "it has 144 megapixels; the limit is 50."),
+        (png_with_header(2**31 - 1, 2**31 - 1), "megapixels; the limit is 50."),
+        (png_with_header(5001, 10000), "it has 50.1 megapixels"),
+    ],
+    ids=["bomb", "largest header", "just above"],
+)
+def test_large_pictures_are_refused_by_their_header(data, words):
+    start = time.process_time()
+    assert words in refusal(data)
+    assert time.process_time() - start < 0.2
+
+
+def test_large_files_are_refused_before_they_are_read(tmp_path):
+    with open(tmp_path / "large.jpg", "wb") as out:
+        out.truncate(144_000_000)  # takes no room on the disk
+    with pytest.raises(InvalidPhotoError, match="it has 144 MB; the limit is 50"):
+        read_photo(tmp_path / "large.jpg")
+
+
+def test_fifty_megabytes_and_one_byte_read_as_above_the_limit():
+    assert "it has 50.1 MB" in refusal(bytes(50_000_001))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP"])
+def test_files_cut_short_are_refused(kind, share):
+    data = saved(SMOOTH, kind)
+    words = refusal(data[: int(len(data) * share)])
+    assert "Copy it again" in words
+
+
+def test_a_jpeg_cut_short_is_said_to_end_too_early():
+    data = saved(SMOOTH, "JPEG")
+    assert refusal(data[: len(data) // 2]) == "the file ends too early. Copy it again from the camera."
+
+
+def test_a_jpeg_whose_end_is_zeros_is_not_read_as_grey():
+    data = saved(RNG.integers(0, 256, (200, 200, 3), dtype=np.uint8), "JPEG", progressive=True)
+    half = len(data) // 2
+    assert "Copy it again" in refusal(data[:half] + bytes(half))
+
+
+def test_damaged_files_are_refused_with_a_sentence_and_nothing_else():
+    random.seed(0)
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Maker"
+    files = [saved(SMOOTH, "JPEG", exif=exif), saved(SMOOTH, "TIFF"), saved(SMOOTH, "PNG", exif=exif)]
+    files += [saved(SMOOTH, "GIF"), saved(SMOOTH, "BMP"), saved(SMOOTH, "WEBP")]
+    for i in range(1500):
+        data = bytearray(files[i % len(files)])
+        for _ in range(random.choice([1, 3, 10])):
+            data[random.randrange(min(len(data), 400))] = random.randrange(256)
+        try:
+            assert decode_photo(bytes(data)).pixels.shape[2] == 3
+        except InvalidPhotoError as error:
+            assert str(error).endswith(".")
+
+
+def test_no_warning_comes_out_and_the_filters_stay_as_they_are():
+    before, answers = list(warnings.filters), []
+    data = saved(Image.new("1", (9500, 9500)), "PNG")  # Pillow warns of its size
+
+    def decode():
+        try:
+            decode_photo(data)
+        except InvalidPhotoError as error:
+            answers.append(str(error))
+
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        threads = [threading.Thread(target=decode) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(answers) == 8 and not seen
+    assert warnings.filters == before
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InvalidPhotoError, match="cannot be opened"):
+        read_photo(tmp_path / "none.jpg")
+
+
+def test_photos_are_found_whatever_the_case_and_depth_in_order(tmp_path):
+    for name in ("b.JPG", "a.tiff", "notes.txt", "deep/er/c.WebP", "deep/d.csv"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    (tmp_path / "folder.jpg").mkdir()
+    found = [path.relative_to(tmp_path).as_posix() for path in find_photos(tmp_path)]
+    assert found == ["a.tiff", "b.JPG", "deep/er/c.WebP"]
