@@ -1,5 +1,6 @@
 """The command line: python -m hvit --help"""
 
+import os
 import sys
 from importlib import import_module
 
@@ -28,7 +29,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"\nhvit {args.command}: stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer has no reader either
         return 0
+    except OSError as error:
+        print(f"hvit {args.command}: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        return EXIT_USER
 
 
 if __name__ == "__main__":

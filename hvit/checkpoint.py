@@ -150,7 +150,8 @@ def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu") -> Checkp
         raise CheckpointError(f"{CARD} of run {run_dir.name} does not describe a model: {error}") from None
     if model.num_classes != len(card["classes"]):
         raise CheckpointError(
-            f"{CARD} of run {run_dir.name} names {len(card['classes'])} classes for a model with {model.num_classes}; copy the run again"
+            f"{CARD} of run {run_dir.name} names {len(card['classes'])} classes for a model with {model.num_classes}; "
+            "copy the run again"
         )
     try:
         model.load_state_dict(tensors)

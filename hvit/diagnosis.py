@@ -24,7 +24,7 @@ UNFAMILIAR = "This does not look like any leaf I know. No diagnosis."
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What can be said of one photo. Of an unreadable one only `sha256`, `error`, `verdict`, `message` and `run` are set.
+    """What can be said of one photo; of an unreadable one only its hash, the error, the verdict and the run.
 
     Attributes:
         sha256: of the file's bytes.
@@ -41,7 +41,7 @@ class Diagnosis:
         flags: blurred, dark, bright, tiny, animated, not_like_<crop>.
         run: name of the run.
         pixels: the upright photo, (H, W, 3) uint8.
-        heatmap: (h, w) float32 in [0, 1]: attention rollout as lift on a log scale, 0.5x to 2x the average; where asked for.
+        heatmap: attention rollout, (h, w) float32 in [0, 1]: lift on a log scale, 0.5x to 2x the average; if asked for.
         latency_ms: from bytes to here, of this photo alone; None in batches.
     """
 
@@ -274,7 +274,8 @@ def _check_crop(checkpoint: Checkpoint, crop: str | None) -> None:
 
 def _unreadable(checkpoint: Checkpoint, data: bytes, error: InvalidPhotoError) -> Diagnosis:
     return Diagnosis(
-        sha256=hashlib.sha256(data).hexdigest(), error=str(error), verdict="unreadable", message=f"Cannot be read: {error}",
+        sha256=hashlib.sha256(data).hexdigest(), error=str(error), verdict="unreadable",
+        message=f"Cannot be read: {error}",
         label=None, probability=None, probabilities=None, prediction_set=None, in_distribution=None, ood_score=None,
         severity=None, flags=[], run=checkpoint.name,
     )  # fmt: skip

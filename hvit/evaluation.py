@@ -136,7 +136,8 @@ def evaluate(
     unknown = sorted({sample.label for sample in samples} - set(checkpoint.classes))
     if unknown:
         raise DataError(
-            f"run {checkpoint.name} does not know the class {', '.join(unknown[:5])}{' ...' if len(unknown) > 5 else ''}; "
+            f"run {checkpoint.name} does not know the class {', '.join(unknown[:5])}"
+            f"{' and others' if len(unknown) > 5 else ''}; "
             f"it knows {len(checkpoint.classes)}, for example {checkpoint.classes[0]}"
         )
     predictions = predict_samples(checkpoint, samples, batch_size, progress)
@@ -180,7 +181,7 @@ def score(checkpoint: Checkpoint, predictions: Predictions, labels: np.ndarray) 
 def record_evaluation(run_dir: Path, split: str, evaluation: Evaluation) -> None:
     """Writes an evaluation into eval/<split>/ of its run: predictions.parquet, features.npz, metrics.json.
 
-    Every evaluation of test is also a line in test_evaluations.jsonl, so that a reader sees how often test was looked at.
+    Every evaluation of test is also a line in test_evaluations.jsonl: a reader sees how often test was looked at.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

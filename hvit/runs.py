@@ -4,6 +4,7 @@ import difflib
 import json
 import os
 import platform
+import re
 import subprocess
 import time
 from collections.abc import Iterable
@@ -341,13 +342,23 @@ def _public_argv(argv: list[str]) -> list[str]:
     return module + [_relative(word) for word in map(str, argv[1:])]
 
 
+# A path starts a word or follows = : , or a quote or bracket; the slashes of an address like https://... do not count.
+_ABSOLUTE = re.compile(r"(?:(?<=^)|(?<=[\s=,'\"\[({])|(?<=: ))/[^\s,'\"\])}]+")
+
+
 def _relative(value: Any) -> Any:
     """Paths below the working folder become relative; of others only the last part is kept."""
     if isinstance(value, dict):
         return {key: _relative(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_relative(item) for item in value]
-    if isinstance(value, str) and os.path.isabs(value):
-        path = Path(value)
-        return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else path.name
+    if isinstance(value, str):
+        if os.path.isabs(value):
+            return _relative_path(value)
+        return _ABSOLUTE.sub(lambda found: _relative_path(found.group()), value)
     return value
+
+
+def _relative_path(text: str) -> str:
+    path = Path(text)
+    return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else path.name

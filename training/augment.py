@@ -1,8 +1,8 @@
 """Batched augmentation in torch operations: every draw is a pure function of (seed, global sample number).
 
-Nothing here paints or removes symptoms: no hue beyond what a camera does, no erasing, no thresholds. The shape of a batch
-is drawn without regard to its photos, and photos are cropped or padded into it, so that neither aspect nor padding can
-tell the class.
+Nothing here paints or removes symptoms: no hue beyond what a camera does, no erasing, no thresholds. The shape of a
+batch is drawn without regard to its photos, and photos are cropped or padded into it, so that neither aspect nor
+padding can tell the class.
 """
 
 import math

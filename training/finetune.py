@@ -286,7 +286,7 @@ def _better(value: float, best: float, metric: str) -> bool:
 
 
 def _stop_on_signals() -> dict[str, bool]:
-    """A flag that SIGTERM or the first SIGINT sets: the step is finished, the state saved, and the run can go on later."""
+    """A flag that SIGTERM or the first SIGINT sets: the step is finished and the state saved."""
     flag = {"asked": False}
 
     def ask(signum, frame):

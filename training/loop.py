@@ -109,7 +109,7 @@ def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 
 class Progress:
-    """A line with share done, loss, images a second and time left; on a terminal it rewrites itself, in a log it is rare."""
+    """A line with steps, loss, images a second and time left; a terminal's rewrites itself, in a log it is rare."""
 
     def __init__(self, total_steps: int, images_per_step: int, start_step: int):
         self._total, self._images, self._start = total_steps, images_per_step, start_step
@@ -124,7 +124,8 @@ class Progress:
             return
         self.images_per_s = (step - self._last_step) * self._images / max(1e-9, now - self._last)
         left = (now - self._began) / max(1, step - self._start) * (self._total - step)
-        line = f"step {step}/{self._total}  loss {loss.item():.3f}  {self.images_per_s:.0f} img/s  {_duration(left)} left  {note}"
+        speed = f"{self.images_per_s:.0f} img/s  {_duration(left)} left"
+        line = f"step {step}/{self._total}  loss {loss.item():.3f}  {speed}  {note}"
         print(("\r" + line) if interactive else line, end="" if interactive else "\n", file=sys.stderr, flush=True)
         self._last, self._last_step = now, step
 

@@ -7,7 +7,7 @@ from torch import nn
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Two groups: what decays, and what must not (norms, biases, position embeddings); each parameter in exactly one."""
+    """What decays, and what must not (norms, biases, position embeddings); each parameter in one of the two."""
     exempt = model.no_weight_decay()
     decayed, others = [], []
     for name, parameter in model.named_parameters():
@@ -22,7 +22,7 @@ def adamw(model: nn.Module, lr: float, weight_decay: float, beta2: float) -> tor
 
 
 def lr_at(step: int, total_steps: int, warmup_steps: int, lr: float, min_lr: float) -> float:
-    """Learning rate of optimizer step `step` (from 0): linear warm-up to `lr`, then cosine to `min_lr` at the last step."""
+    """Learning rate of optimizer step `step` (from 0): linear warm-up to `lr`, then cosine to `min_lr` at the last."""
     if step < warmup_steps:
         return lr * (step + 1) / warmup_steps
     progress = (step - warmup_steps) / max(1, total_steps - 1 - warmup_steps)

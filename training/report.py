@@ -7,7 +7,6 @@ import argparse
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from hvit.calibration import prediction_set, softmax
@@ -47,25 +46,33 @@ def report(run_dir: Path, photos: Path, strange: Path) -> str:
     checkpoint, run = load_checkpoint(run_dir), Run(run_dir)
     table = run.predictions("test")
     if table is None:
-        raise ValueError(
-            f"{run.name} has no test predictions; record them: python -m hvit evaluate --run {run_dir} --data ... --save"
-        )
+        command = f"python -m hvit evaluate --run {run_dir} --data DIR ... --save"
+        raise ValueError(f"{run.name} has no test predictions; record them: {command}")
     classes = list(checkpoint.classes)
     labels = np.array([classes.index(name) for name in table["label"]])
     probs = softmax(np.stack(table["logits"]), checkpoint.temperature)
     packs = np.array([path.split("/")[0] for path in table["path"]])
-    lines = [f"# Results of {run.name}", "", *_made_by(run), "", *_accuracy(probs, labels, packs, photos), ""]
-    lines += [*_sets(checkpoint, probs, labels, packs, photos), ""]
-    lines += [*_rejection(checkpoint, packs, photos, strange), "", *_shape(checkpoint, photos), ""]
-    return "\n".join(lines)
+    accepted = {name: _accepted(checkpoint, photos / name) for name in np.unique(packs)}
+    in_order = np.empty(len(labels), dtype=bool)
+    for name, flags in accepted.items():
+        in_order[packs == name] = flags  # both lists are in the order of the paths within a data set
+    sections = [
+        _made_by(run),
+        _accuracy(probs, labels, packs, photos),
+        _sets(checkpoint, probs, labels, in_order),
+        _rejection(accepted, strange.name, _accepted(checkpoint, strange)),
+        _shape(checkpoint, photos),
+    ]
+    return f"# Results of {run.name}\n\n" + "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
 
 def _made_by(run: Run) -> list[str]:
     info = run.info
     return [
-        f"Made by `python {' '.join(info['argv'])}`, seed {info['seed']}, {info['summary'].get('best_step', 'unknown')} steps to the "
-        f"selected weights. This page is written by `python -m training.report --run runs/{run.name} --photos data "
-        "--strange data/not-leaf --out docs/results.md`; every number is of test photos that took no part in any choice.",
+        f"Made by `python {' '.join(word for word in info['argv'] if word != '--resume')}`",
+        f"with seed {info['seed']}; the weights are those after step {info['summary']['best_step']}, which scored",
+        "best on the selecting half of validation. The test photos below took no part in any choice. This page is written by",
+        f"`python -m training.report --run runs/{run.name} --strange data/not-leaf`.",
     ]
 
 
@@ -73,27 +80,28 @@ def _accuracy(probs: np.ndarray, labels: np.ndarray, packs: np.ndarray, photos: 
     lines = [
         "## Accuracy",
         "",
-        "Top-1 with Wilson's and macro-F1 with the bootstrap's 95 % interval. Background control: 7 nearest neighbors on four "
-        "corner patches alone. Largest class: always answering the most frequent one.",
+        "Top-1 with Wilson's and macro-F1 with the bootstrap's 95 % interval, in percent. Background: 7 nearest",
+        "neighbors on four corner patches of the photo alone. Largest: always answering the most frequent class.",
         "",
-        "| test photos | n | top-1 % | macro-F1 % | background control % | largest class % |",
+        "| test photos | n | top-1 | macro-F1 | background | largest |",
         "|---|--:|--:|--:|--:|--:|",
     ]
     for name in [*np.unique(packs), "together"]:
         chosen = np.ones(len(labels), dtype=bool) if name == "together" else packs == name
-        right = probs[chosen].argmax(1) == labels[chosen]
-        low, high = wilson(int(right.sum()), len(right))
-        f1, f1_low, f1_high = _bootstrap_f1(labels[chosen], probs[chosen].argmax(1), probs.shape[1])
-        control, largest = "", ""
+        predicted = probs[chosen].argmax(1)
+        right = predicted == labels[chosen]
+        top1 = _with_interval(float(right.mean()), *wilson(int(right.sum()), len(right)))
+        f1 = _with_interval(*_bootstrap_f1(labels[chosen], predicted, probs.shape[1]))
+        control = largest = ""
         if name != "together":
-            samples = read_samples([photos / name])
-            control = f"{100 * background_control(samples):.1f}"
+            control = f"{100 * background_control(read_samples([photos / name])):.1f}"
             largest = f"{100 * np.bincount(labels[chosen]).max() / len(right):.1f}"
-        lines.append(
-            f"| {name} | {len(right)} | {100 * right.mean():.1f} ({100 * low:.1f} to {100 * high:.1f}) "
-            f"| {100 * f1:.1f} ({100 * f1_low:.1f} to {100 * f1_high:.1f}) | {control} | {largest} |"
-        )
+        lines.append(f"| {name} | {len(right)} | {top1} | {f1} | {control} | {largest} |")
     return lines
+
+
+def _with_interval(value: float, low: float, high: float) -> str:
+    return f"{100 * value:.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def _bootstrap_f1(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> tuple[float, float, float]:
@@ -104,41 +112,47 @@ def _bootstrap_f1(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -
     return macro_f1(labels, predicted, num_classes), float(low), float(high)
 
 
-def _sets(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarray, packs: np.ndarray, photos: Path) -> list[str]:
+def _sets(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarray, accepted: np.ndarray) -> list[str]:
     sets = prediction_set(probs, checkpoint.conformal["threshold"])
-    accepted = np.concatenate([_accepted(checkpoint, photos, name) for name in np.unique(packs)])
     wrong = probs.argmax(1) != labels
     named = (sets.sum(1) == 1) & accepted
     covered = sets[np.arange(len(labels)), labels]
-    right_named = (~wrong & named).sum() / max(1, named.sum())
     return [
         '## Saying "not sure"',
         "",
-        f"Sets at {100 * (1 - checkpoint.conformal['alpha']):.1f} % hold the right class for {100 * covered.mean():.1f} % of the "
-        f"photos, with {sets.sum(1).mean():.2f} classes on average. {100 * named.mean():.1f} % of the photos are named, and of "
-        f"these {100 * right_named:.1f} % rightly. Of the {int(wrong.sum())} errors, {100 * (~named)[wrong].mean():.1f} % are not "
-        "named: they are in a set of two or more, or called unfamiliar.",
+        f"The prediction sets are made for {_percent(1 - checkpoint.conformal['alpha'])}. They hold the right class of",
+        f"{_percent(covered.mean())} of the {len(labels)} test photos, with {sets.sum(1).mean():.2f} classes on average.",
+        f"{_percent(named.mean())} of the photos are named, {_percent((~wrong)[named].mean())} of these rightly. Of the",
+        f"{int(wrong.sum())} errors {_percent((~named)[wrong].mean())} are not named: they are in a set of two or more,",
+        "or called unfamiliar.",
     ]
 
 
-def _accepted(checkpoint: Checkpoint, photos: Path, name: str) -> np.ndarray:
-    predicted = predict_samples(checkpoint, read_samples([photos / name], "test"))
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _accepted(checkpoint: Checkpoint, folder: Path) -> np.ndarray:
+    """Whether each test photo of a data set looks like what the run learned from."""
+    predicted = predict_samples(checkpoint, read_samples([folder], "test"))
     return checkpoint.ood.score(predicted.stage_features) <= checkpoint.ood.threshold
 
 
-def _rejection(checkpoint: Checkpoint, packs: np.ndarray, photos: Path, strange: Path) -> list[str]:
-    rows = [(name, _accepted(checkpoint, photos, name)) for name in np.unique(packs)]
-    rows.append(("together", np.concatenate([accepted for _, accepted in rows])))
-    rows.append((f"{strange.name} (no leaves)", ~_accepted(checkpoint, strange.parent, strange.name)))
+def _rejection(accepted: dict[str, np.ndarray], strange: str, strange_accepted: np.ndarray) -> list[str]:
+    rows = [
+        *accepted.items(),
+        ("together", np.concatenate(list(accepted.values()))),
+        (f"{strange}: no leaves", strange_accepted),
+    ]
     lines = ['## Saying "unfamiliar"', "", "| test photos | n | accepted % | rejected % |", "|---|--:|--:|--:|"]
-    for name, flags in rows[:-1]:
-        lines.append(f"| {name} | {len(flags)} | {100 * flags.mean():.1f} | {100 * (1 - flags.mean()):.1f} |")
-    name, flags = rows[-1]
-    return [*lines, f"| {name} | {len(flags)} | {100 * (1 - flags.mean()):.1f} | {100 * flags.mean():.1f} |"]
+    for name, flags in rows:
+        share = flags.mean()
+        lines.append(f"| {name} | {len(flags)} | {100 * share:.1f} | {100 * (1 - share):.1f} |")
+    return lines
 
 
 def _shape(checkpoint: Checkpoint, photos: Path) -> list[str]:
-    """Whether the shape of a photo tells the class: coffee photos padded to a square, laboratory photos cropped to 2:1."""
+    """Whether a photo's shape tells the class: coffee padded to a square, laboratory photos cropped to 2:1."""
     coffee = _pixels(read_samples([photos / "coffee-leaf-256"], "test"))
     before = predict_pixels(checkpoint, coffee).logits.argmax(1)
     after = predict_pixels(checkpoint, [padded_to_square(pixels) for pixels in coffee]).logits.argmax(1)
@@ -148,8 +162,8 @@ def _shape(checkpoint: Checkpoint, photos: Path) -> list[str]:
     return [
         "## The shape of a photo",
         "",
-        f"Padding the {len(coffee)} coffee photos to a square keeps the label of {100 * (before == after).mean():.1f} %. "
-        f"Cropping the {len(lab)} laboratory photos to 2:1 turns {100 * is_coffee[cropped].mean():.1f} % into coffee.",
+        f"Padding the {len(coffee)} coffee photos to a square keeps the label of {_percent((before == after).mean())}.",
+        f"Cropping the {len(lab)} laboratory photos to 2:1 turns {_percent(is_coffee[cropped].mean())} into coffee.",
     ]
 
 
@@ -158,10 +172,9 @@ def padded_to_square(pixels: np.ndarray) -> np.ndarray:
     height, width = pixels.shape[:2]
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2
-    white = (255, 255, 255)
-    return cv2.copyMakeBorder(
-        pixels, top, side - height - top, left, side - width - left, cv2.BORDER_CONSTANT, value=white
-    )
+    square = np.full((side, side, 3), 255, dtype=np.uint8)
+    square[top : top + height, left : left + width] = pixels
+    return square
 
 
 def cropped_to_wide(pixels: np.ndarray) -> np.ndarray:

@@ -10,8 +10,8 @@ ORDER = 1000  # stream of draws
 class Sampler:
     """Draws photos by weight, one epoch of as many samples as there are photos after the other.
 
-    Each epoch takes a photo as often as its weight says, rounded up or down by systematic resampling: with equal weights
-    that is every photo once. Sample g is the same on any number of ranks and after any resume.
+    Each epoch takes a photo as often as its weight says, rounded up or down by systematic resampling: with equal
+    weights that is every photo once. Sample g is the same on any number of ranks and after any resume.
     """
 
     def __init__(self, weights: np.ndarray, seed: int):

@@ -10,8 +10,8 @@ EXAMPLES = """examples:
   python -m hvit evaluate --run leaf33-tiny --data data/field-256 data/coffee-leaf-256 --split test --json
   python -m hvit evaluate --run runs/my-run --data my-photos --save
 
-A folder with train/val/test is scored on test, one with classes only on all of its photos. The run is not changed, unless
---save records the predictions in it.
+A folder with train/val/test is scored on test, one with classes only on all of its photos.
+The run is not changed, unless --save records the predictions in it.
 """
 
 

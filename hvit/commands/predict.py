@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from hvit.commands.terminal import print_json, progress, write_csv
+from hvit.commands.terminal import positive, print_json, progress, write_csv
 from hvit.runs import DEFAULT_RUN
 
 EXIT_UNREADABLE = 1
@@ -32,7 +32,7 @@ def add_parser(subparsers) -> None:
     output.add_argument("--csv", type=Path, metavar="FILE", help="write a table that spreadsheets open")
     parser.add_argument("--tta", action="store_true", help="average over the photo and its mirror image")
     parser.add_argument(
-        "--batch-size", type=_positive, default=16, metavar="N", help="photos computed together (default 16)"
+        "--batch-size", type=positive, default=16, metavar="N", help="photos computed together (default 16)"
     )
     parser.add_argument(
         "--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute (default auto)"
@@ -42,6 +42,8 @@ def add_parser(subparsers) -> None:
 
 def run(args) -> int:
     files = photo_files(args.photos)
+    if args.csv and args.csv.is_dir():
+        raise ValueError(f"--csv {args.csv} is a folder; name a file to write")
     from hvit.checkpoint import load_checkpoint
     from hvit.commands.device import chosen_device
     from hvit.diagnosis import diagnose_many
@@ -112,10 +114,3 @@ def csv_row(row: dict) -> dict:
         "" if row["probabilities"] is None else json.dumps(row["probabilities"], ensure_ascii=False)
     )
     return {key: "" if value is None else value for key, value in cells.items()}
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value

@@ -20,6 +20,16 @@ class Parser(argparse.ArgumentParser):
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(*args, allow_abbrev=False, **kwargs)
 
+    def parse_known_args(self, args=None, namespace=None):
+        # Before argparse's own look: else a misspelt --run is reported as a missing one.
+        if self._subparsers is None:
+            for word in sys.argv[1:] if args is None else args:
+                if word == "--":
+                    break
+                if word.startswith("--") and word.split("=")[0] not in self._option_string_actions:
+                    self.refuse(word)
+        return super().parse_known_args(args, namespace)
+
     def parse_args(self, args=None, namespace=None):
         parsed, unknown = self.parse_known_args(args, namespace)
         if unknown:
@@ -35,6 +45,13 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(EXIT_USER, f"{self.prog}: {message}\n")
+
+
+def positive(text: str) -> int:
+    """A count of at least 1, as an argparse type."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
 
 
 def progress(label: str) -> Callable[[int, int], None]:
@@ -55,8 +72,8 @@ def progress(label: str) -> Callable[[int, int], None]:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout; floats are not rounded, and there is no NaN."""
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    """One JSON document on stdout, in ASCII whatever the console; floats are not rounded, and there is no NaN."""
+    print(json.dumps(value, allow_nan=False))
 
 
 def print_table(header: list[str], rows: Iterable[Iterable[Any]]) -> None:
@@ -94,7 +111,14 @@ def _safe_cell(value: Any) -> Any:
 
 
 def write_csv(path: Path, rows: list[dict]) -> None:
-    """`to_csv` to a file, whole or not at all."""
+    """`to_csv` to a file, whole or not at all.
+
+    Raises:
+        ValueError: the file cannot be written.
+    """
     from hvit.files import write_bytes
 
-    write_bytes(path, to_csv(rows))
+    try:
+        write_bytes(path, to_csv(rows))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror}; choose another file") from None

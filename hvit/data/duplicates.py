@@ -51,22 +51,22 @@ def near_duplicate_pairs(prints: Fingerprints, labels: np.ndarray | None = None)
         (P, 2), each row i < j, sorted.
     """
     count = len(prints.hashes)
-    flat = prints.thumbnails.reshape(count, -1)
+    flat = _rows(prints.thumbnails)
     squares = (flat**2).sum(1)
     found = []
-    variants = ((flat, prints.hashes), (prints.thumbnails[:, :, ::-1].reshape(count, -1), prints.mirrored))
+    variants = ((flat, prints.hashes), (_rows(prints.thumbnails[:, :, ::-1]), prints.mirrored))
     for start in range(0, count, BLOCK):
-        rows = slice(start, min(start + BLOCK, count))
-        later = np.arange(count)[None] > np.arange(rows.start, rows.stop)[:, None]
+        rows, rest = slice(start, min(start + BLOCK, count)), slice(start, count)  # the pairs before were compared
+        later = np.arange(start, count)[None] > np.arange(rows.start, rows.stop)[:, None]
         for other, hashes in variants:
-            rmse2 = (squares[rows, None] + squares[None] - 2 * flat[rows] @ other.T) / flat.shape[1]
-            bits = np.bitwise_count(prints.hashes[rows, None] ^ hashes[None])
+            rmse2 = (squares[rows, None] + squares[None, rest] - 2 * flat[rows] @ other[rest].T) / flat.shape[1]
+            bits = np.bitwise_count(prints.hashes[rows, None] ^ hashes[None, rest])
             same = ((bits <= SURE_HASH) & (rmse2 <= SURE_HASH_RMSE**2)) | (rmse2 <= SURE_RMSE**2)
             if labels is not None:
-                within = labels[rows, None] == labels[None]
+                within = labels[rows, None] == labels[None, rest]
                 same |= (bits <= CLASS_HASH) & (rmse2 <= CLASS_RMSE**2) & within
             i, j = np.nonzero(same & later)
-            found.append(np.stack([i + start, j], 1))
+            found.append(np.stack([i, j], 1) + start)
     return np.unique(np.concatenate(found), axis=0) if found else np.empty((0, 2), dtype=int)
 
 
@@ -84,6 +84,10 @@ def groups_of(count: int, pairs: np.ndarray) -> np.ndarray:
         low, high = sorted((root(i), root(j)))
         parent[high] = low
     return np.array([root(i) for i in range(count)])
+
+
+def _rows(thumbnails: np.ndarray) -> np.ndarray:
+    return thumbnails.reshape(len(thumbnails), 16 * 16 * 3)
 
 
 def _thumbnail(pixels: np.ndarray) -> np.ndarray:

@@ -123,7 +123,7 @@ class Backbone(nn.Module):
         self.unit_embedding = nn.Parameter(torch.zeros(1, unit, unit, config.embed_dims[0]))
         self.image_embedding = nn.Parameter(torch.zeros(1, grid, grid, config.embed_dims[2]))
         self.norm = nn.LayerNorm(config.embed_dims[3])
-        self.apply(_initialise)
+        self.apply(_initialize)
         for embedding in (self.unit_embedding, self.image_embedding):
             nn.init.trunc_normal_(embedding, std=0.02)
 
@@ -161,7 +161,7 @@ class Backbone(nn.Module):
             tokens = records[-1].tokens
         return records
 
-    def normalised_map(self, tokens: Tensor, stage: int) -> Tensor:
+    def normalized_map(self, tokens: Tensor, stage: int) -> Tensor:
         """Tokens of a stage (B, H, W, C) as a feature map (B, C, H, W), normalised over the channels.
 
         Only the last stage has a learned norm: one for each of the others would get no gradient from a classifier.
@@ -171,14 +171,14 @@ class Backbone(nn.Module):
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:
         """The pyramid: four normalised maps (B, C, H, W) at strides 4, 8, 16 and 32."""
-        return [self.normalised_map(tokens, stage) for stage, tokens in enumerate(self.stage_tokens(images))]
+        return [self.normalized_map(tokens, stage) for stage, tokens in enumerate(self.stage_tokens(images))]
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) -> normalised tokens of the last stage, (B, H/32, W/32, C)."""
         return self.norm(self.stage_tokens(images)[-1])
 
 
-def _initialise(module: nn.Module) -> None:
+def _initialize(module: nn.Module) -> None:
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)

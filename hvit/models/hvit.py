@@ -84,7 +84,8 @@ class HViT(nn.Module):
         """Feature maps of chosen stages, with timm's signature.
 
         Args:
-            indices: stages to return; an int is the last so many, None is all; negative counts from the end.
+            indices: stages to return, in stage order; an int is the last so many, None is all; negative ones count
+                from the end.
             norm: apply the norm of the last stage to its map.
             stop_early: do not compute stages after the last one asked for; only with `intermediates_only`.
             output_fmt: "NCHW" or "NHWC".
@@ -97,7 +98,7 @@ class HViT(nn.Module):
         chosen = _stage_indices(indices)
         stop_early = stop_early and intermediates_only
         tokens = self.backbone.stage_tokens(images, max(chosen) + 1 if stop_early else 4)
-        maps = [self.backbone.norm(tokens[i]) if norm and i == 3 else tokens[i] for i in chosen]
+        maps = [self.backbone.norm(tokens[i]) if norm and i == 3 else tokens[i] for i in sorted(set(chosen))]
         if output_fmt == "NCHW":
             maps = [m.permute(0, 3, 1, 2) for m in maps]
         return maps if intermediates_only else (self.backbone.norm(tokens[3]), maps)
