@@ -1,0 +1,69 @@
+import json
+import shutil
+
+import pytest
+import torch
+
+from hvit.checkpoint import CheckpointError, load_checkpoint
+
+
+@pytest.fixture
+def run(tiny_run, tmp_path):
+    return shutil.copytree(tiny_run, tmp_path / "copy")
+
+
+def test_a_loaded_model_is_the_float16_rounded_one(tiny_run):
+    from hvit.models import create_model
+
+    torch.manual_seed(0)
+    original = create_model("hvit_tiny", num_classes=3, img_size=64).eval()
+    original.head.weight.data.mul_(20)
+    loaded = load_checkpoint(tiny_run)
+    for ours, theirs in zip(original.parameters(), loaded.model.parameters()):
+        assert torch.equal(ours.half().float(), theirs)
+    assert loaded.temperature == 1.5 and loaded.ood.threshold == 2.0 and not loaded.model.training
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "rejection.npz"])
+def test_one_flipped_bit_is_refused(run, name):
+    data = bytearray((run / name).read_bytes())
+    data[-100] ^= 1
+    (run / name).write_bytes(data)
+    with pytest.raises(CheckpointError, match=f"{name} of run copy was changed or damaged"):
+        load_checkpoint(run)
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [("model.safetensors", "not in this copy"), ("model.json", "cannot predict"), ("rejection.npz", "strange photos")],
+)
+def test_a_missing_file_is_named(run, name, expected):
+    (run / name).unlink()
+    with pytest.raises(CheckpointError, match=expected):
+        load_checkpoint(run)
+
+
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        (lambda card: card.pop("temperature"), "lacks temperature"),
+        (lambda card: card.update(schema_version=99), "another version"),
+        (lambda card: card.update(architecture="hvit_huge"), "no model 'hvit_huge'"),
+        (lambda card: card.update(classes=["a"]), "names 1 classes for a model with 3"),
+        (lambda card: card["arguments"].update(embed_dims=[64, 128, 256, 512]), "do not fit hvit_tiny"),
+        (lambda card: card["arguments"].update(colour=1), "no argument colour"),
+        (lambda card: card["ood"].update(file="../rejection.npz"), "rejection.npz"),
+    ],
+)  # fmt: skip
+def test_a_card_that_does_not_fit_is_refused(run, change, expected):
+    card = json.loads((run / "model.json").read_text())
+    change(card)
+    (run / "model.json").write_text(json.dumps(card))
+    with pytest.raises(CheckpointError, match=expected):
+        load_checkpoint(run)
+
+
+def test_a_card_that_is_not_json_is_refused(run):
+    (run / "model.json").write_text('{"schema_version": 1,')
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_checkpoint(run)

@@ -1,0 +1,113 @@
+import json
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hvit.runs import Run, RunError, RunWriter, find_run, list_runs
+
+
+def _writer(path, **changes) -> RunWriter:
+    arguments = {
+        "kind": "finetune",
+        "config": {"epochs": 2},
+        "seed": 1,
+        "argv": ["/x/training/finetune.py"],
+        "data_fingerprint": "f",
+    }
+    return RunWriter(path, **(arguments | changes))
+
+
+def _change(path, **values) -> None:
+    info = json.loads((path / "run.json").read_text())
+    (path / "run.json").write_text(json.dumps(info | values))
+
+
+def test_a_run_is_read_as_it_was_written(tmp_path):
+    writer = _writer(tmp_path / "one", tags=["quick"])
+    writer.log(1, 0.5, "train", loss=0.25, lr=None)
+    writer.log(2, 1.0, "train", loss=float("inf"))
+    assert Run(tmp_path / "one").status == "running"
+    writer.finish("done", {"top1": 0.5})
+    run = Run(tmp_path / "one")
+    assert run.status == "done" and run.config == {"epochs": 2} and run.info["summary"] == {"top1": 0.5}
+    assert [(row["step"], row["loss"]) for row in run.metrics()] == [(1, 0.25), (2, None)]
+    assert run.model_card() is None and run.evaluation("test") is None and run.predictions("test") is None
+
+
+def test_a_silent_run_counts_as_stopped(tmp_path):
+    _writer(tmp_path / "one")
+    _change(tmp_path / "one", heartbeat=(datetime.now(UTC) - timedelta(seconds=61)).isoformat())
+    assert Run(tmp_path / "one").status == "stopped"
+
+
+def test_a_torn_last_line_is_ignored_and_another_refused(tmp_path):
+    writer = _writer(tmp_path / "one")
+    writer.log(1, 1, "train", loss=1.0)
+    metrics = tmp_path / "one" / "metrics.jsonl"
+    metrics.write_text(metrics.read_text() + '{"step": 2, "ep')
+    assert len(Run(tmp_path / "one").metrics()) == 1
+    metrics.write_text('{"step": 2, "ep\n' + metrics.read_text())
+    with pytest.raises(RunError, match="line 1"):
+        Run(tmp_path / "one").metrics()
+
+
+def test_lines_beyond_a_step_are_removed_on_resume(tmp_path):
+    writer = _writer(tmp_path / "one")
+    for step in (1, 2, 3):
+        writer.log(step, step, "train", loss=1.0)
+    writer.truncate_metrics(2)
+    assert [row["step"] for row in Run(tmp_path / "one").metrics()] == [1, 2]
+
+
+def test_a_run_is_not_overwritten_and_not_written_twice(tmp_path):
+    first = _writer(tmp_path / "one")
+    _change(tmp_path / "one", process=os.getpid() + 1)
+    with pytest.raises(RunError, match="being written by another process"):
+        _writer(tmp_path / "one", resume=True)
+    first.finish("preempted", {})
+    with pytest.raises(RunError, match="holds a run already"):
+        _writer(tmp_path / "one")
+    assert _writer(tmp_path / "one", resume=True).info["started"] == first.info["started"]
+
+
+def test_no_path_of_this_machine_is_written(tmp_path):
+    path = str(tmp_path / "photos")
+    writer = _writer(tmp_path / "one", config={"dirs": [path]}, argv=["/x/training/finetune.py", "--config", path])
+    writer.finish("done", {})
+    assert writer.info["argv"] == ["-m", "training.finetune", "--config", "photos"]
+    for file in (tmp_path / "one").iterdir():
+        assert str(tmp_path) not in file.read_text() and ": /" not in file.read_text()
+
+
+def test_the_manifest_finds_what_was_changed(tmp_path):
+    writer = _writer(tmp_path / "one")
+    writer.log(1, 1, "train", loss=1.0)
+    (tmp_path / "one" / "checkpoints").mkdir()
+    (tmp_path / "one" / "checkpoints" / "state").write_text("x")
+    writer.finish("done", {})
+    writer.write_manifest()
+    listed = json.loads((tmp_path / "one" / "manifest.json").read_text())["files"]
+    assert set(listed) == {"config.yaml", "metrics.jsonl", "run.json"}
+    assert Run(tmp_path / "one").damaged_files() == []
+    (tmp_path / "one" / "metrics.jsonl").unlink()  # not in this copy
+    (tmp_path / "one" / "config.yaml").write_text("epochs: 3\n")
+    assert Run(tmp_path / "one").damaged_files() == ["config.yaml"]
+
+
+def test_a_half_written_run_does_not_hide_the_others(tmp_path):
+    _writer(tmp_path / "good").finish("done", {})
+    (tmp_path / "empty").mkdir()
+    for name in ("torn", "card"):
+        _writer(tmp_path / name)
+    (tmp_path / "torn" / "run.json").write_text('{"status"')
+    (tmp_path / "card" / "model.json").write_text("{")
+    assert [run.name for run in list_runs(tmp_path)] == ["good"]
+    assert list_runs(tmp_path / "nowhere") == []
+
+
+def test_an_unknown_run_names_the_nearest(tmp_path):
+    _writer(tmp_path / "leaf33-tiny").finish("done", {})
+    assert find_run("leaf33-tiny", tmp_path).name == find_run(tmp_path / "leaf33-tiny").name == "leaf33-tiny"
+    with pytest.raises(RunError, match="did you mean leaf33-tiny"):
+        find_run("leaf33-tinny", tmp_path)
