@@ -71,8 +71,8 @@ def _made_by(run: Run) -> list[str]:
     return [
         f"Made by `python {' '.join(word for word in info['argv'] if word != '--resume')}`",
         f"with seed {info['seed']}; the weights are those after step {info['summary']['best_step']}, which scored",
-        "best on the selecting half of validation. The test photos below took no part in any choice. This page is written by",
-        f"`python -m training.report --run runs/{run.name} --strange data/not-leaf`.",
+        "best on the selecting half of validation. The test photos below took no part in any choice. This page is",
+        f"written by `python -m training.report --run runs/{run.name} --strange data/not-leaf`.",
     ]
 
 
@@ -120,10 +120,10 @@ def _sets(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarray, accepte
     return [
         '## Saying "not sure"',
         "",
-        f"The prediction sets are made for {_percent(1 - checkpoint.conformal['alpha'])}. They hold the right class of",
+        f"Prediction sets are made for {_percent(1 - checkpoint.conformal['alpha'])}. They hold the right class of",
         f"{_percent(covered.mean())} of the {len(labels)} test photos, with {sets.sum(1).mean():.2f} classes on average.",
-        f"{_percent(named.mean())} of the photos are named, {_percent((~wrong)[named].mean())} of these rightly. Of the",
-        f"{int(wrong.sum())} errors {_percent((~named)[wrong].mean())} are not named: they are in a set of two or more,",
+        f"{_percent(named.mean())} of the photos are named, {_percent((~wrong)[named].mean())} of them rightly. Of the",
+        f"{int(wrong.sum())} errors {_percent((~named)[wrong].mean())} are not named: they are in a larger set,",
         "or called unfamiliar.",
     ]
 
