@@ -104,7 +104,9 @@ def test_a_dark_sixteen_bit_photo_stays_dark():
 
 def test_floating_point_tiffs_from_zero_to_one_are_scaled():
     values = np.tile(np.linspace(0, 1, 100, dtype=np.float32), (80, 1))
-    assert np.array_equal(decode_photo(saved(Image.fromarray(values), "TIFF")).pixels[0, :, 0], np.round(values[0] * 255))
+    assert np.array_equal(
+        decode_photo(saved(Image.fromarray(values), "TIFF")).pixels[0, :, 0], np.round(values[0] * 255)
+    )
 
 
 def test_what_is_transparent_is_white():
