@@ -181,7 +181,7 @@ def as_shown(photo: PhotoFile, box: pictures.Box | None) -> PhotoFile:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _cut_out(key: str, box: pictures.Box, _photo: PhotoFile) -> PhotoFile:
     name = Path(_photo.name)
-    data = pictures.cut_out(decode_photo(_photo.read()).pixels, box)
+    data = pictures.cut_out(decode_photo(_bytes_of(_photo)).pixels, box)
     return PhotoFile(f"{name.stem} (cut).png", f"{key}@{box}", data)
 
 
@@ -205,7 +205,7 @@ def _look_closely(key: str, model: str, crop: str | None, _photo: PhotoFile, _ch
 
 @st.cache_data(max_entries=24, show_spinner=False)
 def _whole_photo(key: str, _photo: PhotoFile) -> np.ndarray:
-    return pictures.shrunk(decode_photo(_photo.read()).pixels, pictures.SHOWN_PX)
+    return pictures.shrunk(decode_photo(_bytes_of(_photo)).pixels, pictures.SHOWN_PX)
 
 
 def whole_photo(photo: PhotoFile) -> np.ndarray:

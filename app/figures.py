@@ -59,6 +59,9 @@ def class_probabilities(
         showlegend=False,
         bargap=0,
     )
+    axis = f"calibrated probability over {num_classes} classes, from 0 to 100 %"
+    if any(marks):
+        axis += "<br>green: cannot be ruled out"
     figure.update_xaxes(
         range=[0, 1],
         tickvals=[0, 0.5, 1],
@@ -67,10 +70,7 @@ def class_probabilities(
         zeroline=True,
         zerolinecolor=colors.rule,
         fixedrange=True,
-        title={
-            "text": f"calibrated probability over {num_classes} classes, from 0 to 100 %<br>green: cannot be ruled out",
-            "font": {"size": 12},
-        },
+        title={"text": axis, "font": {"size": 12}},
     )
     figure.update_yaxes(range=[len(rows) - 0.6, -0.75], visible=False, fixedrange=True)
     return figure

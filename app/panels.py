@@ -45,8 +45,7 @@ def unknown_crop(classes: Sequence[str]) -> None:
     known = html.escape(words.joined(crops(classes)))
     st.html(f'<p class="verdict"><b>I cannot name diseases of this crop.</b></p><p class="below">I know {known}.</p>')
     with st.expander("Train on my own photos"):
-        st.write("Sort your photos into folders named `Crop___Condition` inside `train`, `val` and `test`. Then:")
-        st.code(widgets.TRAIN_COMMAND, language="bash")
+        widgets.how_to_train()
 
 
 def result_list(photos: Sequence[PhotoFile], results: Sequence[Result], chosen: int) -> None:
@@ -72,11 +71,14 @@ def _row(index: int, photo: PhotoFile, result: Result, is_chosen: bool) -> None:
 
 
 def _downloads(photos: Sequence[PhotoFile], results: Sequence[Result]) -> None:
+    names = [photo.name for photo in photos]
+    rows = [result.diagnosis.to_row(name) for name, result in zip(names, results)]
     with st.container(horizontal=True, key="downloads"):
-        rows = [result.diagnosis.to_row(photo.name) for photo, result in zip(photos, results)]
-        st.download_button("CSV", cache.table_of(rows), "diagnoses.csv", "text/csv", on_click="ignore")
-        page = report.page([photo.name for photo in photos], results)
-        st.download_button("Report", page, "diagnoses.html", "text/html", on_click="ignore")
+        # Callables: a report of a thousand photos is written when it is asked for, not with every click.
+        st.download_button("CSV", lambda: cache.table_of(rows), "diagnoses.csv", "text/csv", on_click="ignore")
+        st.download_button(
+            "Report", lambda: report.page(names, results), "diagnoses.html", "text/html", on_click="ignore"
+        )
         st.button("Start over", type="tertiary", on_click=state.forget_photos)
 
 

@@ -127,6 +127,12 @@ def set_crop(crop: str) -> None:
     st.session_state[CROP] = crop
 
 
+def keep_crop_among(options: list[str]) -> None:
+    """Back to the first option where another run was chosen that does not know the crop."""
+    if st.session_state.get(CROP, options[0]) not in options:
+        set_crop(options[0])
+
+
 def crop_from_menu() -> None:
     """The drop-down of the phone sets the chips, which hold the value."""
     set_crop(st.session_state[CROP_MENU])

@@ -11,7 +11,9 @@ from app.cache import RunChoice
 from hvit.data.classes import crop_title, crops
 
 NOT_SURE, ANOTHER = "not_sure", "another"
-TRAIN_COMMAND = "python -m training.finetune --config training/configs/leaf33_tiny.yaml --set data=[path/to/photos]"
+TRAIN_COMMAND = """python -m training.finetune --config training/configs/leaf33_tiny.yaml --run-dir runs/my-leaves \\
+    --set "data.dirs=[path/to/photos]" --set "data.calibrate_only=[]" --set "data.source_weights={}" \\
+    --set "data.licences={}\""""
 
 
 @contextmanager
@@ -39,19 +41,32 @@ def notice(text: str) -> None:
     st.html(f'<p class="notice" role="status">{html.escape(text)}</p>')
 
 
-def choose_run(runs: Sequence[RunChoice]) -> RunChoice:
-    """The run to diagnose with; its name is in the address. Says so and stops where there is none."""
-    if not runs:
-        st.subheader("There is no trained model here yet.")
-        for name, status in cache.unfinished_runs():
-            st.write(f"{name}: {status}")
-        st.write("Train one, or copy a run with its weights into the folder `runs`. Then reload this page.")
-        st.code(TRAIN_COMMAND, language="bash")
-        st.stop()
-    names = [run.name for run in runs]
+def no_run_yet() -> None:
+    """The page while no run can diagnose: what is being trained, and how to train."""
+    st.subheader("There is no trained model here yet.")
+    for name, status in cache.unfinished_runs():
+        st.write(f"{name}: {status}")
+    st.write("Copy a run with its weights into the folder `runs`, or train one, and reload this page.")
+    how_to_train()
+
+
+def how_to_train() -> None:
+    """From a folder of photos to a run, in one command."""
+    st.write("Sort your photos into folders named `Crop___Condition`, for example `Tomato___Late_blight`. Then:")
+    st.code(TRAIN_COMMAND, language="bash")
+
+
+def trouble_with_address(runs: Sequence[RunChoice]) -> str | None:
+    """Why the run in the address cannot be used, or None where it can."""
     asked = st.query_params.get(state.RUN)
-    if asked is not None and asked not in names:
-        notice(f"{cache.trouble_with(asked)}. Until then I use {names[0]}.")
+    if asked is None or asked in {run.name for run in runs}:
+        return None
+    return f"The address asks for run {asked}: {cache.trouble_with(asked)}. Until then I use {runs[0].name}."
+
+
+def choose_run(runs: Sequence[RunChoice]) -> RunChoice:
+    """The run to diagnose with; its name is in the address."""
+    names = [run.name for run in runs]
     known = dict(zip(names, runs))
     current = known.get(state.run_name(), runs[0])
     label = f"Model: {words.knows(current.classes)}"  # not in the options: those are what the address carries
@@ -63,6 +78,7 @@ def choose_crop(classes: Sequence[str]) -> str:
     """A crop of the run, `NOT_SURE` or `ANOTHER`: chips where there is room, a drop-down on a phone."""
     options = [NOT_SURE, *crops(classes), ANOTHER]
     titles = {NOT_SURE: "Not sure", ANOTHER: "Another crop"} | {crop: crop_title(crop) for crop in crops(classes)}
+    state.keep_crop_among(options)
     with st.container(key="crop_chips"):
         crop = st.pills(
             "Which crop?",

@@ -133,6 +133,8 @@ def knows(classes: Sequence[str]) -> str:
 
 def meaning_of_the_bars(diagnosis: Diagnosis, facts: Facts) -> list[str]:
     """What a probability and a list of names are worth, as counted on recorded test photos."""
+    if diagnosis.verdict == "unfamiliar":
+        return ["This photo lies farther from those I learned from than I accept. Any name would be a guess."]
     if facts.calibrated:
         said = ["The bars are chances, set on photos I did not learn from: of answers at 80 %, about 80 in 100 hold."]
     else:

@@ -5,8 +5,15 @@ import streamlit as st
 from app import cache, panels, state, widgets
 
 sheet = st.container(key="sheet")
-with sheet.container(key="model"), widgets.user_errors_shown():
-    run = widgets.choose_run(cache.diagnosing_runs())
+runs = cache.diagnosing_runs()
+if not runs:
+    widgets.no_run_yet()
+    st.stop()
+if trouble := widgets.trouble_with_address(runs):
+    with sheet.container(key="trouble"):
+        widgets.notice(trouble)
+with sheet.container(key="model"):
+    run = widgets.choose_run(runs)
 with sheet.container(key="crop_choice"):
     choice = widgets.choose_crop(run.classes)
 with sheet.container(key="ask"):
@@ -41,7 +48,7 @@ with sheet.container(key="verdict"):
         insisted=state.insists(),
         num_others=sum(result.diagnosis.error is None for result in results),
     )
-with sheet.container(key="photo"):
+with sheet.container(key="photo"), widgets.user_errors_shown():
     if state.is_cutting():
         panels.cutting(state.photos()[position])
     elif diagnosis.pixels is not None:

@@ -118,6 +118,27 @@ def test_crop_and_run_are_in_the_address(runs):
     assert app.query_params == {"crop": "Tomato", "run": "tiny"}
 
 
+def test_another_run_without_the_chosen_crop_is_asked_without_a_crop(runs):
+    shutil.copytree(runs / "tiny", runs / "other")
+    change_card(runs, lambda card: card.update(classes=["Rice___Blast", "Rice___Tungro", "Rice___healthy"]))
+    app = opened(crop="Tomato")
+    assert app.session_state["crop"] == "tomato"
+    app.selectbox(key="run").set_value("tiny").run()
+    assert not app.exception
+    assert app.session_state["crop"] == "not_sure"
+
+
+def test_a_photo_that_has_gone_is_said_to_be_empty(runs, tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "1.jpg").write_bytes(leaf(1))
+    app = opened()
+    app.text_input(key="folder_path").set_value(str(tmp_path / "photos")).run()
+    next(button for button in app.button if button.label == "Cut out one leaf").click().run()
+    (tmp_path / "photos" / "1.jpg").unlink()
+    next(button for button in app.button if button.label == "Diagnose this leaf").click().run()
+    assert "is empty" in words_of(app)
+
+
 def test_without_a_crop_every_name_carries_a_doubt(runs):
     assert "Not one of my 2 crops? Then this answer is wrong:" in words_of(upload(opened(), ("a.jpg", leaf(1))))
 

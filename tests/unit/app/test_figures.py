@@ -25,6 +25,11 @@ def test_the_axis_says_what_is_measured_and_over_how_many_classes():
     assert "33 classes" in class_probabilities(["A"], [1.0], [True], 33).layout.xaxis.title.text
 
 
+def test_green_is_explained_only_where_a_bar_is_green():
+    assert "green" in class_probabilities(["A"], [1.0], [True], 33).layout.xaxis.title.text
+    assert "green" not in class_probabilities(["A"], [1.0], [False], 33).layout.xaxis.title.text
+
+
 def test_every_bar_is_written_out_and_none_claims_certainty():
     texts = [note.text for note in class_probabilities(["A", "B"], [0.998, 0.002], [True, False], 2).layout.annotations]
     assert texts == ["<b>A</b>", "over 99 %", "B", "under 1 %"]
