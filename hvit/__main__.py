@@ -29,7 +29,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"\nhvit {args.command}: stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer has no reader either
+        # What is left in the buffer has no reader either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         print(f"hvit {args.command}: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)

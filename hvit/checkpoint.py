@@ -20,6 +20,7 @@ NEEDED = (
     "schema_version", "architecture", "arguments", "classes", "preprocessing", "temperature", "conformal", "ood",
     "sha256", "data_fingerprint", "licences",
 )  # fmt: skip
+NEEDED_IN = {"conformal": ("alpha", "method", "threshold"), "ood": ("method", "file", "threshold", "sha256")}
 
 
 class CheckpointError(ValueError):
@@ -129,6 +130,9 @@ def read_card(run_dir: Path) -> dict:
             f"{CARD} of run {run_dir.name} is of another version of HViT; this one reads version {SCHEMA_VERSION}"
         )
     missing = [key for key in NEEDED if key not in card]
+    for part, keys in NEEDED_IN.items():
+        if card.get(part) is not None:
+            missing += [f"{part}.{key}" for key in keys if key not in card[part]]
     if missing:
         raise CheckpointError(f"{CARD} of run {run_dir.name} lacks {', '.join(missing)}; copy the run again")
     return card

@@ -83,6 +83,15 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
+class _Seen:
+    """What a diagnosis says of a photo without the model."""
+
+    sha256: str
+    flags: list[str]
+    pixels: np.ndarray | None
+
+
+@dataclass(frozen=True)
 class _Scores:
     """The model's answer for one photo: logits (views, K) and mean tokens a stage, each (C,)."""
 
@@ -112,15 +121,22 @@ def diagnose(
         return _unreadable(checkpoint, data, error)
     images = checkpoint.preprocessing(photo.pixels)[None].to(checkpoint.device)
     scores = _score(checkpoint, images, tta, overlay)[0]
-    diagnosis = _conclude(checkpoint, photo, scores, crop)
+    diagnosis = _conclude(checkpoint, _seen(checkpoint, photo), scores, crop)
     return replace(diagnosis, latency_ms=1000 * (time.perf_counter() - began))
 
 
 def diagnose_many(
-    checkpoint: Checkpoint, photos: Iterable[bytes], crop: str | None = None, tta: bool = False, batch_size: int = 16
+    checkpoint: Checkpoint,
+    photos: Iterable[bytes],
+    crop: str | None = None,
+    tta: bool = False,
+    batch_size: int = 16,
+    keep_pixels: bool = True,
 ) -> Iterator[Diagnosis]:
     """Diagnoses photos in order. Batches hold photos of equal sides: an answer does not depend on its neighbors.
 
+    Args:
+        keep_pixels: give each diagnosis its photo; without, dozens of large photos are not held in memory at a time.
     Raises:
         ValueError: the run knows no such crop.
     """
@@ -129,14 +145,16 @@ def diagnose_many(
     for data in photos:
         window.append(data)
         if len(window) == 4 * batch_size:
-            yield from _diagnose_window(checkpoint, window, crop, tta, batch_size)
+            yield from _diagnose_window(checkpoint, window, crop, tta, batch_size, keep_pixels)
             window = []
-    yield from _diagnose_window(checkpoint, window, crop, tta, batch_size)
+    yield from _diagnose_window(checkpoint, window, crop, tta, batch_size, keep_pixels)
 
 
-def _diagnose_window(checkpoint, window: list[bytes], crop, tta: bool, batch_size: int) -> Iterator[Diagnosis]:
+def _diagnose_window(
+    checkpoint: Checkpoint, window: list[bytes], crop: str | None, tta: bool, batch_size: int, keep_pixels: bool
+) -> Iterator[Diagnosis]:
     done: list[Diagnosis | None] = [None] * len(window)
-    by_sides: dict[torch.Size, list[tuple[int, Photo, torch.Tensor]]] = {}
+    by_sides: dict[torch.Size, list[tuple[int, _Seen, torch.Tensor]]] = {}
     for i, data in enumerate(window):
         try:
             photo = decode_photo(data)
@@ -144,13 +162,13 @@ def _diagnose_window(checkpoint, window: list[bytes], crop, tta: bool, batch_siz
             done[i] = _unreadable(checkpoint, data, error)
             continue
         image = checkpoint.preprocessing(photo.pixels)
-        by_sides.setdefault(image.shape, []).append((i, photo, image))
+        by_sides.setdefault(image.shape, []).append((i, _seen(checkpoint, photo, keep_pixels), image))
     for entries in by_sides.values():
         for start in range(0, len(entries), batch_size):
             part = entries[start : start + batch_size]
             images = torch.stack([image for _, _, image in part]).to(checkpoint.device)
-            for (i, photo, _), scores in zip(part, _score(checkpoint, images, tta, False)):
-                done[i] = _conclude(checkpoint, photo, scores, crop)
+            for (i, seen, _), scores in zip(part, _score(checkpoint, images, tta, False)):
+                done[i] = _conclude(checkpoint, seen, scores, crop)
     yield from done
 
 
@@ -174,10 +192,15 @@ def _score(checkpoint: Checkpoint, images: torch.Tensor, tta: bool, overlay: boo
     ]
 
 
-def _conclude(checkpoint: Checkpoint, photo: Photo, scores: _Scores, crop: str | None) -> Diagnosis:
+def _seen(checkpoint: Checkpoint, photo: Photo, keep_pixels: bool = True) -> _Seen:
+    flags = photo_flags(photo.pixels, checkpoint.preprocessing.img_size) + (["animated"] if photo.animated else [])
+    return _Seen(photo.sha256, flags, photo.pixels if keep_pixels else None)
+
+
+def _conclude(checkpoint: Checkpoint, seen: _Seen, scores: _Scores, crop: str | None) -> Diagnosis:
     classes = checkpoint.classes
     probs = softmax(scores.logits, checkpoint.temperature).mean(0)
-    flags = photo_flags(photo.pixels, checkpoint.preprocessing.img_size) + (["animated"] if photo.animated else [])
+    flags = list(seen.flags)
     if crop is not None:
         mask = select_crop(classes, crop)
         if probs[~mask].sum() > 0.5:
@@ -196,7 +219,7 @@ def _conclude(checkpoint: Checkpoint, photo: Photo, scores: _Scores, crop: str |
     verdict = "unfamiliar" if not in_distribution else "named" if len(chosen) == 1 else "unsure"
     names = [classes[k] for k in chosen]
     return Diagnosis(
-        sha256=photo.sha256,
+        sha256=seen.sha256,
         error=None,
         verdict=verdict,
         message=verdict_message(verdict, names, [float(probs[k]) for k in chosen], classes),
@@ -209,7 +232,7 @@ def _conclude(checkpoint: Checkpoint, photo: Photo, scores: _Scores, crop: str |
         severity=None,
         flags=flags,
         run=checkpoint.name,
-        pixels=photo.pixels,
+        pixels=seen.pixels,
         heatmap=scores.heatmap,
     )
 
@@ -225,19 +248,28 @@ def verdict_message(verdict: str, names: list[str], probs: list[float], classes:
     if verdict == "unfamiliar":
         return UNFAMILIAR
     if verdict == "named":
-        if is_healthy(names[0]) and crop_of(names[0]):
+        if is_healthy(names[0]):
             return none_of_the_diseases(names[0], classes)
         return f"{spoken(names[0])}, {_percent(probs[0])}."
     if len(names) == 2:
-        (first, second), (p, q) = (spoken(name) for name in names), probs
+        (first, second), (p, q) = (class_title(name) for name in names), probs
         return f"I am not sure. Most likely one of these: {first} {_percent(p)} or {second} {_percent(q)}."
     return f"I am not sure: {len(names)} are possible. Cut out one leaf or choose the crop."
+
+
+def class_title(name: str) -> str:
+    """A class as a label: `Tomato: late blight`. The bare word healthy would claim more than the model can see."""
+    if not is_healthy(name):
+        return spoken(name)
+    return f"{crop_title(crop_of(name))}: no disease I know" if crop_of(name) else "no disease I know"
 
 
 def none_of_the_diseases(name: str, classes: Iterable[str]) -> str:
     """A healthy class in words that claim no more than the run can see."""
     crop = crop_of(name)
     count = sum(crop_of(other) == crop and not is_healthy(other) for other in classes)
+    if not crop:
+        return f"None of the {count} diseases I know." if count > 1 else "Not the one disease I know."
     if count == 1:
         return f"{crop_title(crop)}: not the one {crop} disease I know."
     return f"{crop_title(crop)}: none of the {count} {crop} diseases I know."

@@ -342,8 +342,8 @@ def _public_argv(argv: list[str]) -> list[str]:
     return module + [_relative(word) for word in map(str, argv[1:])]
 
 
-# A path starts a word or follows = : , or a quote or bracket; the slashes of an address like https://... do not count.
-_ABSOLUTE = re.compile(r"(?:(?<=^)|(?<=[\s=,'\"\[({])|(?<=: ))/[^\s,'\"\])}]+")
+# Inside a longer text, as in --run-dir=/x or data.dirs=['/x']; the slashes of https://... follow a colon.
+_ABSOLUTE = re.compile(r"(?<=[\s=,'\"\[({])/[^\s,'\"\])}]+")
 
 
 def _relative(value: Any) -> Any:

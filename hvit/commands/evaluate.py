@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from hvit.commands.terminal import print_json, progress
+from hvit.commands.terminal import positive, print_json, progress
 
 EXAMPLES = """examples:
   python -m hvit evaluate --run leaf33-tiny --data data/field-256
@@ -22,7 +22,9 @@ def add_parser(subparsers) -> None:
     parser.add_argument("--split", metavar="NAME", help="train, val or test (default: test where there are splits)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--save", action="store_true", help="record predictions and scores in the run")
-    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="photos computed together (default 32)")
+    parser.add_argument(
+        "--batch-size", type=positive, default=32, metavar="N", help="photos computed together (default 32)"
+    )
     parser.add_argument(
         "--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute (default auto)"
     )

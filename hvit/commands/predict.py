@@ -1,6 +1,7 @@
 """`hvit predict`: diagnose photos."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,9 +53,10 @@ def run(args) -> int:
     checkpoint = load_checkpoint(find_run(args.run_name).path, chosen_device(args.device))
     show = progress("photos")
     rows = []
-    diagnoses = diagnose_many(checkpoint, _contents(files), args.crop, args.tta, args.batch_size)
+    diagnoses = diagnose_many(checkpoint, _contents(files), args.crop, args.tta, args.batch_size, keep_pixels=False)
     for file, diagnosis in zip(files, diagnoses):
-        rows.append(diagnosis.to_row(str(file)))
+        row = diagnosis.to_row(str(file))
+        rows.append(row if row["error"] is None else row | _said_by_the_file(file))
         show(len(rows), len(files))
         if not args.json and not args.csv:
             print(
@@ -102,6 +104,19 @@ def _contents(files: list[Path]) -> Iterator[bytes]:
                 yield source.read(MAX_BYTES + 1)
         except OSError:
             yield b""
+
+
+def _said_by_the_file(file: Path) -> dict:
+    """Hash and reason of a photo that cannot be read: it may be one that was never opened, or only read in part."""
+    from hvit.data.photos import InvalidPhotoError, read_photo
+    from hvit.files import file_sha256
+
+    said = {"sha256": file_sha256(file) if os.access(file, os.R_OK) else None}
+    try:
+        read_photo(file)
+    except InvalidPhotoError as error:
+        said |= {"error": str(error), "message": f"Cannot be read: {error}"}
+    return said
 
 
 def csv_row(row: dict) -> dict:
