@@ -21,7 +21,9 @@ def main(argv: list[str] | None = None) -> int:
         import_module(f"hvit.commands.{name}").add_parser(subparsers)
     args = parser.parse_args(argv)
     try:
-        return args.run(args)
+        status = args.run(args)
+        sys.stdout.flush()  # here, where a reader that left is caught, not when Python ends
+        return status
     except ValueError as error:
         print(f"hvit {args.command}: {error}", file=sys.stderr)
         return EXIT_USER

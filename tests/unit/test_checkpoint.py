@@ -52,6 +52,8 @@ def test_a_missing_file_is_named(run, name, expected):
         (lambda card: card.update(classes=["a"]), "names 1 classes for a model with 3"),
         (lambda card: card["arguments"].update(embed_dims=[64, 128, 256, 512]), "do not fit hvit_tiny"),
         (lambda card: card["arguments"].update(colour=1), "no argument colour"),
+        (lambda card: card["ood"].pop("threshold"), r"lacks ood\.threshold"),
+        (lambda card: card.update(conformal={"alpha": 0.1}), r"lacks conformal\.method, conformal\.threshold"),
         (lambda card: card["ood"].update(file="../rejection.npz"), "rejection.npz"),
     ],
 )  # fmt: skip

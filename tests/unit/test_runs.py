@@ -1,6 +1,7 @@
 import json
 import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +79,17 @@ def test_no_path_of_this_machine_is_written(tmp_path):
     assert writer.info["argv"] == ["-m", "training.finetune", "--config", "photos"]
     for file in (tmp_path / "one").iterdir():
         assert str(tmp_path) not in file.read_text() and ": /" not in file.read_text()
+
+
+def test_a_path_inside_a_word_of_the_command_is_not_written(tmp_path):
+    words = [
+        "--run-dir=/home/ada/x",
+        "data.dirs=['/home/ada/photos', '/mnt/b']",
+        f"init={Path.cwd()}/runs/a",
+        "https://a.org/b",
+    ]
+    info = _writer(tmp_path / "one", argv=["/x/training/finetune.py", *words]).info
+    assert info["argv"][2:] == ["--run-dir=x", "data.dirs=['photos', 'b']", "init=runs/a", "https://a.org/b"]
 
 
 def test_the_manifest_finds_what_was_changed(tmp_path):
