@@ -9,13 +9,12 @@ import numpy as np
 from hvit.files import write_bytes
 
 METHOD = "knn"
-NEIGHBORS = 10
-STAGES = (1, 2, 3)  # the last three; the last alone tells strange photos apart less well
+NEIGHBORS = 20
 
 
 @dataclass(frozen=True)
 class Rejector:
-    """Nearest-neighbor distance in the normalized features of three stages (Sun et al. 2022, arXiv:2204.06507).
+    """Nearest-neighbor distance in the normalized features of all stages (Sun et al. 2022, arXiv:2204.06507).
 
     Attributes:
         reference: features of training photos, (M, D) float16.
@@ -31,7 +30,7 @@ class Rejector:
         return cls(_joined(stage_features).astype(np.float16))
 
     def score(self, stage_features: list[np.ndarray]) -> np.ndarray:
-        """Mean distance to the 10 nearest training photos; higher is stranger.
+        """Mean distance to the 20 nearest training photos; higher is stranger.
 
         Args:
             stage_features: mean tokens of the four stages, each (N, C).
@@ -63,7 +62,7 @@ class Rejector:
 
 
 def _joined(stage_features: list[np.ndarray]) -> np.ndarray:
-    """Unit vectors (N, D) in which every stage counts the same."""
-    parts = [np.asarray(stage_features[stage], dtype=np.float32) for stage in STAGES]
+    """Unit vectors (N, D) in which every stage counts the same: the early ones tell most of what is not a leaf."""
+    parts = [np.asarray(stage, dtype=np.float32) for stage in stage_features]
     parts = [part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12) for part in parts]
-    return np.concatenate(parts, axis=1) / np.sqrt(len(STAGES), dtype=np.float32)
+    return np.concatenate(parts, axis=1) / np.sqrt(len(parts), dtype=np.float32)

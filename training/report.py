@@ -121,7 +121,7 @@ def _sets(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarray, accepte
         '## Saying "not sure"',
         "",
         f"Prediction sets are made for {_percent(1 - checkpoint.conformal['alpha'])}. They hold the right class of",
-        f"{_percent(covered.mean())} of the {len(labels)} test photos, with {sets.sum(1).mean():.2f} classes on average.",
+        f"{_percent(covered.mean())} of the {len(labels)} test photos with {sets.sum(1).mean():.2f} classes each.",
         f"{_percent(named.mean())} of the photos are named, {_percent((~wrong)[named].mean())} of them rightly. Of the",
         f"{int(wrong.sum())} errors {_percent((~named)[wrong].mean())} are not named: they are in a larger set,",
         "or called unfamiliar.",

@@ -16,10 +16,10 @@ def test_what_points_elsewhere_is_farther_away():
 
 
 def test_distance_by_hand():
-    # One reference and one query, at right angles in the last two of the three stages that count: cos = 1/3.
+    # One reference and one query, at right angles in two of the four stages: cos = 1/2.
     stage = [np.array([[1.0, 0.0]])] * 4
     turned = [stage[0], stage[0], np.array([[0.0, 1.0]]), np.array([[0.0, 1.0]])]
-    assert Rejector.fit(stage).score(turned)[0] == pytest.approx((2 - 2 / 3) ** 0.5, abs=1e-3)
+    assert Rejector.fit(stage).score(turned)[0] == pytest.approx(1.0, abs=1e-3)
 
 
 def test_the_scale_of_features_does_not_matter():
