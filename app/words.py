@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from hvit.data.classes import crop_of, crop_title, crops, is_healthy, spoken
+import hvit.words
+from hvit.data.classes import crop_of, crops, is_healthy
+from hvit.words import class_title
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from app.cache import Facts
@@ -26,22 +28,13 @@ FLAGS = {
 
 
 def percent(fraction: float) -> str:
-    """A probability for reading: `94 %`, and never 0 or 100."""
-    if fraction >= 0.995:
-        return f"over 99{NBSP}%"
-    if fraction < 0.005:
-        return f"under 1{NBSP}%"
-    return f"{round(100 * fraction)}{NBSP}%"
+    """`94 %` that does not break at the end of a line."""
+    return hvit.words.percent(fraction, space=NBSP)
 
 
 def joined(names: Sequence[str], last: str = "and") -> str:
     """`a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
-
-
-def class_title(name: str) -> str:
-    """A class as a label: `Tomato: late blight`. The bare word healthy would claim more than the model can see."""
-    return f"{crop_title(crop_of(name))}: no disease I know" if is_healthy(name) and crop_of(name) else spoken(name)
 
 
 def headline(diagnosis: Diagnosis, name: str) -> tuple[str, str]:

@@ -11,15 +11,15 @@ import torch
 
 from hvit.calibration import prediction_set, softmax
 from hvit.checkpoint import Checkpoint
-from hvit.data.classes import crop_of, crop_title, is_healthy, select_crop, spoken
+from hvit.data.classes import select_crop
 from hvit.data.photos import InvalidPhotoError, Photo, decode_photo
+from hvit.words import verdict_message
 
 # Judged on the photo with its longer side at 512 px, so that the same scene gives the same answer at any resolution.
 FLAG_SIDE_PX = 512
 BLURRED_BELOW = 25.0  # variance of the Laplacian of the grey values
 DARK_BELOW = 40.0  # mean grey value, of 255
 BRIGHT_ABOVE = 0.5  # share of pixels at 250 or more in every channel, without plain white ground
-UNFAMILIAR = "This does not look like any leaf I know. No diagnosis."
 
 
 @dataclass(frozen=True)
@@ -237,44 +237,6 @@ def _conclude(checkpoint: Checkpoint, seen: _Seen, scores: _Scores, crop: str | 
     )
 
 
-def verdict_message(verdict: str, names: list[str], probs: list[float], classes: tuple[str, ...]) -> str:
-    """A verdict in one line.
-
-    Args:
-        names: the prediction set, most likely first.
-        probs: their probabilities.
-        classes: all classes of the run.
-    """
-    if verdict == "unfamiliar":
-        return UNFAMILIAR
-    if verdict == "named":
-        if is_healthy(names[0]):
-            return none_of_the_diseases(names[0], classes)
-        return f"{spoken(names[0])}, {_percent(probs[0])}."
-    if len(names) == 2:
-        (first, second), (p, q) = (class_title(name) for name in names), probs
-        return f"I am not sure. Most likely one of these: {first} {_percent(p)} or {second} {_percent(q)}."
-    return f"I am not sure: {len(names)} are possible. Cut out one leaf or choose the crop."
-
-
-def class_title(name: str) -> str:
-    """A class as a label: `Tomato: late blight`. The bare word healthy would claim more than the model can see."""
-    if not is_healthy(name):
-        return spoken(name)
-    return f"{crop_title(crop_of(name))}: no disease I know" if crop_of(name) else "no disease I know"
-
-
-def none_of_the_diseases(name: str, classes: Iterable[str]) -> str:
-    """A healthy class in words that claim no more than the run can see."""
-    crop = crop_of(name)
-    count = sum(crop_of(other) == crop and not is_healthy(other) for other in classes)
-    if not crop:
-        return f"None of the {count} diseases I know." if count > 1 else "Not the one disease I know."
-    if count == 1:
-        return f"{crop_title(crop)}: not the one {crop} disease I know."
-    return f"{crop_title(crop)}: none of the {count} {crop} diseases I know."
-
-
 def photo_flags(pixels: np.ndarray, img_size: int) -> list[str]:
     """What is wrong with the photo itself: blurred, dark, bright, tiny.
 
@@ -311,11 +273,3 @@ def _unreadable(checkpoint: Checkpoint, data: bytes, error: InvalidPhotoError) -
         label=None, probability=None, probabilities=None, prediction_set=None, in_distribution=None, ood_score=None,
         severity=None, flags=[], run=checkpoint.name,
     )  # fmt: skip
-
-
-def _percent(fraction: float) -> str:
-    if fraction >= 0.995:
-        return "over 99 %"
-    if fraction < 0.005:
-        return "under 1 %"
-    return f"{round(100 * fraction)} %"

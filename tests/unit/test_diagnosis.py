@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from hvit.checkpoint import load_checkpoint
-from hvit.diagnosis import diagnose, diagnose_many, photo_flags, verdict_message
+from hvit.diagnosis import diagnose, diagnose_many, photo_flags
 from hvit.rejection import Rejector
+from hvit.words import verdict_message
 
 EARLY, LATE, HEALTHY = "Potato___Early_blight", "Tomato___Late_blight", "Tomato___healthy"
 FIELDS = [

@@ -1,0 +1,58 @@
+"""A verdict and its parts in people's words."""
+
+from collections.abc import Iterable
+
+from hvit.data.classes import crop_of, crop_title, is_healthy, spoken
+
+UNFAMILIAR = "This does not look like any leaf I know. No diagnosis."
+
+
+def verdict_message(verdict: str, names: list[str], probs: list[float], classes: tuple[str, ...]) -> str:
+    """A verdict in one line.
+
+    Args:
+        names: the prediction set, most likely first.
+        probs: their probabilities.
+        classes: all classes of the run.
+    """
+    if verdict == "unfamiliar":
+        return UNFAMILIAR
+    if verdict == "named":
+        if is_healthy(names[0]):
+            return none_of_the_diseases(names[0], classes)
+        return f"{spoken(names[0])}, {percent(probs[0])}."
+    if len(names) == 2:
+        (first, second), (p, q) = (class_title(name) for name in names), probs
+        return f"I am not sure. Most likely one of these: {first} {percent(p)} or {second} {percent(q)}."
+    return f"I am not sure: {len(names)} are possible. Cut out one leaf or choose the crop."
+
+
+def class_title(name: str) -> str:
+    """A class as a label: `Tomato: late blight`. The bare word healthy would claim more than the model can see."""
+    if not is_healthy(name):
+        return spoken(name)
+    return f"{crop_title(crop_of(name))}: no disease I know" if crop_of(name) else "no disease I know"
+
+
+def none_of_the_diseases(name: str, classes: Iterable[str]) -> str:
+    """A healthy class in words that claim no more than the run can see."""
+    crop = crop_of(name)
+    count = sum(crop_of(other) == crop and not is_healthy(other) for other in classes)
+    if not crop:
+        return f"None of the {count} diseases I know." if count > 1 else "Not the one disease I know."
+    if count == 1:
+        return f"{crop_title(crop)}: not the one {crop} disease I know."
+    return f"{crop_title(crop)}: none of the {count} {crop} diseases I know."
+
+
+def percent(fraction: float, space: str = " ") -> str:
+    """A probability for reading: `94 %`, and never 0 or 100.
+
+    Args:
+        space: between number and sign; a no-break space keeps them on one line of a page.
+    """
+    if fraction >= 0.995:
+        return f"over 99{space}%"
+    if fraction < 0.005:
+        return f"under 1{space}%"
+    return f"{round(100 * fraction)}{space}%"
