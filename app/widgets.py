@@ -11,9 +11,8 @@ from app.cache import RunChoice
 from hvit.data.classes import crop_title, crops
 
 NOT_SURE, ANOTHER = "not_sure", "another"
-TRAIN_COMMAND = """python -m training.finetune --config training/configs/leaf33_tiny.yaml --run-dir runs/my-leaves \\
-    --set "data.dirs=[path/to/photos]" --set "data.calibrate_only=[]" --set "data.source_weights={}" \\
-    --set "data.licences={}\""""
+TRAIN_COMMAND = """python -m training.finetune --config training/configs/own_photos.yaml --run-dir runs/my-leaves \\
+    --set "data.dirs=[path/to/photos]\""""
 
 
 @contextmanager
