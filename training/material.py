@@ -1,0 +1,133 @@
+"""What a program trains on: decoded photos, their labels, and which of validation select and calibrate."""
+
+import csv
+import io
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from hvit.commands.terminal import progress as progress_bar
+from hvit.data.cache import PhotoCache, open_cache
+from hvit.data.dataset import Sample, class_names, groups_from_names, read_samples, with_groups
+from hvit.data.duplicates import Fingerprints, groups_of, near_duplicate_pairs
+from hvit.data.splits import halves_of_val, split_by_group
+from hvit.files import write_bytes
+from training.config import ConfigError, FinetuneConfig
+from training.distributed import World
+
+SPLIT = "split.csv"  # of the run: which photo trained, selected, calibrated
+
+
+@dataclass(frozen=True)
+class Material:
+    """Photos to train on and to judge with.
+
+    Attributes:
+        train, val: decoded photos.
+        selects, calibrates: numbers of the photos of `val` that choose weights, and that calibrate them.
+    """
+
+    train: PhotoCache
+    val: PhotoCache
+    selects: np.ndarray
+    calibrates: np.ndarray
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """Sorted names."""
+        return class_names(self.train.samples + self.val.samples)
+
+    def labels(self, cache: PhotoCache) -> np.ndarray:
+        """Class numbers of the photos of a cache, (N,)."""
+        number = {name: i for i, name in enumerate(self.classes)}
+        return np.array([number[sample.label] for sample in cache.samples])
+
+
+def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Material:
+    """Reads, divides and decodes the data sets of a configuration.
+
+    Args:
+        resumed: a run that goes on: its division of val holds.
+    Raises:
+        ConfigError: the data sets lack train or validation photos, or cannot be divided.
+        DataError: a data set cannot be read.
+    """
+    dirs = config.data.dirs
+    unknown = set(config.data.calibrate_only) | set(config.data.source_weights) | set(config.data.licences)
+    unknown -= {folder.resolve().name for folder in dirs}
+    if unknown:
+        raise ConfigError(f"data names {', '.join(sorted(unknown))}, which is none of the data sets in data.dirs")
+    samples = _with_splits(read_samples(dirs), config, here)
+    caches = []
+    for split in ("train", "val"):
+        chosen = [sample for sample in samples if sample.split == split]
+        if not chosen:
+            raise ConfigError(f"data.dirs hold no {split} photos; expected DIR/{split}/CLASS/*.jpg")
+        caches.append(_cache(chosen, config, here))
+    train, val = caches
+    if resumed is not None and (resumed / SPLIT).exists():
+        with open(resumed / SPLIT, newline="", encoding="utf-8") as lines:
+            recorded = {row["path"]: row for row in csv.DictReader(lines)}
+        if any(sample.relative not in recorded for sample in val.samples):
+            raise ConfigError(
+                f"--resume: the validation photos are not those {resumed / SPLIT} lists; start a new --run-dir"
+            )
+        rows = [recorded[sample.relative] for sample in val.samples]
+        val.samples = with_groups(val.samples, [row["group"] for row in rows])
+        selecting = np.array([row["role"] == "select" for row in rows])
+    else:
+        val.samples = with_groups(val.samples, _groups(val, config))
+        selecting = halves_of_val(val.samples, set(config.data.calibrate_only), config.seed)
+    if not selecting.any() or selecting.all():
+        raise ConfigError("validation has too few groups to be divided into a selecting and a calibrating half")
+    return Material(train, val, np.flatnonzero(selecting), np.flatnonzero(~selecting))
+
+
+def _with_splits(samples: list[Sample], config: FinetuneConfig, here: World) -> list[Sample]:
+    """Divides the data sets that come without splits, by group."""
+    divided = [sample for sample in samples if sample.split is not None]
+    whole = [sample for sample in samples if sample.split is None]
+    if not whole:
+        return samples
+    cache = _cache(whole, config, here)
+    whole = with_groups(cache.samples, _groups(cache, config))
+    return divided + split_by_group(whole, config.data.shares, config.seed)
+
+
+def _cache(samples: list[Sample], config: FinetuneConfig, here: World) -> PhotoCache:
+    """Decoded photos: the first process decodes, the others wait."""
+    if not here.is_main:
+        here.barrier()
+    cache = open_cache(samples, config.data.cache_side, config.data.cache_dir, progress_bar("decoding photos"))
+    if here.is_main:
+        here.barrier()
+    return cache
+
+
+def _groups(cache: PhotoCache, config: FinetuneConfig) -> list[str]:
+    """Known groups, those a pattern reads off the names, or near-duplicates."""
+    samples = cache.samples
+    if config.data.group_from is not None:
+        return groups_from_names(samples, config.data.group_from)
+    if all(sample.group for sample in samples):
+        return [sample.group for sample in samples]
+    labels = np.unique([sample.label for sample in samples], return_inverse=True)[1]
+    prints = Fingerprints.of(cache[i] for i in range(len(cache)))
+    return [samples[g].relative for g in groups_of(len(cache), near_duplicate_pairs(prints, labels))]
+
+
+def write_split(run_dir: Path, material: Material) -> None:
+    """Which photo did what, as CSV in the run: path, sha256, label, role, group."""
+    train, val = material.train, material.val
+    role = np.full(len(val), "calibrate", dtype=object)
+    role[material.selects] = "select"
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(["path", "sha256", "label", "role", "group"])
+    for sample, sha256, part in zip(
+        train.samples + val.samples, train.sha256 + val.sha256, ["train"] * len(train) + list(role)
+    ):
+        rows.writerow([sample.relative, sha256, sample.label, part, sample.group])
+    write_bytes(run_dir / SPLIT, out.getvalue().encode())
