@@ -19,6 +19,7 @@ from hvit.metrics import macro_f1, wilson
 from hvit.runs import Run
 
 RESAMPLES = 2000
+NOTES = "notes.md"  # of the run: what a reader of the figures must know, in words
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -62,6 +63,11 @@ def report(run_dir: Path, photos: Path, strange: Path) -> str:
         _sets(checkpoint, probs, labels, in_order),
         _rejection(accepted, strange.name, _accepted(checkpoint, strange)),
         _shape(checkpoint, photos),
+        *(
+            [["## Notes", "", notes.read_text(encoding="utf-8").rstrip()]]
+            if (notes := run_dir / NOTES).exists()
+            else []
+        ),
     ]
     return f"# Results of {run.name}\n\n" + "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
@@ -71,9 +77,16 @@ def _made_by(run: Run) -> list[str]:
     return [
         f"Made by `python {' '.join(word for word in info['argv'] if word != '--resume')}`",
         f"with seed {info['seed']}; the weights are those after step {info['summary']['best_step']}, which scored",
-        "best on the selecting half of validation. The test photos below took no part in any choice. This page is",
+        "best on the selecting half of validation. All figures are of test photos, which neither trained nor selected",
+        f"nor calibrated; test was evaluated {_evaluations(run)}. This page is",
         f"written by `python -m training.report --run runs/{run.name} --strange data/not-leaf`.",
     ]
+
+
+def _evaluations(run: Run) -> str:
+    """How often test was looked at, as the run recorded it."""
+    count = len((run.path / "test_evaluations.jsonl").read_text(encoding="utf-8").splitlines())
+    return {1: "once", 2: "twice"}[count] if count < 3 else f"{count} times"
 
 
 def _accuracy(probs: np.ndarray, labels: np.ndarray, packs: np.ndarray, photos: Path) -> list[str]:

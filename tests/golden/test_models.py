@@ -177,9 +177,12 @@ def test_an_attention_block_equals_torch_on_each_window():
     """torch.nn.TransformerEncoderLayer, pre-norm, with the same weights, on windows cut here by slicing."""
     torch.manual_seed(0)
     model = HViT(ModelConfig((16, 16, 16, 16), (1, 1, 1, 1), head_dim=8, num_classes=3, img_size=64)).eval()
-    stage, oracle = model.backbone.stages[0], torch.nn.TransformerEncoderLayer(
-        16, 2, dim_feedforward=64, dropout=0, activation="gelu", batch_first=True, norm_first=True
-    ).eval()
+    stage, oracle = (
+        model.backbone.stages[0],
+        torch.nn.TransformerEncoderLayer(
+            16, 2, dim_feedforward=64, dropout=0, activation="gelu", batch_first=True, norm_first=True
+        ).eval(),
+    )
     block = stage.blocks[0]
     with torch.no_grad():
         block.attn.qkv.weight.mul_(40)
@@ -197,6 +200,4 @@ def test_an_attention_block_equals_torch_on_each_window():
             for left in (0, 8, 16):
                 window = entered[:, top : top + 8, left : left + 8].reshape(2, 64, 16)
                 expected = oracle(window).reshape(2, 8, 8, 16)
-                torch.testing.assert_close(
-                    actual[:, top : top + 8, left : left + 8], expected, atol=1e-5, rtol=1e-4
-                )
+                torch.testing.assert_close(actual[:, top : top + 8, left : left + 8], expected, atol=1e-5, rtol=1e-4)
