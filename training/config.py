@@ -30,6 +30,16 @@ class DataConfig(Section):
     source_weights: dict[str, float] = {}  # how often photos of a data set are drawn, against 1
     licences: dict[str, str] = {}
 
+    @model_validator(mode="after")
+    def _shares_and_weights_make_sense(self):
+        if min(self.shares) < 0 or min(self.shares[:2]) == 0 or abs(sum(self.shares) - 1) > 1e-6:
+            raise ValueError(
+                f"shares of train, val and test are {self.shares}; they must sum to 1, with train and val above 0"
+            )
+        if any(weight <= 0 for weight in self.source_weights.values()):
+            raise ValueError(f"source_weights are {self.source_weights}; each must be above 0")
+        return self
+
 
 class ModelSection(Section):
     name: Literal["hvit_tiny", "hvit_small", "hvit_base", "hvit_large"] = "hvit_tiny"

@@ -118,7 +118,15 @@ class Finetuning:
         return writer
 
     def run(self) -> int:
-        """Trains to the end, or until a signal; returns the exit status."""
+        """Trains to the end, or until a signal; returns the exit status. What breaks it is recorded as failed."""
+        try:
+            return self._run()
+        except BaseException:
+            if self.writer and self.writer.info["status"] == "running":
+                self.writer.finish("failed", {})
+            raise
+
+    def _run(self) -> int:
         photos, classes = len(self.material.train), len(self.material.classes)
         self.say(f"{photos} photos, {classes} classes, {self.total_steps} steps to {self.run_dir}")
         stop = _stop_on_signals()

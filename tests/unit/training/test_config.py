@@ -25,6 +25,8 @@ def test_an_override_takes_effect(tiny_config):
         ("batch_size=12", "batch_size"),
         ("model.name=hvit_tin", "hvit_tiny"),
         ("optim.lr", "expected key=value"),
+        ("data.shares=[70, 15, 15]", "they must sum to 1"),
+        ("data.source_weights={a: 0}", "each must be above 0"),
         ("epochs.x=1", "epochs is not a section"),
     ],
 )

@@ -54,16 +54,34 @@ def test_a_run_records_what_it_did(trained):
     assert roles.count("select") > 0 and roles.count("calibrate") > 0
 
 
-def test_four_processes_equal_one_at_the_same_global_batch(tiny_config, tmp_path):
+def test_processes_and_accumulation_equal_one_pass_at_the_same_global_batch(tiny_config, tmp_path):
     common = ["--config", tiny_config, "--set", "epochs=14", "--set", "log_every=1", "--set", "eval_every=100"]
     overrides = ["--set", "model.drop_path_rate=0.2", "--set", "augment.mix_probability=1.0"]
     alone = _run([*common, *overrides, "--set", "batch_size=32", "--run-dir", tmp_path / "alone"])
     assert alone.returncode == 0, alone.stderr
     together = _run([*common, *overrides, "--set", "batch_size=8", "--run-dir", tmp_path / "four"], processes=4)
     assert together.returncode == 0, together.stderr
-    one, four = _losses(tmp_path / "alone"), _losses(tmp_path / "four")
-    assert len(one) >= 20 and one.keys() == four.keys()
-    assert max(abs(one[step] - four[step]) for step in list(one)[:20]) < 1e-5
+    halves = ["--set", "batch_size=16", "--set", "accum_steps=2"]
+    accumulated = _run([*common, *overrides, *halves, "--run-dir", tmp_path / "halves"])
+    assert accumulated.returncode == 0, accumulated.stderr
+    one = _losses(tmp_path / "alone")
+    for name in ("four", "halves"):
+        other = _losses(tmp_path / name)
+        assert len(one) >= 20 and one.keys() == other.keys()
+        assert max(abs(one[step] - other[step]) for step in list(one)[:20]) < 1e-5, name
+
+
+def test_a_run_that_breaks_says_so(tiny_config, tmp_path, monkeypatch):
+    from training import finetune
+
+    def breaks(*arguments):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(finetune, "train_step", breaks)
+    monkeypatch.setattr(finetune, "_stop_on_signals", lambda: {"asked": False})
+    with pytest.raises(RuntimeError, match="out of memory"):
+        finetune.main(["--config", str(tiny_config), "--run-dir", str(tmp_path / "run")])
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(tiny_config, tmp_path):
