@@ -1,0 +1,23 @@
+"""LeafSim: a procedural renderer of leaves and their diseases, with exact masks.
+
+`draw(Address(seed=7, index=42))` draws a leaf; start reading at `leaf.py`.
+"""
+
+from hvit.data.leafsim.address import SCHEME, VERSION, Address, AddressError, Span
+from hvit.data.leafsim.leaf import BANDS, DrawnLeaf, draw
+from hvit.data.leafsim.plan import CONDITIONS, EARLY_STRESS, Plan, plan
+
+__all__ = [
+    "BANDS",
+    "CONDITIONS",
+    "EARLY_STRESS",
+    "SCHEME",
+    "VERSION",
+    "Address",
+    "AddressError",
+    "DrawnLeaf",
+    "Plan",
+    "Span",
+    "draw",
+    "plan",
+]
