@@ -1,14 +1,28 @@
 """A drawn leaf with the truth attached."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+import cv2
 import numpy as np
 
+from hvit.data.leafsim import bands as band_model
 from hvit.data.leafsim.address import Address
-from hvit.data.leafsim.plan import Plan, plan
+from hvit.data.leafsim.background import background
+from hvit.data.leafsim.bands import BANDS
+from hvit.data.leafsim.blade import Blade, grow
+from hvit.data.leafsim.camera import photograph
+from hvit.data.leafsim.color import mixed
+from hvit.data.leafsim.conditions import PAINTERS
+from hvit.data.leafsim.draws import Draws
+from hvit.data.leafsim.light import Light, light, shading
+from hvit.data.leafsim.noise import blurred
+from hvit.data.leafsim.plan import HEALTHY, Plan, plan
+from hvit.data.leafsim.tissue import Tissue, healthy
 
-BANDS = ("blue 475 nm", "green 560 nm", "red 668 nm", "red edge 717 nm", "near infrared 840 nm")
 MIN_SIZE, MAX_SIZE = 32, 1024
+OVERSAMPLING = 2  # drawn at twice the size: clean edges, and lines finer than a pixel
 
 
 @dataclass(frozen=True)
@@ -50,13 +64,66 @@ def draw(address: Address, size: int = 160, bands: bool = False, symptoms: bool 
     """
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise ValueError(f"cannot draw a leaf of {size} px; expected {MIN_SIZE} to {MAX_SIZE}")
-    # the renderer is under construction: an ellipse for now
-    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
-    leaf = (x / 0.8) ** 2 + (y / 0.5) ** 2 < 1
-    symptom = leaf & ((x**2 + y**2) < 0.1) & symptoms & (plan(address).condition != "healthy")
-    picture = np.full((size, size, 3), 180, np.uint8)
-    picture[leaf] = (60, 110 + address.index % 40, 50)
-    picture[symptom] = (120, 80, 40)
-    none = np.zeros_like(leaf)
-    cube = np.full((5, size, size), 0.2, np.float32) if bands else None
-    return DrawnLeaf(address, plan(address), picture, leaf, symptom, none, none, symptom.sum() / leaf.sum(), cube)
+    what, part, side = plan(address), partial(Draws, address), OVERSAMPLING * size
+    blade = grow(what, side, part)
+    tissue = healthy(blade, part)
+    if symptoms:
+        _infect(tissue, blade, what, part)
+    source = light(part("light"))
+    behind, touches = background(side, source, part)
+    picture = photograph(_compose(tissue, blade, source, behind, touches, part), size, part)
+
+    leaf_mask = _reduced(blade.cover, size) > 0.5
+    symptom_mask = leaf_mask & (_reduced(tissue.symptom * blade.cover, size) > 0.5)
+    halo_mask = symptom_mask & (_reduced(tissue.halo, size) > 0.5)
+    stress = band_model.stress(blade, tissue, what, part) if symptoms else np.zeros_like(blade.cover)
+    return DrawnLeaf(
+        address,
+        what,
+        picture,
+        leaf_mask,
+        symptom_mask,
+        halo_mask,
+        leaf_mask & ~symptom_mask & (_reduced(stress, size) > 0.5),
+        float(symptom_mask.sum() / max(1, leaf_mask.sum())),
+        band_model.reflectance(blade, tissue, stress, behind, size, part) if bands else None,
+    )
+
+
+def _infect(tissue: Tissue, blade: Blade, what: Plan, part: Callable[[str], Draws]) -> None:
+    """Draws the condition, and the companion as far as it stays the smaller of the two."""
+    if what.condition == HEALTHY:
+        return
+    PAINTERS[what.condition](tissue, blade, part)
+    if what.companion is not None:
+        PAINTERS[what.companion](tissue, blade, lambda name: part(f"companion {name}"), amount=0.25)
+
+
+def _compose(tissue: Tissue, blade: Blade, source: Light, behind: np.ndarray, touches: bool, part) -> np.ndarray:
+    """The scene in linear light, (S, S, 3) float32."""
+    draws, size, length = part("scene"), blade.pose.size, blade.pose.length
+    diffuse, glossy = shading(source, tissue.height, length)
+    crease = 1 - 0.35 * np.exp(-((blade.veins.to_main / 0.012) ** 2)) * (1 - blade.veins.main)
+    leaf = tissue.albedo * (diffuse * crease)[..., None]
+    leaf += (tissue.gloss * glossy * (0.10 + 0.25 * tissue.detail**2))[..., None]
+    thing = np.maximum(blade.cover * tissue.solid, blade.petiole)
+    if touches:
+        behind = behind * _shadow(thing, source, draws, length)[..., None]
+    scene = mixed(behind, blade.species.vein * np.float32(0.8) * (0.4 + 0.6 * diffuse)[..., None], blade.petiole)
+    edge = np.clip(blade.cover * tissue.solid, 0, 1)
+    return mixed(scene, np.maximum(leaf, 0), edge)
+
+
+def _shadow(thing: np.ndarray, source: Light, draws: Draws, length: float) -> np.ndarray:
+    """How much light reaches the ground beside the leaf: less where it is cast in shade, and close to its edge."""
+    lift = draws.uniform(0.005, 0.06) * length
+    dx, dy = (float(v) for v in source.shadow_offset * lift)
+    moved = cv2.warpAffine(thing, np.array([[1, 0, dx], [0, 1, dy]], np.float32), thing.shape[::-1])
+    soft = blurred(moved, 1 + draws.uniform(0.08, 0.5) * lift)
+    contact = blurred(thing, 0.015 * length)
+    return 1 - np.float32((1 - source.ambient) * draws.uniform(0.6, 0.95)) * soft - np.float32(0.15) * contact
+
+
+def _reduced(field: np.ndarray, size: int) -> np.ndarray:
+    """A field at the size of the picture."""
+    return cv2.resize(field, (size, size), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,67 @@
+"""Reflectance in five bands, mixed from what the tissue is made of.
+
+Values: `leafsim.md` of the field notes, after spectra of leaves as handbooks report them; fractions of reflected light.
+"""
+
+import cv2
+import numpy as np
+
+from hvit.data.leafsim.blade import Blade
+from hvit.data.leafsim.noise import fractal, smoothstep
+from hvit.data.leafsim.plan import Plan
+from hvit.data.leafsim.tissue import Tissue
+
+BANDS = ("blue 475 nm", "green 560 nm", "red 668 nm", "red edge 717 nm", "near infrared 840 nm")
+# Lowest and highest of each tissue, (2, 5).
+HEALTHY = np.array([[0.04, 0.10, 0.04, 0.25, 0.42], [0.06, 0.15, 0.07, 0.35, 0.52]], np.float32)
+CHLOROTIC = np.array([[0.05, 0.18, 0.12, 0.35, 0.42], [0.08, 0.26, 0.22, 0.45, 0.50]], np.float32)
+NECROTIC = np.array([[0.06, 0.10, 0.15, 0.22, 0.25], [0.09, 0.15, 0.25, 0.30, 0.35]], np.float32)
+GROUND = np.array([0.08, 0.12, 0.16, 0.20, 0.25], np.float32)
+MILDEW = np.array([0.075, 0.075, 0.075, 0.03, 0.0], np.float32)  # added
+STRESS = np.array([[0.0, 0.005, 0.005, -0.03, -0.06], [0.0, 0.01, 0.01, -0.06, -0.12]], np.float32)  # added
+
+
+def stress(blade: Blade, tissue: Tissue, what: Plan, part) -> np.ndarray:
+    """Early stress that color cannot show, (S, S) float32 in 0 to 1: patches, on living tissue only."""
+    if not what.stressed:
+        return np.zeros_like(blade.cover)
+    draws = part("stress")
+    patches = fractal(part("stress.patches"), blade.pose.size, 4, 3, 0.5)
+    extent = draws.uniform(-0.5, 0.9)
+    return smoothstep(extent, extent + 0.35, patches) * (1 - tissue.necrotic) * (blade.cover > 0.5)
+
+
+def reflectance(blade: Blade, tissue: Tissue, stressed: np.ndarray, ground: np.ndarray, size: int, part) -> np.ndarray:
+    """Calibrated reflectance as an imaging sensor above the leaf records it.
+
+    Args:
+        stressed: early stress, (S, S).
+        ground: what lies behind the leaf, linear light (S, S, 3): its brightness varies the ground's reflectance.
+        size: side of the result.
+    Returns:
+        (5, size, size) float32 in [0, 1], with sensor noise.
+    """
+    draws = part("bands")
+    vigor, dryness = draws.uniform(), draws.uniform()
+    tone = np.clip(vigor + 0.12 * blade.tone, 0, 1)
+    cube = []
+    brightness = ground.mean(-1)
+    brightness = np.clip(brightness / max(float(brightness.mean()), 1e-3), 0.3, 2.0)
+    cover = np.clip(blade.cover * tissue.solid, 0, 1)
+    noise = part("bands.noise")
+    for band in range(len(BANDS)):
+        value = _between(HEALTHY, band, tone)
+        value = value + (_between(CHLOROTIC, band, tone) - value) * tissue.chlorotic
+        value = value + (_between(NECROTIC, band, np.float32(dryness)) - value) * tissue.necrotic
+        value = value + MILDEW[band] * tissue.mildewed
+        value = value + _between(STRESS, band, np.float32(dryness)) * stressed
+        value = value * (1 + 0.05 * (tissue.detail - 1))
+        ground_band = GROUND[band] * brightness
+        value = ground_band + (value - ground_band) * cover
+        small = cv2.resize(value.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+        cube.append(np.clip(small + 0.006 * noise.normal((size, size)), 0, 1))
+    return np.stack(cube).astype(np.float32)
+
+
+def _between(tissue: np.ndarray, band: int, share: np.ndarray) -> np.ndarray:
+    return tissue[0, band] + (tissue[1, band] - tissue[0, band]) * share

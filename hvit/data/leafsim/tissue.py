@@ -1,0 +1,123 @@
+"""The surface of the leaf while it is drawn: healthy first, then what a condition does to it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvit.data.leafsim.blade import Blade
+from hvit.data.leafsim.color import linear, mixed
+from hvit.data.leafsim.noise import fractal, grain, smoothstep
+
+YELLOWED = linear(176, 168, 62)
+
+
+@dataclass
+class Tissue:
+    """What light meets, changed in place by the conditions; (S, S) float32 unless said otherwise.
+
+    Attributes:
+        albedo: linear reflectance of red, green and blue, (S, S, 3).
+        detail: fine texture that survives every change of color, about 1.
+        height: relief in leaf lengths.
+        gloss: 0 matt to 1 waxy.
+        solid: 0 where a disease left a hole.
+        symptom, halo: what counts as symptomatic, and as the halo of it, 0 to 1.
+        necrotic, chlorotic, mildewed: shares of the tissue that the bands are mixed from.
+    """
+
+    albedo: np.ndarray
+    detail: np.ndarray
+    height: np.ndarray
+    gloss: np.ndarray
+    solid: np.ndarray
+    symptom: np.ndarray
+    halo: np.ndarray
+    necrotic: np.ndarray
+    chlorotic: np.ndarray
+    mildewed: np.ndarray
+
+    def recolor(self, color: np.ndarray, weight: np.ndarray) -> None:
+        """Mixes in a color, (3,) or (S, S, 3), under the texture; `weight` 0 to 1."""
+        self.albedo += ((color * self.detail[..., None]) - self.albedo) * weight[..., None]
+
+    def mark(self, weight: np.ndarray, halo: np.ndarray | None = None) -> None:
+        """Counts tissue as symptomatic where `weight` or `halo` is over a half; halo only where nothing worse is."""
+        if halo is not None:
+            self.halo = np.maximum(self.halo, halo)
+            self.symptom = np.maximum(self.symptom, halo)
+        self.halo = np.where(weight > 0.5, 0, self.halo)
+        self.symptom = np.maximum(self.symptom, weight)
+
+    def kill(self, weight: np.ndarray) -> None:
+        """Dead tissue: dry, without gloss."""
+        self.necrotic = np.maximum(self.necrotic, weight)
+        self.chlorotic = self.chlorotic * (1 - weight)
+        self.gloss = self.gloss * (1 - 0.8 * weight)
+
+    def yellow(self, weight: np.ndarray) -> None:
+        """Living tissue that lost chlorophyll."""
+        self.chlorotic = np.maximum(self.chlorotic, weight * (1 - self.necrotic))
+
+
+def healthy(blade: Blade, part) -> Tissue:
+    """A leaf without disease, with the blemishes every leaf has.
+
+    Args:
+        part: gives the `Draws` of a named part.
+    """
+    species, size, veins = blade.species, blade.pose.size, blade.veins
+    draws = part("tissue")
+    age = draws.uniform(0, 1) ** 3 * 0.55
+    fresh = draws.uniform(-0.15, 1.0)
+    fine = fractal(part("tissue.fine"), size, 24, 4, 0.75)
+    shade = np.clip(fresh + 0.14 * blade.tone + 0.05 * fine, -0.3, 1.3)
+    albedo = mixed(species.dark, species.light, shade)
+    old = np.clip(age * (0.8 + 0.5 * blade.tone), 0, 0.8)
+    albedo = mixed(albedo, YELLOWED, old)
+    lightness = np.clip(0.55 * veins.main + draws.uniform(0.05, 0.30) * veins.net, 0, 0.85)
+    albedo = mixed(albedo, species.vein, lightness * draws.uniform(0.6, 1.0))
+    detail = 1 + 0.07 * fine + 0.05 * grain(part("tissue.grain"), size, 170)
+    albedo *= detail[..., None]
+    zero = np.zeros((size, size), np.float32)
+    tissue = Tissue(
+        albedo,
+        detail * (1 - 0.12 * veins.net),
+        _relief(blade, draws, fine),
+        zero + np.float32(species.gloss * draws.uniform(0.5, 1.2)),
+        zero + 1,
+        zero,
+        zero,
+        zero,
+        zero + np.float32(0.3) * old,
+        zero,
+    )
+    _blemish(tissue, blade, part)
+    return tissue
+
+
+def _relief(blade: Blade, draws, fine: np.ndarray) -> np.ndarray:
+    """Height of the surface: fold along the midrib, waves, bulges between the veins."""
+    species, veins = blade.species, blade.veins
+    fold = draws.uniform(-0.1, 0.75) * np.sqrt(blade.y**2 + np.float32(0.0009))
+    curl = draws.uniform(-1.2, 1.0) * blade.y**2 + draws.uniform(-0.5, 0.5) * (blade.x - 0.5) ** 2
+    waves = species.wave * draws.uniform(0.006, 0.022) * blade.tone * (0.4 + np.abs(np.clip(blade.across, -1.2, 1.2)))
+    spread = np.float32(0.025 if not blade.is_strap else 0.25 * species.width / species.pairs)
+    pillow = 1 - np.exp(-veins.to_main / spread)
+    bulge = species.quilt * draws.uniform(0.010, 0.022) * pillow * (1 if not blade.is_strap else 0.35)
+    net = species.quilt * draws.uniform(0.0010, 0.0030) * (1 - veins.net)
+    return (curl - fold + waves + bulge + net + 0.0006 * fine).astype(np.float32)
+
+
+def _blemish(tissue: Tissue, blade: Blade, part) -> None:
+    """Dust, scratches and pale specks, on sick leaves as on healthy ones: a spot alone is no disease."""
+    draws = part("blemishes")
+    amount = draws.uniform() ** 2
+    specks = grain(part("blemishes.specks"), blade.pose.size, 110)
+    weight = smoothstep(3.1 - 0.7 * amount, 3.6 - 0.7 * amount, specks)
+    color = draws.pick([linear(190, 186, 160), linear(120, 100, 60), linear(200, 205, 170)])
+    tissue.recolor(color, 0.6 * weight)
+    if draws.chance(0.25):
+        angle, place = draws.uniform(0, np.pi), draws.uniform(-0.2, 0.2)
+        across = (blade.x - 0.5) * np.float32(np.sin(angle)) + blade.y * np.float32(np.cos(angle)) - np.float32(place)
+        scratch = np.exp(-((across + 0.01 * blade.warp[0]) ** 2) / 0.000012) * (blade.tone > 0.3)
+        tissue.recolor(linear(170, 170, 120), 0.45 * scratch)
