@@ -16,7 +16,7 @@ NEAR = ("cloth", "sheet", "soil", "wood")  # surfaces the leaf lies on, and thro
 
 
 def background(size: int, source: Light, part: Part) -> tuple[np.ndarray, bool]:
-    """A scene without the leaf: linear light, (S, S, 3) float32; and whether the leaf lies on it."""
+    """A scene without the leaf: linear light, (3, S, S) float32; and whether the leaf lies on it."""
     kind = part("background").pick(list(KINDS), list(KINDS.values()))
     return _PAINTERS[kind](size, source, part).astype(np.float32), kind in NEAR
 
@@ -24,13 +24,12 @@ def background(size: int, source: Light, part: Part) -> tuple[np.ndarray, bool]:
 def _cloth(size: int, source: Light, part: Part) -> np.ndarray:
     """Grey to lilac paper or felt, as laboratories lay under leaves."""
     draws = part("cloth")
-    grey = draws.uniform(120, 196)
-    warm, lilac = draws.uniform(-8, 8), draws.uniform(0, 16)
-    color = linear(grey + warm + lilac * 0.35, grey - lilac * 0.5, grey - warm + lilac)
-    rough = draws.uniform(0.03, 0.16)
-    fine = 0.7 * grain(part("cloth.grain"), size, 150) + 0.5 * fractal(part("cloth.fine"), size, 32, 3, 0.7)
+    grey, lilac, warm = draws.uniform(118, 190), draws.uniform(0, 14), draws.uniform(-5, 5)
+    color = linear(grey + warm + 0.4 * lilac, grey - 0.5 * lilac, grey - warm + lilac)
+    rough = draws.uniform(0.03, 0.17)
+    fine = 0.8 * grain(part("cloth.grain"), size, 150) + 0.5 * fractal(part("cloth.fine"), size, 32, 3, 0.7)
     slow = fractal(part("cloth.slow"), size, 2, 3, 0.5)
-    return color * (1 + rough * fine + 0.05 * slow)[..., None].clip(0.2, 2)
+    return color * (1 + rough * fine + 0.06 * slow).clip(0.2, 2)
 
 
 def _sheet(size: int, source: Light, part: Part) -> np.ndarray:
@@ -39,39 +38,47 @@ def _sheet(size: int, source: Light, part: Part) -> np.ndarray:
     white = draws.uniform(200, 246)
     color = linear(white, white - draws.uniform(-2, 5), white - draws.uniform(-4, 10))
     slow = fractal(part("sheet.slow"), size, 2, 2, 0.4)
-    return color * (1 + 0.06 * slow + 0.008 * grain(part("sheet.grain"), size, 170))[..., None]
+    return color * (1 + 0.06 * slow + 0.008 * grain(part("sheet.grain"), size, 170))
 
 
 def _black(size: int, source: Light, part: Part) -> np.ndarray:
     """Cut out on black, or black velvet."""
     draws = part("black")
-    level = linear(*[draws.uniform(0, 26)] * 3) if draws.chance(0.5) else np.zeros(3, np.float32)
-    return level * (1 + 0.3 * grain(part("black.grain"), size, 170))[..., None].clip(0, 2)
+    level = linear(*[draws.uniform(0, 26) if draws.chance(0.5) else 0.0] * 3)
+    return level * (1 + 0.3 * grain(part("black.grain"), size, 170)).clip(0, 2)
 
 
 def _soil(size: int, source: Light, part: Part) -> np.ndarray:
-    """Crumbs and pebbles in side light."""
+    """Crumbs, straw and pebbles in side light."""
     draws = part("soil")
-    dark, light = linear(58, 44, 34), linear(148, 116, 86)
-    if draws.chance(0.4):
-        light = linear(150, 138, 122)
-    height = 0.02 * fractal(part("soil.height"), size, 10, 5, 0.72)
+    dark = mixed(linear(44, 34, 27), linear(78, 66, 56), draws.uniform())
+    pale = mixed(linear(136, 104, 76), linear(158, 148, 134), draws.uniform())
+    height = 0.016 * fractal(part("soil.height"), size, draws.count(5, 20), 5, draws.uniform(0.6, 0.85))
     diffuse, _ = shading(source, height, size)
-    tone = fractal(part("soil.tone"), size, 6, 5, 0.7)
-    ground = mixed(dark, light, np.clip(draws.uniform(0.25, 0.6) + 0.25 * tone, 0, 1))
-    return blurred(ground * diffuse[..., None], draws.uniform(0, 0.006) * size)
+    tone = fractal(part("soil.tone"), size, 4, 6, 0.8)
+    crumbs = smoothstep(0.9, 1.5, grain(part("soil.crumbs"), size, draws.count(30, 70)))
+    ground = mixed(dark, pale, np.clip(draws.uniform(0.25, 0.6) + 0.24 * tone, 0, 1))
+    ground = mixed(ground, pale * np.float32(1.2), draws.uniform(0, 0.7) * crumbs) * diffuse
+    scene = cv2.merge(list(ground))
+    for _ in range(draws.count(0, 14)):
+        _stalk(scene, draws, mixed(linear(120, 96, 66), linear(206, 186, 140), draws.uniform()), 0.004)
+    return _planes(blurred(scene, draws.uniform(0, 0.008) * size))
 
 
 def _wood(size: int, source: Light, part: Part) -> np.ndarray:
-    """A table of boards."""
+    """A table: fine fibers along one direction, and the gap between two boards."""
     draws = part("wood")
-    dark, light = draws.pick([(linear(74, 50, 34), linear(150, 112, 78)), (linear(110, 96, 84), linear(176, 164, 148))])
-    angle = draws.uniform(0, np.pi)
-    down, across = np.mgrid[0 : 1 : size * 1j, 0 : 1 : size * 1j].astype(np.float32)
-    side = across * np.float32(np.sin(angle)) + down * np.float32(np.cos(angle))
-    rings = np.sin((side * draws.uniform(30, 70)) + 1.2 * fractal(part("wood.bend"), size, 2, 3, 0.5))
-    fine = fractal(part("wood.fine"), size, 16, 4, 0.7)
-    return mixed(dark, light, np.clip(0.5 + 0.18 * rings + 0.14 * fine, 0, 1))
+    dark, pale = draws.pick([(linear(84, 58, 40), linear(150, 114, 82)), (linear(120, 108, 96), linear(176, 166, 152))])
+    turned = draws.uniform(0, np.pi)
+    down, across = np.mgrid[-0.5 : 0.5 : size * 1j, -0.5 : 0.5 : size * 1j].astype(np.float32)
+    side = across * np.float32(np.sin(turned)) + down * np.float32(np.cos(turned))
+    along = across * np.float32(np.cos(turned)) - down * np.float32(np.sin(turned))
+    fibers = part("wood.fibers").normal((160, 12))
+    fibers = cv2.GaussianBlur(fibers, (0, 0), 0.7) + 0.8 * cv2.resize(fibers[:40], (12, 160))
+    warped = side + 0.01 * fractal(part("wood.bend"), size, 2, 3, 0.5)
+    lines = cv2.remap(fibers, along * 8 + 6, warped * 110 + 80, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    gap = smoothstep(0.004, 0.010, np.abs(side - np.float32(draws.uniform(-0.6, 0.6))))
+    return mixed(dark, pale, np.clip(0.5 + 0.16 * lines, 0, 1)) * (0.3 + 0.7 * gap)
 
 
 def _foliage(size: int, source: Light, part: Part) -> np.ndarray:
@@ -79,8 +86,8 @@ def _foliage(size: int, source: Light, part: Part) -> np.ndarray:
     draws = part("foliage")
     gap = draws.pick([linear(30, 38, 24), linear(86, 70, 50), linear(196, 214, 220), linear(60, 84, 44)], [4, 2, 1, 3])
     tone = fractal(part("foliage.tone"), size, 4, 5, 0.6)
-    scene = (gap * (1 + 0.35 * tone)[..., None].clip(0.1, 3)).astype(np.float32)
-    tint = np.array([draws.uniform(0.8, 1.25), 1, draws.uniform(0.7, 1.2)], np.float32)
+    scene = cv2.merge(list((gap * (1 + 0.35 * tone).clip(0.1, 3)).astype(np.float32)))
+    tint = np.array([draws.uniform(0.8, 1.25), 1, draws.uniform(0.7, 1.2)], np.float32).reshape(3, 1, 1)
     t = np.linspace(0, np.pi, 12)
     profile = np.concatenate([np.stack([t / np.pi, np.sin(t) ** 0.8], 1), np.stack([t / np.pi, -np.sin(t)], 1)[::-1]])
     for _ in range(draws.count(14, 30)):
@@ -91,14 +98,14 @@ def _foliage(size: int, source: Light, part: Part) -> np.ndarray:
         ring = middle + ring @ np.array([[c, s], [-s, c]])
         brightness = draws.uniform(0.25, 1.5)
         color = mixed(linear(40, 66, 34), linear(126, 156, 84), draws.uniform()) * tint * brightness
-        cv2.fillPoly(scene, [np.round(ring).astype(np.int32)], color.tolist())
+        cv2.fillPoly(scene, [np.round(ring).astype(np.int32)], color.ravel().tolist())
         if draws.chance(0.7):
             ends = np.round(middle + np.array([[-0.45, 0], [0.45, 0]]) @ np.array([[c, s], [-s, c]])).astype(int)
             lighter = mixed(color, linear(180, 200, 150), 0.25)
-            cv2.line(scene, ends[0].tolist(), ends[1].tolist(), lighter.tolist(), max(1, size // 110))
-    scene *= (1 + 0.18 * tone)[..., None].clip(0.2, 2)
-    near = blurred(scene, draws.uniform(0.004, 0.02) * size)
-    far = blurred(scene, draws.uniform(0.03, 0.06) * size)
+            cv2.line(scene, ends[0].tolist(), ends[1].tolist(), lighter.ravel().tolist(), max(1, size // 110))
+    scene *= cv2.merge([(1 + 0.18 * tone).clip(0.2, 2)] * 3)
+    near = _planes(blurred(scene, draws.uniform(0.004, 0.02) * size))
+    far = _planes(blurred(scene, draws.uniform(0.03, 0.06) * size))
     return mixed(near, far, smoothstep(-0.6, 0.8, fractal(part("foliage.depth"), size, 2, 2, 0.5)))
 
 
@@ -113,15 +120,15 @@ def _hand(size: int, source: Light, part: Part) -> np.ndarray:
     along = (across - np.float32(0.5 + start[0])) * c + (down - np.float32(0.5 + start[1])) * s
     side = (down - np.float32(0.5 + start[1])) * c - (across - np.float32(0.5 + start[0])) * s
     width = draws.uniform(0.09, 0.15)
-    scene = blurred(behind, 0.01 * size)
+    scene = _planes(blurred(cv2.merge(list(behind)), 0.01 * size))
     for finger in range(draws.count(1, 4)):
         middle = (finger - 1.0) * 2.05 * width + draws.uniform(-0.02, 0.02)
         reach = draws.uniform(0.0, 0.25)
         off = np.sqrt((side - np.float32(middle)) ** 2 + np.maximum(along - np.float32(reach), 0) ** 2)
         round_ = np.sqrt(np.maximum(1 - (off / np.float32(width)) ** 2, 0))
         cover = smoothstep(1.0, 0.93, off / np.float32(width))
-        scene = mixed(scene, skin * (0.35 + 0.65 * round_)[..., None], cover)
-    return scene * (1 + 0.02 * grain(part("hand.grain"), size, 120))[..., None]
+        scene = mixed(scene, skin * (0.35 + 0.65 * round_), cover)
+    return scene * (1 + 0.02 * grain(part("hand.grain"), size, 120))
 
 
 def _sky(size: int, source: Light, part: Part) -> np.ndarray:
@@ -129,14 +136,24 @@ def _sky(size: int, source: Light, part: Part) -> np.ndarray:
     draws = part("sky")
     cloud = fractal(part("sky.clouds"), size, 2, 5, 0.5)
     scene = mixed(linear(140, 178, 220), linear(238, 240, 242), np.clip(draws.uniform(0.1, 0.9) + 0.3 * cloud, 0, 1))
-    scene = np.ascontiguousarray(scene, dtype=np.float32)
+    scene = cv2.merge(list(scene))
     for _ in range(draws.count(0, 6)):
-        ends = (draws.uniform(-0.2, 1.2, (2, 2)) * size).astype(int)
-        color = mixed(linear(60, 50, 36), linear(90, 110, 60), draws.uniform())
-        cv2.line(
-            scene, ends[0].tolist(), ends[1].tolist(), color.tolist(), max(1, int(draws.uniform(0.01, 0.05) * size))
-        )
-    return blurred(scene, draws.uniform(0.01, 0.03) * size)
+        _stalk(scene, draws, mixed(linear(60, 50, 36), linear(90, 110, 60), draws.uniform()), 0.02)
+    return _planes(blurred(scene, draws.uniform(0.01, 0.03) * size))
+
+
+def _stalk(scene: np.ndarray, draws: Draws, color: np.ndarray, width: float) -> None:
+    """A straight piece of stalk or straw somewhere, drawn into (S, S, 3)."""
+    size = scene.shape[0]
+    start, angle, length = draws.uniform(-0.1, 1.1, 2), draws.uniform(0, 2 * np.pi), draws.uniform(10, 40) * width
+    end = start + length * np.array([np.cos(angle), np.sin(angle)])
+    ends = [tuple((point * size).astype(int).tolist()) for point in (start, end)]
+    cv2.line(scene, *ends, color.ravel().tolist(), max(1, round(draws.uniform(0.6, 1.6) * width * size)))
+
+
+def _planes(scene: np.ndarray) -> np.ndarray:
+    """(S, S, 3) as cv2 draws it -> (3, S, S) as light is mixed."""
+    return np.stack(cv2.split(scene))
 
 
 _PAINTERS = {

@@ -36,7 +36,7 @@ def reflectance(blade: Blade, tissue: Tissue, stressed: np.ndarray, ground: np.n
 
     Args:
         stressed: early stress, (S, S).
-        ground: what lies behind the leaf, linear light (S, S, 3): its brightness varies the ground's reflectance.
+        ground: what lies behind the leaf, linear light (3, S, S): its brightness varies the ground's reflectance.
         size: side of the result.
     Returns:
         (5, size, size) float32 in [0, 1], with sensor noise.
@@ -45,7 +45,7 @@ def reflectance(blade: Blade, tissue: Tissue, stressed: np.ndarray, ground: np.n
     vigor, dryness = draws.uniform(), draws.uniform()
     tone = np.clip(vigor + 0.12 * blade.tone, 0, 1)
     cube = []
-    brightness = ground.mean(-1)
+    brightness = ground.mean(0)
     brightness = np.clip(brightness / max(float(brightness.mean()), 1e-3), 0.3, 2.0)
     cover = np.clip(blade.cover * tissue.solid, 0, 1)
     noise = part("bands.noise")

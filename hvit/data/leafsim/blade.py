@@ -99,12 +99,12 @@ def _lay(species: Species, area: float, draws: Draws, size: int) -> Pose:
     tilt = draws.uniform(0.8, 1.0)
     angle = draws.uniform(0, 2 * np.pi)
     if species.outline == "strap":  # only a piece of it is in the picture
-        length = size * draws.uniform(0.95, 1.5)
+        length = size * draws.uniform(0.95, 1.5) * (1.0 if species.width > 0.2 else 1.35)
         angle = draws.pick([0, 1, 2, 3]) * np.pi / 2 + draws.uniform(-0.5, 0.5)
         middle = np.array([0.5, 0.5]) + draws.uniform(-0.08, 0.08, 2)
         return Pose(size, middle * size, length, angle, draws.uniform(-0.06, 0.06), tilt)
-    length = size * (draws.uniform(0.28, 0.60) / (area * tilt)) ** 0.5
-    length = min(length, 1.06 * size)
+    length = size * (draws.uniform(0.32, 0.66) / (area * tilt)) ** 0.5
+    length = min(length, (1.06 if species.width > 0.2 else 1.4) * size)  # narrow leaves run out of the picture
     middle = np.array([0.5, 0.5]) + draws.uniform(-0.06, 0.06, 2)
     return Pose(size, middle * size, length, angle, draws.uniform(-0.07, 0.07), tilt)
 

@@ -10,11 +10,12 @@ from hvit.data.leafsim.noise import blurred
 P_BLURRED = 0.20
 
 
-def photograph(scene: np.ndarray, size: int, part) -> np.ndarray:
+def photograph(scene: np.ndarray, metered: float, size: int, part) -> np.ndarray:
     """A picture of a scene.
 
     Args:
-        scene: linear light, (S, S, 3) float32.
+        scene: linear light, (3, S, S) float32.
+        metered: brightness the exposure is set for, linear.
         size: side of the picture in pixels, at most S.
         part: gives the `Draws` of a named part.
     Returns:
@@ -22,9 +23,9 @@ def photograph(scene: np.ndarray, size: int, part) -> np.ndarray:
     """
     draws = part("camera")
     warmth, green = draws.uniform(-1, 1), draws.uniform(-0.06, 0.06)
-    cast = np.array([1 + 0.16 * warmth, 1 + green, 1 - 0.16 * warmth], np.float32)
-    exposure = 2 ** draws.uniform(-0.55, 0.55)
-    scene = _through_lens(scene, draws)
+    cast = np.array([1 + 0.11 * warmth, 1 + green * 0.6, 1 - 0.11 * warmth], np.float32)
+    exposure = (0.20 / max(metered, 0.01)) ** 0.6 * 2 ** draws.uniform(-0.5, 0.6)
+    scene = _through_lens(cv2.merge(list(scene)), draws)
     small = cv2.resize(scene, (size, size), interpolation=cv2.INTER_AREA)
     axis = np.linspace(-1, 1, size, dtype=np.float32) ** 2
     vignette = 1 - np.float32(draws.uniform(0, 0.22)) * (axis[:, None] + axis[None, :]) / 2

@@ -4,8 +4,8 @@ import numpy as np
 
 
 def linear(red: float, green: float, blue: float) -> np.ndarray:
-    """An sRGB color of 0 to 255 as linear light in [0, 1], (3,) float32."""
-    c = np.array([red, green, blue], dtype=np.float32) / 255
+    """An sRGB color of 0 to 255 as linear light in [0, 1]; (3, 1, 1) float32, so that it mixes with fields (S, S)."""
+    c = np.array([red, green, blue], dtype=np.float32).reshape(3, 1, 1) / 255
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
@@ -15,6 +15,5 @@ def encoded(light: np.ndarray) -> np.ndarray:
 
 
 def mixed(first: np.ndarray, second: np.ndarray, weight: np.ndarray | float) -> np.ndarray:
-    """Between two colors; `weight` of the second, a number or a field (S, S)."""
-    weight = np.asarray(weight, dtype=np.float32)
-    return first + (second - first) * (weight[..., None] if weight.ndim else weight)
+    """Between two colors, (3, 1, 1) or (3, S, S); `weight` of the second, a number or a field (S, S)."""
+    return first + (second - first) * np.asarray(weight, dtype=np.float32)

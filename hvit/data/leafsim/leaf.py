@@ -1,7 +1,8 @@
 """A drawn leaf with the truth attached."""
 
+import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import cv2
@@ -13,15 +14,17 @@ from hvit.data.leafsim.background import background
 from hvit.data.leafsim.bands import BANDS
 from hvit.data.leafsim.blade import Blade, grow
 from hvit.data.leafsim.camera import photograph
-from hvit.data.leafsim.color import mixed
+from hvit.data.leafsim.color import linear, mixed
 from hvit.data.leafsim.conditions import PAINTERS
 from hvit.data.leafsim.draws import Draws
 from hvit.data.leafsim.light import Light, light, shading
-from hvit.data.leafsim.noise import blurred
+from hvit.data.leafsim.noise import blurred, fractal, smoothstep
 from hvit.data.leafsim.plan import HEALTHY, Plan, plan
 from hvit.data.leafsim.tissue import Tissue, healthy
 
 MIN_SIZE, MAX_SIZE = 32, 1024
+P_DAPPLED = 0.15  # of leaves lie in broken light
+LEAF_LIGHT = 0.13  # reflectance of a common leaf
 OVERSAMPLING = 2  # drawn at twice the size: clean edges, and lines finer than a pixel
 
 
@@ -31,7 +34,7 @@ class DrawnLeaf:
 
     Attributes:
         address: what it takes to draw it again.
-        plan: species, condition and companion.
+        plan: species, condition and companion; without the companion where it would have been the larger.
         picture: (S, S, 3) uint8, RGB.
         leaf_mask: (S, S) bool: the leaf, holes that a disease left in it included.
         symptom_mask: (S, S) bool: what a pathologist would call symptomatic, halos included; within the leaf.
@@ -68,10 +71,13 @@ def draw(address: Address, size: int = 160, bands: bool = False, symptoms: bool 
     blade = grow(what, side, part)
     tissue = healthy(blade, part)
     if symptoms:
-        _infect(tissue, blade, what, part)
+        tissue, what = _infected(tissue, blade, what, part)
     source = light(part("light"))
     behind, touches = background(side, source, part)
-    picture = photograph(_compose(tissue, blade, source, behind, touches, part), size, part)
+    metered = (
+        0.5 * float(behind.mean()) + 0.5 * LEAF_LIGHT
+    )  # of no leaf in particular: exposure must not tell the class
+    picture = photograph(_compose(tissue, blade, source, behind, touches, part), metered, size, part)
 
     leaf_mask = _reduced(blade.cover, size) > 0.5
     symptom_mask = leaf_mask & (_reduced(tissue.symptom * blade.cover, size) > 0.5)
@@ -90,33 +96,45 @@ def draw(address: Address, size: int = 160, bands: bool = False, symptoms: bool 
     )
 
 
-def _infect(tissue: Tissue, blade: Blade, what: Plan, part: Callable[[str], Draws]) -> None:
-    """Draws the condition, and the companion as far as it stays the smaller of the two."""
+def _infected(tissue: Tissue, blade: Blade, what: Plan, part: Callable[[str], Draws]) -> tuple[Tissue, Plan]:
+    """The tissue with the condition, and with the companion where that stays the smaller of the two."""
     if what.condition == HEALTHY:
-        return
+        return tissue, what
     PAINTERS[what.condition](tissue, blade, part)
-    if what.companion is not None:
-        PAINTERS[what.companion](tissue, blade, lambda name: part(f"companion {name}"), amount=0.25)
+    if what.companion is None:
+        return tissue, what
+    both = copy.deepcopy(tissue)
+    PAINTERS[what.companion](both, blade, lambda name: part(f"companion {name}"), amount=0.25)
+    area, added = _area(tissue, blade), _area(both, blade) - _area(tissue, blade)
+    return (both, what) if added < area else (tissue, replace(what, companion=None))
+
+
+def _area(tissue: Tissue, blade: Blade) -> float:
+    return float(((tissue.symptom > 0.5) & (blade.cover > 0.5)).sum())
 
 
 def _compose(tissue: Tissue, blade: Blade, source: Light, behind: np.ndarray, touches: bool, part) -> np.ndarray:
-    """The scene in linear light, (S, S, 3) float32."""
+    """The scene in linear light, (3, S, S) float32."""
     draws, size, length = part("scene"), blade.pose.size, blade.pose.length
     diffuse, glossy = shading(source, tissue.height, length)
-    crease = 1 - 0.35 * np.exp(-((blade.veins.to_main / 0.012) ** 2)) * (1 - blade.veins.main)
-    leaf = tissue.albedo * (diffuse * crease)[..., None]
-    leaf += (tissue.gloss * glossy * (0.10 + 0.25 * tissue.detail**2))[..., None]
+    crease = 1 - 0.28 * np.exp(-((blade.veins.to_main / 0.010) ** 2)) * (1 - blade.veins.main)
+    leaf = tissue.albedo * (diffuse * crease)
+    sheen = tissue.gloss * glossy * (0.30 + 0.30 * tissue.detail**2)
+    leaf += sheen * linear(226, 236, 246)
     thing = np.maximum(blade.cover * tissue.solid, blade.petiole)
     if touches:
-        behind = behind * _shadow(thing, source, draws, length)[..., None]
-    scene = mixed(behind, blade.species.vein * np.float32(0.8) * (0.4 + 0.6 * diffuse)[..., None], blade.petiole)
-    edge = np.clip(blade.cover * tissue.solid, 0, 1)
-    return mixed(scene, np.maximum(leaf, 0), edge)
+        behind = behind * _shadow(thing, source, draws, length)
+    scene = mixed(behind, blade.species.vein * np.float32(0.8) * (0.4 + 0.6 * diffuse), blade.petiole)
+    scene = mixed(scene, np.maximum(leaf, 0), np.clip(blade.cover * tissue.solid, 0, 1))
+    if draws.chance(P_DAPPLED):  # light through a canopy
+        dapple = smoothstep(-0.35, 0.15, fractal(part("scene.dapple"), size, 2, 3, 0.5) + draws.uniform(-0.6, 0.6))
+        scene = scene * (0.35 + 0.65 * dapple)
+    return scene
 
 
 def _shadow(thing: np.ndarray, source: Light, draws: Draws, length: float) -> np.ndarray:
     """How much light reaches the ground beside the leaf: less where it is cast in shade, and close to its edge."""
-    lift = draws.uniform(0.005, 0.06) * length
+    lift = draws.uniform(0.008, 0.08) * length
     dx, dy = (float(v) for v in source.shadow_offset * lift)
     moved = cv2.warpAffine(thing, np.array([[1, 0, dx], [0, 1, dy]], np.float32), thing.shape[::-1])
     soft = blurred(moved, 1 + draws.uniform(0.08, 0.5) * lift)

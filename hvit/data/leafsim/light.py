@@ -30,11 +30,11 @@ class Light:
 
 def light(draws: Draws) -> Light:
     """Sun, lamp or overcast sky."""
-    azimuth, elevation = draws.uniform(0, 2 * np.pi), np.radians(draws.uniform(28, 75))
+    azimuth, elevation = draws.uniform(0, 2 * np.pi), np.radians(draws.uniform(26, 68))
     direction = np.array(
         [np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)], np.float32
     )
-    return Light(direction, draws.uniform(0.30, 0.75), draws.uniform(8, 40))
+    return Light(direction, draws.uniform(0.18, 0.62), draws.uniform(8, 40))
 
 
 def shading(source: Light, height: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]:

@@ -102,7 +102,9 @@ def _strap(species: Species, draws: Draws, distortion: float) -> Outline:
         half_width *= np.sqrt(np.clip((end - x) / draws.uniform(0.4, 0.9), 0, 1))
     sides = []
     for side in (1, -1):
-        ripple = species.wave * 0.035 * _wobble(draws, (x + STRAP_REACH) / 3.4, 22)
+        ripple = (
+            species.wave * draws.uniform(0.002, 0.022) * _wobble(draws, (x + STRAP_REACH) / 3.4, draws.count(12, 24))
+        )
         w = half_width * (1 + ripple / max(width, 0.1) + distortion * 0.1 * _wobble(draws, (x + STRAP_REACH) / 3.4, 14))
         sides.append(np.stack([x, side * np.maximum(w, 0)], 1))
     return Outline(np.concatenate([sides[0], sides[1][::-1]]), x, np.maximum(half_width, 0.02), np.zeros(0))

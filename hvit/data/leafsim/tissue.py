@@ -16,7 +16,7 @@ class Tissue:
     """What light meets, changed in place by the conditions; (S, S) float32 unless said otherwise.
 
     Attributes:
-        albedo: linear reflectance of red, green and blue, (S, S, 3).
+        albedo: linear reflectance of red, green and blue, (3, S, S).
         detail: fine texture that survives every change of color, about 1.
         height: relief in leaf lengths.
         gloss: 0 matt to 1 waxy.
@@ -37,8 +37,8 @@ class Tissue:
     mildewed: np.ndarray
 
     def recolor(self, color: np.ndarray, weight: np.ndarray) -> None:
-        """Mixes in a color, (3,) or (S, S, 3), under the texture; `weight` 0 to 1."""
-        self.albedo += ((color * self.detail[..., None]) - self.albedo) * weight[..., None]
+        """Mixes in a color, (3, 1, 1) or (3, S, S), under the texture; `weight` 0 to 1."""
+        self.albedo += ((color * self.detail) - self.albedo) * weight
 
     def mark(self, weight: np.ndarray, halo: np.ndarray | None = None) -> None:
         """Counts tissue as symptomatic where `weight` or `halo` is over a half; halo only where nothing worse is."""
@@ -67,7 +67,7 @@ def healthy(blade: Blade, part) -> Tissue:
     """
     species, size, veins = blade.species, blade.pose.size, blade.veins
     draws = part("tissue")
-    age = draws.uniform(0, 1) ** 3 * 0.55
+    age = draws.uniform(0, 1) ** 4 * 0.5
     fresh = draws.uniform(-0.15, 1.0)
     fine = fractal(part("tissue.fine"), size, 24, 4, 0.75)
     shade = np.clip(fresh + 0.14 * blade.tone + 0.05 * fine, -0.3, 1.3)
@@ -77,12 +77,12 @@ def healthy(blade: Blade, part) -> Tissue:
     lightness = np.clip(0.55 * veins.main + draws.uniform(0.05, 0.30) * veins.net, 0, 0.85)
     albedo = mixed(albedo, species.vein, lightness * draws.uniform(0.6, 1.0))
     detail = 1 + 0.07 * fine + 0.05 * grain(part("tissue.grain"), size, 170)
-    albedo *= detail[..., None]
+    albedo *= detail
     zero = np.zeros((size, size), np.float32)
     tissue = Tissue(
         albedo,
         detail * (1 - 0.12 * veins.net),
-        _relief(blade, draws, fine),
+        _relief(blade, draws, fine, part),
         zero + np.float32(species.gloss * draws.uniform(0.5, 1.2)),
         zero + 1,
         zero,
@@ -95,17 +95,19 @@ def healthy(blade: Blade, part) -> Tissue:
     return tissue
 
 
-def _relief(blade: Blade, draws, fine: np.ndarray) -> np.ndarray:
+def _relief(blade: Blade, draws, fine: np.ndarray, part) -> np.ndarray:
     """Height of the surface: fold along the midrib, waves, bulges between the veins."""
     species, veins = blade.species, blade.veins
-    fold = draws.uniform(-0.1, 0.75) * np.sqrt(blade.y**2 + np.float32(0.0009))
-    curl = draws.uniform(-1.2, 1.0) * blade.y**2 + draws.uniform(-0.5, 0.5) * (blade.x - 0.5) ** 2
-    waves = species.wave * draws.uniform(0.006, 0.022) * blade.tone * (0.4 + np.abs(np.clip(blade.across, -1.2, 1.2)))
+    fold = draws.uniform(-0.15, 0.85) * np.sqrt(blade.y**2 + np.float32(0.0004))
+    curl = draws.uniform(-1.6, 1.4) * blade.y**2 + draws.uniform(-0.6, 0.6) * (blade.x - 0.5) ** 2
+    folds = fractal(part("relief.folds"), blade.pose.size, 3, 3, 0.45)
+    waves = species.wave * draws.uniform(0.010, 0.040) * folds * (0.3 + np.abs(np.clip(blade.across, -1.2, 1.2)))
     spread = np.float32(0.025 if not blade.is_strap else 0.25 * species.width / species.pairs)
     pillow = 1 - np.exp(-veins.to_main / spread)
     bulge = species.quilt * draws.uniform(0.010, 0.022) * pillow * (1 if not blade.is_strap else 0.35)
     net = species.quilt * draws.uniform(0.0010, 0.0030) * (1 - veins.net)
-    return (curl - fold + waves + bulge + net + 0.0006 * fine).astype(np.float32)
+    rolled = draws.uniform(-0.02, 0.014) * np.exp(blade.to_margin * np.float32(-1 / draws.uniform(0.015, 0.05)))
+    return (curl - fold + waves + bulge + net + rolled + 0.0006 * fine).astype(np.float32)
 
 
 def _blemish(tissue: Tissue, blade: Blade, part) -> None:

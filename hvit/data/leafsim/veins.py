@@ -120,7 +120,7 @@ def _draw_tapering(canvas: np.ndarray, pose: Pose, points: np.ndarray, start: fl
 
 def _net(draws: Draws, pose: Pose, cells: int, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Voronoi fields in leaf coordinates: a random number for each field, and the edges between fields, (S, S)."""
-    side = cells * 8  # the map covers x in [-0.15, 1.15], y in [-0.65, 0.65]
+    side = cells * 6  # the map covers x in [-0.15, 1.15], y in [-0.65, 0.65]
     number = int(1.3 * cells)
     jitter = draws.uniform(-0.45, 0.45, (number, number, 2))
     spots = (np.stack(np.mgrid[:number, :number], -1) + 0.5 + jitter) * (side / number)
@@ -132,10 +132,10 @@ def _net(draws: Draws, pose: Pose, cells: int, x: np.ndarray, y: np.ndarray) -> 
     edges = np.zeros((side, side), np.float32)
     edges[:, 1:] = labels[:, 1:] != labels[:, :-1]
     edges[1:] = np.maximum(edges[1:], labels[1:] != labels[:-1])
-    edges = cv2.GaussianBlur(edges, (0, 0), 0.8) * 1.6
+    edges = cv2.GaussianBlur(edges, (0, 0), 0.7) * 1.5
     across, down = (x + 0.15) * np.float32(side / 1.3) - 0.5, (y + 0.65) * np.float32(side / 1.3) - 0.5
     border = cv2.BORDER_REFLECT_101
     return (
-        cv2.remap(cv2.GaussianBlur(value, (0, 0), 1.2), across, down, cv2.INTER_LINEAR, borderMode=border),
+        cv2.remap(cv2.GaussianBlur(value, (0, 0), 0.9), across, down, cv2.INTER_LINEAR, borderMode=border),
         np.minimum(1, cv2.remap(edges, across, down, cv2.INTER_LINEAR, borderMode=border)),
     )

@@ -26,10 +26,7 @@ def late_blight(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None
     dryness = draws.uniform()
     wet, dry = linear(62, 64, 44), mixed(linear(86, 62, 44), linear(150, 118, 82), draws.uniform())
     inner = np.clip(dryness + 0.3 * blade.tone + 0.5 * (0.6 - q), 0, 1)
-    color = (
-        mixed(wet, dry, inner)
-        * (1 + 0.12 * fractal(part("late blight.mottle"), blade.pose.size, 20, 4, 0.7))[..., None]
-    )
+    color = mixed(wet, dry, inner) * (1 + 0.12 * fractal(part("late blight.mottle"), blade.pose.size, 20, 4, 0.7))
     tissue.recolor(color, 0.93 * rotten * (1 - 0.25 * blade.veins.main))
     down = smoothstep(0.72, 0.95, q) * smoothstep(1.12, 0.98, q)
     fluff = smoothstep(-0.2, 1.3, grain(part("late blight.down"), blade.pose.size, 130))
@@ -45,17 +42,18 @@ def leaf_scorch(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None
     draws = part("scorch")
     depth = draws.uniform(0.012, 0.10) * (0.6 if blade.is_strap else 1.0)
     tip = draws.uniform(0.0, 0.25) * smoothstep(0.45, 1.0, blade.x)
-    uneven = depth * (1 + 0.45 * blade.tone) + tip * depth * 4
-    q = blade.to_margin / np.maximum(uneven, 0.004) + 0.10 * blade.warp[0]
-    if draws.chance(0.4):  # only where the leaf caught the sun
+    ragged = fractal(part("scorch.ragged"), blade.pose.size, 5, 4, 0.6)
+    uneven = depth * np.exp(draws.uniform(0.3, 0.8) * ragged) + tip * depth * 4
+    q = blade.to_margin / np.maximum(uneven, 0.004) + 0.18 * blade.warp[0]
+    if draws.chance(0.6):  # only where the leaf caught the sun
         q = q + 1.5 * smoothstep(0.0, 0.8, fractal(part("scorch.where"), blade.pose.size, 2, 2, 0.5))
-    border = smoothstep(draws.uniform(1.25, 1.9), 1.0, q)
-    tissue.recolor(linear(200, 182, 76), draws.uniform(0.5, 0.9) * border)
+    border = smoothstep(draws.uniform(1.2, 2.6), 1.0, q)
+    tissue.recolor(linear(184, 172, 88), draws.uniform(0.3, 0.85) * border)
     tissue.yellow(0.8 * border)
     dead = smoothstep(1.05, 0.95, q)
-    brown = mixed(linear(104, 70, 44), linear(176, 138, 96), np.clip(draws.uniform() + 0.3 * blade.warp[1] * 0.5, 0, 1))
+    brown = mixed(linear(98, 72, 50), linear(168, 138, 104), np.clip(draws.uniform() + 0.3 * blade.warp[1] * 0.5, 0, 1))
     brown = mixed(brown, linear(70, 44, 30), 0.8 * smoothstep(0.82, 0.98, q))
-    tissue.recolor(brown * (1 + 0.10 * grain(part("scorch.grain"), blade.pose.size, 110))[..., None], 0.95 * dead)
+    tissue.recolor(brown * (1 + 0.10 * grain(part("scorch.grain"), blade.pose.size, 110)), 0.95 * dead)
     tissue.height += dead * 0.008 * blade.warp[1]
     tissue.kill(dead)
     tissue.mark(dead, halo=border)
@@ -83,17 +81,16 @@ def powdery_mildew(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> N
 def mosaic_virus(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
     """Light and dark green fields bounded by veins, blistered."""
     draws = part("mosaic")
-    extent = smoothstep(
-        0.15, -0.15, fractal(part("mosaic.extent"), blade.pose.size, 2, 2, 0.5) - draws.uniform(-0.6, 2.0)
-    )
+    where = fractal(part("mosaic.extent"), blade.pose.size, 2, 2, 0.5)
+    extent = smoothstep(-0.12, 0.12, where - _level(where, blade, draws.uniform(0.25, 1.3)))
     slow = fractal(part("mosaic.slow"), blade.pose.size, 9, 3, 0.6)
     mottle = 0.55 * slow + 1.6 * (blade.veins.field - 0.5)
-    sharp = draws.uniform(0.25, 0.7)
+    sharp = draws.uniform(0.35, 1.0)
     light = smoothstep(-0.2, sharp, mottle) * extent
     dark = smoothstep(-0.2, -0.2 - sharp, mottle) * extent
-    pale = mixed(linear(146, 164, 74), linear(206, 204, 110), draws.uniform())
-    tissue.recolor(pale, draws.uniform(0.55, 0.9) * light * (1 - 0.45 * blade.veins.main))
-    tissue.recolor(blade.species.dark * np.float32(0.75), draws.uniform(0.3, 0.6) * dark)
+    pale = mixed(linear(136, 156, 84), linear(196, 196, 116), draws.uniform())
+    tissue.recolor(pale, draws.uniform(0.65, 0.95) * light * (1 - 0.45 * blade.veins.main))
+    tissue.recolor(blade.species.dark * np.float32(0.7), draws.uniform(0.35, 0.7) * dark)
     tissue.yellow(0.7 * light)
     tissue.height += extent * draws.uniform(0.003, 0.009) * blurred(dark - light, 0.008 * blade.pose.size)
     tissue.mark(extent, halo=None)
@@ -109,7 +106,7 @@ def interveinal_chlorosis(tissue: Tissue, blade: Blade, part, amount: float = 1.
     where = blade.x if draws.chance(0.5) else 1 - np.abs(blade.across)
     extent = smoothstep(0.0, 0.35, draws.uniform(0.25, 1.6) - where + 0.18 * blade.tone)
     weight = between * extent
-    yellow = mixed(linear(170, 178, 70), linear(220, 208, 104), draws.uniform())
+    yellow = mixed(linear(160, 170, 84), linear(208, 200, 112), draws.uniform())
     tissue.recolor(yellow, draws.uniform(0.6, 0.95) * weight)
     tissue.yellow(weight)
     tissue.mark(smoothstep(0.2, 0.5, weight))
@@ -121,14 +118,24 @@ def spider_mites(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> Non
     near = 1.2 - 0.9 * np.clip(blade.x, 0, 1) - 0.5 * np.minimum(np.abs(blade.across), 1.2)
     near = near + 0.35 * blade.tone + 0.6 * smoothstep(0.03, 0.0, blade.veins.to_main) * 0.4
     strength = draws.uniform(0.35, 1.0)
-    dense = smoothstep(0.0, 0.9, near + draws.uniform(-0.45, 0.55))
+    dense = smoothstep(-0.1, 0.7, near - _level(near, blade, draws.uniform(0.12, 1.1)))
     points = np.maximum(
-        grain(part("mites.fine"), blade.pose.size, 150), 0.9 * grain(part("mites.coarse"), blade.pose.size, 84)
+        grain(part("mites.fine"), blade.pose.size, 176), 0.9 * grain(part("mites.coarse"), blade.pose.size, 104)
     )
-    stipple = smoothstep(1.15 - 1.0 * strength, 1.75 - 0.9 * strength, points + 0.6 * (dense - 0.6)) * (dense > 0.12)
+    stipple = smoothstep(1.5 - 0.9 * strength, 2.4 - 0.9 * strength, points + 0.8 * (dense - 0.7))
     stipple = stipple * smoothstep(0.1, 0.35, dense) * (1 - 0.6 * blade.veins.main)
-    tissue.recolor(mixed(linear(196, 192, 120), linear(222, 220, 184), draws.uniform()), 0.85 * stipple)
-    bronze = draws.uniform(0, 0.6) * dense * strength
+    tissue.recolor(
+        mixed(linear(186, 186, 116), linear(212, 210, 170), draws.uniform()), draws.uniform(0.55, 0.85) * stipple
+    )
+    bronze = draws.uniform(0.25, 0.8) * dense * strength
     tissue.recolor(linear(142, 124, 66), 0.6 * bronze)
     tissue.yellow(np.maximum(0.5 * stipple, 0.5 * bronze))
-    tissue.mark(smoothstep(0.14, 0.22, dense))
+    tissue.mark(smoothstep(0.03, 0.06, dense))
+
+
+def _level(field: np.ndarray, blade: Blade, share: float) -> np.float32:
+    """The value that this share of the leaf lies above; far below all of it where `share` is 1 or more."""
+    on_leaf = field[::4, ::4][blade.cover[::4, ::4] > 0.5]
+    if share >= 1 or not len(on_leaf):
+        return np.float32(field.min() - 1)
+    return np.float32(np.quantile(on_leaf, 1 - share))

@@ -8,7 +8,7 @@ from hvit.data.leafsim.conditions.spots import scatter, spots
 from hvit.data.leafsim.noise import grain, smoothstep
 from hvit.data.leafsim.tissue import Tissue
 
-YELLOW = linear(190, 178, 62)
+YELLOW = linear(178, 170, 80)
 
 
 def rust(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
@@ -29,13 +29,13 @@ def rust(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
     tissue.yellow(0.7 * halo)
     pustule = smoothstep(1.1, 0.8, q)
     color = mixed(
-        linear(206, 116, 34), linear(122, 64, 30), np.clip(draws.uniform(0, 0.8) + 0.3 * grain_of(part, blade), 0, 1)
+        linear(186, 106, 46), linear(108, 60, 36), np.clip(draws.uniform(0, 0.8) + 0.3 * grain_of(part, blade), 0, 1)
     )
-    tissue.recolor(color * (1.15 - 0.4 * smoothstep(0.5, 1.0, q))[..., None], 0.95 * pustule)
+    tissue.recolor(color * (1.15 - 0.4 * smoothstep(0.5, 1.0, q)), 0.95 * pustule)
     dust = (
         smoothstep(1.9, 1.0, q) * (1 - pustule) * smoothstep(0.2, 1.2, grain(part("rust.dust"), blade.pose.size, 140))
     )
-    tissue.recolor(linear(170, 96, 40), 0.5 * dust)
+    tissue.recolor(linear(158, 98, 54), 0.5 * dust)
     tissue.height += 0.0035 * smoothstep(1.0, 0.2, q)
     tissue.kill(0.6 * pustule)
     tissue.mark(pustule, halo=halo)
@@ -44,30 +44,33 @@ def rust(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
 def early_blight(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
     """A few brown lesions with concentric rings and yellow halos, bounded by veins; they may merge."""
     draws = part("early blight")
-    number = max(1, int(amount * 13 * draws.uniform() ** 1.4))
+    number = max(1, int(amount * (1 + 19 * draws.uniform() ** 1.5)))
     near_edge = 0.35 + 0.65 * smoothstep(0.1, 0.9, np.abs(blade.across))
     centers = scatter(blade, draws, number, near_edge)
     if not len(centers):
         return
     radii = draws.uniform(0.014, 0.050, len(centers)) * (0.8 + 0.4 * draws.uniform())
-    field = spots(blade, centers, radii, rough=0.16)
-    q = field.distance - 0.10 * smoothstep(0.012, 0.0, blade.veins.to_main)
+    field = spots(blade, centers, radii, rough=draws.uniform(0.2, 0.45))
+    bounded = 0.5 * (blade.veins.field - 0.5)  # the fine veins stop it here and there
+    q = field.distance + bounded * smoothstep(0.4, 0.9, field.distance)
     reach = draws.uniform(1.25, 2.2)
     halo = smoothstep(reach, 1.0, q + 0.15 * blade.warp[0])
     if draws.chance(0.4):  # the whole leaf turns yellow around them
         tissue.recolor(
             YELLOW, draws.uniform(0.3, 0.75) * smoothstep(reach + 3, reach, q) * (1 - 0.5 * blade.veins.main)
         )
-        reach_all = smoothstep(reach + 1.2, reach + 0.6, q)
+        reach_all = smoothstep(reach + 2.7, reach + 2.1, q)
         halo = np.maximum(halo, reach_all)
         tissue.yellow(0.6 * smoothstep(reach + 3, reach, q))
-    tissue.recolor(YELLOW, draws.uniform(0.35, 0.85) * halo * (1 - 0.4 * blade.veins.main))
+    tissue.recolor(YELLOW, draws.uniform(0.2, 0.75) * halo * (1 - 0.4 * blade.veins.main))
     tissue.yellow(0.8 * halo)
     dead = smoothstep(1.04, 0.92, q)
     rings = field.each(draws.uniform(3, 6, len(centers)))
     ripple = 0.5 + 0.5 * np.cos(2 * np.pi * rings * (q + 0.05 * blade.warp[1]))
     brown = mixed(
-        linear(60, 42, 28), linear(136, 104, 70), np.clip(0.25 + 0.5 * ripple + 0.2 * grain_of(part, blade), 0, 1)
+        linear(56, 42, 32),
+        linear(132, 108, 80),
+        np.clip(draws.uniform(0.0, 0.5) + 0.35 * ripple + 0.2 * grain_of(part, blade), 0, 1),
     )
     brown = mixed(brown, linear(46, 32, 24), 0.7 * smoothstep(0.75, 0.97, q))
     tissue.recolor(brown, 0.95 * dead)
@@ -108,15 +111,17 @@ def septoria_leaf_spot(tissue: Tissue, blade: Blade, part, amount: float = 1.0) 
     centers = scatter(blade, draws, number, 0.3 + 0.7 * smoothstep(-0.6, 0.8, blade.tone))
     if not len(centers):
         return
-    radii = draws.uniform(0.008, 0.016, len(centers)) * draws.uniform(0.85, 1.3)
-    field = spots(blade, centers, radii, rough=0.18)
+    radii = draws.uniform(0.005, 0.016, len(centers)) * draws.uniform(0.85, 1.3)
+    field = spots(blade, centers, radii, rough=0.40)
     q = field.distance
     halo = smoothstep(draws.uniform(1.3, 2.2), 1.0, q)
     tissue.recolor(YELLOW, draws.uniform(0.2, 0.7) * halo)
     tissue.yellow(0.6 * halo)
     dead = smoothstep(1.08, 0.9, q)
     pale = mixed(linear(150, 138, 116), linear(206, 198, 180), draws.uniform())
-    color = mixed(pale, linear(66, 44, 30), smoothstep(0.42, 0.72, q))
+    color = mixed(
+        pale, linear(66, 44, 30), smoothstep(0.42, 0.72, q + field.each(draws.uniform(-0.1, 0.5, len(centers))))
+    )
     dots = smoothstep(1.0, 1.5, grain(part("septoria.dots"), blade.pose.size, 160)) * smoothstep(0.6, 0.4, q)
     tissue.recolor(mixed(color, linear(30, 24, 20), 0.8 * dots), 0.93 * dead)
     tissue.height -= 0.0015 * dead
@@ -133,7 +138,7 @@ def gray_leaf_spot(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> N
     )
     if not len(centers):
         return
-    radii = draws.uniform(0.004, 0.010, len(centers)) * draws.uniform(0.9, 1.3)
+    radii = draws.uniform(0.006, 0.014, len(centers)) * draws.uniform(0.9, 1.3)
     field = spots(blade, centers, radii, rough=0.22, stretch=draws.uniform(4.0, 6.0), square=0.75)
     q = field.distance
     halo = smoothstep(draws.uniform(1.3, 1.9), 1.0, q)
@@ -141,9 +146,9 @@ def gray_leaf_spot(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> N
     tissue.yellow(0.6 * halo)
     dead = smoothstep(1.06, 0.9, q)
     tan = mixed(
-        linear(206, 178, 128), linear(150, 136, 118), np.clip(draws.uniform() + 0.25 * grain_of(part, blade), 0, 1)
+        linear(212, 190, 146), linear(158, 146, 128), np.clip(draws.uniform() + 0.25 * grain_of(part, blade), 0, 1)
     )
-    color = mixed(tan, linear(116, 78, 46), draws.uniform(0.3, 0.9) * smoothstep(0.6, 0.95, q))
+    color = mixed(tan, linear(116, 84, 54), draws.uniform(0.2, 0.8) * smoothstep(0.65, 0.95, q))
     tissue.recolor(color, 0.92 * dead)
     tissue.height -= 0.001 * dead
     tissue.kill(dead)
@@ -158,9 +163,9 @@ def scab(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
     centers = scatter(blade, draws, number, density)
     if not len(centers):
         return
-    radii = draws.uniform(0.014, 0.045, len(centers))
+    radii = draws.uniform(0.012, 0.055, len(centers)) * draws.uniform(0.7, 1.1)
     field = spots(blade, centers, radii, rough=0.20)
-    feather = 0.24 * grain(part("scab.feather"), blade.pose.size, 90) + 0.16 * blade.warp[0]
+    feather = 0.17 * grain(part("scab.feather"), blade.pose.size, 130) + 0.25 * blade.warp[0]
     q = field.distance + feather
     velvet = smoothstep(1.15, 0.55, q)
     color = mixed(

@@ -39,7 +39,7 @@ def leaf_miner(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
     dark = blurred(frass.astype(np.float32) / 255, 0.002 * length)
     brown = np.clip(draws.uniform(-0.2, 1.1) + 0.3 * blade.warp[0] * 0.4, 0, 1)
     color = mixed(linear(204, 198, 158), linear(126, 90, 56), brown)
-    color = color * (1 + 0.08 * grain(part("miner.grain"), size, 110))[..., None]
+    color = color * (1 + 0.08 * grain(part("miner.grain"), size, 110))
     rim = smoothstep(0.05, 0.5, blurred(mine, 0.006 * length)) * (1 - mine)
     tissue.recolor(linear(170, 170, 84), 0.5 * rim)
     tissue.yellow(0.4 * rim)

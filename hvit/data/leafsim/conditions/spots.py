@@ -8,7 +8,7 @@ import numpy as np
 from hvit.data.leafsim.blade import Blade
 from hvit.data.leafsim.draws import Draws
 
-MAP = 448  # side of the map in leaf coordinates that finds the nearest spot
+MAP = 320  # side of the map in leaf coordinates that finds the nearest spot
 LOW, HIGH = np.array([-0.3, -0.7]), np.array([1.3, 0.9])
 
 
