@@ -4,7 +4,8 @@
 """
 
 from hvit.data.leafsim.address import SCHEME, VERSION, Address, AddressError, Span
-from hvit.data.leafsim.leaf import BANDS, DrawnLeaf, draw
+from hvit.data.leafsim.bands import BANDS
+from hvit.data.leafsim.leaf import DrawnLeaf, draw
 from hvit.data.leafsim.plan import CONDITIONS, EARLY_STRESS, Plan, plan
 
 __all__ = [

@@ -46,7 +46,7 @@ def _through_lens(scene: np.ndarray, draws: Draws) -> np.ndarray:
     """Defocus or motion in a fifth of the pictures, slight softness in the others."""
     size = scene.shape[0]
     if not draws.chance(P_BLURRED):
-        return blurred(scene, draws.uniform(0.2, 1.3) * size / 320)
+        return blurred(scene, draws.uniform(0.0, 1.0) * size / 320)
     if draws.chance(0.6):
         return blurred(scene, draws.uniform(1.5, 3.5) * size / 320)
     reach = max(3, int(draws.uniform(4, 10) * size / 320)) | 1

@@ -7,7 +7,6 @@ import numpy as np
 
 from hvit.data.leafsim.address import Address
 
-
 _LOW = np.uint64(0x0000FFFF0000FFFF)
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from hvit.data.leafsim import bands as band_model
 from hvit.data.leafsim.address import Address
 from hvit.data.leafsim.background import background
-from hvit.data.leafsim.bands import BANDS
 from hvit.data.leafsim.blade import Blade, grow
 from hvit.data.leafsim.camera import photograph
 from hvit.data.leafsim.color import linear, mixed

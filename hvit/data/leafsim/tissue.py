@@ -76,7 +76,7 @@ def healthy(blade: Blade, part) -> Tissue:
     albedo = mixed(albedo, YELLOWED, old)
     lightness = np.clip(0.55 * veins.main + draws.uniform(0.05, 0.30) * veins.net, 0, 0.85)
     albedo = mixed(albedo, species.vein, lightness * draws.uniform(0.6, 1.0))
-    detail = 1 + 0.07 * fine + 0.05 * grain(part("tissue.grain"), size, 170)
+    detail = 1 + 0.08 * fine + 0.07 * grain(part("tissue.grain"), size, 170)
     albedo *= detail
     zero = np.zeros((size, size), np.float32)
     tissue = Tissue(
@@ -104,8 +104,8 @@ def _relief(blade: Blade, draws, fine: np.ndarray, part) -> np.ndarray:
     waves = species.wave * draws.uniform(0.010, 0.040) * folds * (0.3 + np.abs(np.clip(blade.across, -1.2, 1.2)))
     spread = np.float32(0.025 if not blade.is_strap else 0.25 * species.width / species.pairs)
     pillow = 1 - np.exp(-veins.to_main / spread)
-    bulge = species.quilt * draws.uniform(0.010, 0.022) * pillow * (1 if not blade.is_strap else 0.35)
-    net = species.quilt * draws.uniform(0.0010, 0.0030) * (1 - veins.net)
+    bulge = species.quilt * draws.uniform(0.010, 0.026) * pillow * (1 if not blade.is_strap else 0.35)
+    net = species.quilt * draws.uniform(0.0012, 0.0038) * (1 - veins.net)
     rolled = draws.uniform(-0.02, 0.014) * np.exp(blade.to_margin * np.float32(-1 / draws.uniform(0.015, 0.05)))
     return (curl - fold + waves + bulge + net + rolled + 0.0006 * fine).astype(np.float32)
 
