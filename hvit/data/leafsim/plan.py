@@ -39,7 +39,7 @@ CONDITIONS = (
     HEALTHY,
 )
 COMPANIONS = ("Bacterial_spot", "Leaf_miner", "Rust", "Septoria_leaf_spot")  # what a mixed infection adds
-P_MIXED = 0.10
+P_MIXED = 0.17  # of leaves that can have one: every tenth of all
 P_STRESS = 0.5  # of healthy-looking leaves
 HEALTHY_WEIGHT = 2.0  # about half of the healthy-looking leaves are under stress
 
