@@ -48,7 +48,7 @@ def answers(calls: Iterable[Callable[[], T]], workers: int = 1) -> Iterator[Call
         while waiting:
             yield waiting.popleft().result
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=True, cancel_futures=bool(waiting))
 
 
 def _begin() -> None:
