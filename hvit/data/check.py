@@ -70,13 +70,18 @@ def check(
     }
 
 
-def background_control(samples: list[Sample], workers: int = 1) -> float | None:
+def background_control(
+    samples: list[Sample], progress: Callable[[int, int], None] = lambda done, total: None, workers: int = 1
+) -> float | None:
     """Test accuracy of the corners alone; see `background_report`.
 
     Raises:
         InvalidPhotoError: a photo cannot be read.
     """
-    corners = [corners_of() for corners_of in answers([partial(_corners, sample) for sample in samples], workers)]
+    corners = []
+    for corners_of in answers([partial(_corners, sample) for sample in samples], workers):
+        corners.append(corners_of())
+        progress(len(corners), len(samples))
     report = background_report(samples, np.stack(corners))
     return None if report is None else report["top1"]
 
