@@ -15,7 +15,7 @@ EXAMPLES = """examples:
   python -m hvit data list
   python -m hvit data fetch plantdoc --out data
 
-A DIR that holds leafsim:v1/SEED/FIRST-LAST instead of a folder names leaves that are drawn, without any files.
+leafsim:v1/SEED/FIRST-LAST in the place of DIR names leaves that are drawn when they are read, without any files.
 """
 SYNTHESIZE_EXAMPLES = """examples:
   python -m hvit data synthesize --out leaves --n 2000
@@ -51,7 +51,11 @@ def add_parser(subparsers) -> None:
         "--seed", type=at_least(0), default=0, metavar="S", help="another seed draws other leaves (default 0)"
     )
     drawing.add_argument(
-        "--conditions", nargs="+", default=[], metavar="NAME", help="only leaves of these classes (default all)"
+        "--conditions",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="only these classes, such as Rust healthy (default all)",
     )
     drawing.add_argument("--bands", action="store_true", help="reflectance too; adds the class Early_stress")
     drawing.add_argument("--workers", type=positive, metavar="N", help="processes that draw (default one a core)")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from pathlib import PureWindowsPath
 
 import numpy as np
 import pytest
@@ -30,6 +31,11 @@ def test_a_span_is_read_like_a_folder():
     assert [sample.split for sample in samples[:10]] == ["train"] * 8 + ["val", "test"]
     assert {sample.source for sample in samples} == {"leafsim-v1-7"}
     assert all(sample.group == sample.relative and not sample.augmented for sample in samples)
+
+
+def test_names_survive_the_backslashes_of_windows():
+    assert PureWindowsPath(SPAN).as_posix() == SPAN != str(PureWindowsPath(SPAN))
+    assert [sample.relative for sample in read_samples([PureWindowsPath(SPAN)])][:1] == ["leafsim:v1/7/0"]
 
 
 def test_one_split_of_a_span_can_be_asked_for():
