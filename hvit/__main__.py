@@ -11,6 +11,7 @@ EXAMPLES = """examples:
   python -m hvit predict leaf.jpg
   python -m hvit evaluate --run leaf33-tiny --data data/field-256
   python -m hvit data check data/field-256
+  python -m hvit data synthesize --out leaves --n 2000
 """
 
 

@@ -14,8 +14,9 @@ from hvit import metrics
 from hvit.calibration import prediction_set, softmax
 from hvit.checkpoint import Checkpoint
 from hvit.data.dataset import DataError, Sample
-from hvit.data.photos import InvalidPhotoError, read_photo
+from hvit.data.photos import InvalidPhotoError
 from hvit.files import write_bytes, write_json
+from hvit.processes import answers
 from hvit.runs import write_manifest
 
 WINDOW = 512  # photos decoded at a time: bounds memory, and lets photos of equal sides share batches
@@ -28,7 +29,7 @@ class Predictions:
     Attributes:
         logits: (N, K) float32.
         stage_features: mean token of each stage, four of (N, C) float32.
-        sha256: of each photo's file.
+        sha256: of each sample.
     """
 
     logits: np.ndarray
@@ -61,20 +62,23 @@ def predict_samples(
     samples: list[Sample],
     batch_size: int = 32,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    workers: int = 1,
 ) -> Predictions:
-    """Logits and features of photos on disk.
+    """Logits and features of the pictures of a data set.
 
     Args:
         progress: called with the photos done and their number.
+        workers: processes that read.
     Raises:
         DataError: a photo cannot be read; names it.
     """
     parts, hashes = [], []
+    photos = answers([sample.read for sample in samples], workers)
     for start in range(0, len(samples), WINDOW):
         pixels = []
-        for sample in samples[start : start + WINDOW]:
+        for sample, photo_of in zip(samples[start : start + WINDOW], photos):
             try:
-                photo = read_photo(sample.path)
+                photo = photo_of()
             except InvalidPhotoError as error:
                 raise DataError(f"{sample.path} cannot be read: {error}") from None
             hashes.append(photo.sha256)
@@ -125,8 +129,13 @@ def evaluate(
     samples: list[Sample],
     batch_size: int = 32,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    workers: int = 1,
 ) -> Evaluation:
     """Scores a run on photos with known classes, on calibrated probabilities; rejected photos count too.
+
+    Args:
+        progress: called with the photos done and their number.
+        workers: processes that read.
 
     Raises:
         DataError: there are no photos, one cannot be read, or a class is not one the run knows.
@@ -140,7 +149,7 @@ def evaluate(
             f"{' and others' if len(unknown) > 5 else ''}; "
             f"it knows {len(checkpoint.classes)}, for example {checkpoint.classes[0]}"
         )
-    predictions = predict_samples(checkpoint, samples, batch_size, progress)
+    predictions = predict_samples(checkpoint, samples, batch_size, progress, workers)
     number = {name: i for i, name in enumerate(checkpoint.classes)}
     labels = np.array([number[sample.label] for sample in samples])
     return Evaluation(score(checkpoint, predictions, labels), samples, predictions)

@@ -14,6 +14,7 @@ import numpy as np
 from hvit.calibration import fit_conformal, fit_temperature, prediction_set, softmax
 from hvit.checkpoint import load_checkpoint, save_checkpoint
 from hvit.data.cache import PhotoCache
+from hvit.data.dataset import readers
 from hvit.data.preprocess import Preprocessing
 from hvit.evaluation import evaluate, predict_samples
 from hvit.models import HViT
@@ -75,8 +76,9 @@ def finish_run(
     samples = [val.samples[i] for i in material.calibrates]
     print("calibrating", file=sys.stderr, flush=True)
     reference = [train.samples[i] for i in _stratified(train, REFERENCE_PHOTOS, config.seed)]
-    rejector = Rejector.fit(predict_samples(checkpoint, reference, progress=_beats(beat)).stage_features)
-    predicted = predict_samples(checkpoint, samples, progress=_beats(beat))
+    known = predict_samples(checkpoint, reference, progress=_beats(beat), workers=readers(reference))
+    rejector = Rejector.fit(known.stage_features)
+    predicted = predict_samples(checkpoint, samples, progress=_beats(beat), workers=readers(samples))
     labels = np.array([classes.index(sample.label) for sample in samples])
     groups = np.array([sample.group for sample in samples])
 
@@ -91,7 +93,7 @@ def finish_run(
         conformal={"alpha": level.alpha, "method": "lac", "threshold": level.threshold},
         ood=(rejector, threshold),
     )
-    result = evaluate(load_checkpoint(run_dir), samples, progress=_beats(beat))
+    result = evaluate(load_checkpoint(run_dir), samples, progress=_beats(beat), workers=readers(samples))
     return {
         "calibrate_n": len(samples),
         "calibrate_top1": result.document["top1"],

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
 
 
 class ConfigError(ValueError):
@@ -19,7 +19,7 @@ class Section(BaseModel):
 class DataConfig(Section):
     """Data sets and the cache of decoded photos."""
 
-    dirs: list[Path] = Field(min_length=1)
+    dirs: list[Path] = Field(min_length=1)  # folders, CSV files, or drawn leaves: leafsim:v1/1/0-23999
     calibrate_only: list[str] = []  # data sets whose validation photos only calibrate
     cache_dir: Path = Path("cache")
     cache_side: int = Field(160, ge=64)
@@ -29,6 +29,10 @@ class DataConfig(Section):
     balance: float = Field(0.0, ge=0, le=1)  # 0 draws photos evenly, 1 draws classes evenly
     source_weights: dict[str, float] = {}  # how often photos of a data set are drawn, against 1
     licences: dict[str, str] = {}
+
+    @field_serializer("dirs")
+    def _with_forward_slashes(self, dirs: list[Path]) -> list[str]:
+        return [place.as_posix() for place in dirs]  # a run made on Windows is read elsewhere
 
     @model_validator(mode="after")
     def _shares_and_weights_make_sense(self):

@@ -10,7 +10,7 @@ import numpy as np
 
 from hvit.commands.terminal import progress as progress_bar
 from hvit.data.cache import PhotoCache, open_cache
-from hvit.data.dataset import Sample, class_names, groups_from_names, read_samples, with_groups
+from hvit.data.dataset import Sample, class_names, groups_from_names, read_samples, readers, with_groups
 from hvit.data.duplicates import Fingerprints, groups_of, near_duplicate_pairs
 from hvit.data.splits import halves_of_val, split_by_group
 from hvit.files import write_bytes
@@ -54,12 +54,12 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
         ConfigError: the data sets lack train or validation photos, or cannot be divided.
         DataError: a data set cannot be read.
     """
-    dirs = config.data.dirs
     unknown = set(config.data.calibrate_only) | set(config.data.source_weights) | set(config.data.licences)
-    unknown -= {folder.resolve().name for folder in dirs}
+    samples = read_samples(config.data.dirs)
+    unknown -= {sample.source for sample in samples}
     if unknown:
         raise ConfigError(f"data names {', '.join(sorted(unknown))}, which is none of the data sets in data.dirs")
-    samples = _with_splits(read_samples(dirs), config, here)
+    samples = _with_splits(samples, config, here)
     caches = []
     for split in ("train", "val"):
         chosen = [sample for sample in samples if sample.split == split]
@@ -100,22 +100,25 @@ def _cache(samples: list[Sample], config: FinetuneConfig, here: World) -> PhotoC
     """Decoded photos: the first process decodes, the others wait."""
     if not here.is_main:
         here.barrier()
-    cache = open_cache(samples, config.data.cache_side, config.data.cache_dir, progress_bar("decoding photos"))
+    side, folder = config.data.cache_side, config.data.cache_dir
+    cache = open_cache(samples, side, folder, progress_bar("preparing photos"), readers(samples))
     if here.is_main:
         here.barrier()
     return cache
 
 
 def _groups(cache: PhotoCache, config: FinetuneConfig) -> list[str]:
-    """Known groups, those a pattern reads off the names, or near-duplicates."""
+    """Those a pattern reads off the names, or known groups, and near-duplicates where none is known."""
     samples = cache.samples
     if config.data.group_from is not None:
         return groups_from_names(samples, config.data.group_from)
-    if all(sample.group for sample in samples):
-        return [sample.group for sample in samples]
-    labels = np.unique([sample.label for sample in samples], return_inverse=True)[1]
-    prints = Fingerprints.of(cache[i] for i in range(len(cache)))
-    return [samples[g].relative for g in groups_of(len(cache), near_duplicate_pairs(prints, labels))]
+    groups = [sample.group for sample in samples]
+    lacking = [i for i, group in enumerate(groups) if not group]
+    labels = np.unique([samples[i].label for i in lacking], return_inverse=True)[1]
+    prints = Fingerprints.of(cache[i] for i in lacking)
+    for i, first in zip(lacking, groups_of(len(lacking), near_duplicate_pairs(prints, labels))):
+        groups[i] = samples[lacking[first]].relative
+    return groups
 
 
 def write_split(run_dir: Path, material: Material) -> None:

@@ -1,35 +1,43 @@
-"""What a run can and cannot do, as a page of tables: docs/results.md.
+"""What runs can and cannot do, as a page of tables: docs/results.md.
 
-python -m training.report --run runs/leaf33-tiny --photos data --strange data/not-leaf --out docs/results.md
+python -m training.report --run runs/leaf33-tiny runs/leafsim-tiny --photos data --strange data/not-leaf
 """
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from hvit.calibration import prediction_set, softmax
 from hvit.checkpoint import Checkpoint, load_checkpoint
+from hvit.commands.terminal import progress
 from hvit.data.check import background_control
-from hvit.data.dataset import Sample, read_samples
-from hvit.data.photos import read_photo
+from hvit.data.dataset import DRAWN_PX, Sample, read_samples, readers
+from hvit.data.leafsim import SCHEME, Address, draw, plan
+from hvit.data.leafsim.plan import HEALTHY
 from hvit.evaluation import predict_pixels, predict_samples
-from hvit.metrics import macro_f1, wilson
+from hvit.metrics import confusion_matrix, macro_f1, per_class, wilson
+from hvit.processes import answers, worth_starting
 from hvit.runs import Run
 
 RESAMPLES = 2000
 NOTES = "notes.md"  # of the run: what a reader of the figures must know, in words
+COFFEE, LABORATORY = "coffee-leaf-256", "plantvillage-160"
+SEVERITIES = (0.0, 0.02, 0.05, 0.1, 0.25, 1.0)  # ends of the bins
 
 
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
-        text = report(args.run, args.photos, args.strange)
+        pages = [report(run, args.photos, args.strange) for run in args.run]
     except ValueError as error:
         print(f"training.report: {error}", file=sys.stderr)
         return 2
-    args.out.write_text(text, encoding="utf-8")
+    runs = " ".join(f"runs/{run.resolve().name}" for run in args.run)
+    command = f"python -m training.report --run {runs} --strange data/{args.strange.resolve().name}"
+    args.out.write_text(f"# Results\n\nWritten by `{command}`.\n\n" + "\n".join(pages), encoding="utf-8")
     print(args.out)
     return 0
 
@@ -39,8 +47,8 @@ def report(run_dir: Path, photos: Path, strange: Path) -> str:
 
     Args:
         run_dir: a finished run with eval/test.
-        photos: folder that holds the run's data sets by name.
-        strange: data set with photos that are not leaves, with a test split.
+        photos: folder that holds the run's data sets by name; drawn leaves need none.
+        strange: photos that are not leaves, with a test split.
     Raises:
         ValueError: the run has no recorded test predictions, or photos are missing.
     """
@@ -52,24 +60,43 @@ def report(run_dir: Path, photos: Path, strange: Path) -> str:
     classes = list(checkpoint.classes)
     labels = np.array([classes.index(name) for name in table["label"]])
     probs = softmax(np.stack(table["logits"]), checkpoint.temperature)
-    packs = np.array([path.split("/")[0] for path in table["path"]])
-    accepted = {name: _accepted(checkpoint, photos / name) for name in np.unique(packs)}
-    in_order = np.empty(len(labels), dtype=bool)
-    for name, flags in accepted.items():
-        in_order[packs == name] = flags  # both lists are in the order of the paths within a data set
-    sections = [
-        _made_by(run),
-        _accuracy(probs, labels, packs, photos),
-        _sets(checkpoint, probs, labels, in_order),
-        _rejection(accepted, strange.name, _accepted(checkpoint, strange)),
-        _shape(checkpoint, photos),
-        *(
-            [["## Notes", "", notes.read_text(encoding="utf-8").rstrip()]]
-            if (notes := run_dir / NOTES).exists()
-            else []
-        ),
+    samples = read_samples(_places(run, table["path"], photos))
+    tested = _tested(samples, table["path"])
+    packs = np.array([sample.source for sample in tested])
+    accepted = _accepted(checkpoint, tested)
+    drawn = np.array([path.startswith(SCHEME) for path in table["path"]])
+    sections = [_made_by(run), _accuracy(probs, labels, packs, samples)]
+    if drawn.any():
+        addresses = [Address.parse(path) for path in np.array(table["path"])[drawn]]
+        sections += [
+            _conditions(probs[drawn], labels[drawn], classes),
+            _severities(addresses, (probs.argmax(1) == labels)[drawn]),
+        ]
+    sections += [
+        _sets(checkpoint, probs, labels, accepted),
+        _rejection(packs, accepted, strange.name, _accepted(checkpoint, read_samples([strange], "test"))),
     ]
-    return f"# Results of {run.name}\n\n" + "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+    if {COFFEE, LABORATORY} <= set(packs):
+        sections.append(_shape(checkpoint, tested))
+    if (notes := run_dir / NOTES).exists():
+        sections.append(["### Notes", "", notes.read_text(encoding="utf-8").rstrip()])
+    return f"## {run.name}\n\n" + "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+
+
+def _places(run: Run, paths: list[str], photos: Path) -> list[Path]:
+    """The data sets of recorded paths: folders by name, and drawn leaves as the configuration names them."""
+    folders = sorted({path.split("/")[0] for path in paths if not path.startswith(SCHEME)})
+    spans = [Path(name) for name in run.config["data"]["dirs"] if name.startswith(SCHEME)]
+    return [photos / name for name in folders] + spans
+
+
+def _tested(samples: list[Sample], paths: list[str]) -> list[Sample]:
+    """The samples of recorded paths, in their order."""
+    by_path = {sample.relative: sample for sample in samples}
+    missing = [path for path in paths if path not in by_path]
+    if missing:
+        raise ValueError(f"{missing[0]} was tested, but is not here; name the folder of the data sets: --photos DIR")
+    return [by_path[path] for path in paths]
 
 
 def _made_by(run: Run) -> list[str]:
@@ -78,8 +105,7 @@ def _made_by(run: Run) -> list[str]:
         f"Made by `python {' '.join(word for word in info['argv'] if word != '--resume')}`",
         f"with seed {info['seed']}; the weights are those after step {info['summary']['best_step']}, which scored",
         "best on the selecting half of validation. All figures are of test photos, which neither trained nor selected",
-        f"nor calibrated; test was evaluated {_evaluations(run)}. This page is",
-        f"written by `python -m training.report --run runs/{run.name} --strange data/not-leaf`.",
+        f"nor calibrated; test was evaluated {_evaluations(run)}.",
     ]
 
 
@@ -89,9 +115,9 @@ def _evaluations(run: Run) -> str:
     return {1: "once", 2: "twice"}[count] if count < 3 else f"{count} times"
 
 
-def _accuracy(probs: np.ndarray, labels: np.ndarray, packs: np.ndarray, photos: Path) -> list[str]:
+def _accuracy(probs: np.ndarray, labels: np.ndarray, packs: np.ndarray, samples: list[Sample]) -> list[str]:
     lines = [
-        "## Accuracy",
+        "### Accuracy",
         "",
         "Top-1 with Wilson's and macro-F1 with the bootstrap's 95 % interval, in percent. Background: 7 nearest",
         "neighbors on four corner patches of the photo alone. Largest: always answering the most frequent class.",
@@ -107,7 +133,8 @@ def _accuracy(probs: np.ndarray, labels: np.ndarray, packs: np.ndarray, photos: 
         f1 = _with_interval(*_bootstrap_f1(labels[chosen], predicted, probs.shape[1]))
         control = largest = ""
         if name != "together":
-            control = f"{100 * background_control(read_samples([photos / name])):.1f}"
+            pack = [sample for sample in samples if sample.source == name]
+            control = f"{100 * background_control(pack, progress('background'), readers(pack)):.1f}"
             largest = f"{100 * np.bincount(labels[chosen]).max() / len(right):.1f}"
         lines.append(f"| {name} | {len(right)} | {top1} | {f1} | {control} | {largest} |")
     return lines
@@ -130,12 +157,13 @@ def _sets(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarray, accepte
     wrong = probs.argmax(1) != labels
     named = (sets.sum(1) == 1) & accepted
     covered = sets[np.arange(len(labels)), labels]
+    rightly = f"{_percent((~wrong)[named].mean())} of them rightly" if named.any() else "so none wrongly"
     return [
-        '## Saying "not sure"',
+        '### Saying "not sure"',
         "",
         f"Prediction sets are made for {_percent(1 - checkpoint.conformal['alpha'])}. They hold the right class of",
         f"{_percent(covered.mean())} of the {len(labels)} test photos with {sets.sum(1).mean():.2f} classes each.",
-        f"{_percent(named.mean())} of the photos are named, {_percent((~wrong)[named].mean())} of them rightly. Of the",
+        f"{_percent(named.mean())} of the photos are named, {rightly}. Of the",
         f"{int(wrong.sum())} errors {_percent((~named)[wrong].mean())} are not named: they are in a larger set,",
         "or called unfamiliar.",
     ]
@@ -145,35 +173,82 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _accepted(checkpoint: Checkpoint, folder: Path) -> np.ndarray:
-    """Whether each test photo of a data set looks like what the run learned from."""
-    predicted = predict_samples(checkpoint, read_samples([folder], "test"))
+def _accepted(checkpoint: Checkpoint, samples: list[Sample]) -> np.ndarray:
+    """Whether each looks like what the run learned from."""
+    predicted = predict_samples(checkpoint, samples, progress=progress("test photos"), workers=readers(samples))
     return checkpoint.ood.score(predicted.stage_features) <= checkpoint.ood.threshold
 
 
-def _rejection(accepted: dict[str, np.ndarray], strange: str, strange_accepted: np.ndarray) -> list[str]:
+def _rejection(packs: np.ndarray, accepted: np.ndarray, strange: str, strange_accepted: np.ndarray) -> list[str]:
     rows = [
-        *accepted.items(),
-        ("together", np.concatenate(list(accepted.values()))),
+        *((name, accepted[packs == name]) for name in np.unique(packs)),
+        ("together", accepted),
         (f"{strange}: no leaves", strange_accepted),
     ]
-    lines = ['## Saying "unfamiliar"', "", "| test photos | n | accepted % | rejected % |", "|---|--:|--:|--:|"]
+    lines = ['### Saying "unfamiliar"', "", "| test photos | n | accepted % | rejected % |", "|---|--:|--:|--:|"]
     for name, flags in rows:
         share = flags.mean()
         lines.append(f"| {name} | {len(flags)} | {100 * share:.1f} | {100 * (1 - share):.1f} |")
     return lines
 
 
-def _shape(checkpoint: Checkpoint, photos: Path) -> list[str]:
+def _conditions(probs: np.ndarray, labels: np.ndarray, classes: list[str]) -> list[str]:
+    lines = [
+        "### Conditions",
+        "",
+        "The leaves are drawn by LeafSim and are no photos: these figures compare runs and conditions with each other,",
+        "and do not tell how good the run is on photos. Every picture can be drawn again from its path in",
+        "`eval/test/predictions.parquet`: `draw(Address.parse(path))`.",
+        "",
+        "| condition | n | precision % | recall % |",
+        "|---|--:|--:|--:|",
+    ]
+    rows = per_class(confusion_matrix(labels, probs.argmax(1), len(classes)))
+    return lines + [
+        f"| {name} | {row['n']} | {_rounded(row['precision'])} | {_rounded(row['recall'])} |"
+        for name, row in zip(classes, rows)
+    ]
+
+
+def _rounded(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f}"
+
+
+def _severities(addresses: list[Address], right: np.ndarray) -> list[str]:
+    """Top-1 of leaves with symptoms by how much of the leaf these cover."""
+    calls = [partial(_severity, address) for address in addresses]
+    severities = np.array([severity_of() for severity_of in answers(calls, worth_starting(len(calls)))])
+    diseased = np.array([plan(address).condition != HEALTHY for address in addresses])
+    lines = [
+        "### Severity",
+        "",
+        "Leaves with a disease, by the share of the leaf that shows symptoms.",
+        "",
+        "| severity | n | top-1 % |",
+        "|---|--:|--:|",
+    ]
+    for low, high in zip(SEVERITIES, SEVERITIES[1:]):
+        chosen = diseased & (severities >= low) & ((severities < high) | (high == SEVERITIES[-1]))
+        num_right, n = int(right[chosen].sum()), int(chosen.sum())
+        top1 = _with_interval(num_right / n, *wilson(num_right, n)) if n else ""
+        lines.append(f"| {100 * low:.0f} to {100 * high:.0f} % | {n} | {top1} |")
+    return lines
+
+
+def _severity(address: Address) -> float:
+    return draw(address, DRAWN_PX).severity
+
+
+def _shape(checkpoint: Checkpoint, tested: list[Sample]) -> list[str]:
     """Whether a photo's shape tells the class: coffee padded to a square, laboratory photos cropped to 2:1."""
-    coffee = _pixels(read_samples([photos / "coffee-leaf-256"], "test"))
+    coffee = _pixels([sample for sample in tested if sample.source == COFFEE])
+    lab = _pixels([sample for sample in tested if sample.source == LABORATORY])
     before = predict_pixels(checkpoint, coffee).logits.argmax(1)
     after = predict_pixels(checkpoint, [padded_to_square(pixels) for pixels in coffee]).logits.argmax(1)
-    lab = _pixels(read_samples([photos / "plantvillage-160"], "test"))
     cropped = predict_pixels(checkpoint, [cropped_to_wide(pixels) for pixels in lab]).logits.argmax(1)
     is_coffee = np.array([name.startswith("Coffee___") for name in checkpoint.classes])
     return [
-        "## The shape of a photo",
+        "### The shape of a photo",
         "",
         f"Padding the {len(coffee)} coffee photos to a square keeps the label of {_percent((before == after).mean())}.",
         f"Cropping the {len(lab)} laboratory photos to 2:1 turns {_percent(is_coffee[cropped].mean())} into coffee.",
@@ -201,12 +276,12 @@ def cropped_to_wide(pixels: np.ndarray) -> np.ndarray:
 
 
 def _pixels(samples: list[Sample]) -> list[np.ndarray]:
-    return [read_photo(sample.path).pixels for sample in samples]
+    return [sample.read().pixels for sample in samples]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="training.report", description="Write the results of a run as Markdown.")
-    parser.add_argument("--run", type=Path, required=True)
+    parser = argparse.ArgumentParser(prog="training.report", description="Write the results of runs as Markdown.")
+    parser.add_argument("--run", nargs="+", type=Path, required=True, help="folders of runs with a recorded test")
     parser.add_argument("--photos", type=Path, default=Path("data"), help="folder that holds the data sets by name")
     parser.add_argument("--strange", type=Path, required=True, help="photos that are not leaves, with a test split")
     parser.add_argument("--out", type=Path, default=Path("docs/results.md"))

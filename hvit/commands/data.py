@@ -1,21 +1,38 @@
-"""`hvit data`: check data sets, and fetch public ones."""
+"""`hvit data`: check data sets, draw them, and fetch public ones."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 
-from hvit.commands.terminal import print_json, print_table, progress
+from hvit.commands.terminal import at_least, positive, print_json, print_table, progress
 
 EXAMPLES = """examples:
   python -m hvit data check my-photos
   python -m hvit data check data/train-set data/test-set
   python -m hvit data check my-photos --group-from 'plant(\\d+)' --json
+  python -m hvit data check leafsim:v1/7/0-1999
+  python -m hvit data synthesize --out leaves --n 2000
   python -m hvit data list
   python -m hvit data fetch plantdoc --out data
+
+leafsim:v1/SEED/FIRST-LAST in the place of DIR names leaves that are drawn when they are read, without any files.
+"""
+SYNTHESIZE_EXAMPLES = """examples:
+  python -m hvit data synthesize --out leaves --n 2000
+  python -m hvit data synthesize --out rust --n 500 --seed 3 --size 256 --conditions Rust healthy
+  python -m hvit data synthesize --out spectral --n 2000 --bands
+
+What is written:
+  {train,val,test}/CLASS/INDEX.png   pictures; leaf INDEX of a seed is in the same split in every data set
+  masks/INDEX.png                    a number a pixel: 0 background, 1 leaf, 2 symptom, 3 halo, 4 early stress
+  bands/INDEX.npy                    with --bands: float32 (5, PX, PX), reflectance
+  truth.csv                          address, class, species, severity and more of each leaf
+  README.md                          what the columns mean, and the command that makes the data set again
 """
 
 
 def add_parser(subparsers) -> None:
-    parser = subparsers.add_parser("data", help="check and fetch data sets", description=__doc__, epilog=EXAMPLES)
+    parser = subparsers.add_parser("data", help="check, draw and fetch data sets", description=__doc__, epilog=EXAMPLES)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
     checking = actions.add_parser("check", help="leaks, copies, broken files, balance, background", epilog=EXAMPLES)
     checking.add_argument(
@@ -24,6 +41,26 @@ def add_parser(subparsers) -> None:
     checking.add_argument("--group-from", metavar="PATTERN", help="regular expression that finds the plant in a path")
     checking.add_argument("--json", action="store_true", help="print one JSON document")
     checking.set_defaults(run=run_check, parser=checking)
+    drawing = actions.add_parser("synthesize", help="draw leaves with known truth", epilog=SYNTHESIZE_EXAMPLES)
+    drawing.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder to make; it must not hold files"
+    )
+    drawing.add_argument("--n", type=positive, required=True, metavar="N", help="number of leaves")
+    drawing.add_argument("--size", type=positive, default=160, metavar="PX", help="side of the pictures (default 160)")
+    drawing.add_argument(
+        "--seed", type=at_least(0), default=0, metavar="S", help="another seed draws other leaves (default 0)"
+    )
+    drawing.add_argument(
+        "--conditions",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="only these classes, such as Rust healthy (default all)",
+    )
+    drawing.add_argument("--bands", action="store_true", help="reflectance too; adds the class Early_stress")
+    drawing.add_argument("--workers", type=positive, metavar="N", help="processes that draw (default one a core)")
+    drawing.add_argument("--json", action="store_true", help="print one JSON document")
+    drawing.set_defaults(run=run_synthesize, parser=drawing)
     listing = actions.add_parser("list", help="public data sets that can be fetched", epilog=EXAMPLES)
     listing.add_argument("--json", action="store_true", help="print one JSON document")
     listing.set_defaults(run=run_list, parser=listing)
@@ -35,17 +72,44 @@ def add_parser(subparsers) -> None:
 
 def run_check(args) -> int:
     from hvit.data.check import check
-    from hvit.data.dataset import groups_from_names, read_samples, with_groups
+    from hvit.data.dataset import groups_from_names, read_samples, readers, with_groups
 
     samples = read_samples(args.folders)
     if args.group_from:
         samples = with_groups(samples, groups_from_names(samples, args.group_from))
-    report = check(samples, progress("photos"))
+    report = check(samples, progress("photos"), readers(samples))
     if args.json:
         print_json(report)
     else:
         _print(report)
     return 0
+
+
+def run_synthesize(args) -> int:
+    from hvit.data.synthesize import TRUTH, find_leaves, synthesize
+    from hvit.processes import worth_starting
+
+    addresses = find_leaves(args.seed, args.n, args.conditions, args.bands)
+    workers = args.workers or worth_starting(args.n)
+    rows = synthesize(args.out, addresses, args.size, args.bands, _again(args), workers, progress("leaves"))
+    splits = Counter(row["split"] for row in rows)
+    if args.json:
+        classes = Counter(row["class"] for row in rows)
+        truth = str(args.out / TRUTH)
+        print_json({"n": len(rows), "splits": splits, "classes": dict(sorted(classes.items())), "truth": truth})
+    else:
+        counts = ", ".join(f"{split} {splits[split]}" for split in ("train", "val", "test"))
+        print(f"{len(rows)} leaves drawn into {args.out}: {counts}")
+        print(f"what each shows: {args.out / TRUTH}")
+    return 0
+
+
+def _again(args) -> str:
+    """The command that draws the same data set."""
+    words = f"--out {args.out.resolve().name} --n {args.n} --size {args.size} --seed {args.seed}"
+    if args.conditions:
+        words += f" --conditions {' '.join(args.conditions)}"
+    return f"python -m hvit data synthesize {words}{' --bands' if args.bands else ''}"
 
 
 def run_list(args) -> int:

@@ -9,8 +9,10 @@ EXAMPLES = """examples:
   python -m hvit evaluate --run leaf33-tiny --data data/field-256
   python -m hvit evaluate --run leaf33-tiny --data data/field-256 data/coffee-leaf-256 --split test --json
   python -m hvit evaluate --run runs/my-run --data my-photos --save
+  python -m hvit evaluate --run leafsim-tiny --data leafsim:v1/1/0-23999
 
 A folder with train/val/test is scored on test, one with classes only on all of its photos.
+leafsim:v1/SEED/FIRST-LAST are leaves drawn by LeafSim, without any files.
 The run is not changed, unless --save records the predictions in it.
 """
 
@@ -18,7 +20,9 @@ The run is not changed, unless --save records the predictions in it.
 def add_parser(subparsers) -> None:
     parser = subparsers.add_parser("evaluate", help="score a run", description=__doc__, epilog=EXAMPLES)
     parser.add_argument("--run", dest="run_name", required=True, metavar="RUN", help="path or name")
-    parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="DIR", help="folders of data sets")
+    parser.add_argument(
+        "--data", nargs="+", type=Path, required=True, metavar="DIR", help="data sets: folders, or drawn leaves"
+    )
     parser.add_argument("--split", metavar="NAME", help="train, val or test (default: test where there are splits)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--save", action="store_true", help="record predictions and scores in the run")
@@ -34,14 +38,14 @@ def add_parser(subparsers) -> None:
 def run(args) -> int:
     from hvit.checkpoint import load_checkpoint
     from hvit.commands.device import chosen_device
-    from hvit.data.dataset import read_samples
+    from hvit.data.dataset import read_samples, readers
     from hvit.evaluation import evaluate, record_evaluation
     from hvit.runs import find_run
 
     found = find_run(args.run_name)
     samples = [sample for folder in args.data for sample in _samples(folder, args.split, read_samples)]
     checkpoint = load_checkpoint(found.path, chosen_device(args.device))
-    result = evaluate(checkpoint, samples, args.batch_size, progress("photos"))
+    result = evaluate(checkpoint, samples, args.batch_size, progress("photos"), readers(samples))
     if args.save:
         split = args.split or samples[0].split or "all"
         record_evaluation(found.path, split, result)

@@ -1,15 +1,18 @@
-"""Decoded photos on disk, so that epochs decode no JPEG again."""
+"""Decoded photos on disk, so that epochs decode no JPEG and draw no leaf again."""
 
 import hashlib
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from hvit.data.dataset import DataError, Sample
-from hvit.data.photos import InvalidPhotoError, read_photo
+from hvit.data.photos import InvalidPhotoError
+from hvit.files import write_bytes
+from hvit.processes import answers
 
 MAX_UNREADABLE = 0.005
 
@@ -19,7 +22,7 @@ class PhotoCache:
 
     Attributes:
         samples: those that could be read, in the order given.
-        sha256: of each sample's file.
+        sha256: of each sample.
         sizes: height and width of each, (N, 2).
         unreadable: relative path and reason of those left out.
     """
@@ -63,49 +66,57 @@ class PhotoCache:
         return canvas, sizes
 
 
-def open_cache(samples: list[Sample], side: int, folder: Path, progress=lambda done, total: None) -> PhotoCache:
-    """The cache of these photos; decodes them where that was not done before.
+def open_cache(
+    samples: list[Sample], side: int, folder: Path, progress=lambda done, total: None, workers: int = 1
+) -> PhotoCache:
+    """The cache of these photos; decodes or draws them where that was not done before.
 
     Args:
         samples: photos to hold.
         side: photos larger than `side` squared in area are scaled down to it (antialiased, aspect kept).
         folder: where caches are kept.
         progress: called with the photos done and their number.
+        workers: processes that decode; the cache is the same for any number.
     Raises:
         DataError: more than 0.5 % of the photos cannot be read; names the first.
     """
-    hashes = [hashlib.sha256(sample.path.read_bytes()).hexdigest() for sample in samples]
-    key = hashlib.sha256(json.dumps([2, side, [s.relative for s in samples], hashes]).encode()).hexdigest()[:16]
+    hashes = [sample.sha256() for sample in samples]
+    key = hashlib.sha256(json.dumps([2, side, [s.cache_name for s in samples], hashes]).encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     index_path, pixel_path = folder / f"{key}.json", folder / f"{key}.u8"
     if not index_path.exists():
-        _decode_all(samples, hashes, side, index_path, pixel_path, progress)
+        _decode_all(samples, hashes, side, index_path, pixel_path, progress, workers)
     index = json.loads(index_path.read_text())
     return PhotoCache(samples, index, np.memmap(pixel_path, dtype=np.uint8, mode="r"))
 
 
-def _decode_all(samples, hashes, side, index_path: Path, pixel_path: Path, progress) -> None:
+def _decode_all(samples, hashes, side, index_path: Path, pixel_path: Path, progress, workers: int) -> None:
     sizes, kept, unreadable = [], [], {}
-    partial = pixel_path.with_suffix(f".{os.getpid()}.partial")
-    with open(partial, "wb") as out:
-        for done, (sample, sha256) in enumerate(zip(samples, hashes)):
-            try:
-                pixels = _shrunk(read_photo(sample.path).pixels, side)
-            except InvalidPhotoError as error:
-                unreadable[sample.relative] = str(error)
-                continue
-            out.write(pixels.tobytes())
-            sizes.append(pixels.shape[:2])
-            kept.append(sha256)
-            progress(done + 1, len(samples))
-    if len(unreadable) > MAX_UNREADABLE * len(samples):
-        partial.unlink()
-        path, reason = next(iter(unreadable.items()))
-        raise DataError(f"{len(unreadable)} of {len(samples)} photos cannot be read; the first is {path}: {reason}")
-    os.replace(partial, pixel_path)
-    temporary = index_path.with_suffix(f".{os.getpid()}.partial")
-    temporary.write_text(json.dumps({"sizes": sizes, "sha256": kept, "unreadable": unreadable}))
-    os.replace(temporary, index_path)
+    partial_path = pixel_path.with_suffix(f".{os.getpid()}.partial")
+    try:
+        with open(partial_path, "wb") as out:
+            decoded = answers([partial(_decode, sample, side) for sample in samples], workers)
+            for done, (sample, sha256, pixels_of) in enumerate(zip(samples, hashes, decoded), 1):
+                try:
+                    pixels = pixels_of()
+                except InvalidPhotoError as error:
+                    unreadable[sample.relative] = str(error)
+                    continue
+                out.write(pixels.tobytes())
+                sizes.append(pixels.shape[:2])
+                kept.append(sha256)
+                progress(done, len(samples))
+        if len(unreadable) > MAX_UNREADABLE * len(samples):
+            path, reason = next(iter(unreadable.items()))
+            raise DataError(f"{len(unreadable)} of {len(samples)} photos cannot be read; the first is {path}: {reason}")
+        os.replace(partial_path, pixel_path)
+    finally:
+        partial_path.unlink(missing_ok=True)
+    write_bytes(index_path, json.dumps({"sizes": sizes, "sha256": kept, "unreadable": unreadable}).encode())
+
+
+def _decode(sample: Sample, side: int) -> np.ndarray:
+    return _shrunk(sample.read().pixels, side)
 
 
 def _shrunk(pixels: np.ndarray, side: int) -> np.ndarray:

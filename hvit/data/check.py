@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from functools import partial
 
 import cv2
 import numpy as np
@@ -9,18 +10,22 @@ from PIL import Image
 
 from hvit.data.dataset import DataError, Sample, class_names
 from hvit.data.duplicates import Fingerprints, near_duplicate_pairs
-from hvit.data.photos import InvalidPhotoError, read_photo
+from hvit.data.photos import InvalidPhotoError
+from hvit.processes import answers
 
 CORNER_PX, CORNER_PHOTO_PX, NEIGHBORS = 6, 80, 7
 LISTED = 50  # pairs of each kind in a report; all are counted
 
 
-def check(samples: list[Sample], progress: Callable[[int, int], None] = lambda done, total: None) -> dict:
+def check(
+    samples: list[Sample], progress: Callable[[int, int], None] = lambda done, total: None, workers: int = 1
+) -> dict:
     """A report on a data set, ready for JSON.
 
     Args:
         samples: of `read_samples`, with groups where plants are known.
         progress: called with the photos read and their number.
+        workers: processes that read.
     Returns:
         photos, classes {name: {split: n}}, unreadable, exact_copies, conflicting_labels, leaks {exact, near, group},
         near_duplicates, plants_known, background_control {top1, n, largest_class}. Of each kind of pair the first 50
@@ -30,10 +35,11 @@ def check(samples: list[Sample], progress: Callable[[int, int], None] = lambda d
     """
     readable, hashes, unreadable, corners = [], [], [], []
     prints = []
-    for done, sample in enumerate(samples, 1):
+    photos = answers([sample.read for sample in samples], workers)
+    for done, (sample, photo_of) in enumerate(zip(samples, photos), 1):
         progress(done, len(samples))
         try:
-            photo = read_photo(sample.path)
+            photo = photo_of()
         except InvalidPhotoError as error:
             unreadable.append({"path": sample.relative, "reason": str(error)})
             continue
@@ -64,15 +70,19 @@ def check(samples: list[Sample], progress: Callable[[int, int], None] = lambda d
     }
 
 
-def background_control(samples: list[Sample]) -> float | None:
+def background_control(
+    samples: list[Sample], progress: Callable[[int, int], None] = lambda done, total: None, workers: int = 1
+) -> float | None:
     """Test accuracy of the corners alone; see `background_report`.
 
     Raises:
         InvalidPhotoError: a photo cannot be read.
     """
-    report = background_report(
-        samples, np.stack([corner_patches(read_photo(sample.path).pixels) for sample in samples])
-    )
+    corners = []
+    for corners_of in answers([partial(_corners, sample) for sample in samples], workers):
+        corners.append(corners_of())
+        progress(len(corners), len(samples))
+    report = background_report(samples, np.stack(corners))
     return None if report is None else report["top1"]
 
 
@@ -98,6 +108,10 @@ def background_report(samples: list[Sample], corners: np.ndarray) -> dict | None
     right = neighbors.predict(corners[test]) == labels[test]
     largest = max(Counter(labels[test]).values()) / len(test)
     return {"top1": float(right.mean()), "n": len(test), "largest_class": largest}
+
+
+def _corners(sample: Sample) -> np.ndarray:
+    return corner_patches(sample.read().pixels)
 
 
 def corner_patches(pixels: np.ndarray) -> np.ndarray:

@@ -1,18 +1,24 @@
-"""Folders of photos to a list of samples, in an order that is the same on every machine."""
+"""Data sets, of photos or of drawn leaves, to a list of samples in an order that is the same on every machine."""
 
 import csv
+import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
-from hvit.data.photos import find_photos
+from hvit.data.leafsim import SCHEME, Address, Span, draw, plan
+from hvit.data.photos import Photo, find_photos, read_photo
+from hvit.files import file_sha256
+from hvit.processes import worth_starting
 
 SPLITS = ("train", "val", "test")
+DRAWN_PX = 160
 COTTON_ORIGINALS, COTTON_COPIES = "Original Dataset", "Augmented Dataset"  # the layout of SAR-CLD-2024
 
 
 class DataError(ValueError):
-    """A folder that does not hold what was asked of it."""
+    """A data set that does not hold what was asked of it."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +42,70 @@ class Sample:
     source: str
     root: Path
     augmented: bool = False
+    slow: ClassVar[bool] = False  # to read: worth several processes
 
     @property
     def relative(self) -> str:
         """Path from the parent of the data set, with forward slashes: what a run records."""
         return f"{self.source}/{self.path.relative_to(self.root).as_posix()}"
+
+    @property
+    def cache_name(self) -> str:
+        """What tells its pixels from those of others, beside the hash."""
+        return self.relative
+
+    def read(self) -> Photo:
+        """Its pixels.
+
+        Raises:
+            InvalidPhotoError: the file cannot be read, or is not a photo.
+        """
+        return read_photo(self.path)
+
+    def sha256(self) -> str:
+        """SHA-256 of the file's bytes, in hexadecimal."""
+        return file_sha256(self.path)
+
+
+@dataclass(frozen=True)
+class DrawnSample(Sample):
+    """One leaf of LeafSim, drawn whenever it is read; `path` is its address, where no file lies.
+
+    Attributes:
+        size: side of the picture in pixels.
+    """
+
+    size: int = field(default=DRAWN_PX, kw_only=True)
+    slow: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, address: Address) -> "DrawnSample":
+        """The leaf of an address, with the class that a color photo can show."""
+        path = Path(str(address))
+        source = path.parent.as_posix().replace(":", "-").replace("/", "-")  # leafsim-v1-7
+        return cls(path, plan(address).label(), address.split, str(address), source, path.parent)
+
+    @property
+    def relative(self) -> str:
+        """The address: what a run records, and all it takes to draw the leaf again."""
+        return self.path.as_posix()  # str of a Path has backslashes on Windows
+
+    @property
+    def cache_name(self) -> str:
+        return f"{self.relative} at {self.size} px"
+
+    def read(self) -> Photo:
+        """Draws it."""
+        return Photo(draw(Address.parse(self.relative), self.size).picture, self.sha256(), animated=False)
+
+    def sha256(self) -> str:
+        """SHA-256 of the address, not of the pixels: those may differ in the last bit from machine to machine."""
+        return hashlib.sha256(self.relative.encode()).hexdigest()
+
+
+def readers(samples: list[Sample]) -> int:
+    """Processes worth starting to read these samples."""
+    return worth_starting(sum(sample.slow for sample in samples))
 
 
 def read_samples(dirs: list[Path], split: str | None = None) -> list[Sample]:
@@ -48,16 +113,18 @@ def read_samples(dirs: list[Path], split: str | None = None) -> list[Sample]:
 
     A data set is DIR/{train,val,test}/CLASS/*, DIR/CLASS/*, a CSV file with columns path, label (or class) and
     optionally split and group, or a folder with `Original Dataset` and `Augmented Dataset`. A manifest.csv inside a
-    folder is ignored, and so are hidden folders.
+    folder is ignored, and so are hidden folders. Where no files are, `leafsim:v1/<seed>/<first>-<last>` names leaves
+    that are drawn when they are read.
 
     Args:
-        dirs: folders, or CSV files.
+        dirs: folders, CSV files, or names of drawn leaves as paths.
         split: keep only this split; data sets without it are then refused.
     Returns:
         Samples sorted by data set in the order given, then by path.
     Raises:
         DataError: a data set is missing, holds no photos, or lacks the split; or two share a name, so that what a run
             records of their photos could not be told apart.
+        AddressError: what begins like a name of drawn leaves is not one.
     """
     samples = [sample for place in dirs for sample in _read(Path(place))]
     _refuse_same_names(samples)
@@ -82,6 +149,8 @@ def _refuse_same_names(samples: list[Sample]) -> None:
 
 
 def _read(place: Path) -> list[Sample]:
+    if place.as_posix().startswith(SCHEME):
+        return [DrawnSample.of(address) for address in Span.parse(place.as_posix())]
     if place.is_file() and place.suffix.lower() == ".csv":
         return _read_csv(place)
     if not place.is_dir():

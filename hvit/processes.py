@@ -1,0 +1,65 @@
+"""Work spread over several processes, answered in order."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+AHEAD = 8  # calls a process is ahead of the one asked for: bounds memory
+LEAST = 50  # calls that make up for starting a process
+
+
+def cores() -> int:
+    """Processors this program may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def worth_starting(calls: int) -> int:
+    """Processes for this many slow calls: as many as there are cores, but none that has little to do."""
+    return max(1, min(cores(), calls // LEAST))
+
+
+def answers(calls: Iterable[Callable[[], T]], workers: int = 1) -> Iterator[Callable[[], T]]:
+    """What some calls return, worked out ahead by several processes.
+
+    Args:
+        calls: what to do, independent of each other; with several workers they are pickled, and so are their answers.
+        workers: processes; 1 works in this one, when it is asked. With more, a program that is not a module must start
+            below `if __name__ == "__main__"`.
+    Returns:
+        In the order of the calls, for each a function that returns its answer or raises its error.
+    """
+    if workers == 1:
+        yield from calls
+        return
+    # Not by forking: torch and OpenCV hold threads and locks that a forked child would wait for forever.
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin)
+    waiting = deque()
+    try:
+        for call in calls:
+            waiting.append(pool.submit(call))
+            if len(waiting) >= AHEAD * workers:
+                yield waiting.popleft().result
+        while waiting:
+            yield waiting.popleft().result
+    finally:
+        pool.shutdown(wait=True, cancel_futures=bool(waiting))
+
+
+def _begin() -> None:
+    """Makes a worker leave the cores to its siblings, Ctrl-C to its parent, and end when that is gone."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=[multiprocessing.parent_process()], daemon=True).start()
+
+
+def _end_with(parent) -> None:
+    parent.join()
+    os._exit(1)
