@@ -94,10 +94,11 @@ def test_flags_come_with_what_to_do():
 
 
 def test_a_count_that_was_not_recorded_is_not_mentioned():
-    nothing = SimpleNamespace(calibrated=True, named_rightly=None, lists_held=None)
+    nothing = SimpleNamespace(calibrated=True, named_rightly=None, lists_held=None, material="photos")
     named = diagnosis("named", {"Tomato___Late_blight": 0.94})
     assert len(words.meaning_of_the_bars(named, nothing)) == 1
-    counted = SimpleNamespace(calibrated=True, named_rightly=SimpleNamespace(share=0.93, n=1412), lists_held=None)
+    share = SimpleNamespace(share=0.93, n=1412)
+    counted = SimpleNamespace(calibrated=True, named_rightly=share, lists_held=None, material="photos")
     assert words.meaning_of_the_bars(named, counted)[1] == (
         "Of 100 test photos with a score like this, 93 were named rightly (n = 1,412)."
     )
