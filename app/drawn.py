@@ -14,7 +14,7 @@ from hvit.data.leafsim import CONDITIONS, Address, Plan, draw, plan
 if TYPE_CHECKING:
     from app.cache import RunChoice
 
-SEED = 2026  # a data set of its own: no shipped run learned from any of its leaves
+SEED = 5  # a data set of its own: no shipped run learned from any of its leaves
 SIDE_PX = 320
 AT_A_TIME = 4
 HEALTHY = "healthy"

@@ -103,9 +103,9 @@ def with_outline(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
     shown = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
     height, width = shown.shape[:2]
     inside = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
-    around = cv2.dilate(inside.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
+    around = cv2.dilate(inside.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9)))
     edges = cv2.findContours(around, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)[0]
-    for color, width_px in (((20, 20, 20), 4), ((255, 255, 255), 2)):
+    for color, width_px in (((20, 20, 20), 8), ((255, 255, 255), 3)):
         cv2.drawContours(shown, edges, -1, color, width_px, cv2.LINE_AA)
     return shown
 

@@ -69,7 +69,7 @@ def how_drawn(drawing: Drawing, run_name: str, learned_from: Collection[str]) ->
 def outline_legend(drawing: Drawing) -> str:
     """What the line over a drawn leaf means."""
     share = percent(drawing.severity)
-    return f"The line runs around everything drawn as a symptom, pale halos too: {share} of the leaf."
+    return f"The white line runs around everything drawn as a symptom, pale halos included: {share} of the leaf."
 
 
 def cells(drawing: Drawing | None) -> dict:
