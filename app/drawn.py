@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from app.cache import RunChoice
 
 SEED = 5  # a data set of its own: no shipped run learned from any of its leaves
-SIDE_PX = 320
+SIDE_PX = 384
 AT_A_TIME = 4
 HEALTHY = "healthy"
 PREFERRED_RUN = "leafsim-tiny"

@@ -13,6 +13,7 @@ THUMBNAIL_PX = 112
 HEAT_OPACITY = 0.62
 MIN_CUT_PX = 64
 OUTLINED_PX = 960
+MIN_HOLE_PX = 600  # area of gaps in a mask that get no line: around green veins it would hide the leaf
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom as fractions of the photo
 
@@ -104,7 +105,9 @@ def with_outline(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
     height, width = shown.shape[:2]
     inside = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
     around = cv2.dilate(inside.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9)))
-    edges = cv2.findContours(around, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)[0]
+    edges, tree = cv2.findContours(around, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    is_hole = [parent >= 0 for parent in tree[0, :, 3]] if edges else []
+    edges = [edge for edge, hole in zip(edges, is_hole) if not hole or cv2.contourArea(edge) > MIN_HOLE_PX]
     for color, width_px in (((20, 20, 20), 8), ((255, 255, 255), 3)):
         cv2.drawContours(shown, edges, -1, color, width_px, cv2.LINE_AA)
     return shown

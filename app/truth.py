@@ -69,7 +69,10 @@ def how_drawn(drawing: Drawing, run_name: str, learned_from: Collection[str]) ->
 def outline_legend(drawing: Drawing) -> str:
     """What the line over a drawn leaf means."""
     share = percent(drawing.severity)
-    return f"The white line runs around everything drawn as a symptom, pale halos included: {share} of the leaf."
+    return (
+        f"The white line runs around everything drawn as a symptom, pale halos included: {share} of the leaf. "
+        "Small gaps lie within it."
+    )
 
 
 def cells(drawing: Drawing | None) -> dict:

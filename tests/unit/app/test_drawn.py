@@ -42,7 +42,7 @@ def test_the_picture_is_kept_without_loss_and_the_truth_with_it():
 def test_a_cut_leaf_keeps_the_truth_of_its_part():
     made = drawn.make(Address(5, 9))
     part = made.cut((0.25, 0.5, 0.75, 1.0))
-    assert np.array_equal(part.symptom_mask, made.symptom_mask[160:320, 80:240])
+    assert np.array_equal(part.symptom_mask, made.symptom_mask[192:384, 96:288])
     assert part.severity == made.severity
 
 
