@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from app import evidence, pictures
+from app import drawn, evidence, pictures, words
 from app.photo_files import PhotoFile
 from hvit.commands.predict import csv_row
 from hvit.commands.terminal import to_csv
 from hvit.data.classes import crop_of, select_crop
+from hvit.data.leafsim import Address
 from hvit.data.photos import decode_photo
 from hvit.runs import DEFAULT_RUN, Run, RunError, find_run, list_runs
 
@@ -36,11 +37,17 @@ _inference = threading.Lock()  # one model serves every session; two passes at o
 
 @dataclass(frozen=True)
 class RunChoice:
-    """A run one can diagnose with: its name, its folder, its classes in the order of the model."""
+    """A run one can diagnose with.
+
+    Attributes:
+        classes: in the order of the model.
+        learned_from: "photos", "drawings" or both; empty where the run does not say.
+    """
 
     name: str
     path: Path
     classes: tuple[str, ...]
+    learned_from: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,7 @@ class Facts:
     """What a run recorded about answers like the present one; None where it recorded nothing.
 
     Args:
+        material: what the run learned from and was tested on, in words.
         problem: why the record could not be read.
     """
 
@@ -56,6 +64,7 @@ class Facts:
     named_rightly: evidence.Count | None
     lists_held: evidence.Count | None
     top1: evidence.Count | None
+    material: str
     problem: str | None
 
 
@@ -78,8 +87,22 @@ def diagnosing_runs() -> list[RunChoice]:
     for run in list_runs(runs_folder()):
         card = run.model_card() if run.can_predict else None
         if card and "classes" in card:
-            choices.append(RunChoice(run.name, run.path, tuple(card["classes"])))
+            choices.append(RunChoice(run.name, run.path, tuple(card["classes"]), _learned_from(run)))
     return sorted(choices, key=lambda choice: (choice.name != DEFAULT_RUN, choice.name))
+
+
+def _learned_from(run: Run) -> frozenset[str]:
+    """A damaged configuration says nothing; it does not keep a run from diagnosing."""
+    config = run.path / "config.yaml"
+    return _said_by_config(str(run.path), config.stat().st_mtime_ns if config.exists() else 0)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _said_by_config(path: str, stamp: int) -> frozenset[str]:
+    try:
+        return Run(Path(path)).learned_from
+    except RunError:
+        return frozenset()
 
 
 def unfinished_runs() -> list[tuple[str, str]]:
@@ -167,10 +190,25 @@ def _without_pictures(diagnosis: Diagnosis) -> Result:
 
 
 def _bytes_of(photo: PhotoFile) -> bytes:
+    if photo.address is not None and photo.data is None:
+        return _drawing(str(photo.address)).png
     try:
         return photo.read()
     except OSError:
         return b""  # gone since it was listed: read as an empty file, which its row then says
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _drawing(address: str) -> drawn.Drawing:
+    return drawn.make(Address.parse(address))
+
+
+def drawing_of(photo: PhotoFile, box: pictures.Box | None = None) -> drawn.Drawing | None:
+    """The truth about a drawn leaf, or about the part of it inside `box`; None for a photo."""
+    if photo.address is None:
+        return None
+    whole = _drawing(str(photo.address))
+    return whole if box is None else whole.cut(box)
 
 
 def as_shown(photo: PhotoFile, box: pictures.Box | None) -> PhotoFile:
@@ -182,7 +220,8 @@ def as_shown(photo: PhotoFile, box: pictures.Box | None) -> PhotoFile:
 def _cut_out(key: str, box: pictures.Box, _photo: PhotoFile) -> PhotoFile:
     name = Path(_photo.name)
     data = pictures.cut_out(decode_photo(_bytes_of(_photo)).pixels, box)
-    return PhotoFile(f"{name.stem} (cut).png", f"{key}@{box}", data)
+    suffix = "" if _photo.address else ".png"
+    return PhotoFile(f"{name.stem} (cut){suffix}", f"{key}@{box}", data, address=_photo.address)
 
 
 def look_closely(photo: PhotoFile, checkpoint: Checkpoint, crop: str | None) -> Diagnosis:
@@ -226,6 +265,7 @@ def facts_about(diagnosis: Diagnosis, run: RunChoice, checkpoint: Checkpoint, cr
         usual_distance=checkpoint.card["ood"]["threshold"] if checkpoint.card["ood"] else None,
         named_rightly=evidence.named_rightly(past, diagnosis.probability) if answered else None,
         lists_held=evidence.lists_held_the_name(past) if answered else None,
+        material=words.material(run.learned_from),
         top1=evidence.top1(past.of_crop(crop_of(diagnosis.label))) if answered else None,
         problem=problem,
     )

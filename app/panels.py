@@ -7,12 +7,14 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
 
-from app import cache, figures, pictures, report, state, theme, widgets, words
-from app.cache import Facts, Result
+from app import cache, figures, pictures, report, state, theme, truth, widgets, words
+from app.cache import Facts, Result, RunChoice
+from app.drawn import Drawing
 from app.photo_files import PhotoFile
-from hvit.data.classes import crop_of, crop_title, crops
+from hvit.data.classes import crop_of, crops
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.diagnosis import Diagnosis
@@ -48,16 +50,17 @@ def unknown_crop(classes: Sequence[str]) -> None:
         widgets.how_to_train()
 
 
-def result_list(photos: Sequence[PhotoFile], results: Sequence[Result], chosen: int) -> None:
+def result_list(photos: Sequence[PhotoFile], results: Sequence[Result], chosen: int, run: RunChoice) -> None:
     """All photos with a thumbnail and one line each; a click shows one large."""
-    st.html(f'<p class="summary" role="status">{words.summary(result.diagnosis for result in results)}</p>')
+    told = words.summary((result.diagnosis for result in results), _num_drawn(photos))
+    st.html(f'<p class="summary" role="status">{told}</p>')
     num_pages = -(-len(photos) // ROWS_A_PAGE)
     page = chosen // ROWS_A_PAGE + 1
     if num_pages > 1:
         page = st.pagination(num_pages, default=page, key=f"list_page_{page}")
     for index in range((page - 1) * ROWS_A_PAGE, min(page * ROWS_A_PAGE, len(photos))):
         _row(index, photos[index], results[index], index == chosen)
-    _downloads(photos, results)
+    _downloads(photos, results, run)
 
 
 def _row(index: int, photo: PhotoFile, result: Result, is_chosen: bool) -> None:
@@ -70,14 +73,27 @@ def _row(index: int, photo: PhotoFile, result: Result, is_chosen: bool) -> None:
         st.button(line, key=f"open_{index}", type="tertiary", on_click=state.choose, args=(index,))
 
 
-def _downloads(photos: Sequence[PhotoFile], results: Sequence[Result]) -> None:
-    names = [photo.name for photo in photos]
-    rows = [result.diagnosis.to_row(name) for name, result in zip(names, results)]
+def _num_drawn(photos: Sequence[PhotoFile]) -> int:
+    return sum(photo.address is not None for photo in photos)
+
+
+def _table(photos: Sequence[PhotoFile], results: Sequence[Result]) -> bytes:
+    rows = [result.diagnosis.to_row(photo.name) for photo, result in zip(photos, results)]
+    if _num_drawn(photos):
+        rows = [row | truth.cells(cache.drawing_of(photo)) for row, photo in zip(rows, photos)]
+    return cache.table_of(rows)
+
+
+def _report(photos: Sequence[PhotoFile], results: Sequence[Result], run: RunChoice) -> str:
+    return report.page([photo.name for photo in photos], results, [cache.drawing_of(photo) for photo in photos], run)
+
+
+def _downloads(photos: Sequence[PhotoFile], results: Sequence[Result], run: RunChoice) -> None:
     with st.container(horizontal=True, key="downloads"):
         # Callables: a report of a thousand photos is written when it is asked for, not with every click.
-        st.download_button("CSV", lambda: cache.table_of(rows), "diagnoses.csv", "text/csv", on_click="ignore")
+        st.download_button("CSV", lambda: _table(photos, results), "diagnoses.csv", "text/csv", on_click="ignore")
         st.download_button(
-            "Report", lambda: report.page(names, results), "diagnoses.html", "text/html", on_click="ignore"
+            "Report", lambda: _report(photos, results, run), "diagnoses.html", "text/html", on_click="ignore"
         )
         st.button("Start over", type="tertiary", on_click=state.forget_photos)
 
@@ -91,6 +107,7 @@ def verdict(
     crop_is_open: bool,
     insisted: bool,
     num_others: int,
+    drawing: Drawing | None = None,
 ) -> None:
     """The answer in words, the calibrated bars, and the cautions that belong to it.
 
@@ -98,6 +115,7 @@ def verdict(
         crop_is_open: the reader chose no crop.
         insisted: the reader said that this unfamiliar photo is a leaf.
         num_others: how many other photos can be read.
+        drawing: what was drawn; None for a photo.
     """
     bold, rest = words.headline(diagnosis, name)
     st.html(f'<h2 class="verdict" role="status"><b>{html.escape(bold)}</b>{html.escape(rest)}</h2>')
@@ -109,6 +127,10 @@ def verdict(
         return
     if diagnosis.verdict == "unfamiliar":
         sentence(words.distance(diagnosis, facts), "below")
+    if drawing is not None:
+        bold, rest = truth.judgement(diagnosis, drawing, insisted)
+        st.html(f'<p class="truth"><b>{html.escape(bold)}</b> {html.escape(rest)}</p>')
+    if diagnosis.verdict == "unfamiliar":
         if not insisted:
             st.button("It is a leaf: show the best guess, marked as unreliable", on_click=state.insist)
             return
@@ -116,7 +138,9 @@ def verdict(
     probability_bars(diagnosis, reliable=diagnosis.verdict != "unfamiliar")
     for text in words.never_seen(diagnosis, classes):
         sentence(text)
-    if crop_is_open:
+    if drawing is None and (text := words.doubt(diagnosis, classes)):
+        sentence(text, "standing")
+    if crop_is_open and crops(classes):
         with st.container(horizontal=True, vertical_alignment="center", key="standing_line"):
             sentence(f"Not one of my {len(crops(classes))} crops? Then this answer is wrong:", "standing")
             st.button("Another crop", type="tertiary", on_click=state.set_crop, args=(widgets.ANOTHER,))
@@ -138,24 +162,41 @@ def probability_bars(diagnosis: Diagnosis, reliable: bool) -> None:
     st.plotly_chart(figure, config=MODEBAR, key="bars", alt=f"Calibrated probabilities: {told}")
 
 
-def photo(diagnosis: Diagnosis, is_cut: bool) -> None:
-    """The photo large, with the map over it on request; flags below."""
+def photo(diagnosis: Diagnosis, is_cut: bool, drawing: Drawing | None = None) -> None:
+    """The photo large, on request with the map or the outline of what was drawn over it; flags below."""
     shows_map = state.shows_map() and diagnosis.heatmap is not None
+    has_outline = drawing is not None and drawing.symptom_mask.any()
+    shows_truth = state.shows_truth() and has_outline
     pixels = pictures.with_heat(diagnosis.pixels, diagnosis.heatmap) if shows_map else diagnosis.pixels
-    alt = "The photo, with the map over it" if shows_map else "The photo"
-    st.image(pictures.jpeg(pixels), width="stretch", alt=alt)
+    if shows_truth:
+        pixels = pictures.with_outline(pixels, drawing.symptom_mask)
+    over = [name for name, shown in (("the map", shows_map), ("the outline", shows_truth)) if shown]
+    alt = "The photo" if drawing is None else "The drawn leaf"
+    picture(pixels, alt + (f", with {words.joined(over)} over it" if over else ""), is_drawn=drawing is not None)
+    if shows_truth:
+        st.html(f'<p class="standing outlined">{html.escape(truth.outline_legend(drawing))}</p>')
     if shows_map:
         st.html(_heat_legend())
         if diagnosis.verdict == "unfamiliar":
             sentence("There is no diagnosis to explain. The map shows what the network reacts to, not disease.")
     with st.container(horizontal=True, vertical_alignment="center", key="photo_tools"):
         st.toggle("Show map", key=state.SHOW_MAP, persist_state="session")
+        if has_outline:
+            st.toggle("Outline what was drawn", key=state.SHOW_TRUTH, persist_state="session")
         if is_cut:
             st.button("Back to the whole photo", type="tertiary", on_click=state.cut_chosen, args=(None,))
         else:
             st.button("Cut out one leaf", type="tertiary", on_click=state.start_cutting)
-    for text in words.flag_sentences(diagnosis.flags):
+    for text in words.flag_sentences(diagnosis.flags, is_drawn=drawing is not None):
         sentence(text)
+
+
+def picture(pixels: np.ndarray, alt: str, is_drawn: bool) -> None:
+    """A picture as wide as its place; a drawn leaf says that it is one."""
+    with st.container(key="picture"):
+        st.image(pictures.jpeg(pixels), width="stretch", alt=alt)
+        if is_drawn:
+            st.html(f'<p class="drawn-tag">{truth.TAG}</p>')
 
 
 def steps(position: int, num_photos: int) -> None:
@@ -181,7 +222,8 @@ def cutting(photo: PhotoFile) -> None:
     pixels = cache.whole_photo(photo)
     if not state.has_box():
         state.put_box(pictures.propose_leaf(pixels))
-    st.image(pictures.jpeg(pictures.with_box(pixels, state.box())), width="stretch", alt="The photo with the box")
+    name = "The photo" if photo.address is None else "The drawn leaf"
+    picture(pictures.with_box(pixels, state.box()), f"{name} with the box", is_drawn=photo.address is not None)
     st.slider("Left and right edge, % of the width", 0, 100, key=state.CUT_X, format="%d%%")
     st.slider("Top and bottom edge, % of the height", 0, 100, key=state.CUT_Y, format="%d%%")
     with st.container(horizontal=True):
@@ -190,7 +232,7 @@ def cutting(photo: PhotoFile) -> None:
         st.button("Cancel", type="tertiary", on_click=state.stop_cutting)
 
 
-def why(diagnosis: Diagnosis, facts: Facts) -> None:
+def why(diagnosis: Diagnosis, facts: Facts, run: RunChoice, drawing: Drawing | None = None) -> None:
     """What the numbers mean; a line appears only where the run recorded the number it needs."""
     if diagnosis.verdict == "unreadable":
         return
@@ -200,13 +242,17 @@ def why(diagnosis: Diagnosis, facts: Facts) -> None:
         if facts.problem:
             widgets.notice(facts.problem)
     if facts.usual_distance is not None and diagnosis.verdict != "unfamiliar":
-        with st.expander("How familiar is this photo?"):
+        with st.expander(f"How familiar is this {'photo' if drawing is None else 'leaf'}?"):
             st.write(plain(words.distance(diagnosis, facts)))
-            st.write("Beyond that I give no diagnosis. A photo can be usual and still show a disease I do not know.")
+            st.write("Beyond that I give no diagnosis. A leaf can look usual and still show a disease I do not know.")
     crop = crop_of(diagnosis.label)
     if facts.top1 is not None and diagnosis.verdict != "unfamiliar":
-        with st.expander(f"How good is it on {crop}? (n = {facts.top1.n:,})"):
-            st.write(plain(words.accuracy_sentence(crop_title(crop), facts.top1)))
+        with st.expander(f"How good is it{f' on {crop}' if crop else ''}? (n = {facts.top1.n:,})"):
+            st.write(plain(words.accuracy_sentence(crop, facts)))
+    if drawing is not None:
+        with st.expander("How are these drawn?"):
+            for text in truth.how_drawn(drawing, run.name, run.learned_from):
+                st.write(plain(text))
 
 
 def small_print(diagnosis: Diagnosis, run_name: str, sha256: str) -> None:

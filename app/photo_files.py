@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hvit.data.leafsim import Address
 from hvit.data.photos import MAX_BYTES, find_photos
 
 
@@ -13,12 +14,18 @@ class FolderError(ValueError):
 
 @dataclass(frozen=True)
 class PhotoFile:
-    """An upload (`data` in memory) or a file of this computer (`path`, read again when needed)."""
+    """An upload (`data` in memory), a file of this computer (`path`, read again when needed), or a drawn leaf.
+
+    Attributes:
+        address: of a drawn leaf, and of what was cut out of one; None for a photo. The whole leaf has neither `data`
+            nor `path`: it is drawn when needed.
+    """
 
     name: str
     key: str
     data: bytes | None = field(default=None, repr=False)
     path: Path | None = None
+    address: Address | None = None
 
     def read(self) -> bytes:
         """The file's bytes; of one too large to be a photo, just enough to see that it is.
@@ -35,6 +42,11 @@ class PhotoFile:
 def uploaded(name: str, data: bytes) -> PhotoFile:
     """A photo sent by the browser; `name` is shown, never used as a path."""
     return PhotoFile(name, hashlib.sha256(data).hexdigest(), data)
+
+
+def drawn(name: str, address: Address) -> PhotoFile:
+    """A leaf to be drawn; nothing is drawn yet."""
+    return PhotoFile(name, str(address), address=address)
 
 
 def in_folder(folder: str) -> list[PhotoFile]:

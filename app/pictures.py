@@ -12,6 +12,8 @@ CUT_PX = 2048
 THUMBNAIL_PX = 112
 HEAT_OPACITY = 0.62
 MIN_CUT_PX = 64
+OUTLINED_PX = 960
+MIN_HOLE_PX = 600  # area of gaps in a mask that get no line: around green veins it would hide the leaf
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom as fractions of the photo
 
@@ -30,6 +32,12 @@ def jpeg(pixels: np.ndarray, quality: int = 88) -> bytes:
     """(H, W, 3) uint8 RGB as the bytes of a JPEG without metadata."""
     encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return encoded.tobytes()
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 RGB as the bytes of a PNG: no loss."""
+    bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
 
 def thumbnail(pixels: np.ndarray) -> bytes:
@@ -71,8 +79,7 @@ def _at_least(start: float, stop: float, length: int) -> tuple[int, int]:
 def cut_out(pixels: np.ndarray, box: Box) -> bytes:
     """The part of the photo inside `box`, as a PNG: no loss, but for parts longer than `CUT_PX`, which shrink."""
     left, top, right, bottom = edges_px(box, *pixels.shape[:2])
-    part = cv2.cvtColor(shrunk(pixels[top:bottom, left:right], CUT_PX), cv2.COLOR_RGB2BGR)
-    return cv2.imencode(".png", part, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+    return png(shrunk(pixels[top:bottom, left:right], CUT_PX))
 
 
 def with_box(pixels: np.ndarray, box: Box) -> np.ndarray:
@@ -85,6 +92,25 @@ def with_box(pixels: np.ndarray, box: Box) -> np.ndarray:
     shown = (pixels * 0.35).astype(np.uint8)
     shown[top:bottom, left:right] = pixels[top:bottom, left:right]
     return cv2.rectangle(shown, (left, top), (right - 1, bottom - 1), (252, 251, 248), 2)
+
+
+def with_outline(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The photo with a line around `mask` (H', W') bool; small photos are enlarged for a fine line.
+
+    The line is light within a dark one, so that it is seen on every color and by every eye, and it runs outside the
+    mask, so that small spots are not hidden under it.
+    """
+    factor = max(1.0, OUTLINED_PX / max(pixels.shape[:2]))
+    shown = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    height, width = shown.shape[:2]
+    inside = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+    around = cv2.dilate(inside.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9)))
+    edges, tree = cv2.findContours(around, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    is_hole = [parent >= 0 for parent in tree[0, :, 3]] if edges else []
+    edges = [edge for edge, hole in zip(edges, is_hole) if not hole or cv2.contourArea(edge) > MIN_HOLE_PX]
+    for color, width_px in (((20, 20, 20), 8), ((255, 255, 255), 3)):
+        cv2.drawContours(shown, edges, -1, color, width_px, cv2.LINE_AA)
+    return shown
 
 
 def propose_leaf(pixels: np.ndarray) -> Box:

@@ -4,8 +4,9 @@ import base64
 import html
 from collections.abc import Sequence
 
-from app import words
-from app.cache import Result
+from app import truth, words
+from app.cache import Result, RunChoice
+from app.drawn import Drawing
 
 _STYLE = (
     "body{font:16px/1.5 Georgia,serif;color:#22261f;background:#fcfbf8;max-width:46rem;margin:3rem auto;padding:0 1rem}"
@@ -14,24 +15,33 @@ _STYLE = (
 )
 
 
-def page(names: Sequence[str], results: Sequence[Result]) -> str:
-    """A whole HTML document: one entry a photo, pictures inside, no script."""
-    entries = "".join(_entry(name, result) for name, result in zip(names, results))
-    title = html.escape(words.summary(result.diagnosis for result in results))
-    runs = html.escape(words.joined(sorted({result.diagnosis.run for result in results})))
+def page(names: Sequence[str], results: Sequence[Result], drawings: Sequence[Drawing | None], run: RunChoice) -> str:
+    """A whole HTML document: one entry a photo, pictures inside, no script.
+
+    Args:
+        drawings: what was drawn, for each; None for a photo.
+    """
+    entries = "".join(_entry(*entry, run) for entry in zip(names, results, drawings))
+    num_drawn = sum(drawing is not None for drawing in drawings)
+    title = html.escape(words.summary((result.diagnosis for result in results), num_drawn))
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Leaf diagnoses</title><style>{_STYLE}</style>'
-        f'<h1>{title}</h1>{entries}<p class="quiet">Model: {runs}. Probabilities are calibrated. '
+        f'<h1>{title}</h1>{entries}<p class="quiet">Model: {html.escape(run.name)}. Probabilities are calibrated. '
         "A model's answer is not a plant pathologist's.</p></html>"
     )
 
 
-def _entry(name: str, result: Result) -> str:
+def _entry(name: str, result: Result, drawing: Drawing | None, run: RunChoice) -> str:
     diagnosis = result.diagnosis
     picture = ""
     if result.thumbnail is not None:
         picture = f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(result.thumbnail).decode()}">'
-    lines = [words.one_sentence(diagnosis, name), *words.flag_sentences(diagnosis.flags)]
+    is_drawn = drawing is not None
+    lines = [words.one_sentence(diagnosis, name), *words.flag_sentences(diagnosis.flags, is_drawn)]
+    if is_drawn:
+        lines += [" ".join(truth.judgement(diagnosis, drawing)).strip(), f"{truth.TAG}: {drawing.address}."]
+    if warning := words.wrong_material(run.learned_from, is_drawn, None):
+        lines.append(warning)
     told = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
     return (
         f"<article>{picture}<div><h2>{html.escape(name)}</h2>{told}"

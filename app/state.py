@@ -13,6 +13,7 @@ RUN = "run"
 CROP_MENU = "crop_menu"
 FOLDER = "folder_path"
 SHOW_MAP = "show_map"
+SHOW_TRUTH = "show_truth"
 CUT_X = "cut_x"
 CUT_Y = "cut_y"
 
@@ -23,6 +24,7 @@ _CUTS = "_cuts"
 _INSISTED = "_insisted"
 _INBOX = "_inbox"
 _FOLDER_PROBLEM = "_folder_problem"
+_NEXT_DRAWN = "_next_drawn"
 
 
 def photos() -> list[PhotoFile]:
@@ -118,6 +120,24 @@ def run_name() -> str | None:
     return st.session_state.get(RUN)
 
 
+def choose_run(name: str) -> None:
+    st.session_state[RUN] = name
+
+
+def next_drawn() -> int:
+    """Index from which on drawn leaves have not been shown yet."""
+    return st.session_state.get(_NEXT_DRAWN, 0)
+
+
+def set_next_drawn(index: int) -> None:
+    st.session_state[_NEXT_DRAWN] = index
+
+
+def shows_truth() -> bool:
+    """Whether the outline of what was drawn as a symptom lies over a drawn leaf."""
+    return st.session_state.get(SHOW_TRUTH, False)
+
+
 def shows_map() -> bool:
     """Whether the attention map lies over the photo."""
     return st.session_state.get(SHOW_MAP, False)
@@ -131,6 +151,15 @@ def keep_crop_among(options: list[str]) -> None:
     """Back to the first option where another run was chosen that does not know the crop."""
     if st.session_state.get(CROP, options[0]) not in options:
         set_crop(options[0])
+
+
+def forget_crop_of_address() -> None:
+    """Takes the crop out of the address of a page just opened, where the run knows no crops.
+
+    The page asks for none then, so that nothing else would.
+    """
+    if CROP not in st.session_state and CROP in st.query_params:
+        del st.query_params[CROP]
 
 
 def crop_from_menu() -> None:

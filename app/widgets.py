@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from app import cache, photo_files, state, words
+from app import cache, drawn, photo_files, state, words
 from app.cache import RunChoice
 from hvit.data.classes import crop_title, crops
 
@@ -68,13 +68,20 @@ def choose_run(runs: Sequence[RunChoice]) -> RunChoice:
     names = [run.name for run in runs]
     known = dict(zip(names, runs))
     current = known.get(state.run_name(), runs[0])
-    label = f"Model: {words.knows(current.classes)}"  # not in the options: those are what the address carries
+    # In the label, not in the options: those are what the address carries.
+    label = f"Model: {words.knows(current.classes, current.learned_from)}"
     name = st.selectbox(label, names, key=state.RUN, bind="query-params")
     return known[name]
 
 
 def choose_crop(classes: Sequence[str]) -> str:
-    """A crop of the run, `NOT_SURE` or `ANOTHER`: chips where there is room, a drop-down on a phone."""
+    """A crop of the run, `NOT_SURE` or `ANOTHER`: chips where there is room, a drop-down on a phone.
+
+    A run without crops leaves nothing to choose.
+    """
+    if not crops(classes):
+        state.forget_crop_of_address()
+        return NOT_SURE
     options = [NOT_SURE, *crops(classes), ANOTHER]
     titles = {NOT_SURE: "Not sure", ANOTHER: "Another crop"} | {crop: crop_title(crop) for crop in crops(classes)}
     state.keep_crop_among(options)
@@ -101,8 +108,8 @@ def known_crop(choice: str) -> str | None:
     return None if choice in (NOT_SURE, ANOTHER) else choice
 
 
-def ask_for_photos() -> None:
-    """The uploader and the folder field; what is given goes to `state.photos`."""
+def ask_for_photos(runs: Sequence[RunChoice], current: RunChoice) -> None:
+    """The uploader, the folder field and, where a run knows them, drawn leaves; all goes to `state.photos`."""
     with st.container(key="upload"):
         st.file_uploader(
             "Drop photos here or choose",
@@ -112,6 +119,10 @@ def ask_for_photos() -> None:
             on_change=_take_uploads,
             label_visibility="collapsed",
         )
+        if run := drawn.run_for_drawings(runs, current):
+            with st.container(horizontal=True, vertical_alignment="center", key="drawn"):
+                st.html('<p class="standing">No photo?</p>', width="content")
+                st.button("Four drawn leaves", type="tertiary", on_click=_take_drawn, args=(run.name,))
     with st.container(key="folder"):
         st.text_input(
             "or a folder on this computer", key=state.FOLDER, placeholder="~/Pictures/leaves", on_change=_take_folder
@@ -123,6 +134,29 @@ def ask_for_photos() -> None:
 def _take_uploads() -> None:
     state.add_photos([photo_files.uploaded(file.name, file.getvalue()) for file in state.inbox()])
     state.empty_inbox()
+
+
+def _take_drawn(run_name: str) -> None:
+    addresses, following = drawn.next_leaves(state.next_drawn())
+    first = 1 + sum(photo.address is not None for photo in state.photos())
+    state.add_photos(photo_files.drawn(f"Drawn leaf {first + i}", address) for i, address in enumerate(addresses))
+    state.set_next_drawn(following)
+    state.choose_run(run_name)
+
+
+def warn_of_material(run: RunChoice, runs: Sequence[RunChoice], is_drawn: bool) -> None:
+    """Says that a run which learned from drawn leaves only is shown a photo, or the reverse, and offers another run."""
+    if is_drawn:
+        better = drawn.run_for_drawings([other for other in runs if "drawings" in other.learned_from], run)
+    else:
+        better = drawn.run_for_photos(runs)
+    text = words.wrong_material(run.learned_from, is_drawn, better.name if better else None)
+    if text is None:
+        return
+    with st.container(key="material"):
+        notice(text)
+        if better:
+            st.button(f"Use {better.name}", on_click=state.choose_run, args=(better.name,))
 
 
 def _take_folder() -> None:

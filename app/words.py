@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import hvit.words
-from hvit.data.classes import crop_of, crops, is_healthy
-from hvit.words import class_title
+from hvit.data.classes import crop_of, crop_title, crops, is_healthy
+from hvit.words import class_in_text, class_title
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from app.cache import Facts
-    from app.evidence import Count
     from hvit.diagnosis import Diagnosis
 
 NBSP = "\u00a0"
@@ -24,6 +23,12 @@ FLAGS = {
     "bright": "Overexposed: take it again out of the direct sun.",
     "tiny": "A very small picture: take the photo from closer, or use the original file.",
     "animated": "A moving picture: only its first frame was read.",
+}
+DRAWN_FLAGS = {
+    "blurred": "Drawn out of focus.",
+    "dark": "Drawn in little light.",
+    "bright": "Drawn overexposed.",
+    "tiny": "A very small part of the drawing: cut out a larger one.",
 }
 
 
@@ -54,11 +59,12 @@ def below_headline(diagnosis: Diagnosis) -> str | None:
     """The sentence under the verdict, or None where the verdict says all."""
     if diagnosis.verdict == "unsure":
         if len(diagnosis.prediction_set) > 2:
-            return "Cut out one leaf or choose the crop."
-        pair = [f"{class_title(c)} {percent(diagnosis.probabilities[c])}" for c in diagnosis.prediction_set]
+            return hvit.words.way_out(diagnosis.probabilities)
+        pair = [f"{class_in_text(c)} {percent(diagnosis.probabilities[c])}" for c in diagnosis.prediction_set]
         one_crop = len({crop_of(c) for c in diagnosis.prediction_set}) == 1
         both_sick = not any(is_healthy(c) for c in diagnosis.prediction_set)
-        return " or ".join(pair) + "." + (" A leaf can also carry both." if one_crop and both_sick else "")
+        told = hvit.words.capitalized(" or ".join(pair)) + "."
+        return told + (" A leaf can also carry both." if one_crop and both_sick else "")
     if diagnosis.verdict == "named" and is_healthy(diagnosis.label):
         return NOT_A_LIST_OF_ALL
     return None
@@ -86,12 +92,21 @@ def list_line(diagnosis: Diagnosis) -> str:
     return class_title(diagnosis.label)
 
 
-def summary(diagnoses: Iterable[Diagnosis]) -> str:
-    """`12 photos: 8 named, 2 unsure, 1 unfamiliar, 1 unreadable`; kinds that do not occur are left out."""
+def summary(diagnoses: Iterable[Diagnosis], num_drawn: int = 0) -> str:
+    """`12 photos: 8 named, 2 unsure, 1 unfamiliar, 1 unreadable`; kinds that do not occur are left out.
+
+    Args:
+        num_drawn: how many of them are drawn leaves.
+    """
     counts = Counter(d.verdict for d in diagnoses)
-    total = sum(counts.values())
+    num_photos = sum(counts.values()) - num_drawn
+    things = [_counted(num_photos, "photo", "photos"), _counted(num_drawn, "drawn leaf", "drawn leaves")]
     kinds = [f"{counts[kind]} {kind}" for kind in ("named", "unsure", "unfamiliar", "unreadable") if counts[kind]]
-    return f"{total} photo{'' if total == 1 else 's'}: {', '.join(kinds)}"
+    return f"{' and '.join(thing for thing in things if thing)}: {', '.join(kinds)}"
+
+
+def _counted(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}" if count else ""
 
 
 def never_seen(diagnosis: Diagnosis, classes: Sequence[str]) -> list[str]:
@@ -99,16 +114,27 @@ def never_seen(diagnosis: Diagnosis, classes: Sequence[str]) -> list[str]:
     said = []
     for crop in dict.fromkeys(crop_of(name) for name in diagnosis.prediction_set):
         own = [name for name in classes if crop_of(name) == crop]
+        if not crop and len(own) < len(classes):
+            continue  # a class of no crop among those of crops, such as "animal": no leaf is meant
         if len(own) == 1:
-            said.append(f"I know one condition of {crop}. This shows resemblance, not a diagnosis.")
+            known = f"I know one condition of {crop}" if crop else "I know one condition"
+            said.append(f"{known}. This shows resemblance, not a diagnosis.")
         if not any(is_healthy(name) for name in own):
-            said.append(f"This model never saw a healthy {crop} leaf: it would call one diseased.")
+            said.append(f"This model never saw a healthy {crop}{' ' if crop else ''}leaf: it would call one diseased.")
     return said
 
 
-def flag_sentences(flags: Iterable[str]) -> list[str]:
-    """What was noticed about the photo itself, with what to do."""
-    return [_flag(flag) for flag in flags]
+def doubt(diagnosis: Diagnosis, classes: Sequence[str]) -> str | None:
+    """The standing doubt under a disease named by a run without crops; None where the answer claims no disease."""
+    count = sum(not is_healthy(name) for name in classes)
+    if crops(classes) or count < 2 or is_healthy(diagnosis.label):
+        return None
+    return f"Not one of my {count} diseases? Then this answer is wrong."
+
+
+def flag_sentences(flags: Iterable[str], is_drawn: bool = False) -> list[str]:
+    """What was noticed about the photo itself, with what to do; no one can take a drawn leaf again."""
+    return [DRAWN_FLAGS[flag] if is_drawn and flag in DRAWN_FLAGS else _flag(flag) for flag in flags]
 
 
 def _flag(flag: str) -> str:
@@ -118,29 +144,57 @@ def _flag(flag: str) -> str:
     return FLAGS[flag]
 
 
-def knows(classes: Sequence[str]) -> str:
-    """What a run can name: `33 conditions, 9 crops`."""
+def knows(classes: Sequence[str], learned_from: Collection[str] = ()) -> str:
+    """What a run can name: `33 conditions, 9 crops`, `14 conditions of drawn leaves`."""
     count = len(crops(classes))
-    return f"{len(classes)} conditions, {count} crop{'' if count == 1 else 's'}"
+    told = f"{len(classes)} conditions" + (" of drawn leaves" if set(learned_from) == {"drawings"} else "")
+    return f"{told}, {count} crop{'' if count == 1 else 's'}" if count else told
+
+
+def material(learned_from: Collection[str]) -> str:
+    """What a run learned from; "photos" too where it does not say."""
+    if "drawings" not in learned_from:
+        return "photos"
+    return "photos and drawn leaves" if "photos" in learned_from else "drawn leaves"
+
+
+def wrong_material(learned_from: Collection[str], is_drawn: bool, better: str | None) -> str | None:
+    """The caution where a run that learned from drawn leaves only is shown a photo, or the reverse; else None.
+
+    Args:
+        better: name of a run that fits, if there is one.
+    """
+    if is_drawn and set(learned_from) == {"photos"}:
+        said, advice = "This model learned from photos only.", f"For a drawn leaf choose {better}."
+        without = "Its answer about a drawn leaf says little."
+    elif not is_drawn and set(learned_from) == {"drawings"}:
+        said, advice = "This model learned from drawn leaves only.", f"For a photo choose {better}."
+        without = "It cannot judge a photo."
+    else:
+        return None
+    return f"{said} {advice if better else without}"
 
 
 def meaning_of_the_bars(diagnosis: Diagnosis, facts: Facts) -> list[str]:
     """What a probability and a list of names are worth, as counted on recorded test photos."""
     if diagnosis.verdict == "unfamiliar":
-        return ["This photo lies farther from those I learned from than I accept. Any name would be a guess."]
+        return [f"This lies farther from the {facts.material} I learned from than I accept. Any name would be a guess."]
     if facts.calibrated:
-        said = ["The bars are chances, set on photos I did not learn from: of answers at 80 %, about 80 in 100 hold."]
+        others = f"{facts.material} I did not learn from"
+        said = [f"The bars are chances, set on {others}: of answers at 80 %, about 80 in 100 hold."]
     else:
         said = ["This model was not calibrated: read the bars as an order, not as chances."]
     if diagnosis.verdict == "named" and facts.named_rightly:
         count = facts.named_rightly
         said.append(
-            f"Of 100 test photos with a score like this, {_in_100(count.share)} were named rightly (n = {count.n:,})."
+            f"Of 100 {_tested(facts)} with a score like this, {_in_100(count.share)} were named rightly "
+            f"(n = {count.n:,})."
         )
     if diagnosis.verdict == "unsure" and facts.lists_held:
         count = facts.lists_held
         said.append(
-            f"Lists made this way held the right name for {_in_100(count.share)} of 100 test photos (n = {count.n:,})."
+            f"Lists made this way held the right name for {_in_100(count.share)} of 100 {_tested(facts)} "
+            f"(n = {count.n:,})."
         )
     return said
 
@@ -148,14 +202,20 @@ def meaning_of_the_bars(diagnosis: Diagnosis, facts: Facts) -> list[str]:
 def distance(diagnosis: Diagnosis, facts: Facts) -> str:
     """How far the photo lies from those the model learned from, and what is usual."""
     return (
-        f"Distance to the nearest photos I learned from: {diagnosis.ood_score:.2f}. "
+        f"Distance to the nearest {facts.material} I learned from: {diagnosis.ood_score:.2f}. "
         f"Usual: up to {facts.usual_distance:.2f}."
     )
 
 
-def accuracy_sentence(crop: str, top1: Count) -> str:
-    """How often the first name was right on the recorded test photos of a crop."""
-    return f"{crop}: the first name was right for {_in_100(top1.share)} of 100 test photos (n = {top1.n:,})."
+def accuracy_sentence(crop: str, facts: Facts) -> str:
+    """How often the first name was right on the recorded test photos of a crop, or on all of a run without crops."""
+    right, n = _in_100(facts.top1.share), f"(n = {facts.top1.n:,})"
+    told = f"the first name was right for {right} of 100 {_tested(facts)} {n}."
+    return f"{crop_title(crop)}: {told}" if crop else hvit.words.capitalized(told)
+
+
+def _tested(facts: Facts) -> str:
+    return f"test {facts.material}" if facts.material == "photos" else f"{facts.material} kept for the test"
 
 
 def _in_100(share: float) -> str:

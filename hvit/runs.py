@@ -70,6 +70,15 @@ class Run:
         except yaml.YAMLError:
             raise RunError(f"{CONFIG} of run {self.name} is damaged; copy the run again") from None
 
+    @property
+    def learned_from(self) -> frozenset[str]:
+        """What the training data were: "photos", "drawings" or both; empty where the run does not say."""
+        from hvit.data.leafsim.address import SCHEME
+
+        data = (self.config or {}).get("data")
+        dirs = data.get("dirs") if isinstance(data, dict) else None
+        return frozenset("drawings" if str(name).startswith(SCHEME) else "photos" for name in dirs or ())
+
     def metrics(self) -> list[dict]:
         """Rows of `metrics.jsonl`; a torn last line is ignored.
 

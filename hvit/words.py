@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from hvit.data.classes import crop_of, crop_title, is_healthy, spoken
+from hvit.data.classes import crop_of, crop_title, crops, is_healthy, spoken
 
 UNFAMILIAR = "This does not look like any leaf I know. No diagnosis."
 
@@ -20,18 +20,36 @@ def verdict_message(verdict: str, names: list[str], probs: list[float], classes:
     if verdict == "named":
         if is_healthy(names[0]):
             return none_of_the_diseases(names[0], classes)
-        return f"{spoken(names[0])}, {percent(probs[0])}."
+        return f"{class_title(names[0])}, {percent(probs[0])}."
     if len(names) == 2:
-        (first, second), (p, q) = (class_title(name) for name in names), probs
+        (first, second), (p, q) = (class_in_text(name) for name in names), probs
         return f"I am not sure. Most likely one of these: {first} {percent(p)} or {second} {percent(q)}."
-    return f"I am not sure: {len(names)} are possible. Cut out one leaf or choose the crop."
+    return f"I am not sure: {len(names)} are possible. {way_out(classes)}"
 
 
 def class_title(name: str) -> str:
-    """A class as a label: `Tomato: late blight`. The bare word healthy would claim more than the model can see."""
+    """A class as a label: `Tomato: late blight`, `Late blight`."""
+    return capitalized(class_in_text(name))
+
+
+def class_in_text(name: str) -> str:
+    """A class within a sentence: `Tomato: late blight`, `late blight`.
+
+    The bare word healthy would claim more than the model can see.
+    """
     if not is_healthy(name):
         return spoken(name)
     return f"{crop_title(crop_of(name))}: no disease I know" if crop_of(name) else "no disease I know"
+
+
+def capitalized(text: str) -> str:
+    """`text` with a capital to begin with; the rest stays, unlike with `str.capitalize`."""
+    return text[:1].upper() + text[1:]
+
+
+def way_out(classes: Iterable[str]) -> str:
+    """What the reader can do where too many classes are possible."""
+    return "Cut out one leaf or choose the crop." if crops(classes) else "Cut out one leaf."
 
 
 def none_of_the_diseases(name: str, classes: Iterable[str]) -> str:

@@ -22,7 +22,16 @@ START_LIMIT_S = 60
 
 @pytest.fixture(scope="session")
 def runs_folder(tmp_path_factory) -> Path:
-    """One complete run with seeded weights that accepts every photo."""
+    """Two complete runs with seeded weights that accept every photo: one of photos, one of drawn leaves."""
+    from hvit.data.leafsim import CONDITIONS
+
+    folder = tmp_path_factory.mktemp("runs")
+    _write_run(folder / "leaf33-tiny", CLASSES, "photos")
+    _write_run(folder / "leafsim-tiny", sorted(CONDITIONS), "leafsim:v1/7/0-99")
+    return folder
+
+
+def _write_run(run: Path, classes: list[str], data: str) -> None:
     import torch
 
     from hvit.checkpoint import save_checkpoint
@@ -31,19 +40,17 @@ def runs_folder(tmp_path_factory) -> Path:
     from hvit.rejection import Rejector
 
     torch.manual_seed(0)
-    arguments = {"num_classes": len(CLASSES), "img_size": 64}
+    arguments = {"num_classes": len(classes), "img_size": 64}
     model = create_model("hvit_tiny", **arguments)
     draw = np.random.default_rng(0)
     features = [draw.normal(size=(20, channels)).astype(np.float32) for channels in model.config.embed_dims]
-    folder = tmp_path_factory.mktemp("runs")
-    run = folder / "tiny"
     save_checkpoint(
-        run, model, "hvit_tiny", arguments, CLASSES, Preprocessing(64), "drawn", {}, temperature=1.0,
+        run, model, "hvit_tiny", arguments, classes, Preprocessing(64), "drawn", {}, temperature=1.0,
         conformal={"alpha": 0.1, "method": "lac", "threshold": 0.6}, ood=(Rejector.fit(features), 2.0),
     )  # fmt: skip
     info = {"schema_version": 1, "status": "done", "kind": "finetune", "summary": {}}
     (run / "run.json").write_text(json.dumps(info))
-    return folder
+    (run / "config.yaml").write_text(json.dumps({"data": {"dirs": [data]}}))  # JSON is YAML
 
 
 @pytest.fixture(scope="session")

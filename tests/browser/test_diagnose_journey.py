@@ -12,6 +12,7 @@ pytestmark = pytest.mark.browser
 
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 375, "height": 812}
+LOADED_WIDTH_PX = "image => image.decode().then(() => image.naturalWidth)"
 WAIT_MS = 90_000  # a loaded machine with two cores needs some of it
 
 
@@ -102,7 +103,7 @@ def test_the_bars_are_drawn_and_the_map_has_a_scale(desktop):
     page.get_by_text("2x the average").wait_for(timeout=WAIT_MS)
     desktop.settle()
     photo = page.get_by_alt_text("The photo, with the map over it")
-    assert photo.evaluate("image => image.naturalWidth") == 160
+    assert photo.evaluate(LOADED_WIDTH_PX) == 160
 
 
 def test_the_table_downloads_with_one_row_a_photo(desktop):
@@ -148,6 +149,73 @@ def test_on_a_phone_the_verdict_stands_above_the_photo_and_the_model_last(phone)
         )
     ]
     assert tops == sorted(tops)
+
+
+@pytest.fixture(scope="module", params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def without_photo(request, browser, dashboard) -> Visit:
+    """A visitor who has no photo and asks for four drawn leaves."""
+    visit = Visit(browser, dashboard, request.param)
+    visit.page.get_by_role("button", name="Four drawn leaves").click()
+    visit.page.locator(".summary").wait_for(timeout=WAIT_MS)
+    visit.settle()
+    return visit
+
+
+def test_four_drawn_leaves_are_marked_as_drawn_and_bring_their_run(without_photo):
+    page = without_photo.page
+    assert page.locator(".summary").inner_text().startswith("4 drawn leaves: ")
+    assert "run=leafsim-tiny" in page.url
+    assert page.get_by_text("Drawn by LeafSim, not a photograph").is_visible()
+    tag, picture = (page.locator(place).bounding_box() for place in (".drawn-tag", ".st-key-picture img"))
+    assert picture["x"] <= tag["x"] and tag["y"] + tag["height"] <= picture["y"] + picture["height"]
+    assert page.get_by_role("radio", name="Not sure").count() == 0
+    assert without_photo.overflow_px() == 0
+
+
+def test_the_truth_of_a_drawn_leaf_is_told_and_can_be_outlined(without_photo):
+    page = without_photo.page
+    conditions = set()
+    for i in (4, 3, 2, 1):
+        page.get_by_role("button", name=f"Drawn leaf {i}").click()
+        page.get_by_text(f"{i} of 4").wait_for(timeout=WAIT_MS)
+        without_photo.settle()
+        conditions.add(page.locator(".truth").inner_text())
+    assert len(conditions) == 4 and sum("without a disease" in text for text in conditions) == 1
+    while not page.get_by_text("Outline what was drawn").is_visible():
+        page.get_by_role("button", name="Next").click()
+        without_photo.settle()
+    page.get_by_text("Outline what was drawn").click()
+    page.get_by_text("The white line runs around").wait_for(timeout=WAIT_MS)
+    without_photo.settle()
+    outlined = page.get_by_alt_text("The drawn leaf, with the outline over it")
+    assert outlined.evaluate(LOADED_WIDTH_PX) == 960
+    assert without_photo.overflow_px() == 0
+
+
+def test_table_and_report_say_which_leaves_are_drawn(without_photo):
+    page = without_photo.page
+    with page.expect_download(timeout=WAIT_MS) as waiting:
+        page.get_by_role("button", name="CSV").click()
+    rows = list(csv.DictReader(io.StringIO(waiting.value.path().read_text(encoding="utf-8-sig"))))
+    assert [row["file"] for row in rows] == [f"Drawn leaf {i}" for i in (1, 2, 3, 4)]
+    assert all(row["address"].startswith("leafsim:v1/") and row["drawn_as"] for row in rows)
+    with page.expect_download(timeout=WAIT_MS) as waiting:
+        page.get_by_role("button", name="Report").click()
+    report = waiting.value.path().read_text(encoding="utf-8")
+    assert all(f"Drawn by LeafSim, not a photograph: {row['address']}." in report for row in rows)
+
+
+def test_a_photo_and_a_run_of_drawn_leaves_are_kept_apart(without_photo):
+    page = without_photo.page
+    page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files([FILES[0]])
+    page.get_by_text("This model learned from drawn leaves only. For a photo choose leaf33-tiny.").wait_for()
+    without_photo.settle()
+    assert without_photo.overflow_px() == 0 and page.locator(".drawn-tag").count() == 0
+    page.get_by_role("button", name="Use leaf33-tiny").click()
+    page.get_by_text("Not one of my 2 crops?").wait_for()
+    without_photo.settle()
+    assert "run=" not in page.url
+    assert without_photo.outside == [] and without_photo.complaints == []
 
 
 def test_nothing_was_asked_of_the_outside_and_nothing_went_wrong(desktop, phone):

@@ -10,7 +10,20 @@ CLASSES = ["Potato___Early_blight", "Tomato___Late_blight", "Tomato___healthy"]
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory) -> Path:
-    """A run directory of hvit_tiny with three classes, calibrated and with rejection."""
+    """A run directory of hvit_tiny with three classes, calibrated and with rejection, as if trained on photos."""
+    return write_run(tmp_path_factory.mktemp("runs") / "tiny", CLASSES, "photos")
+
+
+@pytest.fixture(scope="session")
+def drawn_run(tmp_path_factory) -> Path:
+    """The like with the classes of drawn leaves, as if trained on those."""
+    from hvit.data.leafsim import CONDITIONS
+
+    return write_run(tmp_path_factory.mktemp("runs") / "leafsim-tiny", sorted(CONDITIONS), "leafsim:v1/7/0-99")
+
+
+def write_run(path: Path, classes: list[str], data: str) -> Path:
+    """Writes a run with drawn weights; `data` is the data set its configuration names."""
     import torch
 
     from hvit.checkpoint import save_checkpoint
@@ -19,10 +32,10 @@ def tiny_run(tmp_path_factory) -> Path:
     from hvit.rejection import Rejector
     from hvit.runs import RunWriter
 
-    path = tmp_path_factory.mktemp("runs") / "tiny"
-    writer = RunWriter(path, "finetune", {"epochs": 1}, 0, ["training/finetune.py"], "0" * 64)
+    config = {"epochs": 1, "data": {"dirs": [data]}}
+    writer = RunWriter(path, "finetune", config, 0, ["training/finetune.py"], "0" * 64)
     torch.manual_seed(0)
-    arguments = {"num_classes": len(CLASSES), "img_size": 64}
+    arguments = {"num_classes": len(classes), "img_size": 64}
     model = create_model("hvit_tiny", **arguments)
     model.head.weight.data.mul_(20)  # so that photos get different answers
     rng = np.random.default_rng(0)
@@ -32,7 +45,7 @@ def tiny_run(tmp_path_factory) -> Path:
         model,
         "hvit_tiny",
         arguments,
-        CLASSES,
+        classes,
         Preprocessing(64),
         "0" * 64,
         {"drawn": "none"},

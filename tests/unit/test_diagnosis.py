@@ -204,6 +204,26 @@ def test_a_verdict_in_words(verdict, names, probs, message):
     assert verdict_message(verdict, names, probs, (EARLY, LATE, HEALTHY)) == message
 
 
+@pytest.mark.parametrize(
+    ("verdict", "names", "probs", "message"),
+    [
+        ("named", ["Late_blight"], [0.93], "Late blight, 93 %."),
+        ("named", ["Septoria_leaf_spot"], [0.6], "Septoria leaf spot, 60 %."),
+        ("named", ["healthy"], [0.9], "None of the 4 diseases I know."),
+        (
+            "unsure",
+            ["Late_blight", "Rust"],
+            [0.56, 0.38],
+            "I am not sure. Most likely one of these: late blight 56 % or rust 38 %.",
+        ),
+        ("unsure", ["Late_blight", "Rust", "Scab"], [0.3] * 3, "I am not sure: 3 are possible. Cut out one leaf."),
+    ],
+)
+def test_a_verdict_of_a_run_without_crops(verdict, names, probs, message):
+    classes = ("Late_blight", "Rust", "Scab", "Septoria_leaf_spot", "healthy")
+    assert verdict_message(verdict, names, probs, classes) == message
+
+
 def test_the_bare_word_healthy_is_never_said():
     apple = ("Apple___Scab", "Apple___Rust", "Apple___healthy")
     assert verdict_message("named", ["Apple___healthy"], [0.9], apple) == "Apple: none of the 2 apple diseases I know."

@@ -54,6 +54,16 @@ def test_a_broken_photo_is_answered_in_words(client, tmp_path):
     assert answer == {"verdict": "unreadable", "prediction_set": None} and overlay is None
 
 
+def test_a_model_of_drawn_leaves_says_that_it_cannot_judge_a_photo(drawn_run, client):
+    from app import gradio_demo
+    from hvit.checkpoint import load_checkpoint
+
+    demo = gradio_demo.build(load_checkpoint(drawn_run))
+    heading = next(block.value for block in demo.blocks.values() if getattr(block, "value", None))
+    assert "14 conditions of drawn leaves." in heading
+    assert "This model learned from drawn leaves only. It cannot judge a photo." in heading
+
+
 def test_an_unknown_run_is_one_line_and_exit_2(capsys):
     from app import gradio_demo
 

@@ -36,6 +36,23 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     assert run.model_card() is None and run.evaluation("test") is None and run.predictions("test") is None
 
 
+@pytest.mark.parametrize(
+    ("config", "material"),
+    [
+        ({"data": {"dirs": ["leafsim:v1/7/0-4999", "leafsim:v1/8/0-99"]}}, {"drawings"}),
+        ({"data": {"dirs": ["data/plantvillage-160"]}}, {"photos"}),
+        ({"data": {"dirs": ["data/leafsim", "leafsim:v1/7/0-4999"]}}, {"photos", "drawings"}),
+        ({"data": {"dirs": None}}, set()),
+        ({"epochs": 2}, set()),
+    ],
+)
+def test_a_run_says_what_it_learned_from(tmp_path, config, material):
+    _writer(tmp_path / "one", config=config)
+    assert Run(tmp_path / "one").learned_from == material
+    (tmp_path / "one" / "config.yaml").unlink()
+    assert Run(tmp_path / "one").learned_from == set()
+
+
 def test_a_silent_run_counts_as_stopped(tmp_path):
     _writer(tmp_path / "one")
     _change(tmp_path / "one", heartbeat=(datetime.now(UTC) - timedelta(seconds=61)).isoformat())

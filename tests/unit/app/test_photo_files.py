@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from app import photo_files
+from hvit.data.leafsim import Address
 
 
 def test_the_same_bytes_have_the_same_key_whatever_their_name():
@@ -19,6 +20,11 @@ def test_a_folder_gives_its_photos_by_name_and_skips_the_rest(tmp_path):
     found = photo_files.in_folder(f' "{tmp_path}" ')
     assert [photo.name for photo in found] == ["1.PNG", "b/2.jpg"]
     assert found[1].read() == (tmp_path / "b" / "2.jpg").read_bytes()
+
+
+def test_a_leaf_to_be_drawn_is_known_by_its_address():
+    leaf = photo_files.drawn("Drawn leaf 1", Address(5, 9))
+    assert leaf.key == "leafsim:v1/5/9" and leaf.data is None
 
 
 def test_a_changed_file_gets_a_new_key(tmp_path):

@@ -55,6 +55,31 @@ def test_a_grey_picture_gets_a_box_in_its_middle():
     assert pictures.propose_leaf(np.full((100, 100, 3), 128, np.uint8)) == (0.1, 0.1, 0.9, 0.9)
 
 
+def test_an_outline_surrounds_the_mask_and_leaves_its_inside_alone():
+    photo = np.full((320, 320, 3), (60, 120, 50), np.uint8)
+    mask = np.zeros((160, 160), bool)
+    mask[60:100, 60:100] = True
+    shown = pictures.with_outline(photo, mask)
+    assert shown.shape == (960, 960, 3)
+    assert (shown[380:580, 380:580] == photo[0, 0]).all() and (shown[:330, :330] == photo[0, 0]).all()
+    edge = shown[480, 330:380]
+    assert edge.min(1).max() > 240 and edge.max(1).min() < 60  # light and dark: seen on every color
+
+
+def test_a_small_gap_gets_no_line_and_a_large_one_does():
+    photo = np.full((960, 960, 3), (60, 120, 50), np.uint8)
+    mask = np.ones((960, 960), bool)
+    mask[100:120, 100:120] = mask[400:600, 400:600] = False
+    shown = pictures.with_outline(photo, mask)
+    assert (shown[80:140, 80:140] == photo[0, 0]).all()
+    assert shown[500, 380:440].min(1).max() > 240
+
+
+def test_a_picture_without_anything_to_outline_stays_as_it_is():
+    photo = np.full((960, 960, 3), 90, np.uint8)
+    assert np.array_equal(pictures.with_outline(photo, np.zeros((960, 960), bool)), photo)
+
+
 def test_a_thumbnail_is_a_small_square_jpeg():
     small = pictures.thumbnail(gradient(300, 500))
     assert small[:2] == b"\xff\xd8"

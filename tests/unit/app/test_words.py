@@ -84,6 +84,71 @@ def test_what_the_run_never_saw_is_read_off_its_classes(label, said):
     assert words.never_seen(diagnosis("named", {label: 0.9}), CLASSES) == said
 
 
+def test_without_crops_sentences_begin_with_a_capital_and_name_no_crop():
+    plain = ("Late_blight", "Rust", "Scab", "healthy")
+    assert words.headline(diagnosis("named", {"Late_blight": 0.93}), "a.jpg") == ("Late blight", ", 93\u00a0%")
+    unsure = diagnosis("unsure", dict.fromkeys(plain, 0.25), set_size=3)
+    assert words.below_headline(unsure) == "Cut out one leaf."
+    pair = diagnosis("unsure", {"Late_blight": 0.56, "Rust": 0.38}, set_size=2)
+    assert words.below_headline(pair) == "Late blight 56\u00a0% or rust 38\u00a0%. A leaf can also carry both."
+    assert words.knows(plain) == "4 conditions"
+    assert words.knows(plain, {"drawings"}) == "4 conditions of drawn leaves"
+    assert words.knows(CLASSES, {"photos"}) == "6 conditions, 3 crops"
+    assert words.never_seen(diagnosis("named", {"Rust": 0.9}), plain) == []
+    assert words.never_seen(diagnosis("named", {"Rust": 0.9}), ("Rust", "Scab")) == [
+        "This model never saw a healthy leaf: it would call one diseased."
+    ]
+
+
+def test_a_class_of_no_crop_among_crops_is_not_taken_for_a_leaf():
+    assert words.never_seen(diagnosis("named", {"animal": 0.9}), (*CLASSES, "animal")) == []
+
+
+def test_a_run_without_crops_doubts_the_disease_instead():
+    plain = ("Late_blight", "Rust", "healthy")
+    rust, healthy = diagnosis("named", {"Rust": 0.9}), diagnosis("named", {"healthy": 0.9})
+    assert words.doubt(rust, plain) == "Not one of my 2 diseases? Then this answer is wrong."
+    assert words.doubt(healthy, plain) is None and words.doubt(rust, CLASSES) is None
+
+
+def test_drawn_leaves_are_counted_apart():
+    said = words.summary([SimpleNamespace(verdict="named")] * 5, num_drawn=4)
+    assert said == "1 photo and 4 drawn leaves: 5 named"
+    assert words.summary([SimpleNamespace(verdict="unsure")], num_drawn=1) == "1 drawn leaf: 1 unsure"
+
+
+def test_accuracy_is_told_of_a_crop_or_of_all():
+    facts = SimpleNamespace(top1=SimpleNamespace(share=0.9, n=1200), material="photos")
+    assert words.accuracy_sentence("maize", facts).startswith(
+        "Maize: the first name was right for 90 of 100 test photos"
+    )
+    facts.material = "drawn leaves"
+    assert words.accuracy_sentence("", facts) == (
+        "The first name was right for 90 of 100 drawn leaves kept for the test (n = 1,200)."
+    )
+
+
+@pytest.mark.parametrize(
+    "learned_from, is_drawn, better, said",
+    [
+        ({"drawings"}, False, "p", "This model learned from drawn leaves only. For a photo choose p."),
+        ({"drawings"}, False, None, "This model learned from drawn leaves only. It cannot judge a photo."),
+        ({"photos"}, True, "d", "This model learned from photos only. For a drawn leaf choose d."),
+        ({"drawings"}, True, "d", None),
+        ({"photos"}, False, "p", None),
+        ({"photos", "drawings"}, False, "p", None),
+        (set(), True, "d", None),
+    ],
+)
+def test_a_run_is_only_trusted_with_what_it_learned_from(learned_from, is_drawn, better, said):
+    assert words.wrong_material(learned_from, is_drawn, better) == said
+
+
+def test_nobody_is_told_to_take_a_drawn_leaf_again():
+    said = words.flag_sentences(["blurred", "dark", "bright", "tiny"], is_drawn=True)
+    assert not any("take" in sentence for sentence in said)
+
+
 def test_a_probability_is_never_rounded_to_certainty():
     assert [words.percent(p) for p in (0.999, 0.94, 0.001)] == ["over 99\u00a0%", "94\u00a0%", "under 1\u00a0%"]
 
@@ -94,10 +159,11 @@ def test_flags_come_with_what_to_do():
 
 
 def test_a_count_that_was_not_recorded_is_not_mentioned():
-    nothing = SimpleNamespace(calibrated=True, named_rightly=None, lists_held=None)
+    nothing = SimpleNamespace(calibrated=True, named_rightly=None, lists_held=None, material="photos")
     named = diagnosis("named", {"Tomato___Late_blight": 0.94})
     assert len(words.meaning_of_the_bars(named, nothing)) == 1
-    counted = SimpleNamespace(calibrated=True, named_rightly=SimpleNamespace(share=0.93, n=1412), lists_held=None)
+    share = SimpleNamespace(share=0.93, n=1412)
+    counted = SimpleNamespace(calibrated=True, named_rightly=share, lists_held=None, material="photos")
     assert words.meaning_of_the_bars(named, counted)[1] == (
         "Of 100 test photos with a score like this, 93 were named rightly (n = 1,412)."
     )

@@ -1,0 +1,89 @@
+"""Drawn leaves for a reader without a photo: which ones, by which run, and what is true of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app import pictures
+from hvit.data.leafsim import CONDITIONS, Address, Plan, draw, plan
+
+if TYPE_CHECKING:
+    from app.cache import RunChoice
+
+SEED = 5  # a data set of its own: no shipped run learned from any of its leaves
+SIDE_PX = 384
+AT_A_TIME = 4
+HEALTHY = "healthy"
+PREFERRED_RUN = "leafsim-tiny"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawn leaf as the pages need it.
+
+    Attributes:
+        address: what it takes to draw it again.
+        plan: species, condition and companion.
+        severity: symptomatic share of the whole leaf, exact.
+        symptom_mask: (H, W) bool, of the picture or of the part cut out of it.
+        png: the picture, without loss.
+    """
+
+    address: Address
+    plan: Plan
+    severity: float
+    symptom_mask: np.ndarray
+    png: bytes
+
+    def cut(self, box: pictures.Box) -> Drawing:
+        """The same leaf where only the part inside `box` is shown; `png` stays whole."""
+        left, top, right, bottom = pictures.edges_px(box, *self.symptom_mask.shape)
+        return replace(self, symptom_mask=self.symptom_mask[top:bottom, left:right])
+
+
+def make(address: Address) -> Drawing:
+    """Draws a leaf."""
+    leaf = draw(address, SIDE_PX)
+    return Drawing(address, leaf.plan, float(leaf.severity), leaf.symptom_mask, pictures.png(leaf.picture))
+
+
+def next_leaves(start: int) -> tuple[list[Address], int]:
+    """The next four leaves to show: from the test split, of four conditions, one of them without a disease.
+
+    Args:
+        start: index at which to begin to look.
+    Returns:
+        Their addresses, and the index at which the leaves after them begin.
+    """
+    chosen: dict[str, Address] = {}
+    index = start
+    while len(chosen) < AT_A_TIME:
+        address = Address(SEED, index)
+        index += 1
+        if address.split != "test":
+            continue
+        condition = plan(address).condition
+        diseases = len(set(chosen) - {HEALTHY})
+        if condition not in chosen and (condition == HEALTHY or diseases < AT_A_TIME - 1):
+            chosen[condition] = address
+    return list(chosen.values()), index
+
+
+def is_known_to(classes: Collection[str]) -> bool:
+    """Whether a run has a class for every leaf that may be drawn."""
+    return set(CONDITIONS) <= set(classes)
+
+
+def run_for_drawings(runs: Sequence[RunChoice], current: RunChoice) -> RunChoice | None:
+    """The run to show drawn leaves to: the present one where it knows them, else the shipped one, else any."""
+    knowing = [run for run in runs if is_known_to(run.classes)]
+    return current if current in knowing else min(knowing, key=lambda run: run.name != PREFERRED_RUN, default=None)
+
+
+def run_for_photos(runs: Sequence[RunChoice]) -> RunChoice | None:
+    """The first run that learned from photos."""
+    return next((run for run in runs if "photos" in run.learned_from), None)

@@ -1,0 +1,112 @@
+"""What is said of an answer about a drawn leaf, word by word."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from app import truth
+from app.drawn import Drawing
+from hvit.data.leafsim import CONDITIONS, Address, Plan
+
+NBSP = "\u00a0"
+
+
+def drawing(condition: str, companion: str | None = None, severity: float = 0.18) -> Drawing:
+    plan = Plan("tomato", condition, companion, False)
+    return Drawing(Address(5, 9), plan, severity, np.ones((4, 4), bool), b"")
+
+
+def answer(verdict: str, *names: str, classes=CONDITIONS):
+    return SimpleNamespace(
+        verdict=verdict, label=names[0], prediction_set=list(names), probabilities=dict.fromkeys(classes, 0.1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("diagnosis", "drawn", "bold", "rest"),
+    [
+        (
+            answer("named", "Late_blight"),
+            drawing("Late_blight"),
+            "The answer is right.",
+            f"Drawn as: late blight, 18{NBSP}% of the leaf.",
+        ),
+        (
+            answer("named", "Late_blight"),
+            drawing("Rust"),
+            "The answer is wrong: drawn as rust,",
+            f"18{NBSP}% of the leaf.",
+        ),
+        (
+            answer("named", "Late_blight"),
+            drawing("healthy", severity=0),
+            "The answer is wrong: drawn without a disease.",
+            "",
+        ),
+        (
+            answer("named", "healthy"),
+            drawing("healthy", severity=0),
+            "The answer is right.",
+            "Drawn without a disease.",
+        ),
+        (
+            answer("named", "Rust"),
+            drawing("Late_blight", "Rust"),
+            "The answer is half right: it names the smaller of two infections.",
+            f"Drawn as: late blight and, smaller, rust, together 18{NBSP}% of the leaf.",
+        ),
+        (
+            answer("named", "Scab"),
+            drawing("Late_blight", "Rust"),
+            "The answer is wrong: drawn as late blight and, smaller, rust,",
+            f"together 18{NBSP}% of the leaf.",
+        ),
+        (
+            answer("unsure", "Scab", "Rust"),
+            drawing("Rust", severity=0.002),
+            "The right name is among these.",
+            f"Drawn as: rust, under 1{NBSP}% of the leaf.",
+        ),
+        (
+            answer("unsure", "Scab", "Rust"),
+            drawing("Septoria_leaf_spot"),
+            "The right name is not among these: drawn as Septoria leaf spot,",
+            f"18{NBSP}% of the leaf.",
+        ),
+        (
+            answer("unfamiliar", "Rust"),
+            drawing("Rust"),
+            "No answer, so none to check.",
+            f"Drawn as: rust, 18{NBSP}% of the leaf.",
+        ),
+        (
+            answer("named", "Tomato___Late_blight", classes=["Tomato___Late_blight", "Tomato___healthy"]),
+            drawing("Late_blight"),
+            "",
+            f"Drawn as: late blight, 18{NBSP}% of the leaf.",
+        ),
+    ],
+)
+def test_an_answer_is_told_to_be_right_or_wrong(diagnosis, drawn, bold, rest):
+    assert truth.judgement(diagnosis, drawn) == (bold, rest)
+
+
+def test_a_guess_about_an_unfamiliar_leaf_is_judged_when_the_reader_asks_for_it():
+    assert truth.judgement(answer("unfamiliar", "Rust"), drawing("Rust"), insisted=True)[0] == "The guess is right."
+
+
+def test_a_run_of_drawings_is_not_for_photos_and_the_address_is_told():
+    said = " ".join(truth.how_drawn(drawing("Rust"), "leafsim-tiny", {"drawings"}))
+    assert "leafsim:v1/5/9" in said and "None is a photograph." in said
+    assert "leafsim-tiny learned from drawn leaves only. Do not use it on photos of real leaves." in said
+    assert "leaf33-tiny" not in " ".join(truth.how_drawn(drawing("Rust"), "leaf33-tiny", {"photos"}))
+
+
+def test_the_table_holds_identifiers_and_is_empty_for_a_photo():
+    assert truth.cells(drawing("Late_blight", "Rust")) == {
+        "address": "leafsim:v1/5/9",
+        "drawn_as": "Late_blight; Rust",
+        "drawn_severity": 0.18,
+    }
+    assert set(truth.cells(None).values()) == {""}
