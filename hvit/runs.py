@@ -238,7 +238,7 @@ class RunWriter:
             "status": "running",
             "heartbeat": _now(),
             "kind": kind,
-            "parent": parent,
+            "parent": before["parent"] if before else parent,
             "seed": seed,
             "git": _git(),
             "argv": _public_argv(argv),

@@ -28,6 +28,7 @@ class DataConfig(Section):
     shares: tuple[float, float, float] = (0.7, 0.15, 0.15)  # of train, val and test
     balance: float = Field(0.0, ge=0, le=1)  # 0 draws photos evenly, 1 draws classes evenly
     source_weights: dict[str, float] = {}  # how often photos of a data set are drawn, against 1
+    train_fraction: float = Field(1.0, gt=0, le=1)  # of the training photos of each class: what fewer labels cost
     licences: dict[str, str] = {}
 
     @field_serializer("dirs")
@@ -101,6 +102,7 @@ class FinetuneConfig(Section):
     model: ModelSection = ModelSection()
     optim: OptimConfig = OptimConfig()
     augment: AugmentConfig = AugmentConfig()
+    init: Path | None = None  # a run, by path or name, whose backbone training starts from
     epochs: float = Field(100, gt=0)
     batch_size: int = Field(64, gt=0, multiple_of=8)  # per process
     accum_steps: int = Field(1, ge=1)

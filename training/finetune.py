@@ -16,11 +16,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn.parallel import DistributedDataParallel
 
+from hvit.checkpoint import load_checkpoint
 from hvit.data.preprocess import Preprocessing
 from hvit.models import create_model
-from hvit.runs import RunWriter
+from hvit.runs import RunWriter, find_run
 from training.calibrate import finish_run
-from training.config import FinetuneConfig, load_config
+from training.config import ConfigError, FinetuneConfig, load_config
 from training.distributed import World, world
 from training.ema import Ema
 from training.loop import Progress, predict, score, train_step
@@ -68,7 +69,8 @@ class Finetuning:
         self.val_labels = self.material.labels(self.material.val)[self.material.selects]
         self.preprocessing = Preprocessing(config.eval_img_size)
         self._plan()
-        self._build()
+        self.parent = None
+        self._build(fresh=not resume)
         self.step, self.best = 0, None
         if resume:
             self.step, extra = load_state(self.states, self.model, self.ema, self.optimizer)
@@ -84,7 +86,7 @@ class Finetuning:
         self.warmup_steps = round(optim.warmup_epochs * self.steps_per_epoch)
         self.eval_every = max(1, round(self.config.eval_every * self.steps_per_epoch))
 
-    def _build(self) -> None:
+    def _build(self, fresh: bool) -> None:
         """Model, average, optimizer and the order of the samples."""
         config, train = self.config, self.material.train
         self.arguments = {
@@ -93,6 +95,8 @@ class Finetuning:
             "img_size": config.eval_img_size,
         }
         self.model = create_model(config.model.name, **self.arguments).to(self.here.device)
+        if self.config.init is not None and fresh:
+            self._start_from(find_run(self.config.init).path)
         self.model.set_grad_checkpointing(config.model.grad_checkpointing)
         self.step_model = DistributedDataParallel(self.model) if self.here.size > 1 else self.model
         self.optimizer = adamw(self.model, config.optim.lr, config.optim.weight_decay, config.optim.beta2)
@@ -100,6 +104,18 @@ class Finetuning:
         sources = [sample.source for sample in train.samples]
         weights = sample_weights(self.train_labels, sources, config.data.balance, config.data.source_weights)
         self.sampler = Sampler(weights, config.seed)
+
+    def _start_from(self, run_dir: Path) -> None:
+        """Takes over the backbone of a run; the head is new, whatever its classes were."""
+        checkpoint = load_checkpoint(run_dir)
+        if checkpoint.card["architecture"] != self.config.model.name:
+            raise ConfigError(
+                f"init: run {checkpoint.name} is a {checkpoint.card['architecture']}, the configuration asks for "
+                f"{self.config.model.name}; set model.name to {checkpoint.card['architecture']}, or choose another run"
+            )
+        self.model.backbone.load_state_dict(checkpoint.model.backbone.state_dict())
+        self.parent = checkpoint.name
+        self.say(f"starting from the backbone of {checkpoint.name}")
 
     def _open_run(self, resume: bool) -> RunWriter:
         writer = RunWriter(
@@ -109,6 +125,7 @@ class Finetuning:
             self.config.seed,
             sys.argv,
             self.material.train.fingerprint,
+            parent=self.parent,
             world_size=self.here.size,
             device=self.here.name,
             resume=resume,

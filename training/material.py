@@ -1,6 +1,7 @@
 """What a program trains on: decoded photos, their labels, and which of validation select and calibrate."""
 
 import csv
+import hashlib
 import io
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,6 +66,8 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
         chosen = [sample for sample in samples if sample.split == split]
         if not chosen:
             raise ConfigError(f"data.dirs hold no {split} photos; expected DIR/{split}/CLASS/*.jpg")
+        if split == "train":
+            chosen = fewer(chosen, config.data.train_fraction, config.seed)
         caches.append(_cache(chosen, config, here))
     train, val = caches
     if resumed is not None and (resumed / SPLIT).exists():
@@ -83,6 +86,15 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
     if not selecting.any() or selecting.all():
         raise ConfigError("validation has too few groups to be divided into a selecting and a calibrating half")
     return Material(train, val, np.flatnonzero(selecting), np.flatnonzero(~selecting))
+
+
+def fewer(samples: list[Sample], fraction: float, seed: int) -> list[Sample]:
+    """A share of each class, at least one photo of it: the same on every machine, and a part of any larger share."""
+    of_class: dict[str, list[Sample]] = {}
+    for sample in sorted(samples, key=lambda s: hashlib.sha256(f"{seed}/{s.relative}".encode()).digest()):
+        of_class.setdefault(sample.label, []).append(sample)
+    kept = {s.relative for group in of_class.values() for s in group[: max(1, round(fraction * len(group)))]}
+    return [sample for sample in samples if sample.relative in kept]
 
 
 def _with_splits(samples: list[Sample], config: FinetuneConfig, here: World) -> list[Sample]:

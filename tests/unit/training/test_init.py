@@ -1,0 +1,59 @@
+"""Starting from another run, and learning from fewer labels."""
+
+import json
+
+import pytest
+import torch
+
+from hvit.checkpoint import load_checkpoint
+from hvit.data.dataset import read_samples
+from training import finetune
+from training.config import ConfigError, load_config
+from training.distributed import world
+from training.material import fewer
+
+
+@pytest.fixture(scope="module")
+def parent(tiny_config, tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("runs") / "parent"
+    assert finetune.main(["--config", str(tiny_config), "--run-dir", str(run_dir), "--set", "epochs=0.4"]) == 0
+    return run_dir
+
+
+def _built(tiny_config, run_dir, overrides, resume=False):
+    with world("cpu") as here:
+        return finetune.Finetuning(load_config(tiny_config, overrides), run_dir, resume, here)
+
+
+def test_init_takes_the_backbone_of_a_run_and_leaves_the_head_new(tiny_config, parent, tmp_path):
+    child = _built(tiny_config, tmp_path / "child", [f"init={parent}"])
+    fresh = _built(tiny_config, tmp_path / "fresh", [])
+    theirs = load_checkpoint(parent).model.state_dict()
+    for name, value in child.model.state_dict().items():
+        expected = theirs[name] if name.startswith("backbone.") else fresh.model.state_dict()[name]
+        assert torch.equal(value, expected), name
+        assert torch.equal(child.ema.model.state_dict()[name], expected), name
+    assert json.loads((tmp_path / "child" / "run.json").read_text())["parent"] == "parent"
+    assert not torch.equal(theirs["backbone.norm.weight"], fresh.model.state_dict()["backbone.norm.weight"])
+
+
+def test_init_refuses_another_architecture_and_a_run_that_is_not_there(tiny_config, parent, tmp_path):
+    with pytest.raises(ConfigError, match="set model.name to hvit_tiny"):
+        _built(tiny_config, tmp_path / "a", [f"init={parent}", "model.name=hvit_small"])
+    with pytest.raises(ValueError, match="no run nowhere"):
+        _built(tiny_config, tmp_path / "b", ["init=nowhere"])
+
+
+def test_fewer_labels_keep_every_class_and_smaller_shares_lie_in_larger_ones(color_photos):
+    samples = read_samples([color_photos], "train")
+    half, tenth, least = (fewer(samples, fraction, seed=3) for fraction in (0.5, 0.125, 0.001))
+    assert [len(half), len(tenth), len(least)] == [24, 6, 3]
+    assert {s.label for s in least} == {s.label for s in samples}
+    assert {s.relative for s in tenth} < {s.relative for s in half}
+    assert {s.relative for s in fewer(samples, 0.5, seed=4)} != {s.relative for s in half}
+
+
+def test_train_fraction_takes_effect(tiny_config, tmp_path):
+    run = _built(tiny_config, tmp_path / "run", ["data.train_fraction=0.5"])
+    assert len(run.material.train) == 24
+    assert len(run.material.val) == 24
