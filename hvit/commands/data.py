@@ -1,4 +1,4 @@
-"""`hvit data`: check data sets, draw them, and fetch public ones."""
+"""`hvit data`: check data sets, look at them, draw them, and fetch public ones."""
 
 import sys
 from collections import Counter
@@ -12,6 +12,7 @@ EXAMPLES = """examples:
   python -m hvit data check my-photos --group-from 'plant(\\d+)' --json
   python -m hvit data check leafsim:v1/7/0-1999
   python -m hvit data synthesize --out leaves --n 2000
+  python -m hvit data sheet my-photos --out sheet.jpg
   python -m hvit data list
   python -m hvit data fetch plantdoc --out data
 
@@ -61,6 +62,14 @@ def add_parser(subparsers) -> None:
     drawing.add_argument("--workers", type=positive, metavar="N", help="processes that draw (default one a core)")
     drawing.add_argument("--json", action="store_true", help="print one JSON document")
     drawing.set_defaults(run=run_synthesize, parser=drawing)
+    showing = actions.add_parser("sheet", help="a picture of some photos of every class", epilog=EXAMPLES)
+    showing.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="data sets, taken together")
+    showing.add_argument("--out", type=Path, required=True, metavar="FILE", help="JPEG or PNG to write")
+    showing.add_argument("--split", help="only photos of this split")
+    showing.add_argument("--columns", type=positive, default=8, metavar="N", help="photos a class (default 8)")
+    showing.add_argument("--size", type=positive, default=160, metavar="PX", help="side of each photo (default 160)")
+    showing.add_argument("--seed", type=at_least(0), default=0, metavar="S", help="another one chooses other photos")
+    showing.set_defaults(run=run_sheet, parser=showing)
     listing = actions.add_parser("list", help="public data sets that can be fetched", epilog=EXAMPLES)
     listing.add_argument("--json", action="store_true", help="print one JSON document")
     listing.set_defaults(run=run_list, parser=listing)
@@ -110,6 +119,22 @@ def _again(args) -> str:
     if args.conditions:
         words += f" --conditions {' '.join(args.conditions)}"
     return f"python -m hvit data synthesize {words}{' --bands' if args.bands else ''}"
+
+
+def run_sheet(args) -> int:
+    from PIL import Image
+
+    from hvit.data.dataset import DataError, read_samples
+    from hvit.data.sheet import contact_sheet
+
+    if args.out.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+        raise DataError(f"--out {args.out}: expected a name that ends in .jpg or .png")
+    if not args.out.resolve().parent.is_dir():
+        raise DataError(f"--out {args.out}: there is no folder {args.out.resolve().parent.name} to write into")
+    sheet = Image.fromarray(contact_sheet(read_samples(args.folders, args.split), args.columns, args.size, args.seed))
+    sheet.save(args.out, quality=88, optimize=True)
+    print(f"{args.out}: {sheet.width} x {sheet.height} px")
+    return 0
 
 
 def run_list(args) -> int:
