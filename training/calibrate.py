@@ -23,7 +23,6 @@ from training.config import FinetuneConfig
 from training.draws import uniform
 from training.material import Material
 
-REFERENCE_PHOTOS = 6000  # of the training photos that rejection compares with
 ALPHAS = (0.02, 0.015, 0.01, 0.0075, 0.005, 0.003)
 ERRORS_NOT_NAMED = 0.6
 ACCEPTED = 0.94
@@ -75,7 +74,7 @@ def finish_run(
     checkpoint = load_checkpoint(run_dir)  # float16-rounded, as it ships
     samples = [val.samples[i] for i in material.calibrates]
     print("calibrating", file=sys.stderr, flush=True)
-    reference = [train.samples[i] for i in _stratified(train, REFERENCE_PHOTOS, config.seed)]
+    reference = [train.samples[i] for i in _stratified(train, config.rejection_photos, config.seed)]
     known = predict_samples(checkpoint, reference, progress=_beats(beat), workers=readers(reference))
     rejector = Rejector.fit(known.stage_features)
     predicted = predict_samples(checkpoint, samples, progress=_beats(beat), workers=readers(samples))

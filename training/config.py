@@ -113,6 +113,7 @@ class FinetuneConfig(Section):
     eval_every: float = Field(2.0, gt=0)  # epochs
     log_every: int = Field(50, ge=1)  # steps
     checkpoint_minutes: float = Field(5.0, gt=0)
+    rejection_photos: int = Field(6000, ge=100)  # of the training photos, that strange ones are told apart by
     select_by: Literal["top1", "macro_f1", "nll"] = "macro_f1"
     precision: Literal["fp32", "bf16"] = "fp32"
     seed: int = Field(0, ge=0)

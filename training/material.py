@@ -78,7 +78,7 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
                 f"--resume: the validation photos are not those {resumed / SPLIT} lists; start a new --run-dir"
             )
         rows = [recorded[sample.relative] for sample in val.samples]
-        val.samples = with_groups(val.samples, [row["group"] for row in rows])
+        val.samples = with_groups(val.samples, [row["group"] or row["path"] for row in rows])
         selecting = np.array([row["role"] == "select" for row in rows])
     else:
         val.samples = with_groups(val.samples, _groups(val, config))
@@ -134,7 +134,7 @@ def _groups(cache: PhotoCache, config: FinetuneConfig) -> list[str]:
 
 
 def write_split(run_dir: Path, material: Material) -> None:
-    """Which photo did what, as CSV in the run: path, sha256, label, role, group."""
+    """Which photo did what, as CSV in the run: path, sha256, label, role, and the group where it holds others too."""
     train, val = material.train, material.val
     role = np.full(len(val), "calibrate", dtype=object)
     role[material.selects] = "select"
@@ -144,5 +144,6 @@ def write_split(run_dir: Path, material: Material) -> None:
     for sample, sha256, part in zip(
         train.samples + val.samples, train.sha256 + val.sha256, ["train"] * len(train) + list(role)
     ):
-        rows.writerow([sample.relative, sha256, sample.label, part, sample.group])
+        group = "" if sample.group == sample.relative else sample.group  # a photo is its own group
+        rows.writerow([sample.relative, sha256, sample.label, part, group])
     write_bytes(run_dir / SPLIT, out.getvalue().encode())

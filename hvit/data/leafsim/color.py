@@ -16,4 +16,6 @@ def encoded(light: np.ndarray) -> np.ndarray:
 
 def mixed(first: np.ndarray, second: np.ndarray, weight: np.ndarray | float) -> np.ndarray:
     """Between two colors, (3, 1, 1) or (3, S, S); `weight` of the second, a number or a field (S, S)."""
-    return first + (second - first) * np.asarray(weight, dtype=np.float32)
+    out = (second - first) * np.asarray(weight, dtype=np.float32)
+    out += first  # in place: these fields are as large as the fast memory of a core
+    return out

@@ -38,7 +38,10 @@ class Tissue:
 
     def recolor(self, color: np.ndarray, weight: np.ndarray) -> None:
         """Mixes in a color, (3, 1, 1) or (3, S, S), under the texture; `weight` 0 to 1."""
-        self.albedo += ((color * self.detail) - self.albedo) * weight
+        change = color * self.detail
+        change -= self.albedo
+        change *= weight
+        self.albedo += change
 
     def mark(self, weight: np.ndarray, halo: np.ndarray | None = None) -> None:
         """Counts tissue as symptomatic where `weight` or `halo` is over a half; halo only where nothing worse is."""

@@ -1,0 +1,34 @@
+"""Gains of one way of training over another."""
+
+import numpy as np
+import pytest
+
+from hvit.comparison import paired_gain
+
+
+def test_a_gain_is_the_difference_of_the_means_with_its_interval():
+    rng = np.random.default_rng(0)
+    first = rng.random((3, 2000)) < 0.6
+    second = first | (rng.random((3, 2000)) < 0.25)  # right on a quarter of what the first got wrong: +10 points
+    gain = paired_gain(first, second)
+    assert gain.gain == pytest.approx(gain.second - gain.first) == pytest.approx(0.10, abs=0.02)
+    assert 0.08 < gain.low < gain.gain < gain.high < 0.12 and (gain.runs, gain.photos) == (3, 2000)
+
+
+def test_the_interval_holds_no_gain_where_there_is_none():
+    rng = np.random.default_rng(1)
+    gain = paired_gain(rng.random((3, 500)) < 0.7, rng.random((3, 500)) < 0.7)
+    assert gain.low < 0 < gain.high
+
+
+def test_seeds_that_disagree_widen_the_interval():
+    even = np.zeros((3, 1000)), np.tile(np.arange(1000) < 100, (3, 1))
+    uneven = np.zeros((3, 1000)), np.arange(1000)[None] < np.array([[0], [100], [200]])
+    steady, shaky = paired_gain(*even), paired_gain(*uneven)
+    assert steady.gain == pytest.approx(shaky.gain) == pytest.approx(0.1)
+    assert shaky.high - shaky.low > 2 * (steady.high - steady.low)
+
+
+def test_answers_on_other_photos_are_refused():
+    with pytest.raises(ValueError, match="cannot be paired"):
+        paired_gain(np.zeros((3, 10)), np.zeros((3, 11)))
