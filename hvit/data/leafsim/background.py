@@ -1,16 +1,13 @@
 """What lies behind the leaf: drawn without knowing species or condition, so that it can tell neither."""
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
 from hvit.data.leafsim.color import linear, mixed
-from hvit.data.leafsim.draws import Draws
+from hvit.data.leafsim.draws import Draws, Part
 from hvit.data.leafsim.light import Light, shading
 from hvit.data.leafsim.noise import blurred, fractal, grain, smoothstep
 
-Part = Callable[[str], Draws]
 KINDS = {"cloth": 6, "sheet": 2, "black": 1.2, "soil": 2.2, "foliage": 4.5, "hand": 1, "sky": 0.8, "wood": 1}
 NEAR = ("cloth", "sheet", "soil", "wood")  # surfaces the leaf lies on, and throws a shadow on
 

@@ -1,12 +1,14 @@
 """Reflectance in five bands, mixed from what the tissue is made of.
 
-Values: `leafsim.md` of the field notes, after spectra of leaves as handbooks report them; fractions of reflected light.
+The values follow general descriptions of leaf spectra (chlorophyll absorbs blue and red, cell walls reflect the near
+infrared, dead tissue does neither); they are plausible, not measured.
 """
 
 import cv2
 import numpy as np
 
 from hvit.data.leafsim.blade import Blade
+from hvit.data.leafsim.draws import Part
 from hvit.data.leafsim.noise import fractal, smoothstep
 from hvit.data.leafsim.plan import Plan
 from hvit.data.leafsim.tissue import Tissue
@@ -21,17 +23,19 @@ MILDEW = np.array([0.075, 0.075, 0.075, 0.03, 0.0], np.float32)  # added
 STRESS = np.array([[0.0, 0.005, 0.005, -0.03, -0.06], [0.0, 0.01, 0.01, -0.06, -0.12]], np.float32)  # added
 
 
-def stress(blade: Blade, tissue: Tissue, what: Plan, part) -> np.ndarray:
+def stress(blade: Blade, tissue: Tissue, what: Plan, part: Part) -> np.ndarray:
     """Early stress that color cannot show, (S, S) float32 in 0 to 1: patches, on living tissue only."""
     if not what.stressed:
         return np.zeros_like(blade.cover)
     draws = part("stress")
     patches = fractal(part("stress.patches"), blade.pose.size, 4, 3, 0.5)
-    extent = draws.uniform(-0.5, 0.9)
-    return smoothstep(extent, extent + 0.35, patches) * (1 - tissue.necrotic) * (blade.cover > 0.5)
+    middle = blade.level(patches, draws.uniform(0.15, 0.7))
+    return smoothstep(middle - 0.15, middle + 0.15, patches) * (1 - tissue.necrotic) * (blade.cover > 0.5)
 
 
-def reflectance(blade: Blade, tissue: Tissue, stressed: np.ndarray, ground: np.ndarray, size: int, part) -> np.ndarray:
+def reflectance(
+    blade: Blade, tissue: Tissue, stressed: np.ndarray, ground: np.ndarray, size: int, part: Part
+) -> np.ndarray:
     """Calibrated reflectance as an imaging sensor above the leaf records it.
 
     Args:

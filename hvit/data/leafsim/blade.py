@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hvit.data.leafsim.draws import Draws
+from hvit.data.leafsim.draws import Draws, Part
 from hvit.data.leafsim.noise import fractal
 from hvit.data.leafsim.outline import outline
 from hvit.data.leafsim.plan import Plan
@@ -49,13 +49,20 @@ class Blade:
     def is_strap(self) -> bool:
         return self.species.outline == "strap"
 
+    def level(self, field: np.ndarray, share: float) -> np.float32:
+        """The value that this share of the leaf lies above; less than any of it where `share` is 1 or more."""
+        on_leaf = field[::4, ::4][self.cover[::4, ::4] > 0.5]
+        if share >= 1 or not len(on_leaf):
+            return np.float32(field.min() - 1)
+        return np.float32(np.quantile(on_leaf, 1 - share))
+
     def at(self, points: np.ndarray) -> np.ndarray:
         """Rows and columns of leaf coordinates (N, 2), kept inside the picture; (2, N) int."""
         pixels = np.clip(self.pose.to_picture(points), 0, self.pose.size - 1).astype(int)
         return pixels[:, ::-1].T
 
 
-def grow(plan: Plan, size: int, part) -> Blade:
+def grow(plan: Plan, size: int, part: Part) -> Blade:
     """The leaf of a plan, laid into a picture of `size` pixels.
 
     Args:

@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 
 from hvit.data.leafsim.color import encoded
-from hvit.data.leafsim.draws import Draws
+from hvit.data.leafsim.draws import Draws, Part
 from hvit.data.leafsim.noise import blurred
 
 P_BLURRED = 0.20
 
 
-def photograph(scene: np.ndarray, metered: float, size: int, part) -> np.ndarray:
+def photograph(scene: np.ndarray, metered: float, size: int, part: Part) -> np.ndarray:
     """A picture of a scene.
 
     Args:

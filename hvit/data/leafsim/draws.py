@@ -1,7 +1,7 @@
 """Random numbers of one part of one leaf: a change in one part leaves every other as it was."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -47,3 +47,6 @@ class Draws:
         """One of the options, with probability proportional to its weight."""
         shares = np.cumsum(np.ones(len(options)) if weights is None else weights)
         return options[int(np.searchsorted(shares, self.uniform() * shares[-1], side="right"))]
+
+
+Part = Callable[[str], Draws]  # gives the numbers of a named part of one leaf

@@ -1,7 +1,6 @@
 """A drawn leaf with the truth attached."""
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,7 +14,7 @@ from hvit.data.leafsim.blade import Blade, grow
 from hvit.data.leafsim.camera import photograph
 from hvit.data.leafsim.color import linear, mixed
 from hvit.data.leafsim.conditions import PAINTERS
-from hvit.data.leafsim.draws import Draws
+from hvit.data.leafsim.draws import Draws, Part
 from hvit.data.leafsim.light import Light, light, shading
 from hvit.data.leafsim.noise import blurred, fractal, smoothstep
 from hvit.data.leafsim.plan import HEALTHY, Plan, plan
@@ -95,7 +94,7 @@ def draw(address: Address, size: int = 160, bands: bool = False, symptoms: bool 
     )
 
 
-def _infected(tissue: Tissue, blade: Blade, what: Plan, part: Callable[[str], Draws]) -> tuple[Tissue, Plan]:
+def _infected(tissue: Tissue, blade: Blade, what: Plan, part: Part) -> tuple[Tissue, Plan]:
     """The tissue with the condition, and with the companion where that stays the smaller of the two."""
     if what.condition == HEALTHY:
         return tissue, what
@@ -112,7 +111,7 @@ def _area(tissue: Tissue, blade: Blade) -> float:
     return float(((tissue.symptom > 0.5) & (blade.cover > 0.5)).sum())
 
 
-def _compose(tissue: Tissue, blade: Blade, source: Light, behind: np.ndarray, touches: bool, part) -> np.ndarray:
+def _compose(tissue: Tissue, blade: Blade, source: Light, behind: np.ndarray, touches: bool, part: Part) -> np.ndarray:
     """The scene in linear light, (3, S, S) float32."""
     draws, size, length = part("scene"), blade.pose.size, blade.pose.length
     diffuse, glossy = shading(source, tissue.height, length)

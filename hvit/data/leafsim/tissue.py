@@ -6,6 +6,7 @@ import numpy as np
 
 from hvit.data.leafsim.blade import Blade
 from hvit.data.leafsim.color import linear, mixed
+from hvit.data.leafsim.draws import Draws, Part
 from hvit.data.leafsim.noise import fractal, grain, smoothstep
 
 YELLOWED = linear(176, 168, 62)
@@ -62,7 +63,7 @@ class Tissue:
         self.chlorotic = np.maximum(self.chlorotic, weight * (1 - self.necrotic))
 
 
-def healthy(blade: Blade, part) -> Tissue:
+def healthy(blade: Blade, part: Part) -> Tissue:
     """A leaf without disease, with the blemishes every leaf has.
 
     Args:
@@ -98,7 +99,7 @@ def healthy(blade: Blade, part) -> Tissue:
     return tissue
 
 
-def _relief(blade: Blade, draws, fine: np.ndarray, part) -> np.ndarray:
+def _relief(blade: Blade, draws: Draws, fine: np.ndarray, part: Part) -> np.ndarray:
     """Height of the surface: fold along the midrib, waves, bulges between the veins."""
     species, veins = blade.species, blade.veins
     fold = draws.uniform(-0.15, 0.85) * np.sqrt(blade.y**2 + np.float32(0.0004))
@@ -113,7 +114,7 @@ def _relief(blade: Blade, draws, fine: np.ndarray, part) -> np.ndarray:
     return (curl - fold + waves + bulge + net + rolled + 0.0006 * fine).astype(np.float32)
 
 
-def _blemish(tissue: Tissue, blade: Blade, part) -> None:
+def _blemish(tissue: Tissue, blade: Blade, part: Part) -> None:
     """Dust, scratches and pale specks, on sick leaves as on healthy ones: a spot alone is no disease."""
     draws = part("blemishes")
     amount = draws.uniform() ** 2

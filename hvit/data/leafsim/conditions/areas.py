@@ -5,11 +5,12 @@ import numpy as np
 from hvit.data.leafsim.blade import Blade
 from hvit.data.leafsim.color import linear, mixed
 from hvit.data.leafsim.conditions.spots import scatter, spots
+from hvit.data.leafsim.draws import Part
 from hvit.data.leafsim.noise import blurred, fractal, grain, smoothstep
 from hvit.data.leafsim.tissue import Tissue
 
 
-def late_blight(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
+def late_blight(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) -> None:
     """Large water-soaked areas from margin or tip inwards, pale green border, whitish down along the edge."""
     draws = part("late blight")
     at_margin = smoothstep(0.05, 0.0, blade.to_margin)
@@ -37,7 +38,7 @@ def late_blight(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None
     tissue.mark(rotten, halo=border)
 
 
-def leaf_scorch(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
+def leaf_scorch(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) -> None:
     """Dead brown margin and tip with a sharp edge and a yellow transition."""
     draws = part("scorch")
     depth = draws.uniform(0.012, 0.10) * (0.6 if blade.is_strap else 1.0)
@@ -59,7 +60,7 @@ def leaf_scorch(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None
     tissue.mark(dead, halo=border)
 
 
-def powdery_mildew(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
+def powdery_mildew(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) -> None:
     """White floury patches with soft edges; the veins still show through."""
     draws = part("mildew")
     centers = scatter(blade, draws, draws.count(3, 26))
@@ -78,11 +79,11 @@ def powdery_mildew(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> N
     tissue.mark(smoothstep(1.06, 0.94, q))
 
 
-def mosaic_virus(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
+def mosaic_virus(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) -> None:
     """Light and dark green fields bounded by veins, blistered."""
     draws = part("mosaic")
     where = fractal(part("mosaic.extent"), blade.pose.size, 2, 2, 0.5)
-    extent = smoothstep(-0.3, 0.3, where - _level(where, blade, draws.uniform(0.25, 1.3)))
+    extent = smoothstep(-0.3, 0.3, where - blade.level(where, draws.uniform(0.25, 1.3)))
     slow = fractal(part("mosaic.slow"), blade.pose.size, 9, 3, 0.6)
     mottle = 0.55 * slow + 1.6 * (blade.veins.field - 0.5)
     sharp = draws.uniform(0.35, 1.0)
@@ -96,7 +97,7 @@ def mosaic_virus(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> Non
     tissue.mark(extent, halo=None)
 
 
-def interveinal_chlorosis(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
+def interveinal_chlorosis(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) -> None:
     """Yellow between the veins, which stay green."""
     draws = part("chlorosis")
     between = smoothstep(draws.uniform(0.0, 0.006), draws.uniform(0.012, 0.03), blade.veins.to_main)
@@ -112,13 +113,13 @@ def interveinal_chlorosis(tissue: Tissue, blade: Blade, part, amount: float = 1.
     tissue.mark(smoothstep(0.2, 0.5, weight))
 
 
-def spider_mites(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
+def spider_mites(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) -> None:
     """Fine yellow-white stippling and bronzing, densest at the base and along the midrib."""
     draws = part("mites")
     near = 1.2 - 0.9 * np.clip(blade.x, 0, 1) - 0.5 * np.minimum(np.abs(blade.across), 1.2)
     near = near + 0.35 * blade.tone + 0.6 * smoothstep(0.03, 0.0, blade.veins.to_main) * 0.4
     strength = draws.uniform(0.5, 1.0)
-    dense = smoothstep(-0.1, 0.7, near - _level(near, blade, draws.uniform(0.12, 1.1)))
+    dense = smoothstep(-0.1, 0.7, near - blade.level(near, draws.uniform(0.12, 1.1)))
     points = np.maximum(
         grain(part("mites.fine"), blade.pose.size, 176), 0.9 * grain(part("mites.coarse"), blade.pose.size, 104)
     )
@@ -131,11 +132,3 @@ def spider_mites(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> Non
     tissue.recolor(linear(142, 124, 66), 0.6 * bronze)
     tissue.yellow(np.maximum(0.5 * stipple, 0.5 * bronze))
     tissue.mark(smoothstep(0.03, 0.06, dense))
-
-
-def _level(field: np.ndarray, blade: Blade, share: float) -> np.float32:
-    """The value that this share of the leaf lies above; far below all of it where `share` is 1 or more."""
-    on_leaf = field[::4, ::4][blade.cover[::4, ::4] > 0.5]
-    if share >= 1 or not len(on_leaf):
-        return np.float32(field.min() - 1)
-    return np.float32(np.quantile(on_leaf, 1 - share))

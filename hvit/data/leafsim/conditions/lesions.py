@@ -5,13 +5,14 @@ import numpy as np
 from hvit.data.leafsim.blade import Blade
 from hvit.data.leafsim.color import linear, mixed
 from hvit.data.leafsim.conditions.spots import scatter, spots
+from hvit.data.leafsim.draws import Part
 from hvit.data.leafsim.noise import grain, smoothstep
 from hvit.data.leafsim.tissue import Tissue
 
 YELLOW = linear(178, 170, 80)
 
 
-def rust(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
+def rust(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) -> None:
     """Hundreds of raised orange to cinnamon pustules with dusty rings and narrow yellow halos; in bands on straps."""
     draws = part("rust")
     number = int(amount * 10 ** draws.uniform(1.7, 2.85))
@@ -41,7 +42,7 @@ def rust(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
     tissue.mark(pustule, halo=halo)
 
 
-def early_blight(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
+def early_blight(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) -> None:
     """A few brown lesions with concentric rings and yellow halos, bounded by veins; they may merge."""
     draws = part("early blight")
     number = max(1, int(amount * (1 + 19 * draws.uniform() ** 1.5)))
@@ -79,7 +80,7 @@ def early_blight(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> Non
     tissue.mark(dead, halo=halo)
 
 
-def bacterial_spot(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
+def bacterial_spot(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) -> None:
     """Many small dark angular spots with a greasy rim and yellow halo; some fall out and leave shot holes."""
     draws = part("bacterial spot")
     number = int(amount * 10 ** draws.uniform(1.3, 2.3)) + 3
@@ -104,7 +105,7 @@ def bacterial_spot(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> N
     tissue.mark(dead, halo=halo)
 
 
-def septoria_leaf_spot(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
+def septoria_leaf_spot(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) -> None:
     """Many small round spots: pale gray middle with black dots, dark brown rim."""
     draws = part("septoria")
     number = int(amount * 10 ** draws.uniform(1.2, 2.15)) + 3
@@ -129,7 +130,7 @@ def septoria_leaf_spot(tissue: Tissue, blade: Blade, part, amount: float = 1.0) 
     tissue.mark(dead, halo=halo)
 
 
-def gray_leaf_spot(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
+def gray_leaf_spot(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) -> None:
     """Tan rectangles between the veins of strap leaves, four to six times as long as wide."""
     draws = part("gray leaf spot")
     number = int(amount * 10 ** draws.uniform(0.9, 2.0)) + 2
@@ -155,7 +156,7 @@ def gray_leaf_spot(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> N
     tissue.mark(dead, halo=halo)
 
 
-def scab(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
+def scab(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) -> None:
     """Olive to black velvety blotches with feathered edges, along the veins."""
     draws = part("scab")
     number = int(amount * 10 ** draws.uniform(0.5, 1.5)) + 1
@@ -182,6 +183,6 @@ def scab(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
     tissue.mark(shown, halo=smoothstep(1.5, 1.3, q) if strength > 0.2 else None)
 
 
-def grain_of(part, blade: Blade) -> np.ndarray:
+def grain_of(part: Part, blade: Blade) -> np.ndarray:
     """Fine unevenness of dead tissue."""
     return grain(part("dead tissue"), blade.pose.size, 100)

@@ -6,7 +6,7 @@ import numpy as np
 from hvit.data.leafsim.blade import Blade
 from hvit.data.leafsim.color import linear, mixed
 from hvit.data.leafsim.conditions.spots import scatter
-from hvit.data.leafsim.draws import Draws
+from hvit.data.leafsim.draws import Draws, Part
 from hvit.data.leafsim.noise import blurred, grain, smoothstep
 from hvit.data.leafsim.tissue import Tissue
 from hvit.data.leafsim.veins import FRACTION_BITS
@@ -15,7 +15,7 @@ STEP = 0.010  # of the larva, in leaf lengths
 NARROW, WIDE = 0.004, 0.022
 
 
-def leaf_miner(tissue: Tissue, blade: Blade, part, amount: float = 1.0) -> None:
+def leaf_miner(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) -> None:
     """Pale winding galleries that widen as the larva grows, with a dark line of frass; some end in a brown blotch."""
     draws = part("miner")
     size, length = blade.pose.size, blade.pose.length

@@ -13,9 +13,9 @@ from hvit.data.leafsim.plan import HEALTHY, SPECIES
 
 
 def test_the_background_alone_tells_no_condition():
-    samples = read_samples(["leafsim:v1/61/0-799"])
+    samples = read_samples(["leafsim:v1/61/0-599"])
     corners = np.stack([corner_patches(draw(Address(61, i), 80).picture) for i in range(len(samples))])
-    n = 240
+    n = 200
     order = [replace(s, split="test" if i < n else "train") for i, s in enumerate(samples)]
     report = background_report(order, corners)
     shares = np.array(list(Counter(s.label for s in samples).values())) / len(samples)
