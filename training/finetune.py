@@ -19,6 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from hvit.checkpoint import load_checkpoint
 from hvit.data.preprocess import Preprocessing
 from hvit.models import create_model
+from hvit.models.config import STRIDES
 from hvit.runs import RunWriter, find_run
 from training.calibrate import finish_run
 from training.config import ConfigError, FinetuneConfig, load_config
@@ -113,7 +114,10 @@ class Finetuning:
                 f"init: run {checkpoint.name} is a {checkpoint.card['architecture']}, the configuration asks for "
                 f"{self.config.model.name}; set model.name to {checkpoint.card['architecture']}, or choose another run"
             )
-        self.model.backbone.load_state_dict(checkpoint.model.backbone.state_dict())
+        backbone = checkpoint.model.backbone
+        side = self.model.backbone.image_embedding.shape[1] * STRIDES[2]
+        positions = {"image_embedding": backbone.embeddings(side, side)[2]}  # made for another img_size: resampled
+        self.model.backbone.load_state_dict(backbone.state_dict() | positions)
         self.parent = checkpoint.name
         self.say(f"starting from the backbone of {checkpoint.name}")
 

@@ -37,6 +37,14 @@ def test_init_takes_the_backbone_of_a_run_and_leaves_the_head_new(tiny_config, p
     assert not torch.equal(theirs["backbone.norm.weight"], fresh.model.state_dict()["backbone.norm.weight"])
 
 
+def test_init_resamples_positions_made_for_another_size(tiny_config, parent, tmp_path):
+    child = _built(tiny_config, tmp_path / "child", [f"init={parent}", "eval_img_size=96"])
+    theirs = load_checkpoint(parent).model.backbone
+    assert child.model.backbone.image_embedding.shape[1:3] == (6, 6) != theirs.image_embedding.shape[1:3]
+    for ours, expected in zip(child.model.backbone.embeddings(96, 96), theirs.embeddings(96, 96)):
+        assert ours is expected is None or torch.equal(ours, expected)
+
+
 def test_init_refuses_another_architecture_and_a_run_that_is_not_there(tiny_config, parent, tmp_path):
     with pytest.raises(ConfigError, match="set model.name to hvit_tiny"):
         _built(tiny_config, tmp_path / "a", [f"init={parent}", "model.name=hvit_small"])
