@@ -9,7 +9,8 @@ from torch import nn
 class Ema:
     """Averages the weights of a model and the statistics beside them.
 
-    A warm-up keeps early averages from lagging behind: the decay of update t is min(decay, (1 + t) / (10 + t)), as in timm's ModelEmaV3.
+    A warm-up keeps early averages from lagging behind: the decay of update t is min(decay, (1 + t) / (10 + t)), as in
+    timm's ModelEmaV3.
     """
 
     def __init__(self, model: nn.Module, decay: float):

@@ -71,10 +71,12 @@ class Baseline(nn.Module):
         Raises:
             ValueError: this model cannot.
         """
-        if enable:
+        if enable or hasattr(self.net, "set_grad_checkpointing"):
             try:
-                self.net.set_grad_checkpointing(True)
+                self.net.set_grad_checkpointing(enable)
             except (AttributeError, AssertionError):
+                if not enable:
+                    return
                 raise ValueError(f"{PREFIX}{self.name} has no gradient checkpointing; leave it off") from None
 
     def no_weight_decay(self) -> set[str]:
@@ -134,8 +136,9 @@ class SampleDropPath(nn.Module):
 
 
 def _timm():
-    import hvit.timm_models  # noqa: F401  lets timm be imported beside any build of torch
     import timm
+
+    import hvit.timm_models  # noqa: F401  lets timm be imported beside any build of torch
 
     return timm
 
