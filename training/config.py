@@ -249,7 +249,9 @@ def _section_of(annotation: Any) -> type[BaseModel]:
 
 
 def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
+    problems = error.errors()
+    # A misspelt key first: what it was meant to be is then missing too, and says less.
+    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     where = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         section = FinetuneConfig

@@ -117,8 +117,8 @@ def _print_steps(schedule: Schedule, config: FinetuneConfig, here: World, is_est
     about = "about " if is_estimate else ""
     print(
         f"Steps     {about}{schedule.total_steps:,} of {schedule.images_per_step} pictures "
-        f"(batch_size {config.batch_size}, accum_steps {config.accum_steps}, processes {here.size}), {config.epochs:g} epochs of "
-        f"{about}{schedule.steps_per_epoch:.1f} steps; validation every {schedule.eval_every}"
+        f"(batch_size {config.batch_size}, accum_steps {config.accum_steps}, processes {here.size}), "
+        f"{config.epochs:g} epochs of {about}{schedule.steps_per_epoch:.1f} steps; validation every {schedule.eval_every}"
     )
     if schedule.freeze_steps:
         print(f"          the head alone learns in the first {schedule.freeze_steps}")

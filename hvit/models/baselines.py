@@ -136,9 +136,10 @@ class SampleDropPath(nn.Module):
 
 
 def _timm():
-    import timm
+    from hvit.timm_models import declare_missing_torchvision_ops
 
-    import hvit.timm_models  # noqa: F401  lets timm be imported beside any build of torch
+    declare_missing_torchvision_ops()  # before timm, which imports torchvision
+    import timm
 
     return timm
 
