@@ -118,7 +118,7 @@ def _print_steps(schedule: Schedule, config: FinetuneConfig, here: World, is_est
     print(
         f"Steps     {about}{schedule.total_steps:,} of {schedule.images_per_step} pictures "
         f"(batch_size {config.batch_size}, accum_steps {config.accum_steps}, processes {here.size}), "
-        f"{config.epochs:g} epochs of {about}{schedule.steps_per_epoch:.1f} steps; validation every {schedule.eval_every}"
+        f"{config.epochs:g} epochs of {about}{schedule.steps_per_epoch:.1f}; validation every {schedule.eval_every}"
     )
     if schedule.freeze_steps:
         print(f"          the head alone learns in the first {schedule.freeze_steps}")
