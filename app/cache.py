@@ -238,7 +238,8 @@ def _look_closely(key: str, model: str, crop: str | None, _photo: PhotoFile, _ch
         diagnosis = diagnose(_checkpoint, data, crop=crop, overlay=True)
     if diagnosis.pixels is None:
         return diagnosis
-    small = pictures.shrunk(diagnosis.heatmap, pictures.HEATMAP_PX)
+    heatmap = diagnosis.heatmap  # None where the run has no attention to follow
+    small = None if heatmap is None else pictures.shrunk(heatmap, pictures.HEATMAP_PX)
     return dataclasses.replace(diagnosis, pixels=pictures.shrunk(diagnosis.pixels, pictures.SHOWN_PX), heatmap=small)
 
 

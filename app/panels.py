@@ -180,7 +180,8 @@ def photo(diagnosis: Diagnosis, is_cut: bool, drawing: Drawing | None = None) ->
         if diagnosis.verdict == "unfamiliar":
             sentence("There is no diagnosis to explain. The map shows what the network reacts to, not disease.")
     with st.container(horizontal=True, vertical_alignment="center", key="photo_tools"):
-        st.toggle("Show map", key=state.SHOW_MAP, persist_state="session")
+        if diagnosis.heatmap is not None:
+            st.toggle("Show map", key=state.SHOW_MAP, persist_state="session")
         if has_outline:
             st.toggle("Outline what was drawn", key=state.SHOW_TRUTH, persist_state="session")
         if is_cut:

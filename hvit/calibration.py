@@ -12,6 +12,21 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return scaled / scaled.sum(axis=1, keepdims=True)
 
 
+def mean_of_views(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """Logits whose calibrated probabilities are the mean of those of several views of each photo.
+
+    Probabilities are averaged, not logits: one view that is sure of itself then cannot outvote the others.
+
+    Args:
+        logits: of each view, (views, N, K).
+        temperature: that of the run.
+    Returns:
+        (N, K) float64.
+    """
+    probs = np.mean([softmax(view, temperature) for view in logits], axis=0)
+    return temperature * np.log(np.maximum(probs, 1e-300))
+
+
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The temperature with the least negative log-likelihood on held-out photos (Guo et al. 2017, arXiv:1706.04599).
 

@@ -11,7 +11,7 @@ from safetensors.torch import save as save_tensors
 
 from hvit.data.preprocess import Preprocessing
 from hvit.files import CARD, WEIGHTS, file_sha256, write_bytes, write_json
-from hvit.models import HViT, create_model
+from hvit.models import Baseline, HViT, create_model
 from hvit.rejection import METHOD, Rejector
 
 SCHEMA_VERSION = 1
@@ -45,7 +45,7 @@ class Checkpoint:
         device: where the model is.
     """
 
-    model: HViT
+    model: HViT | Baseline
     card: dict
     name: str
     run_dir: Path
@@ -60,7 +60,7 @@ class Checkpoint:
 
 def save_checkpoint(
     run_dir: Path,
-    model: HViT,
+    model: HViT | Baseline,
     architecture: str,
     arguments: dict,
     classes: list[str],
@@ -79,11 +79,12 @@ def save_checkpoint(
         data_fingerprint: of the training photos.
         licences: of the data, by data set.
         ood: rejector and the largest score that is accepted.
-        half: store floating-point weights as float16.
+        half: store floating-point weights as float16, but for those beyond its range: the variances of a baseline's
+            batch norm can be.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     if half:
-        tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
+        tensors = {name: _halved(value) for name, value in tensors.items()}
     write_bytes(run_dir / WEIGHTS, save_tensors(tensors))
     rejection = None
     if ood is not None:
@@ -108,6 +109,12 @@ def save_checkpoint(
             "licences": licences,
         },
     )
+
+
+def _halved(value: torch.Tensor) -> torch.Tensor:
+    if not value.is_floating_point() or value.abs().amax() > torch.finfo(torch.float16).max:
+        return value
+    return value.half()
 
 
 def read_card(run_dir: Path) -> dict:

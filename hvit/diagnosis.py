@@ -13,6 +13,7 @@ from hvit.calibration import prediction_set, softmax
 from hvit.checkpoint import Checkpoint
 from hvit.data.classes import select_crop
 from hvit.data.photos import InvalidPhotoError, Photo, decode_photo
+from hvit.models import HViT
 from hvit.words import verdict_message
 
 # Judged on the photo with its longer side at 512 px, so that the same scene gives the same answer at any resolution.
@@ -42,6 +43,7 @@ class Diagnosis:
         run: name of the run.
         pixels: the upright photo, (H, W, 3) uint8.
         heatmap: attention rollout, (h, w) float32 in [0, 1]: lift on a log scale, 0.5x to 2x the average; if asked for.
+            None also where the run is a baseline, which has no attention to follow.
         latency_ms: from bytes to here, of this photo alone; None in batches.
     """
 
@@ -108,7 +110,7 @@ def diagnose(
     Args:
         data: a file's bytes.
         crop: restrict the answer to this crop, and renormalize.
-        overlay: also compute the heatmap.
+        overlay: also compute the heatmap, where the run is an HViT.
         tta: average the probabilities of the photo and its mirror image.
     Raises:
         ValueError: the run knows no such crop.
@@ -175,7 +177,7 @@ def _diagnose_window(
 @torch.inference_mode()
 def _score(checkpoint: Checkpoint, images: torch.Tensor, tta: bool, overlay: bool) -> list[_Scores]:
     heatmaps = [None] * len(images)
-    if overlay:
+    if overlay and isinstance(checkpoint.model, HViT):
         from hvit.explain.rollout import rollout_heatmap
 
         logits, features, heatmap = rollout_heatmap(checkpoint.model, images)

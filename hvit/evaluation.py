@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from hvit import metrics
-from hvit.calibration import prediction_set, softmax
+from hvit.calibration import mean_of_views, prediction_set, softmax
 from hvit.checkpoint import Checkpoint
 from hvit.data.dataset import DataError, Sample
 from hvit.data.photos import InvalidPhotoError
@@ -27,7 +27,7 @@ class Predictions:
     """What the model said of photos, before any calibration.
 
     Attributes:
-        logits: (N, K) float32.
+        logits: (N, K) float32; with `tta`, those whose calibrated probabilities are the mean over both views.
         stage_features: mean token of each stage, four of (N, C) float32.
         sha256: of each sample.
     """
@@ -63,12 +63,14 @@ def predict_samples(
     batch_size: int = 32,
     progress: Callable[[int, int], None] = lambda done, total: None,
     workers: int = 1,
+    tta: bool = False,
 ) -> Predictions:
     """Logits and features of the pictures of a data set.
 
     Args:
         progress: called with the photos done and their number.
         workers: processes that read.
+        tta: average the probabilities of each photo and its mirror image; features are those of the photo.
     Raises:
         DataError: a photo cannot be read; names it.
     """
@@ -83,7 +85,7 @@ def predict_samples(
                 raise DataError(f"{sample.path} cannot be read: {error}") from None
             hashes.append(photo.sha256)
             pixels.append(checkpoint.preprocessing.resize(photo.pixels))
-        parts.append(_predict_window(checkpoint, pixels, batch_size))
+        parts.append(_predict_window(checkpoint, pixels, batch_size, tta))
         progress(min(start + WINDOW, len(samples)), len(samples))
     return _concatenated(parts, hashes)
 
@@ -100,7 +102,7 @@ def _windows(photos: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
 
 
 @torch.inference_mode()
-def _predict_window(checkpoint: Checkpoint, photos: list[np.ndarray], batch_size: int):
+def _predict_window(checkpoint: Checkpoint, photos: list[np.ndarray], batch_size: int, tta: bool = False):
     """Batches hold photos of equal sides, so that none is padded and the answer does not depend on its neighbors."""
     tensors = [checkpoint.preprocessing(pixels) for pixels in photos]
     by_sides: dict[torch.Size, list[int]] = {}
@@ -113,8 +115,12 @@ def _predict_window(checkpoint: Checkpoint, photos: list[np.ndarray], batch_size
             part = rows[start : start + batch_size]
             images = torch.stack([tensors[i] for i in part]).to(checkpoint.device)
             batch_logits, batch_features = checkpoint.model.forward_stages(images)
+            batch_logits = batch_logits.cpu().numpy()
+            if tta:
+                views = np.stack([batch_logits, checkpoint.model(images.flip(3)).cpu().numpy()])
+                batch_logits = mean_of_views(views, checkpoint.temperature).astype(np.float32)
             for j, i in enumerate(part):
-                logits[i] = batch_logits[j].cpu().numpy()
+                logits[i] = batch_logits[j]
                 features[i] = [stage[j].cpu().numpy() for stage in batch_features]
     return np.stack(logits), [np.stack(stage) for stage in zip(*features)]
 
@@ -130,13 +136,14 @@ def evaluate(
     batch_size: int = 32,
     progress: Callable[[int, int], None] = lambda done, total: None,
     workers: int = 1,
+    tta: bool = False,
 ) -> Evaluation:
     """Scores a run on photos with known classes, on calibrated probabilities; rejected photos count too.
 
     Args:
         progress: called with the photos done and their number.
         workers: processes that read.
-
+        tta: average the probabilities of each photo and its mirror image.
     Raises:
         DataError: there are no photos, one cannot be read, or a class is not one the run knows.
     """
@@ -149,7 +156,7 @@ def evaluate(
             f"{' and others' if len(unknown) > 5 else ''}; "
             f"it knows {len(checkpoint.classes)}, for example {checkpoint.classes[0]}"
         )
-    predictions = predict_samples(checkpoint, samples, batch_size, progress, workers)
+    predictions = predict_samples(checkpoint, samples, batch_size, progress, workers, tta)
     number = {name: i for i, name in enumerate(checkpoint.classes)}
     labels = np.array([number[sample.label] for sample in samples])
     return Evaluation(score(checkpoint, predictions, labels), samples, predictions)

@@ -17,7 +17,7 @@ from hvit.data.cache import PhotoCache
 from hvit.data.dataset import readers
 from hvit.data.preprocess import Preprocessing
 from hvit.evaluation import evaluate, predict_samples
-from hvit.models import HViT
+from hvit.models import Baseline, HViT
 from hvit.rejection import Rejector
 from training.config import FinetuneConfig
 from training.draws import uniform
@@ -41,7 +41,7 @@ class Level:
 
 def finish_run(
     run_dir: Path,
-    model: HViT,
+    model: HViT | Baseline,
     config: FinetuneConfig,
     preprocessing: Preprocessing,
     material: Material,

@@ -2,10 +2,15 @@
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
+
+from hvit.models import refuse_unknown
+from hvit.models.baselines import PREFIX
+
+Metric = Literal["top1", "macro_f1", "nll"]  # what a validation measures, see `training.loop.score`
 
 
 class ConfigError(ValueError):
@@ -47,9 +52,20 @@ class DataConfig(Section):
 
 
 class ModelSection(Section):
-    name: Literal["hvit_tiny", "hvit_small", "hvit_base", "hvit_large"] = "hvit_tiny"
+    """The net: one of the family, or a baseline of timm's (timm:resnet50)."""
+
+    name: str = "hvit_tiny"
     drop_path_rate: float = Field(0.1, ge=0, lt=1)
     grad_checkpointing: bool = False
+
+    @field_validator("name")
+    def _exists(cls, name: str) -> str:
+        refuse_unknown(name)
+        return name
+
+    @property
+    def is_baseline(self) -> bool:
+        return self.name.startswith(PREFIX)
 
 
 class OptimConfig(Section):
@@ -63,6 +79,36 @@ class OptimConfig(Section):
     clip_norm: float = Field(1.0, gt=0)
     ema_decay: float = Field(0.999, ge=0, lt=1)
     label_smoothing: float = Field(0.1, ge=0, lt=1)
+    layer_decay: float = Field(1.0, gt=0, le=1)  # the learning rate of a layer against that of the layer above it
+
+
+class LossConfig(Section):
+    """What a wrong answer costs; label smoothing is in `optim`."""
+
+    name: Literal["cross_entropy", "focal", "balanced_softmax"] = "cross_entropy"
+    gamma: float | None = Field(None, gt=0)  # of the focal loss alone, which takes 2 where nothing is said
+    class_weights: float = Field(0.0, ge=0, le=1)  # 0 counts photos evenly, 1 counts classes evenly
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_gamma(cls, values):
+        focal = isinstance(values, dict) and "name" in values and values["name"] == "focal"
+        return {"gamma": 2.0, **values} if focal else values
+
+    @model_validator(mode="after")
+    def _options_fit_the_loss(self):
+        if self.gamma is not None and self.name != "focal":
+            raise ValueError(f"gamma belongs to the focal loss, and name is {self.name}; leave one of them out")
+        if self.name == "focal" and self.gamma is None:
+            raise ValueError("gamma of the focal loss is null; name a number, for example 2")
+        return self
+
+
+class EarlyStopping(Section):
+    """Ends training where a metric of the selecting half has not improved for some validations in a row."""
+
+    metric: Metric
+    patience: int = Field(ge=1)  # validations, which `eval_every` epochs lie between
 
 
 class AugmentConfig(Section):
@@ -101,9 +147,12 @@ class FinetuneConfig(Section):
     data: DataConfig
     model: ModelSection = ModelSection()
     optim: OptimConfig = OptimConfig()
+    loss: LossConfig = LossConfig()
     augment: AugmentConfig = AugmentConfig()
+    early_stopping: EarlyStopping | None = None
     init: Path | None = None  # a run, by path or name, whose backbone training starts from
     epochs: float = Field(100, gt=0)
+    freeze_epochs: float = Field(0.0, ge=0)  # at the start, in which the head alone learns
     batch_size: int = Field(64, gt=0, multiple_of=8)  # per process
     accum_steps: int = Field(1, ge=1)
     phases: list[Phase] = [Phase(until=1.0, img_size=128)]
@@ -114,7 +163,7 @@ class FinetuneConfig(Section):
     log_every: int = Field(50, ge=1)  # steps
     checkpoint_minutes: float = Field(5.0, gt=0)
     rejection_photos: int = Field(6000, ge=100)  # of the training photos, that strange ones are told apart by
-    select_by: Literal["top1", "macro_f1", "nll"] = "macro_f1"
+    select_by: Metric = "macro_f1"
     precision: Literal["fp32", "bf16"] = "fp32"
     seed: int = Field(0, ge=0)
 
@@ -123,6 +172,29 @@ class FinetuneConfig(Section):
         ends = [phase.until for phase in self.phases]
         if ends != sorted(ends) or ends[-1] != 1.0:
             raise ValueError(f"phases end at {ends}; they must rise and the last must end at 1.0")
+        return self
+
+    @model_validator(mode="after")
+    def _classes_are_evened_out_once(self):
+        ways = {
+            "data.balance": self.data.balance > 0,
+            "loss.class_weights": self.loss.class_weights > 0,
+            "loss.name balanced_softmax": self.loss.name == "balanced_softmax",
+        }
+        chosen = [way for way, is_chosen in ways.items() if is_chosen]
+        if len(chosen) > 1:
+            raise ValueError(
+                f"{' and '.join(chosen)} each even out the classes, and together count rare ones twice; choose one "
+                "(data.balance and loss.class_weights are off at 0)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _there_is_something_to_freeze(self):
+        if self.freeze_epochs > 0 and self.init is None:
+            raise ValueError("freeze_epochs keeps a backbone that learned already; name the run it comes from: init")
+        if self.freeze_epochs > self.epochs:
+            raise ValueError(f"freeze_epochs is {self.freeze_epochs}, more than all {self.epochs} epochs")
         return self
 
     def phase_at(self, progress: float) -> Phase:
@@ -170,15 +242,22 @@ def _apply(values: dict[str, Any], override: str) -> None:
     values[leaf] = yaml.safe_load(text)
 
 
+def _section_of(annotation: Any) -> type[BaseModel]:
+    """The section a key holds: `Section`, `Section | None` or `list[Section]`."""
+    candidates = (annotation, *get_args(annotation))
+    return next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+
+
 def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
+    problems = error.errors()
+    # A misspelt key first: what it was meant to be is then missing too, and says less.
+    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     where = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         section = FinetuneConfig
         for part in problem["loc"][:-1]:
-            annotation = section.model_fields[part].annotation if isinstance(part, str) else None
-            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-                section = annotation
+            if isinstance(part, str):
+                section = _section_of(section.model_fields[part].annotation)
         near = difflib.get_close_matches(str(problem["loc"][-1]), section.model_fields, 1, cutoff=0.4)
         return f"unknown key {where}" + (
             f"; did you mean {near[0]}?" if near else f"; known: {', '.join(section.model_fields)}"

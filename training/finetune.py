@@ -1,11 +1,12 @@
-"""Trains an HViT on labelled photos, and writes a run.
+"""Trains an HViT, or a baseline of timm's, on labelled photos, and writes a run.
 
 python -m training.finetune --config training/configs/leaf33_tiny.yaml
+python -m training.finetune --config training/configs/leaf33_tiny.yaml --dry-run
+python -m training.finetune --config training/configs/leaf33_tiny.yaml --set model.name=timm:resnet50
 torchrun --standalone --nproc-per-node=4 -m training.finetune --config training/configs/leaf33_tiny.yaml
 """
 
 import argparse
-import math
 import os
 import signal
 import sys
@@ -16,19 +17,21 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn.parallel import DistributedDataParallel
 
-from hvit.checkpoint import load_checkpoint
 from hvit.data.preprocess import Preprocessing
-from hvit.models import create_model
-from hvit.models.config import STRIDES
-from hvit.runs import RunWriter, find_run
+from hvit.runs import RunWriter
 from training.calibrate import finish_run
-from training.config import ConfigError, FinetuneConfig, load_config
+from training.config import FinetuneConfig, load_config
 from training.distributed import World, world
 from training.ema import Ema
 from training.loop import Progress, predict, score, train_step
+from training.losses import ClassificationLoss
 from training.material import gather, write_split
-from training.optim import adamw, lr_at
-from training.sampler import Sampler, sample_weights
+from training.optim import adamw
+from training.patience import Patience, better
+from training.plan import print_plan
+from training.sampler import Sampler, class_shares, sample_weights
+from training.schedule import Schedule
+from training.start import model_arguments, new_model, parent_of, take_backbone
 from training.state import load_state, save_state
 
 EXIT_USER, EXIT_PREEMPTED = 2, 75
@@ -42,6 +45,10 @@ def main(argv: list[str] | None = None) -> int:
         config = load_config(args.config, args.set)
         run_dir = args.run_dir or Path("runs") / args.config.stem.replace("_", "-")
         with world(args.device) as here:
+            if args.dry_run:
+                if here.is_main:
+                    print_plan(config, run_dir, here)
+                return 0
             return Finetuning(config, run_dir, args.resume, here).run()
     except ValueError as error:
         print(f"training.finetune: {error}", file=sys.stderr)
@@ -69,62 +76,42 @@ class Finetuning:
         self.train_labels = self.material.labels(self.material.train)
         self.val_labels = self.material.labels(self.material.val)[self.material.selects]
         self.preprocessing = Preprocessing(config.eval_img_size)
-        self._plan()
+        self.schedule = Schedule.of(config, len(self.material.train), here.size)
         self.parent = None
         self._build(fresh=not resume)
-        self.step, self.best = 0, None
+        self.step, self.best, self.patience = 0, None, Patience(config.early_stopping)
         if resume:
             self.step, extra = load_state(self.states, self.model, self.ema, self.optimizer)
             self.best = extra["best"]
+            if "patience" in extra:  # a state of an older version has none, and could not be stopped early
+                self.patience = Patience(config.early_stopping, extra["patience"])
+        self.stopped_early = self.patience.is_over and self.step < self.schedule.total_steps
         self.writer = self._open_run(resume) if here.is_main else None
 
-    def _plan(self) -> None:
-        """Steps: of all training, of an epoch, of the warm-up, and between validations."""
-        optim = self.config.optim
-        self.images_per_step = self.config.batch_size * self.config.accum_steps * self.here.size
-        self.steps_per_epoch = len(self.material.train) / self.images_per_step
-        self.total_steps = max(1, math.ceil(self.config.epochs * self.steps_per_epoch))
-        self.warmup_steps = round(optim.warmup_epochs * self.steps_per_epoch)
-        self.eval_every = max(1, round(self.config.eval_every * self.steps_per_epoch))
-
     def _build(self, fresh: bool) -> None:
-        """Model, average, optimizer and the order of the samples."""
+        """Model, average, optimizer, loss and the order of the samples."""
         config, train = self.config, self.material.train
-        self.arguments = {
-            "num_classes": len(self.material.classes),
-            "drop_path_rate": config.model.drop_path_rate,
-            "img_size": config.eval_img_size,
-        }
-        self.model = create_model(config.model.name, **self.arguments).to(self.here.device)
-        if self.config.init is not None and fresh:
-            self._start_from(find_run(self.config.init).path)
-        self.model.set_grad_checkpointing(config.model.grad_checkpointing)
-        self.step_model = DistributedDataParallel(self.model) if self.here.size > 1 else self.model
-        self.optimizer = adamw(self.model, config.optim.lr, config.optim.weight_decay, config.optim.beta2)
+        self.arguments = model_arguments(config, len(self.material.classes))
+        self.model = new_model(config, self.arguments).to(self.here.device)
+        parent = parent_of(config) if fresh else None
+        if parent is not None:
+            take_backbone(self.model, parent)
+            self.parent = parent.name
+            self.say(f"starting from the backbone of {parent.name}")
+        optim = config.optim
+        self.optimizer = adamw(self.model, optim.lr, optim.weight_decay, optim.beta2, optim.layer_decay)
         self.ema = Ema(self.model, config.optim.ema_decay)
         sources = [sample.source for sample in train.samples]
         weights = sample_weights(self.train_labels, sources, config.data.balance, config.data.source_weights)
         self.sampler = Sampler(weights, config.seed)
-
-    def _start_from(self, run_dir: Path) -> None:
-        """Takes over the backbone of a run; the head is new, whatever its classes were."""
-        checkpoint = load_checkpoint(run_dir)
-        if checkpoint.card["architecture"] != self.config.model.name:
-            raise ConfigError(
-                f"init: run {checkpoint.name} is a {checkpoint.card['architecture']}, the configuration asks for "
-                f"{self.config.model.name}; set model.name to {checkpoint.card['architecture']}, or choose another run"
-            )
-        backbone = checkpoint.model.backbone
-        side = self.model.backbone.image_embedding.shape[1] * STRIDES[2]
-        positions = {"image_embedding": backbone.embeddings(side, side)[2]}  # made for another img_size: resampled
-        self.model.backbone.load_state_dict(backbone.state_dict() | positions)
-        self.parent = checkpoint.name
-        self.say(f"starting from the backbone of {checkpoint.name}")
+        classes = self.material.classes
+        shares = torch.from_numpy(class_shares(self.train_labels, weights, len(classes)))
+        self.loss = ClassificationLoss(config.loss, optim.label_smoothing, shares, classes).to(self.here.device)
 
     def _open_run(self, resume: bool) -> RunWriter:
         writer = RunWriter(
             self.run_dir,
-            "finetune",
+            "baseline" if self.config.model.is_baseline else "finetune",
             self.config.model_dump(mode="json"),
             self.config.seed,
             sys.argv,
@@ -149,16 +136,18 @@ class Finetuning:
 
     def _run(self) -> int:
         photos, classes = len(self.material.train), len(self.material.classes)
-        self.say(f"{photos} photos, {classes} classes, {self.total_steps} steps to {self.run_dir}")
+        total_steps = self.schedule.total_steps
+        self.say(f"{photos} photos, {classes} classes, {total_steps} steps to {self.run_dir}")
         stop = _stop_on_signals()
-        progress = Progress(self.total_steps, self.images_per_step, self.step)
+        progress = Progress(total_steps, self.schedule.images_per_step, self.step)
         last_saved = time.monotonic()
-        self.model.train()
-        while self.step < self.total_steps:
+        self._freeze() if self.is_frozen else self._thaw()
+        while self.step < total_steps and not self.stopped_early:
             self._train_step(progress)
-            at_end = self.step == self.total_steps
-            if at_end or self.step % self.eval_every == 0:
+            at_end = self.step == total_steps
+            if at_end or self.step % self.schedule.eval_every == 0:
                 self._validate()
+                at_end |= self.stopped_early
             agrees = self.here.size == 1 or self.step % ASK_EVERY == 0
             stopping = agrees and self.here.any(stop["asked"]) and not at_end
             if stopping or at_end or time.monotonic() - last_saved > 60 * self.config.checkpoint_minutes:
@@ -171,11 +160,28 @@ class Finetuning:
         self.here.barrier()
         return 0
 
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the head alone learns now."""
+        return self.step < self.schedule.freeze_steps
+
+    def _freeze(self) -> None:
+        """The head alone learns. The rest is as in evaluation: it drops no path, and batch norm gathers nothing."""
+        self.model.requires_grad_(False).eval()
+        self.model.get_classifier().requires_grad_(True).train()
+        # What frozen weights would send to other processes is nothing: `_train_step` averages the head's gradients.
+        self.step_model = self.model
+
+    def _thaw(self) -> None:
+        """All weights learn."""
+        self.model.requires_grad_(True).train()
+        self.step_model = DistributedDataParallel(self.model) if self.here.size > 1 else self.model
+
     def _train_step(self, progress: Progress) -> None:
-        config, optim, share = self.config, self.config.optim, self.step / self.total_steps
-        lr = lr_at(self.step, self.total_steps, self.warmup_steps, optim.lr, optim.min_lr)
+        config, schedule, was_frozen = self.config, self.schedule, self.is_frozen
+        lr = schedule.lr(self.step)
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group["lr_scale"]
         loss = train_step(
             self.step,
             self.step_model,
@@ -184,16 +190,22 @@ class Finetuning:
             self.train_labels,
             self.sampler,
             self.preprocessing,
+            self.loss,
             config,
-            share,
+            self.step / schedule.total_steps,
             self.here,
         )
-        grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), optim.clip_norm)
+        if was_frozen and self.here.size > 1:
+            for parameter in self.model.get_classifier().parameters():
+                parameter.grad = self.here.mean(parameter.grad)
+        grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.optim.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.ema.update(self.model)
         self.step += 1
-        logs = self.step % config.log_every == 0 or self.step == self.total_steps
+        if was_frozen and not self.is_frozen:
+            self._thaw()
+        logs = self.step % config.log_every == 0 or self.step == schedule.total_steps
         if logs:
             loss = self.here.mean(loss)
         if self.writer:
@@ -202,18 +214,24 @@ class Finetuning:
             if logs:
                 speed = progress.images_per_s
                 values = {"loss": loss.item(), "lr": lr, "grad_norm": grad_norm.item(), "images_per_s": speed}
-                self.writer.log(self.step, self.step / self.steps_per_epoch, "train", **values)
+                self.writer.log(self.step, self.step / schedule.steps_per_epoch, "train", **values)
 
     def _validate(self) -> None:
-        """Scores the averaged weights on the selecting half, and keeps the best."""
+        """Scores the averaged weights on the selecting half, keeps the best, and says when to stop waiting."""
         if self.writer:
-            metric, epoch = self.config.select_by, self.step / self.steps_per_epoch
+            metric, epoch = self.config.select_by, self.step / self.schedule.steps_per_epoch
             scores = self._scores(self.preprocessing)
             self.writer.log(self.step, epoch, "val", **scores)
-            if self.best is None or _better(scores[metric], self.best["value"], metric):
+            if self.best is None or better(scores[metric], self.best["value"], metric):
                 self.best = {"step": self.step, "epoch": epoch, "value": scores[metric]}
                 _save_weights(self.states / BEST, self.ema)
+            if not self.is_frozen:  # what the head alone reaches does not tell when all weights have learned enough
+                self.patience.see(scores)
         self.here.barrier()
+        self.stopped_early = self.here.any(self.patience.is_over and self.step < self.schedule.total_steps)
+        if self.stopped_early:
+            rule = self.config.early_stopping
+            self.say(f"\nstopped at step {self.step}: no better {rule.metric} in {rule.patience} validations")
 
     def _scores(self, preprocessing: Preprocessing) -> dict[str, float]:
         val, selects = self.material.val, self.material.selects
@@ -221,7 +239,8 @@ class Finetuning:
 
     def _save(self) -> None:
         if self.writer:
-            save_state(self.states, self.step, self.model, self.ema, self.optimizer, {"best": self.best})
+            extra = {"best": self.best, "patience": self.patience.state}
+            save_state(self.states, self.step, self.model, self.ema, self.optimizer, extra)
 
     def _stop(self) -> int:
         if self.writer:
@@ -235,6 +254,8 @@ class Finetuning:
         self.ema.model.load_state_dict(load_file(self.states / BEST))
         size = self._serving_size()
         summary = {"best_step": self.best["step"], f"val_{metric}": self.best["value"], "serve_img_size": size}
+        if self.stopped_early:
+            summary["stopped_at_step"] = self.step
         summary |= finish_run(
             self.run_dir,
             self.ema.model,
@@ -255,7 +276,7 @@ class Finetuning:
             self.writer.heartbeat()
             value = self._scores(Preprocessing(size))[metric]
             self.say(f"served at {size} px: {metric} {value:.4f}")
-            if best is None or _better(value, best[1], metric):
+            if best is None or better(value, best[1], metric):
                 best = (size, value)
         return best[0]
 
@@ -270,10 +291,6 @@ def _save_weights(path: Path, ema: Ema) -> None:
     temporary = path.with_suffix(".partial")
     save_file({key: value.detach().cpu().contiguous() for key, value in ema.model.state_dict().items()}, temporary)
     os.replace(temporary, path)
-
-
-def _better(value: float, best: float, metric: str) -> bool:
-    return value < best if metric == "nll" else value > best
 
 
 def _stop_on_signals() -> dict[str, bool]:
@@ -292,7 +309,7 @@ def _stop_on_signals() -> dict[str, bool]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="training.finetune",
-        description="Train an HViT on labelled photos.",
+        description="Train an HViT, or a baseline of timm's, on labelled photos.",
         epilog=__doc__.split("\n", 2)[2],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -301,7 +318,9 @@ def _parser() -> argparse.ArgumentParser:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override a key, e.g. optim.lr=0.001"
     )
     parser.add_argument("--run-dir", type=Path, help="folder to write (default: runs/<name of the config>)")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in the run folder")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in the run folder")
+    how.add_argument("--dry-run", action="store_true", help="print what would be done; train and write nothing")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     return parser
 

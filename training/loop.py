@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from hvit.data.cache import PhotoCache
 from hvit.data.preprocess import Preprocessing
-from hvit.models import HViT
+from hvit.models import Baseline, HViT
 from training.augment import augment, batch_sides, mix
 from training.config import FinetuneConfig
 from training.distributed import World
 from training.draws import uniform
-from training.losses import soft_cross_entropy
+from training.losses import ClassificationLoss
 from training.sampler import Sampler
 
 DROP_PATH = 2000  # stream of draws
@@ -25,11 +25,12 @@ DROP_PATH = 2000  # stream of draws
 def train_step(
     step: int,
     step_model: nn.Module,
-    model: HViT,
+    model: HViT | Baseline,
     cache: PhotoCache,
     labels: np.ndarray,
     sampler: Sampler,
     preprocessing: Preprocessing,
+    loss_of: ClassificationLoss,
     config: FinetuneConfig,
     progress: float,
     world: World,
@@ -39,6 +40,7 @@ def train_step(
     Args:
         step_model: `model`, or its wrapper that averages gradients over processes.
         labels: class number of each photo of `cache`.
+        loss_of: logits and target probabilities to a scalar.
         progress: fraction of training done, in [0, 1).
     Returns:
         Mean loss of this process's samples, a detached scalar.
@@ -63,7 +65,7 @@ def train_step(
             step_model.require_backward_grad_sync = last  # DDP's no_sync, without nesting a context in the loop
         with torch.autocast(world.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
             logits = step_model(preprocessing.normalize(views))
-        loss = soft_cross_entropy(logits, targets, config.optim.label_smoothing)
+        loss = loss_of(logits, targets)
         (loss / config.accum_steps).backward()
         total += loss.detach() / config.accum_steps
     return total
@@ -71,7 +73,7 @@ def train_step(
 
 @torch.inference_mode()
 def predict(
-    model: HViT,
+    model: HViT | Baseline,
     cache: PhotoCache,
     indices: np.ndarray,
     preprocessing: Preprocessing,
@@ -96,7 +98,7 @@ def predict(
 
 
 def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """What an epoch is judged by: top1, macro_f1 and nll."""
+    """What an epoch is judged by: top1, macro_f1 and nll, the names `training.config.Metric` lists."""
     from hvit.metrics import macro_f1
 
     nll = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)).item()

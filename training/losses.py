@@ -1,15 +1,52 @@
-"""Losses on logits."""
+"""Losses on logits against target probabilities: mixed pictures have two classes, so no loss takes a class number."""
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+
+from training.config import ConfigError, LossConfig
 
 
-def soft_cross_entropy(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Mean cross-entropy against target probabilities.
+class ClassificationLoss(nn.Module):
+    """The loss a configuration asks for: (B, K) logits and (B, K) target probabilities to a scalar.
+
+    cross_entropy: what the probabilities of a class cost.
+    focal: the same, times (1 - p) ** gamma, so that what is known already weighs little (Lin et al. 2017,
+        arXiv:1708.02002, equation 4); against mixed targets each class has its own factor.
+    balanced_softmax: cross-entropy of logits to which the log of each class's share in training is added, so that they
+        fit even classes where nothing is added (Ren et al. 2020, arXiv:2007.10740, equation 4).
+
+    The sum is divided by the number of pictures, not by that of their weights: a process then counts the same whatever
+    its pictures are, and any number of processes gives the same gradient.
 
     Args:
-        logits: (B, K).
-        targets: (B, K), rows sum to 1.
+        config: which loss, and how.
         label_smoothing: share of each target spread evenly over all classes.
+        shares: how often each class is drawn in training, (K,), sums to 1.
+        classes: their names, to name one that is never drawn.
+    Raises:
+        ConfigError: the loss evens out classes, and one of them has no training photo.
     """
-    targets = targets * (1 - label_smoothing) + label_smoothing / targets.shape[1]
-    return -(targets * logits.float().log_softmax(dim=-1)).sum(-1).mean()
+
+    def __init__(self, config: LossConfig, label_smoothing: float, shares: Tensor, classes: list[str]):
+        super().__init__()
+        self.label_smoothing = label_smoothing
+        self.gamma = config.gamma if config.name == "focal" else 0.0
+        evens = config.name == "balanced_softmax" or config.class_weights > 0
+        if evens and (shares == 0).any():
+            missing = classes[int((shares == 0).nonzero()[0])]
+            raise ConfigError(f"loss: {missing} has no training photo, so classes cannot be evened out; leave it out")
+        shift = shares.log() if config.name == "balanced_softmax" else torch.zeros_like(shares)
+        weights = torch.ones_like(shares)
+        if config.class_weights > 0:
+            weights = shares**-config.class_weights
+            weights = weights / (weights * shares).sum()  # 1 on average over the pictures drawn
+        self.register_buffer("shift", shift.float())
+        self.register_buffer("weights", weights.float())
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        targets = targets * (1 - self.label_smoothing) + self.label_smoothing / targets.shape[1]
+        log_probs = (logits.float() + self.shift).log_softmax(dim=-1)
+        if self.gamma:
+            # 1 - p by expm1: near p = 1 the difference would lose its digits, and its power its gradient.
+            targets = targets * (-torch.expm1(log_probs)).clamp_min(1e-12) ** self.gamma
+        return -(targets * self.weights * log_probs).sum(-1).mean()

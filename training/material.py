@@ -55,12 +55,7 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
         ConfigError: the data sets lack train or validation photos, or cannot be divided.
         DataError: a data set cannot be read.
     """
-    unknown = set(config.data.calibrate_only) | set(config.data.source_weights) | set(config.data.licences)
-    samples = read_samples(config.data.dirs)
-    unknown -= {sample.source for sample in samples}
-    if unknown:
-        raise ConfigError(f"data names {', '.join(sorted(unknown))}, which is none of the data sets in data.dirs")
-    samples = _with_splits(samples, config, here)
+    samples = _with_splits(read_all(config), config, here)
     caches = []
     for split in ("train", "val"):
         chosen = [sample for sample in samples if sample.split == split]
@@ -86,6 +81,21 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
     if not selecting.any() or selecting.all():
         raise ConfigError("validation has too few groups to be divided into a selecting and a calibrating half")
     return Material(train, val, np.flatnonzero(selecting), np.flatnonzero(~selecting))
+
+
+def read_all(config: FinetuneConfig) -> list[Sample]:
+    """The samples of all data sets of a configuration.
+
+    Raises:
+        ConfigError: it says something of a data set that is not among them.
+        DataError: a data set cannot be read.
+    """
+    named = set(config.data.calibrate_only) | set(config.data.source_weights) | set(config.data.licences)
+    samples = read_samples(config.data.dirs)
+    unknown = named - {sample.source for sample in samples}
+    if unknown:
+        raise ConfigError(f"data names {', '.join(sorted(unknown))}, which is none of the data sets in data.dirs")
+    return samples
 
 
 def fewer(samples: list[Sample], fraction: float, seed: int) -> list[Sample]:

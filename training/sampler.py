@@ -43,3 +43,8 @@ def sample_weights(
     counts = np.bincount(labels)
     own = np.array([source_weights[source] if source in source_weights else 1.0 for source in sources])
     return own * counts[labels].astype(float) ** -balance
+
+
+def class_shares(labels: np.ndarray, weights: np.ndarray, num_classes: int) -> np.ndarray:
+    """How often each class is drawn with these weights of its photos: (K,), sums to 1."""
+    return np.bincount(labels, weights, num_classes) / weights.sum()

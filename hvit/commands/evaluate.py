@@ -9,6 +9,7 @@ EXAMPLES = """examples:
   python -m hvit evaluate --run leaf33-tiny --data data/field-256
   python -m hvit evaluate --run leaf33-tiny --data data/field-256 data/coffee-leaf-256 --split test --json
   python -m hvit evaluate --run runs/my-run --data my-photos --save
+  python -m hvit evaluate --run leaf33-tiny --data data/field-256 --tta
   python -m hvit evaluate --run leafsim-tiny --data leafsim:v1/1/0-23999
 
 A folder with train/val/test is scored on test, one with classes only on all of its photos.
@@ -26,6 +27,7 @@ def add_parser(subparsers) -> None:
     parser.add_argument("--split", metavar="NAME", help="train, val or test (default: test where there are splits)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--save", action="store_true", help="record predictions and scores in the run")
+    parser.add_argument("--tta", action="store_true", help="average over each photo and its mirror image")
     parser.add_argument(
         "--batch-size", type=positive, default=32, metavar="N", help="photos computed together (default 32)"
     )
@@ -36,6 +38,8 @@ def add_parser(subparsers) -> None:
 
 
 def run(args) -> int:
+    if args.tta and args.save:
+        raise ValueError("--tta --save: a run records what it says of the photo alone; leave one of the two out")
     from hvit.checkpoint import load_checkpoint
     from hvit.commands.device import chosen_device
     from hvit.data.dataset import read_samples, readers
@@ -45,7 +49,7 @@ def run(args) -> int:
     found = find_run(args.run_name)
     samples = [sample for folder in args.data for sample in _samples(folder, args.split, read_samples)]
     checkpoint = load_checkpoint(found.path, chosen_device(args.device))
-    result = evaluate(checkpoint, samples, args.batch_size, progress("photos"), readers(samples))
+    result = evaluate(checkpoint, samples, args.batch_size, progress("photos"), readers(samples), args.tta)
     if args.save:
         split = args.split or samples[0].split or "all"
         record_evaluation(found.path, split, result)

@@ -148,6 +148,25 @@ class HViT(nn.Module):
         """Names of the parameters besides norms and biases that must not decay."""
         return {"backbone.unit_embedding", "backbone.image_embedding"}
 
+    def layer_numbers(self) -> dict[str, int]:
+        """Number of the layer each parameter belongs to: 0 next to the image, then one a block, the head last.
+
+        What enters a stage counts with its first block, and the last norm with the head, as in timm.
+        """
+        depths = self.config.depths
+        first = [1 + sum(depths[:stage]) for stage in range(4)]
+        numbers = {}
+        for name, _ in self.named_parameters():
+            words = name.split(".")
+            if name.startswith("backbone.stages."):
+                numbers[name] = first[int(words[2])] + (int(words[4]) if words[3] == "blocks" else 0)
+            elif name == "backbone.image_embedding":
+                numbers[name] = first[2]
+            else:
+                is_top = name.startswith(("head.", "backbone.norm."))
+                numbers[name] = 1 + sum(depths) if is_top else 0
+        return numbers
+
     def drop_paths(self) -> list[DropPath]:
         """The stochastic-depth modules in order, for a training loop to set their `draws`."""
         return [m for m in self.modules() if isinstance(m, DropPath) and m.rate > 0]

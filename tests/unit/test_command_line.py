@@ -125,6 +125,7 @@ def test_a_crop_restricts_the_answer(here, capsys):
         (["predict", "x" * 300 + ".jpg", "--run", "tiny"], "File name too long"),
         (["evaluate", "--run", "tiny", "--data", "nowhere"], "nowhere: no such folder"),
         (["evaluate", "--run", "tiny", "--data", "photos", "--batch-size", "0"], "at least 1"),
+        (["evaluate", "--run", "tiny", "--data", "photos", "--tta", "--save"], "leave one of the two out"),
         (["predcit", "photos"], "invalid choice"),
     ],
 )
@@ -185,6 +186,12 @@ def test_evaluate_takes_every_photo_of_classes_alone_and_the_split_that_is_asked
     _, out, _ = answer(capsys, "evaluate", "--run", "tiny", "--data", photo_folder, "--split", "train", "--json")
     assert json.loads(out)["n"] == 24
     assert "'tset'" in refusal(capsys, "evaluate", "--run", "tiny", "--data", photo_folder, "--split", "tset")
+
+
+def test_evaluate_with_tta_scores_the_same_photos_otherwise(here, photo_folder, capsys):
+    words = ["evaluate", "--run", "tiny", "--data", photo_folder, "--json"]
+    alone, both = (json.loads(answer(capsys, *words, *more)[1]) for more in ([], ["--tta"]))
+    assert alone["n"] == both["n"] and alone["nll"] != both["nll"]
 
 
 def test_evaluate_saves_where_asked(here, photo_folder, capsys):

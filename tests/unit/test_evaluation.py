@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hvit.calibration import softmax
 from hvit.checkpoint import load_checkpoint
 from hvit.data.dataset import DataError, Sample, read_samples
-from hvit.diagnosis import diagnose
+from hvit.diagnosis import diagnose, diagnose_many
 from hvit.evaluation import Predictions, evaluate, predict_pixels, predict_samples, record_evaluation, score
 from hvit.rejection import Rejector
 from hvit.runs import Run
@@ -155,3 +156,22 @@ def test_every_look_at_test_is_counted(run, evaluation):
     record_evaluation(run, "test", evaluation)
     lines = [json.loads(line) for line in (run / "test_evaluations.jsonl").read_text().splitlines()]
     assert [line["n"] for line in lines] == [12, 12]
+
+
+def test_tta_averages_probabilities_and_not_logits(checkpoint, samples):
+    alone, both = predict_samples(checkpoint, samples), predict_samples(checkpoint, samples, tta=True)
+    mirrored = predict_pixels(checkpoint, [np.ascontiguousarray(s.read().pixels[:, ::-1]) for s in samples])
+    views = [softmax(p.logits, checkpoint.temperature) for p in (alone, mirrored)]
+    # A mirrored photo is resized to mirrored pixels, but for rounding.
+    assert np.abs(softmax(both.logits, checkpoint.temperature) - np.mean(views, 0)).max() < 0.01
+    assert np.abs(views[0] - views[1]).max() > 0.02
+    assert all(np.array_equal(a, b) for a, b in zip(alone.stage_features, both.stage_features))
+
+
+def test_evaluating_with_tta_agrees_with_diagnosing_with_it(checkpoint, samples):
+    predictions = predict_samples(checkpoint, samples, tta=True)
+    probs = softmax(predictions.logits, checkpoint.temperature)
+    diagnoses = diagnose_many(checkpoint, [s.path.read_bytes() for s in samples], tta=True)
+    for row, diagnosis in zip(probs, diagnoses):
+        assert list(diagnosis.probabilities.values()) == pytest.approx(list(row), abs=1e-5)
+    assert evaluate(checkpoint, samples, tta=True).document["nll"] != evaluate(checkpoint, samples).document["nll"]

@@ -3,7 +3,6 @@ import torch
 
 from hvit.models import create_model
 from training.ema import Ema
-from training.losses import soft_cross_entropy
 from training.optim import lr_at, parameter_groups
 
 
@@ -35,10 +34,43 @@ def test_warm_up_of_the_average_follows_the_published_formula():
     assert ema.model.weight.item() == pytest.approx(0.9 * 2 / 11 + 9 / 11)
 
 
-def test_soft_cross_entropy_equals_torch():
-    torch.manual_seed(0)
-    logits, labels = torch.randn(6, 4), torch.tensor([0, 1, 2, 3, 0, 1])
-    targets = torch.nn.functional.one_hot(labels, 4).float()
-    for smoothing in (0.0, 0.1):
-        expected = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
-        assert soft_cross_entropy(logits, targets, smoothing).item() == pytest.approx(expected.item(), abs=1e-6)
+def test_a_thawed_backbone_warms_up_once_more_and_never_above_the_cosine():
+    rates = [lr_at(step, 101, 10, 1.0, 0.1, thaw_step=50) for step in (9, 49, 50, 54, 59, 60, 100)]
+    cosine = [lr_at(step, 101, 10, 1.0, 0.1) for step in (9, 49, 59, 60, 100)]
+    assert rates[:2] == cosine[:2]
+    assert rates[2:4] == pytest.approx([0.1, 0.5])
+    assert rates[4:] == cosine[2:]  # 0.51 is below the 1.0 the warm-up has reached
+
+
+def test_each_layer_learns_at_a_fraction_of_the_rate_of_the_one_above():
+    model = create_model("hvit_tiny", num_classes=5)  # 1, 2, 6 and 4 blocks
+    scale = {
+        id(parameter): group["lr_scale"]
+        for group in parameter_groups(model, 0.05, layer_decay=0.5)
+        for parameter in group["params"]
+    }
+    named = dict(model.named_parameters())
+    assert len(scale) == len(named)
+    expected = {
+        "head.weight": 1,
+        "head.bias": 1,
+        "backbone.norm.weight": 1,
+        "backbone.stages.3.blocks.3.mlp.fc1.weight": 1 / 2,
+        "backbone.stages.3.blocks.0.attn.qkv.bias": 1 / 16,
+        "backbone.stages.3.merge.conv.weight": 1 / 16,
+        "backbone.stages.2.blocks.5.norm1.weight": 1 / 32,
+        "backbone.image_embedding": 1 / 2**10,
+        "backbone.stages.0.blocks.0.attn.qkv.weight": 1 / 2**13,
+        "backbone.unit_embedding": 1 / 2**14,
+        "backbone.patch_embed.conv1.weight": 1 / 2**14,
+    }
+    assert {name: scale[id(named[name])] for name in expected} == expected
+
+
+def test_the_average_takes_over_what_cannot_be_averaged():
+    model = torch.nn.BatchNorm1d(1)
+    ema = Ema(model, decay=0.5)
+    model(torch.tensor([[1.0], [3.0]]))
+    ema.update(model)  # decay min(0.5, 0.1)
+    assert ema.model.num_batches_tracked.item() == 1
+    assert ema.model.running_mean.item() == pytest.approx(0.9 * model.running_mean.item())

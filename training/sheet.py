@@ -1,0 +1,160 @@
+"""A picture of what augmentation does: leaves as they are, and as training sees them. Look at it before you train.
+
+python -m training.sheet --config training/configs/leafsim_tiny.yaml --out sheet.jpg
+python -m training.sheet --config training/configs/own_photos.yaml --data my-photos --out sheet.jpg
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from hvit.data.cache import PhotoCache
+from hvit.data.classes import spoken
+from hvit.data.dataset import DataError, Sample, read_samples
+from training.augment import BLOCK, augment, batch_sides, mix
+from training.config import AugmentConfig, FinetuneConfig, load_config
+
+LEAVES = Path("leafsim:v1/1/0-199")
+VIEWS = 9
+GAP, MARGIN, TITLE = 3, 12, 17  # pixels
+PAPER, INK = (255, 255, 255), (40, 44, 40)
+CPU = torch.device("cpu")
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
+    try:
+        if args.out.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+            raise DataError(f"--out {args.out}: expected a name that ends in .jpg or .png")
+        if not args.out.resolve().parent.is_dir():
+            raise DataError(f"--out {args.out}: there is no folder {args.out.resolve().parent.name} to write into")
+        config = load_config(args.config, args.set)
+        samples = one_of_each(read_samples([args.data]))[: args.classes]
+        picture = sheet(samples, config, args.side)
+    except ValueError as error:
+        print(f"training.sheet: {error}", file=sys.stderr)
+        return 2
+    Image.fromarray(picture).save(args.out, quality=80, optimize=True)
+    print(f"{args.out}: {picture.shape[1]} x {picture.shape[0]} px")
+    return 0
+
+
+def one_of_each(samples: list[Sample]) -> list[Sample]:
+    """The first training photo of every class, by class; the first of all where there are no splits."""
+    first: dict[str, Sample] = {}
+    for sample in samples:
+        if sample.split in (None, "train"):
+            first.setdefault(sample.label, sample)
+    return [first[label] for label in sorted(first)]
+
+
+def sheet(samples: list[Sample], config: FinetuneConfig, side: int) -> np.ndarray:
+    """A row a photo: as it is, then views of it; below, blocks of eight views that are mixed.
+
+    Args:
+        samples: photos, at least one.
+        config: its strengths and its seed, as at the start of training.
+        side: of a square view, in pixels.
+    Returns:
+        (H, W, 3) uint8, RGB.
+    Raises:
+        DataError: there are no photos.
+        InvalidPhotoError: one cannot be read.
+    """
+    if not samples:
+        raise DataError("there are no training photos for a sheet")
+    cache = in_memory(samples)
+    rows = []
+    for i, sample in enumerate(samples):
+        words = spoken(sample.label)
+        tiles = views_of(cache, np.full(VIEWS, i), i * VIEWS, (side, side), config.augment, config.seed)
+        rows.append((words[:1].upper() + words[1:], [_fitted(cache[i], side), *tiles]))
+    uneven = _uneven_sides(config, side)
+    photos = np.arange(VIEWS - 1) % len(samples)
+    tiles = views_of(cache, photos, 10_000, uneven, config.augment, config.seed)
+    rows.append((f"A batch of another shape, {uneven[1]} x {uneven[0]} px", [_fitted(tile, side) for tile in tiles]))
+    for name, cutmix_share in (("Mixup", 0.0), ("CutMix", 1.0)):
+        strengths = config.augment.model_copy(update={"mix_probability": 1.0, "cutmix_share": cutmix_share})
+        numbers = np.arange(BLOCK) % len(samples)
+        labels, drawn = torch.from_numpy(numbers), np.arange(BLOCK)
+        views = augment(cache, numbers, drawn, (side, side), strengths, config.seed, CPU)
+        mixed, _ = mix(views, labels, drawn, len(samples), strengths, config.seed)
+        share = config.augment.mix_probability * abs(cutmix_share + config.augment.cutmix_share - 1)
+        rows.append((f"{name}: {100 * share:.0f} % of the pictures; targets are mixed alike", _tiles(mixed)))
+    return _laid_out(rows, side)
+
+
+def in_memory(samples: list[Sample]) -> PhotoCache:
+    """A cache that leaves nothing on disk, for a handful of photos."""
+    photos = [sample.read() for sample in samples]
+    index = {
+        "sizes": [photo.pixels.shape[:2] for photo in photos],
+        "sha256": [photo.sha256 for photo in photos],
+        "unreadable": {},
+    }
+    return PhotoCache(samples, index, np.concatenate([photo.pixels.reshape(-1) for photo in photos]))
+
+
+def views_of(
+    cache: PhotoCache, photos: np.ndarray, first: int, sides: tuple[int, int], strengths: AugmentConfig, seed: int
+) -> list[np.ndarray]:
+    """Views as samples `first`, `first` + 1, ... of training see them; each (h, w, 3) uint8."""
+    return _tiles(augment(cache, photos, first + np.arange(len(photos)), sides, strengths, seed, CPU))
+
+
+def _tiles(views: torch.Tensor) -> list[np.ndarray]:
+    return list(views.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy())
+
+
+def _uneven_sides(config: FinetuneConfig, side: int) -> tuple[int, int]:
+    """The first shape of a batch that is not square."""
+    shapes = (batch_sides(config.seed, step, side, 0.0) for step in range(100))
+    return next(shape for shape in shapes if shape[0] < shape[1])
+
+
+def _fitted(pixels: np.ndarray, side: int) -> np.ndarray:
+    image = Image.fromarray(pixels)
+    scale = side / max(image.size)
+    return np.asarray(image.resize([max(1, round(length * scale)) for length in image.size], Image.LANCZOS))
+
+
+def _laid_out(rows: list[tuple[str, list[np.ndarray]]], side: int) -> np.ndarray:
+    width = 2 * MARGIN + (VIEWS + 1) * (side + GAP) + GAP
+    heights = [TITLE + max(len(tile) for tile in tiles) + GAP for _, tiles in rows]
+    picture = Image.new("RGB", (width, 2 * MARGIN + sum(heights)), PAPER)
+    pen, font, top = ImageDraw.Draw(picture), ImageFont.load_default(12), MARGIN
+    for (title, tiles), height in zip(rows, heights):
+        pen.text((MARGIN, top), title, INK, font)
+        for column, tile in enumerate(tiles):
+            gap = GAP * (2 if column and len(tiles) > VIEWS else 0)  # the photo as it is stands a little apart
+            picture.paste(Image.fromarray(tile), (MARGIN + column * (side + GAP) + gap, top + TITLE))
+        top += height
+    return np.asarray(picture)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="training.sheet",
+        description="Draw a sheet of augmented leaves, with the strengths of a configuration.",
+        epilog=__doc__.split("\n", 2)[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", type=Path, required=True, help="YAML file, see training/configs")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a key, e.g. augment.color=0.4"
+    )
+    parser.add_argument(
+        "--data", type=Path, default=LEAVES, metavar="DIR", help=f"one data set (default {LEAVES}: drawn leaves)"
+    )
+    parser.add_argument("--classes", type=int, default=14, metavar="N", help="at most this many rows (default 14)")
+    parser.add_argument("--side", type=int, default=96, metavar="PX", help="of a view (default 96)")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JPEG or PNG to write")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

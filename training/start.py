@@ -1,0 +1,82 @@
+"""The model a configuration asks for, and where its weights start: at random, or from the backbone of another run."""
+
+from hvit.checkpoint import Checkpoint, load_checkpoint
+from hvit.data.preprocess import Preprocessing
+from hvit.models import Baseline, HViT, create_model
+from hvit.models.config import STRIDES
+from hvit.runs import find_run
+from training.config import ConfigError, FinetuneConfig
+
+
+def model_arguments(config: FinetuneConfig, num_classes: int) -> dict:
+    """What `create_model` needs beside the name: kept in `model.json`."""
+    return {
+        "num_classes": num_classes,
+        "drop_path_rate": config.model.drop_path_rate,
+        "img_size": config.eval_img_size,
+    }
+
+
+def new_model(config: FinetuneConfig, arguments: dict) -> HViT | Baseline:
+    """The model with random weights.
+
+    Raises:
+        ValueError: a baseline that cannot do what the configuration asks for.
+    """
+    model = create_model(config.model.name, **arguments)
+    model.set_grad_checkpointing(config.model.grad_checkpointing)
+    if isinstance(model, Baseline):
+        model.refuse_sides(_sides(config))
+    return model
+
+
+def _sides(config: FinetuneConfig) -> list[tuple[int, int]]:
+    """All square sides a model meets in this configuration, and two uneven ones, in pixels."""
+    sizes = {phase.img_size for phase in config.phases} | {config.eval_img_size, *config.serve_img_sizes}
+    squares = [(size, size) for size in sorted(sizes)]
+    return squares + [Preprocessing(config.eval_img_size).sides(*photo) for photo in ((100, 200), (200, 100))]
+
+
+def parent_of(config: FinetuneConfig) -> Checkpoint | None:
+    """The run `init` names; None where training starts from random weights.
+
+    Raises:
+        ConfigError: it is of another architecture.
+        RunError: there is none.
+        CheckpointError: it has no weights, or damaged ones.
+    """
+    if config.init is None:
+        return None
+    checkpoint = load_checkpoint(find_run(config.init).path)
+    if checkpoint.card["architecture"] != config.model.name:
+        raise ConfigError(
+            f"init: run {checkpoint.name} is a {checkpoint.card['architecture']}, the configuration asks for "
+            f"{config.model.name}; set model.name to {checkpoint.card['architecture']}, or choose another run"
+        )
+    return checkpoint
+
+
+def take_backbone(model: HViT | Baseline, parent: Checkpoint) -> None:
+    """Takes over all but the head, which is new whatever the classes of the parent were.
+
+    Raises:
+        ConfigError: a baseline was made for another size.
+    """
+    if isinstance(model, Baseline):
+        _take_all_but_the_head(model, parent)
+        return
+    backbone = parent.model.backbone
+    side = model.backbone.image_embedding.shape[1] * STRIDES[2]
+    positions = {"image_embedding": backbone.embeddings(side, side)[2]}  # made for another img_size: resampled
+    model.backbone.load_state_dict(backbone.state_dict() | positions)
+
+
+def _take_all_but_the_head(model: Baseline, parent: Checkpoint) -> None:
+    head = {id(parameter) for parameter in model.get_classifier().parameters()}
+    new = {name for name, parameter in model.named_parameters() if id(parameter) in head}
+    values, theirs = model.state_dict(), parent.model.state_dict()
+    taken = {name: theirs[name] for name in values if name not in new}
+    if any(values[name].shape != value.shape for name, value in taken.items()):
+        size = parent.card["arguments"]["img_size"]
+        raise ConfigError(f"init: run {parent.name} was made for another size; set eval_img_size to {size}")
+    model.load_state_dict(values | taken)
