@@ -5,7 +5,7 @@ Everything here is computed on the float16-rounded weights that ship, on photos 
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,7 +117,9 @@ def rejection_threshold(scores: np.ndarray, sources: np.ndarray) -> float:
     return float(max(np.quantile(scores, ACCEPTED), *each))
 
 
-def choose_level(probs: np.ndarray, labels: np.ndarray, groups: np.ndarray, accepted: np.ndarray) -> Level:
+def choose_level(
+    probs: np.ndarray, labels: np.ndarray, groups: np.ndarray, accepted: np.ndarray, alphas: Sequence[float] = ALPHAS
+) -> Level:
     """The mildest level at which at least 60 % of the errors are not named: in a set of two or more, or rejected.
 
     Each level is judged by cross-fitting over groups: the sets of a fold use the threshold of the others.
@@ -127,11 +129,12 @@ def choose_level(probs: np.ndarray, labels: np.ndarray, groups: np.ndarray, acce
         labels: (N,).
         groups: photos of one group stay in one fold, (N,).
         accepted: photos that are not rejected, (N,).
+        alphas: levels to choose from, the mildest first.
     """
     wrong = probs.argmax(1) != labels
     numbers = np.unique(groups, return_inverse=True)[1]
     folds = (uniform(0, numbers, 1, 3000)[:, 0] * FOLDS).astype(int)
-    for alpha in ALPHAS:
+    for alpha in alphas:
         sizes = np.zeros(len(labels), dtype=int)
         for fold in range(FOLDS):
             inside = folds == fold
