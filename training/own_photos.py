@@ -135,7 +135,7 @@ def see(
     if unreadable:
         warnings = [
             *warnings,
-            f"{len(unreadable)} photos cannot be read and are left out; the first is {unreadable[0]}",
+            f"{len(unreadable)} of {len(samples)} photos cannot be read and are left out; the first is {unreadable[0]}",
         ]
     kept = with_groups(kept, filled_groups(kept, small))
     refuse_too_few(kept)

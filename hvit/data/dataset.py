@@ -266,7 +266,9 @@ def groups_from_csv(samples: list[Sample], file: Path) -> list[str]:
     if missing:
         near = difflib.get_close_matches(missing[0], known, 1)
         hint = f"; the nearest of its paths is {near[0]}" if near else ""
-        raise DataError(f"{file} has no group for {len(missing)} photos, the first is {missing[0]}{hint}")
+        raise DataError(
+            f"{file} has no group for {len(missing)} of {len(samples)} photos, the first is {missing[0]}{hint}"
+        )
     return [known[path] for path in below]
 
 
