@@ -42,12 +42,14 @@ class RunChoice:
     Attributes:
         classes: in the order of the model.
         learned_from: "photos", "drawings" or both; empty where the run does not say.
+        plants_known: whether photos were held out plant by plant; None where the run does not say.
     """
 
     name: str
     path: Path
     classes: tuple[str, ...]
     learned_from: frozenset[str]
+    plants_known: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Facts:
     """What a run recorded about answers like the present one; None where it recorded nothing.
 
     Args:
-        material: what the run learned from and was tested on, in words.
+        material: what the run learned from and was judged on, in words.
+        judged_on: "test", or "cv" where each photo was judged by a model that had not seen it.
         problem: why the record could not be read.
     """
 
@@ -65,6 +68,7 @@ class Facts:
     lists_held: evidence.Count | None
     top1: evidence.Count | None
     material: str
+    judged_on: str | None
     problem: str | None
 
 
@@ -87,7 +91,7 @@ def diagnosing_runs() -> list[RunChoice]:
     for run in list_runs(runs_folder()):
         card = run.model_card() if run.can_predict else None
         if card and "classes" in card:
-            choices.append(RunChoice(run.name, run.path, tuple(card["classes"]), _learned_from(run)))
+            choices.append(RunChoice(run.name, run.path, tuple(card["classes"]), _learned_from(run), run.plants_known))
     return sorted(choices, key=lambda choice: (choice.name != DEFAULT_RUN, choice.name))
 
 
@@ -267,6 +271,7 @@ def facts_about(diagnosis: Diagnosis, run: RunChoice, checkpoint: Checkpoint, cr
         named_rightly=evidence.named_rightly(past, diagnosis.probability) if answered else None,
         lists_held=evidence.lists_held_the_name(past) if answered else None,
         material=words.material(run.learned_from),
+        judged_on=Run(run.path).judged_on,
         top1=evidence.top1(past.of_crop(crop_of(diagnosis.label))) if answered else None,
         problem=problem,
     )
@@ -274,12 +279,13 @@ def facts_about(diagnosis: Diagnosis, run: RunChoice, checkpoint: Checkpoint, cr
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _past_results(path: str, model: str, crop: str | None, _checkpoint: Checkpoint) -> evidence.Scored | None:
-    """The recorded test photos; with a crop, those of that crop, answered as if it had been chosen."""
+    """The photos a run was judged on; with a crop, those of that crop, answered as if it had been chosen."""
     from hvit.calibration import prediction_set, softmax
 
-    recorded = Run(Path(path)).predictions("test")
-    if recorded is None:
+    run = Run(Path(path))
+    if run.judged_on is None:
         return None
+    recorded = run.predictions(run.judged_on)
     classes = list(_checkpoint.classes)
     labels = np.array([classes.index(name) for name in recorded["label"]], dtype=int)
     logits = np.array(recorded["logits"], dtype=np.float64).reshape(len(labels), len(classes))

@@ -12,6 +12,7 @@ from app import pictures, words
 from hvit.checkpoint import Checkpoint, load_checkpoint
 from hvit.diagnosis import diagnose
 from hvit.runs import DEFAULT_RUN, Run, find_run
+from hvit.words import PLANTS_UNKNOWN
 
 SYSTEM_FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
 MAP = "Attention: dark 0.5x, light 2x the average"
@@ -28,11 +29,14 @@ def build(checkpoint: Checkpoint) -> gr.Blocks:
         answer_set = {"verdict": found.verdict, "prediction_set": found.prediction_set}
         return f"### {words.one_sentence(found, 'The photo')}", answer_set, overlay
 
-    learned_from = Run(checkpoint.run_dir).learned_from
+    run = Run(checkpoint.run_dir)
+    learned_from = run.learned_from
     with gr.Blocks(title="HViT demo", analytics_enabled=False) as demo:
         told = [f"Model: {checkpoint.name}, {words.knows(checkpoint.classes, learned_from)}."]
         if warning := words.wrong_material(learned_from, is_drawn=False, better=None):
             told.append(f"**{warning}**")
+        if run.plants_known is False:
+            told.append(f"{PLANTS_UNKNOWN}.")
         gr.Markdown("\n\n".join(["# HViT demo", *told]))
         with gr.Row():
             with gr.Column():

@@ -15,6 +15,7 @@ from app.cache import Facts, Result, RunChoice
 from app.drawn import Drawing
 from app.photo_files import PhotoFile
 from hvit.data.classes import crop_of, crops
+from hvit.words import PLANTS_UNKNOWN
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.diagnosis import Diagnosis
@@ -42,12 +43,12 @@ def nothing_yet() -> None:
     )
 
 
-def unknown_crop(classes: Sequence[str]) -> None:
+def unknown_crop(run: RunChoice) -> None:
     """Said in place of any answer when the crop is none of the run's."""
-    known = html.escape(words.joined(crops(classes)))
+    known = html.escape(words.joined(crops(run.classes)))
     st.html(f'<p class="verdict"><b>I cannot name diseases of this crop.</b></p><p class="below">I know {known}.</p>')
     with st.expander("Train on my own photos"):
-        widgets.how_to_train()
+        widgets.how_to_train(run.name)
 
 
 def result_list(photos: Sequence[PhotoFile], results: Sequence[Result], chosen: int, run: RunChoice) -> None:
@@ -250,6 +251,8 @@ def why(diagnosis: Diagnosis, facts: Facts, run: RunChoice, drawing: Drawing | N
     if facts.top1 is not None and diagnosis.verdict != "unfamiliar":
         with st.expander(f"How good is it{f' on {crop}' if crop else ''}? (n = {facts.top1.n:,})"):
             st.write(plain(words.accuracy_sentence(crop, facts)))
+    if run.plants_known is False:
+        sentence(f"{PLANTS_UNKNOWN}.", "standing")
     if drawing is not None:
         with st.expander("How are these drawn?"):
             for text in truth.how_drawn(drawing, run.name, run.learned_from):

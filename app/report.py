@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from app import truth, words
 from app.cache import Result, RunChoice
 from app.drawn import Drawing
+from hvit.words import PLANTS_UNKNOWN
 
 _STYLE = (
     "body{font:16px/1.5 Georgia,serif;color:#22261f;background:#fcfbf8;max-width:46rem;margin:3rem auto;padding:0 1rem}"
@@ -24,9 +25,10 @@ def page(names: Sequence[str], results: Sequence[Result], drawings: Sequence[Dra
     entries = "".join(_entry(*entry, run) for entry in zip(names, results, drawings))
     num_drawn = sum(drawing is not None for drawing in drawings)
     title = html.escape(words.summary((result.diagnosis for result in results), num_drawn))
+    model = html.escape(run.name) + (f". {PLANTS_UNKNOWN}" if run.plants_known is False else "")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Leaf diagnoses</title><style>{_STYLE}</style>'
-        f'<h1>{title}</h1>{entries}<p class="quiet">Model: {html.escape(run.name)}. Probabilities are calibrated. '
+        f'<h1>{title}</h1>{entries}<p class="quiet">Model: {model}. Probabilities are calibrated. '
         "A model's answer is not a plant pathologist's.</p></html>"
     )
 

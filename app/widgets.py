@@ -11,6 +11,7 @@ from app.cache import RunChoice
 from hvit.data.classes import crop_title, crops
 
 NOT_SURE, ANOTHER = "not_sure", "another"
+QUICK_COMMAND = "python -m training.quick path/to/photos --run {run}"
 TRAIN_COMMAND = """python -m training.finetune --config training/configs/own_photos.yaml --run-dir runs/my-leaves \\
     --set "data.dirs=[path/to/photos]\""""
 
@@ -49,9 +50,16 @@ def no_run_yet() -> None:
     how_to_train()
 
 
-def how_to_train() -> None:
-    """From a folder of photos to a run, in one command."""
+def how_to_train(run_name: str | None = None) -> None:
+    """From a folder of photos to a run, in one command.
+
+    Args:
+        run_name: a run to start from, with which a first answer takes a minute; None where there is none.
+    """
     st.write("Sort your photos into folders named `Crop___Condition`, for example `Tomato___Late_blight`. Then:")
+    if run_name is not None:
+        st.code(QUICK_COMMAND.format(run=run_name), language="bash")
+        st.write("That takes a minute or two. A model trained on them takes longer, and mostly knows more:")
     st.code(TRAIN_COMMAND, language="bash")
 
 

@@ -176,11 +176,11 @@ def wrong_material(learned_from: Collection[str], is_drawn: bool, better: str | 
 
 
 def meaning_of_the_bars(diagnosis: Diagnosis, facts: Facts) -> list[str]:
-    """What a probability and a list of names are worth, as counted on recorded test photos."""
+    """What a probability and a list of names are worth, as counted on the photos the run was judged on."""
     if diagnosis.verdict == "unfamiliar":
         return [f"This lies farther from the {facts.material} I learned from than I accept. Any name would be a guess."]
     if facts.calibrated:
-        others = f"{facts.material} I did not learn from"
+        others = _tested(facts) if facts.judged_on == "cv" else f"{facts.material} I did not learn from"
         said = [f"The bars are chances, set on {others}: of answers at 80 %, about 80 in 100 hold."]
     else:
         said = ["This model was not calibrated: read the bars as an order, not as chances."]
@@ -208,13 +208,15 @@ def distance(diagnosis: Diagnosis, facts: Facts) -> str:
 
 
 def accuracy_sentence(crop: str, facts: Facts) -> str:
-    """How often the first name was right on the recorded test photos of a crop, or on all of a run without crops."""
+    """How often the first name was right on photos of a crop the run was judged on; of all in a run without crops."""
     right, n = _in_100(facts.top1.share), f"(n = {facts.top1.n:,})"
     told = f"the first name was right for {right} of 100 {_tested(facts)} {n}."
     return f"{crop_title(crop)}: {told}" if crop else hvit.words.capitalized(told)
 
 
 def _tested(facts: Facts) -> str:
+    if facts.judged_on == "cv":
+        return f"{facts.material} held out in turn"
     return f"test {facts.material}" if facts.material == "photos" else f"{facts.material} kept for the test"
 
 

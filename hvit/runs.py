@@ -79,6 +79,17 @@ class Run:
         dirs = data.get("dirs") if isinstance(data, dict) else None
         return frozenset("drawings" if str(name).startswith(SCHEME) else "photos" for name in dirs or ())
 
+    @property
+    def plants_known(self) -> bool | None:
+        """Whether photos were held out plant by plant; None where the run does not say, as runs of before do not."""
+        return self.info.get("plants_known")
+
+    @property
+    def judged_on(self) -> str | None:
+        """The recorded predictions that tell how good the run is: "test", else "cv" (cross-validation), else None."""
+        recorded = (split for split in ("test", "cv") if (self.path / "eval" / split / "predictions.parquet").exists())
+        return next(recorded, None)
+
     def metrics(self) -> list[dict]:
         """Rows of `metrics.jsonl`; a torn last line is ignored.
 
@@ -137,6 +148,7 @@ class Run:
             "kind": self.info.get("kind"),
             "classes": card["classes"] if card else None,
             "summary": self.info.get("summary", {}),
+            "plants_known": self.plants_known,
             "started": self.info.get("started"),
             "ended": self.info.get("ended"),
             "can_predict": self.can_predict,
@@ -198,6 +210,7 @@ class RunWriter:
         argv: the command; its program is kept by name, and paths are made relative.
         data_fingerprint: of the training photos.
         parent: name of the run the weights come from.
+        plants_known: whether every photo says which plant it shows; None where photos play no part.
         tags: free words.
         world_size: processes that train.
         device: "cpu" or the name of the accelerator.
@@ -215,6 +228,7 @@ class RunWriter:
         argv: list[str],
         data_fingerprint: str,
         parent: str | None = None,
+        plants_known: bool | None = None,
         tags: Iterable[str] = (),
         world_size: int = 1,
         device: str = "cpu",
@@ -246,6 +260,7 @@ class RunWriter:
             "device": device,
             "libraries": _libraries(),
             "data_fingerprint": data_fingerprint,
+            "plants_known": plants_known,
             "started": before["started"] if before else _now(),
             "ended": None,
             "elapsed_s": self._elapsed,

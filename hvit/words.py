@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from hvit.data.classes import crop_of, crop_title, crops, is_healthy, spoken
 
+PLANTS_UNKNOWN = "Plants unknown: accuracy may be too high"
 UNFAMILIAR = "This does not look like any leaf I know. No diagnosis."
 
 

@@ -20,7 +20,7 @@ with sheet.container(key="ask"):
     widgets.ask_for_photos(runs, run)
 if choice == widgets.ANOTHER:
     with sheet.container(key="wide"):
-        panels.unknown_crop(run.classes)
+        panels.unknown_crop(run)
     st.stop()
 if not state.photos():
     with sheet.container(key="wide"), widgets.user_errors_shown():

@@ -5,7 +5,7 @@ Everything here is computed on the float16-rounded weights that ship, on photos 
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from training.draws import uniform
 from training.material import Material
 
 ALPHAS = (0.02, 0.015, 0.01, 0.0075, 0.005, 0.003)
+ALPHAS_OF_FEW = (0.05, 0.1)  # where there are too few photos for any of these
 ERRORS_NOT_NAMED = 0.6
 ACCEPTED = 0.94
 ACCEPTED_EACH = 0.90
@@ -85,7 +86,8 @@ def finish_run(
     scores = rejector.score(predicted.stage_features)
     threshold = rejection_threshold(scores, np.array([sample.source for sample in samples]))
     probs = softmax(predicted.logits, temperature)
-    level = choose_level(probs, labels, groups, accepted=scores <= threshold)
+    alphas = supported(ALPHAS, len(labels)) or supported(ALPHAS_OF_FEW, len(labels)) or ALPHAS_OF_FEW[-1:]
+    level = choose_level(probs, labels, groups, scores <= threshold, alphas)
     save_checkpoint(
         **common,
         temperature=temperature,
@@ -117,7 +119,15 @@ def rejection_threshold(scores: np.ndarray, sources: np.ndarray) -> float:
     return float(max(np.quantile(scores, ACCEPTED), *each))
 
 
-def choose_level(probs: np.ndarray, labels: np.ndarray, groups: np.ndarray, accepted: np.ndarray) -> Level:
+def supported(alphas: Sequence[float], num_photos: int) -> list[float]:
+    """The levels that so many photos can hold, even four fifths of them: at a stricter one every class is possible."""
+    fewest = num_photos * (FOLDS - 1) / FOLDS + 1
+    return [alpha for alpha in alphas if alpha * fewest >= 1]
+
+
+def choose_level(
+    probs: np.ndarray, labels: np.ndarray, groups: np.ndarray, accepted: np.ndarray, alphas: Sequence[float] = ALPHAS
+) -> Level:
     """The mildest level at which at least 60 % of the errors are not named: in a set of two or more, or rejected.
 
     Each level is judged by cross-fitting over groups: the sets of a fold use the threshold of the others.
@@ -127,11 +137,12 @@ def choose_level(probs: np.ndarray, labels: np.ndarray, groups: np.ndarray, acce
         labels: (N,).
         groups: photos of one group stay in one fold, (N,).
         accepted: photos that are not rejected, (N,).
+        alphas: levels to choose from, the mildest first.
     """
     wrong = probs.argmax(1) != labels
     numbers = np.unique(groups, return_inverse=True)[1]
     folds = (uniform(0, numbers, 1, 3000)[:, 0] * FOLDS).astype(int)
-    for alpha in ALPHAS:
+    for alpha in alphas:
         sizes = np.zeros(len(labels), dtype=int)
         for fold in range(FOLDS):
             inside = folds == fold

@@ -117,6 +117,7 @@ class Finetuning:
             sys.argv,
             self.material.train.fingerprint,
             parent=self.parent,
+            plants_known=self.material.plants_known,
             world_size=self.here.size,
             device=self.here.name,
             resume=resume,

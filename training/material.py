@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,15 @@ import numpy as np
 
 from hvit.commands.terminal import progress as progress_bar
 from hvit.data.cache import PhotoCache, open_cache
-from hvit.data.dataset import Sample, class_names, groups_from_names, read_samples, readers, with_groups
+from hvit.data.dataset import (
+    Sample,
+    class_names,
+    groups_from_names,
+    plants_known,
+    read_samples,
+    readers,
+    with_groups,
+)
 from hvit.data.duplicates import Fingerprints, groups_of, near_duplicate_pairs
 from hvit.data.splits import halves_of_val, split_by_group
 from hvit.files import write_bytes
@@ -27,6 +36,7 @@ class Material:
 
     Attributes:
         train, val: decoded photos.
+        plants_known: whether every photo says which plant it shows, by itself or by `group_from`.
         selects, calibrates: numbers of the photos of `val` that choose weights, and that calibrate them.
     """
 
@@ -34,6 +44,7 @@ class Material:
     val: PhotoCache
     selects: np.ndarray
     calibrates: np.ndarray
+    plants_known: bool
 
     @cached_property
     def classes(self) -> list[str]:
@@ -55,7 +66,9 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
         ConfigError: the data sets lack train or validation photos, or cannot be divided.
         DataError: a data set cannot be read.
     """
-    samples = _with_splits(read_all(config), config, here)
+    samples = read_all(config)
+    known = config.data.group_from is not None or plants_known(samples)
+    samples = _with_splits(samples, config, here)
     caches = []
     for split in ("train", "val"):
         chosen = [sample for sample in samples if sample.split == split]
@@ -80,7 +93,7 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
         selecting = halves_of_val(val.samples, set(config.data.calibrate_only), config.seed)
     if not selecting.any() or selecting.all():
         raise ConfigError("validation has too few groups to be divided into a selecting and a calibrating half")
-    return Material(train, val, np.flatnonzero(selecting), np.flatnonzero(~selecting))
+    return Material(train, val, np.flatnonzero(selecting), np.flatnonzero(~selecting), known)
 
 
 def read_all(config: FinetuneConfig) -> list[Sample]:
@@ -131,29 +144,40 @@ def _cache(samples: list[Sample], config: FinetuneConfig, here: World) -> PhotoC
 
 def _groups(cache: PhotoCache, config: FinetuneConfig) -> list[str]:
     """Those a pattern reads off the names, or known groups, and near-duplicates where none is known."""
-    samples = cache.samples
     if config.data.group_from is not None:
-        return groups_from_names(samples, config.data.group_from)
+        return groups_from_names(cache.samples, config.data.group_from)
+    return filled_groups(cache.samples, cache)
+
+
+def filled_groups(samples: list[Sample], photos: Sequence[np.ndarray]) -> list[str]:
+    """The groups of samples, with those of near-duplicates where a sample has none.
+
+    Args:
+        photos: pixels of each sample, (H, W, 3) uint8.
+    """
     groups = [sample.group for sample in samples]
     lacking = [i for i, group in enumerate(groups) if not group]
     labels = np.unique([samples[i].label for i in lacking], return_inverse=True)[1]
-    prints = Fingerprints.of(cache[i] for i in lacking)
+    prints = Fingerprints.of(photos[i] for i in lacking)
     for i, first in zip(lacking, groups_of(len(lacking), near_duplicate_pairs(prints, labels))):
         groups[i] = samples[lacking[first]].relative
     return groups
 
 
 def write_split(run_dir: Path, material: Material) -> None:
-    """Which photo did what, as CSV in the run: path, sha256, label, role, and the group where it holds others too."""
+    """Which photo trained, selected and calibrated."""
     train, val = material.train, material.val
     role = np.full(len(val), "calibrate", dtype=object)
     role[material.selects] = "select"
+    write_roles(run_dir, train.samples + val.samples, train.sha256 + val.sha256, ["train"] * len(train) + list(role))
+
+
+def write_roles(run_dir: Path, samples: list[Sample], sha256: list[str], roles: list[str]) -> None:
+    """Which photo did what, as CSV in the run: path, sha256, label, role, and the group where it holds others too."""
     out = io.StringIO()
     rows = csv.writer(out)
     rows.writerow(["path", "sha256", "label", "role", "group"])
-    for sample, sha256, part in zip(
-        train.samples + val.samples, train.sha256 + val.sha256, ["train"] * len(train) + list(role)
-    ):
+    for sample, content, part in zip(samples, sha256, roles, strict=True):
         group = "" if sample.group == sample.relative else sample.group  # a photo is its own group
-        rows.writerow([sample.relative, sha256, sample.label, part, group])
+        rows.writerow([sample.relative, content, sample.label, part, group])
     write_bytes(run_dir / SPLIT, out.getvalue().encode())

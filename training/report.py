@@ -21,6 +21,7 @@ from hvit.evaluation import predict_pixels, predict_samples
 from hvit.metrics import confusion_matrix, macro_f1, per_class, wilson
 from hvit.processes import answers, worth_starting
 from hvit.runs import Run
+from hvit.words import PLANTS_UNKNOWN
 
 RESAMPLES = 2000
 NOTES = "notes.md"  # of the run: what a reader of the figures must know, in words
@@ -102,12 +103,13 @@ def _tested(samples: list[Sample], paths: list[str]) -> list[Sample]:
 
 def _made_by(run: Run) -> list[str]:
     info = run.info
-    return [
+    lines = [
         f"Made by `python {' '.join(word for word in info['argv'] if word != '--resume')}`",
         f"with seed {info['seed']}; the weights are those after step {info['summary']['best_step']}, which scored",
         "best on the selecting half of validation. All figures are of test photos, which neither trained nor selected",
         f"nor calibrated; test was evaluated {_evaluations(run)}.",
     ]
+    return [*lines, f"{PLANTS_UNKNOWN}."] if run.plants_known is False else lines
 
 
 def _evaluations(run: Run) -> str:

@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from hvit.commands.terminal import at_least, positive, print_json, print_table, progress
+from hvit.words import PLANTS_UNKNOWN
 
 EXAMPLES = """examples:
   python -m hvit data check my-photos
@@ -183,7 +184,7 @@ def _print(report: dict) -> None:
     )
     for first, second in (leaks["exact"]["first"] + leaks["near"]["first"])[:5]:
         print(f"  {first}  =  {second}")
-    print("plants known" if report["plants_known"] else "Plants unknown: accuracy may be too high")
+    print("plants known" if report["plants_known"] else PLANTS_UNKNOWN)
     control = report["background_control"]
     if control is None:
         print("background control: needs train and test")

@@ -1,6 +1,7 @@
 """`hvit runs`: the runs that are here, shipped and local."""
 
 from hvit.commands.terminal import print_json, print_table
+from hvit.words import PLANTS_UNKNOWN
 
 EXAMPLES = """examples:
   python -m hvit runs
@@ -37,4 +38,6 @@ def run(args) -> int:
                 for row in rows
             ],
         )
+        if doubtful := [row["name"] for row in rows if row["plants_known"] is False]:
+            print(f"\n{PLANTS_UNKNOWN}: {', '.join(doubtful)}")
     return 0

@@ -17,6 +17,12 @@ from hvit.processes import answers
 MAX_UNREADABLE = 0.005
 
 
+def data_fingerprint(samples: list[Sample], sha256: list[str]) -> str:
+    """SHA-256 over path, content, class and split of every photo, in any order."""
+    rows = sorted(f"{s.relative}\t{h}\t{s.label}\t{s.split}" for s, h in zip(samples, sha256))
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+
 class PhotoCache:
     """Photos of different sizes, one after the other in one memory-mapped file of uint8.
 
@@ -39,8 +45,7 @@ class PhotoCache:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over path, content, class and split of every photo: what a run was trained on."""
-        rows = sorted(f"{s.relative}\t{h}\t{s.label}\t{s.split}" for s, h in zip(self.samples, self.sha256))
-        return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+        return data_fingerprint(self.samples, self.sha256)
 
     def __len__(self) -> int:
         return len(self.samples)

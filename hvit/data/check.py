@@ -4,12 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
 
-import cv2
 import numpy as np
 from PIL import Image
 
-from hvit.data.dataset import DataError, Sample, class_names
-from hvit.data.duplicates import Fingerprints, near_duplicate_pairs
+from hvit.data.dataset import DataError, Sample, class_names, plants_known
+from hvit.data.duplicates import Fingerprints, near_duplicate_pairs, reduced
 from hvit.data.photos import InvalidPhotoError
 from hvit.processes import answers
 
@@ -45,7 +44,7 @@ def check(
             continue
         readable.append(sample)
         hashes.append(photo.sha256)
-        prints.append(_reduced(photo.pixels))
+        prints.append(reduced(photo.pixels))
         corners.append(corner_patches(photo.pixels))
     if not readable:
         raise DataError("none of the photos can be read")
@@ -65,7 +64,7 @@ def check(
             "near": _listed(_across_splits(near, readable), readable),
             "group": _groups_across_splits(readable),
         },
-        "plants_known": all(sample.group for sample in readable),
+        "plants_known": plants_known(readable),
         "background_control": background_report(readable, np.stack(corners)),
     }
 
@@ -120,11 +119,6 @@ def corner_patches(pixels: np.ndarray) -> np.ndarray:
     small = np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR))  # antialiased
     ends = (slice(None, CORNER_PX), slice(-CORNER_PX, None))
     return np.concatenate([small[rows, columns].reshape(-1) for rows in ends for columns in ends]).astype(np.float32)
-
-
-def _reduced(pixels: np.ndarray) -> np.ndarray:
-    """Small enough to keep for every photo, large enough for its fingerprint."""
-    return cv2.resize(pixels, (72, 64), interpolation=cv2.INTER_AREA)
 
 
 def _counts(samples: list[Sample]) -> dict[str, dict[str, int]]:

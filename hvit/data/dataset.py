@@ -1,6 +1,7 @@
 """Data sets, of photos or of drawn leaves, to a list of samples in an order that is the same on every machine."""
 
 import csv
+import difflib
 import hashlib
 import re
 from dataclasses import dataclass, field, replace
@@ -227,9 +228,48 @@ def class_names(samples: list[Sample]) -> list[str]:
     return sorted({sample.label for sample in samples})
 
 
+def plants_known(samples: list[Sample]) -> bool:
+    """Whether every photo says which plant (or series) it shows; else photos of one plant may be on both sides."""
+    return all(sample.group for sample in samples)
+
+
 def with_groups(samples: list[Sample], groups: list[str]) -> list[Sample]:
     """The same samples with their groups set."""
     return [replace(sample, group=group) for sample, group in zip(samples, groups, strict=True)]
+
+
+def groups_from_csv(samples: list[Sample], file: Path) -> list[str]:
+    """The group of each sample, from a table with the columns path and group.
+
+    Args:
+        file: CSV in UTF-8; paths are those below the data set, `Tomato___Late_blight/IMG_1.jpg`. Rows of other photos
+            are not used.
+    Raises:
+        DataError: the file cannot be read, a column or a photo is missing, or a photo has two groups or none.
+    """
+    try:
+        with open(file, newline="", encoding="utf-8-sig") as lines:
+            reader = csv.DictReader(lines, restval="")
+            rows, columns = list(reader), set(reader.fieldnames or ())
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{file} cannot be read as a CSV file in UTF-8: {error}") from None
+    if not {"path", "group"} <= columns:
+        raise DataError(f"{file}: expected columns path and group, got {', '.join(sorted(columns)) or 'none'}")
+    known: dict[str, str] = {}
+    for number, row in enumerate(rows, 2):
+        if not row["group"]:
+            raise DataError(f"{file}: line {number} has no group: {row['path']}")
+        if known.setdefault(row["path"], row["group"]) != row["group"]:
+            raise DataError(f"{file}: line {number} puts {row['path']} into a second group")
+    below = [sample.path.relative_to(sample.root).as_posix() for sample in samples]
+    missing = [path for path in below if path not in known]
+    if missing:
+        near = difflib.get_close_matches(missing[0], known, 1)
+        hint = f"; the nearest of its paths is {near[0]}" if near else ""
+        raise DataError(
+            f"{file} has no group for {len(missing)} of {len(samples)} photos, the first is {missing[0]}{hint}"
+        )
+    return [known[path] for path in below]
 
 
 def groups_from_names(samples: list[Sample], pattern: str) -> list[str]:

@@ -38,6 +38,11 @@ class Fingerprints:
         )
 
 
+def reduced(pixels: np.ndarray) -> np.ndarray:
+    """Small enough to keep for every photo, large enough for its fingerprint."""
+    return cv2.resize(pixels, (72, 64), interpolation=cv2.INTER_AREA)
+
+
 def near_duplicate_pairs(prints: Fingerprints, labels: np.ndarray | None = None) -> np.ndarray:
     """Pairs of photos that show the same thing, mirrored or not.
 

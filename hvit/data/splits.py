@@ -73,5 +73,37 @@ def split_by_group(samples: list[Sample], shares: tuple[float, float, float], se
     return [sample for sample in divided if sample.split == "train" or not sample.augmented]
 
 
+def folds_by_group(samples: list[Sample], num_folds: int, seed: int) -> np.ndarray:
+    """The fold of each photo, for cross-validation.
+
+    Whole groups go to one fold, and each class is spread as evenly as its groups allow: a class with two groups or
+    more is in two folds or more, so that it can always be learned from the others.
+
+    Args:
+        samples: with their groups set.
+        num_folds: at least 2.
+        seed: of the division.
+    Returns:
+        Numbers from 0 to `num_folds` - 1, (N,).
+    """
+    labels = np.unique([sample.label for sample in samples], return_inverse=True)[1]
+    numbers = np.unique([sample.group for sample in samples], return_inverse=True)[1]
+    counts = np.zeros((numbers.max() + 1, labels.max() + 1))  # photos of each class in each group
+    np.add.at(counts, (numbers, labels), 1)
+    first = {}
+    for i, number in enumerate(numbers):
+        first.setdefault(number, samples[i].relative)
+    # What is hardest to place comes first: groups of several classes, then large ones.
+    order = sorted(first, key=lambda g: (-(counts[g] > 0).sum(), -counts[g].sum(), _order(first[g], seed)))
+    held = np.zeros((num_folds, counts.shape[1]))
+    fold_of = np.zeros(len(counts), dtype=int)
+    for group in order:
+        own = counts[group] > 0
+        shares = (held[:, own] / counts[:, own].sum(0)).sum(1)
+        fold_of[group] = min(range(num_folds), key=lambda fold: (shares[fold], held[fold].sum()))
+        held[fold_of[group]] += counts[group]
+    return fold_of[numbers]
+
+
 def _order(key: str, seed: int) -> bytes:
     return hashlib.sha256(f"{seed}/{key}".encode()).digest()

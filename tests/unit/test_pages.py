@@ -333,3 +333,36 @@ def test_a_crop_chosen_before_does_not_restrict_a_run_without_crops(both_runs):
     app = press(opened(run="tiny", crop="Tomato"), "Four drawn leaves")
     assert "4 drawn leaves: " in words_of(app)
     assert "not like tomato" not in words_of(app) and len(bars(app)["customdata"]) >= 3
+
+
+def set_plants(runs: Path, known: bool | None) -> None:
+    path = runs / "tiny" / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"plants_known": known}))
+
+
+@pytest.mark.parametrize(("known", "said"), [(False, True), (True, False), (None, False)])
+def test_where_plants_are_unknown_the_page_says_so(runs, known, said):
+    set_plants(runs, known)
+    app = upload(opened(), ("a.jpg", leaf(1)))
+    assert ("Plants unknown: accuracy may be too high." in words_of(app)) == said
+
+
+def test_cross_validation_tells_how_good_a_run_without_a_test_is(runs):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    classes = json.loads((runs / "tiny" / "model.json").read_text())["classes"]
+    folder = runs / "tiny" / "eval" / "cv"
+    folder.mkdir(parents=True)
+    logits = [[9.0 if k == i % 3 else 0.0 for k in range(3)] for i in range(120)]
+    pq.write_table(
+        pa.table({"label": [classes[i % 3] for i in range(120)], "logits": logits}), folder / "predictions.parquet"
+    )
+    said = words_of(upload(opened(), ("a.jpg", leaf(1))))
+    assert "the first name was right for 100 of 100 photos held out in turn" in said
+
+
+def test_another_crop_is_told_the_quick_way_to_a_run_of_its_own(runs):
+    app = opened(crop="Another crop")
+    assert app.code[0].value == "python -m training.quick path/to/photos --run tiny"
+    assert "training.finetune" in app.code[1].value

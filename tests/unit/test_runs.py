@@ -53,6 +53,29 @@ def test_a_run_says_what_it_learned_from(tmp_path, config, material):
     assert Run(tmp_path / "one").learned_from == set()
 
 
+@pytest.mark.parametrize("known", [True, False, None])
+def test_a_run_says_whether_plants_were_known(tmp_path, known):
+    _writer(tmp_path / "one", plants_known=known)
+    assert Run(tmp_path / "one").plants_known is known and Run(tmp_path / "one").row()["plants_known"] is known
+
+
+def test_a_run_of_before_does_not_say_whether_plants_were_known(tmp_path):
+    _writer(tmp_path / "one")
+    info = json.loads((tmp_path / "one" / "run.json").read_text())
+    del info["plants_known"]
+    (tmp_path / "one" / "run.json").write_text(json.dumps(info))
+    assert Run(tmp_path / "one").plants_known is None
+
+
+def test_test_photos_judge_a_run_before_cross_validation_does(tmp_path):
+    _writer(tmp_path / "one")
+    assert Run(tmp_path / "one").judged_on is None
+    for split in ("cv", "test"):
+        (tmp_path / "one" / "eval" / split).mkdir(parents=True)
+        (tmp_path / "one" / "eval" / split / "predictions.parquet").touch()
+        assert Run(tmp_path / "one").judged_on == split
+
+
 def test_a_silent_run_counts_as_stopped(tmp_path):
     _writer(tmp_path / "one")
     _change(tmp_path / "one", heartbeat=(datetime.now(UTC) - timedelta(seconds=61)).isoformat())

@@ -118,13 +118,26 @@ def test_drawn_leaves_are_counted_apart():
 
 
 def test_accuracy_is_told_of_a_crop_or_of_all():
-    facts = SimpleNamespace(top1=SimpleNamespace(share=0.9, n=1200), material="photos")
+    facts = SimpleNamespace(top1=SimpleNamespace(share=0.9, n=1200), material="photos", judged_on="test")
     assert words.accuracy_sentence("maize", facts).startswith(
         "Maize: the first name was right for 90 of 100 test photos"
     )
     facts.material = "drawn leaves"
     assert words.accuracy_sentence("", facts) == (
         "The first name was right for 90 of 100 drawn leaves kept for the test (n = 1,200)."
+    )
+
+
+def test_accuracy_of_cross_validation_is_not_called_a_test():
+    facts = SimpleNamespace(top1=SimpleNamespace(share=0.9, n=300), material="photos", judged_on="cv")
+    assert (
+        words.accuracy_sentence("", facts)
+        == "The first name was right for 90 of 100 photos held out in turn (n = 300)."
+    )
+    facts.calibrated, facts.named_rightly, facts.lists_held = True, None, None
+    named = diagnosis("named", {"Apple___Apple_scab": 0.9})
+    assert words.meaning_of_the_bars(named, facts)[0].startswith(
+        "The bars are chances, set on photos held out in turn:"
     )
 
 
@@ -159,11 +172,13 @@ def test_flags_come_with_what_to_do():
 
 
 def test_a_count_that_was_not_recorded_is_not_mentioned():
-    nothing = SimpleNamespace(calibrated=True, named_rightly=None, lists_held=None, material="photos")
+    nothing = SimpleNamespace(calibrated=True, named_rightly=None, lists_held=None, material="photos", judged_on="test")
     named = diagnosis("named", {"Tomato___Late_blight": 0.94})
     assert len(words.meaning_of_the_bars(named, nothing)) == 1
     share = SimpleNamespace(share=0.93, n=1412)
-    counted = SimpleNamespace(calibrated=True, named_rightly=share, lists_held=None, material="photos")
+    counted = SimpleNamespace(
+        calibrated=True, named_rightly=share, lists_held=None, material="photos", judged_on="test"
+    )
     assert words.meaning_of_the_bars(named, counted)[1] == (
         "Of 100 test photos with a score like this, 93 were named rightly (n = 1,412)."
     )

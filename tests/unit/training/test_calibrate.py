@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from training.calibrate import ACCEPTED, ACCEPTED_EACH, choose_level, rejection_threshold
+from hvit.calibration import fit_conformal
+from training.calibrate import ACCEPTED, ACCEPTED_EACH, ALPHAS, choose_level, rejection_threshold, supported
 
 
 def _answers(rng, count: int, sharpness: float):
@@ -27,6 +28,14 @@ def test_a_model_sure_of_its_errors_gets_a_stricter_level():
     labels[np.delete(np.arange(1500), wrong[:24])] = sure.argmax(1)[np.delete(np.arange(1500), wrong[:24])]
     level = choose_level(sure, labels, np.arange(1500), accepted=np.ones(1500, dtype=bool))
     assert level.alpha < 0.02
+
+
+@pytest.mark.parametrize("count", [17, 70, 120, 1059])
+def test_a_level_is_supported_where_its_sets_can_leave_a_class_out(count):
+    levels = (0.1, 0.05, *ALPHAS)
+    probs, labels = np.tile([0.9, 0.1], (round(count * 4 / 5), 1)), np.zeros(round(count * 4 / 5), dtype=int)
+    useful = [alpha for alpha in levels if fit_conformal(probs, labels, alpha) < 1]
+    assert supported(levels, count) == useful
 
 
 def test_rejected_errors_count_as_not_named():

@@ -7,6 +7,7 @@ import torch
 
 from hvit.checkpoint import load_checkpoint
 from hvit.data.dataset import read_samples
+from hvit.runs import Run
 from training import finetune
 from training.config import ConfigError, load_config
 from training.distributed import world
@@ -50,6 +51,12 @@ def test_init_refuses_another_architecture_and_a_run_that_is_not_there(tiny_conf
         _built(tiny_config, tmp_path / "a", [f"init={parent}", "model.name=hvit_small"])
     with pytest.raises(ValueError, match="no run nowhere"):
         _built(tiny_config, tmp_path / "b", ["init=nowhere"])
+
+
+@pytest.mark.parametrize(("overrides", "known"), [([], False), (["data.group_from=([0-9]+)"], True)])
+def test_a_new_run_says_whether_plants_are_known(tiny_config, tmp_path, overrides, known):
+    _built(tiny_config, tmp_path / "run", overrides)
+    assert Run(tmp_path / "run").plants_known is known
 
 
 def test_fewer_labels_keep_every_class_and_smaller_shares_lie_in_larger_ones(color_photos):

@@ -1,0 +1,318 @@
+"""A run on your own photos in a minute: the frozen backbone of another run, and a new head fitted to its features.
+
+python -m training.quick my-photos --run leaf33-tiny
+"""
+
+import copy
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from hvit.calibration import fit_temperature, softmax
+from hvit.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from hvit.commands.device import chosen_device
+from hvit.commands.terminal import Parser, at_least, print_json, print_table, progress
+from hvit.data.cache import data_fingerprint
+from hvit.data.splits import folds_by_group
+from hvit.evaluation import Evaluation, Predictions, record_evaluation, score
+from hvit.files import write_json
+from hvit.models import HViT
+from hvit.rejection import Rejector
+from hvit.runs import DEFAULT_RUN, INFO, RunError, RunWriter, find_run
+from hvit.words import PLANTS_UNKNOWN
+from training.calibrate import Level, choose_level, rejection_threshold, supported
+from training.draws import uniform
+from training.learning_curve import Curve, Gain, gain_of_twice, learning_curve
+from training.linear_head import C, LinearHead
+from training.material import write_roles
+from training.own_photos import OwnPhotos, find, see
+
+SPLIT = "cv"  # under eval/: what was predicted of each photo by a head that had not seen its fold
+CURVE = "learning_curve.json"
+FOLDS = 5
+DRAWS = 4  # divisions into folds for the learning curve; the first also judges the run
+ALPHAS = (0.1, 0.05, 0.02)  # of the prediction sets, the mildest first
+MOST_REFERENCE = 6000  # photos that strange ones are told apart by
+REFERENCE = 4100  # stream of draws
+EXAMPLES = """examples:
+  python -m training.quick my-photos
+  python -m training.quick my-photos --run leaf33-tiny --run-dir runs/my-leaves
+  python -m training.quick my-photos --group-from 'plant(\\d+)'
+  python -m training.quick my-photos --groups-csv plants.csv --json
+  python -m training.quick leafsim:v1/7/0-299
+
+DIR holds a folder a class (my-photos/Tomato___Late_blight/*.jpg), or is a CSV file with the columns path, label and, if
+plants are known, group. Where it has train, val and test, test is left alone. Nothing is written into it.
+"""
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """What heads said of photos of folds they had not seen.
+
+    Attributes:
+        folds: of each photo, (N,).
+        logits: (N, K).
+        strangeness: distance to the nearest photos of the other folds, (N,).
+        curve: errors by how many photos were learned from.
+    """
+
+    folds: np.ndarray
+    logits: np.ndarray
+    strangeness: np.ndarray
+    curve: Curve
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
+    try:
+        result = quick(args, lambda line: print(line, file=sys.stderr, flush=True))
+    except ValueError as error:
+        print(f"training.quick: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ntraining.quick: stopped", file=sys.stderr)
+        return 130
+    if args.json:
+        print_json(result)
+    else:
+        _print(result)
+    return 0
+
+
+def quick(args, say: Callable[[str], None] = lambda line: None) -> dict:
+    """Reads photos, judges heads by cross-validation, fits one to all, and writes the run.
+
+    Args:
+        args: of the command line.
+        say: told what is being done.
+    Returns:
+        What `--json` prints.
+    Raises:
+        ValueError: what a user can mend: in the photos, the run or the folder to write.
+    """
+    began = time.monotonic()
+    samples, known, warnings = find(args.place, args.group_from, args.groups_csv)
+    run_dir = args.run_dir or Path("runs") / samples[0].source
+    _refuse_to_overwrite(run_dir, samples[0].root)
+    parent = load_checkpoint(find_run(args.run_name).path, chosen_device(args.device))
+    say(f"{len(samples)} photos seen through {parent.name}")
+    photos = see(parent, samples, known, warnings, progress("photos"))
+    for warning in photos.warnings:
+        say(f"warning: {warning}")
+    writer = RunWriter(
+        run_dir,
+        "finetune",
+        _config(args, parent),
+        args.seed,
+        sys.argv,
+        data_fingerprint(photos.samples, photos.sha256),
+        parent=parent.name,
+        plants_known=photos.plants_known,
+        tags=["quick"],
+        device=str(parent.device),
+    )
+    try:
+        summary, document, gain = _write_run(writer, parent, photos, args.seed)
+    except BaseException:
+        writer.finish("failed", {})
+        raise
+    return {
+        "run": run_dir.resolve().name,
+        "path": str(run_dir),
+        "seconds": time.monotonic() - began,
+        "warnings": photos.warnings,
+        "plants_known": photos.plants_known,
+        "summary": summary,
+        "top1_ci": document["top1_ci"],
+        "per_class": document["per_class"],
+        "twice": gain.sentence(),
+        "twice_unknown": gain.reason,
+    }
+
+
+def _refuse_to_overwrite(run_dir: Path, photos: Path) -> None:
+    if (run_dir / INFO).exists():
+        raise RunError(f"{run_dir} holds a run already; choose another --run-dir")
+    if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
+        raise RunError(f"{run_dir} is there already and not an empty folder; choose another --run-dir")
+    if photos.is_dir() and run_dir.resolve().is_relative_to(photos.resolve()):
+        raise RunError(f"{run_dir} lies among the photos, where nothing is written; choose another --run-dir")
+
+
+def _config(args, parent: Checkpoint) -> dict:
+    """All that the run depends on, resolved."""
+    return {
+        "data": {
+            "dirs": [args.place.as_posix()],
+            "group_from": args.group_from,
+            "groups_csv": None if args.groups_csv is None else args.groups_csv.as_posix(),
+        },
+        "init": parent.name,
+        "init_sha256": parent.sha256,
+        "model": {"name": parent.card["architecture"], "frozen": True},
+        "serve_img_size": parent.preprocessing.img_size,
+        "head": {"kind": "logistic regression", "C": C, "standardize": True},
+        "folds": FOLDS,
+        "seed": args.seed,
+    }
+
+
+def cross_validate(
+    photos: OwnPhotos, seed: int, progress: Callable[[int, int], None] = lambda done, total: None
+) -> CrossValidation:
+    """Asks of every photo a head that learned from other groups.
+
+    Args:
+        seed: of the folds and of the draws of fewer photos.
+        progress: called with the heads of the learning curve fitted and their number.
+    """
+    K, labels = len(photos.classes), photos.labels
+    num_folds = min(FOLDS, photos.groups.max() + 1)
+    divisions = [folds_by_group(photos.samples, num_folds, seed + 1000 * draw) for draw in range(DRAWS)]
+    folds = divisions[0]
+    logits = np.zeros((len(labels), K), dtype=np.float32)
+    strangeness = np.zeros(len(labels))
+    for fold in range(folds.max() + 1):
+        rest, inside = folds != fold, folds == fold
+        head = LinearHead.fit(photos.embeddings[rest], labels[rest], K)
+        logits[inside] = head.logits(photos.embeddings[inside])
+        rejector = Rejector.fit([stage[rest] for stage in photos.stage_features])
+        strangeness[inside] = rejector.score([stage[inside] for stage in photos.stage_features])
+    curve = learning_curve(photos.embeddings, labels, photos.groups, divisions, seed, progress)
+    return CrossValidation(folds, logits, strangeness, curve)
+
+
+def _write_run(writer: RunWriter, parent: Checkpoint, photos: OwnPhotos, seed: int) -> tuple[dict, dict, Gain]:
+    """Summary, recorded scores and the gain of twice the photos, once everything is written."""
+    run_dir, labels = writer.path, photos.labels
+    judged = cross_validate(photos, seed, progress("learning curve"))
+    temperature = fit_temperature(judged.logits, labels)
+    sources = np.array([sample.source for sample in photos.samples])
+    threshold = rejection_threshold(judged.strangeness, sources)
+    accepted = judged.strangeness <= threshold
+    alphas = supported(ALPHAS, len(labels)) or ALPHAS[:1]
+    level = choose_level(softmax(judged.logits, temperature), labels, photos.groups, accepted, alphas)
+    save_checkpoint(
+        run_dir,
+        _with_head(parent.model, LinearHead.fit(photos.embeddings, labels, len(photos.classes))),
+        parent.card["architecture"],
+        parent.card["arguments"] | {"num_classes": len(photos.classes)},
+        photos.classes,
+        parent.preprocessing,
+        writer.info["data_fingerprint"],
+        parent.card["licences"],  # the backbone learned from those data; whose the new photos are, their owner knows
+        temperature=temperature,
+        conformal={"alpha": level.alpha, "method": "lac", "threshold": level.threshold},
+        ood=(_rejector(photos, seed), threshold),
+        half=False,  # the head is then the fitted one to the last digit that counts
+    )
+    checkpoint = load_checkpoint(run_dir)
+    held_out = Predictions(judged.logits, photos.stage_features, photos.sha256)
+    # Every photo is among those the finished run compares with, so it cannot be asked whether they look strange.
+    document = score(replace(checkpoint, ood=None), held_out, labels) | {"accepted": float(accepted.mean())}
+    gain = gain_of_twice(judged.curve, photos.groups, seed)
+    twice = {"gain": gain.gain, "low": gain.low, "high": gain.high, "unknown": gain.reason}
+    write_roles(run_dir, photos.samples, photos.sha256, [f"fold {fold + 1}" for fold in judged.folds])
+    write_json(run_dir / "eval" / SPLIT / CURVE, {"points": judged.curve.rows(), "twice": twice})
+    summary = _summary(document, judged, photos, temperature, level, gain)
+    writer.finish("done", summary | {"serve_img_size": parent.preprocessing.img_size})
+    record_evaluation(run_dir, SPLIT, Evaluation(document, photos.samples, held_out))
+    return writer.info["summary"], document, gain
+
+
+def _with_head(backbone: HViT, head: LinearHead) -> HViT:
+    model = copy.deepcopy(backbone)
+    head.put_into(model)
+    return model
+
+
+def _rejector(photos: OwnPhotos, seed: int) -> Rejector:
+    keys = uniform(seed, np.arange(len(photos.samples)), 1, REFERENCE)[:, 0]
+    chosen = np.sort(np.argsort(keys, kind="stable")[:MOST_REFERENCE])
+    return Rejector.fit([stage[chosen] for stage in photos.stage_features])
+
+
+def _summary(
+    document: dict, judged: CrossValidation, photos: OwnPhotos, temperature: float, level: Level, gain: Gain
+) -> dict:
+    """Numbers alone; those of each class are in eval/cv/metrics.json."""
+    low, high = document["top1_ci"]
+    return {
+        "cv_n": document["n"],
+        "cv_groups": int(photos.groups.max() + 1),
+        "cv_folds": int(judged.folds.max() + 1),
+        "cv_top1": document["top1"],
+        "cv_top1_low": low,
+        "cv_top1_high": high,
+        "cv_macro_f1": document["macro_f1"],
+        "cv_nll": document["nll"],
+        "cv_ece": document["ece"],
+        "twice_gain": gain.gain,
+        "twice_low": gain.low,
+        "twice_high": gain.high,
+        "temperature": temperature,
+        "alpha": level.alpha,
+        "errors_not_named": level.errors_not_named,
+    }
+
+
+def _print(result: dict) -> None:
+    summary, (low, high) = result["summary"], result["top1_ci"]
+    print_table(
+        ["class", "photos", "found %", "right when named %"],
+        [
+            [name, row["n"], _rounded(row["recall"]), _rounded(row["precision"])]
+            for name, row in result["per_class"].items()
+        ],
+    )
+    counted = f"{summary['cv_n']} photos in {summary['cv_groups']} groups"
+    print(
+        f"\n{100 * summary['cv_top1']:.1f} % of {counted} named rightly "
+        f"when held out (95 %: {100 * low:.1f} to {100 * high:.1f}); macro-F1 {100 * summary['cv_macro_f1']:.1f} %"
+    )
+    if result["twice"]:
+        print(result["twice"])
+    if not result["plants_known"]:
+        print(PLANTS_UNKNOWN)
+    print(f"{result['path']}, {result['seconds']:.0f} s; open it with: make app")
+
+
+def _rounded(share: float | None) -> str | None:
+    return None if share is None else f"{100 * share:.1f}"
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="training.quick",
+        description="Make a run of your own photos in a minute: frozen features and logistic regression.",
+        epilog=EXAMPLES,
+    )
+    parser.add_argument(
+        "place", type=Path, metavar="DIR", help="photos in a folder a class, a CSV file, or drawn leaves"
+    )
+    parser.add_argument(
+        "--run", dest="run_name", default=DEFAULT_RUN, metavar="RUN", help="whose backbone sees (default %(default)s)"
+    )
+    plants = parser.add_mutually_exclusive_group()
+    plants.add_argument("--group-from", metavar="PATTERN", help="regular expression that finds the plant in a path")
+    plants.add_argument("--groups-csv", type=Path, metavar="FILE", help="table of the plants: columns path and group")
+    parser.add_argument(
+        "--run-dir",
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder to write (default runs/<name of the photos' folder>)",
+    )
+    parser.add_argument("--seed", type=at_least(0), default=0, metavar="S", help="of the folds (default 0)")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="default auto")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
