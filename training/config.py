@@ -1,13 +1,14 @@
 """Configuration of the training programs: one frozen model a concern; unknown keys are refused."""
 
 import difflib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
 
-from hvit.models import refuse_unknown
+from hvit.models import SIZES, refuse_unknown
 from hvit.models.baselines import PREFIX
 
 Metric = Literal["top1", "macro_f1", "nll"]  # what a validation measures, see `training.loop.score`
@@ -52,9 +53,12 @@ class DataConfig(Section):
 
 
 class ModelSection(Section):
-    """The net: one of the family, or a baseline of timm's (timm:resnet50)."""
+    """The net: one of the family, or a baseline of timm's (timm:resnet50). What is None is that of the named size."""
 
     name: str = "hvit_tiny"
+    embed_dims: tuple[int, int, int, int] | None = None  # channels of the four stages
+    depths: tuple[int, int, int, int] | None = None  # blocks of the four stages
+    head_dim: int | None = Field(None, ge=1)  # channels of an attention head; divides every entry of embed_dims
     drop_path_rate: float = Field(0.1, ge=0, lt=1)
     grad_checkpointing: bool = False
 
@@ -66,6 +70,20 @@ class ModelSection(Section):
     @property
     def is_baseline(self) -> bool:
         return self.name.startswith(PREFIX)
+
+    @property
+    def shape(self) -> dict:
+        """What differs from the named size."""
+        chosen = {"embed_dims": self.embed_dims, "depths": self.depths, "head_dim": self.head_dim}
+        return {key: list(value) if key != "head_dim" else value for key, value in chosen.items() if value is not None}
+
+    @model_validator(mode="after")
+    def _has_that_shape(self):
+        if self.shape and self.is_baseline:
+            raise ValueError(f"{', '.join(self.shape)} shape an HViT, and {self.name} is none; leave them out")
+        if self.shape:
+            replace(SIZES[self.name], **self.shape)  # which refuses what does not fit together
+        return self
 
 
 class OptimConfig(Section):

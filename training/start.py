@@ -14,6 +14,7 @@ def model_arguments(config: FinetuneConfig, num_classes: int) -> dict:
         "num_classes": num_classes,
         "drop_path_rate": config.model.drop_path_rate,
         "img_size": config.eval_img_size,
+        **config.model.shape,
     }
 
 
@@ -60,12 +61,17 @@ def take_backbone(model: HViT | Baseline, parent: Checkpoint) -> None:
     """Takes over all but the head, which is new whatever the classes of the parent were.
 
     Raises:
-        ConfigError: a baseline was made for another size.
+        ConfigError: the parent is of another shape, or a baseline was made for another size.
     """
     if isinstance(model, Baseline):
         _take_all_but_the_head(model, parent)
         return
     backbone = parent.model.backbone
+    if (backbone.config.embed_dims, backbone.config.depths) != (model.config.embed_dims, model.config.depths):
+        raise ConfigError(
+            f"init: run {parent.name} has embed_dims {backbone.config.embed_dims} and depths {backbone.config.depths}, "
+            f"the configuration asks for {model.config.embed_dims} and {model.config.depths}; set both in `model`"
+        )
     side = model.backbone.image_embedding.shape[1] * STRIDES[2]
     positions = {"image_embedding": backbone.embeddings(side, side)[2]}  # made for another img_size: resampled
     model.backbone.load_state_dict(backbone.state_dict() | positions)

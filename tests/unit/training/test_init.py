@@ -72,3 +72,25 @@ def test_train_fraction_takes_effect(tiny_config, tmp_path):
     run = _built(tiny_config, tmp_path / "run", ["data.train_fraction=0.5"])
     assert len(run.material.train) == 24
     assert len(run.material.val) == 24
+
+
+HALF = ["model.embed_dims=[16,32,64,128]", "model.head_dim=16"]
+
+
+def test_a_model_can_be_narrower_than_its_named_size_and_is_read_back_so(tiny_config, tmp_path):
+    run_dir = tmp_path / "half"
+    overrides = [word for override in (*HALF, "epochs=0.4") for word in ("--set", override)]
+    assert finetune.main(["--config", str(tiny_config), "--run-dir", str(run_dir), *overrides]) == 0
+    assert load_checkpoint(run_dir).model.config.embed_dims == (16, 32, 64, 128)
+
+
+def test_a_shape_that_does_not_fit_together_or_belongs_to_no_hvit_is_refused(tiny_config):
+    with pytest.raises(ConfigError, match="not all multiples of head_dim 32"):
+        load_config(tiny_config, HALF[:1])
+    with pytest.raises(ConfigError, match="head_dim shape an HViT, and timm:resnet18 is none"):
+        load_config(tiny_config, ["model.name=timm:resnet18", "model.head_dim=16"])
+
+
+def test_init_refuses_a_run_of_another_shape(tiny_config, parent, tmp_path):
+    with pytest.raises(ConfigError, match="set both in `model`"):
+        _built(tiny_config, tmp_path / "child", [f"init={parent}", *HALF])
