@@ -17,6 +17,7 @@ from training.config import FinetuneConfig
 from training.distributed import World
 from training.draws import uniform
 from training.losses import ClassificationLoss
+from training.masking import kept_units
 from training.sampler import Sampler
 
 DROP_PATH = 2000  # stream of draws
@@ -34,14 +35,17 @@ def train_step(
     config: FinetuneConfig,
     progress: float,
     world: World,
+    frozen: bool = False,
 ) -> Tensor:
     """Accumulates the gradients of optimizer step `step` into `model`.
 
     Args:
-        step_model: `model`, or its wrapper that averages gradients over processes.
+        step_model: `model`, or the `JointModel` around it where an auxiliary loss is asked for and nothing is frozen;
+            or the wrapper of either that averages gradients over processes.
         labels: class number of each photo of `cache`.
         loss_of: logits and target probabilities to a scalar.
         progress: fraction of training done, in [0, 1).
+        frozen: whether the head alone learns, for which there is no auxiliary loss.
     Returns:
         Mean loss of this process's samples, a detached scalar.
     """
@@ -56,45 +60,60 @@ def train_step(
         views = augment(cache, photos, samples, sides, strengths, config.seed, world.device)
         targets = torch.from_numpy(labels[photos]).to(world.device)
         views, targets = mix(views, targets, samples, model.num_classes, strengths, config.seed)
-        drop_paths = model.drop_paths()
-        draws = torch.from_numpy(uniform(config.seed, samples, max(1, len(drop_paths)), DROP_PATH)).float()
-        for module, column in zip(drop_paths, draws.T.to(world.device)):
-            module.draws = column
+        set_drop_paths(model, config.seed, samples, world.device)
         last = part == config.accum_steps - 1
         if hasattr(step_model, "require_backward_grad_sync"):
             step_model.require_backward_grad_sync = last  # DDP's no_sync, without nesting a context in the loop
         with torch.autocast(world.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            logits = step_model(preprocessing.normalize(views))
+            images = preprocessing.normalize(views)
+            if config.aux_mae_weight > 0 and not frozen:
+                kept = kept_units(config.seed, samples, sides, config.masked.mask_ratio).to(world.device)
+                logits, painting = step_model(images, kept)
+            else:
+                logits, painting = step_model(images), None
         loss = loss_of(logits, targets)
+        if painting is not None:
+            loss = loss + config.aux_mae_weight * painting
         (loss / config.accum_steps).backward()
         total += loss.detach() / config.accum_steps
     return total
 
 
+def set_drop_paths(model: HViT | Baseline, seed: int, samples: np.ndarray, device: torch.device) -> None:
+    """Decides which blocks the samples of the next pass skip, by their global numbers."""
+    drop_paths = model.drop_paths()
+    draws = torch.from_numpy(uniform(seed, samples, max(1, len(drop_paths)), DROP_PATH)).float()
+    for module, column in zip(drop_paths, draws.T.to(device)):
+        module.draws = column
+
+
 @torch.inference_mode()
 def predict(
-    model: HViT | Baseline,
+    model: nn.Module,
     cache: PhotoCache,
     indices: np.ndarray,
     preprocessing: Preprocessing,
     device: torch.device,
     batch_size: int = 64,
 ) -> np.ndarray:
-    """Logits of cached photos, without augmentation.
+    """What a model makes of cached photos without augmentation: logits, or embeddings where it has no head.
 
+    Args:
+        model: images (B, 3, H, W) to (B, K).
     Returns:
         (len(indices), K) float32.
     """
     by_sides: dict[tuple[int, int], list[int]] = defaultdict(list)
     for row, i in enumerate(indices):
         by_sides[preprocessing.sides(*cache.sizes[i])].append(row)
-    logits = np.empty((len(indices), model.num_classes), dtype=np.float32)
+    outputs: list[np.ndarray | None] = [None] * len(indices)
     for rows in by_sides.values():
         for start in range(0, len(rows), batch_size):
             part = rows[start : start + batch_size]
             images = torch.stack([preprocessing(np.ascontiguousarray(cache[indices[row]])) for row in part])
-            logits[part] = model(images.to(device)).float().cpu().numpy()
-    return logits
+            for row, output in zip(part, model(images.to(device)).float().cpu().numpy()):
+                outputs[row] = output
+    return np.stack(outputs)
 
 
 def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:

@@ -99,7 +99,7 @@ def quick(args, say: Callable[[str], None] = lambda line: None) -> dict:
     samples, known, warnings = find(args.place, args.group_from, args.groups_csv)
     run_dir = args.run_dir or Path("runs") / samples[0].source
     _refuse_to_overwrite(run_dir, samples[0].root)
-    parent = load_checkpoint(find_run(args.run_name).path, chosen_device(args.device))
+    parent = load_checkpoint(find_run(args.run_name).path, chosen_device(args.device), headless=True)
     say(f"{len(samples)} photos seen through {parent.name}")
     photos = see(parent, samples, known, warnings, progress("photos"))
     for warning in photos.warnings:

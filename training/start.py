@@ -4,8 +4,9 @@ from hvit.checkpoint import Checkpoint, load_checkpoint
 from hvit.data.preprocess import Preprocessing
 from hvit.models import Baseline, HViT, create_model
 from hvit.models.config import STRIDES
+from hvit.models.pretraining import JointModel, MaskedDecoder
 from hvit.runs import find_run
-from training.config import ConfigError, FinetuneConfig
+from training.config import ConfigError, FinetuneConfig, MaskedConfig
 
 
 def model_arguments(config: FinetuneConfig, num_classes: int) -> dict:
@@ -31,6 +32,16 @@ def new_model(config: FinetuneConfig, arguments: dict) -> HViT | Baseline:
     return model
 
 
+def decoder_for(model: HViT, config: MaskedConfig) -> MaskedDecoder:
+    """A decoder with random weights for the stages of a model."""
+    return MaskedDecoder(model.config.embed_dims, config.decoder_dim, config.decoder_depth)
+
+
+def joint_model(model: HViT, config: MaskedConfig) -> JointModel:
+    """The model with a new decoder beside its head."""
+    return JointModel(model, decoder_for(model, config))
+
+
 def _sides(config: FinetuneConfig) -> list[tuple[int, int]]:
     """All square sides a model meets in this configuration, and two uneven ones, in pixels."""
     sizes = {phase.img_size for phase in config.phases} | {config.eval_img_size, *config.serve_img_sizes}
@@ -48,7 +59,7 @@ def parent_of(config: FinetuneConfig) -> Checkpoint | None:
     """
     if config.init is None:
         return None
-    checkpoint = load_checkpoint(find_run(config.init).path)
+    checkpoint = load_checkpoint(find_run(config.init).path, headless=True)
     if checkpoint.card["architecture"] != config.model.name:
         raise ConfigError(
             f"init: run {checkpoint.name} is a {checkpoint.card['architecture']}, the configuration asks for "

@@ -139,6 +139,26 @@ def read_samples(dirs: list[Path], split: str | None = None) -> list[Sample]:
     return chosen
 
 
+def read_unlabeled(folders: list[Path]) -> list[Sample]:
+    """Every photo below some folders, to learn from without labels.
+
+    Returns:
+        Samples of split "train" with the label "", sorted by folder in the order given, then by path.
+    Raises:
+        DataError: a folder is missing or holds no photos, or two share a name.
+    """
+    samples = []
+    for folder in map(Path, folders):
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder")
+        found = find_photos(folder)
+        if not found:
+            raise DataError(f"{folder}: no photos")
+        samples += [Sample(path, "", "train", "", folder.resolve().name, folder) for path in found]
+    _refuse_same_names(samples)
+    return samples
+
+
 def _refuse_same_names(samples: list[Sample]) -> None:
     seen: dict[str, Sample] = {}
     for sample in samples:
