@@ -263,9 +263,7 @@ class FinetuneConfig(Section):
         if self.masked is not None and self.aux_mae_weight == 0:
             raise ValueError("masked is about the auxiliary loss, and aux_mae_weight is 0; set it, or leave masked out")
         if self.aux_mae_weight > 0 and self.model.is_baseline:
-            raise ValueError(
-                f"aux_mae_weight needs an HViT, to leave masked parts out; {self.model.name} cannot"
-            )
+            raise ValueError(f"aux_mae_weight needs an HViT, to leave masked parts out; {self.model.name} cannot")
         return self
 
     @model_validator(mode="after")

@@ -192,8 +192,7 @@ class Pretraining:
         if self.writer:
             self.writer.heartbeat()
             self.module.eval()
-            material, known = self.material, self.material.known
-            judges = len(known) > 0
+            material, judges = self.material, self.material.judges
             queries = _some(material.held_out if judges else material.learns, MOST_QUERIES)
             vectors = self._seen_by(self.pretext.compared(), queries)
             values = {"spread": spread(vectors), "effective_rank": effective_rank(vectors)}

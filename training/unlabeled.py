@@ -31,6 +31,11 @@ class Unlabeled:
     held_out: np.ndarray
     plants_known: bool
 
+    @property
+    def judges(self) -> bool:
+        """Whether labels can tell how good features are: there are photos of two classes and more."""
+        return len({self.cache.samples[i].label for i in self.known}) > 1
+
     def labels(self, photos: np.ndarray) -> np.ndarray:
         """Class names of photos with a label, (N,)."""
         return np.array([self.cache.samples[i].label for i in photos])
