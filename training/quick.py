@@ -74,6 +74,9 @@ def main(argv: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"training.quick: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"training.quick: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("\ntraining.quick: stopped", file=sys.stderr)
         return 130
