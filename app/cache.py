@@ -111,7 +111,12 @@ def _said_by_config(path: str, stamp: int) -> frozenset[str]:
 
 def unfinished_runs() -> list[tuple[str, str]]:
     """Name and status of the runs that cannot diagnose yet."""
-    return [(run.name, run.status) for run in list_runs(runs_folder()) if not run.can_predict]
+    return [(run.name, _state(run)) for run in list_runs(runs_folder()) if not run.can_predict]
+
+
+def _state(run: Run) -> str:
+    without_labels = run.status == "done" and run.info.get("kind") == "pretrain"
+    return "learned without labels, knows no classes yet" if without_labels else run.status
 
 
 def trouble_with(name: str) -> str:

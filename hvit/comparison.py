@@ -1,10 +1,13 @@
 """Whether one way of training is better than another, from answers on the same photos."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-RESAMPLES = 4000
+from hvit.metrics import macro_f1
+
+RESAMPLES, RESAMPLES_OF_F1 = 4000, 1000
 
 
 @dataclass(frozen=True)
@@ -12,7 +15,8 @@ class Gain:
     """How much better the second way is.
 
     Attributes:
-        first, second: mean accuracy over the runs of each.
+        first, second: mean over the runs of each.
+        first_ci, second_ci: their 95 % intervals.
         gain: second - first.
         low, high: 95 % interval of the gain.
         runs: pairs of runs.
@@ -20,7 +24,9 @@ class Gain:
     """
 
     first: float
+    first_ci: tuple[float, float]
     second: float
+    second_ci: tuple[float, float]
     gain: float
     low: float
     high: float
@@ -42,12 +48,47 @@ def paired_gain(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Gain:
     first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     if first.shape != second.shape or first.ndim != 2 or not first.size:
         raise ValueError(f"answers of {first.shape} and {second.shape} cannot be paired; expected (R, N) twice")
-    difference = second - first
-    R, N = difference.shape
+    R, N = first.shape
+    draws = [
+        (first[runs].mean(0)[photos].mean(), second[runs].mean(0)[photos].mean()) for runs, photos in _draws(R, N, seed)
+    ]
+    return _gain(first.mean(), second.mean(), np.array(draws), R, N)
+
+
+def paired_f1_gain(labels: np.ndarray, first: np.ndarray, second: np.ndarray, seed: int = 0) -> Gain:
+    """The same of macro-F1, which is not a mean over photos.
+
+    Args:
+        labels: class numbers, (N,).
+        first, second: what each run answered, (R, N); pair r shares its seed.
+    Raises:
+        ValueError: the two do not hold the same runs and photos.
+    """
+    if first.shape != second.shape or first.ndim != 2 or first.shape[1:] != labels.shape or not labels.size:
+        raise ValueError(f"answers of {first.shape} and {second.shape} cannot be paired on {labels.shape} photos")
+    R, N = first.shape
+    K = int(max(labels.max(), first.max(), second.max())) + 1
+
+    def mean_f1(answers: np.ndarray, photos: np.ndarray) -> float:
+        return float(np.mean([macro_f1(labels[photos], answer[photos], K) for answer in answers]))
+
+    whole = np.arange(N)
+    draws = [
+        (mean_f1(first[runs], photos), mean_f1(second[runs], photos))
+        for runs, photos in _draws(R, N, seed, RESAMPLES_OF_F1)
+    ]
+    return _gain(mean_f1(first, whole), mean_f1(second, whole), np.array(draws), R, N)
+
+
+def _draws(R: int, N: int, seed: int, count: int = RESAMPLES) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of runs and photos, drawn with replacement, again and again."""
     rng = np.random.default_rng(seed)
-    gains = np.empty(RESAMPLES)
-    for i in range(RESAMPLES):
-        of_photo = difference[rng.integers(0, R, R)].mean(0)
-        gains[i] = of_photo[rng.integers(0, N, N)].mean()
-    low, high = np.quantile(gains, [0.025, 0.975])
-    return Gain(first.mean(), second.mean(), difference.mean(), float(low), float(high), R, N)
+    for _ in range(count):
+        yield rng.integers(0, R, R), rng.integers(0, N, N)
+
+
+def _gain(first: float, second: float, draws: np.ndarray, R: int, N: int) -> Gain:
+    """From the two values of every draw, (count, 2)."""
+    columns = (draws[:, 0], draws[:, 1], draws[:, 1] - draws[:, 0])
+    first_ci, second_ci, (low, high) = (tuple(map(float, np.quantile(column, [0.025, 0.975]))) for column in columns)
+    return Gain(float(first), first_ci, float(second), second_ci, float(second - first), low, high, R, N)

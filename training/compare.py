@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from hvit.commands.terminal import print_json
-from hvit.comparison import Gain, paired_gain
-from hvit.metrics import macro_f1
+from hvit.comparison import paired_f1_gain, paired_gain
 from hvit.runs import Run, RunError, find_run
 
 
@@ -26,15 +25,14 @@ def main(argv: list[str] | None = None) -> int:
     if args.json:
         print_json(document)
     else:
-        print(
-            "top-1 {first:.1%} -> {second:.1%}, gain {gain:+.1%} (95 %: {low:+.1%} to {high:+.1%}); macro-F1 "
-            "{macro_f1_first:.1%} -> {macro_f1_second:.1%}; {runs} pairs of runs, {photos} photos".format(**document)
-        )
+        for name in ("top1", "macro_f1"):
+            print(_sentence(name, document[name]))
+        print("{runs} pairs of runs, {photos} photos".format(**document["top1"]))
     return 0
 
 
 def compare(first: list[Run], second: list[Run], split: str = "test") -> dict:
-    """The gain of the second runs over the first, and the macro-F1 of both.
+    """The gains of the second runs over the first, in top-1 and in macro-F1, see `hvit.comparison.Gain`.
 
     Raises:
         ValueError: the numbers of runs or their seeds differ, a run has no predictions, or the photos are not the same.
@@ -49,10 +47,20 @@ def compare(first: list[Run], second: list[Run], split: str = "test") -> dict:
             raise ValueError(
                 f"run {run.name} answered other photos than {first[0].name}; evaluate both on the same data"
             )
-    right = [np.stack([predicted == labels for _, labels, predicted in table]) for table in tables]
-    gain: Gain = paired_gain(*right)
-    f1 = [np.mean([_macro_f1(labels, predicted) for _, labels, predicted in table]) for table in tables]
-    return dataclasses.asdict(gain) | {"seeds": seeds[0], "macro_f1_first": f1[0], "macro_f1_second": f1[1]}
+    labels = tables[0][0][1]
+    names = np.unique(np.concatenate([labels, *(answers for table in tables for _, _, answers in table)]))
+    answers = [np.searchsorted(names, np.stack([predicted for _, _, predicted in table])) for table in tables]
+    truth = np.searchsorted(names, labels)
+    top1, f1 = paired_gain(*(answer == truth for answer in answers)), paired_f1_gain(truth, *answers)
+    return {"seeds": seeds[0], "top1": dataclasses.asdict(top1), "macro_f1": dataclasses.asdict(f1)}
+
+
+def _sentence(name: str, gain: dict) -> str:
+    first, second = (
+        f"{100 * gain[key]:.1f} % ({100 * gain[f'{key}_ci'][0]:.1f} to {100 * gain[f'{key}_ci'][1]:.1f})"
+        for key in ("first", "second")
+    )
+    return f"{name} {first} -> {second}, gain " + "{gain:+.1%} (95 %: {low:+.1%} to {high:+.1%})".format(**gain)
 
 
 def _answers(run: Run, split: str) -> tuple[list[str], np.ndarray, np.ndarray]:
@@ -64,11 +72,6 @@ def _answers(run: Run, split: str) -> tuple[list[str], np.ndarray, np.ndarray]:
     order = np.argsort(table["path"])
     predicted = classes[np.stack(table["logits"]).argmax(1)]
     return list(np.array(table["path"])[order]), np.array(table["label"])[order], predicted[order]
-
-
-def _macro_f1(labels: np.ndarray, predicted: np.ndarray) -> float:
-    names = np.union1d(labels, predicted)
-    return macro_f1(np.searchsorted(names, labels), np.searchsorted(names, predicted), len(names))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hvit.comparison import paired_gain
+from hvit.comparison import paired_f1_gain, paired_gain
 
 
 def test_a_gain_is_the_difference_of_the_means_with_its_interval():
@@ -32,3 +32,13 @@ def test_seeds_that_disagree_widen_the_interval():
 def test_answers_on_other_photos_are_refused():
     with pytest.raises(ValueError, match="cannot be paired"):
         paired_gain(np.zeros((3, 10)), np.zeros((3, 11)))
+
+
+def test_a_gain_in_macro_f1_by_hand():
+    """Two classes of 30 and 10: always the first has F1 of 6/7 and 0; all right has 1 and 1."""
+    labels = np.repeat([0, 1], [30, 10])
+    gain = paired_f1_gain(labels, np.zeros((2, 40), dtype=int), np.stack([labels, labels]))
+    assert gain.first == pytest.approx(3 / 7) and gain.second == 1.0
+    assert gain.gain == pytest.approx(4 / 7) and gain.low < gain.gain < gain.high and gain.second_ci == (1.0, 1.0)
+    with pytest.raises(ValueError, match="cannot be paired"):
+        paired_f1_gain(labels, np.zeros((2, 40), dtype=int), np.zeros((1, 40), dtype=int))

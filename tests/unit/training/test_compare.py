@@ -36,9 +36,14 @@ def test_the_gain_is_that_of_the_photos_answered_better(tiny_run, tmp_path, caps
     words = ["--without", *map(str, without), "--with", *map(str, better), "--json"]
     assert program.main(words) == 0
     document = json.loads(capsys.readouterr().out)
-    assert (document["first"], document["second"], document["gain"]) == (0.5, 0.75, 0.25)
-    assert 0.15 < document["low"] < 0.25 < document["high"] < 0.35
-    assert document["macro_f1_second"] == pytest.approx(0.75) and document["seeds"] == [0, 1, 2]
+    top1, f1 = document["top1"], document["macro_f1"]
+    assert (top1["first"], top1["second"], top1["gain"]) == (0.5, 0.75, 0.25)
+    assert 0.15 < top1["low"] < 0.25 < top1["high"] < 0.35
+    assert top1["second_ci"][0] < 0.75 < top1["second_ci"][1]
+    assert f1["second"] == pytest.approx(0.75) and f1["low"] < f1["gain"] < f1["high"]
+    assert document["seeds"] == [0, 1, 2]
+    assert program.main(words[:-1]) == 0
+    assert "gain +25.0% (95 %: " in capsys.readouterr().out
 
 
 def test_runs_that_cannot_be_paired_are_refused(tiny_run, tmp_path, capsys):
