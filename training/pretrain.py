@@ -3,7 +3,7 @@
 python -m training.pretrain --config training/configs/leafsim_mae.yaml
 python -m training.pretrain --config training/configs/leafsim_mae.yaml --dry-run
 torchrun --standalone --nproc-per-node=4 -m training.pretrain --config training/configs/leafsim_simclr.yaml
-python -m training.finetune --config training/configs/leafsim_tiny.yaml --set init=runs/leafsim-mae
+python -m training.finetune --config training/configs/leafsim_narrow.yaml --set init=runs/leafsim-mae
 """
 
 import argparse
