@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvit.data.cache import PhotoCache
+from hvit.data.inputs import model_inputs, stacked
 from hvit.data.preprocess import Preprocessing
+from hvit.data.spectral import SpectralStream
 from hvit.models import Baseline, HViT
 from training.augment import augment, batch_sides, mix
 from training.config import FinetuneConfig
@@ -18,6 +20,7 @@ from training.distributed import World
 from training.draws import uniform
 from training.losses import ClassificationLoss
 from training.sampler import Sampler
+from training.spectral import model_batch, with_bands
 
 DROP_PATH = 2000  # stream of draws
 
@@ -34,6 +37,7 @@ def train_step(
     config: FinetuneConfig,
     progress: float,
     world: World,
+    stream: SpectralStream | None = None,
 ) -> Tensor:
     """Accumulates the gradients of optimizer step `step` into `model`.
 
@@ -42,6 +46,7 @@ def train_step(
         labels: class number of each photo of `cache`.
         loss_of: logits and target probabilities to a scalar.
         progress: fraction of training done, in [0, 1).
+        stream: what the spectral stream of the model expects.
     Returns:
         Mean loss of this process's samples, a detached scalar.
     """
@@ -54,6 +59,8 @@ def train_step(
         samples = np.arange(first, first + config.batch_size)
         photos = sampler(samples)
         views = augment(cache, photos, samples, sides, strengths, config.seed, world.device)
+        if cache.bands is not None:
+            views = with_bands(views, cache, photos, samples, strengths, config.seed, stream)
         targets = torch.from_numpy(labels[photos]).to(world.device)
         views, targets = mix(views, targets, samples, model.num_classes, strengths, config.seed)
         drop_paths = model.drop_paths()
@@ -64,7 +71,7 @@ def train_step(
         if hasattr(step_model, "require_backward_grad_sync"):
             step_model.require_backward_grad_sync = last  # DDP's no_sync, without nesting a context in the loop
         with torch.autocast(world.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            logits = step_model(preprocessing.normalize(views))
+            logits = step_model(*model_batch(views, samples, preprocessing, stream, config.spectral, config.seed))
         loss = loss_of(logits, targets)
         (loss / config.accum_steps).backward()
         total += loss.detach() / config.accum_steps
@@ -79,8 +86,9 @@ def predict(
     preprocessing: Preprocessing,
     device: torch.device,
     batch_size: int = 64,
+    stream: SpectralStream | None = None,
 ) -> np.ndarray:
-    """Logits of cached photos, without augmentation.
+    """Logits of cached photos, without augmentation, with their spectral pictures where the model has a stream.
 
     Returns:
         (len(indices), K) float32.
@@ -92,9 +100,14 @@ def predict(
     for rows in by_sides.values():
         for start in range(0, len(rows), batch_size):
             part = rows[start : start + batch_size]
-            images = torch.stack([preprocessing(np.ascontiguousarray(cache[indices[row]])) for row in part])
-            logits[part] = model(images.to(device)).float().cpu().numpy()
+            batch = stacked([_inputs(cache, indices[row], preprocessing, stream) for row in part], device)
+            logits[part] = model(*batch).float().cpu().numpy()
     return logits
+
+
+def _inputs(cache: PhotoCache, i: int, preprocessing: Preprocessing, stream: SpectralStream | None):
+    bands = cache.bands[i] if cache.bands is not None and cache.bands.present[i] else None
+    return model_inputs(np.ascontiguousarray(cache[i]), preprocessing, stream, bands)
 
 
 def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:

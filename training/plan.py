@@ -55,6 +55,7 @@ def print_plan(config: FinetuneConfig, run_dir: Path, here: World) -> None:
     shares = _print_classes([s for s in samples if s.relative in learning], classes, config)
     loss = ClassificationLoss(config.loss, config.optim.label_smoothing, torch.from_numpy(shares), classes)
     _print_model(model, parent.name if parent else None, config, loss)
+    _print_spectral(config)
     _print_steps(schedule, config, here, is_estimate=any(s.split == UNDIVIDED for s in samples))
     _print_rates(schedule, model, config)
     _print_memory(model, config, here)
@@ -111,6 +112,13 @@ def _print_model(model: HViT | Baseline, parent: str | None, config: FinetuneCon
     evened = f", class weights {weights.min():.2f} to {weights.max():.2f}" if config.loss.class_weights > 0 else ""
     gamma = f", gamma {config.loss.gamma:g}" if config.loss.name == "focal" else ""
     print(f"Loss      {config.loss.name}{gamma}, label smoothing {config.optim.label_smoothing:g}{evened}")
+
+
+def _print_spectral(config: FinetuneConfig) -> None:
+    if (spectral := config.spectral) is not None:
+        told = {"bands": "bands from files or drawn", "indices": "indices computed from the photo's colors"}
+        print(f"Spectral  {told[spectral.kind]}: {', '.join(spectral.channels)}")
+        print(f"          {100 * spectral.dropout:.0f} % of the samples learn without")
 
 
 def _print_steps(schedule: Schedule, config: FinetuneConfig, here: World, is_estimate: bool) -> None:
@@ -190,5 +198,7 @@ def _kept_bytes(
         torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor),
         torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"),
     ):
-        logits = model(torch.zeros(count, 3, height, width, device=device))  # noqa: F841  holds what is kept
+        bands = 0 if config.spectral is None else len(config.spectral.channels)
+        spectral = (torch.zeros(count, bands, height, width, device=device),) if bands else ()
+        logits = model(torch.zeros(count, 3, height, width, device=device), *spectral)  # noqa: F841  holds what is kept
     return sum(kept.values())

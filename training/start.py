@@ -15,6 +15,7 @@ def model_arguments(config: FinetuneConfig, num_classes: int) -> dict:
         "drop_path_rate": config.model.drop_path_rate,
         "img_size": config.eval_img_size,
         **config.model.shape,
+        **({"spectral_chans": len(config.spectral.channels)} if config.spectral is not None else {}),
     }
 
 
@@ -71,6 +72,11 @@ def take_backbone(model: HViT | Baseline, parent: Checkpoint) -> None:
         raise ConfigError(
             f"init: run {parent.name} has embed_dims {backbone.config.embed_dims} and depths {backbone.config.depths}, "
             f"the configuration asks for {model.config.embed_dims} and {model.config.depths}; set both in `model`"
+        )
+    if backbone.config.spectral_chans != model.config.spectral_chans:
+        raise ConfigError(
+            f"init: run {parent.name} takes {backbone.config.spectral_chans} spectral channels, the configuration asks "
+            f"for {model.config.spectral_chans}; set spectral.kind and spectral.names to those of that run"
         )
     side = model.backbone.image_embedding.shape[1] * STRIDES[2]
     positions = {"image_embedding": backbone.embeddings(side, side)[2]}  # made for another img_size: resampled
