@@ -60,7 +60,7 @@ def _measured(photos: np.ndarray) -> np.ndarray:
 
 
 def _indices_of(pixels: np.ndarray) -> np.ndarray:
-    return vegetation_indices(torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None])[0].numpy()
+    return vegetation_indices(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None])[0].numpy()
 
 
 def with_bands(
