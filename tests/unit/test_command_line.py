@@ -18,6 +18,7 @@ from hvit.__main__ import COMMANDS, main
 from hvit.commands.predict import csv_row
 from hvit.commands.terminal import to_csv
 from hvit.files import file_sha256
+from tests.unit.conftest import write_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -284,6 +285,21 @@ def test_a_run_of_indices_needs_no_file_and_says_nothing_of_bands(bands, capsys)
 )
 def test_bands_that_do_not_fit_the_command_are_refused(bands, capsys, words, expected):
     assert expected in refusal(capsys, "predict", *words)
+
+
+def test_a_run_that_knows_early_stress_is_asked_for_it_with_the_bands_of_drawn_leaves(tmp_path, monkeypatch, capsys):
+    from hvit.data.leafsim import BANDS, CONDITIONS, EARLY_STRESS, Address, plan
+
+    monkeypatch.chdir(tmp_path)
+    write_run(tmp_path / "runs" / "stress", sorted([*CONDITIONS, EARLY_STRESS]), "leafsim:v1/7/0-99", "bands", BANDS)
+    labels = [plan(Address(7, index)).label(bands=True) for index in range(9, 150, 10)]
+    assert EARLY_STRESS in labels
+    documents = []
+    for more in ([], ["--without-bands"]):
+        words = ["evaluate", "--run", "stress", "--data", "leafsim:v1/7/0-149", "--json", *more]
+        documents.append(json.loads(answer(capsys, *words)[1]))
+    assert documents[0]["n"] == 15 and documents[0]["per_class"][EARLY_STRESS]["n"] == labels.count(EARLY_STRESS)
+    assert documents[0]["nll"] != documents[1]["nll"]
 
 
 def test_evaluating_without_bands_is_for_runs_that_take_any_and_is_not_recorded(bands, photo_folder, capsys):
