@@ -14,6 +14,7 @@ NOT_SURE, ANOTHER = "not_sure", "another"
 QUICK_COMMAND = "python -m training.quick path/to/photos --run {run}"
 TRAIN_COMMAND = """python -m training.finetune --config training/configs/own_photos.yaml --run-dir runs/my-leaves \\
     --set "data.dirs=[path/to/photos]\""""
+FROM_NOTHING = " --set init=null --set freeze_epochs=0 --set optim.layer_decay=1 --set epochs=60"
 
 
 @contextmanager
@@ -59,8 +60,8 @@ def how_to_train(run_name: str | None = None) -> None:
     st.write("Sort your photos into folders named `Crop___Condition`, for example `Tomato___Late_blight`. Then:")
     if run_name is not None:
         st.code(QUICK_COMMAND.format(run=run_name), language="bash")
-        st.write("That takes a minute or two. A model trained on them takes longer, and mostly knows more:")
-    st.code(TRAIN_COMMAND, language="bash")
+        st.write("That takes a minute. Fine-tuning takes some minutes and is sometimes better (docs/own-photos.md):")
+    st.code(TRAIN_COMMAND + ("" if run_name else FROM_NOTHING), language="bash")
 
 
 def trouble_with_address(runs: Sequence[RunChoice]) -> str | None:

@@ -15,12 +15,17 @@ EXAMPLES = """examples:
 """
 
 
-def main(argv: list[str] | None = None) -> int:
+def make_parser() -> Parser:
+    """The parser of all commands."""
     parser = Parser(prog="hvit", description="Diagnose leaf diseases, and know how sure that is.", epilog=EXAMPLES)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     for name in COMMANDS:
         import_module(f"hvit.commands.{name}").add_parser(subparsers)
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = make_parser().parse_args(argv)
     try:
         status = args.run(args)
         sys.stdout.flush()  # here, where a reader that left is caught, not when Python ends

@@ -156,14 +156,22 @@ def read_card(run_dir: Path) -> dict:
     return card
 
 
-def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu") -> Checkpoint:
+def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless: bool = False) -> Checkpoint:
     """A model ready to predict.
 
+    Args:
+        headless: also take a run that was pre-trained without labels, whose model gives embeddings.
     Raises:
-        CheckpointError: weights or card are missing, were changed since they were written, or do not fit each other.
+        CheckpointError: weights or card are missing, were changed since they were written, or do not fit each other; or
+            the run knows no classes.
     """
     run_dir = Path(run_dir)
     card = read_card(run_dir)
+    if not card["classes"] and not headless:
+        raise CheckpointError(
+            f"run {run_dir.name} was pre-trained without labels and knows no classes; give it some: "
+            f"python -m training.finetune --config ... --set init={run_dir.name}"
+        )
     tensors = _checked_tensors(run_dir, card["sha256"])
     try:
         model = create_model(card["architecture"], **card["arguments"])

@@ -136,7 +136,8 @@ class Run:
 
     @property
     def can_predict(self) -> bool:
-        return (self.path / WEIGHTS).exists() and (self.path / CARD).exists()
+        """Whether weights are here, and classes to name: a run pre-trained without labels has none."""
+        return (self.path / WEIGHTS).exists() and bool((self.model_card() or {"classes": []}).get("classes"))
 
     def row(self) -> dict:
         """What `runs --json` prints of this run."""
@@ -280,6 +281,10 @@ class RunWriter:
         with open(self.path / METRICS, "a", encoding="utf-8") as out:
             out.write(json.dumps(row, allow_nan=False) + "\n")
 
+    def rows(self) -> list[dict]:
+        """What was logged so far."""
+        return Run(self.path).metrics()
+
     def heartbeat(self) -> None:
         """A sign of life at most every 10 s; cheap to call every step."""
         if time.monotonic() - self._beat > HEARTBEAT_S:
@@ -288,7 +293,7 @@ class RunWriter:
 
     def truncate_metrics(self, step: int) -> None:
         """Removes lines beyond a step: on resume they will be written again."""
-        kept = [row for row in Run(self.path).metrics() if row["step"] <= step]
+        kept = [row for row in self.rows() if row["step"] <= step]
         if kept or (self.path / METRICS).exists():
             write_bytes(self.path / METRICS, "".join(json.dumps(row, allow_nan=False) + "\n" for row in kept).encode())
 

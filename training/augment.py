@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hvit.data.cache import PhotoCache, shrunk_sizes
-from training.config import AugmentConfig
+from training.config import AugmentConfig, ViewConfig
 from training.draws import uniform
 
 BLOCK = 8  # mix partners come from fixed blocks of this many consecutive global samples
@@ -36,7 +36,7 @@ def augment(
     photos: np.ndarray,
     samples: np.ndarray,
     sides: tuple[int, int],
-    config: AugmentConfig,
+    config: ViewConfig,
     seed: int,
     device: torch.device,
 ) -> Tensor:
@@ -59,7 +59,7 @@ def augment(
     mean = canvas.float().sum((2, 3)) / torch.from_numpy(sizes.prod(1, keepdims=True)).to(device)
     views, inside = _resample(canvas, sizes, theta, sides)
     views = views + (1 - inside) * _fill_colors(mean, u[:, 11:16])
-    views = _color(views, uniform(seed, samples, 8, COLOR), config)
+    views = _color(views, uniform(seed, samples, 9, COLOR), config)
     return _blur_and_noise(views, uniform(seed, samples, 4, NOISE), config).clamp_(0, 255)
 
 
@@ -68,7 +68,7 @@ def augment_bands(
     photos: np.ndarray,
     samples: np.ndarray,
     sides: tuple[int, int],
-    config: AugmentConfig,
+    config: ViewConfig,
     seed: int,
     device: torch.device,
     outside: tuple[float, ...],
@@ -94,7 +94,7 @@ def _geometry(cache: PhotoCache, photos: np.ndarray, samples: np.ndarray, sides:
     return u, theta, np.maximum(1, (scale / 1.2).astype(int))
 
 
-def _view_maps(sizes: np.ndarray, u: np.ndarray, sides: tuple[int, int], config: AugmentConfig):
+def _view_maps(sizes: np.ndarray, u: np.ndarray, sides: tuple[int, int], config: ViewConfig):
     """Crop or pad, flip, turn and scale as one map a photo.
 
     Returns:
@@ -158,12 +158,13 @@ def _fill_colors(mean: Tensor, u: np.ndarray) -> Tensor:
 _TO_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 
 
-def _color(views: Tensor, u: np.ndarray, config: AugmentConfig) -> Tensor:
-    """Brightness, contrast, saturation, a little hue and white balance as one 3x4 matrix a photo."""
+def _color(views: Tensor, u: np.ndarray, config: ViewConfig) -> Tensor:
+    """Brightness, contrast, saturation or none, a little hue and white balance as one 3x4 matrix a photo."""
     u = torch.from_numpy(u).float().to(views.device)
     change = (u[:, :1] < config.color_probability).float()
     signed = (2 * u - 1) * change
     brightness, contrast, saturation = (1 + config.color * signed[:, i] for i in (1, 2, 3))
+    saturation = torch.where(u[:, 8] < config.grey_probability, 0.0, saturation)
     angle = signed[:, 4] * (config.hue * 2 * math.pi)
     zero, one = torch.zeros_like(angle), torch.ones_like(angle)
     cos, sin = saturation * torch.cos(angle), saturation * torch.sin(angle)
@@ -178,7 +179,7 @@ def _color(views: Tensor, u: np.ndarray, config: AugmentConfig) -> Tensor:
     return (matrix @ views.flatten(2) + offset).reshape(B, 3, h, w)
 
 
-def _blur_and_noise(views: Tensor, u: np.ndarray, config: AugmentConfig) -> Tensor:
+def _blur_and_noise(views: Tensor, u: np.ndarray, config: ViewConfig) -> Tensor:
     blurred = torch.from_numpy(u[:, 0] < config.blur_probability)
     if blurred.any():
         kernel = torch.tensor([0.25, 0.5, 0.25], device=views.device)

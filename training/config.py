@@ -3,7 +3,7 @@
 import difflib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
@@ -24,19 +24,15 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class DataConfig(Section):
-    """Data sets and the cache of decoded photos."""
+class PhotosConfig(Section):
+    """Data sets, how those without splits are divided, and the cache of decoded photos."""
 
     dirs: list[Path] = Field(min_length=1)  # folders, CSV files, or drawn leaves: leafsim:v1/1/0-23999
-    calibrate_only: list[str] = []  # data sets whose validation photos only calibrate
     cache_dir: Path = Path("cache")
     cache_side: int = Field(160, ge=64)
     # Data sets without splits are divided by group: a pattern in the path, the groups they name, or near-duplicates.
     group_from: str | None = None
     shares: tuple[float, float, float] = (0.7, 0.15, 0.15)  # of train, val and test
-    balance: float = Field(0.0, ge=0, le=1)  # 0 draws photos evenly, 1 draws classes evenly
-    source_weights: dict[str, float] = {}  # how often photos of a data set are drawn, against 1
-    train_fraction: float = Field(1.0, gt=0, le=1)  # of the training photos of each class: what fewer labels cost
     licences: dict[str, str] = {}
     early_stress: bool = False  # drawn leaves are named by what bands show, not pictures: Early_stress is a class then
 
@@ -45,11 +41,24 @@ class DataConfig(Section):
         return [place.as_posix() for place in dirs]  # a run made on Windows is read elsewhere
 
     @model_validator(mode="after")
-    def _shares_and_weights_make_sense(self):
+    def _shares_make_sense(self):
         if min(self.shares) < 0 or min(self.shares[:2]) == 0 or abs(sum(self.shares) - 1) > 1e-6:
             raise ValueError(
                 f"shares of train, val and test are {self.shares}; they must sum to 1, with train and val above 0"
             )
+        return self
+
+
+class DataConfig(PhotosConfig):
+    """Photos with labels, and how often each is drawn."""
+
+    calibrate_only: list[str] = []  # data sets whose validation photos only calibrate
+    balance: float = Field(0.0, ge=0, le=1)  # 0 draws photos evenly, 1 draws classes evenly
+    source_weights: dict[str, float] = {}  # how often photos of a data set are drawn, against 1
+    train_fraction: float = Field(1.0, gt=0, le=1)  # of the training photos of each class: what fewer labels cost
+
+    @model_validator(mode="after")
+    def _weights_make_sense(self):
         if any(weight <= 0 for weight in self.source_weights.values()):
             raise ValueError(f"source_weights are {self.source_weights}; each must be above 0")
         return self
@@ -86,6 +95,27 @@ class SpectralConfig(Section):
             raise ValueError(f"{' and '.join(given)} are those of bands, and kind is indices; leave them out")
         if self.names is not None and (not self.names or len(set(self.names)) < len(self.names)):
             raise ValueError(f"names are {self.names}; expected one a band, each another")
+        return self
+
+
+class PretrainData(PhotosConfig):
+    """Photos to learn from without labels: the training photos of data sets, and folders of any photos.
+
+    Labels only tell how good the features are, by photos of `dirs` that are held out.
+    """
+
+    dirs: list[Path] = []
+    unlabeled: list[Path] = []  # folders; every photo below them is learned from
+    holdout: float = Field(0.1, gt=0, le=0.5)  # of the training photos of `dirs`; features are judged by these
+
+    @field_serializer("unlabeled")
+    def _unlabeled_with_forward_slashes(self, folders: list[Path]) -> list[str]:
+        return [folder.as_posix() for folder in folders]
+
+    @model_validator(mode="after")
+    def _there_are_photos(self):
+        if not self.dirs and not self.unlabeled:
+            raise ValueError("no photos are named; list data sets in dirs, folders without labels in unlabeled")
         return self
 
 
@@ -127,7 +157,7 @@ class ModelSection(Section):
         return self
 
 
-class OptimConfig(Section):
+class AdamWConfig(Section):
     """AdamW, warm-up and cosine."""
 
     lr: float = Field(1e-3, gt=0)
@@ -136,6 +166,11 @@ class OptimConfig(Section):
     beta2: float = Field(0.999, gt=0, lt=1)
     warmup_epochs: float = Field(3, ge=0)
     clip_norm: float = Field(1.0, gt=0)
+
+
+class OptimConfig(AdamWConfig):
+    """What only training with labels has beside."""
+
     ema_decay: float = Field(0.999, ge=0, lt=1)
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     layer_decay: float = Field(1.0, gt=0, le=1)  # the learning rate of a layer against that of the layer above it
@@ -170,8 +205,8 @@ class EarlyStopping(Section):
     patience: int = Field(ge=1)  # validations, which `eval_every` epochs lie between
 
 
-class AugmentConfig(Section):
-    """Strengths of augmentation; probabilities in [0, 1]."""
+class ViewConfig(Section):
+    """Strengths of augmentation of one picture; probabilities in [0, 1]."""
 
     quarter_turns: bool = True
     stretch: float = Field(0.1, ge=0, le=0.5)  # aspect changes up to this fraction
@@ -187,9 +222,32 @@ class AugmentConfig(Section):
     blur_probability: float = Field(0.15, ge=0, le=1)
     noise_probability: float = Field(0.15, ge=0, le=1)
     noise: float = Field(0.03, ge=0, le=0.5)
+    grey_probability: float = Field(0.0, ge=0, le=1)
+
+
+class AugmentConfig(ViewConfig):
+    """Strengths of augmentation of a batch with labels: some of its pictures are mixed."""
+
     mix_probability: float = Field(0.5, ge=0, le=1)  # of a block of eight samples
     cutmix_share: float = Field(0.6, ge=0, le=1)  # of the mixed blocks
     mixup_alpha: float = Field(0.3, gt=0)
+
+
+class MaskedConfig(Section):
+    """What is hidden of a picture, and the decoder that paints it."""
+
+    mask_ratio: float = Field(0.6, gt=0, lt=1)  # of the 32-px units
+    decoder_dim: int = Field(128, ge=32, multiple_of=32)
+    decoder_depth: int = Field(2, ge=1)
+
+
+class ContrastiveConfig(Section):
+    """How two views of a photo are told from all others."""
+
+    temperature: float = Field(0.2, gt=0)
+    decoupled: bool = True  # the pair itself is left out of what it is compared with
+    hidden_dim: int = Field(512, ge=1)
+    projection_dim: int = Field(128, ge=2)
 
 
 class Phase(Section):
@@ -210,6 +268,8 @@ class FinetuneConfig(Section):
     loss: LossConfig = LossConfig()
     augment: AugmentConfig = AugmentConfig()
     early_stopping: EarlyStopping | None = None
+    aux_mae_weight: float = Field(0.0, ge=0)  # of painting masked parts, beside the loss of the labels
+    masked: MaskedConfig | None = None  # of that painting; what is not said is as in `MaskedConfig`
     init: Path | None = None  # a run, by path or name, whose backbone training starts from
     epochs: float = Field(100, gt=0)
     freeze_epochs: float = Field(0.0, ge=0)  # at the start, in which the head alone learns
@@ -232,6 +292,20 @@ class FinetuneConfig(Section):
         ends = [phase.until for phase in self.phases]
         if ends != sorted(ends) or ends[-1] != 1.0:
             raise ValueError(f"phases end at {ends}; they must rise and the last must end at 1.0")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_masks(cls, values):
+        weight = values.get("aux_mae_weight") if isinstance(values, dict) else None
+        return _with_section(values, "masked") if isinstance(weight, int | float) and weight > 0 else values
+
+    @model_validator(mode="after")
+    def _masked_parts_can_be_painted(self):
+        if self.masked is not None and self.aux_mae_weight == 0:
+            raise ValueError("masked is about the auxiliary loss, and aux_mae_weight is 0; set it, or leave masked out")
+        if self.aux_mae_weight > 0 and self.model.is_baseline:
+            raise ValueError(f"aux_mae_weight needs an HViT, to leave masked parts out; {self.model.name} cannot")
         return self
 
     @model_validator(mode="after")
@@ -278,9 +352,74 @@ class FinetuneConfig(Section):
         return self.augment if changed is None else self.augment.model_copy(update={"mix_probability": changed})
 
 
-def load_config(path: Path, overrides: list[str]) -> FinetuneConfig:
+class PretrainModel(ModelSection):
+    """The net whose backbone learns; no baseline can leave out what is masked."""
+
+    drop_path_rate: float = Field(0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _is_ours(self):
+        if self.is_baseline:
+            raise ValueError(f"{self.name} cannot be pre-trained here; choose one of {', '.join(SIZES)}")
+        if self.is_fused:  # its spectral stream would learn nothing; fine-tuning puts one on a plain backbone
+            plain = self.name.removesuffix("_dfca")
+            raise ValueError(f"{self.name} takes a spectral picture, and pre-training shows none; use {plain}")
+        return self
+
+
+class PretrainConfig(Section):
+    """Everything `training.pretrain` can be told."""
+
+    data: PretrainData
+    method: Literal["simclr", "mae"]
+    model: PretrainModel = PretrainModel()
+    optim: AdamWConfig = AdamWConfig()
+    augment: ViewConfig = ViewConfig()
+    contrastive: ContrastiveConfig | None = None  # of simclr
+    masked: MaskedConfig | None = None  # of mae
+    epochs: float = Field(100, gt=0)
+    batch_size: int = Field(64, gt=0, multiple_of=8)  # photos per process
+    accum_steps: int = Field(1, ge=1)
+    img_size: int = Field(128, ge=64, multiple_of=32)
+    square: float = Field(0.6, ge=0, le=1)  # batches that are square; the others have another aspect
+    eval_every: float = Field(10.0, gt=0)  # epochs
+    log_every: int = Field(50, ge=1)  # steps
+    checkpoint_minutes: float = Field(5.0, gt=0)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_section(cls, values):
+        method = values.get("method") if isinstance(values, dict) else None
+        section = {"simclr": "contrastive", "mae": "masked"}.get(method)
+        return values if section is None else _with_section(values, section)
+
+    @model_validator(mode="after")
+    def _options_fit_the_method(self):
+        other = {"simclr": "masked", "mae": "contrastive"}[self.method]
+        if getattr(self, other) is not None:
+            raise ValueError(f"{other} has nothing to say where method is {self.method}; leave it out")
+        if self.method == "simclr" and self.accum_steps > 1:
+            raise ValueError(
+                "accum_steps divides a batch, and simclr compares each picture with all others of it; set it to 1"
+            )
+        return self
+
+
+def _with_section(values: dict, name: str) -> dict:
+    """The same with a section of defaults where it is missing or null."""
+    return values if values.get(name) is not None else values | {name: {}}
+
+
+Config = TypeVar("Config", FinetuneConfig, PretrainConfig)
+
+
+def load_config(path: Path, overrides: list[str], kind: type[Config] = FinetuneConfig) -> Config:
     """Reads a YAML file and applies `key.path=value` overrides.
 
+    Args:
+        kind: what the program it is for can be told.
     Raises:
         ConfigError: no such file, not YAML, an unknown key (with the nearest known one), or a value of the wrong kind.
     """
@@ -296,9 +435,9 @@ def load_config(path: Path, overrides: list[str]) -> FinetuneConfig:
     for override in overrides:
         _apply(values, override)
     try:
-        return FinetuneConfig.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_first_problem(error)) from None
+        raise ConfigError(_first_problem(error, kind)) from None
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
@@ -319,13 +458,13 @@ def _section_of(annotation: Any) -> type[BaseModel]:
     return next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
 
 
-def _first_problem(error: ValidationError) -> str:
+def _first_problem(error: ValidationError, kind: type[BaseModel]) -> str:
     problems = error.errors()
     # A misspelt key first: what it was meant to be is then missing too, and says less.
     problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     where = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        section = FinetuneConfig
+        section = kind
         for part in problem["loc"][:-1]:
             if isinstance(part, str):
                 section = _section_of(section.model_fields[part].annotation)

@@ -6,9 +6,7 @@ python -m training.finetune --config training/configs/leaf33_tiny.yaml --set mod
 torchrun --standalone --nproc-per-node=4 -m training.finetune --config training/configs/leaf33_tiny.yaml
 """
 
-import argparse
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -20,6 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from hvit.data.preprocess import Preprocessing
 from hvit.runs import RunWriter
 from training.calibrate import finish_run
+from training.command_line import program_parser, run_dir_of
 from training.config import FinetuneConfig, load_config
 from training.distributed import World, world
 from training.ema import Ema
@@ -31,19 +30,18 @@ from training.patience import Patience, better
 from training.plan import print_plan
 from training.sampler import Sampler, class_shares, sample_weights
 from training.schedule import Schedule
-from training.start import model_arguments, new_model, parent_of, take_backbone
+from training.start import joint_model, model_arguments, new_model, parent_of, take_backbone
 from training.state import load_state, save_state
+from training.stopping import ASK_EVERY, EXIT_PREEMPTED, EXIT_USER, stop_on_signals
 
-EXIT_USER, EXIT_PREEMPTED = 2, 75
 BEST = "best.safetensors"
-ASK_EVERY = 10  # steps between two agreements of several processes on whether to stop
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = _parser().parse_args(argv)
+    description = "Train an HViT, or a baseline of timm's, on labelled photos."
+    args = program_parser("training.finetune", description, __doc__.split("\n", 2)[2]).parse_args(argv)
     try:
-        config = load_config(args.config, args.set)
-        run_dir = args.run_dir or Path("runs") / args.config.stem.replace("_", "-")
+        config, run_dir = load_config(args.config, args.set), run_dir_of(args)
         with world(args.device) as here:
             if args.dry_run:
                 if here.is_main:
@@ -81,7 +79,7 @@ class Finetuning:
         self._build(fresh=not resume)
         self.step, self.best, self.patience = 0, None, Patience(config.early_stopping)
         if resume:
-            self.step, extra = load_state(self.states, self.model, self.ema, self.optimizer)
+            self.step, extra = load_state(self.states, self.learner, self.ema, self.optimizer)
             self.best = extra["best"]
             if "patience" in extra:  # a state of an older version has none, and could not be stopped early
                 self.patience = Patience(config.early_stopping, extra["patience"])
@@ -98,8 +96,11 @@ class Finetuning:
             take_backbone(self.model, parent)
             self.parent = parent.name
             self.say(f"starting from the backbone of {parent.name}")
+        # What learns: the model, with a decoder beside it where it also paints masked parts.
+        self.learner = self.model if config.aux_mae_weight == 0 else joint_model(self.model, config.masked)
+        self.learner.to(self.here.device)
         optim = config.optim
-        self.optimizer = adamw(self.model, optim.lr, optim.weight_decay, optim.beta2, optim.layer_decay)
+        self.optimizer = adamw(self.learner, optim.lr, optim.weight_decay, optim.beta2, optim.layer_decay)
         self.ema = Ema(self.model, config.optim.ema_decay)
         sources = [sample.source for sample in train.samples]
         weights = sample_weights(self.train_labels, sources, config.data.balance, config.data.source_weights)
@@ -139,7 +140,7 @@ class Finetuning:
         photos, classes = len(self.material.train), len(self.material.classes)
         total_steps = self.schedule.total_steps
         self.say(f"{photos} photos, {classes} classes, {total_steps} steps to {self.run_dir}")
-        stop = _stop_on_signals()
+        stop = stop_on_signals()
         progress = Progress(total_steps, self.schedule.images_per_step, self.step)
         last_saved = time.monotonic()
         self._freeze() if self.is_frozen else self._thaw()
@@ -168,15 +169,15 @@ class Finetuning:
 
     def _freeze(self) -> None:
         """The head alone learns. The rest is as in evaluation: it drops no path, and batch norm gathers nothing."""
-        self.model.requires_grad_(False).eval()
+        self.learner.requires_grad_(False).eval()
         self.model.get_classifier().requires_grad_(True).train()
         # What frozen weights would send to other processes is nothing: `_train_step` averages the head's gradients.
         self.step_model = self.model
 
     def _thaw(self) -> None:
         """All weights learn."""
-        self.model.requires_grad_(True).train()
-        self.step_model = DistributedDataParallel(self.model) if self.here.size > 1 else self.model
+        self.learner.requires_grad_(True).train()
+        self.step_model = DistributedDataParallel(self.learner) if self.here.size > 1 else self.learner
 
     def _train_step(self, progress: Progress) -> None:
         config, schedule, was_frozen = self.config, self.schedule, self.is_frozen
@@ -195,12 +196,13 @@ class Finetuning:
             config,
             self.step / schedule.total_steps,
             self.here,
+            was_frozen,
             self.material.stream,
         )
         if was_frozen and self.here.size > 1:
             for parameter in self.model.get_classifier().parameters():
                 parameter.grad = self.here.mean(parameter.grad)
-        grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.optim.clip_norm)
+        grad_norm = torch.nn.utils.clip_grad_norm_(self.learner.parameters(), config.optim.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.ema.update(self.model)
@@ -243,7 +245,7 @@ class Finetuning:
     def _save(self) -> None:
         if self.writer:
             extra = {"best": self.best, "patience": self.patience.state}
-            save_state(self.states, self.step, self.model, self.ema, self.optimizer, extra)
+            save_state(self.states, self.step, self.learner, self.ema, self.optimizer, extra)
 
     def _stop(self) -> int:
         if self.writer:
@@ -294,38 +296,6 @@ def _save_weights(path: Path, ema: Ema) -> None:
     temporary = path.with_suffix(".partial")
     save_file({key: value.detach().cpu().contiguous() for key, value in ema.model.state_dict().items()}, temporary)
     os.replace(temporary, path)
-
-
-def _stop_on_signals() -> dict[str, bool]:
-    """A flag that SIGTERM or the first SIGINT sets: the step is finished and the state saved."""
-    flag = {"asked": False}
-
-    def ask(signum, frame):
-        flag["asked"] = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    signal.signal(signal.SIGTERM, ask)
-    signal.signal(signal.SIGINT, ask)
-    return flag
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="training.finetune",
-        description="Train an HViT, or a baseline of timm's, on labelled photos.",
-        epilog=__doc__.split("\n", 2)[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--config", type=Path, required=True, help="YAML file, see training/configs")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a key, e.g. optim.lr=0.001"
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder to write (default: runs/<name of the config>)")
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in the run folder")
-    how.add_argument("--dry-run", action="store_true", help="print what would be done; train and write nothing")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    return parser
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from training.config import FinetuneConfig
 from training.distributed import World
 from training.draws import uniform
 from training.losses import ClassificationLoss
+from training.masking import kept_units
 from training.sampler import Sampler
 from training.spectral import model_batch, with_bands
 
@@ -37,15 +38,18 @@ def train_step(
     config: FinetuneConfig,
     progress: float,
     world: World,
+    frozen: bool = False,
     stream: SpectralStream | None = None,
 ) -> Tensor:
     """Accumulates the gradients of optimizer step `step` into `model`.
 
     Args:
-        step_model: `model`, or its wrapper that averages gradients over processes.
+        step_model: `model`, or the `JointModel` around it where an auxiliary loss is asked for and nothing is frozen;
+            or the wrapper of either that averages gradients over processes.
         labels: class number of each photo of `cache`.
         loss_of: logits and target probabilities to a scalar.
         progress: fraction of training done, in [0, 1).
+        frozen: whether the head alone learns, for which there is no auxiliary loss.
         stream: what the spectral stream of the model expects.
     Returns:
         Mean loss of this process's samples, a detached scalar.
@@ -63,24 +67,36 @@ def train_step(
             views = with_bands(views, cache, photos, samples, strengths, config.seed, stream)
         targets = torch.from_numpy(labels[photos]).to(world.device)
         views, targets = mix(views, targets, samples, model.num_classes, strengths, config.seed)
-        drop_paths = model.drop_paths()
-        draws = torch.from_numpy(uniform(config.seed, samples, max(1, len(drop_paths)), DROP_PATH)).float()
-        for module, column in zip(drop_paths, draws.T.to(world.device)):
-            module.draws = column
+        set_drop_paths(model, config.seed, samples, world.device)
         last = part == config.accum_steps - 1
         if hasattr(step_model, "require_backward_grad_sync"):
             step_model.require_backward_grad_sync = last  # DDP's no_sync, without nesting a context in the loop
         with torch.autocast(world.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            logits = step_model(*model_batch(views, samples, preprocessing, stream, config.spectral, config.seed))
+            images, *spectral = model_batch(views, samples, preprocessing, stream, config.spectral, config.seed)
+            if config.aux_mae_weight > 0 and not frozen:
+                kept = kept_units(config.seed, samples, sides, config.masked.mask_ratio).to(world.device)
+                logits, painting = step_model(images, kept, *spectral)
+            else:
+                logits, painting = step_model(images, *spectral), None
         loss = loss_of(logits, targets)
+        if painting is not None:
+            loss = loss + config.aux_mae_weight * painting
         (loss / config.accum_steps).backward()
         total += loss.detach() / config.accum_steps
     return total
 
 
+def set_drop_paths(model: HViT | Baseline, seed: int, samples: np.ndarray, device: torch.device) -> None:
+    """Decides which blocks the samples of the next pass skip, by their global numbers."""
+    drop_paths = model.drop_paths()
+    draws = torch.from_numpy(uniform(seed, samples, max(1, len(drop_paths)), DROP_PATH)).float()
+    for module, column in zip(drop_paths, draws.T.to(device)):
+        module.draws = column
+
+
 @torch.inference_mode()
 def predict(
-    model: HViT | Baseline,
+    model: nn.Module,
     cache: PhotoCache,
     indices: np.ndarray,
     preprocessing: Preprocessing,
@@ -88,21 +104,24 @@ def predict(
     batch_size: int = 64,
     stream: SpectralStream | None = None,
 ) -> np.ndarray:
-    """Logits of cached photos, without augmentation, with their spectral pictures where the model has a stream.
+    """What a model makes of cached photos without augmentation: logits, or embeddings where it has no head.
 
+    Args:
+        model: images (B, 3, H, W) to (B, K), with their spectral pictures where there is a stream.
     Returns:
         (len(indices), K) float32.
     """
     by_sides: dict[tuple[int, int], list[int]] = defaultdict(list)
     for row, i in enumerate(indices):
         by_sides[preprocessing.sides(*cache.sizes[i])].append(row)
-    logits = np.empty((len(indices), model.num_classes), dtype=np.float32)
+    outputs: list[np.ndarray | None] = [None] * len(indices)
     for rows in by_sides.values():
         for start in range(0, len(rows), batch_size):
             part = rows[start : start + batch_size]
             batch = stacked([_inputs(cache, indices[row], preprocessing, stream) for row in part], device)
-            logits[part] = model(*batch).float().cpu().numpy()
-    return logits
+            for row, output in zip(part, model(*batch).float().cpu().numpy()):
+                outputs[row] = output
+    return np.stack(outputs)
 
 
 def _inputs(cache: PhotoCache, i: int, preprocessing: Preprocessing, stream: SpectralStream | None):

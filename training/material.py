@@ -25,7 +25,7 @@ from hvit.data.duplicates import Fingerprints, groups_of, near_duplicate_pairs
 from hvit.data.spectral import SpectralStream
 from hvit.data.splits import halves_of_val, split_by_group
 from hvit.files import write_bytes
-from training.config import ConfigError, FinetuneConfig
+from training.config import ConfigError, FinetuneConfig, PretrainConfig
 from training.distributed import World
 from training.spectral import open_stream
 
@@ -72,7 +72,7 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
     """
     samples = read_all(config)
     known = config.data.group_from is not None or plants_known(samples)
-    samples = _with_splits(samples, config, here)
+    samples = with_splits(samples, config, here)
     caches = []
     for split in ("train", "val"):
         chosen = [sample for sample in samples if sample.split == split]
@@ -80,7 +80,7 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
             raise ConfigError(f"data.dirs hold no {split} photos; expected DIR/{split}/CLASS/*.jpg")
         if split == "train":
             chosen = fewer(chosen, config.data.train_fraction, config.seed)
-        caches.append(_cache(chosen, config, here))
+        caches.append(cache_of(chosen, config, here))
     train, val = caches
     if resumed is not None and (resumed / SPLIT).exists():
         with open(resumed / SPLIT, newline="", encoding="utf-8") as lines:
@@ -93,7 +93,7 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
         val.samples = with_groups(val.samples, [row["group"] or row["path"] for row in rows])
         selecting = np.array([row["role"] == "select" for row in rows])
     else:
-        val.samples = with_groups(val.samples, _groups(val, config))
+        val.samples = with_groups(val.samples, groups_in(val, config))
         selecting = halves_of_val(val.samples, set(config.data.calibrate_only), config.seed)
     if not selecting.any() or selecting.all():
         raise ConfigError("validation has too few groups to be divided into a selecting and a calibrating half")
@@ -125,18 +125,18 @@ def fewer(samples: list[Sample], fraction: float, seed: int) -> list[Sample]:
     return [sample for sample in samples if sample.relative in kept]
 
 
-def _with_splits(samples: list[Sample], config: FinetuneConfig, here: World) -> list[Sample]:
+def with_splits(samples: list[Sample], config: FinetuneConfig | PretrainConfig, here: World) -> list[Sample]:
     """Divides the data sets that come without splits, by group."""
     divided = [sample for sample in samples if sample.split is not None]
     whole = [sample for sample in samples if sample.split is None]
     if not whole:
         return samples
-    cache = _cache(whole, config, here)
-    whole = with_groups(cache.samples, _groups(cache, config))
+    cache = cache_of(whole, config, here)
+    whole = with_groups(cache.samples, groups_in(cache, config))
     return divided + split_by_group(whole, config.data.shares, config.seed)
 
 
-def _cache(samples: list[Sample], config: FinetuneConfig, here: World) -> PhotoCache:
+def cache_of(samples: list[Sample], config: FinetuneConfig | PretrainConfig, here: World) -> PhotoCache:
     """Decoded photos: the first process decodes, the others wait."""
     if not here.is_main:
         here.barrier()
@@ -147,7 +147,7 @@ def _cache(samples: list[Sample], config: FinetuneConfig, here: World) -> PhotoC
     return cache
 
 
-def _groups(cache: PhotoCache, config: FinetuneConfig) -> list[str]:
+def groups_in(cache: PhotoCache, config: FinetuneConfig | PretrainConfig) -> list[str]:
     """Those a pattern reads off the names, or known groups, and near-duplicates where none is known."""
     if config.data.group_from is not None:
         return groups_from_names(cache.samples, config.data.group_from)

@@ -15,10 +15,10 @@ def parameter_groups(model: nn.Module, weight_decay: float, layer_decay: float =
     Returns:
         Groups of torch's optimizers, with `lr_scale`, what to multiply the learning rate by.
     """
-    exempt, layers = model.no_weight_decay(), model.layer_numbers()
-    top, groups = max(layers.values()), {}
+    exempt, groups = model.no_weight_decay(), {}
+    layers = model.layer_numbers() if layer_decay < 1 else None
     for name, parameter in model.named_parameters():
-        scale = layer_decay ** (top - layers[name])
+        scale = 1.0 if layers is None else layer_decay ** (max(layers.values()) - layers[name])
         decay = 0.0 if parameter.ndim <= 1 or name in exempt else weight_decay
         groups.setdefault((scale, decay), []).append(parameter)
     # Decayed before others, low layers before high ones.

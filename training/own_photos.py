@@ -22,7 +22,7 @@ from hvit.data.dataset import (
     with_groups,
 )
 from hvit.data.duplicates import reduced
-from hvit.data.photos import InvalidPhotoError
+from hvit.data.photos import SUFFIXES, InvalidPhotoError
 from hvit.evaluation import predict_pixels
 from hvit.processes import answers
 from training.material import filled_groups
@@ -88,6 +88,7 @@ def find(place: Path, group_from: str | None, groups_csv: Path | None) -> tuple[
         warnings.append(f"{copies} augmented copies are left out")
     if not samples:
         raise DataError(f"{place}: no photos to learn from beside test")
+    warnings += _empty_folders(place, samples)
     if group_from is not None:
         samples = with_groups(samples, groups_from_names(samples, group_from))
     elif groups_csv is not None:
@@ -137,12 +138,29 @@ def see(
             *warnings,
             f"{len(unreadable)} of {len(samples)} photos cannot be read and are left out; the first is {unreadable[0]}",
         ]
+    if not kept:
+        raise DataError(f"none of {len(samples)} photos can be read; the first is {unreadable[0]}")
+    lost = sorted({sample.label for sample in samples} - {sample.label for sample in kept})
+    warnings = [*warnings, *(f"{name} is left out: none of its photos can be read" for name in lost)]
     kept = with_groups(kept, filled_groups(kept, small))
     refuse_too_few(kept)
     warnings = [*warnings, *_small_classes(kept)]
     embeddings = np.concatenate([part.logits for part in parts])
     features = [np.concatenate(stage) for stage in zip(*(part.stage_features for part in parts))]
     return OwnPhotos(kept, sha256, embeddings, features, known, warnings)
+
+
+def _empty_folders(place: Path, samples: list[Sample]) -> list[str]:
+    """Class folders without a photo: their classes would be missing in silence, as of a phone that writes HEIC."""
+    if not place.is_dir() or any(sample.split for sample in samples):
+        return []
+    filled = {sample.path.relative_to(place).parts[0] for sample in samples}
+    folders = sorted(path.name for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return [
+        f"{name} holds no photos and is no class; looked for {' '.join(sorted(suffix[1:] for suffix in SUFFIXES))}"
+        for name in folders
+        if name not in filled
+    ]
 
 
 def refuse_too_few(samples: list[Sample]) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from hvit.commands.terminal import print_table
 from hvit.data.dataset import SPLITS, Sample, class_names, groups_from_names, with_groups
@@ -14,15 +13,16 @@ from hvit.data.splits import split_by_group
 from hvit.models import Baseline, HViT
 from hvit.runs import INFO
 from training.augment import batch_sides
-from training.config import ConfigError, FinetuneConfig
+from training.config import ConfigError, FinetuneConfig, PretrainConfig
 from training.distributed import World
 from training.losses import ClassificationLoss
+from training.masking import kept_units
 from training.material import fewer, read_all
+from training.memory import activation_bytes, print_memory
 from training.sampler import class_shares, sample_weights
 from training.schedule import Schedule
-from training.start import model_arguments, new_model, parent_of
+from training.start import joint_model, model_arguments, new_model, parent_of
 
-BYTES_A_WEIGHT = 20  # float32: the weight, its gradient, the two moments of AdamW, and the average
 UNDIVIDED = "to divide"  # in the place of a split: near-duplicates are found when the photos are decoded
 
 
@@ -32,7 +32,7 @@ def print_plan(config: FinetuneConfig, run_dir: Path, here: World) -> None:
     Raises:
         ValueError: what a user can mend: in the configuration or the data sets.
     """
-    samples = [_fill_split(sample) for sample in _divided(read_all(config), config)]
+    samples = divided(read_all(config), config)
     train = fewer([s for s in samples if s.split == "train"], config.data.train_fraction, config.seed)
     kept = {sample.relative for sample in train}
     samples = [s for s in samples if s.split != "train" or s.relative in kept]
@@ -51,31 +51,29 @@ def print_plan(config: FinetuneConfig, run_dir: Path, here: World) -> None:
     print(f"Plan of {run_dir}; nothing is trained or written.")
     if (run_dir / INFO).exists():
         print("This folder holds a run already: choose another --run-dir, or go on with it: --resume.")
-    _print_photos(samples, config)
+    print_photos(samples, config.data.shares)
     shares = _print_classes([s for s in samples if s.relative in learning], classes, config)
     loss = ClassificationLoss(config.loss, config.optim.label_smoothing, torch.from_numpy(shares), classes)
     _print_model(model, parent.name if parent else None, config, loss)
     _print_spectral(config)
     _print_steps(schedule, config, here, is_estimate=any(s.split == UNDIVIDED for s in samples))
-    _print_rates(schedule, model, config)
+    print_rates(schedule, config.optim.layer_decay ** max(model.layer_numbers().values()))
     _print_memory(model, config, here)
 
 
-def _divided(samples: list[Sample], config: FinetuneConfig) -> list[Sample]:
-    """Splits of the data sets that come without, where groups are known without decoding a photo."""
+def divided(samples: list[Sample], config: FinetuneConfig | PretrainConfig) -> list[Sample]:
+    """Samples with splits; those that only decoded photos tell are `UNDIVIDED`."""
     whole = [sample for sample in samples if sample.split is None]
     if config.data.group_from is not None and whole:
         whole = with_groups(whole, groups_from_names(whole, config.data.group_from))
     if whole and all(sample.group for sample in whole):
         whole = split_by_group(whole, config.data.shares, config.seed)
-    return [sample for sample in samples if sample.split is not None] + whole
+    split = [sample for sample in samples if sample.split is not None]
+    return split + [replace(sample, split=sample.split or UNDIVIDED) for sample in whole]
 
 
-def _fill_split(sample: Sample) -> Sample:
-    return sample if sample.split is not None else replace(sample, split=UNDIVIDED)
-
-
-def _print_photos(samples: list[Sample], config: FinetuneConfig) -> None:
+def print_photos(samples: list[Sample], shares: tuple[float, float, float]) -> None:
+    """A table of the photos of each data set and split."""
     counts = Counter((s.source, s.split) for s in samples)
     columns = [split for split in (*SPLITS, UNDIVIDED) if any(s.split == split for s in samples)]
     sources = list(dict.fromkeys(s.source for s in samples))
@@ -85,7 +83,7 @@ def _print_photos(samples: list[Sample], config: FinetuneConfig) -> None:
     print()
     print_table(["photos", *columns], rows)
     if UNDIVIDED in columns:
-        train, val, test = (f"{100 * share:.0f} %" for share in config.data.shares)
+        train, val, test = (f"{100 * share:.0f} %" for share in shares)
         print(f"Those to divide go to train ({train}), val ({val}) and test ({test}) by near-duplicates, when decoded.")
     print("Photos that cannot be read are left out later.")
 
@@ -112,6 +110,9 @@ def _print_model(model: HViT | Baseline, parent: str | None, config: FinetuneCon
     evened = f", class weights {weights.min():.2f} to {weights.max():.2f}" if config.loss.class_weights > 0 else ""
     gamma = f", gamma {config.loss.gamma:g}" if config.loss.name == "focal" else ""
     print(f"Loss      {config.loss.name}{gamma}, label smoothing {config.optim.label_smoothing:g}{evened}")
+    if config.aux_mae_weight > 0:
+        hidden = f"{100 * config.masked.mask_ratio:.0f} % of each picture"
+        print(f"          and {config.aux_mae_weight:g} times that of painting {hidden}, while nothing is frozen")
 
 
 def _print_spectral(config: FinetuneConfig) -> None:
@@ -140,65 +141,40 @@ def _print_steps(schedule: Schedule, config: FinetuneConfig, here: World, is_est
         first = last
 
 
-def _print_rates(schedule: Schedule, model: HViT | Baseline, config: FinetuneConfig) -> None:
-    layers = max(model.layer_numbers().values())
-    decay = config.optim.layer_decay**layers
+def print_rates(schedule: Schedule, lowest: float = 1.0) -> None:
+    """Learning rates at some steps; `lowest` is the rate of the lowest layer against that of the head."""
     total = schedule.total_steps
     steps = {0, schedule.warmup_steps, schedule.freeze_steps, total // 4, total // 2, 3 * total // 4, total - 1}
     rows = []
     for step in sorted(step for step in steps if step < total):
         row = [step, f"{schedule.lr(step):.2e}"]
-        if decay != 1:
-            row.append("frozen" if step < schedule.freeze_steps else f"{decay * schedule.lr(step):.2e}")
+        if lowest != 1:
+            row.append("frozen" if step < schedule.freeze_steps else f"{lowest * schedule.lr(step):.2e}")
         rows.append(row)
     print()
-    print_table(["step", "learning rate", *(["of the lowest layer"] if decay != 1 else [])], rows)
+    print_table(["step", "learning rate", *(["of the lowest layer"] if lowest != 1 else [])], rows)
+
+
+def largest_sides(seed: int, size: int, square: float) -> tuple[int, int]:
+    """Height and width of the largest batch of a training at `size` px."""
+    return max((batch_sides(seed, step, size, square) for step in range(200)), key=lambda side: side[0] * side[1])
 
 
 def _print_memory(model: HViT | Baseline, config: FinetuneConfig, here: World) -> None:
-    params = sum(parameter.numel() for parameter in model.parameters())
-    size = max(phase.img_size for phase in config.phases)
-    sides = {batch_sides(config.seed, step, size, config.square) for step in range(200)}
-    height, width = max(sides, key=lambda side: side[0] * side[1])
-    state, activations = BYTES_A_WEIGHT * params, activation_bytes(model, config, height, width, here.device)
-    together = (state + activations) / 2**20
-    print(
-        f"\nMemory    about {together:,.0f} MB a process (an estimate): {state / 2**20:,.0f} for weights, gradients, "
-        f"moments and average, {activations / 2**20:,.0f} for a pass of {config.batch_size} pictures at "
-        f"{height} x {width} px;"
-    )
-    less = " Gradient checkpointing takes less than this." if config.model.grad_checkpointing else ""
-    print(f"          libraries, photos and what a kernel needs besides come on top.{less}")
+    height, width = largest_sides(config.seed, max(phase.img_size for phase in config.phases), config.square)
+    learner = model if config.aux_mae_weight == 0 else joint_model(model, config.masked).to(here.device)
 
-
-def activation_bytes(model: nn.Module, config: FinetuneConfig, height: int, width: int, device: torch.device) -> int:
-    """What one pass of `batch_size` pictures keeps for its gradients, without gradient checkpointing.
-
-    Counted on passes of one and of two pictures: each further one takes as much as the second.
-    """
-    model.set_grad_checkpointing(False)
-    model.train()
-    one, two = (_kept_bytes(model, config, count, height, width, device) for count in (1, 2))
-    return one + (config.batch_size - 1) * (two - one)
-
-
-def _kept_bytes(
-    model: nn.Module, config: FinetuneConfig, count: int, height: int, width: int, device: torch.device
-) -> int:
-    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
-    kept: dict[int, int] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor  # which keeps it alive, so that no other gets its place
-
-    with (
-        torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor),
-        torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"),
-    ):
+    def run(count: int):
+        images = torch.zeros(count, 3, height, width, device=here.device)
         bands = 0 if config.spectral is None else len(config.spectral.channels)
-        spectral = (torch.zeros(count, bands, height, width, device=device),) if bands else ()
-        logits = model(torch.zeros(count, 3, height, width, device=device), *spectral)  # noqa: F841  holds what is kept
-    return sum(kept.values())
+        spectral = [torch.zeros(count, bands, height, width, device=here.device)] if bands else []
+        if config.aux_mae_weight == 0:
+            return learner(images, *spectral)
+        kept = kept_units(0, np.arange(count), (height, width), config.masked.mask_ratio)
+        return learner(images, kept.to(here.device), *spectral)
+
+    model.set_grad_checkpointing(False)
+    activations = activation_bytes(learner, run, config.batch_size, config.precision, here.device)
+    params = sum(parameter.numel() for parameter in learner.parameters())
+    what = f"{config.batch_size} pictures at {height} x {width} px"
+    print_memory(params, activations, what, config.model.grad_checkpointing)

@@ -74,6 +74,9 @@ def main(argv: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"training.quick: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"training.quick: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("\ntraining.quick: stopped", file=sys.stderr)
         return 130
@@ -99,7 +102,7 @@ def quick(args, say: Callable[[str], None] = lambda line: None) -> dict:
     samples, known, warnings = find(args.place, args.group_from, args.groups_csv)
     run_dir = args.run_dir or Path("runs") / samples[0].source
     _refuse_to_overwrite(run_dir, samples[0].root)
-    parent = load_checkpoint(find_run(args.run_name).path, chosen_device(args.device))
+    parent = load_checkpoint(find_run(args.run_name).path, chosen_device(args.device), headless=True)
     if parent.takes_bands:
         raise RunError(f"run {parent.name} takes spectral bands, which are not read here; choose another --run")
     say(f"{len(samples)} photos seen through {parent.name}")

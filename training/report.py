@@ -67,7 +67,7 @@ def report(run_dir: Path, photos: Path, strange: Path) -> str:
     packs = np.array([sample.source for sample in tested])
     accepted = _accepted(checkpoint, tested)
     drawn = np.array([path.startswith(SCHEME) for path in table["path"]])
-    sections = [_made_by(run), _accuracy(probs, labels, packs, samples)]
+    sections = [made_by(run), _accuracy(probs, labels, packs, samples)]
     if drawn.any():
         addresses = [Address.parse(path) for path in np.array(table["path"])[drawn]]
         sections += [
@@ -101,12 +101,19 @@ def _tested(samples: list[Sample], paths: list[str]) -> list[Sample]:
     return [by_path[path] for path in paths]
 
 
-def _made_by(run: Run) -> list[str]:
+def made_by(run: Run) -> list[str]:
     info = run.info
+    if "best_step" in info["summary"]:
+        weights = [
+            f"with seed {info['seed']}; the weights are those after step {info['summary']['best_step']}, which scored",
+            "best on the selecting half of validation.",
+        ]
+    else:  # made by training.quick, which takes no steps
+        weights = [f"with seed {info['seed']}; the head is fitted to what the backbone of {info['parent']} sees."]
     lines = [
         f"Made by `python {' '.join(word for word in info['argv'] if word != '--resume')}`",
-        f"with seed {info['seed']}; the weights are those after step {info['summary']['best_step']}, which scored",
-        "best on the selecting half of validation. All figures are of test photos, which neither trained nor selected",
+        *weights[:-1],
+        f"{weights[-1]} All figures are of test photos, which neither trained nor selected",
         f"nor calibrated; test was evaluated {_evaluations(run)}.",
     ]
     return [*lines, f"{PLANTS_UNKNOWN}."] if run.plants_known is False else lines

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from training.config import FinetuneConfig, OptimConfig
+from training.config import AdamWConfig, FinetuneConfig, PretrainConfig
 from training.optim import lr_at
 
 
@@ -17,7 +17,7 @@ class Schedule:
         eval_every: between two validations.
     """
 
-    optim: OptimConfig
+    optim: AdamWConfig
     images_per_step: int
     steps_per_epoch: float
     total_steps: int
@@ -26,8 +26,9 @@ class Schedule:
     eval_every: int
 
     @classmethod
-    def of(cls, config: FinetuneConfig, num_photos: int, num_processes: int) -> "Schedule":
+    def of(cls, config: FinetuneConfig | PretrainConfig, num_photos: int, num_processes: int) -> "Schedule":
         """The schedule for a number of training photos."""
+        freeze_epochs = config.freeze_epochs if isinstance(config, FinetuneConfig) else 0.0
         images_per_step = config.batch_size * config.accum_steps * num_processes
         steps_per_epoch = num_photos / images_per_step
         total_steps = max(1, math.ceil(config.epochs * steps_per_epoch))
@@ -37,7 +38,7 @@ class Schedule:
             steps_per_epoch=steps_per_epoch,
             total_steps=total_steps,
             warmup_steps=round(config.optim.warmup_epochs * steps_per_epoch),
-            freeze_steps=min(total_steps, math.ceil(config.freeze_epochs * steps_per_epoch)),
+            freeze_steps=min(total_steps, math.ceil(freeze_epochs * steps_per_epoch)),
             eval_every=max(1, round(config.eval_every * steps_per_epoch)),
         )
 

@@ -4,8 +4,9 @@ from hvit.checkpoint import Checkpoint, load_checkpoint
 from hvit.data.preprocess import Preprocessing
 from hvit.models import Baseline, HViT, create_model
 from hvit.models.config import STRIDES
+from hvit.models.pretraining import JointModel, MaskedDecoder
 from hvit.runs import find_run
-from training.config import ConfigError, FinetuneConfig
+from training.config import ConfigError, FinetuneConfig, MaskedConfig
 
 
 def model_arguments(config: FinetuneConfig, num_classes: int) -> dict:
@@ -32,6 +33,16 @@ def new_model(config: FinetuneConfig, arguments: dict) -> HViT | Baseline:
     return model
 
 
+def decoder_for(model: HViT, config: MaskedConfig) -> MaskedDecoder:
+    """A decoder with random weights for the stages of a model."""
+    return MaskedDecoder(model.config.embed_dims, config.decoder_dim, config.decoder_depth)
+
+
+def joint_model(model: HViT, config: MaskedConfig) -> JointModel:
+    """The model with a new decoder beside its head."""
+    return JointModel(model, decoder_for(model, config))
+
+
 def _sides(config: FinetuneConfig) -> list[tuple[int, int]]:
     """All square sides a model meets in this configuration, and two uneven ones, in pixels."""
     sizes = {phase.img_size for phase in config.phases} | {config.eval_img_size, *config.serve_img_sizes}
@@ -49,8 +60,9 @@ def parent_of(config: FinetuneConfig) -> Checkpoint | None:
     """
     if config.init is None:
         return None
-    checkpoint = load_checkpoint(find_run(config.init).path)
-    if checkpoint.card["architecture"] != config.model.name:
+    checkpoint = load_checkpoint(find_run(config.init).path, headless=True)
+    # A spectral stream may be new on a backbone that learned without.
+    if checkpoint.card["architecture"] not in (config.model.name, config.model.name.removesuffix("_dfca")):
         raise ConfigError(
             f"init: run {checkpoint.name} is a {checkpoint.card['architecture']}, the configuration asks for "
             f"{config.model.name}; set model.name to {checkpoint.card['architecture']}, or choose another run"
@@ -73,14 +85,15 @@ def take_backbone(model: HViT | Baseline, parent: Checkpoint) -> None:
             f"init: run {parent.name} has embed_dims {backbone.config.embed_dims} and depths {backbone.config.depths}, "
             f"the configuration asks for {model.config.embed_dims} and {model.config.depths}; set both in `model`"
         )
-    if backbone.config.spectral_chans != model.config.spectral_chans:
+    if backbone.config.spectral_chans not in (0, model.config.spectral_chans):
         raise ConfigError(
             f"init: run {parent.name} takes {backbone.config.spectral_chans} spectral channels, the configuration asks "
             f"for {model.config.spectral_chans}; set spectral.kind and spectral.names to those of that run"
         )
     side = model.backbone.image_embedding.shape[1] * STRIDES[2]
     positions = {"image_embedding": backbone.embeddings(side, side)[2]}  # made for another img_size: resampled
-    model.backbone.load_state_dict(backbone.state_dict() | positions)
+    own = {name: value for name, value in model.backbone.state_dict().items() if name.startswith("fusion.")}
+    model.backbone.load_state_dict(own | backbone.state_dict() | positions)
 
 
 def _take_all_but_the_head(model: Baseline, parent: Checkpoint) -> None:

@@ -17,19 +17,21 @@ KEEP = 2
 
 
 def save_state(
-    folder: Path, step: int, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, extra: dict
+    folder: Path, step: int, model: nn.Module, ema: Ema | None, optimizer: torch.optim.Optimizer, extra: dict
 ) -> None:
-    """Writes `folder`/step-N whole or not at all, and removes all but the newest two."""
+    """Writes `folder`/step-N whole or not at all, and removes all but the newest two; `ema` where there is one."""
     target, partial = folder / f"step-{step:08d}", folder / f".partial-{os.getpid()}"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
-    tensors |= {f"ema.{k}": v for k, v in ema.model.state_dict().items()}
+    if ema is not None:
+        tensors |= {f"ema.{k}": v for k, v in ema.model.state_dict().items()}
     for name, parameter in model.named_parameters():
         tensors |= {f"optimizer.{name}.{key}": value for key, value in optimizer.state[parameter].items()}
     tensors_path = partial / "tensors.safetensors"
     save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, tensors_path)
-    record = {"step": step, "ema_updates": ema.updates, "sha256": _sha256(tensors_path), "extra": extra}
+    updates = None if ema is None else ema.updates
+    record = {"step": step, "ema_updates": updates, "sha256": _sha256(tensors_path), "extra": extra}
     (partial / "state.json").write_text(json.dumps(record))
     shutil.rmtree(target, ignore_errors=True)
     os.replace(partial, target)
@@ -37,7 +39,7 @@ def save_state(
         shutil.rmtree(old)
 
 
-def load_state(folder: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> tuple[int, dict]:
+def load_state(folder: Path, model: nn.Module, ema: Ema | None, optimizer: torch.optim.Optimizer) -> tuple[int, dict]:
     """Puts the newest intact state into model, average and optimizer.
 
     Returns:
@@ -54,8 +56,9 @@ def load_state(folder: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.
             continue
         tensors = load_file(candidate / "tensors.safetensors")
         model.load_state_dict(_part(tensors, "model."))
-        ema.model.load_state_dict(_part(tensors, "ema."))
-        ema.updates = record["ema_updates"]
+        if ema is not None:
+            ema.model.load_state_dict(_part(tensors, "ema."))
+            ema.updates = record["ema_updates"]
         moments = _part(tensors, "optimizer.")
         for name, parameter in model.named_parameters():
             state = _part(moments, f"{name}.")

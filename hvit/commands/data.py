@@ -40,7 +40,9 @@ def add_parser(subparsers) -> None:
     checking.add_argument(
         "folders", nargs="+", type=Path, metavar="DIR", help="data sets, taken together; nothing is written into them"
     )
-    checking.add_argument("--group-from", metavar="PATTERN", help="regular expression that finds the plant in a path")
+    plants = checking.add_mutually_exclusive_group()
+    plants.add_argument("--group-from", metavar="PATTERN", help="regular expression that finds the plant in a path")
+    plants.add_argument("--groups-csv", type=Path, metavar="FILE", help="table of the plants: columns path and group")
     checking.add_argument("--json", action="store_true", help="print one JSON document")
     checking.set_defaults(run=run_check, parser=checking)
     drawing = actions.add_parser("synthesize", help="draw leaves with known truth", epilog=SYNTHESIZE_EXAMPLES)
@@ -82,11 +84,13 @@ def add_parser(subparsers) -> None:
 
 def run_check(args) -> int:
     from hvit.data.check import check
-    from hvit.data.dataset import groups_from_names, read_samples, readers, with_groups
+    from hvit.data.dataset import groups_from_csv, groups_from_names, read_samples, readers, with_groups
 
     samples = read_samples(args.folders)
     if args.group_from:
         samples = with_groups(samples, groups_from_names(samples, args.group_from))
+    elif args.groups_csv:
+        samples = with_groups(samples, groups_from_csv(samples, args.groups_csv))
     report = check(samples, progress("photos"), readers(samples))
     if args.json:
         print_json(report)

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from hvit.commands.terminal import positive, print_json, progress
+from hvit.words import PLANTS_UNKNOWN
 
 EXAMPLES = """examples:
   python -m hvit evaluate --run leaf33-tiny --data data/field-256
@@ -65,6 +66,8 @@ def run(args) -> int:
         split = args.split or samples[0].split or "all"
         record_evaluation(found.path, split, result)
         print(f"recorded in {found.path}/eval/{split}", file=sys.stderr)
+    if found.plants_known is False:
+        print(f"{found.name}: {PLANTS_UNKNOWN}", file=sys.stderr)
     if args.json:
         print_json(result.document)
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hvit.commands.terminal import positive, print_json, progress, write_csv
 from hvit.runs import DEFAULT_RUN
+from hvit.words import PLANTS_UNKNOWN
 
 EXIT_UNREADABLE = 1
 EXAMPLES = """examples:
@@ -60,7 +61,8 @@ def run(args) -> int:
     from hvit.diagnosis import diagnose_many
     from hvit.runs import find_run
 
-    checkpoint = load_checkpoint(find_run(args.run_name).path, chosen_device(args.device))
+    found = find_run(args.run_name)
+    checkpoint = load_checkpoint(found.path, chosen_device(args.device))
     bands = _bands(checkpoint, files, args.spectral)
     show = progress("photos")
     rows = []
@@ -80,6 +82,8 @@ def run(args) -> int:
     if args.csv:
         write_csv(args.csv, [csv_row(row) for row in rows])
         print(f"{args.csv}: {len(rows)} photos", file=sys.stderr)
+    if found.plants_known is False:
+        print(f"{found.name}: {PLANTS_UNKNOWN}", file=sys.stderr)
     return EXIT_UNREADABLE if any(row["error"] for row in rows) else 0
 
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from hvit.data.leafsim import BANDS, SCHEME, Address, Span, draw, plan
-from hvit.data.photos import Photo, find_photos, read_photo
+from hvit.data.photos import SUFFIXES, Photo, find_photos, read_photo
 from hvit.data.spectral import find_bands, read_bands
 from hvit.files import file_sha256
 from hvit.processes import worth_starting
@@ -168,6 +168,26 @@ def read_samples(dirs: list[Path], split: str | None = None, early_stress: bool 
     return chosen
 
 
+def read_unlabeled(folders: list[Path]) -> list[Sample]:
+    """Every photo below some folders, to learn from without labels.
+
+    Returns:
+        Samples of split "train" with the label "", sorted by folder in the order given, then by path.
+    Raises:
+        DataError: a folder is missing or holds no photos, or two share a name.
+    """
+    samples = []
+    for folder in map(Path, folders):
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder")
+        found = find_photos(folder)
+        if not found:
+            raise DataError(f"{folder}: no photos")
+        samples += [Sample(path, "", "train", "", folder.resolve().name, folder) for path in found]
+    _refuse_same_names(samples)
+    return samples
+
+
 def _refuse_same_names(samples: list[Sample]) -> None:
     seen: dict[str, Sample] = {}
     for sample in samples:
@@ -183,6 +203,8 @@ def _read(place: Path, early_stress: bool) -> list[Sample]:
         return [DrawnSample.of(address, early_stress) for address in Span.parse(place.as_posix())]
     if place.is_file() and place.suffix.lower() == ".csv":
         return _read_csv(place)
+    if place.is_file():
+        raise DataError(f"{place} is a file; name the folder that holds a folder a class, or a CSV file")
     if not place.is_dir():
         raise DataError(f"{place}: no such folder")
     name = place.resolve().name
@@ -200,6 +222,8 @@ def _read(place: Path, early_stress: bool) -> list[Sample]:
             for split in present or [None]
             for s in _classes_below(place / split if split else place, split, name, place)
         ]
+    if not found and any(path.suffix.lower() in SUFFIXES for path in place.iterdir()):
+        raise DataError(f"{place}: its photos lie in no folder of a class; expected {place.name}/CLASS/*.jpg")
     if not found:
         raise DataError(f"{place}: no photos; expected {place.name}/CLASS/*.jpg or {place.name}/train/CLASS/*.jpg")
     return found
@@ -280,8 +304,10 @@ def groups_from_csv(samples: list[Sample], file: Path) -> list[str]:
         with open(file, newline="", encoding="utf-8-sig") as lines:
             reader = csv.DictReader(lines, restval="")
             rows, columns = list(reader), set(reader.fieldnames or ())
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{file} cannot be read as a CSV file in UTF-8: {error}") from None
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{file} is not a CSV file in UTF-8: {error}") from None
     if not {"path", "group"} <= columns:
         raise DataError(f"{file}: expected columns path and group, got {', '.join(sorted(columns)) or 'none'}")
     known: dict[str, str] = {}
@@ -307,7 +333,7 @@ def groups_from_names(samples: list[Sample], pattern: str) -> list[str]:
     Args:
         pattern: a regular expression; its first group is taken, or the whole match where it has none.
     Raises:
-        DataError: the pattern is not one, or does not match a photo.
+        DataError: the pattern is not one, or finds nothing in the path of a photo.
     """
     try:
         expression = re.compile(pattern)
@@ -318,5 +344,8 @@ def groups_from_names(samples: list[Sample], pattern: str) -> list[str]:
         match = expression.search(sample.relative)
         if match is None:
             raise DataError(f"--group-from {pattern!r} does not match {sample.relative}")
-        groups.append(match.group(1) if expression.groups else match.group())
+        group = match.group(1) if expression.groups else match.group()
+        if not group:  # as from '(plant)?': it would pass for a plant that is not known
+            raise DataError(f"--group-from {pattern!r} finds nothing in {sample.relative}")
+        groups.append(group)
     return groups

@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from hvit.models.config import STRIDES, UNIT_PX, ModelConfig
 from hvit.models.fusion import Fusion, FusionRecord
 from hvit.models.layers import Block, PatchEmbed, PatchMerging, PositionConv, grid_of, windows_of
+from hvit.models.sparse import SIDES, VisibleUnits
 
 MIN_SIDE_PX = 64
 FUSED_STAGE = 2  # the first with global attention; a spectral picture joins in as its tokens enter
@@ -74,6 +75,32 @@ class Stage(nn.Module):
             else:
                 windows = block(windows, shape[0])
         return grid_of(windows, self.window_tokens, shape)
+
+    def forward_visible(
+        self, units: Tensor, embedding: Tensor | None, visible: VisibleUnits, side: int, checkpointed: bool = False
+    ) -> Tensor:
+        """The same for visible units alone: (B*V, T, C) of the stage before -> (B*V, side*side, C').
+
+        Args:
+            units: of the stage before, with 2*side by 2*side tokens; of the stem, with side by side, for the first.
+            side: tokens along a unit in this stage.
+        """
+        if isinstance(self.merge, PatchMerging):
+            # Normalised before the zeros are put in: the norm of zeros is its bias, and would not be nothing.
+            grid = visible.scatter(self.merge.norm(units), 2 * side)
+            units = visible.gather(self.merge.conv(grid.permute(0, 3, 1, 2)).permute(0, 2, 3, 1), side)
+        units = visible.gather(self.position(visible.scatter(units, side)), side)
+        if embedding is not None:
+            units = units + visible.gather(embedding.expand(len(visible.kept), -1, -1, -1), side)
+        shape, num_images = units.shape, len(visible.kept)
+        # A unit is a window; where attention is global, all units of an image are.
+        windows = units if self.window_tokens else units.reshape(num_images, -1, shape[-1])
+        for block in self.blocks:
+            if checkpointed:
+                windows = checkpoint(block, windows, num_images, use_reentrant=False)
+            else:
+                windows = block(windows, num_images)
+        return windows.reshape(shape)
 
     def forward_with_record(
         self,
@@ -148,13 +175,13 @@ class Backbone(nn.Module):
         self.unit_embedding = nn.Parameter(torch.zeros(1, unit, unit, config.embed_dims[0]))
         self.image_embedding = nn.Parameter(torch.zeros(1, grid, grid, config.embed_dims[2]))
         self.norm = nn.LayerNorm(config.embed_dims[3])
-        self.apply(_initialize)
+        self.apply(initialize)
         for embedding in (self.unit_embedding, self.image_embedding):
             nn.init.trunc_normal_(embedding, std=0.02)
         self.fusion = None
         if config.spectral_chans:  # drawn last: all else starts as in the model without it
             self.fusion = Fusion(config.spectral_chans, config.embed_dims[FUSED_STAGE], config.head_dim)
-            self.fusion.apply(_initialize)
+            self.fusion.apply(initialize)
 
     def embeddings(self, height: int, width: int) -> list[Tensor | None]:
         """Position embedding of each stage for images of these sides in px; None where a stage has none."""
@@ -205,6 +232,34 @@ class Backbone(nn.Module):
             outputs.append(tokens)
         return outputs
 
+    def visible_stages(self, images: Tensor, kept: Tensor) -> list[Tensor]:
+        """Outputs of the four stages for some 32-px units alone, as if the others did not exist.
+
+        Masked pixels change nothing. With all units kept the outputs are those of `stage_tokens`.
+
+        Args:
+            images: (B, 3, H, W), sides multiples of 32 and at least 64 px.
+            kept: numbers of the units to compute, row by row, (B, V) int64; none twice in a row.
+        Returns:
+            Four of (B, V, T, C), before any norm, with T = 64, 16, 4, 1 tokens of a unit, row by row.
+        Raises:
+            ValueError: the sides are no multiples of 32, or `kept` does not fit them; or the windows of this backbone
+                are not units.
+        """
+        height, width = images.shape[-2:]
+        if (height, width) != fit_sides(height, width):
+            raise ValueError(f"images are {height}x{width} px; units need sides that are multiples of {UNIT_PX} px")
+        if self.config.window_tokens != (*SIDES[:2], 0, 0):
+            windows = self.config.window_tokens
+            raise ValueError(f"window_tokens are {windows}; units can be left out where they are (8, 4, 0, 0)")
+        visible = VisibleUnits.of(kept, height, width)
+        embeddings, outputs = self.embeddings(height, width), []
+        units = visible.gather(self.patch_embed(visible.blanked(images)), SIDES[0])
+        for stage, embedding, side in zip(self.stages, embeddings, SIDES):
+            units = stage.forward_visible(units, embedding, visible, side, self.grad_checkpointing and self.training)
+            outputs.append(units.reshape(*kept.shape, *units.shape[1:]))
+        return outputs
+
     def stage_records(
         self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None
     ) -> list[StageRecord]:
@@ -222,8 +277,11 @@ class Backbone(nn.Module):
 
         Only the last stage has a learned norm: one for each of the others would get no gradient from a classifier.
         """
-        normalised = self.norm(tokens) if stage == 3 else F.layer_norm(tokens, tokens.shape[-1:])
-        return normalised.permute(0, 3, 1, 2)
+        return self.normalized(tokens, stage).permute(0, 3, 1, 2)
+
+    def normalized(self, tokens: Tensor, stage: int) -> Tensor:
+        """Tokens (..., C) of a stage, normalised over the channels."""
+        return self.norm(tokens) if stage == 3 else F.layer_norm(tokens, tokens.shape[-1:])
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:
         """The pyramid: four normalised maps (B, C, H, W) at strides 4, 8, 16 and 32."""
@@ -234,7 +292,7 @@ class Backbone(nn.Module):
         return self.norm(self.stage_tokens(images, spectral=spectral, present=present)[-1])
 
 
-def _initialize(module: nn.Module) -> None:
+def initialize(module: nn.Module) -> None:
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)

@@ -1,5 +1,7 @@
 """The Gradio demo, asked through its own client."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -70,3 +72,15 @@ def test_an_unknown_run_is_one_line_and_exit_2(capsys):
     assert gradio_demo.main(["--run", "no-such-run"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("app.gradio_demo: no run no-such-run") and said.count("\n") == 1
+
+
+def test_a_model_judged_without_knowing_the_plants_says_so(tiny_run, tmp_path, client):
+    from app import gradio_demo
+    from hvit.checkpoint import load_checkpoint
+
+    shutil.copytree(tiny_run, tmp_path / "tiny")
+    info = json.loads((tmp_path / "tiny" / "run.json").read_text())
+    for known, said in ((False, True), (True, False)):
+        (tmp_path / "tiny" / "run.json").write_text(json.dumps(info | {"plants_known": known}))
+        told = json.dumps(gradio_demo.build(load_checkpoint(tmp_path / "tiny")).get_config_file(), default=str)
+        assert ("Plants unknown: accuracy may be too high." in told) == said

@@ -159,6 +159,14 @@ def test_the_command_reads_plants_off_the_names(data, capsys):
     assert report["plants_known"] and report["leaks"]["group"]["count"] == 4
 
 
+def test_the_command_reads_plants_from_a_table(data, tmp_path, capsys):
+    rows = [f"{path.relative_to(data).as_posix()},{path.stem}" for path in data.rglob("*.jpg")]
+    (tmp_path / "plants.csv").write_text("\n".join(["path,group", *rows]))
+    assert main(["data", "check", str(data), "--groups-csv", str(tmp_path / "plants.csv"), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["plants_known"] and report["leaks"]["group"]["count"] == 4
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

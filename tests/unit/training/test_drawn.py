@@ -26,7 +26,7 @@ def trained(tmp_path_factory) -> Path:
         "epochs: 1\nbatch_size: 32\neval_img_size: 64\n"
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(finetune, "_stop_on_signals", lambda: {"asked": False})
+        patch.setattr(finetune, "stop_on_signals", lambda: {"asked": False})
         assert finetune.main(["--config", str(config), "--run-dir", str(run_dir)]) == 0
     assert hvit(["evaluate", "--run", str(run_dir), "--data", SPAN, "--save"]) == 0
     return run_dir

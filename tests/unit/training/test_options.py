@@ -129,13 +129,13 @@ class _StopAfter(dict):
 def test_a_run_stopped_while_frozen_goes_on_exactly(tiny_config, parent, tmp_path, monkeypatch):
     options = [f"init={parent}", *FREEZE, "optim.layer_decay=0.7", "loss.name=focal", "early_stopping.metric=nll"]
     options += ["early_stopping.patience=9"]
-    monkeypatch.setattr(finetune, "_stop_on_signals", lambda: {"asked": False})
+    monkeypatch.setattr(finetune, "stop_on_signals", lambda: {"asked": False})
     straight = _train(tiny_config, tmp_path / "straight", options)
     for steps in (4, 5):  # once while frozen, once after
-        monkeypatch.setattr(finetune, "_stop_on_signals", lambda steps=steps: _StopAfter(steps))
+        monkeypatch.setattr(finetune, "stop_on_signals", lambda steps=steps: _StopAfter(steps))
         _train(tiny_config, tmp_path / "stopped", options, *(["--resume"] if steps == 5 else []))
         assert json.loads((tmp_path / "stopped" / "run.json").read_text())["status"] == "preempted"
-    monkeypatch.setattr(finetune, "_stop_on_signals", lambda: {"asked": False})
+    monkeypatch.setattr(finetune, "stop_on_signals", lambda: {"asked": False})
     _train(tiny_config, tmp_path / "stopped", options, "--resume")
     weights = [(run / "model.safetensors").read_bytes() for run in (straight, tmp_path / "stopped")]
     assert weights[0] == weights[1]

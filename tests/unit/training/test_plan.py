@@ -9,7 +9,7 @@ import torch
 from training import finetune
 from training.config import load_config
 from training.distributed import World
-from training.plan import activation_bytes
+from training.memory import activation_bytes
 from training.schedule import Schedule
 from training.start import model_arguments, new_model
 
@@ -74,7 +74,8 @@ def test_memory_grows_with_the_batch_and_shrinks_with_the_precision(tiny_config)
     def kept(*overrides):
         config = load_config(tiny_config, list(overrides))
         model = new_model(config, model_arguments(config, 3))
-        return activation_bytes(model, config, 64, 64, torch.device("cpu"))
+        run = lambda count: model(torch.zeros(count, 3, 64, 64))  # noqa: E731
+        return activation_bytes(model, run, config.batch_size, config.precision, torch.device("cpu"))
 
     one, two, four = (kept(f"batch_size={8 * n}") for n in (1, 2, 4))
     assert four - two == pytest.approx(2 * (two - one))

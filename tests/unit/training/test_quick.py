@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hvit.__main__ import main as command_line
 from hvit.checkpoint import load_checkpoint
 from hvit.commands.runs import run as list_runs_command
 from hvit.data.dataset import read_samples, with_groups
@@ -16,6 +17,7 @@ from hvit.diagnosis import diagnose
 from hvit.evaluation import predict_samples
 from hvit.runs import Run
 from training import quick
+from training.report import made_by
 
 CLASSES = ["Potato___Early_blight", "Tomato___Late_blight", "Tomato___healthy"]
 
@@ -187,7 +189,7 @@ def test_copies_stay_together_where_plants_are_unknown(own, tiny_run, tmp_path):
     assert of["copy.png"] == of[first.name]
 
 
-def test_unknown_plants_follow_the_run_onto_the_terminal(made, monkeypatch, capsys):
+def test_unknown_plants_follow_the_run_onto_the_terminal(made, own, monkeypatch, capsys):
     assert Run(made).plants_known is False
     monkeypatch.chdir(made.parent)
     (made.parent / "runs").mkdir(exist_ok=True)
@@ -195,6 +197,18 @@ def test_unknown_plants_follow_the_run_onto_the_terminal(made, monkeypatch, caps
         shutil.copytree(made, made.parent / "runs" / "mine")
     list_runs_command(type("Arguments", (), {"json": False}))
     assert "Plants unknown: accuracy may be too high: mine" in capsys.readouterr().out
+    for command in (["predict", str(next(own.rglob("*.png"))), "--run"], ["evaluate", "--data", str(own), "--run"]):
+        assert command_line([*command, str(made), "--device", "cpu", "--json"]) == 0
+        out, err = capsys.readouterr()
+        assert "mine: Plants unknown: accuracy may be too high" in err and json.loads(out)
+
+
+def test_a_report_says_how_the_head_was_made_and_that_plants_are_unknown(made, tmp_path):
+    shutil.copytree(made, tmp_path / "mine")
+    (tmp_path / "mine" / "test_evaluations.jsonl").write_text("{}\n")
+    lines = made_by(Run(tmp_path / "mine"))
+    assert "the head is fitted to what the backbone of tiny sees. All figures are of test photos" in lines[1]
+    assert lines[-2:] == ["nor calibrated; test was evaluated once.", "Plants unknown: accuracy may be too high."]
 
 
 def test_a_class_of_few_photos_is_named_and_kept(own, tiny_run, tmp_path, capsys):
@@ -231,6 +245,21 @@ def test_a_broken_photo_is_left_out_and_named(own, tiny_run, tmp_path):
     assert photos.warnings[0].startswith("1 of 39 photos cannot be read and are left out; the first is own/Potato")
 
 
+def test_a_class_without_a_readable_photo_is_named(own, tiny_run, tmp_path):
+    place = tmp_path / "own"
+    shutil.copytree(own, place)
+    for name, file in (("Rust", "a.jpg"), ("Scab", "b.heic")):
+        (place / name).mkdir()
+        (place / name / file).write_bytes(b"no picture")
+        (place / name / file.upper()).write_bytes(b"no picture")
+    samples, known, warnings = quick.find(place, None, None)
+    assert warnings == ["Scab holds no photos and is no class; looked for bmp gif jpeg jpg png tif tiff webp"]
+    photos = quick.see(load_checkpoint(tiny_run), samples, known, warnings)
+    assert photos.classes == CLASSES and "Rust is left out: none of its photos can be read" in photos.warnings
+    with pytest.raises(ValueError, match="^none of 2 photos can be read; the first is own/Rust/"):
+        quick.see(load_checkpoint(tiny_run), [s for s in samples if s.label == "Rust"], False, [])
+
+
 def test_a_run_is_not_overwritten_and_nothing_is_written_among_the_photos(made, own, tiny_run, tmp_path, capsys):
     before = (made / "model.json").read_bytes()
     assert "holds a run already; choose another --run-dir" in _refusal(capsys, own, made, tiny_run)
@@ -243,6 +272,12 @@ def test_a_run_is_not_overwritten_and_nothing_is_written_among_the_photos(made, 
 def test_mistakes_get_one_line(own, tmp_path, tiny_run, capsys):
     assert "no such folder" in _refusal(capsys, tmp_path / "none", tmp_path / "mine", tiny_run)
     assert "no run nowhere" in _refusal(capsys, own, tmp_path / "mine", "nowhere")
+    assert "is a file; name the folder" in _refusal(capsys, next(own.rglob("*.png")), tmp_path / "mine", tiny_run)
+    assert "its photos lie in no folder of a class" in _refusal(capsys, own / CLASSES[0], tmp_path / "mine", tiny_run)
+    said = _refusal(capsys, own, tmp_path / "mine", tiny_run, "--group-from", "(plant)?Potato|Tomato")
+    assert "finds nothing in own/Potato" in said
+    (tmp_path / "file").write_text("")
+    assert _refusal(capsys, own, tmp_path / "file" / "mine", tiny_run).endswith(": Not a directory")
     assert "is not a regular expression" in _refusal(capsys, own, tmp_path / "mine", tiny_run, "--group-from", "(")
     for words, said in ((["--sede", "1"], "did you mean --seed?"), (["--seed", "x"], "whole number")):
         with pytest.raises(SystemExit) as end:

@@ -17,13 +17,14 @@ from hvit.data.spectral import SpectralStream, vegetation_indices
 from hvit.models import HViT, ModelConfig
 from training import finetune
 from training.augment import augment, augment_bands, mix
-from training.config import AugmentConfig, ConfigError, FinetuneConfig, load_config
+from training.config import AugmentConfig, ConfigError, FinetuneConfig, PretrainModel, load_config
 from training.distributed import World
 from training.loop import predict, train_step
 from training.losses import ClassificationLoss
 from training.optim import adamw
 from training.sampler import Sampler
 from training.spectral import model_batch, with_bands
+from training.start import joint_model, model_arguments, new_model, parent_of, take_backbone
 
 CPU = torch.device("cpu")
 HERE = World(0, 1, CPU)
@@ -136,7 +137,8 @@ def test_two_accumulated_halves_learn_what_one_batch_does(cache):
         config = config_of(batch_size=batch_size, accum_steps=accum_steps)
         torch.manual_seed(0)
         model, sampler = HViT(MICRO).train(), Sampler(np.ones(len(cache)), 0)
-        train_step(3, model, model, cache, labels, sampler, Preprocessing(64), criterion, config, 0.0, HERE, STREAM)
+        words = (cache, labels, sampler, Preprocessing(64), criterion, config, 0.0, HERE)
+        train_step(3, model, model, *words, stream=STREAM)
         gradients.append({name: p.grad for name, p in model.named_parameters()})
     assert any(gradients[0][name].abs().max() > 1e-4 for name in gradients[0] if "fusion" in name)
     for name, gradient in gradients[0].items():
@@ -156,7 +158,8 @@ def test_a_micro_model_learns_what_bands_alone_show(cache):
     criterion = ClassificationLoss(config.loss, 0.05, torch.tensor([0.5, 0.5]), ["a", "b"])
     optimizer, sampler = adamw(model, 3e-3, 0.01, 0.98), Sampler(np.ones(len(cache)), 0)
     for step in range(40):
-        train_step(step, model, model, cache, labels, sampler, preprocessing, criterion, config, 0.0, HERE, STREAM)
+        words = (cache, labels, sampler, preprocessing, criterion, config, 0.0, HERE)
+        train_step(step, model, model, *words, stream=STREAM)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
@@ -204,7 +207,7 @@ def trained(request, tiny_config, photos_with_bands, tmp_path_factory):
     ]  # fmt: skip
     words = ["--config", str(tiny_config), "--run-dir", str(run_dir), "--device", "cpu"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(finetune, "_stop_on_signals", lambda: {"asked": False})
+        patch.setattr(finetune, "stop_on_signals", lambda: {"asked": False})
         assert finetune.main([*words, *[word for change in changes for word in ("--set", change)]]) == 0
     return run_dir, request.param
 
@@ -279,3 +282,33 @@ def test_a_run_with_other_channels_is_no_start(trained, tiny_config, photos_with
     words = ["--config", str(tiny_config), "--run-dir", str(tmp_path / "run"), "--device", "cpu"]
     assert finetune.main([*words, *[word for change in changes for word in ("--set", change)]]) == 2
     assert "spectral channels, the configuration asks for" in capsys.readouterr().err
+
+
+def test_a_stream_is_new_on_a_backbone_that_learned_without(tiny_run):
+    config = config_of(init=tiny_run, eval_img_size=64)
+    torch.manual_seed(1)
+    model, parent = new_model(config, model_arguments(config, 3)), parent_of(config)
+    fresh = {name: value.clone() for name, value in model.backbone.state_dict().items() if name.startswith("fusion.")}
+    take_backbone(model, parent)
+    taken = model.backbone.state_dict()
+    assert fresh and all(torch.equal(taken[name], value) for name, value in fresh.items())
+    theirs = parent.model.backbone.state_dict()
+    assert all(torch.equal(taken[name], value) for name, value in theirs.items() if name != "image_embedding")
+
+
+def test_the_auxiliary_loss_leaves_the_spectral_stream_its_part(cache):
+    """Painting sees no bands; labels are learned with them in the same step."""
+    config = config_of(aux_mae_weight=0.5)
+    torch.manual_seed(0)
+    model = HViT(MICRO).train()
+    joint, labels = joint_model(model, config.masked), np.arange(len(cache)) % 2
+    criterion = ClassificationLoss(config.loss, 0.0, torch.tensor([0.5, 0.5]), ["a", "b"])
+    words = (cache, labels, Sampler(np.ones(len(cache)), 0), Preprocessing(64), criterion, config, 0.0, HERE)
+    train_step(0, joint, model, *words, stream=STREAM)
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in joint.parameters())
+    assert model.backbone.fusion.gate_logit.grad.any() and model.backbone.patch_embed.conv1.weight.grad.any()
+
+
+def test_pretraining_a_model_with_a_stream_is_refused():
+    with pytest.raises(ValueError, match="hvit_tiny_dfca takes a spectral picture, and pre-training shows none"):
+        PretrainModel(name="hvit_tiny_dfca")

@@ -1,0 +1,42 @@
+"""Commands that a reader is told to type are ones that the programs take."""
+
+import shlex
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from app import widgets
+from hvit.__main__ import make_parser
+from training.config import load_config
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def commands(document: Path) -> list[str]:
+    """Lines of the blocks of code that start a program."""
+    blocks = document.read_text(encoding="utf-8").split("```")[1::2]
+    return [line for block in blocks for line in block.splitlines() if line.startswith("python -m ")]
+
+
+SHOWN_BY_THE_DASHBOARD = [
+    widgets.QUICK_COMMAND.format(run="leaf33-tiny"),
+    widgets.TRAIN_COMMAND,
+    widgets.TRAIN_COMMAND + widgets.FROM_NOTHING,
+]
+
+
+@pytest.mark.parametrize("command", commands(ROOT / "docs" / "own-photos.md") + SHOWN_BY_THE_DASHBOARD)
+def test_a_command_is_understood(command, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    program, *words = shlex.split(command.replace("\\\n", " "))[2:]
+    parser = make_parser() if program == "hvit" else import_module(program)._parser()
+    args = parser.parse_args(words)
+    if program == "training.finetune":
+        load_config(args.config, args.set)
+
+
+def test_own_photos_goes_from_drawing_to_training():
+    told = " ".join(commands(ROOT / "docs" / "own-photos.md"))
+    for program in ("data synthesize", "data check", "training.quick", "training.finetune", "hvit evaluate"):
+        assert program in told

@@ -1,0 +1,26 @@
+"""The flags all training programs share."""
+
+import argparse
+from pathlib import Path
+
+
+def program_parser(prog: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """--config, --set, --run-dir, --resume or --dry-run, --device."""
+    parser = argparse.ArgumentParser(
+        prog=prog, description=description, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", type=Path, required=True, help="YAML file, see training/configs")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a key, e.g. optim.lr=0.001"
+    )
+    parser.add_argument("--run-dir", type=Path, help="folder to write (default: runs/<name of the config>)")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in the run folder")
+    how.add_argument("--dry-run", action="store_true", help="print what would be done; train and write nothing")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    return parser
+
+
+def run_dir_of(args: argparse.Namespace) -> Path:
+    """The folder to write: the one named, or one called like the configuration."""
+    return args.run_dir or Path("runs") / args.config.stem.replace("_", "-")

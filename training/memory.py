@@ -1,0 +1,63 @@
+"""What a pass keeps for its gradients, counted without training anything."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+BYTES_A_WEIGHT = 16  # float32: the weight, its gradient and the two moments of AdamW
+BYTES_AVERAGED = 4
+
+
+def activation_bytes(
+    module: nn.Module, run: Callable[[int], object], batch_size: int, precision: str, device: torch.device
+) -> int:
+    """What one pass of `batch_size` pictures keeps for its gradients, without gradient checkpointing.
+
+    Counted on passes of one and of two pictures: each further one takes as much as the second.
+
+    Args:
+        run: passes so many pictures through `module`, and returns what keeps its gradients.
+        precision: fp32 or bf16.
+    """
+    module.train()
+    one, two = (_kept_bytes(module, run, count, precision, device) for count in (1, 2))
+    return one + (batch_size - 1) * (two - one)
+
+
+def _kept_bytes(
+    module: nn.Module, run: Callable[[int], object], count: int, precision: str, device: torch.device
+) -> int:
+    own = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor  # which keeps it alive, so that no other gets its place
+
+    with (
+        torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor),
+        torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
+    ):
+        output = run(count)  # noqa: F841  holds what is kept
+    return sum(kept.values())
+
+
+def print_memory(params: int, activations: int, what: str, checkpointed: bool, averaged: bool = True) -> None:
+    """Two lines: memory of a process, and what they leave out.
+
+    Args:
+        activations: from `activation_bytes`.
+        what: the pass they were counted on, in words.
+        averaged: whether an average of the weights is kept beside them.
+    """
+    state = (BYTES_A_WEIGHT + BYTES_AVERAGED * averaged) * params
+    parts = "weights, gradients, moments and average" if averaged else "weights, gradients and moments"
+    print(
+        f"\nMemory    about {(state + activations) / 2**20:,.0f} MB a process (an estimate): {state / 2**20:,.0f} for "
+        f"{parts}, {activations / 2**20:,.0f} for a pass of {what};"
+    )
+    less = " Gradient checkpointing takes less than this." if checkpointed else ""
+    print(f"          libraries, photos and what a kernel needs besides come on top.{less}")
