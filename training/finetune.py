@@ -6,6 +6,7 @@ python -m training.finetune --config training/configs/leaf33_tiny.yaml --set mod
 torchrun --standalone --nproc-per-node=4 -m training.finetune --config training/configs/leaf33_tiny.yaml
 """
 
+import argparse
 import os
 import sys
 import time
@@ -38,8 +39,7 @@ BEST = "best.safetensors"
 
 
 def main(argv: list[str] | None = None) -> int:
-    description = "Train an HViT, or a baseline of timm's, on labelled photos."
-    args = program_parser("training.finetune", description, __doc__.split("\n", 2)[2]).parse_args(argv)
+    args = _parser().parse_args(argv)
     try:
         config, run_dir = load_config(args.config, args.set), run_dir_of(args)
         with world(args.device) as here:
@@ -296,6 +296,12 @@ def _save_weights(path: Path, ema: Ema) -> None:
     temporary = path.with_suffix(".partial")
     save_file({key: value.detach().cpu().contiguous() for key, value in ema.model.state_dict().items()}, temporary)
     os.replace(temporary, path)
+
+
+def _parser() -> argparse.ArgumentParser:
+    return program_parser(
+        "training.finetune", "Train an HViT, or a baseline of timm's, on labelled photos.", __doc__.split("\n", 2)[2]
+    )
 
 
 if __name__ == "__main__":

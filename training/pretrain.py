@@ -6,6 +6,7 @@ torchrun --standalone --nproc-per-node=4 -m training.pretrain --config training/
 python -m training.finetune --config training/configs/leafsim_tiny.yaml --set init=runs/leafsim-mae
 """
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -43,8 +44,7 @@ from training.unlabeled import gather_unlabeled, write_split
 
 
 def main(argv: list[str] | None = None) -> int:
-    description = "Train the backbone of an HViT on photos without labels."
-    args = program_parser("training.pretrain", description, __doc__.split("\n", 2)[2]).parse_args(argv)
+    args = _parser().parse_args(argv)
     try:
         config, run_dir = load_config(args.config, args.set, PretrainConfig), run_dir_of(args)
         with world(args.device) as here:
@@ -268,6 +268,12 @@ class Pretraining:
 def _some(photos: np.ndarray, most: int) -> np.ndarray:
     """At most so many of some photos, evenly from all of them."""
     return photos if len(photos) <= most else photos[np.linspace(0, len(photos) - 1, most).astype(int)]
+
+
+def _parser() -> argparse.ArgumentParser:
+    return program_parser(
+        "training.pretrain", "Train the backbone of an HViT on photos without labels.", __doc__.split("\n", 2)[2]
+    )
 
 
 if __name__ == "__main__":
