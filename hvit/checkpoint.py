@@ -10,6 +10,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from hvit.data.preprocess import Preprocessing
+from hvit.data.spectral import SpectralStream
 from hvit.files import CARD, WEIGHTS, file_sha256, write_bytes, write_json
 from hvit.models import Baseline, HViT, create_model
 from hvit.rejection import METHOD, Rejector
@@ -43,6 +44,7 @@ class Checkpoint:
         ood: rejects what looks like nothing in training, or None.
         sha256: of the weights.
         device: where the model is.
+        spectral: what the spectral stream of a `_dfca` model expects; None without a stream.
     """
 
     model: HViT | Baseline
@@ -56,6 +58,12 @@ class Checkpoint:
     ood: Rejector | None
     sha256: str
     device: torch.device
+    spectral: SpectralStream | None = None
+
+    @property
+    def takes_bands(self) -> bool:
+        """Whether a file of bands beside a photo is read; indices need none."""
+        return self.spectral is not None and self.spectral.kind == "bands"
 
 
 def save_checkpoint(
@@ -71,6 +79,7 @@ def save_checkpoint(
     conformal: dict | None = None,
     ood: tuple[Rejector, float] | None = None,
     half: bool = True,
+    spectral: SpectralStream | None = None,
 ) -> None:
     """Writes `model.safetensors`, then `model.json`, then it can be loaded.
 
@@ -81,6 +90,7 @@ def save_checkpoint(
         ood: rejector and the largest score that is accepted.
         half: store floating-point weights as float16, but for those beyond its range: the variances of a baseline's
             batch norm can be.
+        spectral: what the spectral stream of the model expects; of a `_dfca` model only, which needs it.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     if half:
@@ -107,6 +117,7 @@ def save_checkpoint(
             "sha256": file_sha256(run_dir / WEIGHTS),
             "data_fingerprint": data_fingerprint,
             "licences": licences,
+            **({} if spectral is None else {"spectral": spectral.to_dict()}),
         },
     )
 
@@ -165,11 +176,19 @@ def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless:
     try:
         model = create_model(card["architecture"], **card["arguments"])
         preprocessing = Preprocessing.from_dict(card["preprocessing"])
+        spectral = SpectralStream.from_dict(card["spectral"]) if "spectral" in card else None
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{CARD} of run {run_dir.name} does not describe a model: {error}") from None
     if model.num_classes != len(card["classes"]):
         raise CheckpointError(
             f"{CARD} of run {run_dir.name} names {len(card['classes'])} classes for a model with {model.num_classes}; "
+            "copy the run again"
+        )
+    takes = 0 if isinstance(model, Baseline) else model.config.spectral_chans
+    described = 0 if spectral is None else spectral.num_bands
+    if takes != described:
+        raise CheckpointError(
+            f"{CARD} of run {run_dir.name} describes {described} spectral channels for a model that takes {takes}; "
             "copy the run again"
         )
     try:
@@ -190,6 +209,7 @@ def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless:
         ood=_rejector(run_dir, card["ood"]),
         sha256=card["sha256"],
         device=device,
+        spectral=spectral,
     )
 
 

@@ -4,6 +4,8 @@ import hashlib
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import repeat
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +14,9 @@ import torch
 from hvit.calibration import prediction_set, softmax
 from hvit.checkpoint import Checkpoint
 from hvit.data.classes import select_crop
+from hvit.data.inputs import mirrored, model_inputs, stacked
 from hvit.data.photos import InvalidPhotoError, Photo, decode_photo
+from hvit.data.spectral import InvalidBandsError, read_bands
 from hvit.models import HViT
 from hvit.words import verdict_message
 
@@ -39,7 +43,8 @@ class Diagnosis:
         in_distribution: whether it looks like photos the run learned from.
         ood_score: distance to the nearest of them; higher is stranger. None for a run without rejection.
         severity: not measured yet.
-        flags: blurred, dark, bright, tiny, animated, not_like_<crop>.
+        flags: blurred, dark, bright, tiny, animated, no_bands (the run takes bands, and none came with the photo),
+            not_like_<crop>.
         run: name of the run.
         pixels: the upright photo, (H, W, 3) uint8.
         heatmap: attention rollout, (h, w) float32 in [0, 1]: lift on a log scale, 0.5x to 2x the average; if asked for.
@@ -103,7 +108,12 @@ class _Scores:
 
 
 def diagnose(
-    checkpoint: Checkpoint, data: bytes, crop: str | None = None, overlay: bool = False, tta: bool = False
+    checkpoint: Checkpoint,
+    data: bytes,
+    crop: str | None = None,
+    overlay: bool = False,
+    tta: bool = False,
+    bands: Path | None = None,
 ) -> Diagnosis:
     """Diagnoses one photo; an unreadable one gets the verdict "unreadable".
 
@@ -112,8 +122,10 @@ def diagnose(
         crop: restrict the answer to this crop, and renormalize.
         overlay: also compute the heatmap, where the run is an HViT.
         tta: average the probabilities of the photo and its mirror image.
+        bands: file of the photo's bands, for a run that takes any; without, such a run answers from color alone.
     Raises:
-        ValueError: the run knows no such crop.
+        ValueError: the run knows no such crop, or takes no bands.
+        InvalidBandsError: the bands cannot be read, or are not those of this photo.
     """
     began = time.perf_counter()
     _check_crop(checkpoint, crop)
@@ -121,9 +133,10 @@ def diagnose(
         photo = decode_photo(data)
     except InvalidPhotoError as error:
         return _unreadable(checkpoint, data, error)
-    images = checkpoint.preprocessing(photo.pixels)[None].to(checkpoint.device)
-    scores = _score(checkpoint, images, tta, overlay)[0]
-    diagnosis = _conclude(checkpoint, _seen(checkpoint, photo), scores, crop)
+    planes = _planes(checkpoint, bands, photo)
+    inputs = model_inputs(photo.pixels, checkpoint.preprocessing, checkpoint.spectral, planes)
+    scores = _score(checkpoint, stacked([inputs], checkpoint.device), tta, overlay)[0]
+    diagnosis = _conclude(checkpoint, _seen(checkpoint, photo, bands), scores, crop)
     return replace(diagnosis, latency_ms=1000 * (time.perf_counter() - began))
 
 
@@ -134,18 +147,20 @@ def diagnose_many(
     tta: bool = False,
     batch_size: int = 16,
     keep_pixels: bool = True,
+    bands: Iterable[Path | None] | None = None,
 ) -> Iterator[Diagnosis]:
     """Diagnoses photos in order. Batches hold photos of equal sides: an answer does not depend on its neighbors.
 
     Args:
         keep_pixels: give each diagnosis its photo; without, dozens of large photos are not held in memory at a time.
+        bands: file of each photo's bands, or None; a photo whose bands cannot be used gets the verdict "unreadable".
     Raises:
-        ValueError: the run knows no such crop.
+        ValueError: the run knows no such crop, or takes no bands.
     """
     _check_crop(checkpoint, crop)
-    window: list[bytes] = []
-    for data in photos:
-        window.append(data)
+    window: list[tuple[bytes, Path | None]] = []
+    for photo in zip(photos, repeat(None) if bands is None else bands):
+        window.append(photo)
         if len(window) == 4 * batch_size:
             yield from _diagnose_window(checkpoint, window, crop, tta, batch_size, keep_pixels)
             window = []
@@ -153,49 +168,66 @@ def diagnose_many(
 
 
 def _diagnose_window(
-    checkpoint: Checkpoint, window: list[bytes], crop: str | None, tta: bool, batch_size: int, keep_pixels: bool
+    checkpoint: Checkpoint,
+    window: list[tuple[bytes, Path | None]],
+    crop: str | None,
+    tta: bool,
+    batch_size: int,
+    keep_pixels: bool,
 ) -> Iterator[Diagnosis]:
     done: list[Diagnosis | None] = [None] * len(window)
-    by_sides: dict[torch.Size, list[tuple[int, _Seen, torch.Tensor]]] = {}
-    for i, data in enumerate(window):
+    by_sides: dict[torch.Size, list[tuple[int, _Seen, tuple[torch.Tensor, ...]]]] = {}
+    for i, (data, bands) in enumerate(window):
         try:
             photo = decode_photo(data)
-        except InvalidPhotoError as error:
+            planes = _planes(checkpoint, bands, photo)
+        except (InvalidPhotoError, InvalidBandsError) as error:
             done[i] = _unreadable(checkpoint, data, error)
             continue
-        image = checkpoint.preprocessing(photo.pixels)
-        by_sides.setdefault(image.shape, []).append((i, _seen(checkpoint, photo, keep_pixels), image))
+        inputs = model_inputs(photo.pixels, checkpoint.preprocessing, checkpoint.spectral, planes)
+        seen = _seen(checkpoint, photo, bands, keep_pixels)
+        by_sides.setdefault(inputs[0].shape, []).append((i, seen, inputs))
     for entries in by_sides.values():
         for start in range(0, len(entries), batch_size):
             part = entries[start : start + batch_size]
-            images = torch.stack([image for _, _, image in part]).to(checkpoint.device)
-            for (i, seen, _), scores in zip(part, _score(checkpoint, images, tta, False)):
+            batch = stacked([inputs for _, _, inputs in part], checkpoint.device)
+            for (i, seen, _), scores in zip(part, _score(checkpoint, batch, tta, False)):
                 done[i] = _conclude(checkpoint, seen, scores, crop)
     yield from done
 
 
 @torch.inference_mode()
-def _score(checkpoint: Checkpoint, images: torch.Tensor, tta: bool, overlay: bool) -> list[_Scores]:
-    heatmaps = [None] * len(images)
+def _score(checkpoint: Checkpoint, batch: tuple[torch.Tensor, ...], tta: bool, overlay: bool) -> list[_Scores]:
+    heatmaps = [None] * len(batch[0])
     if overlay and isinstance(checkpoint.model, HViT):
         from hvit.explain.rollout import rollout_heatmap
 
-        logits, features, heatmap = rollout_heatmap(checkpoint.model, images)
+        logits, features, heatmap = rollout_heatmap(checkpoint.model, *batch)
         heatmaps = [heatmap.cpu().numpy()] if heatmap.ndim == 2 else list(heatmap.cpu().numpy())
     else:
-        logits, features = checkpoint.model.forward_stages(images)
+        logits, features = checkpoint.model.forward_stages(*batch)
     views = [logits.cpu().numpy()]
     if tta:
-        views.append(checkpoint.model(images.flip(3)).cpu().numpy())
+        views.append(checkpoint.model(*mirrored(batch)).cpu().numpy())
     stages = [stage.cpu().numpy() for stage in features]
     return [
         _Scores(np.stack([view[i] for view in views]), [stage[i] for stage in stages], heatmaps[i])
-        for i in range(len(images))
+        for i in range(len(batch[0]))
     ]
 
 
-def _seen(checkpoint: Checkpoint, photo: Photo, keep_pixels: bool = True) -> _Seen:
+def _planes(checkpoint: Checkpoint, bands: Path | None, photo: Photo) -> np.ndarray | None:
+    if bands is None:
+        return None
+    if not checkpoint.takes_bands:
+        raise ValueError(f"run {checkpoint.name} takes no file of bands")
+    return read_bands(bands, checkpoint.spectral.num_bands, checkpoint.spectral.scale, photo.pixels.shape[:2])
+
+
+def _seen(checkpoint: Checkpoint, photo: Photo, bands: Path | None, keep_pixels: bool = True) -> _Seen:
     flags = photo_flags(photo.pixels, checkpoint.preprocessing.img_size) + (["animated"] if photo.animated else [])
+    if checkpoint.takes_bands and bands is None:
+        flags.append("no_bands")
     return _Seen(photo.sha256, flags, photo.pixels if keep_pixels else None)
 
 
@@ -268,7 +300,7 @@ def _check_crop(checkpoint: Checkpoint, crop: str | None) -> None:
         select_crop(checkpoint.classes, crop)
 
 
-def _unreadable(checkpoint: Checkpoint, data: bytes, error: InvalidPhotoError) -> Diagnosis:
+def _unreadable(checkpoint: Checkpoint, data: bytes, error: InvalidPhotoError | InvalidBandsError) -> Diagnosis:
     return Diagnosis(
         sha256=hashlib.sha256(data).hexdigest(), error=str(error), verdict="unreadable",
         message=f"Cannot be read: {error}",

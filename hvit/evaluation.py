@@ -5,16 +5,20 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from hvit import metrics
 from hvit.calibration import mean_of_views, prediction_set, softmax
 from hvit.checkpoint import Checkpoint
 from hvit.data.dataset import DataError, Sample
-from hvit.data.photos import InvalidPhotoError
+from hvit.data.inputs import mirrored, model_inputs, stacked
+from hvit.data.photos import InvalidPhotoError, Photo
+from hvit.data.spectral import InvalidBandsError
 from hvit.files import write_bytes, write_json
 from hvit.processes import answers
 from hvit.runs import write_manifest
@@ -53,8 +57,12 @@ class Evaluation:
 
 
 def predict_pixels(checkpoint: Checkpoint, photos: Iterable[np.ndarray], batch_size: int = 32) -> Predictions:
-    """Logits and features of decoded photos, each (H, W, 3) uint8; sha256 is left empty."""
-    return _concatenated([_predict_window(checkpoint, window, batch_size) for window in _windows(photos)], [])
+    """Logits and features of decoded photos without bands, each (H, W, 3) uint8; sha256 is left empty."""
+    windows = (
+        [model_inputs(pixels, checkpoint.preprocessing, checkpoint.spectral) for pixels in window]
+        for window in _windows(photos)
+    )
+    return _concatenated([_predict_window(checkpoint, window, batch_size) for window in windows], [])
 
 
 def predict_samples(
@@ -64,30 +72,42 @@ def predict_samples(
     progress: Callable[[int, int], None] = lambda done, total: None,
     workers: int = 1,
     tta: bool = False,
+    without_bands: bool = False,
 ) -> Predictions:
-    """Logits and features of the pictures of a data set.
+    """Logits and features of the pictures of a data set, with their bands where the run takes any.
 
     Args:
         progress: called with the photos done and their number.
         workers: processes that read.
         tta: average the probabilities of each photo and its mirror image; features are those of the photo.
+        without_bands: leave bands unread, as if there were none.
     Raises:
-        DataError: a photo cannot be read; names it.
+        DataError: a photo or its bands cannot be read; names it.
     """
-    parts, hashes = [], []
-    photos = answers([sample.read for sample in samples], workers)
+    parts, hashes, stream = [], [], checkpoint.spectral
+    if checkpoint.takes_bands and not without_bands:
+        calls = [partial(sample.read_with_bands, stream.num_bands, stream.scale) for sample in samples]
+    else:
+        calls = [partial(_read_alone, sample) for sample in samples]
+    photos = answers(calls, workers)
     for start in range(0, len(samples), WINDOW):
-        pixels = []
+        inputs = []
         for sample, photo_of in zip(samples[start : start + WINDOW], photos):
             try:
-                photo = photo_of()
+                photo, bands = photo_of()
             except InvalidPhotoError as error:
                 raise DataError(f"{sample.path} cannot be read: {error}") from None
+            except InvalidBandsError as error:
+                raise DataError(str(error)) from None
             hashes.append(photo.sha256)
-            pixels.append(checkpoint.preprocessing.resize(photo.pixels))
-        parts.append(_predict_window(checkpoint, pixels, batch_size, tta))
+            inputs.append(model_inputs(photo.pixels, checkpoint.preprocessing, stream, bands))
+        parts.append(_predict_window(checkpoint, inputs, batch_size, tta))
         progress(min(start + WINDOW, len(samples)), len(samples))
     return _concatenated(parts, hashes)
+
+
+def _read_alone(sample: Sample) -> tuple[Photo, None]:
+    return sample.read(), None
 
 
 def _windows(photos: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
@@ -102,22 +122,21 @@ def _windows(photos: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
 
 
 @torch.inference_mode()
-def _predict_window(checkpoint: Checkpoint, photos: list[np.ndarray], batch_size: int, tta: bool = False):
+def _predict_window(checkpoint: Checkpoint, photos: list[tuple[Tensor, ...]], batch_size: int, tta: bool = False):
     """Batches hold photos of equal sides, so that none is padded and the answer does not depend on its neighbors."""
-    tensors = [checkpoint.preprocessing(pixels) for pixels in photos]
     by_sides: dict[torch.Size, list[int]] = {}
-    for i, tensor in enumerate(tensors):
-        by_sides.setdefault(tensor.shape, []).append(i)
+    for i, (image, *_) in enumerate(photos):
+        by_sides.setdefault(image.shape, []).append(i)
     logits: list = [None] * len(photos)
     features: list = [None] * len(photos)
     for rows in by_sides.values():
         for start in range(0, len(rows), batch_size):
             part = rows[start : start + batch_size]
-            images = torch.stack([tensors[i] for i in part]).to(checkpoint.device)
-            batch_logits, batch_features = checkpoint.model.forward_stages(images)
+            batch = stacked([photos[i] for i in part], checkpoint.device)
+            batch_logits, batch_features = checkpoint.model.forward_stages(*batch)
             batch_logits = batch_logits.cpu().numpy()
             if tta:
-                views = np.stack([batch_logits, checkpoint.model(images.flip(3)).cpu().numpy()])
+                views = np.stack([batch_logits, checkpoint.model(*mirrored(batch)).cpu().numpy()])
                 batch_logits = mean_of_views(views, checkpoint.temperature).astype(np.float32)
             for j, i in enumerate(part):
                 logits[i] = batch_logits[j]
@@ -137,6 +156,7 @@ def evaluate(
     progress: Callable[[int, int], None] = lambda done, total: None,
     workers: int = 1,
     tta: bool = False,
+    without_bands: bool = False,
 ) -> Evaluation:
     """Scores a run on photos with known classes, on calibrated probabilities; rejected photos count too.
 
@@ -144,6 +164,7 @@ def evaluate(
         progress: called with the photos done and their number.
         workers: processes that read.
         tta: average the probabilities of each photo and its mirror image.
+        without_bands: leave bands unread, as if there were none.
     Raises:
         DataError: there are no photos, one cannot be read, or a class is not one the run knows.
     """
@@ -156,7 +177,7 @@ def evaluate(
             f"{' and others' if len(unknown) > 5 else ''}; "
             f"it knows {len(checkpoint.classes)}, for example {checkpoint.classes[0]}"
         )
-    predictions = predict_samples(checkpoint, samples, batch_size, progress, workers, tta)
+    predictions = predict_samples(checkpoint, samples, batch_size, progress, workers, tta, without_bands)
     number = {name: i for i, name in enumerate(checkpoint.classes)}
     labels = np.array([number[sample.label] for sample in samples])
     return Evaluation(score(checkpoint, predictions, labels), samples, predictions)

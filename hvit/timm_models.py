@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from hvit.models import HViT, create_model
+from hvit.models import SIZES, HViT, create_model
 
 _OPS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -65,7 +65,7 @@ def _cfg() -> dict:
     }
 
 
-default_cfgs = {name: _cfg() for name in ("hvit_tiny", "hvit_small", "hvit_base", "hvit_large")}
+default_cfgs = {name: _cfg() for name in SIZES}
 
 
 def _build(name: str, pretrained: bool, **arguments) -> torch.nn.Module:
@@ -103,3 +103,27 @@ def hvit_base(pretrained: bool = False, **arguments) -> torch.nn.Module:
 def hvit_large(pretrained: bool = False, **arguments) -> torch.nn.Module:
     """HViT-L, 303 M parameters."""
     return _build("hvit_large", pretrained, **arguments)
+
+
+@register_model
+def hvit_tiny_dfca(pretrained: bool = False, **arguments) -> torch.nn.Module:
+    """HViT-T with a spectral stream of `spectral_chans` bands, 5.3 M parameters; see `HViT.forward`."""
+    return _build("hvit_tiny_dfca", pretrained, **arguments)
+
+
+@register_model
+def hvit_small_dfca(pretrained: bool = False, **arguments) -> torch.nn.Module:
+    """HViT-S with a spectral stream of `spectral_chans` bands, 23 M parameters; see `HViT.forward`."""
+    return _build("hvit_small_dfca", pretrained, **arguments)
+
+
+@register_model
+def hvit_base_dfca(pretrained: bool = False, **arguments) -> torch.nn.Module:
+    """HViT-B with a spectral stream of `spectral_chans` bands, 91 M parameters; see `HViT.forward`."""
+    return _build("hvit_base_dfca", pretrained, **arguments)
+
+
+@register_model
+def hvit_large_dfca(pretrained: bool = False, **arguments) -> torch.nn.Module:
+    """HViT-L with a spectral stream of `spectral_chans` bands, 309 M parameters; see `HViT.forward`."""
+    return _build("hvit_large_dfca", pretrained, **arguments)

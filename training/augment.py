@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hvit.data.cache import PhotoCache
+from hvit.data.cache import PhotoCache, shrunk_sizes
 from training.config import AugmentConfig, ViewConfig
 from training.draws import uniform
 
@@ -53,15 +53,45 @@ def augment(
     Returns:
         (B, 3, h, w) float32 in [0, 255].
     """
-    u = uniform(seed, samples, 16, GEOMETRY)
-    theta, scale = _view_maps(cache.sizes[photos], u, sides, config)
-    shrink = np.maximum(
-        1, (scale / 1.2).astype(int)
-    )  # pixels far below the view's are averaged first, against aliasing
+    u, theta, shrink = _geometry(cache, photos, samples, sides, config, seed)
     canvas, sizes = cache.canvas(photos, shrink)
-    views = _resample(torch.from_numpy(canvas).to(device), sizes, theta, sides, u[:, 11:16])
+    canvas = torch.from_numpy(canvas).to(device)
+    mean = canvas.float().sum((2, 3)) / torch.from_numpy(sizes.prod(1, keepdims=True)).to(device)
+    views, inside = _resample(canvas, sizes, theta, sides)
+    views = views + (1 - inside) * _fill_colors(mean, u[:, 11:16])
     views = _color(views, uniform(seed, samples, 9, COLOR), config)
     return _blur_and_noise(views, uniform(seed, samples, 4, NOISE), config).clamp_(0, 255)
+
+
+def augment_bands(
+    cache: PhotoCache,
+    photos: np.ndarray,
+    samples: np.ndarray,
+    sides: tuple[int, int],
+    config: ViewConfig,
+    seed: int,
+    device: torch.device,
+    outside: tuple[float, ...],
+) -> Tensor:
+    """The bands of the same views: the geometry of `augment`, and none of its colors, blur or noise.
+
+    Args:
+        outside: reflectance beyond the photo, one a band.
+    Returns:
+        (B, C, h, w) float32; what stands for photos without bands means nothing.
+    """
+    _, theta, shrink = _geometry(cache, photos, samples, sides, config, seed)
+    canvas = torch.from_numpy(cache.bands.canvas(photos, shrink)).to(device)
+    views, inside = _resample(canvas, shrunk_sizes(cache.sizes[photos], shrink), theta, sides)
+    return views + (1 - inside) * torch.tensor(outside, device=device)[:, None, None]
+
+
+def _geometry(cache: PhotoCache, photos: np.ndarray, samples: np.ndarray, sides: tuple[int, int], config, seed: int):
+    """The draws of each sample (B, 16), its map (B, 2, 3), and the whole number its photo is scaled down by, (B,)."""
+    u = uniform(seed, samples, 16, GEOMETRY)
+    theta, scale = _view_maps(cache.sizes[photos], u, sides, config)
+    # Pixels far below the view's are averaged first, against aliasing.
+    return u, theta, np.maximum(1, (scale / 1.2).astype(int))
 
 
 def _view_maps(sizes: np.ndarray, u: np.ndarray, sides: tuple[int, int], config: ViewConfig):
@@ -99,20 +129,19 @@ def _view_maps(sizes: np.ndarray, u: np.ndarray, sides: tuple[int, int], config:
     return np.stack(rows, 1), np.sqrt(box_w * box_h / (h * w))
 
 
-def _resample(canvas: Tensor, sizes: np.ndarray, theta: np.ndarray, sides: tuple[int, int], u: np.ndarray) -> Tensor:
-    """Views of photos in the top left corners of `canvas` (B, 3, Hc, Wc) uint8; what lies beyond a photo is filled."""
-    B, _, canvas_h, canvas_w = canvas.shape
-    # The fourth channel says where the photo is.
-    photos = torch.zeros(B, 4, canvas_h, canvas_w, device=canvas.device)
-    photos[:, :3] = canvas
+def _resample(canvas: Tensor, sizes: np.ndarray, theta: np.ndarray, sides: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Views of photos in the top left corners of `canvas` (B, C, Hc, Wc), 0 beyond each, and where its photo is."""
+    B, C, canvas_h, canvas_w = canvas.shape
+    # The last channel says where the photo is.
+    photos = torch.zeros(B, C + 1, canvas_h, canvas_w, device=canvas.device)
+    photos[:, :C] = canvas
     for photo, (height, width) in zip(photos, sizes):
-        photo[3, :height, :width] = 1
+        photo[C, :height, :width] = 1
     theta = theta * (2 * sizes[:, ::-1] / np.array([canvas_w, canvas_h]))[:, :, None]
     theta[:, :, 2] -= 1  # the [-1, 1] of grid_sample
-    grid = F.affine_grid(torch.from_numpy(theta).float().to(canvas.device), [B, 4, *sides], align_corners=False)
+    grid = F.affine_grid(torch.from_numpy(theta).float().to(canvas.device), [B, C + 1, *sides], align_corners=False)
     views = F.grid_sample(photos, grid, padding_mode="zeros", align_corners=False)
-    mean = photos[:, :3].sum((2, 3)) / torch.from_numpy(sizes.prod(1, keepdims=True)).to(photos)
-    return views[:, :3] + (1 - views[:, 3:]) * _fill_colors(mean, u)
+    return views[:, :C], views[:, C:]
 
 
 def _fill_colors(mean: Tensor, u: np.ndarray) -> Tensor:

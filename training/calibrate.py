@@ -70,6 +70,7 @@ def finish_run(
         preprocessing=preprocessing,
         data_fingerprint=train.fingerprint,
         licences=config.data.licences,
+        spectral=material.stream,
     )
     save_checkpoint(**common)
     checkpoint = load_checkpoint(run_dir)  # float16-rounded, as it ships

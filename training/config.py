@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
 
+from hvit.data.leafsim import BANDS, EARLY_STRESS, SCHEME
+from hvit.data.spectral import INDICES
 from hvit.models import SIZES, refuse_unknown
 from hvit.models.baselines import PREFIX
 
@@ -32,6 +34,7 @@ class PhotosConfig(Section):
     group_from: str | None = None
     shares: tuple[float, float, float] = (0.7, 0.15, 0.15)  # of train, val and test
     licences: dict[str, str] = {}
+    early_stress: bool = False  # drawn leaves are named by what bands show, not pictures: Early_stress is a class then
 
     @field_serializer("dirs")
     def _with_forward_slashes(self, dirs: list[Path]) -> list[str]:
@@ -58,6 +61,40 @@ class DataConfig(PhotosConfig):
     def _weights_make_sense(self):
         if any(weight <= 0 for weight in self.source_weights.values()):
             raise ValueError(f"source_weights are {self.source_weights}; each must be above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _stress_is_drawn(self):
+        if self.early_stress and not any(place.as_posix().startswith(SCHEME) for place in self.dirs):
+            raise ValueError(f"early_stress makes {EARLY_STRESS} a class of drawn leaves, and dirs name none of those")
+        return self
+
+
+class SpectralConfig(Section):
+    """The spectral picture that a `_dfca` model takes beside each photo."""
+
+    kind: Literal["bands", "indices"]  # measured, in a file beside the photo; or computed from its colors
+    names: list[str] | None = None  # of bands, in the order of the files; those of drawn leaves where nothing is said
+    scale: float | None = Field(None, gt=0)  # value in the files that stands for a reflectance of 1; 1 if unsaid
+    dropout: float = Field(0.2, ge=0, lt=1)  # samples that learn without it, so that the model can do without
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels, in order."""
+        return INDICES if self.kind == "indices" else tuple(BANDS if self.names is None else self.names)
+
+    @property
+    def white(self) -> float:
+        """Value that stands for a reflectance of 1."""
+        return 1.0 if self.scale is None else self.scale
+
+    @model_validator(mode="after")
+    def _names_are_of_bands(self):
+        given = [key for key in ("names", "scale") if getattr(self, key) is not None]
+        if self.kind == "indices" and given:
+            raise ValueError(f"{' and '.join(given)} are those of bands, and kind is indices; leave them out")
+        if self.names is not None and (not self.names or len(set(self.names)) < len(self.names)):
+            raise ValueError(f"names are {self.names}; expected one a band, each another")
         return self
 
 
@@ -100,6 +137,10 @@ class ModelSection(Section):
     @property
     def is_baseline(self) -> bool:
         return self.name.startswith(PREFIX)
+
+    @property
+    def is_fused(self) -> bool:
+        return not self.is_baseline and SIZES[self.name].spectral_chans > 0
 
     @property
     def shape(self) -> dict:
@@ -222,6 +263,7 @@ class FinetuneConfig(Section):
 
     data: DataConfig
     model: ModelSection = ModelSection()
+    spectral: SpectralConfig | None = None  # of the _dfca sizes, which need it
     optim: OptimConfig = OptimConfig()
     loss: LossConfig = LossConfig()
     augment: AugmentConfig = AugmentConfig()
@@ -282,6 +324,17 @@ class FinetuneConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _a_spectral_picture_meets_its_stream(self):
+        name = self.model.name
+        if self.spectral is not None and not self.model.is_fused:
+            sizes = ", ".join(size for size in SIZES if SIZES[size].spectral_chans)
+            raise ValueError(f"spectral is for {sizes}, and model.name is {name}; change one, or leave spectral out")
+        if self.spectral is None and self.model.is_fused:
+            plain = name.removesuffix("_dfca")
+            raise ValueError(f"{name} takes a spectral picture; set spectral.kind to bands or indices, or use {plain}")
+        return self
+
+    @model_validator(mode="after")
     def _there_is_something_to_freeze(self):
         if self.freeze_epochs > 0 and self.init is None:
             raise ValueError("freeze_epochs keeps a backbone that learned already; name the run it comes from: init")
@@ -308,6 +361,9 @@ class PretrainModel(ModelSection):
     def _is_ours(self):
         if self.is_baseline:
             raise ValueError(f"{self.name} cannot be pre-trained here; choose one of {', '.join(SIZES)}")
+        if self.is_fused:  # its spectral stream would learn nothing; fine-tuning puts one on a plain backbone
+            plain = self.name.removesuffix("_dfca")
+            raise ValueError(f"{self.name} takes a spectral picture, and pre-training shows none; use {plain}")
         return self
 
 

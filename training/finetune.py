@@ -197,6 +197,7 @@ class Finetuning:
             self.step / schedule.total_steps,
             self.here,
             was_frozen,
+            self.material.stream,
         )
         if was_frozen and self.here.size > 1:
             for parameter in self.model.get_classifier().parameters():
@@ -238,7 +239,8 @@ class Finetuning:
 
     def _scores(self, preprocessing: Preprocessing) -> dict[str, float]:
         val, selects = self.material.val, self.material.selects
-        return score(predict(self.ema.model, val, selects, preprocessing, self.here.device), self.val_labels)
+        device, stream = self.here.device, self.material.stream
+        return score(predict(self.ema.model, val, selects, preprocessing, device, stream=stream), self.val_labels)
 
     def _save(self) -> None:
         if self.writer:

@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvit.data.cache import PhotoCache
+from hvit.data.inputs import model_inputs, stacked
 from hvit.data.preprocess import Preprocessing
+from hvit.data.spectral import SpectralStream
 from hvit.models import Baseline, HViT
 from training.augment import augment, batch_sides, mix
 from training.config import FinetuneConfig
@@ -19,6 +21,7 @@ from training.draws import uniform
 from training.losses import ClassificationLoss
 from training.masking import kept_units
 from training.sampler import Sampler
+from training.spectral import model_batch, with_bands
 
 DROP_PATH = 2000  # stream of draws
 
@@ -36,6 +39,7 @@ def train_step(
     progress: float,
     world: World,
     frozen: bool = False,
+    stream: SpectralStream | None = None,
 ) -> Tensor:
     """Accumulates the gradients of optimizer step `step` into `model`.
 
@@ -46,6 +50,7 @@ def train_step(
         loss_of: logits and target probabilities to a scalar.
         progress: fraction of training done, in [0, 1).
         frozen: whether the head alone learns, for which there is no auxiliary loss.
+        stream: what the spectral stream of the model expects.
     Returns:
         Mean loss of this process's samples, a detached scalar.
     """
@@ -58,6 +63,8 @@ def train_step(
         samples = np.arange(first, first + config.batch_size)
         photos = sampler(samples)
         views = augment(cache, photos, samples, sides, strengths, config.seed, world.device)
+        if cache.bands is not None:
+            views = with_bands(views, cache, photos, samples, strengths, config.seed, stream)
         targets = torch.from_numpy(labels[photos]).to(world.device)
         views, targets = mix(views, targets, samples, model.num_classes, strengths, config.seed)
         set_drop_paths(model, config.seed, samples, world.device)
@@ -65,12 +72,12 @@ def train_step(
         if hasattr(step_model, "require_backward_grad_sync"):
             step_model.require_backward_grad_sync = last  # DDP's no_sync, without nesting a context in the loop
         with torch.autocast(world.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            images = preprocessing.normalize(views)
+            images, *spectral = model_batch(views, samples, preprocessing, stream, config.spectral, config.seed)
             if config.aux_mae_weight > 0 and not frozen:
                 kept = kept_units(config.seed, samples, sides, config.masked.mask_ratio).to(world.device)
-                logits, painting = step_model(images, kept)
+                logits, painting = step_model(images, kept, *spectral)
             else:
-                logits, painting = step_model(images), None
+                logits, painting = step_model(images, *spectral), None
         loss = loss_of(logits, targets)
         if painting is not None:
             loss = loss + config.aux_mae_weight * painting
@@ -95,11 +102,12 @@ def predict(
     preprocessing: Preprocessing,
     device: torch.device,
     batch_size: int = 64,
+    stream: SpectralStream | None = None,
 ) -> np.ndarray:
     """What a model makes of cached photos without augmentation: logits, or embeddings where it has no head.
 
     Args:
-        model: images (B, 3, H, W) to (B, K).
+        model: images (B, 3, H, W) to (B, K), with their spectral pictures where there is a stream.
     Returns:
         (len(indices), K) float32.
     """
@@ -110,10 +118,15 @@ def predict(
     for rows in by_sides.values():
         for start in range(0, len(rows), batch_size):
             part = rows[start : start + batch_size]
-            images = torch.stack([preprocessing(np.ascontiguousarray(cache[indices[row]])) for row in part])
-            for row, output in zip(part, model(images.to(device)).float().cpu().numpy()):
+            batch = stacked([_inputs(cache, indices[row], preprocessing, stream) for row in part], device)
+            for row, output in zip(part, model(*batch).float().cpu().numpy()):
                 outputs[row] = output
     return np.stack(outputs)
+
+
+def _inputs(cache: PhotoCache, i: int, preprocessing: Preprocessing, stream: SpectralStream | None):
+    bands = cache.bands[i] if cache.bands is not None and cache.bands.present[i] else None
+    return model_inputs(np.ascontiguousarray(cache[i]), preprocessing, stream, bands)
 
 
 def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:

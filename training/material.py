@@ -22,10 +22,12 @@ from hvit.data.dataset import (
     with_groups,
 )
 from hvit.data.duplicates import Fingerprints, groups_of, near_duplicate_pairs
+from hvit.data.spectral import SpectralStream
 from hvit.data.splits import halves_of_val, split_by_group
 from hvit.files import write_bytes
 from training.config import ConfigError, FinetuneConfig, PretrainConfig
 from training.distributed import World
+from training.spectral import open_stream
 
 SPLIT = "split.csv"  # of the run: which photo trained, selected, calibrated
 
@@ -38,6 +40,7 @@ class Material:
         train, val: decoded photos.
         plants_known: whether every photo says which plant it shows, by itself or by `group_from`.
         selects, calibrates: numbers of the photos of `val` that choose weights, and that calibrate them.
+        stream: what the spectral stream expects; the caches then hold their bands. None without a stream.
     """
 
     train: PhotoCache
@@ -45,6 +48,7 @@ class Material:
     selects: np.ndarray
     calibrates: np.ndarray
     plants_known: bool
+    stream: SpectralStream | None = None
 
     @cached_property
     def classes(self) -> list[str]:
@@ -93,7 +97,8 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
         selecting = halves_of_val(val.samples, set(config.data.calibrate_only), config.seed)
     if not selecting.any() or selecting.all():
         raise ConfigError("validation has too few groups to be divided into a selecting and a calibrating half")
-    return Material(train, val, np.flatnonzero(selecting), np.flatnonzero(~selecting), known)
+    stream = open_stream(config, train, val, here)
+    return Material(train, val, np.flatnonzero(selecting), np.flatnonzero(~selecting), known, stream)
 
 
 def read_all(config: FinetuneConfig) -> list[Sample]:
@@ -104,7 +109,7 @@ def read_all(config: FinetuneConfig) -> list[Sample]:
         DataError: a data set cannot be read.
     """
     named = set(config.data.calibrate_only) | set(config.data.source_weights) | set(config.data.licences)
-    samples = read_samples(config.data.dirs)
+    samples = read_samples(config.data.dirs, early_stress=config.data.early_stress)
     unknown = named - {sample.source for sample in samples}
     if unknown:
         raise ConfigError(f"data names {', '.join(sorted(unknown))}, which is none of the data sets in data.dirs")

@@ -55,6 +55,7 @@ def print_plan(config: FinetuneConfig, run_dir: Path, here: World) -> None:
     shares = _print_classes([s for s in samples if s.relative in learning], classes, config)
     loss = ClassificationLoss(config.loss, config.optim.label_smoothing, torch.from_numpy(shares), classes)
     _print_model(model, parent.name if parent else None, config, loss)
+    _print_spectral(config)
     _print_steps(schedule, config, here, is_estimate=any(s.split == UNDIVIDED for s in samples))
     print_rates(schedule, config.optim.layer_decay ** max(model.layer_numbers().values()))
     _print_memory(model, config, here)
@@ -114,6 +115,13 @@ def _print_model(model: HViT | Baseline, parent: str | None, config: FinetuneCon
         print(f"          and {config.aux_mae_weight:g} times that of painting {hidden}, while nothing is frozen")
 
 
+def _print_spectral(config: FinetuneConfig) -> None:
+    if (spectral := config.spectral) is not None:
+        told = {"bands": "bands from files or drawn", "indices": "indices computed from the photo's colors"}
+        print(f"Spectral  {told[spectral.kind]}: {', '.join(spectral.channels)}")
+        print(f"          {100 * spectral.dropout:.0f} % of the samples learn without")
+
+
 def _print_steps(schedule: Schedule, config: FinetuneConfig, here: World, is_estimate: bool) -> None:
     about = "about " if is_estimate else ""
     print(
@@ -158,10 +166,12 @@ def _print_memory(model: HViT | Baseline, config: FinetuneConfig, here: World) -
 
     def run(count: int):
         images = torch.zeros(count, 3, height, width, device=here.device)
+        bands = 0 if config.spectral is None else len(config.spectral.channels)
+        spectral = [torch.zeros(count, bands, height, width, device=here.device)] if bands else []
         if config.aux_mae_weight == 0:
-            return learner(images)
+            return learner(images, *spectral)
         kept = kept_units(0, np.arange(count), (height, width), config.masked.mask_ratio)
-        return learner(images, kept.to(here.device))
+        return learner(images, kept.to(here.device), *spectral)
 
     model.set_grad_checkpointing(False)
     activations = activation_bytes(learner, run, config.batch_size, config.precision, here.device)

@@ -103,6 +103,8 @@ def quick(args, say: Callable[[str], None] = lambda line: None) -> dict:
     run_dir = args.run_dir or Path("runs") / samples[0].source
     _refuse_to_overwrite(run_dir, samples[0].root)
     parent = load_checkpoint(find_run(args.run_name).path, chosen_device(args.device), headless=True)
+    if parent.takes_bands:
+        raise RunError(f"run {parent.name} takes spectral bands, which are not read here; choose another --run")
     say(f"{len(samples)} photos seen through {parent.name}")
     photos = see(parent, samples, known, warnings, progress("photos"))
     for warning in photos.warnings:
@@ -212,6 +214,7 @@ def _write_run(writer: RunWriter, parent: Checkpoint, photos: OwnPhotos, seed: i
         temperature=temperature,
         conformal={"alpha": level.alpha, "method": "lac", "threshold": level.threshold},
         ood=(_rejector(photos, seed), threshold),
+        spectral=parent.spectral,
         half=False,  # the head is then the fitted one to the last digit that counts
     )
     checkpoint = load_checkpoint(run_dir)

@@ -16,6 +16,7 @@ def model_arguments(config: FinetuneConfig, num_classes: int) -> dict:
         "drop_path_rate": config.model.drop_path_rate,
         "img_size": config.eval_img_size,
         **config.model.shape,
+        **({"spectral_chans": len(config.spectral.channels)} if config.spectral is not None else {}),
     }
 
 
@@ -60,7 +61,8 @@ def parent_of(config: FinetuneConfig) -> Checkpoint | None:
     if config.init is None:
         return None
     checkpoint = load_checkpoint(find_run(config.init).path, headless=True)
-    if checkpoint.card["architecture"] != config.model.name:
+    # A spectral stream may be new on a backbone that learned without.
+    if checkpoint.card["architecture"] not in (config.model.name, config.model.name.removesuffix("_dfca")):
         raise ConfigError(
             f"init: run {checkpoint.name} is a {checkpoint.card['architecture']}, the configuration asks for "
             f"{config.model.name}; set model.name to {checkpoint.card['architecture']}, or choose another run"
@@ -83,9 +85,15 @@ def take_backbone(model: HViT | Baseline, parent: Checkpoint) -> None:
             f"init: run {parent.name} has embed_dims {backbone.config.embed_dims} and depths {backbone.config.depths}, "
             f"the configuration asks for {model.config.embed_dims} and {model.config.depths}; set both in `model`"
         )
+    if backbone.config.spectral_chans not in (0, model.config.spectral_chans):
+        raise ConfigError(
+            f"init: run {parent.name} takes {backbone.config.spectral_chans} spectral channels, the configuration asks "
+            f"for {model.config.spectral_chans}; set spectral.kind and spectral.names to those of that run"
+        )
     side = model.backbone.image_embedding.shape[1] * STRIDES[2]
     positions = {"image_embedding": backbone.embeddings(side, side)[2]}  # made for another img_size: resampled
-    model.backbone.load_state_dict(backbone.state_dict() | positions)
+    own = {name: value for name, value in model.backbone.state_dict().items() if name.startswith("fusion.")}
+    model.backbone.load_state_dict(own | backbone.state_dict() | positions)
 
 
 def _take_all_but_the_head(model: Baseline, parent: Checkpoint) -> None:

@@ -12,9 +12,11 @@ EXAMPLES = """examples:
   python -m hvit evaluate --run runs/my-run --data my-photos --save
   python -m hvit evaluate --run leaf33-tiny --data data/field-256 --tta
   python -m hvit evaluate --run leafsim-tiny --data leafsim:v1/1/0-23999
+  python -m hvit evaluate --run runs/my-dfca --data photos-with-bands --without-bands
 
 A folder with train/val/test is scored on test, one with classes only on all of its photos.
-leafsim:v1/SEED/FIRST-LAST are leaves drawn by LeafSim, without any files.
+leafsim:v1/SEED/FIRST-LAST are leaves drawn by LeafSim, without any files; a run that knows Early_stress is asked
+for it. A run that takes bands reads leaf.npy or leaf.bands.tif beside leaf.jpg; photos without are answered from color.
 The run is not changed, unless --save records the predictions in it.
 """
 
@@ -29,6 +31,7 @@ def add_parser(subparsers) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--save", action="store_true", help="record predictions and scores in the run")
     parser.add_argument("--tta", action="store_true", help="average over each photo and its mirror image")
+    parser.add_argument("--without-bands", action="store_true", help="leave bands unread, as if there were none")
     parser.add_argument(
         "--batch-size", type=positive, default=32, metavar="N", help="photos computed together (default 32)"
     )
@@ -41,16 +44,24 @@ def add_parser(subparsers) -> None:
 def run(args) -> int:
     if args.tta and args.save:
         raise ValueError("--tta --save: a run records what it says of the photo alone; leave one of the two out")
+    if args.without_bands and args.save:
+        raise ValueError("--without-bands --save: a run records what it says with its bands; leave one of the two out")
     from hvit.checkpoint import load_checkpoint
     from hvit.commands.device import chosen_device
-    from hvit.data.dataset import read_samples, readers
+    from hvit.data.dataset import readers
+    from hvit.data.leafsim import EARLY_STRESS
     from hvit.evaluation import evaluate, record_evaluation
     from hvit.runs import find_run
 
     found = find_run(args.run_name)
-    samples = [sample for folder in args.data for sample in _samples(folder, args.split, read_samples)]
     checkpoint = load_checkpoint(found.path, chosen_device(args.device))
-    result = evaluate(checkpoint, samples, args.batch_size, progress("photos"), readers(samples), args.tta)
+    if args.without_bands and not checkpoint.takes_bands:
+        raise ValueError(f"--without-bands: run {checkpoint.name} takes no bands; leave the option out")
+    early_stress = EARLY_STRESS in checkpoint.classes
+    samples = [sample for folder in args.data for sample in _samples(folder, args.split, early_stress)]
+    result = evaluate(
+        checkpoint, samples, args.batch_size, progress("photos"), readers(samples), args.tta, args.without_bands
+    )
     if args.save:
         split = args.split or samples[0].split or "all"
         record_evaluation(found.path, split, result)
@@ -64,11 +75,13 @@ def run(args) -> int:
     return 0
 
 
-def _samples(folder: Path, split: str | None, read_samples):
-    samples = read_samples([folder])
+def _samples(folder: Path, split: str | None, early_stress: bool):
+    from hvit.data.dataset import read_samples
+
+    samples = read_samples([folder], early_stress=early_stress)
     if split is None and any(sample.split for sample in samples):
         split = "test"
-    return read_samples([folder], split) if split else samples
+    return read_samples([folder], split, early_stress) if split else samples
 
 
 def _print(document: dict, name: str) -> None:

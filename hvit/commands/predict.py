@@ -15,6 +15,7 @@ EXAMPLES = """examples:
   python -m hvit predict leaf.jpg
   python -m hvit predict photos/ more.png --crop tomato --csv results.csv
   python -m hvit predict photos/ --run runs/my-run --json > results.json
+  python -m hvit predict leaf.jpg --run runs/my-dfca --spectral leaf.tif
 
 exit status: 0 all read, 1 some photo could not be read (it has its row), 2 a mistake in the command
 """
@@ -29,6 +30,13 @@ def add_parser(subparsers) -> None:
         "--run", dest="run_name", default=DEFAULT_RUN, metavar="RUN", help=f"path or name (default {DEFAULT_RUN})"
     )
     parser.add_argument("--crop", metavar="NAME", help="the crop, where you know it: the answer is restricted to it")
+    parser.add_argument(
+        "--spectral",
+        type=Path,
+        metavar="FILE",
+        help="bands of the one photo, for a run that takes any: a multi-band TIFF or .npy (default: leaf.npy or "
+        "leaf.bands.tif beside leaf.jpg)",
+    )
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print one JSON document")
     output.add_argument("--csv", type=Path, metavar="FILE", help="write a table that spreadsheets open")
@@ -44,6 +52,8 @@ def add_parser(subparsers) -> None:
 
 def run(args) -> int:
     files = photo_files(args.photos)
+    if args.spectral and len(files) != 1:
+        raise ValueError(f"--spectral {args.spectral} holds the bands of one photo, and {len(files)} are given")
     if args.csv and args.csv.is_dir():
         raise ValueError(f"--csv {args.csv} is a folder; name a file to write")
     from hvit.checkpoint import load_checkpoint
@@ -53,9 +63,12 @@ def run(args) -> int:
 
     found = find_run(args.run_name)
     checkpoint = load_checkpoint(found.path, chosen_device(args.device))
+    bands = _bands(checkpoint, files, args.spectral)
     show = progress("photos")
     rows = []
-    diagnoses = diagnose_many(checkpoint, _contents(files), args.crop, args.tta, args.batch_size, keep_pixels=False)
+    diagnoses = diagnose_many(
+        checkpoint, _contents(files), args.crop, args.tta, args.batch_size, keep_pixels=False, bands=bands
+    )
     for file, diagnosis in zip(files, diagnoses):
         row = diagnosis.to_row(str(file))
         rows.append(row if row["error"] is None else row | _said_by_the_file(file))
@@ -96,6 +109,28 @@ def photo_files(given: list[Path]) -> list[Path]:
         else:
             raise ValueError(f"{path}: no such photo or folder")
     return files
+
+
+def _bands(checkpoint, files: list[Path], named: Path | None) -> list[Path | None]:
+    """The file of bands of each photo: the one named, or else the one beside it where the run takes bands.
+
+    Raises:
+        ValueError: the run takes none, or the file named does not hold those of the photo.
+    """
+    from hvit.data.photos import InvalidPhotoError, read_photo
+    from hvit.data.spectral import find_bands, read_bands
+
+    if named is None:
+        return [find_bands(file) if checkpoint.takes_bands else None for file in files]
+    if not checkpoint.takes_bands:
+        raise ValueError(f"--spectral {named}: run {checkpoint.name} takes no file of bands; leave the option out")
+    try:
+        sides = read_photo(files[0]).pixels.shape[:2]
+    except InvalidPhotoError:
+        sides = None  # the photo's row will say so
+    stream = checkpoint.spectral
+    read_bands(named, stream.num_bands, stream.scale, sides)  # here, where a wrong file is a mistake in the command
+    return [named]
 
 
 def _contents(files: list[Path]) -> Iterator[bytes]:

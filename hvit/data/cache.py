@@ -5,6 +5,7 @@ import json
 import os
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -13,6 +14,9 @@ from hvit.data.dataset import DataError, Sample
 from hvit.data.photos import InvalidPhotoError
 from hvit.files import write_bytes
 from hvit.processes import answers
+
+if TYPE_CHECKING:
+    from hvit.data.band_cache import BandCache
 
 MAX_UNREADABLE = 0.005
 
@@ -31,7 +35,10 @@ class PhotoCache:
         sha256: of each sample.
         sizes: height and width of each, (N, 2).
         unreadable: relative path and reason of those left out.
+        bands: their spectral pictures, where a program asked for them; None else.
     """
+
+    bands: "BandCache | None" = None
 
     def __init__(self, samples: list[Sample], index: dict, pixels: np.ndarray):
         reasons = index["unreadable"]
@@ -63,12 +70,17 @@ class PhotoCache:
         Returns:
             (B, 3, H, W) uint8 with zeros beyond each photo, and the sizes (B, 2).
         """
-        sizes = np.maximum(1, self.sizes[indices] // shrink[:, None])
+        sizes = shrunk_sizes(self.sizes[indices], shrink)
         canvas = np.zeros((len(indices), 3, *sizes.max(0)), dtype=np.uint8)
         for image, i, by, (h, w) in zip(canvas, indices, shrink, sizes):
             photo = self[i] if by == 1 else cv2.resize(self[i], (int(w), int(h)), interpolation=cv2.INTER_AREA)
             image[:, :h, :w] = photo.transpose(2, 0, 1)
         return canvas, sizes
+
+
+def shrunk_sizes(sizes: np.ndarray, shrink: np.ndarray) -> np.ndarray:
+    """Heights and widths (B, 2) after each is scaled down by a whole number, (B,)."""
+    return np.maximum(1, sizes // shrink[:, None])
 
 
 def open_cache(

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
-from hvit.data.leafsim import SCHEME, Address, Span, draw, plan
+import numpy as np
+
+from hvit.data.leafsim import BANDS, SCHEME, Address, Span, draw, plan
 from hvit.data.photos import SUFFIXES, Photo, find_photos, read_photo
+from hvit.data.spectral import find_bands, read_bands
 from hvit.files import file_sha256
 from hvit.processes import worth_starting
 
@@ -63,6 +66,18 @@ class Sample:
         """
         return read_photo(self.path)
 
+    def read_with_bands(self, num_bands: int, scale: float) -> tuple[Photo, np.ndarray | None]:
+        """Its pixels, and its reflectance (C, h, w) float32; None where no file of bands belongs to it.
+
+        Args:
+            num_bands, scale: of `read_bands`.
+        Raises:
+            InvalidPhotoError: the file cannot be read, or is not a photo.
+            InvalidBandsError: its bands cannot be read, or are not those of this photo.
+        """
+        photo, bands = self.read(), find_bands(self.path, self.root)
+        return photo, None if bands is None else read_bands(bands, num_bands, scale, photo.pixels.shape[:2])
+
     def sha256(self) -> str:
         """SHA-256 of the file's bytes, in hexadecimal."""
         return file_sha256(self.path)
@@ -80,11 +95,11 @@ class DrawnSample(Sample):
     slow: ClassVar[bool] = True
 
     @classmethod
-    def of(cls, address: Address) -> "DrawnSample":
-        """The leaf of an address, with the class that a color photo can show."""
+    def of(cls, address: Address, early_stress: bool = False) -> "DrawnSample":
+        """The leaf of an address, with the class that a color photo can show, or that the bands show."""
         path = Path(str(address))
         source = path.parent.as_posix().replace(":", "-").replace("/", "-")  # leafsim-v1-7
-        return cls(path, plan(address).label(), address.split, str(address), source, path.parent)
+        return cls(path, plan(address).label(early_stress), address.split, str(address), source, path.parent)
 
     @property
     def relative(self) -> str:
@@ -99,6 +114,19 @@ class DrawnSample(Sample):
         """Draws it."""
         return Photo(draw(Address.parse(self.relative), self.size).picture, self.sha256(), animated=False)
 
+    def read_with_bands(self, num_bands: int, scale: float) -> tuple[Photo, np.ndarray | None]:
+        """Draws it, with its bands.
+
+        Raises:
+            DataError: other bands are expected.
+        """
+        if (num_bands, scale) != (len(BANDS), 1):
+            raise DataError(
+                f"{self.relative} has {len(BANDS)} bands at scale 1, and {num_bands} at scale {scale:g} are expected"
+            )
+        leaf = draw(Address.parse(self.relative), self.size, bands=True)
+        return Photo(leaf.picture, self.sha256(), animated=False), leaf.bands
+
     def sha256(self) -> str:
         """SHA-256 of the address, not of the pixels: those may differ in the last bit from machine to machine."""
         return hashlib.sha256(self.relative.encode()).hexdigest()
@@ -109,7 +137,7 @@ def readers(samples: list[Sample]) -> int:
     return worth_starting(sum(sample.slow for sample in samples))
 
 
-def read_samples(dirs: list[Path], split: str | None = None) -> list[Sample]:
+def read_samples(dirs: list[Path], split: str | None = None, early_stress: bool = False) -> list[Sample]:
     """All photos of several data sets.
 
     A data set is DIR/{train,val,test}/CLASS/*, DIR/CLASS/*, a CSV file with columns path, label (or class) and
@@ -120,6 +148,7 @@ def read_samples(dirs: list[Path], split: str | None = None) -> list[Sample]:
     Args:
         dirs: folders, CSV files, or names of drawn leaves as paths.
         split: keep only this split; data sets without it are then refused.
+        early_stress: name drawn leaves by what their bands show: then Early_stress is a class, which no picture shows.
     Returns:
         Samples sorted by data set in the order given, then by path.
     Raises:
@@ -127,7 +156,7 @@ def read_samples(dirs: list[Path], split: str | None = None) -> list[Sample]:
             records of their photos could not be told apart.
         AddressError: what begins like a name of drawn leaves is not one.
     """
-    samples = [sample for place in dirs for sample in _read(Path(place))]
+    samples = [sample for place in dirs for sample in _read(Path(place), early_stress)]
     _refuse_same_names(samples)
     if split is None:
         return samples
@@ -169,9 +198,9 @@ def _refuse_same_names(samples: list[Sample]) -> None:
             raise DataError(f"{other.root} and {sample.root} both hold {sample.relative}; rename one of the folders")
 
 
-def _read(place: Path) -> list[Sample]:
+def _read(place: Path, early_stress: bool) -> list[Sample]:
     if place.as_posix().startswith(SCHEME):
-        return [DrawnSample.of(address) for address in Span.parse(place.as_posix())]
+        return [DrawnSample.of(address, early_stress) for address in Span.parse(place.as_posix())]
     if place.is_file() and place.suffix.lower() == ".csv":
         return _read_csv(place)
     if place.is_file():

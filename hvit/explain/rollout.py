@@ -6,7 +6,8 @@ row-stochastic, so what is read out at the top is a set of shares that sums to 1
 time: no matrix of all tokens by all tokens is ever built.
 
 Three approximations, as usual for rollout: an MLP counts as the identity, so does a position convolution, and values
-are taken to be equally strong, so that only weights count. The map belongs to no class.
+are taken to be equally strong, so that only weights count. The map belongs to no class. It follows the photo: where a
+spectral stream looked is in `Details.fusion`.
 """
 
 import torch
@@ -74,17 +75,24 @@ def heatmap(share: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def rollout_heatmap(model: HViT, images: Tensor, residual: float = 0.5) -> tuple[Tensor, list[Tensor], Tensor]:
+def rollout_heatmap(
+    model: HViT,
+    images: Tensor,
+    spectral: Tensor | None = None,
+    present: Tensor | None = None,
+    residual: float = 0.5,
+) -> tuple[Tensor, list[Tensor], Tensor]:
     """One pass for a photo: what the model says, what rejection compares, and where it looked.
 
     Args:
         model: in evaluation mode.
         images: one normalised image, (1, 3, H, W).
+        spectral, present: as for `HViT.forward`.
         residual: as for `rollout`.
     Returns:
         Logits (1, K), the mean token of each stage (four of (1, C)), and the heatmap (H/4, W/4) float32 in [0, 1].
     """
     assert not model.training, "dropped paths would change the map"
     assert images.shape[0] == 1, "one photo at a time"
-    details = model.forward_details(images)
+    details = model.forward_details(images, spectral, present)
     return details.logits, details.stage_features, heatmap(rollout(details, residual))[0]

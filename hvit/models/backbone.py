@@ -1,6 +1,8 @@
 """Images to four feature maps: the hierarchy itself."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -8,10 +10,12 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from hvit.models.config import STRIDES, UNIT_PX, ModelConfig
+from hvit.models.fusion import Fusion, FusionRecord
 from hvit.models.layers import Block, PatchEmbed, PatchMerging, PositionConv, grid_of, windows_of
 from hvit.models.sparse import SIDES, VisibleUnits
 
 MIN_SIDE_PX = 64
+FUSED_STAGE = 2  # the first with global attention; a spectral picture joins in as its tokens enter
 
 
 @dataclass(frozen=True)
@@ -24,12 +28,14 @@ class StageRecord:
         tokens: output of the stage, (B, H, W, C), before any norm.
         merge_weights: row-stochastic receptive-field weights of the convolution into this stage, (B, H, W, 9) over the
             3x3 tokens of the stage before (row by row; 0 beyond the border); None for the first stage.
+        fusion: what a spectral picture added as tokens entered; None where there was none.
     """
 
     attentions: list[Tensor]
     window_tokens: int
     tokens: Tensor
     merge_weights: Tensor | None
+    fusion: FusionRecord | None = None
 
 
 class Stage(nn.Module):
@@ -47,9 +53,20 @@ class Stage(nn.Module):
         tokens = self.position(self.merge(tokens))
         return tokens if embedding is None else tokens + embedding
 
-    def forward(self, tokens: Tensor, embedding: Tensor | None = None, checkpointed: bool = False) -> Tensor:
-        """(B, H, W, C) -> (B, H', W', C'). The grid is cut into windows once, not once a block."""
+    def forward(
+        self,
+        tokens: Tensor,
+        embedding: Tensor | None = None,
+        checkpointed: bool = False,
+        fuse: Callable[[Tensor, Tensor], Tensor] | None = None,
+    ) -> Tensor:
+        """(B, H, W, C) -> (B, H', W', C'). The grid is cut into windows once, not once a block.
+
+        `fuse` maps the tokens that entered and their position embedding to as many tokens.
+        """
         tokens = self.enter(tokens, embedding)
+        if fuse is not None:
+            tokens = fuse(tokens, embedding)
         shape = tokens.shape
         windows = windows_of(tokens, self.window_tokens)
         for block in self.blocks:
@@ -85,16 +102,23 @@ class Stage(nn.Module):
                 windows = block(windows, num_images)
         return windows.reshape(shape)
 
-    def forward_with_record(self, tokens: Tensor, embedding: Tensor | None = None) -> StageRecord:
+    def forward_with_record(
+        self,
+        tokens: Tensor,
+        embedding: Tensor | None = None,
+        fuse: Callable[[Tensor, Tensor], tuple[Tensor, FusionRecord]] | None = None,
+    ) -> StageRecord:
         """The same outputs, with every attention matrix kept."""
         merge_weights = receptive_field_weights(self.merge, tokens) if isinstance(self.merge, PatchMerging) else None
-        tokens = self.enter(tokens, embedding)
+        tokens, fusion = self.enter(tokens, embedding), None
+        if fuse is not None:
+            tokens, fusion = fuse(tokens, embedding)
         windows, attentions = windows_of(tokens, self.window_tokens), []
         for block in self.blocks:
             windows, weights = block.forward_with_weights(windows, tokens.shape[0])
             attentions.append(weights)
         return StageRecord(
-            attentions, self.window_tokens, grid_of(windows, self.window_tokens, tokens.shape), merge_weights
+            attentions, self.window_tokens, grid_of(windows, self.window_tokens, tokens.shape), merge_weights, fusion
         )
 
 
@@ -133,6 +157,7 @@ class Backbone(nn.Module):
     """Four stages at strides 4, 8, 16 and 32: windows of one 32-px unit in the first two, global attention after.
 
     Any size from 64 px: sides are resized (antialiased) to the nearest multiple of 32, so there are no padded tokens.
+    With `spectral_chans`, tokens that enter the third stage attend to those of a spectral picture, where there is one.
     """
 
     def __init__(self, config: ModelConfig):
@@ -153,6 +178,10 @@ class Backbone(nn.Module):
         self.apply(initialize)
         for embedding in (self.unit_embedding, self.image_embedding):
             nn.init.trunc_normal_(embedding, std=0.02)
+        self.fusion = None
+        if config.spectral_chans:  # drawn last: all else starts as in the model without it
+            self.fusion = Fusion(config.spectral_chans, config.embed_dims[FUSED_STAGE], config.head_dim)
+            self.fusion.apply(initialize)
 
     def embeddings(self, height: int, width: int) -> list[Tensor | None]:
         """Position embedding of each stage for images of these sides in px; None where a stage has none."""
@@ -170,12 +199,36 @@ class Backbone(nn.Module):
             return images
         return F.interpolate(images, sides, mode="bilinear", antialias=True, align_corners=False)
 
-    def stage_tokens(self, images: Tensor, num_stages: int = 4) -> list[Tensor]:
-        """Outputs of the first `num_stages` stages, before any norm: (B, H/4, W/4, C1), (B, H/8, W/8, C2), ..."""
+    def fuse_at(self, index: int, images: Tensor, spectral: Tensor | None, present: Tensor | None, recorded=False):
+        """What joins a spectral picture to the tokens that enter a stage; None where nothing does.
+
+        Raises:
+            ValueError: the picture is not one this backbone takes, or not of these images.
+        """
+        if spectral is None or index != FUSED_STAGE:
+            return None
+        if self.fusion is None:
+            raise ValueError("this model has no spectral stream; only the _dfca sizes take `spectral`")
+        expected = (len(images), self.fusion.bands, *images.shape[-2:])
+        if tuple(spectral.shape) != expected:
+            raise ValueError(f"spectral is {tuple(spectral.shape)}, expected {expected}: bands at the pixels of images")
+        call = self.fusion.forward_with_record if recorded else self.fusion
+        return partial(call, spectral=self.fitted(spectral), present=present)
+
+    def stage_tokens(
+        self, images: Tensor, num_stages: int = 4, spectral: Tensor | None = None, present: Tensor | None = None
+    ) -> list[Tensor]:
+        """Outputs of the first `num_stages` stages, before any norm: (B, H/4, W/4, C1), (B, H/8, W/8, C2), ...
+
+        Args:
+            spectral: normalised spectral picture of each image, (B, bands, H, W), or None.
+            present: images that have one, (B,) bool; None is all.
+        """
+        fuses = [self.fuse_at(i, images, spectral, present) for i in range(num_stages)]
         images = self.fitted(images)
         embeddings, tokens, outputs = self.embeddings(*images.shape[-2:]), self.patch_embed(images), []
-        for stage, embedding in zip(self.stages[:num_stages], embeddings):
-            tokens = stage(tokens, embedding, self.grad_checkpointing and self.training)
+        for stage, embedding, fuse in zip(self.stages[:num_stages], embeddings, fuses):
+            tokens = stage(tokens, embedding, self.grad_checkpointing and self.training, fuse)
             outputs.append(tokens)
         return outputs
 
@@ -207,12 +260,15 @@ class Backbone(nn.Module):
             outputs.append(units.reshape(*kept.shape, *units.shape[1:]))
         return outputs
 
-    def stage_records(self, images: Tensor) -> list[StageRecord]:
+    def stage_records(
+        self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None
+    ) -> list[StageRecord]:
         """The four stages with their attention matrices."""
+        fuses = [self.fuse_at(i, images, spectral, present, recorded=True) for i in range(4)]
         images = self.fitted(images)
         embeddings, tokens, records = self.embeddings(*images.shape[-2:]), self.patch_embed(images), []
-        for stage, embedding in zip(self.stages, embeddings):
-            records.append(stage.forward_with_record(tokens, embedding))
+        for stage, embedding, fuse in zip(self.stages, embeddings, fuses):
+            records.append(stage.forward_with_record(tokens, embedding, fuse))
             tokens = records[-1].tokens
         return records
 
@@ -231,9 +287,9 @@ class Backbone(nn.Module):
         """The pyramid: four normalised maps (B, C, H, W) at strides 4, 8, 16 and 32."""
         return [self.normalized_map(tokens, stage) for stage, tokens in enumerate(self.stage_tokens(images))]
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None) -> Tensor:
         """(B, 3, H, W) -> normalised tokens of the last stage, (B, H/32, W/32, C)."""
-        return self.norm(self.stage_tokens(images)[-1])
+        return self.norm(self.stage_tokens(images, spectral=spectral, present=present)[-1])
 
 
 def initialize(module: nn.Module) -> None:

@@ -1,6 +1,6 @@
 """The sizes of the family and the configuration they are built from."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 STRIDES = (4, 8, 16, 32)
 UNIT_PX = 32  # sides of an image are multiples of this; one unit is one window of stages 1 and 2
@@ -17,6 +17,7 @@ class ModelConfig:
         mlp_ratio: hidden channels of an MLP as a multiple of its input.
         window_tokens: side of an attention window in tokens, a stage; 0 is global attention.
         in_chans: channels of an image.
+        spectral_chans: channels of the spectral picture a `_dfca` size takes beside it; 0 has no stream for one.
         num_classes: outputs of the head; 0 leaves the embedding.
         img_size: side in pixels the position embedding is made for; any other size works and is interpolated.
         drop_path_rate: probability of skipping the last block in training; grows linearly from 0 at the first.
@@ -31,6 +32,7 @@ class ModelConfig:
     num_classes: int = 1000
     img_size: int = 224
     drop_path_rate: float = 0.0
+    spectral_chans: int = 0
 
     def __post_init__(self):
         for name in ("embed_dims", "depths", "window_tokens"):
@@ -38,6 +40,8 @@ class ModelConfig:
             if len(value) != 4:
                 raise ValueError(f"{name} has {len(value)} entries, expected 4 (one a stage): {value}")
             object.__setattr__(self, name, value)
+        if self.spectral_chans < 0:
+            raise ValueError(f"spectral_chans is {self.spectral_chans}, expected 0 or more")
         for dim in self.embed_dims:
             if dim % self.head_dim:
                 raise ValueError(f"embed_dims {self.embed_dims} are not all multiples of head_dim {self.head_dim}")
@@ -57,3 +61,5 @@ SIZES = {
     "hvit_base": ModelConfig((128, 256, 512, 1024), (1, 2, 9, 4)),
     "hvit_large": ModelConfig((192, 384, 768, 1536), (1, 2, 12, 7)),
 }
+# With a spectral stream beside the images, of the five bands of LeafSim unless `spectral_chans` says otherwise.
+SIZES |= {f"{name}_dfca": replace(config, spectral_chans=5) for name, config in SIZES.items()}

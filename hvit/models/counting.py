@@ -8,7 +8,7 @@ from hvit.models import SIZES, create_model
 
 
 def count(img_size: int = 224) -> list[dict]:
-    """Every size with its parameters and GMACs, with a head of 1000 classes.
+    """Every size with its parameters and GMACs, with a head of 1000 classes; the `_dfca` sizes with their bands.
 
     Args:
         img_size: side in px the GMACs are counted at.
@@ -18,9 +18,10 @@ def count(img_size: int = 224) -> list[dict]:
         with torch.device("meta"):
             model = create_model(name).eval()
             images = torch.empty(1, config.in_chans, img_size, img_size)
+            bands = torch.empty(1, config.spectral_chans, img_size, img_size) if config.spectral_chans else None
         # The counter knows the two products of plain attention; on the CPU it does not see the fused one.
         with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH), torch.no_grad():
-            model(images)
+            model(images, bands)
         rows.append(
             {
                 "name": name,

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from hvit.models.backbone import Backbone, StageRecord, fit_sides
+from hvit.models.backbone import FUSED_STAGE, Backbone, StageRecord, fit_sides
 from hvit.models.config import SIZES, STRIDES, ModelConfig
+from hvit.models.fusion import FusionRecord
 from hvit.models.layers import DropPath
 
 
@@ -28,6 +29,11 @@ class Details:
         """Mean token of each stage, four of (B, C)."""
         return [stage.tokens.mean(dim=(1, 2)) for stage in self.stages]
 
+    @property
+    def fusion(self) -> FusionRecord | None:
+        """What the spectral stream did: its attention, its gate and what it added; None where it was not used."""
+        return next((stage.fusion for stage in self.stages if stage.fusion is not None), None)
+
 
 class HViT(nn.Module):
     """A hierarchical vision transformer for classification."""
@@ -44,20 +50,21 @@ class HViT(nn.Module):
             for i, (dim, stride) in enumerate(zip(config.embed_dims, STRIDES))
         ]
 
-    def forward(self, images: Tensor, spectral: Tensor | None = None) -> Tensor:
+    def forward(self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None) -> Tensor:
         """Class scores.
 
         Args:
             images: normalised RGB, (B, 3, H, W), sides of at least 64 px.
-            spectral: for the `_dfca` sizes only.
+            spectral: for the `_dfca` sizes: the normalised spectral picture of each image, (B, bands, H, W). Without,
+                and for samples that lack it, the answer is that of the RGB stream alone.
+            present: samples whose spectral picture counts, (B,) bool; None is all.
         Returns:
             Logits, (B, K).
         Raises:
-            ValueError: an image is too small, or `spectral` is given to a model without a spectral stream.
+            ValueError: an image is too small, `spectral` is given to a model without a spectral stream, or is not of
+                the shape it takes.
         """
-        if spectral is not None:
-            raise ValueError("this model has no spectral stream; only the _dfca sizes take `spectral`")
-        return self.forward_head(self.forward_features(images))
+        return self.forward_head(self.backbone(images, spectral, present))
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Normalised tokens of the last stage, (B, H/32, W/32, C)."""
@@ -109,21 +116,25 @@ class HViT(nn.Module):
         """Drops the stages after the last one asked for, and the head: timm's hook for `features_only=True`."""
         chosen = _stage_indices(indices)
         self.backbone.stages = self.backbone.stages[: max(chosen) + 1]
+        if len(self.backbone.stages) <= FUSED_STAGE:
+            self.backbone.fusion = None
         if prune_norm:
             self.backbone.norm = nn.Identity()
         if prune_head:
             self.reset_classifier(0)
         return chosen
 
-    def forward_details(self, images: Tensor) -> Details:
+    def forward_details(self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None) -> Details:
         """The same logits as `forward`, with every attention matrix and stage output kept."""
-        stages = self.backbone.stage_records(images)
+        stages = self.backbone.stage_records(images, spectral, present)
         embedding = self.forward_head(self.backbone.norm(stages[-1].tokens), pre_logits=True)
         return Details(self.head(embedding), embedding, stages)
 
-    def forward_stages(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def forward_stages(
+        self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
         """Logits (B, K) and the mean token of each stage, four of (B, C): what rejection compares."""
-        tokens = self.backbone.stage_tokens(images)
+        tokens = self.backbone.stage_tokens(images, spectral=spectral, present=present)
         return self.forward_head(self.backbone.norm(tokens[-1])), [t.mean(dim=(1, 2)) for t in tokens]
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
@@ -160,7 +171,7 @@ class HViT(nn.Module):
             words = name.split(".")
             if name.startswith("backbone.stages."):
                 numbers[name] = first[int(words[2])] + (int(words[4]) if words[3] == "blocks" else 0)
-            elif name == "backbone.image_embedding":
+            elif name == "backbone.image_embedding" or name.startswith("backbone.fusion."):
                 numbers[name] = first[2]
             else:
                 is_top = name.startswith(("head.", "backbone.norm."))

@@ -129,9 +129,15 @@ class JointModel(nn.Module):
         super().__init__()
         self.model, self.decoder = model, decoder
 
-    def forward(self, images: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B, K) of whole images (B, 3, H, W), and the error of painting them from units `kept` (B, V)."""
-        return self.model(images), reconstruction_loss(self.model.backbone, self.decoder, images, kept)
+    def forward(
+        self, images: Tensor, kept: Tensor, spectral: Tensor | None = None, present: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Logits (B, K) of whole images (B, 3, H, W), and the error of painting them from units `kept` (B, V).
+
+        `spectral` and `present` are those of `HViT.forward`; they are not painted, and do not help with it.
+        """
+        logits = self.model(images) if spectral is None else self.model(images, spectral, present)
+        return logits, reconstruction_loss(self.model.backbone, self.decoder, images, kept)
 
     def no_weight_decay(self) -> set[str]:
         """Names of the parameters besides norms and biases that must not decay."""

@@ -10,8 +10,26 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hvit.models import SIZES, HViT, ModelConfig, create_model
 
-PARAMS = {"hvit_tiny": 5143896, "hvit_small": 22311368, "hvit_base": 87961512, "hvit_large": 303209608}
-MACS = {"hvit_tiny": 646108928, "hvit_small": 2931166720, "hvit_base": 11257256960, "hvit_large": 33501015552}
+PARAMS = {
+    "hvit_tiny": 5143896,
+    "hvit_small": 22311368,
+    "hvit_base": 87961512,
+    "hvit_large": 303209608,
+    "hvit_tiny_dfca": 5308536,
+    "hvit_small_dfca": 22965256,
+    "hvit_base_dfca": 90567720,
+    "hvit_large_dfca": 309066568,
+}
+MACS = {
+    "hvit_tiny": 646108928,
+    "hvit_small": 2931166720,
+    "hvit_base": 11257256960,
+    "hvit_large": 33501015552,
+    "hvit_tiny_dfca": 721172224,
+    "hvit_small_dfca": 3193687552,
+    "hvit_base_dfca": 12231875584,
+    "hvit_large_dfca": 35637308928,
+}
 
 
 def on_meta(name):
@@ -29,6 +47,11 @@ def macs_by_hand(config, side=224):
         macs += tokens * 9 * dim  # depthwise
         macs += tokens * 9 * dims[stage - 1] * dim if stage else 0
         macs += depth * tokens * (12 * dim**2 + 2 * attended * dim)
+    if config.spectral_chans:  # four 3x3 convolutions to stride 16, then one attention: 4 C^2 + 2 N C a token
+        dim, tokens = dims[2], (side // 16) ** 2
+        widths = [config.spectral_chans, dim // 8, dim // 4, dim // 2, dim]
+        macs += sum(9 * a * b * (side >> i) ** 2 for i, (a, b) in enumerate(zip(widths, widths[1:]), 1))
+        macs += tokens * (4 * dim**2 + 2 * tokens * dim)
     return macs + dims[3] * config.num_classes
 
 
@@ -60,9 +83,10 @@ def test_parameters_of_a_size(name):
 
 @pytest.mark.parametrize("name", MACS)
 def test_multiply_accumulates_of_a_size(name):
-    model = on_meta(name)
+    model, bands = on_meta(name), SIZES[name].spectral_chans
+    spectral = torch.empty(1, bands, 224, 224, device="meta") if bands else None
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(torch.empty(1, 3, 224, 224, device="meta"))
+        model(torch.empty(1, 3, 224, 224, device="meta"), spectral)
     assert counter.get_total_flops() == 2 * MACS[name]
 
 

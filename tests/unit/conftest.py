@@ -22,12 +22,34 @@ def drawn_run(tmp_path_factory) -> Path:
     return write_run(tmp_path_factory.mktemp("runs") / "leafsim-tiny", sorted(CONDITIONS), "leafsim:v1/7/0-99")
 
 
-def write_run(path: Path, classes: list[str], data: str) -> Path:
-    """Writes a run with drawn weights; `data` is the data set its configuration names."""
+@pytest.fixture(scope="session")
+def bands_run(tmp_path_factory) -> Path:
+    """The like with a spectral stream for two bands."""
+    return write_run(
+        tmp_path_factory.mktemp("runs") / "bands", CLASSES, "photos", "bands", ("red edge", "near infrared")
+    )
+
+
+@pytest.fixture(scope="session")
+def indices_run(tmp_path_factory) -> Path:
+    """The like with a spectral stream for indices of the photo's colors."""
+    from hvit.data.spectral import INDICES
+
+    return write_run(tmp_path_factory.mktemp("runs") / "indices", CLASSES, "photos", "indices", INDICES)
+
+
+def write_run(path: Path, classes: list[str], data: str, kind: str = "", channels: tuple[str, ...] = ()) -> Path:
+    """Writes a run with drawn weights.
+
+    Args:
+        data: the data set its configuration names.
+        kind, channels: of its spectral stream, if it has one.
+    """
     import torch
 
     from hvit.checkpoint import save_checkpoint
     from hvit.data.preprocess import Preprocessing
+    from hvit.data.spectral import SpectralStream
     from hvit.models import create_model
     from hvit.rejection import Rejector
     from hvit.runs import RunWriter
@@ -36,14 +58,18 @@ def write_run(path: Path, classes: list[str], data: str) -> Path:
     writer = RunWriter(path, "finetune", config, 0, ["training/finetune.py"], "0" * 64)
     torch.manual_seed(0)
     arguments = {"num_classes": len(classes), "img_size": 64}
-    model = create_model("hvit_tiny", **arguments)
+    architecture, stream = "hvit_tiny", None
+    if kind:
+        architecture, arguments = "hvit_tiny_dfca", arguments | {"spectral_chans": len(channels)}
+        stream = SpectralStream(kind, channels, (0.3,) * len(channels), (0.1,) * len(channels))
+    model = create_model(architecture, **arguments)
     model.head.weight.data.mul_(20)  # so that photos get different answers
     rng = np.random.default_rng(0)
     rejector = Rejector.fit([rng.normal(size=(20, dim)) for dim in model.config.embed_dims])
     save_checkpoint(
         path,
         model,
-        "hvit_tiny",
+        architecture,
         arguments,
         classes,
         Preprocessing(64),
@@ -52,6 +78,7 @@ def write_run(path: Path, classes: list[str], data: str) -> Path:
         temperature=1.5,
         conformal={"alpha": 0.02, "method": "lac", "threshold": 0.6},
         ood=(rejector, 2.0),
+        spectral=stream,
     )
     writer.finish("done", {"top1": None})
     writer.write_manifest()

@@ -65,6 +65,22 @@ def test_a_card_that_does_not_fit_is_refused(run, change, expected):
         load_checkpoint(run)
 
 
+def test_a_stream_is_kept_and_one_that_does_not_fit_the_model_is_refused(bands_run, tmp_path):
+    shutil.copytree(bands_run, tmp_path / "copy")
+    stream = load_checkpoint(tmp_path / "copy").spectral
+    assert (stream.kind, stream.names, stream.scale) == ("bands", ("red edge", "near infrared"), 1.0)
+    card = json.loads((tmp_path / "copy" / "model.json").read_text())
+    for spectral, described in (
+        ({"kind": "sound"}, "does not describe a model"),
+        (None, "describes 0 spectral channels"),
+    ):
+        changed = {key: value for key, value in card.items() if key != "spectral"}
+        changed |= {} if spectral is None else {"spectral": card["spectral"] | spectral}
+        (tmp_path / "copy" / "model.json").write_text(json.dumps(changed))
+        with pytest.raises(CheckpointError, match=described):
+            load_checkpoint(tmp_path / "copy")
+
+
 def test_a_card_that_is_not_json_is_refused(run):
     (run / "model.json").write_text('{"schema_version": 1,')
     with pytest.raises(CheckpointError, match="damaged"):

@@ -10,12 +10,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 from hvit.__main__ import COMMANDS, main
 from hvit.commands.predict import csv_row
 from hvit.commands.terminal import to_csv
 from hvit.files import file_sha256
+from tests.unit.conftest import write_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -225,6 +228,85 @@ def test_the_family_is_within_its_sizes(capsys):
     for name, params, gmacs in (("hvit_small", 22e6, 4.6), ("hvit_base", 86e6, 15.4), ("hvit_large", 304e6, 45.8)):
         assert abs(rows[name]["params"] / params - 1) <= 0.03 and 0 < rows[name]["gmacs"] <= gmacs
         assert rows[name]["img_size"] == 224 and len(rows[name]["dims"]) == len(rows[name]["depths"]) == 4
+
+
+@pytest.fixture
+def bands(here, bands_run, indices_run) -> Path:
+    """runs/bands and runs/indices beside runs/tiny, and two bands of photos/a.jpg, which is 96 x 96 px."""
+    shutil.copytree(bands_run, here / "runs" / "bands")
+    shutil.copytree(indices_run, here / "runs" / "indices")
+    planes = np.random.default_rng(0).uniform(0, 0.9, (2, 48, 48)).astype(np.float32)
+    np.save(here / "a-bands.npy", planes)
+    tifffile.imwrite(here / "a-bands.tif", planes, photometric="minisblack")
+    np.save(here / "tall.npy", planes[:, :, :24])
+    return here
+
+
+def test_predict_takes_bands_from_a_file_named_or_beside_the_photo(bands, capsys):
+    words = ["predict", "photos/a.jpg", "--run", "bands", "--json"]
+    rows = []
+    for more in ([], ["--spectral", "a-bands.npy"], ["--spectral", "a-bands.tif"]):
+        status, out, err = answer(capsys, *words, *more)
+        assert status == 0 and err == ""
+        rows.append(json.loads(out)[0])
+    shutil.copy("a-bands.npy", "photos/a.npy")
+    rows.append(json.loads(answer(capsys, *words)[1])[0])
+    assert [("no_bands" in row["flags"]) for row in rows] == [True, False, False, False]
+    assert rows[1] == rows[2] == rows[3]
+    assert abs(rows[0]["probability"] - rows[1]["probability"]) > 1e-4
+
+
+def test_predict_on_a_folder_takes_the_bands_of_each_photo(bands, capsys):
+    shutil.copy("a-bands.npy", "photos/a.npy")
+    status, out, _ = answer(capsys, "predict", "photos", "--run", "bands", "--json")
+    assert status == 0 and [("no_bands" in row["flags"]) for row in json.loads(out)] == [False, True]
+    shutil.copy("tall.npy", "photos/a.npy")
+    status, out, _ = answer(capsys, "predict", "photos", "--run", "bands", "--json")
+    rows = json.loads(out)
+    assert status == 1 and rows[0]["verdict"] == "unreadable" and "photos/a.npy is 48 x 24 px" in rows[0]["error"]
+    assert rows[1]["error"] is None
+
+
+def test_a_run_of_indices_needs_no_file_and_says_nothing_of_bands(bands, capsys):
+    status, out, _ = answer(capsys, "predict", "photos", "--run", "indices", "--json")
+    assert status == 0 and not any("no_bands" in row["flags"] for row in json.loads(out))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["photos", "--run", "bands", "--spectral", "a-bands.npy"], "holds the bands of one photo, and 2 are given"),
+        (["photos/a.jpg", "--run", "tiny", "--spectral", "a-bands.npy"], "run tiny takes no file of bands"),
+        (["photos/a.jpg", "--run", "indices", "--spectral", "a-bands.npy"], "run indices takes no file of bands"),
+        (["photos/a.jpg", "--run", "bands", "--spectral", "none.npy"], "none.npy cannot be opened: No such file"),
+        (["photos/a.jpg", "--run", "bands", "--spectral", "photos/notes.txt"], "is not a NumPy array or a TIFF"),
+        (["photos/a.jpg", "--run", "bands", "--spectral", "tall.npy"], "is 48 x 24 px and its photo 96 x 96"),
+    ],
+)
+def test_bands_that_do_not_fit_the_command_are_refused(bands, capsys, words, expected):
+    assert expected in refusal(capsys, "predict", *words)
+
+
+def test_a_run_that_knows_early_stress_is_asked_for_it_with_the_bands_of_drawn_leaves(tmp_path, monkeypatch, capsys):
+    from hvit.data.leafsim import BANDS, CONDITIONS, EARLY_STRESS, Address, plan
+
+    monkeypatch.chdir(tmp_path)
+    write_run(tmp_path / "runs" / "stress", sorted([*CONDITIONS, EARLY_STRESS]), "leafsim:v1/7/0-99", "bands", BANDS)
+    labels = [plan(Address(7, index)).label(bands=True) for index in range(9, 150, 10)]
+    assert EARLY_STRESS in labels
+    documents = []
+    for more in ([], ["--without-bands"]):
+        words = ["evaluate", "--run", "stress", "--data", "leafsim:v1/7/0-149", "--json", *more]
+        documents.append(json.loads(answer(capsys, *words)[1]))
+    assert documents[0]["n"] == 15 and documents[0]["per_class"][EARLY_STRESS]["n"] == labels.count(EARLY_STRESS)
+    assert documents[0]["nll"] != documents[1]["nll"]
+
+
+def test_evaluating_without_bands_is_for_runs_that_take_any_and_is_not_recorded(bands, photo_folder, capsys):
+    words = ["evaluate", "--run", "bands", "--data", photo_folder, "--without-bands"]
+    assert "leave one of the two out" in refusal(capsys, *words, "--save")
+    words[2] = "tiny"
+    assert "run tiny takes no bands" in refusal(capsys, *words)
 
 
 @pytest.mark.parametrize("buffering", [{}, {"PYTHONUNBUFFERED": "1"}], ids=["buffered", "unbuffered"])

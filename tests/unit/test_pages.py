@@ -111,6 +111,16 @@ def test_a_chosen_crop_restricts_the_answer(runs):
     assert "Not one of my" not in words_of(app)
 
 
+def test_a_run_that_takes_bands_answers_from_color_and_says_so(runs, bands_run, indices_run):
+    said = {}
+    for run in (bands_run, indices_run):
+        shutil.copytree(run, runs / run.name)
+        app = upload(opened(run=run.name), ("a.jpg", leaf(1)))
+        assert not app.exception and len(bars(app)["customdata"]) == 3
+        said[run.name] = "answers from color alone" in words_of(app)
+    assert said == {"bands": True, "indices": False}
+
+
 def test_crop_and_run_are_in_the_address(runs):
     shutil.copytree(runs / "tiny", runs / "other")
     app = opened(run="tiny")

@@ -1,0 +1,150 @@
+"""DFCA, disease-focused cross-attention: RGB tokens attend to tokens of a spectral picture of the same scene.
+
+The usual cross-attention of two streams (Lu et al. 2019, arXiv:1908.02265; Chen et al. 2021, arXiv:2103.14899) with a
+gate a channel. The spectral stream may be missing, for a whole batch or for some samples: then it adds exactly nothing.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hvit.models.layers import LayerNorm2d
+
+HALVINGS = 4  # to stride 16, where RGB tokens become global
+NARROWEST = 8  # channels of the first convolution, in the smallest models
+
+
+@dataclass(frozen=True)
+class FusionRecord:
+    """What the spectral stream did to a batch.
+
+    Attributes:
+        attention: (B, num_heads, N, N): rows are RGB tokens, columns spectral tokens, both row by row of one stride-16
+            grid; each row sums to 1.
+        added: what was added to each RGB token, (B, H, W, C); exactly 0 where the stream is missing.
+        gate: how far each channel is open, (C,), in (0, 1).
+        present: samples that have a spectral picture, (B,) bool; the attention of the others means nothing.
+    """
+
+    attention: Tensor
+    added: Tensor
+    gate: Tensor
+    present: Tensor
+
+    @property
+    def received(self) -> Tensor:
+        """Share of all attention that each spectral token gets, mean over heads and queries: (B, H, W), sums to 1."""
+        return self.attention.mean(dim=(1, 2)).reshape(self.added.shape[:3])
+
+
+class SpectralEmbed(nn.Module):
+    """Spectral picture to stride-16 tokens by four overlapping 3x3 convolutions, as wide as the tokens at the end.
+
+    Convolutions have biases, unlike those of the RGB stem: a norm over channels alone would forget how bright a pixel
+    is, and reflectance means something where the brightness of a photo does not.
+    """
+
+    def __init__(self, in_chans: int, dim: int):
+        super().__init__()
+        widths = [in_chans, *(max(NARROWEST, dim >> (HALVINGS - 1 - i)) for i in range(HALVINGS - 1)), dim]
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip(widths, widths[1:]))
+        self.norms = nn.ModuleList(LayerNorm2d(width) for width in widths[1:])
+
+    def forward(self, spectral: Tensor) -> Tensor:
+        """(B, bands, H, W) -> normalised tokens (B, H/16, W/16, C)."""
+        feature_map = spectral.contiguous(memory_format=torch.channels_last)
+        for i, (conv, norm) in enumerate(zip(self.convs, self.norms)):
+            feature_map = norm(conv(feature_map if i == 0 else F.gelu(feature_map)))
+        return feature_map.permute(0, 2, 3, 1)
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention in which one set of tokens asks and another answers."""
+
+    def __init__(self, dim: int, head_dim: int):
+        super().__init__()
+        self.num_heads = dim // head_dim
+        self.query = nn.Linear(dim, dim)
+        self.key_value = nn.Linear(dim, 2 * dim)
+        self.proj = nn.Linear(dim, dim)
+
+    def _heads(self, asking: Tensor, answering: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        B, N, C = asking.shape
+        queries = self.query(asking).reshape(B, N, self.num_heads, -1).transpose(1, 2)
+        keys, values = self.key_value(answering).reshape(B, -1, 2, self.num_heads, C // self.num_heads).unbind(2)
+        return queries, keys.transpose(1, 2), values.transpose(1, 2)  # three of (B, num_heads, N, head_dim)
+
+    def forward(self, asking: Tensor, answering: Tensor) -> Tensor:
+        """(B, N, C) and (B, M, C) -> (B, N, C). Four dimensions and no bias, so that the fused kernels apply."""
+        queries, keys, values = self._heads(asking, answering)
+        if queries.device.type == "cpu" and queries.dtype == torch.bfloat16 and torch.is_grad_enabled():
+            return self._attend(queries, keys, values)[0]  # the fused backward is slow there, see `Attention`
+        attended = F.scaled_dot_product_attention(queries, keys, values)
+        return self.proj(attended.transpose(1, 2).flatten(2))
+
+    def forward_with_weights(self, asking: Tensor, answering: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and the weights (B, num_heads, N, M), whose rows sum to 1."""
+        return self._attend(*self._heads(asking, answering))
+
+    def _attend(self, queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        weights = (queries @ keys.transpose(-2, -1) * queries.shape[-1] ** -0.5).softmax(dim=-1)
+        return self.proj((weights @ values).transpose(1, 2).flatten(2)), weights
+
+
+class Fusion(nn.Module):
+    """Adds to RGB tokens what they find in the spectral picture, through a learned gate.
+
+    Both streams get the position embedding of their common grid, so that a token can ask for its own place. The gate
+    is the sigmoid of one number a channel: half open at first, so that gradients reach both sides of it.
+
+    Args:
+        bands: channels of the spectral picture.
+        dim: C, channels of the RGB tokens.
+        head_dim: channels of an attention head.
+    """
+
+    def __init__(self, bands: int, dim: int, head_dim: int):
+        super().__init__()
+        self.bands = bands
+        self.embed = SpectralEmbed(bands, dim)
+        self.norm = nn.LayerNorm(dim)
+        self.attn = CrossAttention(dim, head_dim)
+        self.gate_logit = nn.Parameter(torch.zeros(dim))
+
+    @property
+    def gate(self) -> Tensor:
+        """How far each channel is open, (C,), in (0, 1)."""
+        return self.gate_logit.sigmoid()
+
+    def forward(self, tokens: Tensor, embedding: Tensor, spectral: Tensor, present: Tensor | None) -> Tensor:
+        """The tokens with what the spectral picture adds.
+
+        Args:
+            tokens: RGB tokens of stage 3, (B, H, W, C), with their position embedding.
+            embedding: position embedding of the grid, (1, H, W, C).
+            spectral: normalised spectral picture at the pixels of the images, (B, bands, 16*H, 16*W).
+            present: samples that have one, (B,) bool; None is all. Of the others nothing is read, not even a NaN.
+        """
+        asking, answering, keep = self._both(tokens, embedding, spectral, present)
+        return tokens + self._through_gate(self.attn(asking, answering), tokens.shape, keep)
+
+    def forward_with_record(
+        self, tokens: Tensor, embedding: Tensor, spectral: Tensor, present: Tensor | None
+    ) -> tuple[Tensor, FusionRecord]:
+        """The same, with the attention matrix kept."""
+        asking, answering, keep = self._both(tokens, embedding, spectral, present)
+        attended, weights = self.attn.forward_with_weights(asking, answering)
+        added = self._through_gate(attended, tokens.shape, keep)
+        return tokens + added, FusionRecord(weights, added, self.gate, keep)
+
+    def _both(self, tokens: Tensor, embedding: Tensor, spectral: Tensor, present: Tensor | None):
+        """What asks and what answers, (B, N, C) each, and the samples that have a spectral picture."""
+        keep = torch.ones(len(tokens), dtype=torch.bool, device=tokens.device) if present is None else present
+        spectral = torch.where(keep[:, None, None, None], spectral, 0.0)
+        return self.norm(tokens).flatten(1, 2), (self.embed(spectral) + embedding).flatten(1, 2), keep
+
+    def _through_gate(self, attended: Tensor, shape: torch.Size, keep: Tensor) -> Tensor:
+        added = attended.reshape(shape) * self.gate
+        return torch.where(keep[:, None, None, None], added, 0.0)  # not a product: 0 * NaN is NaN
