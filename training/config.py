@@ -468,6 +468,9 @@ def _first_problem(error: ValidationError, kind: type[BaseModel]) -> str:
         for part in problem["loc"][:-1]:
             if isinstance(part, str):
                 section = _section_of(section.model_fields[part].annotation)
+        for program, other in (("finetune", FinetuneConfig), ("pretrain", PretrainConfig)):
+            if section is kind is not other and where in other.model_fields:
+                return f"unknown key {where}; that is a key of training.{program}"
         near = difflib.get_close_matches(str(problem["loc"][-1]), section.model_fields, 1, cutoff=0.4)
         return f"unknown key {where}" + (
             f"; did you mean {near[0]}?" if near else f"; known: {', '.join(section.model_fields)}"

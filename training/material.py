@@ -93,7 +93,7 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
         val.samples = with_groups(val.samples, [row["group"] or row["path"] for row in rows])
         selecting = np.array([row["role"] == "select" for row in rows])
     else:
-        val.samples = with_groups(val.samples, groups_in(val, config))
+        val.samples = with_groups(val.samples, groups_of_photos(val.samples, val, config))
         selecting = halves_of_val(val.samples, set(config.data.calibrate_only), config.seed)
     if not selecting.any() or selecting.all():
         raise ConfigError("validation has too few groups to be divided into a selecting and a calibrating half")
@@ -132,7 +132,7 @@ def with_splits(samples: list[Sample], config: FinetuneConfig | PretrainConfig, 
     if not whole:
         return samples
     cache = cache_of(whole, config, here)
-    whole = with_groups(cache.samples, groups_in(cache, config))
+    whole = with_groups(cache.samples, groups_of_photos(cache.samples, cache, config))
     return divided + split_by_group(whole, config.data.shares, config.seed)
 
 
@@ -147,11 +147,13 @@ def cache_of(samples: list[Sample], config: FinetuneConfig | PretrainConfig, her
     return cache
 
 
-def groups_in(cache: PhotoCache, config: FinetuneConfig | PretrainConfig) -> list[str]:
+def groups_of_photos(
+    samples: list[Sample], photos: Sequence[np.ndarray], config: FinetuneConfig | PretrainConfig
+) -> list[str]:
     """Those a pattern reads off the names, or known groups, and near-duplicates where none is known."""
     if config.data.group_from is not None:
-        return groups_from_names(cache.samples, config.data.group_from)
-    return filled_groups(cache.samples, cache)
+        return groups_from_names(samples, config.data.group_from)
+    return filled_groups(samples, photos)
 
 
 def filled_groups(samples: list[Sample], photos: Sequence[np.ndarray]) -> list[str]:

@@ -1,5 +1,7 @@
 """What is learned without labels: which views belong together (simclr), or what was hidden (mae)."""
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -17,7 +19,7 @@ from training.masking import kept_units
 from training.start import decoder_for
 
 
-class Pretext:
+class Pretext(ABC):
     """A task around the backbone of a model.
 
     Attributes:
@@ -31,6 +33,7 @@ class Pretext:
     def __init__(self, model: HViT, config: PretrainConfig, preprocessing: Preprocessing, world: World):
         self.model, self.config, self.preprocessing, self.world = model, config, preprocessing, world
 
+    @abstractmethod
     def loss(self, step_module: nn.Module, cache: PhotoCache, photos: np.ndarray, samples: np.ndarray, sides) -> Tensor:
         """Loss of one pass, a scalar with gradients.
 
@@ -40,11 +43,10 @@ class Pretext:
             samples: their global sample numbers, (B,).
             sides: height and width of the views in px.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def compared(self) -> nn.Module:
         """Images to the vectors that must not collapse, (B, D)."""
-        raise NotImplementedError
 
     def _views(self, cache: PhotoCache, photos: np.ndarray, samples: np.ndarray, sides) -> Tensor:
         config, device = self.config, self.world.device

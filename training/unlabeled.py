@@ -10,7 +10,7 @@ from hvit.data.dataset import plants_known, read_samples, read_unlabeled, with_g
 from hvit.data.splits import split_by_group
 from training.config import ConfigError, PretrainConfig
 from training.distributed import World
-from training.material import cache_of, groups_in, with_splits, write_roles
+from training.material import cache_of, groups_of_photos, with_splits, write_roles
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def gather_unlabeled(config: PretrainConfig, here: World) -> Unlabeled:
     with_label = np.flatnonzero(has_label)
     held_out = np.zeros(len(cache), dtype=bool)
     if len(with_label):
-        groups = [group for group, own in zip(groups_in(cache, config), has_label) if own]
-        own = with_groups([cache.samples[i] for i in with_label], groups)
+        own = [cache.samples[i] for i in with_label]
+        own = with_groups(own, groups_of_photos(own, [cache[i] for i in with_label], config))
         divided = split_by_group(own, (1 - data.holdout, data.holdout, 0.0), config.seed)
         learning = {sample.relative for sample in divided if sample.split == "train"}
         held_out[with_label] = [sample.relative not in learning for sample in own]

@@ -8,17 +8,20 @@ import pytest
 
 from app import widgets
 from hvit.__main__ import make_parser
-from training.config import load_config
+from training.config import FinetuneConfig, PretrainConfig, load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def commands(document: Path) -> list[str]:
-    """Lines of the blocks of code that start a program."""
-    blocks = document.read_text(encoding="utf-8").split("```")[1::2]
-    return [line for block in blocks for line in block.splitlines() if line.startswith("python -m ")]
+    """Commands in the blocks of code that start a program; those that leave something out are not meant to be typed."""
+    blocks = document.read_text(encoding="utf-8").replace("\\\n", " ").split("```")[1::2]
+    lines = [line.strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith("python -m ") and "..." not in line and "$" not in line]
 
 
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+KINDS = {"training.finetune": FinetuneConfig, "training.pretrain": PretrainConfig}
 SHOWN_BY_THE_DASHBOARD = [
     widgets.QUICK_COMMAND.format(run="leaf33-tiny"),
     widgets.TRAIN_COMMAND,
@@ -26,14 +29,14 @@ SHOWN_BY_THE_DASHBOARD = [
 ]
 
 
-@pytest.mark.parametrize("command", commands(ROOT / "docs" / "own-photos.md") + SHOWN_BY_THE_DASHBOARD)
+@pytest.mark.parametrize("command", [*(c for d in DOCUMENTS for c in commands(d)), *SHOWN_BY_THE_DASHBOARD])
 def test_a_command_is_understood(command, monkeypatch):
     monkeypatch.chdir(ROOT)
-    program, *words = shlex.split(command.replace("\\\n", " "))[2:]
+    program, *words = shlex.split(command.replace("\\\n", " "), comments=True)[2:]
     parser = make_parser() if program == "hvit" else import_module(program)._parser()
     args = parser.parse_args(words)
-    if program == "training.finetune":
-        load_config(args.config, args.set)
+    if program in KINDS:
+        load_config(args.config, args.set, KINDS[program])
 
 
 def test_own_photos_goes_from_drawing_to_training():

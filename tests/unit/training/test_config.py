@@ -2,14 +2,23 @@ from pathlib import Path
 
 import pytest
 
-from training.config import ConfigError, load_config
+from training.config import ConfigError, FinetuneConfig, PretrainConfig, load_config
 
 SHIPPED = sorted((Path(__file__).parents[3] / "training" / "configs").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
 def test_shipped_configurations_load(path):
-    assert load_config(path, []).epochs > 0
+    kind = PretrainConfig if path.stem.endswith(("simclr", "mae", "unlabeled")) else FinetuneConfig
+    assert load_config(path, [], kind).epochs > 0
+
+
+def test_a_configuration_of_the_other_program_is_told_apart(tiny_config):
+    pretraining = next(path for path in SHIPPED if path.stem == "leafsim_mae")
+    with pytest.raises(ConfigError, match="unknown key method; that is a key of training.pretrain"):
+        load_config(pretraining, [])
+    with pytest.raises(ConfigError, match="unknown key .*; that is a key of training.finetune"):
+        load_config(tiny_config, ["method=mae", "optim={}"], PretrainConfig)
 
 
 def test_an_override_takes_effect(tiny_config):

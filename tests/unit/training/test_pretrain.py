@@ -121,6 +121,22 @@ def test_folders_without_labels_are_learned_from(config_file, color_photos, tmp_
     assert Run(tmp_path / "run").plants_known is None
 
 
+def test_a_pattern_is_read_off_the_names_of_photos_with_labels_alone(config_file, color_photos, tmp_path):
+    folder = tmp_path / "heap"
+    folder.mkdir()
+    shutil.copy(next((color_photos / "test").rglob("*.png")), folder / "leaf.png")
+    changes = ["method=mae", f"data.unlabeled=['{folder}']", f"data.cache_dir={tmp_path / 'cache'}"]
+    with world("cpu") as here:
+        config = load_config(config_file, [*changes, r"data.group_from='(\d+)\.png'"], PretrainConfig)
+        run = pretrain.Pretraining(config, tmp_path / "run", False, here)
+    held = {
+        run.material.cache.samples[i].group or run.material.cache.samples[i].path.stem for i in run.material.held_out
+    }
+    learned = {run.material.cache.samples[i].path.stem for i in run.material.known}
+    assert held and not held & learned  # whole groups are held out
+    assert len(run.material.learns) == len(run.material.known) + 1
+
+
 def test_a_stopped_run_goes_on_exactly(config_file, tmp_path, monkeypatch):
     class StopAfter(dict):
         left = 4
