@@ -440,6 +440,15 @@ def load_config(path: Path, overrides: list[str], kind: type[Config] = FinetuneC
         raise ConfigError(_first_problem(error, kind)) from None
 
 
+def kind_of(path: Path) -> type[FinetuneConfig] | type[PretrainConfig]:
+    """What a YAML file configures: a pre-training where it names a method, else a fine-tuning."""
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError):
+        return FinetuneConfig  # `load_config` then says what is wrong
+    return PretrainConfig if isinstance(values, dict) and "method" in values else FinetuneConfig
+
+
 def _apply(values: dict[str, Any], override: str) -> None:
     key, sign, text = override.partition("=")
     if not sign or not key:

@@ -1,7 +1,7 @@
 """A picture of what augmentation does: leaves as they are, and as training sees them. Look at it before you train.
 
 python -m training.sheet --config training/configs/leafsim_tiny.yaml --out sheet.jpg
-python -m training.sheet --config training/configs/own_photos.yaml --data my-photos --out sheet.jpg
+python -m training.sheet --config training/configs/leaf33_simclr.yaml --data my-photos --out sheet.jpg
 """
 
 import argparse
@@ -15,8 +15,11 @@ from PIL import Image, ImageDraw, ImageFont
 from hvit.data.cache import PhotoCache
 from hvit.data.classes import spoken
 from hvit.data.dataset import DataError, Sample, read_samples
+from hvit.models.config import UNIT_PX
+from hvit.models.sparse import VisibleUnits
 from training.augment import BLOCK, augment, batch_sides, mix
-from training.config import AugmentConfig, FinetuneConfig, load_config
+from training.config import FinetuneConfig, PretrainConfig, ViewConfig, kind_of, load_config
+from training.masking import kept_units
 
 LEAVES = Path("leafsim:v1/1/0-199")
 VIEWS = 9
@@ -32,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
             raise DataError(f"--out {args.out}: expected a name that ends in .jpg or .png")
         if not args.out.resolve().parent.is_dir():
             raise DataError(f"--out {args.out}: there is no folder {args.out.resolve().parent.name} to write into")
-        config = load_config(args.config, args.set)
+        config = load_config(args.config, args.set, kind_of(args.config))
         samples = one_of_each(read_samples([args.data]))[: args.classes]
         picture = sheet(samples, config, args.side)
     except ValueError as error:
@@ -52,8 +55,8 @@ def one_of_each(samples: list[Sample]) -> list[Sample]:
     return [first[label] for label in sorted(first)]
 
 
-def sheet(samples: list[Sample], config: FinetuneConfig, side: int) -> np.ndarray:
-    """A row a photo: as it is, then views of it; below, blocks of eight views that are mixed.
+def sheet(samples: list[Sample], config: FinetuneConfig | PretrainConfig, side: int) -> np.ndarray:
+    """A row a photo: as it is, then views of it; below, what is done to them beside: mixed, or hidden in part.
 
     Args:
         samples: photos, at least one.
@@ -77,15 +80,34 @@ def sheet(samples: list[Sample], config: FinetuneConfig, side: int) -> np.ndarra
     photos = np.arange(VIEWS - 1) % len(samples)
     tiles = views_of(cache, photos, 10_000, uneven, config.augment, config.seed)
     rows.append((f"A batch of another shape, {uneven[1]} x {uneven[0]} px", [_fitted(tile, side) for tile in tiles]))
+    rows += _mixed(cache, config, side) if isinstance(config, FinetuneConfig) else []
+    masked = config.masked
+    return _laid_out(rows if masked is None else [*rows, _hidden(cache, config, masked.mask_ratio, side)], side)
+
+
+def _mixed(cache: PhotoCache, config: FinetuneConfig, side: int) -> list[tuple[str, list[np.ndarray]]]:
+    """Blocks of eight views that are mixed."""
+    rows = []
     for name, cutmix_share in (("Mixup", 0.0), ("CutMix", 1.0)):
         strengths = config.augment.model_copy(update={"mix_probability": 1.0, "cutmix_share": cutmix_share})
-        numbers = np.arange(BLOCK) % len(samples)
+        numbers = np.arange(BLOCK) % len(cache)
         labels, drawn = torch.from_numpy(numbers), np.arange(BLOCK)
         views = augment(cache, numbers, drawn, (side, side), strengths, config.seed, CPU)
-        mixed, _ = mix(views, labels, drawn, len(samples), strengths, config.seed)
+        mixed, _ = mix(views, labels, drawn, len(cache), strengths, config.seed)
         share = config.augment.mix_probability * abs(cutmix_share + config.augment.cutmix_share - 1)
         rows.append((f"{name}: {100 * share:.0f} % of the pictures; targets are mixed alike", _tiles(mixed)))
-    return _laid_out(rows, side)
+    return rows
+
+
+def _hidden(
+    cache: PhotoCache, config: FinetuneConfig | PretrainConfig, ratio: float, side: int
+) -> tuple[str, list[np.ndarray]]:
+    """Views whose hidden units are left out."""
+    side = max(64, side // UNIT_PX * UNIT_PX)  # whole units
+    numbers = np.arange(VIEWS - 1)
+    views = augment(cache, numbers % len(cache), numbers, (side, side), config.augment, config.seed, CPU)
+    visible = VisibleUnits.of(kept_units(config.seed, numbers, (side, side), ratio), side, side)
+    return f"Hidden: {100 * ratio:.0f} % of the units of {UNIT_PX} px", _tiles(visible.blanked(views))
 
 
 def in_memory(samples: list[Sample]) -> PhotoCache:
@@ -100,7 +122,7 @@ def in_memory(samples: list[Sample]) -> PhotoCache:
 
 
 def views_of(
-    cache: PhotoCache, photos: np.ndarray, first: int, sides: tuple[int, int], strengths: AugmentConfig, seed: int
+    cache: PhotoCache, photos: np.ndarray, first: int, sides: tuple[int, int], strengths: ViewConfig, seed: int
 ) -> list[np.ndarray]:
     """Views as samples `first`, `first` + 1, ... of training see them; each (h, w, 3) uint8."""
     return _tiles(augment(cache, photos, first + np.arange(len(photos)), sides, strengths, seed, CPU))
@@ -110,7 +132,7 @@ def _tiles(views: torch.Tensor) -> list[np.ndarray]:
     return list(views.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy())
 
 
-def _uneven_sides(config: FinetuneConfig, side: int) -> tuple[int, int]:
+def _uneven_sides(config: FinetuneConfig | PretrainConfig, side: int) -> tuple[int, int]:
     """The first shape of a batch that is not square."""
     shapes = (batch_sides(config.seed, step, side, 0.0) for step in range(100))
     return next(shape for shape in shapes if shape[0] < shape[1])

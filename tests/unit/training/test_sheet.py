@@ -1,5 +1,7 @@
 """The sheet of augmented leaves, and what its eye should find: nothing painted, hardly anything removed."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from training.augment import augment
 from training.config import AugmentConfig
 from training.sheet import in_memory
 
-CPU = torch.device("cpu")
+CPU, ROOT = torch.device("cpu"), Path(__file__).parents[3]
 
 
 def test_a_sheet_shows_each_class_as_it_is_and_as_training_sees_it(tiny_config, color_photos, tmp_path):
@@ -28,6 +30,17 @@ def test_a_sheet_shows_each_class_as_it_is_and_as_training_sees_it(tiny_config, 
     left = sheet.MARGIN + 64  # the photo as it is does not change with strengths, and the views do
     assert np.array_equal(strong[:70, :left], still[:70, :left])
     assert np.abs(strong[:70, left:] - still[:70, left:]).mean() > 0.5
+
+
+@pytest.mark.parametrize(("name", "rows"), [("leafsim_simclr", 4), ("leafsim_mae", 5)])
+def test_a_sheet_of_a_pretraining_shows_views_and_what_is_hidden(color_photos, tmp_path, name, rows):
+    out, config = tmp_path / "sheet.png", ROOT / "training" / "configs" / f"{name}.yaml"
+    words = ["--config", str(config), "--data", str(color_photos), "--side", "64", "--out", str(out)]
+    assert sheet.main(words) == 0
+    picture = np.asarray(Image.open(out)).astype(int)
+    assert picture.shape[0] >= rows * (sheet.TITLE + 64 + sheet.GAP)
+    hidden = (picture[-64 - sheet.MARGIN - sheet.GAP : -sheet.MARGIN - sheet.GAP] == 0).all(2).mean()
+    assert hidden > 0.2 if name == "leafsim_mae" else hidden < 0.2
 
 
 @pytest.mark.parametrize(
