@@ -44,7 +44,7 @@ def test_merging_weights_follow_the_strength_of_each_tap():
     with torch.no_grad():
         merge.conv.weight[0, 0] = torch.arange(1.0, 10).reshape(3, 3)
         merge.conv.weight[0, 1] = 0
-        weights = receptive_field_weights(merge, tokens)
+        weights = receptive_field_weights(merge, merge.norm(tokens))
     assert weights.shape == (1, 2, 2, 9)
     torch.testing.assert_close(weights[0, 1, 1], torch.arange(1.0, 10) / 45)
     corner = torch.tensor([0, 0, 0, 0, 5, 6, 0, 8, 9]) / 28  # beyond the border counts nothing
