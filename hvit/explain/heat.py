@@ -49,7 +49,7 @@ LIFT = Scale("share, against the average", (0.5, 1.0, 2.0))
 # Where places add up to a score, times their number: the score of a photo that is like this place everywhere, which
 # does not depend on the size of the places. That of pixels is far from even, hence two scales.
 SCORE_OF_FEATURES = Scale("score, were all like this place", (-10.0, -2.0, 0.0, 2.0, 10.0), knee=2.0)
-SCORE_OF_PIXELS = Scale("score, were all like this place", (-1000.0, -100.0, 0.0, 100.0, 1000.0), knee=50.0)
+SCORE_OF_PIXELS = Scale("score, were all like this place", (-300.0, -50.0, 0.0, 50.0, 300.0), knee=25.0)
 SCORE_LOST = Scale("score lost by hiding this place", (-2.0, -0.5, 0.0, 0.5, 2.0), knee=0.25)
 
 
