@@ -3,8 +3,16 @@
 `METHODS["gradcam"](model, images, class_index)` gives an `Explanation`. Importing this package loads nothing heavy.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from hvit.explain.explanation import Explanation
 
 
 @dataclass(frozen=True)
@@ -23,7 +31,15 @@ class Method:
     any_model: bool
     many_passes: bool
 
-    def __call__(self, model, images, class_index=None, spectral=None, present=None, **arguments):
+    def __call__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        class_index: int | None = None,
+        spectral: Tensor | None = None,
+        present: Tensor | None = None,
+        **arguments: Any,
+    ) -> Explanation:
         """Explains the answer for one image.
 
         No gradient is left on the model and nothing is hooked into it: threads can explain with one model at once.
@@ -34,8 +50,6 @@ class Method:
             class_index: the class to explain, in [0, K); None is the most likely one.
             spectral, present: as for `HViT.forward`. What is explained is the image: they stay as they are.
             arguments: of the method, see `explain` in its file.
-        Returns:
-            An `Explanation`.
         Raises:
             ValueError: the method cannot explain this model or does not depend on the class, there is no such class, or
                 an argument is out of range.
