@@ -66,16 +66,17 @@ def test_blurring_keeps_the_color_and_takes_the_details():
 
 
 def test_occlusion_by_hand():
-    """The score is the sum over the first 16 x 16 px, 768 for ones. One of the nine 32-px squares hides it; a place has
-    the mean over the squares that cover it: 1, 2 or 4 of them here."""
-    corner = Scored(lambda x: x[:, :, :16, :16].sum((1, 2, 3))).eval()
-    found = METHODS["occlusion"](corner, torch.ones(1, 3, 64, 64), 1)
-    expected = np.zeros((4, 4), np.float32)
-    expected[:2, :2] = [[768, 384], [384, 192]]
+    """The score is the sum over one cell of 16 x 16 px, 768 for ones; a place has the mean over the squares over it.
+
+    Squares are two cells wide: two of them hide the cell. Down, they begin at row 0, which one square covers and the
+    next row two. Across, the cell itself is covered by just these two, and its neighbors by one of them and another.
+    """
+    images = torch.ones(1, 3, 64, 96)
+    expected = np.zeros((4, 6), np.float32)
+    expected[:2, 1:4] = [[384, 768, 384], [192, 384, 192]]
+    found = METHODS["occlusion"](Scored(lambda x: x[:, :, :16, 32:48].sum((1, 2, 3))).eval(), images, 1)
     np.testing.assert_allclose(found.attribution, expected)
-    against = METHODS["occlusion"](
-        Scored(lambda x: -x[:, :, :16, :16].sum((1, 2, 3))).eval(), torch.ones(1, 3, 64, 64), 1
-    )
+    against = METHODS["occlusion"](Scored(lambda x: -x[:, :, :16, 32:48].sum((1, 2, 3))).eval(), images, 1)
     np.testing.assert_allclose(against.attribution, -expected)
 
 
