@@ -8,9 +8,10 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 
 import gradio as gr
 
-from app import pictures, words
+from app import words
 from hvit.checkpoint import Checkpoint, load_checkpoint
 from hvit.diagnosis import diagnose
+from hvit.explain.picture import with_heat
 from hvit.runs import DEFAULT_RUN, Run, find_run
 from hvit.words import PLANTS_UNKNOWN
 
@@ -25,7 +26,7 @@ def build(checkpoint: Checkpoint) -> gr.Blocks:
         if photo is None:
             raise gr.Error("Choose a photo first.", print_exception=False)
         found = diagnose(checkpoint, photo, overlay=True)
-        overlay = None if found.heatmap is None else pictures.with_heat(found.pixels, found.heatmap)
+        overlay = None if found.heatmap is None else with_heat(found.pixels, found.heatmap)
         answer_set = {"verdict": found.verdict, "prediction_set": found.prediction_set}
         return f"### {words.one_sentence(found, 'The photo')}", answer_set, overlay
 

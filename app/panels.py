@@ -15,6 +15,7 @@ from app.cache import Facts, Result, RunChoice
 from app.drawn import Drawing
 from app.photo_files import PhotoFile
 from hvit.data.classes import crop_of, crops
+from hvit.explain.picture import HEAT_STOPS, with_heat
 from hvit.words import PLANTS_UNKNOWN
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
@@ -168,7 +169,7 @@ def photo(diagnosis: Diagnosis, is_cut: bool, drawing: Drawing | None = None) ->
     shows_map = state.shows_map() and diagnosis.heatmap is not None
     has_outline = drawing is not None and drawing.symptom_mask.any()
     shows_truth = state.shows_truth() and has_outline
-    pixels = pictures.with_heat(diagnosis.pixels, diagnosis.heatmap) if shows_map else diagnosis.pixels
+    pixels = with_heat(diagnosis.pixels, diagnosis.heatmap) if shows_map else diagnosis.pixels
     if shows_truth:
         pixels = pictures.with_outline(pixels, drawing.symptom_mask)
     over = [name for name, shown in (("the map", shows_map), ("the outline", shows_truth)) if shown]
@@ -210,7 +211,7 @@ def steps(position: int, num_photos: int) -> None:
 
 
 def _heat_legend() -> str:
-    stops = ", ".join(theme.HEAT_STOPS)
+    stops = ", ".join(HEAT_STOPS)
     return (
         f'<div class="heat"><div class="heat-scale" style="background: linear-gradient(to right, {stops})"></div>'
         "<div class='heat-labels'><span>0.5x</span><span>1x</span><span>2x the average</span></div></div>"

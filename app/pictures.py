@@ -3,14 +3,11 @@
 import cv2
 import numpy as np
 
-from app.theme import HEAT_STOPS
-
 SHOWN_PX = 1024
 BOXED_PX = 700
 HEATMAP_PX = 512
 CUT_PX = 2048
 THUMBNAIL_PX = 112
-HEAT_OPACITY = 0.62
 MIN_CUT_PX = 64
 OUTLINED_PX = 960
 MIN_HOLE_PX = 600  # area of gaps in a mask that get no line: around green veins it would hide the leaf
@@ -46,21 +43,6 @@ def thumbnail(pixels: np.ndarray) -> bytes:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return jpeg(shrunk(pixels[top : top + side, left : left + side], THUMBNAIL_PX))
-
-
-def heat_colors(heatmap: np.ndarray) -> np.ndarray:
-    """Values in [0, 1], (H, W) -> colors (H, W, 3) uint8 on the scale the legend shows."""
-    stops = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in HEAT_STOPS], float)
-    position = np.linspace(0, 1, len(stops))
-    return np.stack([np.interp(heatmap, position, stops[:, c]) for c in range(3)], axis=-1).round().astype(np.uint8)
-
-
-def with_heat(pixels: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
-    """The photo in grey with `heatmap` (H', W') in [0, 1] laid over it; (H, W, 3) uint8."""
-    height, width = pixels.shape[:2]
-    heat = np.clip(cv2.resize(heatmap, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
-    grey = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    return cv2.addWeighted(heat_colors(heat), HEAT_OPACITY, grey, 1 - HEAT_OPACITY, 0)
 
 
 def edges_px(box: Box, height: int, width: int) -> tuple[int, int, int, int]:

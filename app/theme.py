@@ -1,4 +1,4 @@
-"""Colors of figures on paper and in the dark, the heat scale, and the style sheet of the pages."""
+"""Colors of figures on paper and in the dark, and the style sheet of the pages."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,6 @@ class Palette:
 
 PAPER = Palette(accent="#1f5b3a", quiet="#c6c2b5", rule="#d9d5c9", ink="#22261f")
 DARK = Palette(accent="#6fb98c", quiet="#50554c", rule="#3a3e37", ink="#e9e7df")
-
-# Ten stops of the perceptual map "inferno" (matplotlib, CC0), from the lowest value to the highest.
-HEAT_STOPS = (
-    "#000004", "#1b0c41", "#4a0c6b", "#781c6d", "#a52c60", "#cf4446", "#ed6925", "#fb9b06", "#f7d13d", "#fcffa4",
-)  # fmt: skip
 
 
 def palette(theme_type: str | None) -> Palette:

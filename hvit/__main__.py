@@ -6,9 +6,10 @@ from importlib import import_module
 
 from hvit.commands.terminal import EXIT_USER, Parser
 
-COMMANDS = ("predict", "evaluate", "runs", "models", "data")
+COMMANDS = ("predict", "explain", "evaluate", "runs", "models", "data")
 EXAMPLES = """examples:
   python -m hvit predict leaf.jpg
+  python -m hvit explain leaf.jpg --method gradient_rollout --out maps
   python -m hvit evaluate --run leaf33-tiny --data data/field-256
   python -m hvit data check data/field-256
   python -m hvit data synthesize --out leaves --n 2000

@@ -203,7 +203,7 @@ def _score(checkpoint: Checkpoint, batch: tuple[torch.Tensor, ...], tta: bool, o
         from hvit.explain.rollout import rollout_heatmap
 
         logits, features, heatmap = rollout_heatmap(checkpoint.model, *batch)
-        heatmaps = [heatmap.cpu().numpy()] if heatmap.ndim == 2 else list(heatmap.cpu().numpy())
+        heatmaps = [heatmap]
     else:
         logits, features = checkpoint.model.forward_stages(*batch)
     views = [logits.cpu().numpy()]

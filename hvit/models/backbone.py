@@ -15,6 +15,7 @@ from hvit.models.layers import Block, PatchEmbed, PatchMerging, PositionConv, gr
 from hvit.models.sparse import SIDES, VisibleUnits
 
 MIN_SIDE_PX = 64
+MIDDLE = 4  # of the nine taps of a 3x3 kernel
 FUSED_STAGE = 2  # the first with global attention; a spectral picture joins in as its tokens enter
 
 
@@ -25,16 +26,24 @@ class StageRecord:
     Attributes:
         attentions: one tensor a block, (B*windows, num_heads, T, T); windows run row by row within an image.
         window_tokens: side of a window in tokens; 0 where attention is global.
+        attended: one tensor a block, (B*windows, T): how much attention adds to a token, see `Block`.
         tokens: output of the stage, (B, H, W, C), before any norm.
-        merge_weights: row-stochastic receptive-field weights of the convolution into this stage, (B, H, W, 9) over the
-            3x3 tokens of the stage before (row by row; 0 beyond the border); None for the first stage.
+        position_weights: row-stochastic weights of the position convolution, (B, H, W, 9) over the 3x3 tokens around
+            (row by row; 0 beyond the border), with the token itself in the middle.
+        merge_weights: the like of the convolution into this stage, over the 3x3 tokens of the stage before; None for
+            the first stage.
+        merge_input: tokens of the stage before as that convolution reads them, normalised, (B, 2H, 2W, C'); None for
+            the first stage.
         fusion: what a spectral picture added as tokens entered; None where there was none.
     """
 
     attentions: list[Tensor]
     window_tokens: int
+    attended: list[Tensor]
     tokens: Tensor
-    merge_weights: Tensor | None
+    position_weights: Tensor
+    merge_weights: Tensor | None = None
+    merge_input: Tensor | None = None
     fusion: FusionRecord | None = None
 
 
@@ -108,38 +117,73 @@ class Stage(nn.Module):
         embedding: Tensor | None = None,
         fuse: Callable[[Tensor, Tensor], tuple[Tensor, FusionRecord]] | None = None,
     ) -> StageRecord:
-        """The same outputs, with every attention matrix kept."""
-        merge_weights = receptive_field_weights(self.merge, tokens) if isinstance(self.merge, PatchMerging) else None
-        tokens, fusion = self.enter(tokens, embedding), None
+        """The same outputs, with every attention matrix kept, and what else mixes tokens."""
+        merge_weights = merge_input = None
+        if isinstance(self.merge, PatchMerging):
+            merge_input = self.merge.norm(tokens)
+            merge_weights = receptive_field_weights(self.merge, merge_input)
+            tokens = self.merge.conv(merge_input.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        position_weights = neighbor_weights(self.position, tokens)
+        tokens, fusion = self.position(tokens), None
+        if embedding is not None:
+            tokens = tokens + embedding
         if fuse is not None:
             tokens, fusion = fuse(tokens, embedding)
-        windows, attentions = windows_of(tokens, self.window_tokens), []
+        windows, attentions, attended = windows_of(tokens, self.window_tokens), [], []
         for block in self.blocks:
-            windows, weights = block.forward_with_weights(windows, tokens.shape[0])
+            windows, weights, share = block.forward_with_weights(windows, tokens.shape[0])
             attentions.append(weights)
+            attended.append(share)
+        outputs = grid_of(windows, self.window_tokens, tokens.shape)
         return StageRecord(
-            attentions, self.window_tokens, grid_of(windows, self.window_tokens, tokens.shape), merge_weights, fusion
+            attentions, self.window_tokens, attended, outputs, position_weights, merge_weights, merge_input, fusion
         )
 
 
-def receptive_field_weights(merge: PatchMerging, tokens: Tensor) -> Tensor:
+@torch.no_grad()
+def receptive_field_weights(merge: PatchMerging, normed: Tensor) -> Tensor:
     """How much each of the 3x3 tokens under the merging convolution feeds each output token.
 
     The weight of tap k is the Euclidean norm of its contribution, |W_k x_j|, divided by the sum over the taps.
 
     Args:
-        tokens: input of `merge`, (B, H, W, C).
+        normed: tokens as the convolution of `merge` reads them, normalised, (B, H, W, C).
     Returns:
         (B, H/2, W/2, 9), non-negative, summing to 1 over the last axis; taps beyond the border are 0.
     """
-    B, H, W, C = tokens.shape
-    patches = F.unfold(merge.norm(tokens).permute(0, 3, 1, 2), 3, padding=1, stride=2)  # (B, C*9, H/2*W/2)
+    B, H, W, C = normed.shape
+    patches = F.unfold(normed.permute(0, 3, 1, 2), 3, padding=1, stride=2)  # (B, C*9, H/2*W/2)
     patches = patches.reshape(B, C, 9, -1).permute(2, 0, 3, 1).reshape(9, -1, C)
     taps = merge.conv.weight.flatten(2).permute(2, 1, 0)  # (9, C, C')
     strength = torch.bmm(patches, taps.to(patches.dtype)).norm(dim=-1).T.reshape(B, H // 2, W // 2, 9)
     total = strength.sum(-1, keepdim=True)
-    inside = F.unfold(tokens.new_ones(1, 1, H, W), 3, padding=1, stride=2)[0].T.reshape(1, H // 2, W // 2, 9)
+    inside = F.unfold(normed.new_ones(1, 1, H, W), 3, padding=1, stride=2)[0].T.reshape(1, H // 2, W // 2, 9)
     return torch.where(total > 0, strength / total.clamp_min(1e-30), inside / inside.sum(-1, keepdim=True))
+
+
+@torch.no_grad()
+def neighbor_weights(position: PositionConv, tokens: Tensor) -> Tensor:
+    """How much each of the 3x3 tokens around feeds a token through the position convolution and its residual.
+
+    As in `receptive_field_weights` the weight of a tap is the norm of its contribution: |w_k * x_j|, channel by
+    channel, and |(1 + w_k) * x_j| for the token itself, which the residual carries along.
+
+    Args:
+        tokens: input of `position`, (B, H, W, C).
+    Returns:
+        (B, H, W, 9), non-negative, summing to 1 over the last axis; taps beyond the border are 0.
+    """
+    kernel = position.conv.weight.flatten(1).T.clone()  # (9, C)
+    kernel[MIDDLE] += 1
+    # Before the taps are laid side by side: the norm of a product by channels is a small matrix product.
+    strength = (tokens.square() @ kernel.square().T.to(tokens.dtype)).sqrt()
+    H, W = tokens.shape[1:3]
+    padded = F.pad(strength, (0, 0, 1, 1, 1, 1))
+    taps = [padded[:, k // 3 : k // 3 + H, k % 3 : k % 3 + W, k] for k in range(9)]
+    strength = torch.stack(taps, -1)
+    total = strength.sum(-1, keepdim=True)
+    alone = F.one_hot(torch.tensor(MIDDLE, device=tokens.device), 9).to(strength.dtype)
+    return torch.where(total > 0, strength / total.clamp_min(1e-30), alone)
 
 
 def fit_sides(height: int, width: int) -> tuple[int, int]:

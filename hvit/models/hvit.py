@@ -18,16 +18,23 @@ class Details:
         logits: (B, K).
         embedding: pooled, normalised tokens of the last stage, (B, C).
         stages: the four stages in order, with attentions, merging weights and tokens.
+        final_tokens: normalised tokens of the last stage, whose mean is the embedding, (B, H, W, C).
     """
 
     logits: Tensor
     embedding: Tensor
     stages: list[StageRecord]
+    final_tokens: Tensor
 
     @property
     def stage_features(self) -> list[Tensor]:
         """Mean token of each stage, four of (B, C)."""
         return [stage.tokens.mean(dim=(1, 2)) for stage in self.stages]
+
+    @property
+    def tokens_read(self) -> list[Tensor]:
+        """Tokens of each stage as what follows reads them, normalised: four of (B, H, W, C)."""
+        return [*(stage.merge_input for stage in self.stages[1:]), self.final_tokens]
 
     @property
     def fusion(self) -> FusionRecord | None:
@@ -127,8 +134,9 @@ class HViT(nn.Module):
     def forward_details(self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None) -> Details:
         """The same logits as `forward`, with every attention matrix and stage output kept."""
         stages = self.backbone.stage_records(images, spectral, present)
-        embedding = self.forward_head(self.backbone.norm(stages[-1].tokens), pre_logits=True)
-        return Details(self.head(embedding), embedding, stages)
+        final_tokens = self.backbone.norm(stages[-1].tokens)
+        embedding = self.forward_head(final_tokens, pre_logits=True)
+        return Details(self.head(embedding), embedding, stages, final_tokens)
 
     def forward_stages(
         self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None

@@ -160,8 +160,15 @@ class Block(nn.Module):
         tokens = tokens + self.drop_path1(self.attn(self.norm1(tokens)), num_images)
         return tokens + self.drop_path2(self.mlp(self.norm2(tokens)), num_images)
 
-    def forward_with_weights(self, tokens: Tensor, num_images: int) -> tuple[Tensor, Tensor]:
-        """The same, and the attention weights (windows, num_heads, T, T)."""
+    def forward_with_weights(self, tokens: Tensor, num_images: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, the attention weights (windows, num_heads, T, T), and how much attention adds (windows, T).
+
+        The last is |a| / (|a| + |x|) for a token x to which attention adds a, in [0, 1] (Kobayashi et al. 2021,
+        arXiv:2109.07152).
+        """
         attended, weights = self.attn.forward_with_weights(self.norm1(tokens))
+        with torch.no_grad():
+            added, kept = attended.norm(dim=-1), tokens.norm(dim=-1)
+            share = added / (added + kept).clamp_min(1e-30)
         tokens = tokens + self.drop_path1(attended, num_images)
-        return tokens + self.drop_path2(self.mlp(self.norm2(tokens)), num_images), weights
+        return tokens + self.drop_path2(self.mlp(self.norm2(tokens)), num_images), weights, share

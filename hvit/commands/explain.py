@@ -1,0 +1,169 @@
+"""`hvit explain`: show which parts of a photo an answer comes from."""
+
+import difflib
+import io
+import sys
+from pathlib import Path
+
+from hvit.commands.terminal import print_json, progress
+from hvit.explain import METHODS, name_some
+from hvit.runs import DEFAULT_RUN
+
+EXIT_UNREADABLE = 1
+EXAMPLES = """examples:
+  python -m hvit explain leaf.jpg --out maps
+  python -m hvit explain leaf.jpg --run runs/my-run --method gradient_rollout --class Tomato___Late_blight --out maps
+  python -m hvit explain leaf.jpg --method occlusion --out maps --json
+
+What is written, for leaf.jpg and rollout:
+  leaf.rollout.png    the photo with a heatmap, and its scale, which is the same for every photo
+  leaf.rollout.npy    the attribution of every pixel of the upright photo, (height, width) float32, with its sign
+  leaf.rollout.json   what made it: run, photo, class, method, arguments, scale
+
+exit status: 0 done, 1 the photo could not be read, 2 a mistake in the command
+"""
+
+
+def add_parser(subparsers) -> None:
+    parser = subparsers.add_parser(
+        "explain", help="show where an answer comes from", description=__doc__, epilog=EXAMPLES
+    )
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="one photo")
+    parser.add_argument(
+        "--run", dest="run_name", default=DEFAULT_RUN, metavar="RUN", help=f"path or name (default {DEFAULT_RUN})"
+    )
+    parser.add_argument("--method", default="rollout", metavar="NAME", help=f"{', '.join(METHODS)} (default rollout)")
+    parser.add_argument(
+        "--class",
+        dest="class_name",
+        metavar="NAME",
+        help="the class to explain (default the most likely one); not for rollout, which belongs to no class",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write into")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument(
+        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute (default auto)"
+    )
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(args) -> int:
+    method = _method(args.method, args.class_name)
+    if not args.photo.is_file():
+        raise ValueError(
+            f"{args.photo}: " + ("is a folder; name one photo" if args.photo.is_dir() else "no such photo")
+        )
+    if args.out.exists() and not args.out.is_dir():
+        raise ValueError(f"--out {args.out} is a file; name a folder")
+    from hvit.checkpoint import load_checkpoint
+    from hvit.commands.device import chosen_device
+    from hvit.data.inputs import model_inputs, stacked
+    from hvit.data.photos import InvalidPhotoError, read_photo
+    from hvit.data.spectral import InvalidBandsError
+    from hvit.runs import find_run
+
+    checkpoint = load_checkpoint(find_run(args.run_name).path, chosen_device(args.device))
+    class_index = _class_index(checkpoint, args.class_name)
+    try:
+        photo = read_photo(args.photo)
+        bands = _bands(checkpoint, args.photo, photo)
+    except (InvalidPhotoError, InvalidBandsError) as error:
+        if args.json:
+            print_json({"file": str(args.photo), "error": str(error)})
+        else:
+            print(f"{args.photo}: cannot be read: {error}", file=sys.stderr)
+        return EXIT_UNREADABLE
+    inputs = stacked(
+        [model_inputs(photo.pixels, checkpoint.preprocessing, checkpoint.spectral, bands)], checkpoint.device
+    )
+    images, *beside = inputs
+    shown = {"show": progress("passes")} if method.many_passes else {}
+    explanation = method(checkpoint.model, images, class_index, *beside, **shown)
+    record = _write(args.out, args.photo, checkpoint, photo, explanation)
+    if args.json:
+        print_json({"file": str(args.photo), "error": None, **record})
+    else:
+        print(f"{args.photo}: {_caption(checkpoint, explanation)}: " + ", ".join(record["files"]))
+    return 0
+
+
+def _method(name: str, class_name: str | None):
+    """The method asked for.
+
+    Raises:
+        ValueError: there is none of that name, or a class is given and it does not depend on one.
+    """
+    if name not in METHODS:
+        near = difflib.get_close_matches(name, METHODS, 1, cutoff=0.4)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise ValueError(f"no method {name!r}; {hint}There are {', '.join(METHODS)}")
+    if class_name is not None and not METHODS[name].depends_on_class:
+        raise ValueError(f"--class: {name} does not depend on the class; {name_some()} do")
+    return METHODS[name]
+
+
+def _class_index(checkpoint, name: str | None) -> int | None:
+    if name is None:
+        return None
+    if name not in checkpoint.classes:
+        near = difflib.get_close_matches(name, checkpoint.classes, 1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else f"it knows {', '.join(checkpoint.classes)}"
+        raise ValueError(f"run {checkpoint.name} knows no class {name!r}; {hint}")
+    return checkpoint.classes.index(name)
+
+
+def _bands(checkpoint, path: Path, photo):
+    """Bands that lie beside the photo, where the run takes any; says on stderr what a spectral stream sees."""
+    from hvit.data.spectral import find_bands, read_bands
+
+    stream = checkpoint.spectral
+    if stream is None:
+        return None
+    found = find_bands(path) if checkpoint.takes_bands else None
+    if stream.kind == "indices":
+        seen = "also sees indices of the photo's colors, which stay as they are; the photo itself is explained"
+    elif found is None:
+        seen = "takes bands and none lie beside the photo; the answer from the photo alone is explained"
+    else:
+        seen = f"also sees {found.name}, which stays as it is; the photo itself is explained"
+    print(f"run {checkpoint.name} {seen}", file=sys.stderr)
+    return None if found is None else read_bands(found, stream.num_bands, stream.scale, photo.pixels.shape[:2])
+
+
+def _write(out: Path, path: Path, checkpoint, photo, explanation) -> dict:
+    """The three files; returns what the JSON file holds, and their paths."""
+    import numpy as np
+
+    from hvit.explain.picture import explained
+    from hvit.files import write_bytes, write_json
+
+    stem = f"{path.stem}.{explanation.method}"
+    files = [out / f"{stem}.{ending}" for ending in ("png", "npy", "json")]
+    class_index = explanation.class_index
+    record = {
+        "photo": path.name,
+        "sha256": photo.sha256,
+        "run": checkpoint.name,
+        "weights_sha256": checkpoint.sha256,
+        "class": None if class_index is None else checkpoint.classes[class_index],
+        "method": explanation.method,
+        "arguments": explanation.arguments,
+        "grid": list(explanation.attribution.shape),
+        "scale": explanation.scale.to_dict(),
+    }
+    picture, array = io.BytesIO(), io.BytesIO()
+    explained(photo.pixels, explanation, _caption(checkpoint, explanation)).save(picture, "PNG")
+    np.save(array, explanation.on_photo(*photo.pixels.shape[:2]))
+    write_bytes(files[0], picture.getvalue())
+    write_bytes(files[1], array.getvalue())
+    write_json(files[2], record)
+    return record | {"files": [str(file) for file in files]}
+
+
+def _caption(checkpoint, explanation) -> str:
+    from hvit.words import class_title
+
+    method = explanation.method.replace("_", " ")
+    if explanation.class_index is None:
+        return f"{method} (belongs to no class), {checkpoint.name}"
+    return f"{method} for {class_title(checkpoint.classes[explanation.class_index])}, {checkpoint.name}"
