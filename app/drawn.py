@@ -12,13 +12,14 @@ from app import pictures
 from hvit.data.leafsim import CONDITIONS, Address, Plan, draw, plan
 
 if TYPE_CHECKING:
-    from app.cache import RunChoice
+    from app.cache.runs import RunChoice
 
 SEED = 5  # a data set of its own: no shipped run learned from any of its leaves
 SIDE_PX = 384
 AT_A_TIME = 4
 HEALTHY = "healthy"
 PREFERRED_RUN = "leafsim-tiny"
+TAG = "Drawn by LeafSim, not a photograph"
 
 
 @dataclass(frozen=True)

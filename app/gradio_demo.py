@@ -8,7 +8,8 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 
 import gradio as gr
 
-from app import words
+from app.diagnose.words import one_sentence
+from app.words import knows, wrong_material
 from hvit.checkpoint import Checkpoint, load_checkpoint
 from hvit.diagnosis import diagnose
 from hvit.explain.picture import with_heat
@@ -28,13 +29,13 @@ def build(checkpoint: Checkpoint) -> gr.Blocks:
         found = diagnose(checkpoint, photo, overlay=True)
         overlay = None if found.heatmap is None else with_heat(found.pixels, found.heatmap)
         answer_set = {"verdict": found.verdict, "prediction_set": found.prediction_set}
-        return f"### {words.one_sentence(found, 'The photo')}", answer_set, overlay
+        return f"### {one_sentence(found, 'The photo')}", answer_set, overlay
 
     run = Run(checkpoint.run_dir)
     learned_from = run.learned_from
     with gr.Blocks(title="HViT demo", analytics_enabled=False) as demo:
-        told = [f"Model: {checkpoint.name}, {words.knows(checkpoint.classes, learned_from)}."]
-        if warning := words.wrong_material(learned_from, is_drawn=False, better=None):
+        told = [f"Model: {checkpoint.name}, {knows(checkpoint.classes, learned_from)}."]
+        if warning := wrong_material(learned_from, is_drawn=False, better=None):
             told.append(f"**{warning}**")
         if run.plants_known is False:
             told.append(f"{PLANTS_UNKNOWN}.")

@@ -12,7 +12,8 @@ if str(ROOT) not in sys.path:  # Streamlit puts only app/ on the path; the only 
 from app import theme  # noqa: E402
 
 st.set_page_config(page_title="HViT", page_icon=str(theme.ICON), layout="wide", initial_sidebar_state="collapsed")
-st.html(theme.STYLE_SHEET)
+for sheet in theme.STYLE_SHEETS:
+    st.html(sheet)
 st.logo(str(theme.LOGO), size="large")
 pages = {"Use": [st.Page(ROOT / "pages/diagnose.py", title="Diagnose", default=True)]}
 st.navigation(pages, position="top").run()

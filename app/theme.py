@@ -1,9 +1,9 @@
-"""Colors of figures on paper and in the dark, and the style sheet of the pages."""
+"""Colors of figures on paper and in the dark, and the style sheets of the pages."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-STYLE_SHEET = Path(__file__).with_name("style.css")
+STYLE_SHEETS = sorted(Path(__file__).with_name("styles").glob("*.css"))  # base.css, then one a page
 ICON = Path(__file__).with_name("icon.png")
 LOGO = Path(__file__).with_name("logo.png")
 

@@ -1,13 +1,15 @@
 """Inputs that several pages share: which run, which crop, which photos; and how a user's mistake is shown."""
 
 import html
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 import streamlit as st
 
-from app import cache, drawn, photo_files, state, words
-from app.cache import RunChoice
+from app import drawn, photo_files, pictures, state, words
+from app.cache.runs import RunChoice, trouble_with, unfinished_runs
 from hvit.data.classes import crop_title, crops
 
 NOT_SURE, ANOTHER = "not_sure", "another"
@@ -37,6 +39,16 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
         place.empty()
 
 
+def plain(text: str) -> str:
+    """Text for a label that reads Markdown, so that a file name cannot format it."""
+    return re.sub(r"([\\`*_\[\]$~<>#:|])", r"\\\1", text)
+
+
+def sentence(text: str, style: str = "caution") -> None:
+    """A paragraph of the page; `style` is a class of the style sheet."""
+    st.html(f'<p class="{style}">{html.escape(text)}</p>')
+
+
 def notice(text: str) -> None:
     """One sentence that asks for attention, in the style of the page."""
     st.html(f'<p class="notice" role="status">{html.escape(text)}</p>')
@@ -45,7 +57,7 @@ def notice(text: str) -> None:
 def no_run_yet() -> None:
     """The page while no run can diagnose: what is being trained, and how to train."""
     st.subheader("There is no trained model here yet.")
-    for name, status in cache.unfinished_runs():
+    for name, status in unfinished_runs():
         st.write(f"{name}: {status}")
     st.write("Copy a run with its weights into the folder `runs`, or train one, and reload this page.")
     how_to_train()
@@ -69,7 +81,7 @@ def trouble_with_address(runs: Sequence[RunChoice]) -> str | None:
     asked = st.query_params.get(state.RUN)
     if asked is None or asked in {run.name for run in runs}:
         return None
-    return f"The address asks for run {asked}: {cache.trouble_with(asked)}. Until then I use {runs[0].name}."
+    return f"The address asks for run {asked}: {trouble_with(asked)}. Until then I use {runs[0].name}."
 
 
 def choose_run(runs: Sequence[RunChoice]) -> RunChoice:
@@ -176,3 +188,11 @@ def _take_folder() -> None:
         state.add_photos(photo_files.in_folder(state.folder()))
     except photo_files.FolderError as error:
         state.set_folder_problem(str(error))
+
+
+def picture(pixels: np.ndarray, alt: str, is_drawn: bool) -> None:
+    """A picture as wide as its place; a drawn leaf says that it is one."""
+    with st.container(key="picture"):
+        st.image(pictures.jpeg(pixels), width="stretch", alt=alt)
+        if is_drawn:
+            st.html(f'<p class="drawn-tag">{drawn.TAG}</p>')

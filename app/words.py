@@ -1,36 +1,11 @@
-"""What the Diagnose page says: a diagnosis in people's words. Pure functions, no drawing."""
+"""Words that all pages share. Pure functions, no drawing."""
 
-from __future__ import annotations
-
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
 
 import hvit.words
-from hvit.data.classes import crop_of, crop_title, crops, is_healthy
-from hvit.words import class_in_text, class_title
-
-if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
-    from app.cache import Facts
-    from hvit.diagnosis import Diagnosis
+from hvit.data.classes import crops
 
 NBSP = "\u00a0"
-NOT_A_LIST_OF_ALL = "I do not see early infection, roots, stems or the underside."
-
-FLAGS = {
-    "blurred": "Blurred: hold still and take it again.",
-    "dark": "Dark: take it again with more light.",
-    "bright": "Overexposed: take it again out of the direct sun.",
-    "tiny": "A very small picture: take the photo from closer, or use the original file.",
-    "animated": "A moving picture: only its first frame was read.",
-    "no_bands": "This model learned from spectral bands too. Here it has none, and answers from color alone.",
-}
-DRAWN_FLAGS = {
-    "blurred": "Drawn out of focus.",
-    "dark": "Drawn in little light.",
-    "bright": "Drawn overexposed.",
-    "tiny": "A very small part of the drawing: cut out a larger one.",
-}
 
 
 def percent(fraction: float) -> str:
@@ -41,108 +16,6 @@ def percent(fraction: float) -> str:
 def joined(names: Sequence[str], last: str = "and") -> str:
     """`a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
-
-
-def headline(diagnosis: Diagnosis, name: str) -> tuple[str, str]:
-    """The verdict, large: words in bold, and what follows them. `name` is the file's, told where it is unreadable."""
-    if diagnosis.verdict == "unreadable":
-        return f"{name} cannot be read:", f" {diagnosis.error}"
-    if diagnosis.verdict == "unsure":
-        count = len(diagnosis.prediction_set)
-        most = "Most likely one of these:"
-        return (f"I am not sure. {most}", "") if count == 2 else (f"I am not sure: {count} are possible.", "")
-    if diagnosis.verdict == "named" and not is_healthy(diagnosis.label):
-        return class_title(diagnosis.label), f", {percent(diagnosis.probability)}"
-    return diagnosis.message, ""
-
-
-def below_headline(diagnosis: Diagnosis) -> str | None:
-    """The sentence under the verdict, or None where the verdict says all."""
-    if diagnosis.verdict == "unsure":
-        if len(diagnosis.prediction_set) > 2:
-            return hvit.words.way_out(diagnosis.probabilities)
-        pair = [f"{class_in_text(c)} {percent(diagnosis.probabilities[c])}" for c in diagnosis.prediction_set]
-        one_crop = len({crop_of(c) for c in diagnosis.prediction_set}) == 1
-        both_sick = not any(is_healthy(c) for c in diagnosis.prediction_set)
-        told = hvit.words.capitalized(" or ".join(pair)) + "."
-        return told + (" A leaf can also carry both." if one_crop and both_sick else "")
-    if diagnosis.verdict == "named" and is_healthy(diagnosis.label):
-        return NOT_A_LIST_OF_ALL
-    return None
-
-
-def one_sentence(diagnosis: Diagnosis, name: str) -> str:
-    """Headline and what follows it, for a report."""
-    bold, rest = headline(diagnosis, name)
-    return " ".join(part for part in (bold + rest, below_headline(diagnosis)) if part)
-
-
-def others_are_done(count: int) -> str:
-    """Said beside a photo that cannot be read, so that nobody thinks the rest is lost."""
-    return "The other photo is done." if count == 1 else f"The other {count} photos are done."
-
-
-def list_line(diagnosis: Diagnosis) -> str:
-    """One line beside a thumbnail."""
-    if diagnosis.verdict == "unreadable":
-        return "Cannot be read"
-    if diagnosis.verdict == "unfamiliar":
-        return "Unfamiliar"
-    if diagnosis.verdict == "unsure":
-        return f"Not sure: {len(diagnosis.prediction_set)}"
-    return class_title(diagnosis.label)
-
-
-def summary(diagnoses: Iterable[Diagnosis], num_drawn: int = 0) -> str:
-    """`12 photos: 8 named, 2 unsure, 1 unfamiliar, 1 unreadable`; kinds that do not occur are left out.
-
-    Args:
-        num_drawn: how many of them are drawn leaves.
-    """
-    counts = Counter(d.verdict for d in diagnoses)
-    num_photos = sum(counts.values()) - num_drawn
-    things = [_counted(num_photos, "photo", "photos"), _counted(num_drawn, "drawn leaf", "drawn leaves")]
-    kinds = [f"{counts[kind]} {kind}" for kind in ("named", "unsure", "unfamiliar", "unreadable") if counts[kind]]
-    return f"{' and '.join(thing for thing in things if thing)}: {', '.join(kinds)}"
-
-
-def _counted(count: int, one: str, more: str) -> str:
-    return f"{count} {one if count == 1 else more}" if count else ""
-
-
-def never_seen(diagnosis: Diagnosis, classes: Sequence[str]) -> list[str]:
-    """What the run cannot know about the crops it names here, read off its classes."""
-    said = []
-    for crop in dict.fromkeys(crop_of(name) for name in diagnosis.prediction_set):
-        own = [name for name in classes if crop_of(name) == crop]
-        if not crop and len(own) < len(classes):
-            continue  # a class of no crop among those of crops, such as "animal": no leaf is meant
-        if len(own) == 1:
-            known = f"I know one condition of {crop}" if crop else "I know one condition"
-            said.append(f"{known}. This shows resemblance, not a diagnosis.")
-        if not any(is_healthy(name) for name in own):
-            said.append(f"This model never saw a healthy {crop}{' ' if crop else ''}leaf: it would call one diseased.")
-    return said
-
-
-def doubt(diagnosis: Diagnosis, classes: Sequence[str]) -> str | None:
-    """The standing doubt under a disease named by a run without crops; None where the answer claims no disease."""
-    count = sum(not is_healthy(name) for name in classes)
-    if crops(classes) or count < 2 or is_healthy(diagnosis.label):
-        return None
-    return f"Not one of my {count} diseases? Then this answer is wrong."
-
-
-def flag_sentences(flags: Iterable[str], is_drawn: bool = False) -> list[str]:
-    """What was noticed about the photo itself, with what to do; no one can take a drawn leaf again."""
-    return [DRAWN_FLAGS[flag] if is_drawn and flag in DRAWN_FLAGS else _flag(flag) for flag in flags]
-
-
-def _flag(flag: str) -> str:
-    if flag.startswith("not_like_"):
-        crop = flag.removeprefix("not_like_")
-        return f"This does not look like {crop}: most of what I see fits another crop. Is the choice above right?"
-    return FLAGS[flag]
 
 
 def knows(classes: Sequence[str], learned_from: Collection[str] = ()) -> str:
@@ -174,52 +47,3 @@ def wrong_material(learned_from: Collection[str], is_drawn: bool, better: str | 
     else:
         return None
     return f"{said} {advice if better else without}"
-
-
-def meaning_of_the_bars(diagnosis: Diagnosis, facts: Facts) -> list[str]:
-    """What a probability and a list of names are worth, as counted on the photos the run was judged on."""
-    if diagnosis.verdict == "unfamiliar":
-        return [f"This lies farther from the {facts.material} I learned from than I accept. Any name would be a guess."]
-    if facts.calibrated:
-        others = _tested(facts) if facts.judged_on == "cv" else f"{facts.material} I did not learn from"
-        said = [f"The bars are chances, set on {others}: of answers at 80 %, about 80 in 100 hold."]
-    else:
-        said = ["This model was not calibrated: read the bars as an order, not as chances."]
-    if diagnosis.verdict == "named" and facts.named_rightly:
-        count = facts.named_rightly
-        said.append(
-            f"Of 100 {_tested(facts)} with a score like this, {_in_100(count.share)} were named rightly "
-            f"(n = {count.n:,})."
-        )
-    if diagnosis.verdict == "unsure" and facts.lists_held:
-        count = facts.lists_held
-        said.append(
-            f"Lists made this way held the right name for {_in_100(count.share)} of 100 {_tested(facts)} "
-            f"(n = {count.n:,})."
-        )
-    return said
-
-
-def distance(diagnosis: Diagnosis, facts: Facts) -> str:
-    """How far the photo lies from those the model learned from, and what is usual."""
-    return (
-        f"Distance to the nearest {facts.material} I learned from: {diagnosis.ood_score:.2f}. "
-        f"Usual: up to {facts.usual_distance:.2f}."
-    )
-
-
-def accuracy_sentence(crop: str, facts: Facts) -> str:
-    """How often the first name was right on photos of a crop the run was judged on; of all in a run without crops."""
-    right, n = _in_100(facts.top1.share), f"(n = {facts.top1.n:,})"
-    told = f"the first name was right for {right} of 100 {_tested(facts)} {n}."
-    return f"{crop_title(crop)}: {told}" if crop else hvit.words.capitalized(told)
-
-
-def _tested(facts: Facts) -> str:
-    if facts.judged_on == "cv":
-        return f"{facts.material} held out in turn"
-    return f"test {facts.material}" if facts.material == "photos" else f"{facts.material} kept for the test"
-
-
-def _in_100(share: float) -> str:
-    return f"{100 * share:.0f}"

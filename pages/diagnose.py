@@ -2,49 +2,51 @@
 
 import streamlit as st
 
-from app import cache, panels, state, widgets
+from app import state, widgets
+from app.cache import diagnoses, photos, runs
+from app.diagnose import panels
 
 sheet = st.container(key="sheet")
-runs = cache.diagnosing_runs()
-if not runs:
+choices = runs.diagnosing_runs()
+if not choices:
     widgets.no_run_yet()
     st.stop()
-if trouble := widgets.trouble_with_address(runs):
+if trouble := widgets.trouble_with_address(choices):
     with sheet.container(key="trouble"):
         widgets.notice(trouble)
 with sheet.container(key="model"):
-    run = widgets.choose_run(runs)
+    run = widgets.choose_run(choices)
 with sheet.container(key="crop_choice"):
     choice = widgets.choose_crop(run.classes)
 with sheet.container(key="ask"):
-    widgets.ask_for_photos(runs, run)
+    widgets.ask_for_photos(choices, run)
 if choice == widgets.ANOTHER:
     with sheet.container(key="wide"):
         panels.unknown_crop(run)
     st.stop()
 if not state.photos():
     with sheet.container(key="wide"), widgets.user_errors_shown():
-        widgets.warn_of_material(run, runs, is_drawn=False)
+        widgets.warn_of_material(run, choices, is_drawn=False)
         panels.nothing_yet()
-        cache.load_model(run)  # the page is drawn; while the reader looks for a photo, the model gets ready
+        runs.load_model(run)  # the page is drawn; while the reader looks for a photo, the model gets ready
     st.stop()
 
 crop, position = widgets.known_crop(choice), state.position()
 with sheet.container(key="wide"), widgets.user_errors_shown(), widgets.progress("Reading the leaves") as progress:
-    checkpoint = cache.load_model(run)
-    photos = [cache.as_shown(photo, state.cut(photo)) for photo in state.photos()]
-    results = cache.diagnose_all(photos, checkpoint, crop, progress)
-    diagnosis = cache.look_closely(photos[position], checkpoint, crop)
-    drawing = cache.drawing_of(photos[position], state.cut(state.photos()[position]))
-    facts = cache.facts_about(diagnosis, run, checkpoint, crop)
+    checkpoint = runs.load_model(run)
+    shown = [photos.as_shown(photo, state.cut(photo)) for photo in state.photos()]
+    results = diagnoses.diagnose_all(shown, checkpoint, crop, progress)
+    diagnosis = diagnoses.look_closely(shown[position], checkpoint, crop)
+    drawing = photos.drawing_of(shown[position], state.cut(state.photos()[position]))
+    facts = diagnoses.facts_about(diagnosis, run, checkpoint, crop)
 
 with sheet.container(key="list"):
-    panels.result_list(photos, results, position, run)
+    panels.result_list(shown, results, position, run)
 with sheet.container(key="verdict"):
-    widgets.warn_of_material(run, runs, is_drawn=drawing is not None)
+    widgets.warn_of_material(run, choices, is_drawn=drawing is not None)
     panels.verdict(
         diagnosis,
-        photos[position].name,
+        shown[position].name,
         run.classes,
         facts,
         crop_is_open=choice == widgets.NOT_SURE,
@@ -56,10 +58,10 @@ with sheet.container(key="photo"), widgets.user_errors_shown():
     if state.is_cutting():
         panels.cutting(state.photos()[position])
     elif diagnosis.pixels is not None:
-        panels.photo(diagnosis, is_cut=photos[position] is not state.photos()[position], drawing=drawing)
-if len(photos) > 1:
+        panels.photo(diagnosis, is_cut=shown[position] is not state.photos()[position], drawing=drawing)
+if len(shown) > 1:
     with sheet.container(key="steps"):
-        panels.steps(position, len(photos))
+        panels.steps(position, len(shown))
 with sheet.container(key="why"):
     panels.why(diagnosis, facts, run, drawing)
 with sheet.container(key="foot"):

@@ -239,7 +239,8 @@ def test_damaged_records_leave_the_diagnosis_alone(runs):
 
 def test_serving_the_dashboard_imports_neither_timm_nor_gradio_and_the_first_frame_no_torch():
     script = (
-        "import sys; import app.cache, app.panels, app.widgets; assert 'torch' not in sys.modules, 'torch'; "
+        "import sys; import app.cache.diagnoses, app.diagnose.panels, app.widgets; "
+        "assert 'torch' not in sys.modules, 'torch'; "
         "import hvit.checkpoint, hvit.diagnosis, hvit.explain.rollout; "
         "assert not {'timm', 'gradio', 'training'} & set(sys.modules)"
     )

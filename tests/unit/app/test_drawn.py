@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app import drawn
-from app.cache import RunChoice
+from app.cache.runs import RunChoice
 from hvit.data.leafsim import CONDITIONS, Address, draw, plan
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from app import truth
+from app.diagnose import truth
 from app.drawn import Drawing
 from hvit.data.leafsim import CONDITIONS, Address, Plan
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from app import report
-from app.cache import RunChoice
+from app.cache.runs import RunChoice
+from app.diagnose import report
 
 
 @pytest.mark.parametrize(("known", "said"), [(False, True), (True, False), (None, False)])

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from app import words
+import app.words as shared
+from app.diagnose import words
 
 CLASSES = (
     "Apple___Apple_scab", "Apple___Black_rot", "Apple___healthy", "Pepper,_bell___Bacterial_spot",
@@ -91,9 +92,9 @@ def test_without_crops_sentences_begin_with_a_capital_and_name_no_crop():
     assert words.below_headline(unsure) == "Cut out one leaf."
     pair = diagnosis("unsure", {"Late_blight": 0.56, "Rust": 0.38}, set_size=2)
     assert words.below_headline(pair) == "Late blight 56\u00a0% or rust 38\u00a0%. A leaf can also carry both."
-    assert words.knows(plain) == "4 conditions"
-    assert words.knows(plain, {"drawings"}) == "4 conditions of drawn leaves"
-    assert words.knows(CLASSES, {"photos"}) == "6 conditions, 3 crops"
+    assert shared.knows(plain) == "4 conditions"
+    assert shared.knows(plain, {"drawings"}) == "4 conditions of drawn leaves"
+    assert shared.knows(CLASSES, {"photos"}) == "6 conditions, 3 crops"
     assert words.never_seen(diagnosis("named", {"Rust": 0.9}), plain) == []
     assert words.never_seen(diagnosis("named", {"Rust": 0.9}), ("Rust", "Scab")) == [
         "This model never saw a healthy leaf: it would call one diseased."
@@ -154,7 +155,7 @@ def test_accuracy_of_cross_validation_is_not_called_a_test():
     ],
 )
 def test_a_run_is_only_trusted_with_what_it_learned_from(learned_from, is_drawn, better, said):
-    assert words.wrong_material(learned_from, is_drawn, better) == said
+    assert shared.wrong_material(learned_from, is_drawn, better) == said
 
 
 def test_nobody_is_told_to_take_a_drawn_leaf_again():
@@ -163,7 +164,7 @@ def test_nobody_is_told_to_take_a_drawn_leaf_again():
 
 
 def test_a_probability_is_never_rounded_to_certainty():
-    assert [words.percent(p) for p in (0.999, 0.94, 0.001)] == ["over 99\u00a0%", "94\u00a0%", "under 1\u00a0%"]
+    assert [shared.percent(p) for p in (0.999, 0.94, 0.001)] == ["over 99\u00a0%", "94\u00a0%", "under 1\u00a0%"]
 
 
 def test_flags_come_with_what_to_do():

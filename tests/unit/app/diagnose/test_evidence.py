@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app import evidence
+from app.diagnose import evidence
 
 
 def past(num_right: int, num_wrong: int, confidence: float) -> evidence.Scored:

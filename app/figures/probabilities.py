@@ -1,4 +1,4 @@
-"""Pure Plotly builders: arrays in, `go.Figure` out."""
+"""Calibrated probabilities of one answer."""
 
 from collections.abc import Sequence
 

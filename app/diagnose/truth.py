@@ -13,8 +13,6 @@ from hvit.words import class_in_text
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.diagnosis import Diagnosis
 
-TAG = "Drawn by LeafSim, not a photograph"
-
 
 def judgement(diagnosis: Diagnosis, drawing: Drawing, insisted: bool = False) -> tuple[str, str]:
     """What was drawn, and whether the answer says so: words in bold, and what follows them.

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 
-from app import cache, figures, pictures, report, state, theme, truth, widgets, words
-from app.cache import Facts, Result, RunChoice
+from app import pictures, state, theme, widgets
+from app.cache.diagnoses import Facts, Result, table_of
+from app.cache.photos import drawing_of, whole_photo
+from app.cache.runs import RunChoice
+from app.diagnose import report, truth, words
 from app.drawn import Drawing
+from app.figures.probabilities import class_probabilities
 from app.photo_files import PhotoFile
+from app.widgets import picture, plain, sentence
+from app.words import joined, percent
 from hvit.data.classes import crop_of, crops
 from hvit.explain.picture import HEAT_STOPS, with_heat
 from hvit.words import PLANTS_UNKNOWN
@@ -26,16 +30,6 @@ MAX_BARS = 6
 MODEBAR = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
 
 
-def plain(text: str) -> str:
-    """Text for a label that reads Markdown, so that a file name cannot format it."""
-    return re.sub(r"([\\`*_\[\]$~<>#:|])", r"\\\1", text)
-
-
-def sentence(text: str, style: str = "caution") -> None:
-    """A paragraph of the page; `style` is a class of the style sheet."""
-    st.html(f'<p class="{style}">{html.escape(text)}</p>')
-
-
 def nothing_yet() -> None:
     """The page before the first photo."""
     st.html(
@@ -46,7 +40,7 @@ def nothing_yet() -> None:
 
 def unknown_crop(run: RunChoice) -> None:
     """Said in place of any answer when the crop is none of the run's."""
-    known = html.escape(words.joined(crops(run.classes)))
+    known = html.escape(joined(crops(run.classes)))
     st.html(f'<p class="verdict"><b>I cannot name diseases of this crop.</b></p><p class="below">I know {known}.</p>')
     with st.expander("Train on my own photos"):
         widgets.how_to_train(run.name)
@@ -82,12 +76,12 @@ def _num_drawn(photos: Sequence[PhotoFile]) -> int:
 def _table(photos: Sequence[PhotoFile], results: Sequence[Result]) -> bytes:
     rows = [result.diagnosis.to_row(photo.name) for photo, result in zip(photos, results)]
     if _num_drawn(photos):
-        rows = [row | truth.cells(cache.drawing_of(photo)) for row, photo in zip(rows, photos)]
-    return cache.table_of(rows)
+        rows = [row | truth.cells(drawing_of(photo)) for row, photo in zip(rows, photos)]
+    return table_of(rows)
 
 
 def _report(photos: Sequence[PhotoFile], results: Sequence[Result], run: RunChoice) -> str:
-    return report.page([photo.name for photo in photos], results, [cache.drawing_of(photo) for photo in photos], run)
+    return report.page([photo.name for photo in photos], results, [drawing_of(photo) for photo in photos], run)
 
 
 def _downloads(photos: Sequence[PhotoFile], results: Sequence[Result], run: RunChoice) -> None:
@@ -153,14 +147,14 @@ def probability_bars(diagnosis: Diagnosis, reliable: bool) -> None:
     ranked = sorted(diagnosis.probabilities, key=diagnosis.probabilities.get, reverse=True)
     possible = [name for name in ranked if diagnosis.probabilities[name] > 0]
     shown = possible[: max(2, min(MAX_BARS, len(diagnosis.prediction_set) + 1))]
-    figure = figures.class_probabilities(
+    figure = class_probabilities(
         [words.class_title(name) for name in shown],
         [diagnosis.probabilities[name] for name in shown],
         [reliable and name in diagnosis.prediction_set for name in shown],
         len(possible),
         theme.palette(st.context.theme.type),
     )
-    told = ", ".join(f"{words.class_title(name)} {words.percent(diagnosis.probabilities[name])}" for name in shown)
+    told = ", ".join(f"{words.class_title(name)} {percent(diagnosis.probabilities[name])}" for name in shown)
     st.plotly_chart(figure, config=MODEBAR, key="bars", alt=f"Calibrated probabilities: {told}")
 
 
@@ -174,7 +168,7 @@ def photo(diagnosis: Diagnosis, is_cut: bool, drawing: Drawing | None = None) ->
         pixels = pictures.with_outline(pixels, drawing.symptom_mask)
     over = [name for name, shown in (("the map", shows_map), ("the outline", shows_truth)) if shown]
     alt = "The photo" if drawing is None else "The drawn leaf"
-    picture(pixels, alt + (f", with {words.joined(over)} over it" if over else ""), is_drawn=drawing is not None)
+    picture(pixels, alt + (f", with {joined(over)} over it" if over else ""), is_drawn=drawing is not None)
     if shows_truth:
         st.html(f'<p class="standing outlined">{html.escape(truth.outline_legend(drawing))}</p>')
     if shows_map:
@@ -192,14 +186,6 @@ def photo(diagnosis: Diagnosis, is_cut: bool, drawing: Drawing | None = None) ->
             st.button("Cut out one leaf", type="tertiary", on_click=state.start_cutting)
     for text in words.flag_sentences(diagnosis.flags, is_drawn=drawing is not None):
         sentence(text)
-
-
-def picture(pixels: np.ndarray, alt: str, is_drawn: bool) -> None:
-    """A picture as wide as its place; a drawn leaf says that it is one."""
-    with st.container(key="picture"):
-        st.image(pictures.jpeg(pixels), width="stretch", alt=alt)
-        if is_drawn:
-            st.html(f'<p class="drawn-tag">{truth.TAG}</p>')
 
 
 def steps(position: int, num_photos: int) -> None:
@@ -222,7 +208,7 @@ def _heat_legend() -> str:
 
 def cutting(photo: PhotoFile) -> None:
     """Sliders that put a box around one leaf, over the whole photo."""
-    pixels = cache.whole_photo(photo)
+    pixels = whole_photo(photo)
     if not state.has_box():
         state.put_box(pictures.propose_leaf(pixels))
     name = "The photo" if photo.address is None else "The drawn leaf"

@@ -4,9 +4,11 @@ import base64
 import html
 from collections.abc import Sequence
 
-from app import truth, words
-from app.cache import Result, RunChoice
-from app.drawn import Drawing
+from app.cache.diagnoses import Result
+from app.cache.runs import RunChoice
+from app.diagnose import truth, words
+from app.drawn import TAG, Drawing
+from app.words import wrong_material
 from hvit.words import PLANTS_UNKNOWN
 
 _STYLE = (
@@ -41,8 +43,8 @@ def _entry(name: str, result: Result, drawing: Drawing | None, run: RunChoice) -
     is_drawn = drawing is not None
     lines = [words.one_sentence(diagnosis, name), *words.flag_sentences(diagnosis.flags, is_drawn)]
     if is_drawn:
-        lines += [" ".join(truth.judgement(diagnosis, drawing)).strip(), f"{truth.TAG}: {drawing.address}."]
-    if warning := words.wrong_material(run.learned_from, is_drawn, None):
+        lines += [" ".join(truth.judgement(diagnosis, drawing)).strip(), f"{TAG}: {drawing.address}."]
+    if warning := wrong_material(run.learned_from, is_drawn, None):
         lines.append(warning)
     told = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
     return (

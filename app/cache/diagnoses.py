@@ -1,11 +1,8 @@
-"""The only file that calls the library: runs, models and diagnoses, each remembered."""
+"""Diagnoses, each remembered, and what a run recorded that bears on them."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,41 +12,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from app import drawn, evidence, pictures, words
+from app import pictures, words
+from app.cache.photos import bytes_of
+from app.cache.runs import RunChoice, identity, inference
+from app.diagnose import evidence
 from app.photo_files import PhotoFile
 from hvit.commands.predict import csv_row
 from hvit.commands.terminal import to_csv
 from hvit.data.classes import crop_of, select_crop
-from hvit.data.leafsim import Address
-from hvit.data.photos import decode_photo
-from hvit.runs import DEFAULT_RUN, Run, RunError, find_run, list_runs
+from hvit.runs import Run, RunError
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from hvit.checkpoint import Checkpoint
     from hvit.diagnosis import Diagnosis
 
-ROOT = Path(__file__).resolve().parents[1]
 BATCH_SIZE = 8
 REMEMBERED = 5000
-
-_inference = threading.Lock()  # one model serves every session; two passes at once would only slow each other
-
-
-@dataclass(frozen=True)
-class RunChoice:
-    """A run one can diagnose with.
-
-    Attributes:
-        classes: in the order of the model.
-        learned_from: "photos", "drawings" or both; empty where the run does not say.
-        plants_known: whether photos were held out plant by plant; None where the run does not say.
-    """
-
-    name: str
-    path: Path
-    classes: tuple[str, ...]
-    learned_from: frozenset[str]
-    plants_known: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -80,81 +58,6 @@ class Result:
     thumbnail: bytes | None
 
 
-def runs_folder() -> Path:
-    """`$HVIT_RUNS`, or `runs` of this project."""
-    return Path(os.environ["HVIT_RUNS"]) if os.environ.get("HVIT_RUNS") else ROOT / "runs"
-
-
-def diagnosing_runs() -> list[RunChoice]:
-    """Runs with weights and a model card, the default one first."""
-    choices = []
-    for run in list_runs(runs_folder()):
-        card = run.model_card() if run.can_predict else None
-        if card and "classes" in card:
-            choices.append(RunChoice(run.name, run.path, tuple(card["classes"]), _learned_from(run), run.plants_known))
-    return sorted(choices, key=lambda choice: (choice.name != DEFAULT_RUN, choice.name))
-
-
-def _learned_from(run: Run) -> frozenset[str]:
-    """A damaged configuration says nothing; it does not keep a run from diagnosing."""
-    config = run.path / "config.yaml"
-    return _said_by_config(str(run.path), config.stat().st_mtime_ns if config.exists() else 0)
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _said_by_config(path: str, stamp: int) -> frozenset[str]:
-    try:
-        return Run(Path(path)).learned_from
-    except RunError:
-        return frozenset()
-
-
-def unfinished_runs() -> list[tuple[str, str]]:
-    """Name and status of the runs that cannot diagnose yet."""
-    return [(run.name, _state(run)) for run in list_runs(runs_folder()) if not run.can_predict]
-
-
-def _state(run: Run) -> str:
-    without_labels = run.status == "done" and run.info.get("kind") == "pretrain"
-    return "learned without labels, knows no classes yet" if without_labels else run.status
-
-
-def trouble_with(name: str) -> str:
-    """Why no diagnosis can be made with the run of this name, in one sentence."""
-    if Path(name).name != name:
-        return f"{name} is not the name of a run."
-    from hvit.checkpoint import load_checkpoint
-
-    try:
-        load_checkpoint(find_run(name, runs_folder()).path)
-    except ValueError as error:
-        return str(error)
-    return f"run {name} is ready now; reload this page"
-
-
-def load_model(run: RunChoice) -> Checkpoint:
-    """The checkpoint of a run, loaded once and again when its weights change.
-
-    Raises:
-        CheckpointError: the weights are missing, damaged or of another version.
-    """
-    files = [run.path / name for name in ("model.safetensors", "model.json")]
-    stamps = tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
-    return _load_model(str(run.path), stamps)
-
-
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _load_model(path: str, stamps: tuple[int, ...]) -> Checkpoint:
-    from hvit.checkpoint import load_checkpoint
-
-    return load_checkpoint(Path(path))
-
-
-def _identity(checkpoint: Checkpoint) -> str:
-    """Tells apart checkpoints that answer differently: the card holds calibration and the hashes of all weights."""
-    return json.dumps(checkpoint.card, sort_keys=True)
-
-
 def diagnose_all(
     photos: Sequence[PhotoFile],
     checkpoint: Checkpoint,
@@ -168,14 +71,14 @@ def diagnose_all(
     """
     from hvit.diagnosis import diagnose_many
 
-    memory, model = _results(), _identity(checkpoint)
+    memory, model = _results(), identity(checkpoint)
     keys = [(photo.key, model, crop) for photo in photos]
     missing = [(key, photo) for key, photo in zip(keys, photos) if key not in memory]
     for start in range(0, len(missing), BATCH_SIZE):
         progress(len(photos) - len(missing) + start, len(photos))
         batch = missing[start : start + BATCH_SIZE]
-        data = [_bytes_of(photo) for _, photo in batch]
-        with _inference:
+        data = [bytes_of(photo) for _, photo in batch]
+        with inference:
             done = list(diagnose_many(checkpoint, data, crop=crop, batch_size=BATCH_SIZE))
         for (key, _), diagnosis in zip(batch, done):
             _remember(memory, key, _without_pictures(diagnosis))
@@ -198,52 +101,17 @@ def _without_pictures(diagnosis: Diagnosis) -> Result:
     return Result(dataclasses.replace(diagnosis, pixels=None, heatmap=None), small)
 
 
-def _bytes_of(photo: PhotoFile) -> bytes:
-    if photo.address is not None and photo.data is None:
-        return _drawing(str(photo.address)).png
-    try:
-        return photo.read()
-    except OSError:
-        return b""  # gone since it was listed: read as an empty file, which its row then says
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _drawing(address: str) -> drawn.Drawing:
-    return drawn.make(Address.parse(address))
-
-
-def drawing_of(photo: PhotoFile, box: pictures.Box | None = None) -> drawn.Drawing | None:
-    """The truth about a drawn leaf, or about the part of it inside `box`; None for a photo."""
-    if photo.address is None:
-        return None
-    whole = _drawing(str(photo.address))
-    return whole if box is None else whole.cut(box)
-
-
-def as_shown(photo: PhotoFile, box: pictures.Box | None) -> PhotoFile:
-    """The photo, or the leaf cut out of it as a photo of its own."""
-    return photo if box is None else _cut_out(photo.key, box, photo)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _cut_out(key: str, box: pictures.Box, _photo: PhotoFile) -> PhotoFile:
-    name = Path(_photo.name)
-    data = pictures.cut_out(decode_photo(_bytes_of(_photo)).pixels, box)
-    suffix = "" if _photo.address else ".png"
-    return PhotoFile(f"{name.stem} (cut){suffix}", f"{key}@{box}", data, address=_photo.address)
-
-
 def look_closely(photo: PhotoFile, checkpoint: Checkpoint, crop: str | None) -> Diagnosis:
     """The diagnosis of one photo with its pixels at screen size and its heatmap."""
-    return _look_closely(photo.key, _identity(checkpoint), crop, photo, checkpoint)
+    return _look_closely(photo.key, identity(checkpoint), crop, photo, checkpoint)
 
 
 @st.cache_data(max_entries=24, show_spinner=False)
 def _look_closely(key: str, model: str, crop: str | None, _photo: PhotoFile, _checkpoint: Checkpoint) -> Diagnosis:
     from hvit.diagnosis import diagnose
 
-    data = _bytes_of(_photo)
-    with _inference:
+    data = bytes_of(_photo)
+    with inference:
         diagnosis = diagnose(_checkpoint, data, crop=crop, overlay=True)
     if diagnosis.pixels is None:
         return diagnosis
@@ -252,21 +120,11 @@ def _look_closely(key: str, model: str, crop: str | None, _photo: PhotoFile, _ch
     return dataclasses.replace(diagnosis, pixels=pictures.shrunk(diagnosis.pixels, pictures.SHOWN_PX), heatmap=small)
 
 
-@st.cache_data(max_entries=24, show_spinner=False)
-def _whole_photo(key: str, _photo: PhotoFile) -> np.ndarray:
-    return pictures.shrunk(decode_photo(_bytes_of(_photo)).pixels, pictures.SHOWN_PX)
-
-
-def whole_photo(photo: PhotoFile) -> np.ndarray:
-    """The upright photo at screen size, (H, W, 3) uint8, to choose a leaf in."""
-    return _whole_photo(photo.key, photo)
-
-
 def facts_about(diagnosis: Diagnosis, run: RunChoice, checkpoint: Checkpoint, crop: str | None) -> Facts:
     """Everything the run recorded that bears on this answer."""
     past, problem = None, None
     try:
-        past = _past_results(str(run.path), _identity(checkpoint), crop, checkpoint)
+        past = _past_results(str(run.path), identity(checkpoint), crop, checkpoint)
     except RunError as error:
         problem = str(error)
     answered = past is not None and diagnosis.label is not None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.figures import class_probabilities
+from app.figures.probabilities import class_probabilities
 from app.theme import PAPER
 
 

@@ -1,0 +1,1 @@
+"""The only folder that calls the library: what it computes is remembered here, a file a subject."""

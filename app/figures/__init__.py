@@ -1,0 +1,1 @@
+"""Pure Plotly builders, a file a subject: arrays in, `go.Figure` out. No Streamlit, no torch, no files."""
