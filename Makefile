@@ -1,4 +1,5 @@
-# `make app` opens the dashboard, `make demo` the Gradio demo, `make test` tests, `make lint` checks the style.
+# `make app` opens the dashboard, `make demo` the Gradio demo, `make test` tests, `make lint` checks the style,
+# `make test-faults` breaks trainings on purpose, all the ways of docs/reliability.md, and writes the table there.
 # All use the environment .venv and make it on the first call. PORT=8600 chooses a port, PHOTOS=DIR
 # names a copy of the photos of a run that ships without them, CPU=1 the small wheels of torch.
 
@@ -6,7 +7,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14
 VENV_PYTHON := .venv/bin/python
 SMALL := $(if $(CPU),--cpu)
 
-.PHONY: app demo test lint set-up set-up-tests
+.PHONY: app demo test test-faults lint set-up set-up-tests
 
 app:
 	@$(PYTHON) start.py $(SMALL) $(if $(PORT),--port $(PORT)) $(if $(PHOTOS),--photos "$(PHOTOS)")
@@ -16,6 +17,9 @@ demo: set-up
 
 test: set-up-tests
 	@$(VENV_PYTHON) -m pytest
+
+test-faults: set-up-tests
+	@$(VENV_PYTHON) -m pytest -m "case or faults" --table docs/reliability.md
 
 lint: set-up-tests
 	@$(VENV_PYTHON) -m ruff check .

@@ -1,5 +1,6 @@
 """Writing files whole or not at all, and knowing what is in them."""
 
+import errno
 import hashlib
 import json
 import os
@@ -26,6 +27,24 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_json(path: Path, value: Any) -> None:
     """One JSON document; no NaN, floats not rounded."""
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to a text file, all of it or, where the disk is full, nothing.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    data = line.encode() + b"\n"
+    with open(path, "ab", buffering=0) as out:
+        end = out.tell()
+        try:
+            written = out.write(data)
+            if written < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        except OSError:
+            out.truncate(end)
+            raise
 
 
 def file_sha256(path: Path) -> str:

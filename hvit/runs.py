@@ -6,21 +6,24 @@ import os
 import platform
 import re
 import subprocess
+import threading
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hvit.files import CARD, WEIGHTS, file_sha256, write_bytes, write_json
+from hvit.files import CARD, WEIGHTS, append_line, file_sha256, write_bytes, write_json
 
 SCHEMA_VERSION = 1
 DEFAULT_RUN = "leaf33-tiny"
 HEARTBEAT_S = 10
 STALE_S = 60
 INFO, CONFIG, METRICS, MANIFEST = "run.json", "config.yaml", "metrics.jsonl", "manifest.json"
+LOCK = ".lock"
 
 
 class RunError(ValueError):
@@ -54,6 +57,11 @@ class Run:
     def status(self) -> str:
         """running, done, failed or preempted; stopped where a running one gave no sign of life for a minute."""
         return status_of(self.info)
+
+    @property
+    def live(self) -> "Live | None":
+        """How far a run that trains, or did until it fell silent, has come; None where it ended, or does not say."""
+        return live_of(self.info)
 
     @cached_property
     def config(self) -> dict | None:
@@ -150,6 +158,8 @@ class Run:
             "plants_known": self.plants_known,
             "started": self.info.get("started"),
             "ended": self.info.get("ended"),
+            "heartbeat": self.info.get("heartbeat"),
+            "progress": asdict(self.live) if self.live else None,
             "can_predict": self.can_predict,
         }
 
@@ -184,6 +194,38 @@ def status_of(info: dict) -> str:
     if status == "running" and _age_s(info.get("heartbeat")) > STALE_S:
         return "stopped"
     return status if status in ("running", "done", "failed", "preempted") else "unknown"
+
+
+@dataclass(frozen=True)
+class Live:
+    """How far training has come.
+
+    Attributes:
+        step, total_steps: optimizer steps done, and to do in all.
+        images_per_s: lately, over all processes; None before it is measured.
+        left_s: estimated seconds to the last step, seen from now; None where the run is silent, or too young to tell.
+        silent_s: seconds since its last sign of life.
+        step_age_s: seconds since its last step, as far as it has told.
+    """
+
+    step: int
+    total_steps: int
+    images_per_s: float | None
+    left_s: float | None
+    silent_s: float
+    step_age_s: float
+
+
+def live_of(info: dict) -> Live | None:
+    """What the run with this `run.json` tells of its progress at this moment, see `Run.live`."""
+    told, status = info.get("progress"), status_of(info)
+    if status not in ("running", "stopped") or not isinstance(told, dict):
+        return None
+    silent_s, step_age_s = _age_s(info.get("heartbeat")), _age_s(told["at"])
+    left_s = told["left_s"]
+    if left_s is not None:
+        left_s = None if status == "stopped" else max(0.0, left_s - step_age_s)
+    return Live(told["step"], told["total_steps"], told["images_per_s"], left_s, silent_s, step_age_s)
 
 
 @dataclass(frozen=True)
@@ -256,6 +298,45 @@ def find_run(name: str | Path = DEFAULT_RUN, root: Path = Path("runs")) -> Run:
     raise RunError(f"no run {name}; {'runs here: ' + ', '.join(known) if known else f'there are no runs in {root}/'}")
 
 
+class RunLock:
+    """Lets one process write a run. The system lets go of it when that process ends, however it ends.
+
+    Args:
+        path: folder of the run.
+    Raises:
+        RunError: another process holds it.
+    """
+
+    def __init__(self, path: Path):
+        from filelock import FileLock, Timeout
+
+        path.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(path / LOCK)
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            # Who holds it may not have told yet, or on Windows let no one read it.
+            process = (Run(path).info if (path / INFO).exists() else {}).get("process")
+            who = "another process" if process is None else f"process {process}"
+            raise RunError(f"{path} is being written by {who}; wait for it, or choose another --run-dir") from None
+
+    def release(self) -> None:
+        with suppress(OSError):  # Windows keeps a file that is open
+            os.unlink(self._lock.lock_file)
+        self._lock.release()
+
+
+def refuse_taken(path: Path, resume: bool) -> None:
+    """A folder that holds a run is only written to go on with that run.
+
+    Raises:
+        RunError: it holds one, and `resume` is not set.
+    """
+    if not resume and (path / INFO).exists():
+        status = Run(path).status
+        raise RunError(f"{path} holds a run already ({status}); choose another --run-dir, or go on with it: --resume")
+
+
 class RunWriter:
     """Writes a run while it trains; one process writes.
 
@@ -272,6 +353,7 @@ class RunWriter:
         world_size: processes that train.
         device: "cpu" or the name of the accelerator.
         resume: go on with the run in `path`.
+        lock: on `path`, where it is held already.
     Raises:
         RunError: the folder holds a run and `resume` is not set, or another process is writing it.
     """
@@ -290,20 +372,15 @@ class RunWriter:
         world_size: int = 1,
         device: str = "cpu",
         resume: bool = False,
+        lock: RunLock | None = None,
     ):
         self.path = Path(path)
+        refuse_taken(self.path, resume)
+        self._lock = lock or RunLock(self.path)
         before = Run(self.path).info if (self.path / INFO).exists() else None
-        if before is not None:
-            status = Run(self.path).status
-            if status == "running" and before.get("process") != os.getpid():
-                raise RunError(f"{path} is being written by another process; wait for it, or choose another --run-dir")
-            if not resume:
-                raise RunError(
-                    f"{path} holds a run already ({status}); choose another --run-dir, or go on with it: --resume"
-                )
+        self._writing, self._over = threading.Lock(), threading.Event()  # the thread of `beating` writes too
         self._began = time.monotonic()
         self._elapsed = before.get("elapsed_s", 0.0) if before else 0.0
-        self._beat = 0.0
         self.info = {
             "schema_version": SCHEMA_VERSION,
             "status": "running",
@@ -322,6 +399,7 @@ class RunWriter:
             "ended": None,
             "elapsed_s": self._elapsed,
             "process": os.getpid(),
+            "progress": None,
             "tags": list(tags),
             "summary": {},
         }
@@ -331,33 +409,63 @@ class RunWriter:
         self._write()
 
     def log(self, step: int, epoch: float, split: str, **values: float | None) -> None:
-        """Appends one line to `metrics.jsonl`; what is not finite is null."""
+        """Appends one line to `metrics.jsonl`, whole or not at all; what is not finite is null."""
         row = {"step": step, "epoch": epoch, "split": split, "time_s": self._time_s()}
         row |= {key: value if value is None or abs(value) < float("inf") else None for key, value in values.items()}
-        with open(self.path / METRICS, "a", encoding="utf-8") as out:
-            out.write(json.dumps(row, allow_nan=False) + "\n")
+        append_line(self.path / METRICS, json.dumps(row, allow_nan=False))
 
     def rows(self) -> list[dict]:
         """What was logged so far."""
         return Run(self.path).metrics()
 
-    def heartbeat(self) -> None:
-        """A sign of life at most every 10 s; cheap to call every step."""
-        if time.monotonic() - self._beat > HEARTBEAT_S:
-            self.info["heartbeat"] = _now()
-            self._write()
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """Gives a sign of life every 10 s as long as the block runs, whatever it does."""
+        thread = threading.Thread(target=self._beat, daemon=True, name="heartbeat")
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+
+    def _beat(self) -> None:
+        while not self._over.wait(HEARTBEAT_S):
+            with self._writing:
+                if not self._over.is_set():
+                    try:
+                        self._write()
+                    except OSError:  # a full disk: what else is written there says so, and silence is the truth
+                        continue
+
+    def progress(self, step: int, total_steps: int, images_per_s: float | None, left_s: float | None) -> None:
+        """What the next sign of life tells of the progress, see `Live`; cheap to call every step."""
+        self.info["progress"] = {
+            "step": step,
+            "total_steps": total_steps,
+            "images_per_s": images_per_s,
+            "left_s": left_s,
+            "at": _now(),
+        }
 
     def truncate_metrics(self, step: int) -> None:
         """Removes lines beyond a step: on resume they will be written again."""
-        kept = [row for row in self.rows() if row["step"] <= step]
-        if kept or (self.path / METRICS).exists():
-            write_bytes(self.path / METRICS, "".join(json.dumps(row, allow_nan=False) + "\n" for row in kept).encode())
+        truncate_lines(self.path / METRICS, step)
 
-    def finish(self, status: str, summary: dict[str, Any]) -> None:
-        """Sets the final status (done, failed or preempted) and the summary."""
-        self.info |= {"status": status, "ended": _now(), "heartbeat": _now(), "summary": summary}
-        del self.info["process"]
-        self._write()
+    def finish(self, status: str, summary: dict[str, Any], exit_status: int | None = None) -> None:
+        """Sets the final status (done, failed or preempted) and the summary, and lets go of the folder.
+
+        Args:
+            exit_status: of the program, where that is the end it means to come to.
+        """
+        self._over.set()
+        with self._writing:
+            self.info |= {"status": status, "ended": _now(), "summary": summary}
+            self.info |= {} if exit_status is None else {"exit_status": exit_status}
+            for key in ("process", "progress"):
+                self.info.pop(key, None)
+            self._write()
+        self._lock.release()
 
     def write_manifest(self) -> None:
         """Lists every file with its SHA-256; call it last."""
@@ -368,8 +476,19 @@ class RunWriter:
 
     def _write(self) -> None:
         self.info["elapsed_s"] = self._time_s()
+        self.info["heartbeat"] = _now()
         write_json(self.path / INFO, self.info)
-        self._beat = time.monotonic()
+
+
+def truncate_lines(path: Path, step: int) -> None:
+    """Keeps the rows of a file of JSON lines up to a step; a torn last line goes too, and no file is fine."""
+    if not path.exists():
+        return
+    lines, kept = path.read_bytes().split(b"\n"), b""
+    for line in lines[:-1]:  # what follows the last line break is nothing, or torn
+        if json.loads(line)["step"] <= step:
+            kept += line + b"\n"
+    write_bytes(path, kept)
 
 
 def write_manifest(path: Path) -> None:
@@ -379,7 +498,7 @@ def write_manifest(path: Path) -> None:
         name = file.relative_to(path).as_posix()
         if (
             file.is_file()
-            and name != MANIFEST
+            and name not in (MANIFEST, LOCK)
             and not name.startswith("checkpoints/")
             and not file.name.endswith(".partial")
         ):

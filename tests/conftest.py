@@ -1,11 +1,44 @@
-"""Small drawn photos that all tests can use."""
+"""Small drawn photos that all tests can use, and the table of the faults that were tried."""
 
+from collections import defaultdict
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+CASES = {  # what training must survive, and how it is judged; a test of one is marked `case`
+    "T1": "kill -9 of process 1 in any step, one restart: all losses, weights, average and optimizer equal to the bit",
+    "T2": "the same for process 0",
+    "T3": "SIGTERM to torchrun: a checkpoint within 5 s, status preempted, which maps to 75; the rest equal to the bit",
+    "T4": "Ctrl-C once: as T3; twice: ends at once, and the last checkpoint loads",
+    "T5": "SIGUSR1: a checkpoint, and training goes on with the same losses",
+    "T6": "a process hangs: all end within the time configured, the process is named, none is left over",
+    "T7": "the first average of the weights after resuming equals the uninterrupted one, warm-up counter included",
+    "T8": "2, then 1, then 4 processes at the same global batch: the same losses to 1e-5; another batch is refused",
+    "T9": "accumulation of 2 x 16 equals 32 at once: losses to 1e-5",
+    "T10": "a loss that is not finite on one process: all skip the step, weights stay, it is counted; many end with 3",
+    "T11": "gradients that are not finite: the same; the norm is told before clipping",
+    "T12": "the same pictures and losses for any number of readers, and for a second run",
+    "T13": "a micro model learns its pictures by heart with every loss and mix; every option takes effect",
+    "T14": "features that collapse end the run with 3 and say why",
+    "T15": "the learning rate is its closed form at every step, and after resuming",
+    "T16": "a misspelt key, a wrong type, a missing folder: exit 2 with the key, before any work",
+    "T17": "every parameter in one group, no decay where none belongs, the frozen stay as they are",
+    "T18": "processes with frozen parts and uneven data do not wait for each other for ever; losses equal one process",
+    "C1": "killed (-9) at random moments of saving: a whole checkpoint loads, and what was begun is removed",
+    "C2": "disk full: what was saved is intact, no half stays; training goes on, or ends with 4 and says so",
+    "C3": "any file of a checkpoint changed by a byte, cut short or lost: refused, the one before taken, and said",
+    "C4": "a pickle, a zip bomb or a header of 2^63 bytes in the place of tensors: refused, no code run, within 1 s",
+    "C5": "a checkpoint of other classes or another architecture: refused in one line that names what differs",
+    "C6": "two checkpoints and the best are kept; what cannot be removed is said; no good one is lost to a bad one",
+    "C7": "two runs in one folder: the second is refused with the number of the first; a killed one does not block it",
+    "C8": "the exported weights in a new process without the training code: the same logits to 1e-6",
+    "D1": "photos of every odd kind are read or left out by name; above 0.5 % unreadable: exit 5",
+    "D2": "photos lost while training reads or calibrates: tried again, left out, counted",
+    "D3": "no photo, near-duplicate or group on two sides of a split",
+    "D4": "the list of photos, and so the run, does not depend on the order of the folder",
+}
 LEAF_COLORS = ((120, 85, 45), (55, 105, 70), (70, 185, 55))  # brown, dull, fresh: one a class
 
 
@@ -41,3 +74,51 @@ def photo_folder(tmp_path_factory) -> Path:
                 pixels = draw_leaf(class_index, start + i, height, width)
                 cv2.imwrite(str(folder / f"{i:02d}.jpg"), pixels[:, :, ::-1])
     return root
+
+
+def pytest_addoption(parser) -> None:
+    parser.addoption(
+        "--table", type=Path, metavar="FILE", help="write the cases that were tried into the table of this document"
+    )
+
+
+def pytest_configure(config) -> None:
+    if config.getoption("--table"):
+        config.pluginmanager.register(CaseTable(config.getoption("--table")))
+
+
+class CaseTable:
+    """Replaces the table between two marks of a document by what the tests marked `case` came to.
+
+    Args:
+        document: a Markdown file with the lines `<!-- cases -->` and `<!-- end of cases -->`.
+    """
+
+    def __init__(self, document: Path):
+        self._document = document
+        self._rows: dict[str, list[tuple[str, float, list[str]]]] = defaultdict(list)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item, call):
+        report = yield
+        if report.when == "call" or report.outcome != "passed":
+            for marker in item.iter_markers("case"):
+                told = [value for name, value in report.user_properties if name == "told"]
+                self._rows[marker.args[0]].append((report.outcome, report.duration, told))
+        return report
+
+    def pytest_sessionfinish(self) -> None:
+        lines = ["| case | criterion | result | tests | seconds |", "|---|---|---|---|---|"]
+        for case, criterion in CASES.items():
+            tried = self._rows[case]
+            outcomes = {outcome for outcome, _, _ in tried}
+            result = next((word for word in ("failed", "skipped", "passed") if word in outcomes), "not tried")
+            told = "; ".join(text for _, _, texts in tried for text in texts)
+            seconds = sum(duration for _, duration, _ in tried)
+            lines.append(
+                f"| {case} | {criterion} | {result}{f': {told}' if told else ''} | {len(tried)} | {seconds:.1f} |"
+            )
+        start, end = "<!-- cases -->\n", "<!-- end of cases -->"
+        before, rest = self._document.read_text(encoding="utf-8").split(start)
+        after = rest.split(end)[1]
+        self._document.write_text(before + start + "\n".join(lines) + "\n" + end + after, encoding="utf-8")

@@ -5,7 +5,7 @@ Everything here is computed on the float16-rounded weights that ship, on photos 
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from hvit.calibration import fit_conformal, fit_temperature, prediction_set, softmax
 from hvit.checkpoint import load_checkpoint, save_checkpoint
-from hvit.data.cache import PhotoCache
+from hvit.data.cache import MAX_UNREADABLE, PhotoCache, UnreadablePhotosError, patient_sha256
 from hvit.data.dataset import readers
 from hvit.data.preprocess import Preprocessing
 from hvit.evaluation import evaluate, predict_samples
@@ -47,7 +47,6 @@ def finish_run(
     preprocessing: Preprocessing,
     material: Material,
     arguments: dict,
-    beat: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
     """Writes weights, card and the calibrating half's predictions into the run.
 
@@ -56,7 +55,6 @@ def finish_run(
         preprocessing: the run is served with.
         material: what it was trained on; its calibrating photos are used here.
         arguments: of `create_model`, beside the name.
-        beat: called now and then, as a sign of life.
     Returns:
         Figures for the run's summary, all on the calibrating half.
     """
@@ -74,12 +72,19 @@ def finish_run(
     )
     save_checkpoint(**common)
     checkpoint = load_checkpoint(run_dir)  # float16-rounded, as it ships
-    samples = [val.samples[i] for i in material.calibrates]
+    calibrates, reference = (
+        _unchanged(cache, indices)
+        for cache, indices in (
+            (val, material.calibrates),
+            (train, _stratified(train, config.rejection_photos, config.seed)),
+        )
+    )
+    samples = [val.samples[i] for i in calibrates]
     print("calibrating", file=sys.stderr, flush=True)
-    reference = [train.samples[i] for i in _stratified(train, config.rejection_photos, config.seed)]
-    known = predict_samples(checkpoint, reference, progress=_beats(beat), workers=readers(reference))
+    known_samples = [train.samples[i] for i in reference]
+    known = predict_samples(checkpoint, known_samples, workers=readers(known_samples))
     rejector = Rejector.fit(known.stage_features)
-    predicted = predict_samples(checkpoint, samples, progress=_beats(beat), workers=readers(samples))
+    predicted = predict_samples(checkpoint, samples, workers=readers(samples))
     labels = np.array([classes.index(sample.label) for sample in samples])
     groups = np.array([sample.group for sample in samples])
 
@@ -95,7 +100,7 @@ def finish_run(
         conformal={"alpha": level.alpha, "method": "lac", "threshold": level.threshold},
         ood=(rejector, threshold),
     )
-    result = evaluate(load_checkpoint(run_dir), samples, progress=_beats(beat), workers=readers(samples))
+    result = evaluate(load_checkpoint(run_dir), samples, workers=readers(samples))
     return {
         "calibrate_n": len(samples),
         "calibrate_top1": result.document["top1"],
@@ -104,11 +109,24 @@ def finish_run(
         "temperature": temperature,
         "alpha": level.alpha,
         "errors_not_named": level.errors_not_named,
+        **({"calibrate_lost": lost} if (lost := len(material.calibrates) - len(calibrates)) else {}),
     }
 
 
-def _beats(beat: Callable[[], None]) -> Callable[[int, int], None]:
-    return lambda done, total: beat()
+def _unchanged(cache: PhotoCache, indices: Sequence[int]) -> list[int]:
+    """Those whose file is still the one that was decoded. Training read each once; calibration reads it again.
+
+    Raises:
+        UnreadablePhotosError: more than 0.5 % are not.
+    """
+    kept = [i for i in indices if patient_sha256(cache.samples[i]) == cache.sha256[i]]
+    if lost := sorted(set(indices) - set(kept)):
+        first = cache.samples[lost[0]].relative
+        told = f"{len(lost)} of {len(indices)} photos are gone or changed since training began, {first} the first"
+        if len(lost) > MAX_UNREADABLE * len(indices):
+            raise UnreadablePhotosError(f"{told}; bring them back, then go on with --resume")
+        print(f"{told}; calibrating without them", file=sys.stderr, flush=True)
+    return kept
 
 
 def rejection_threshold(scores: np.ndarray, sources: np.ndarray) -> float:

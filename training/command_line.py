@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+MUST, AUTO = "must", "auto"  # whether there must be a run to go on with
+
 
 def program_parser(prog: str, description: str, examples: str) -> argparse.ArgumentParser:
     """--config, --set, --run-dir, --resume or --dry-run, --tag, --device."""
@@ -15,7 +17,15 @@ def program_parser(prog: str, description: str, examples: str) -> argparse.Argum
     )
     parser.add_argument("--run-dir", type=Path, help="folder to write (default: runs/<name of the config>)")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in the run folder")
+    how.add_argument(
+        "--resume",
+        nargs="?",
+        choices=[MUST, AUTO],
+        const=MUST,
+        metavar=AUTO,
+        help="go on from the newest checkpoint in the run folder; 'auto' starts where there is none, so that one "
+        "command begins a run and goes on with it",
+    )
     how.add_argument("--dry-run", action="store_true", help="print what would be done; train and write nothing")
     parser.add_argument(
         "--tag", action="append", default=[], metavar="WORD", help="a word to find the run by, kept in it"

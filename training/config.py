@@ -282,6 +282,8 @@ class FinetuneConfig(Section):
     eval_every: float = Field(2.0, gt=0)  # epochs
     log_every: int = Field(50, ge=1)  # steps
     checkpoint_minutes: float = Field(5.0, gt=0)
+    hang_minutes: float = Field(10.0, gt=0)  # a process that stands still for longer ends them all
+    skip_limit: int = Field(10, ge=1)  # steps in a row whose loss or gradients are not finite, before training gives up
     rejection_photos: int = Field(6000, ge=100)  # of the training photos, that strange ones are told apart by
     select_by: Metric = "macro_f1"
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -385,6 +387,8 @@ class PretrainConfig(Section):
     eval_every: float = Field(10.0, gt=0)  # epochs
     log_every: int = Field(50, ge=1)  # steps
     checkpoint_minutes: float = Field(5.0, gt=0)
+    hang_minutes: float = Field(10.0, gt=0)  # a process that stands still for longer ends them all
+    skip_limit: int = Field(10, ge=1)  # steps in a row whose loss or gradients are not finite, before training gives up
     precision: Literal["fp32", "bf16"] = "fp32"
     seed: int = Field(0, ge=0)
 

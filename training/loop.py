@@ -3,6 +3,7 @@
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -20,10 +21,11 @@ from training.distributed import World
 from training.draws import uniform
 from training.losses import ClassificationLoss
 from training.masking import kept_units
-from training.sampler import Sampler
+from training.sampler import Sampler, samples_of_pass
 from training.spectral import model_batch, with_bands
 
 DROP_PATH = 2000  # stream of draws
+MEASURED_S = 10  # that the speed is a mean over
 
 
 def train_step(
@@ -56,11 +58,9 @@ def train_step(
     """
     strengths = config.augment_at(progress)
     sides = batch_sides(config.seed, step, config.phase_at(progress).img_size, config.square)
-    per_pass = config.batch_size * world.size
     total = torch.zeros((), device=world.device)
     for part in range(config.accum_steps):
-        first = (step * config.accum_steps + part) * per_pass + world.rank * config.batch_size
-        samples = np.arange(first, first + config.batch_size)
+        samples = samples_of_pass(step, part, world.rank, config, world.size)
         photos = sampler(samples)
         views = augment(cache, photos, samples, sides, strengths, config.seed, world.device)
         if cache.bands is not None:
@@ -103,11 +103,13 @@ def predict(
     device: torch.device,
     batch_size: int = 64,
     stream: SpectralStream | None = None,
+    beat: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
     """What a model makes of cached photos without augmentation: logits, or embeddings where it has no head.
 
     Args:
         model: images (B, 3, H, W) to (B, K), with their spectral pictures where there is a stream.
+        beat: called once a batch, as a sign of progress.
     Returns:
         (len(indices), K) float32.
     """
@@ -117,6 +119,7 @@ def predict(
     outputs: list[np.ndarray | None] = [None] * len(indices)
     for rows in by_sides.values():
         for start in range(0, len(rows), batch_size):
+            beat()
             part = rows[start : start + batch_size]
             batch = stacked([_inputs(cache, indices[row], preprocessing, stream) for row in part], device)
             for row, output in zip(part, model(*batch).float().cpu().numpy()):
@@ -143,25 +146,37 @@ def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 
 class Progress:
-    """A line with steps, loss, images a second and time left; a terminal's rewrites itself, in a log it is rare."""
+    """Images a second and time left, and a line that tells them: a terminal's rewrites itself, in a log it is rare.
+
+    Attributes:
+        images_per_s: over the last seconds; None before there were any.
+        left_s: to the last step, judged by all steps so far; None before the first.
+    """
 
     def __init__(self, total_steps: int, images_per_step: int, start_step: int):
         self._total, self._images, self._start = total_steps, images_per_step, start_step
-        self._began = self._last = time.monotonic()
-        self._last_step = start_step
-        self.images_per_s = 0.0
+        self._began = self._said = self._measured = time.monotonic()
+        self._measured_step = start_step
+        self.images_per_s: float | None = None
+        self.left_s: float | None = None
 
-    def __call__(self, step: int, loss: Tensor, note: str = "") -> None:
+    def __call__(self, step: int) -> None:
+        """A step was done."""
         now = time.monotonic()
-        interactive = sys.stderr.isatty()
-        if now - self._last < (1.0 if interactive else 30.0) and step < self._total:
+        if now - self._measured >= MEASURED_S or self.images_per_s is None or step == self._total:
+            self.images_per_s = (step - self._measured_step) * self._images / max(1e-9, now - self._measured)
+            self._measured, self._measured_step = now, step
+        self.left_s = (now - self._began) / (step - self._start) * (self._total - step)
+
+    def say(self, step: int, loss: float, note: str = "") -> None:
+        """Prints the line where it is time to."""
+        now, interactive = time.monotonic(), sys.stderr.isatty()
+        if now - self._said < (1.0 if interactive else 30.0) and step < self._total:
             return
-        self.images_per_s = (step - self._last_step) * self._images / max(1e-9, now - self._last)
-        left = (now - self._began) / max(1, step - self._start) * (self._total - step)
-        speed = f"{self.images_per_s:.0f} img/s  {_duration(left)} left"
-        line = f"step {step}/{self._total}  loss {loss.item():.3f}  {speed}  {note}"
+        speed = f"{self.images_per_s:.0f} img/s  {_duration(self.left_s)} left"
+        line = f"step {step}/{self._total}  loss {loss:.3f}  {speed}  {note}"
         print(("\r" + line) if interactive else line, end="" if interactive else "\n", file=sys.stderr, flush=True)
-        self._last, self._last_step = now, step
+        self._said = now
 
 
 def _duration(seconds: float) -> str:

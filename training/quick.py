@@ -122,7 +122,8 @@ def quick(args, say: Callable[[str], None] = lambda line: None) -> dict:
         device=str(parent.device),
     )
     try:
-        summary, document, gain = _write_run(writer, parent, photos, args.seed)
+        with writer.beating():
+            summary, document, gain = _write_run(writer, parent, photos, args.seed)
     except BaseException:
         writer.finish("failed", {})
         raise

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from training.config import FinetuneConfig, PretrainConfig
 from training.draws import uniform
 
 ORDER = 1000  # stream of draws
@@ -34,6 +35,18 @@ class Sampler:
             keys = uniform(self._seed, np.arange(len(self)) + epoch * len(self), 1, ORDER + 1)[:, 0]
             self._epoch, self._order = epoch, drawn[np.argsort(keys, kind="stable")]
         return self._order
+
+
+def samples_of_pass(step: int, part: int, rank: int, config: FinetuneConfig | PretrainConfig, size: int) -> np.ndarray:
+    """Global sample numbers of a pass of one process, (B,): each is met once, in whatever parts a step is computed.
+
+    Args:
+        step: optimizer step, from 0.
+        part: which of its `accum_steps` passes.
+        rank, size: of the process, and how many there are.
+    """
+    first = (step * config.accum_steps + part) * config.batch_size * size + rank * config.batch_size
+    return np.arange(first, first + config.batch_size)
 
 
 def sample_weights(

@@ -1,63 +1,117 @@
 """Training state on disk, for exact resume: tensors as safetensors, the rest as JSON, nothing pickled."""
 
-import hashlib
 import json
 import os
 import shutil
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from hvit.files import file_sha256
 from training.config import ConfigError
 from training.ema import Ema
 
+VERSION = 2
 KEEP = 2
+STATE, TENSORS, MANIFEST = "state.json", "tensors.safetensors", "manifest.json"
 
 
-def save_state(
-    folder: Path, step: int, model: nn.Module, ema: Ema | None, optimizer: torch.optim.Optimizer, extra: dict
-) -> None:
-    """Writes `folder`/step-N whole or not at all, and removes all but the newest two; `ema` where there is one."""
-    target, partial = folder / f"step-{step:08d}", folder / f".partial-{os.getpid()}"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
-    if ema is not None:
-        tensors |= {f"ema.{k}": v for k, v in ema.model.state_dict().items()}
-    for name, parameter in model.named_parameters():
-        tensors |= {f"optimizer.{name}.{key}": value for key, value in optimizer.state[parameter].items()}
-    tensors_path = partial / "tensors.safetensors"
-    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, tensors_path)
-    updates = None if ema is None else ema.updates
-    record = {"step": step, "ema_updates": updates, "sha256": _sha256(tensors_path), "extra": extra}
-    (partial / "state.json").write_text(json.dumps(record))
-    shutil.rmtree(target, ignore_errors=True)
-    os.replace(partial, target)
-    for old in sorted(folder.glob("step-*"))[:-KEEP]:
-        shutil.rmtree(old)
+class StorageError(OSError):
+    """A file could not be written."""
 
 
-def load_state(folder: Path, model: nn.Module, ema: Ema | None, optimizer: torch.optim.Optimizer) -> tuple[int, dict]:
-    """Puts the newest intact state into model, average and optimizer.
+class Checkpoints:
+    """The states of a run, each a folder step-N that is there whole or not at all, with a manifest of its files.
 
-    Returns:
-        The optimizer steps done, and what was saved beside.
-    Raises:
-        ConfigError: there is no intact state in `folder`.
+    Args:
+        folder: where they lie; need not exist yet.
     """
-    for candidate in sorted(folder.glob("step-*"), reverse=True):
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def save(
+        self,
+        step: int,
+        model: nn.Module,
+        ema: Ema | None,
+        optimizer: torch.optim.Optimizer,
+        extra: dict,
+        beside: Iterable[Path] = (),
+    ) -> None:
+        """Writes step-N, and removes all but the newest two.
+
+        Args:
+            ema: the average of the weights, where there is one.
+            extra: what else the training must know to go on, as JSON has it.
+            beside: files kept in the same state; copied.
+        Raises:
+            StorageError: it could not be written; those that were there still are.
+        """
+        target, partial = self._of(step), self.folder / f".partial-{os.getpid()}"
         try:
-            record = json.loads((candidate / "state.json").read_text())
-            if _sha256(candidate / "tensors.safetensors") != record["sha256"]:
-                continue
-        except (OSError, ValueError):
-            continue
-        tensors = load_file(candidate / "tensors.safetensors")
-        model.load_state_dict(_part(tensors, "model."))
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            save_tensors(partial / TENSORS, _tensors(model, ema, optimizer))
+            for path in beside:
+                shutil.copyfile(path, partial / path.name)
+            record = {"step": step, "ema_updates": None if ema is None else ema.updates, "extra": extra}
+            (partial / STATE).write_text(json.dumps(record), encoding="utf-8")
+            files = {path.name: file_sha256(path) for path in sorted(partial.iterdir())}
+            (partial / MANIFEST).write_text(json.dumps({"version": VERSION, "files": files}), encoding="utf-8")
+            for path in (*partial.iterdir(), partial):
+                _flush(path)
+            if target.exists():  # damaged: else training had gone on from it
+                os.replace(target, self.folder / f".partial-{os.getpid()}-before")
+            os.replace(partial, target)
+            _flush(self.folder)
+        except OSError as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise StorageError(f"no checkpoint could be written at step {step}: {error.strerror or error}") from error
+        self._purge(step)
+
+    def newest(self) -> int | None:
+        """Step of the newest intact state, or None where there is none at all; says which were passed over, and why.
+
+        Raises:
+            ConfigError: there are states, but none is intact.
+        """
+        reasons = []
+        for folder in self._all():
+            if (reason := damage(folder)) is None:
+                for told in reasons:
+                    print(f"passed over {told}", file=sys.stderr, flush=True)
+                if reasons:
+                    print(f"going on from {folder.name}, which is intact", file=sys.stderr, flush=True)
+                return _step(folder)
+            reasons.append(f"{folder.name}: {reason}")
+        if reasons:
+            raise ConfigError(
+                f"--resume: no intact checkpoint in {self.folder} ({'; '.join(reasons)}); start a new --run-dir"
+            )
+        return None
+
+    def load(self, step: int, model: nn.Module, ema: Ema | None, optimizer: torch.optim.Optimizer) -> dict:
+        """Puts a state into model, average and optimizer.
+
+        Returns:
+            What was saved beside.
+        Raises:
+            ConfigError: this process cannot see it, or it is of another model.
+        """
+        folder = self._of(step)
+        if (reason := damage(folder)) is not None:  # another process chose it
+            raise ConfigError(f"--resume: {folder}: {reason}; all processes must see one --run-dir")
+        tensors = load_file(folder / TENSORS)
+        record = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        _take(model, _part(tensors, "model."))
         if ema is not None:
-            ema.model.load_state_dict(_part(tensors, "ema."))
+            _take(ema.model, _part(tensors, "ema."))
             ema.updates = record["ema_updates"]
         moments = _part(tensors, "optimizer.")
         for name, parameter in model.named_parameters():
@@ -65,13 +119,125 @@ def load_state(folder: Path, model: nn.Module, ema: Ema | None, optimizer: torch
             optimizer.state[parameter] = {
                 key: value if key == "step" else value.to(parameter.device) for key, value in state.items()
             }
-        return record["step"], record["extra"]
-    raise ConfigError(f"--resume: no intact training state in {folder}; start without --resume, in a new --run-dir")
+        return record["extra"]
+
+    def restore(self, step: int, name: str) -> Path:
+        """A file that was kept beside a state, put back where `save` took it from."""
+        partial = self.folder / f".partial-{os.getpid()}"
+        shutil.copyfile(self._of(step) / name, partial)
+        os.replace(partial, self.folder / name)
+        return self.folder / name
+
+    def clean(self) -> None:
+        """Removes what a process left that was killed while it saved."""
+        for path in self.folder.glob(".partial-*"):
+            _remove(path)
+
+    def _purge(self, step: int) -> None:
+        """Only states up to `step` count: those beyond were passed over as damaged, and keep no other from staying."""
+        own = [folder for folder in self._all() if _step(folder) <= step]
+        for folder in (*own[KEEP:], *(set(self._all()) - set(own))):
+            _remove(folder)
+        self.clean()
+
+    def _of(self, step: int) -> Path:
+        return self.folder / f"step-{step:08d}"
+
+    def _all(self) -> list[Path]:
+        """Newest first."""
+        return sorted(self.folder.glob("step-" + 8 * "[0-9]"), reverse=True)
+
+
+def damage(folder: Path) -> str | None:
+    """Why a state cannot be loaded, or None where all its files are what its manifest says."""
+    if not (folder / MANIFEST).exists():
+        return "made by an older version, which alone can go on from it" if _is_older(folder) else "it has no manifest"
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if manifest["version"] != VERSION:
+            return f"version {manifest['version']}, and this program reads version {VERSION}"
+        files = dict(manifest["files"])
+        if not {STATE, TENSORS} <= files.keys():
+            return "the manifest is incomplete"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "the manifest is damaged"
+    for name, sha256 in files.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if file_sha256(path) != sha256:
+            return f"{name} is damaged: its SHA-256 is not the one in the manifest"
+    try:
+        with safe_open(folder / TENSORS, "pt"):
+            json.loads((folder / STATE).read_text(encoding="utf-8"))
+    except (SafetensorError, ValueError):
+        return f"{TENSORS} or {STATE} is not what its name says"
+    return None
+
+
+def _is_older(folder: Path) -> bool:
+    """Whether it is of the time when a state held the hash of its tensors, and had no manifest."""
+    try:
+        return "sha256" in json.loads((folder / STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """A safetensors file.
+
+    Raises:
+        StorageError: it could not be written.
+    """
+    try:
+        save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, path)
+    except SafetensorError as error:
+        raise StorageError(f"{path.name}: {error}") from None
+
+
+def _tensors(model: nn.Module, ema: Ema | None, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+    if ema is not None:
+        tensors |= {f"ema.{k}": v for k, v in ema.model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        tensors |= {f"optimizer.{name}.{key}": value for key, value in optimizer.state[parameter].items()}
+    return tensors
+
+
+def _take(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    expected, found = ({k: tuple(v.shape) for k, v in part.items()} for part in (model.state_dict(), tensors))
+    differing = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+    if differing:
+        key = differing[0]
+        raise ConfigError(
+            f"--resume: the checkpoint is of another model: {key} is {found.get(key, 'missing')} there and "
+            f"{expected.get(key, 'missing')} here ({len(differing)} differ); resume with the configuration of the run"
+        )
+    model.load_state_dict(tensors)
 
 
 def _part(tensors: dict, prefix: str) -> dict:
     return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _step(folder: Path) -> int:
+    return int(folder.name.removeprefix("step-"))
+
+
+def _remove(path: Path) -> None:
+    """What cannot be removed is said, and stays: it must not end a training."""
+    try:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    except OSError as error:
+        print(f"{path} cannot be removed ({error.strerror or error}); training goes on", file=sys.stderr, flush=True)
+
+
+def _flush(path: Path) -> None:
+    """Waits until a file, or the list of a folder's files, is on the disk: a crash of the machine loses none of it."""
+    if path.is_dir() and os.name == "nt":  # Windows opens no folders
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,19 +1,56 @@
-"""How a training program ends: its exit codes, and signals that let it finish the step and save."""
+"""How a training program ends: its exit codes, and the signals that ask it to stop or to save."""
 
 import signal
+from types import FrameType
 
-EXIT_USER, EXIT_COLLAPSED, EXIT_PREEMPTED = 2, 3, 75
-ASK_EVERY = 10  # steps between two agreements of several processes on whether to stop
+# What a program ends with; docs/reliability.md explains each. 0 is done, 1 an error nobody foresaw.
+EXIT_USER = 2  # a mistake in the command, the configuration or the data
+EXIT_GAVE_UP = 3  # features collapsed, or loss and gradients stayed not finite
+EXIT_STORAGE = 4  # files cannot be written: the disk is full
+EXIT_PHOTOS = 5  # too many photos cannot be read
+EXIT_LOST = 6  # another process hangs, or is gone
+EXIT_PREEMPTED = 75  # stopped by a signal, its state saved: --resume goes on
+EXIT_INTERRUPTED = 130  # stopped at once by a second Ctrl-C
+
+SAVE_SIGNAL = getattr(signal, "SIGUSR1", None)  # Windows has none
 
 
-def stop_on_signals() -> dict[str, bool]:
-    """A flag that SIGTERM or the first SIGINT sets: the step is finished and the state saved."""
-    flag = {"asked": False}
+class GaveUp(Exception):
+    """Training cannot succeed as it is; the message says why."""
 
-    def ask(signum, frame):
-        flag["asked"] = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    signal.signal(signal.SIGTERM, ask)
-    signal.signal(signal.SIGINT, ask)
-    return flag
+class Stopped(BaseException):
+    """A signal came where no step is to be finished first."""
+
+
+class Signals:
+    """SIGTERM and the first SIGINT ask to stop, SIGUSR1 to save and go on; a second SIGINT ends at once.
+
+    Attributes:
+        stop, save: what was asked for, and not done yet.
+        finishes_step: whether a request to stop waits for the end of the step; else it raises `Stopped`.
+    """
+
+    def __init__(self):
+        self.stop = self.save = self.finishes_step = False
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> "Signals":
+        for number, handler in ((signal.SIGTERM, self._stop), (signal.SIGINT, self._stop), (SAVE_SIGNAL, self._save)):
+            if number is not None:
+                self._before[number] = signal.signal(number, handler)
+        return self
+
+    def __exit__(self, *_) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT and self.stop:
+            raise KeyboardInterrupt
+        self.stop = True
+        if not self.finishes_step:
+            raise Stopped
+
+    def _save(self, number: int, frame: FrameType | None) -> None:
+        self.save = True

@@ -3,22 +3,31 @@
 import hashlib
 import json
 import os
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
 
 from hvit.data.dataset import DataError, Sample
-from hvit.data.photos import InvalidPhotoError
+from hvit.data.photos import InvalidPhotoError, LostPhotoError
 from hvit.files import write_bytes
 from hvit.processes import answers
 
 if TYPE_CHECKING:
     from hvit.data.band_cache import BandCache
 
+T = TypeVar("T")
 MAX_UNREADABLE = 0.005
+COULD_NOT_BE_OPENED = "the file could not be opened."
+AGAIN_S = (0.2, 1.0)  # pauses before a file that cannot be opened is tried again: a network drive may be busy
+
+
+class UnreadablePhotosError(DataError):
+    """More photos cannot be read than may be left out."""
 
 
 def data_fingerprint(samples: list[Sample], sha256: list[str]) -> str:
@@ -88,6 +97,8 @@ def open_cache(
 ) -> PhotoCache:
     """The cache of these photos; decodes or draws them where that was not done before.
 
+    A photo that cannot be read is left out, and listed in `unreadable`; a file that cannot be opened is tried again.
+
     Args:
         samples: photos to hold.
         side: photos larger than `side` squared in area are scaled down to it (antialiased, aspect kept).
@@ -95,9 +106,9 @@ def open_cache(
         progress: called with the photos done and their number.
         workers: processes that decode; the cache is the same for any number.
     Raises:
-        DataError: more than 0.5 % of the photos cannot be read; names the first.
+        UnreadablePhotosError: more than 0.5 % of the photos cannot be read; names the first.
     """
-    hashes = [sample.sha256() for sample in samples]
+    hashes = [patient_sha256(sample) for sample in samples]
     key = hashlib.sha256(json.dumps([2, side, [s.cache_name for s in samples], hashes]).encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     index_path, pixel_path = folder / f"{key}.json", folder / f"{key}.u8"
@@ -116,6 +127,8 @@ def _decode_all(samples, hashes, side, index_path: Path, pixel_path: Path, progr
             for done, (sample, sha256, pixels_of) in enumerate(zip(samples, hashes, decoded), 1):
                 try:
                     pixels = pixels_of()
+                    if not sha256:
+                        raise LostPhotoError(COULD_NOT_BE_OPENED)
                 except InvalidPhotoError as error:
                     unreadable[sample.relative] = str(error)
                     continue
@@ -125,15 +138,35 @@ def _decode_all(samples, hashes, side, index_path: Path, pixel_path: Path, progr
                 progress(done, len(samples))
         if len(unreadable) > MAX_UNREADABLE * len(samples):
             path, reason = next(iter(unreadable.items()))
-            raise DataError(f"{len(unreadable)} of {len(samples)} photos cannot be read; the first is {path}: {reason}")
+            raise UnreadablePhotosError(
+                f"{len(unreadable)} of {len(samples)} photos cannot be read; the first is {path}: {reason}"
+            )
         os.replace(partial_path, pixel_path)
     finally:
         partial_path.unlink(missing_ok=True)
     write_bytes(index_path, json.dumps({"sizes": sizes, "sha256": kept, "unreadable": unreadable}).encode())
 
 
+def patient_sha256(sample: Sample) -> str:
+    """Of the file; "" where it cannot be opened, though it was tried again."""
+    try:
+        return _patiently(sample.sha256, OSError)
+    except OSError:
+        return ""
+
+
 def _decode(sample: Sample, side: int) -> np.ndarray:
-    return _shrunk(sample.read().pixels, side)
+    return _shrunk(_patiently(sample.read, LostPhotoError).pixels, side)
+
+
+def _patiently(call: Callable[[], T], error: type[Exception]) -> T:
+    """What a call returns, tried again where it raises this error."""
+    for pause_s in AGAIN_S:
+        try:
+            return call()
+        except error:
+            time.sleep(pause_s)
+    return call()
 
 
 def _shrunk(pixels: np.ndarray, side: int) -> np.ndarray:

@@ -53,6 +53,10 @@ class InvalidPhotoError(ValueError):
     """A file that is not a readable photo; the message is for people and does not hold the file's name."""
 
 
+class LostPhotoError(InvalidPhotoError):
+    """A file that cannot be opened: it may be there again in a moment."""
+
+
 @dataclass(frozen=True)
 class Photo:
     """A decoded photo.
@@ -87,7 +91,7 @@ def read_photo(path: Path) -> Photo:
         size = Path(path).stat().st_size
         data = b"" if size > MAX_BYTES else Path(path).read_bytes()
     except OSError as error:
-        raise InvalidPhotoError(f"the file cannot be opened: {error.strerror}.") from None
+        raise LostPhotoError(f"the file cannot be opened: {error.strerror}.") from None
     if size > MAX_BYTES:
         raise InvalidPhotoError(_too_large(size))
     return decode_photo(data)

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from training.program import Training
+
 CLASSES = {
     "Potato___Early_blight": (90, 60, 30),
     "Tomato___Late_blight": (40, 110, 60),
@@ -29,6 +31,23 @@ def color_photos(tmp_path_factory) -> Path:
                 cv2.circle(photo, (width // 2, height // 2), 28, color[::-1], -1)
                 cv2.imwrite(str(folder / f"{i:02d}.png"), photo)
     return root
+
+
+@pytest.fixture
+def stop_after(monkeypatch):
+    """Asks the trainings that follow to stop in their step of this number, counted from where they begin."""
+
+    def ask(steps: int) -> None:
+        true_step, left = Training.train_step, [steps]
+
+        def step(self):
+            left[0] -= 1
+            self.signals.stop |= left[0] == 0
+            return true_step(self)
+
+        monkeypatch.setattr(Training, "train_step", step)
+
+    return ask
 
 
 @pytest.fixture(scope="session")

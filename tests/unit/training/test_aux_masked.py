@@ -13,7 +13,6 @@ from hvit.runs import Run
 from training import finetune
 from training.config import ConfigError, load_config
 from training.distributed import world
-from training.loop import Progress
 
 ROOT = Path(__file__).parents[3]
 MICRO = (
@@ -24,7 +23,7 @@ AUX = [MICRO, "aux_mae_weight=0.5", "masked.decoder_dim=64", "masked.decoder_dep
 
 def _built(tiny_config, run_dir, overrides):
     with world("cpu") as here:
-        return finetune.Finetuning(load_config(tiny_config, overrides), run_dir, False, here)
+        return finetune.Finetuning(load_config(tiny_config, overrides), run_dir, None, here)
 
 
 def _words(tiny_config, run_dir, overrides) -> list[str]:
@@ -52,7 +51,7 @@ def test_painting_changes_what_the_backbone_learns_and_the_run_keeps_no_decoder(
     for name, overrides in (("plain", [MICRO]), ("joint", AUX)):
         run = _built(tiny_config, tmp_path / name, overrides)
         run._thaw()
-        run._train_step(Progress(100, 16, 0))
+        run.train_step()
         weights.append(run.model.state_dict()["backbone.patch_embed.conv1.weight"].clone())
     assert not torch.equal(*weights)
     assert finetune.main(_words(tiny_config, tmp_path / "run", [*AUX, "epochs=1"])) == 0
@@ -65,7 +64,7 @@ def test_a_frozen_backbone_paints_nothing(tiny_config, tmp_path):
     run = _built(tiny_config, tmp_path / "run", frozen)
     came = {name: value.clone() for name, value in run.learner.state_dict().items()}
     run._freeze()
-    run._train_step(Progress(100, 16, 0))
+    run.train_step()
     changed = {name for name, value in run.learner.state_dict().items() if not torch.equal(value, came[name])}
     assert changed == {"model.head.weight", "model.head.bias"}
 

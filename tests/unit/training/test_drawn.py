@@ -25,9 +25,7 @@ def trained(tmp_path_factory) -> Path:
         "optim: {warmup_epochs: 0.5}\nphases: [{until: 1.0, img_size: 64}]\n"
         "epochs: 1\nbatch_size: 32\neval_img_size: 64\n"
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(finetune, "stop_on_signals", lambda: {"asked": False})
-        assert finetune.main(["--config", str(config), "--run-dir", str(run_dir)]) == 0
+    assert finetune.main(["--config", str(config), "--run-dir", str(run_dir)]) == 0
     assert hvit(["evaluate", "--run", str(run_dir), "--data", SPAN, "--save"]) == 0
     return run_dir
 

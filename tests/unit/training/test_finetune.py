@@ -78,7 +78,6 @@ def test_a_run_that_breaks_says_so(tiny_config, tmp_path, monkeypatch):
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(finetune, "train_step", breaks)
-    monkeypatch.setattr(finetune, "stop_on_signals", lambda: {"asked": False})
     with pytest.raises(RuntimeError, match="out of memory"):
         finetune.main(["--config", str(tiny_config), "--run-dir", str(tmp_path / "run")])
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"

@@ -21,7 +21,7 @@ def parent(tiny_config, tmp_path_factory):
     return run_dir
 
 
-def _built(tiny_config, run_dir, overrides, resume=False):
+def _built(tiny_config, run_dir, overrides, resume=None):
     with world("cpu") as here:
         return finetune.Finetuning(load_config(tiny_config, overrides), run_dir, resume, here)
 

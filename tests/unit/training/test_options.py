@@ -15,7 +15,6 @@ from hvit.diagnosis import diagnose
 from training import finetune
 from training.config import ConfigError, load_config
 from training.distributed import world
-from training.loop import Progress
 
 ROOT = Path(__file__).parents[3]
 FREEZE = ["epochs=4", "freeze_epochs=2", "eval_every=100", "log_every=1"]
@@ -55,13 +54,13 @@ def uneven(color_photos) -> str:
 
 def _built(tiny_config, run_dir, overrides):
     with world("cpu") as here:
-        return finetune.Finetuning(load_config(tiny_config, overrides), run_dir, False, here)
+        return finetune.Finetuning(load_config(tiny_config, overrides), run_dir, None, here)
 
 
 def _after_steps(run, steps: int) -> dict[str, torch.Tensor]:
     run._freeze() if run.is_frozen else run._thaw()
     for _ in range(steps):
-        run._train_step(Progress(100, 16, 0))
+        run.train_step()
     return {name: value.clone() for name, value in run.model.state_dict().items()}
 
 
@@ -102,7 +101,7 @@ def test_a_frozen_backbone_stays_as_it_came_until_it_thaws(tiny_config, parent, 
     assert all(torch.equal(after[name], came[name]) for name in came if name.startswith("backbone."))
     assert not torch.equal(after["head.weight"], came["head.weight"])
     assert not run.is_frozen
-    run._train_step(Progress(100, 16, 0))
+    run.train_step()
     now = run.model.state_dict()
     assert not any(torch.equal(now[name], came[name]) for name in came if name.endswith("qkv.weight"))
 
@@ -115,27 +114,15 @@ def test_batch_norm_gathers_nothing_while_frozen(tiny_config, baseline, tmp_path
     assert changed == {"net.fc.weight", "net.fc.bias"}
 
 
-class _StopAfter(dict):
-    """In the place of the flag a signal sets: asked for after some steps."""
-
-    def __init__(self, steps: int):
-        self.left = steps
-
-    def __getitem__(self, key: str) -> bool:
-        self.left -= 1
-        return self.left <= 0
-
-
-def test_a_run_stopped_while_frozen_goes_on_exactly(tiny_config, parent, tmp_path, monkeypatch):
+def test_a_run_stopped_while_frozen_goes_on_exactly(tiny_config, parent, tmp_path, monkeypatch, stop_after):
     options = [f"init={parent}", *FREEZE, "optim.layer_decay=0.7", "loss.name=focal", "early_stopping.metric=nll"]
     options += ["early_stopping.patience=9"]
-    monkeypatch.setattr(finetune, "stop_on_signals", lambda: {"asked": False})
     straight = _train(tiny_config, tmp_path / "straight", options)
     for steps in (4, 5):  # once while frozen, once after
-        monkeypatch.setattr(finetune, "stop_on_signals", lambda steps=steps: _StopAfter(steps))
+        stop_after(steps)
         _train(tiny_config, tmp_path / "stopped", options, *(["--resume"] if steps == 5 else []))
         assert json.loads((tmp_path / "stopped" / "run.json").read_text())["status"] == "preempted"
-    monkeypatch.setattr(finetune, "stop_on_signals", lambda: {"asked": False})
+        monkeypatch.undo()
     _train(tiny_config, tmp_path / "stopped", options, "--resume")
     weights = [(run / "model.safetensors").read_bytes() for run in (straight, tmp_path / "stopped")]
     assert weights[0] == weights[1]

@@ -44,9 +44,7 @@ def _words(config_file, run_dir, *overrides) -> list[str]:
 
 
 def _pretrain(config_file, run_dir, *overrides, more=()) -> int:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pretrain, "stop_on_signals", lambda: {"asked": False})
-        return pretrain.main([*_words(config_file, run_dir, *overrides), *more])
+    return pretrain.main([*_words(config_file, run_dir, *overrides), *more])
 
 
 @pytest.fixture(scope="module", params=METHODS)
@@ -74,7 +72,7 @@ def test_a_run_is_written_whole(pretrained):
 def test_fine_tuning_starts_from_it(pretrained, tiny_config, tmp_path):
     overrides = [f"init={pretrained}", f"model={MICRO[:-1]}, drop_path_rate: 0.0}}"]
     with world("cpu") as here:
-        child = finetune.Finetuning(load_config(tiny_config, overrides), tmp_path / "child", False, here)
+        child = finetune.Finetuning(load_config(tiny_config, overrides), tmp_path / "child", None, here)
     theirs = load_checkpoint(pretrained, headless=True).model.state_dict()
     ours = child.model.state_dict()
     assert all(torch.equal(ours[name], value) for name, value in theirs.items())
@@ -103,7 +101,7 @@ def test_photos_of_val_and_test_are_never_read_nor_listed(config_file, color_pho
 def test_photos_held_out_are_not_learned_from(config_file, tmp_path):
     with world("cpu") as here:
         config = load_config(config_file, ["method=mae"], PretrainConfig)
-        run = pretrain.Pretraining(config, tmp_path / "run", False, here)
+        run = pretrain.Pretraining(config, tmp_path / "run", None, here)
     drawn = set(run.material.learns[run.sampler(np.arange(500))].tolist())
     assert drawn == set(run.material.learns.tolist()) and not drawn & set(run.material.held_out.tolist())
     assert 8 <= len(run.material.held_out) <= 16
@@ -128,7 +126,7 @@ def test_a_pattern_is_read_off_the_names_of_photos_with_labels_alone(config_file
     changes = ["method=mae", f"data.unlabeled=['{folder}']", f"data.cache_dir={tmp_path / 'cache'}"]
     with world("cpu") as here:
         config = load_config(config_file, [*changes, r"data.group_from='(\d+)\.png'"], PretrainConfig)
-        run = pretrain.Pretraining(config, tmp_path / "run", False, here)
+        run = pretrain.Pretraining(config, tmp_path / "run", None, here)
     held = {
         run.material.cache.samples[i].group or run.material.cache.samples[i].path.stem for i in run.material.held_out
     }
@@ -137,16 +135,9 @@ def test_a_pattern_is_read_off_the_names_of_photos_with_labels_alone(config_file
     assert len(run.material.learns) == len(run.material.known) + 1
 
 
-def test_a_stopped_run_goes_on_exactly(config_file, tmp_path, monkeypatch):
-    class StopAfter(dict):
-        left = 4
-
-        def __getitem__(self, key):
-            self.left -= 1
-            return self.left == 0
-
+def test_a_stopped_run_goes_on_exactly(config_file, tmp_path, monkeypatch, stop_after):
     assert _pretrain(config_file, tmp_path / "straight", "method=simclr", "epochs=5") == 0
-    monkeypatch.setattr(pretrain, "stop_on_signals", StopAfter)
+    stop_after(4)
     words = _words(config_file, tmp_path / "stopped", "method=simclr", "epochs=5")
     assert pretrain.main(words) == 75 and Run(tmp_path / "stopped").status == "preempted"
     monkeypatch.undo()
@@ -238,7 +229,7 @@ def test_a_micro_model_gets_to_a_third_of_the_loss_it_starts_with(config_file, b
     overrides += ["masked.mask_ratio=0.25"] if method == "mae" else []  # one unit of four is to be painted
     config = load_config(config_file, overrides, PretrainConfig)
     with world("cpu") as here:
-        run = pretrain.Pretraining(config, tmp_path / "run", False, here)
+        run = pretrain.Pretraining(config, tmp_path / "run", None, here)
     photos, module = run.material.learns[:32], run.pretext.module.train()
     assert len(photos) == 32 and not run.material.judges  # one class tells nothing
     optimizer, losses = adamw(module, 1e-3, 0.0, 0.98), []
@@ -262,12 +253,12 @@ def test_every_option_of_a_method_takes_effect(config_file, tmp_path):
         with world("cpu") as here:
             config = load_config(config_file, list(overrides), PretrainConfig)
             torch.manual_seed(0)
-            run = pretrain.Pretraining(config, tmp_path / str(len(list(tmp_path.iterdir()))), False, here)
-        run.module.train()
+            run = pretrain.Pretraining(config, tmp_path / str(len(list(tmp_path.iterdir()))), None, here)
+        run.learner.train()
         samples = np.arange(config.batch_size)
         photos = run.material.learns[run.sampler(samples)]
-        loss = run.pretext.loss(run.module, run.material.cache, photos, samples, (64, 64))
-        return loss.item(), sum(parameter.numel() for parameter in run.module.parameters())
+        loss = run.pretext.loss(run.learner, run.material.cache, photos, samples, (64, 64))
+        return loss.item(), sum(parameter.numel() for parameter in run.learner.parameters())
 
     simclr, mae = first("method=simclr"), first("method=mae")
     assert simclr == first("method=simclr")

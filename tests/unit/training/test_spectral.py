@@ -206,9 +206,7 @@ def trained(request, tiny_config, photos_with_bands, tmp_path_factory):
         "model.depths=[1, 1, 1, 1]", "model.head_dim=16", "rejection_photos=100", *ARMS[request.param],
     ]  # fmt: skip
     words = ["--config", str(tiny_config), "--run-dir", str(run_dir), "--device", "cpu"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(finetune, "stop_on_signals", lambda: {"asked": False})
-        assert finetune.main([*words, *[word for change in changes for word in ("--set", change)]]) == 0
+    assert finetune.main([*words, *[word for change in changes for word in ("--set", change)]]) == 0
     return run_dir, request.param
 
 
