@@ -221,7 +221,10 @@ def live_of(info: dict) -> Live | None:
     told, status = info.get("progress"), status_of(info)
     if status not in ("running", "stopped") or not isinstance(told, dict):
         return None
-    silent_s, step_age_s = _age_s(info.get("heartbeat")), _age_s(told["at"])
+    silent_s, step_age_s = _age_s(info.get("heartbeat")), _age_s(told.get("at"))
+    whole = {"step", "total_steps", "images_per_s", "left_s"} <= told.keys()
+    if not whole or max(silent_s, step_age_s) == float("inf"):
+        return None
     left_s = told["left_s"]
     if left_s is not None:
         left_s = None if status == "stopped" else max(0.0, left_s - step_age_s)

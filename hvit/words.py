@@ -8,6 +8,16 @@ PLANTS_UNKNOWN = "Plants unknown: accuracy may be too high"
 UNFAMILIAR = "This does not look like any leaf I know. No diagnosis."
 
 
+def duration(seconds: float) -> str:
+    """A length of time in two units at most: "12 min 30 s"."""
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours:02d} h"
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
+
+
 def verdict_message(verdict: str, names: list[str], probs: list[float], classes: tuple[str, ...]) -> str:
     """A verdict in one line.
 

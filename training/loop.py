@@ -15,6 +15,7 @@ from hvit.data.inputs import model_inputs, stacked
 from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import SpectralStream
 from hvit.models import Baseline, HViT
+from hvit.words import duration
 from training.augment import augment, batch_sides, mix
 from training.config import FinetuneConfig
 from training.distributed import World
@@ -173,13 +174,7 @@ class Progress:
         now, interactive = time.monotonic(), sys.stderr.isatty()
         if now - self._said < (1.0 if interactive else 30.0) and step < self._total:
             return
-        speed = f"{self.images_per_s:.0f} img/s  {_duration(self.left_s)} left"
+        speed = f"{self.images_per_s:.0f} img/s  {duration(self.left_s)} left"
         line = f"step {step}/{self._total}  loss {loss:.3f}  {speed}  {note}"
         print(("\r" + line) if interactive else line, end="" if interactive else "\n", file=sys.stderr, flush=True)
         self._said = now
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"

@@ -1,10 +1,13 @@
 import json
 import os
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from hvit import runs
+from hvit.commands.runs import progress
 from hvit.runs import Run, RunError, RunWriter, find_run, list_runs, survey
 
 
@@ -206,3 +209,48 @@ def test_an_unknown_run_names_the_nearest(tmp_path):
     assert find_run("leaf33-tiny", tmp_path).name == find_run(tmp_path / "leaf33-tiny").name == "leaf33-tiny"
     with pytest.raises(RunError, match="did you mean leaf33-tiny"):
         find_run("leaf33-tinny", tmp_path)
+
+
+def test_a_run_that_trains_tells_how_far_it_is(tmp_path):
+    writer = _writer(tmp_path / "one")
+    assert Run(tmp_path / "one").live is None and Run(tmp_path / "one").row()["progress"] is None
+    writer.progress(120, 400, 38.4, 750.0)
+    writer._write()
+    live = Run(tmp_path / "one").live
+    assert (live.step, live.total_steps, live.images_per_s) == (120, 400, 38.4) and 745 < live.left_s <= 750
+    assert progress(Run(tmp_path / "one").row()["progress"]).startswith("step 120 of 400, 38 img/s, about 12 min ")
+    writer.finish("done", {})
+    assert Run(tmp_path / "one").live is None and "process" not in Run(tmp_path / "one").info
+
+
+def test_a_run_that_fell_silent_says_since_when_and_promises_no_end(tmp_path):
+    writer = _writer(tmp_path / "one")
+    writer.progress(120, 400, 38.4, 750.0)
+    writer._write()
+    _change(tmp_path / "one", heartbeat=(datetime.now(UTC) - timedelta(hours=3)).isoformat())
+    run = Run(tmp_path / "one")
+    assert run.status == "stopped" and run.live.left_s is None
+    assert progress(run.row()["progress"]) == "step 120 of 400, silent for 3 h 00 min"
+
+
+def test_a_run_that_lives_but_makes_no_step_says_so(tmp_path):
+    writer = _writer(tmp_path / "one")
+    writer.progress(120, 400, 38.4, 750.0)
+    told = writer.info["progress"] | {"at": (datetime.now(UTC) - timedelta(minutes=5)).isoformat()}
+    _change(tmp_path / "one", progress=told)
+    assert "no step for 5 min 0" in progress(Run(tmp_path / "one").row()["progress"])
+
+
+def test_a_run_gives_signs_of_life_whatever_it_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "HEARTBEAT_S", 0.05)
+    writer = _writer(tmp_path / "one")
+    _change(tmp_path / "one", heartbeat=(datetime.now(UTC) - timedelta(hours=3)).isoformat())
+    with writer.beating():
+        deadline = time.monotonic() + 30
+        while Run(tmp_path / "one").status != "running":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        writer.finish("done", {})
+        ended = (tmp_path / "one" / "run.json").read_bytes()
+        time.sleep(0.2)
+    assert (tmp_path / "one" / "run.json").read_bytes() == ended

@@ -29,6 +29,7 @@ def test_a_clean_data_set_has_nothing_to_report(photo_folder):
     json.dumps(report, allow_nan=False)
 
 
+@pytest.mark.case("D3")
 def test_a_copy_in_another_split_is_an_exact_leak(data):
     shutil.copy(data / "train/Tomato___healthy/00.jpg", data / "test/Tomato___healthy/copy.jpg")
     report = check(read_samples([data]))
@@ -37,6 +38,7 @@ def test_a_copy_in_another_split_is_an_exact_leak(data):
     assert report["exact_copies"]["count"] == 1 and report["near_duplicates"]["count"] == 0
 
 
+@pytest.mark.case("D3")
 def test_a_mirrored_photo_in_another_split_is_a_near_leak(data):
     photo = cv2.imread(str(data / "train/Tomato___healthy/00.jpg"))
     cv2.imwrite(str(data / "test/Tomato___healthy/mirrored.jpg"), photo[:, ::-1])
@@ -72,6 +74,7 @@ def test_broken_files_are_listed_with_their_reason_and_the_rest_is_checked(data)
     assert calls[-1] == (48, 48)
 
 
+@pytest.mark.case("D3")
 def test_groups_across_splits_are_leaks(photo_folder):
     samples = read_samples([photo_folder])
     groups = ["shared" if i in (0, len(samples) - 1) else f"plant {i}" for i in range(len(samples))]

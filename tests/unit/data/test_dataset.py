@@ -136,3 +136,13 @@ def test_groups_are_read_off_names_by_a_pattern(tmp_path):
     with pytest.raises(DataError, match="not a regular expression"):
         groups_from_names(samples, "plant(")
     assert [s.group for s in with_groups(samples, ["a", "b", "b"])] == ["a", "b", "b"]
+
+
+@pytest.mark.case("D4")
+def test_the_list_of_photos_does_not_depend_on_the_order_of_the_folder(photo_folder, monkeypatch):
+    listed = read_samples([photo_folder])
+    for name in ("rglob", "iterdir", "glob"):
+        true_list = getattr(Path, name)
+        backwards = lambda *words, true_list=true_list: iter(list(true_list(*words))[::-1])  # noqa: E731
+        monkeypatch.setattr(Path, name, backwards)
+    assert read_samples([photo_folder]) == listed and len(listed) == 48

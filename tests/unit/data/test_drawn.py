@@ -85,6 +85,7 @@ def test_the_cache_holds_what_is_drawn_and_draws_it_once(small, tmp_path, monkey
     assert again.fingerprint == cache.fingerprint and np.array_equal(again[4], cache[4])
 
 
+@pytest.mark.case("T12")
 def test_the_cache_is_the_same_for_any_number_of_workers(small, tmp_path):
     for workers in (1, 2):
         open_cache(small, 160, tmp_path / str(workers), workers=workers)

@@ -61,6 +61,7 @@ def test_the_hash_is_that_of_the_file():
     assert decode_photo(data).sha256 == hashlib.sha256(data).hexdigest()
 
 
+@pytest.mark.case("D1")
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
 def test_the_orientation_in_exif_is_applied(orientation, kind):
@@ -82,6 +83,7 @@ def test_the_orientation_in_exif_is_applied(orientation, kind):
     assert np.abs(pixels.astype(int) - SMOOTH).mean() < 6
 
 
+@pytest.mark.case("D1")
 def test_grey_palette_and_cmyk_become_rgb():
     grey = Image.fromarray(SMOOTH[..., 0])
     assert np.array_equal(decode_photo(saved(grey, "PNG")).pixels, np.repeat(SMOOTH[..., :1], 3, 2))
@@ -91,6 +93,7 @@ def test_grey_palette_and_cmyk_become_rgb():
     assert np.abs(cmyk.astype(int) - SMOOTH).mean() < 6
 
 
+@pytest.mark.case("D1")
 def test_sixteen_bits_are_scaled_and_not_clipped():
     values = np.linspace(0, 65535, 80 * 100).reshape(80, 100).astype(np.uint16)
     pixels = decode_photo(saved(Image.fromarray(values), "PNG")).pixels
@@ -109,6 +112,7 @@ def test_floating_point_tiffs_from_zero_to_one_are_scaled():
     )
 
 
+@pytest.mark.case("D1")
 def test_what_is_transparent_is_white():
     alpha = np.zeros((80, 100), np.uint8)
     alpha[:, 50:] = 255
@@ -116,6 +120,7 @@ def test_what_is_transparent_is_white():
     assert (pixels[:, :50] == 255).all() and np.array_equal(pixels[:, 50:], SMOOTH[:, 50:])
 
 
+@pytest.mark.case("D1")
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
 def test_of_an_animation_the_first_frame_is_read_and_it_is_said(kind):
     frames = [Image.fromarray(np.full((80, 100, 3), value, np.uint8)) for value in (200, 20, 90)]
@@ -133,6 +138,7 @@ def test_several_pages_of_a_tiff_are_not_an_animation():
     assert not photo.animated and np.array_equal(photo.pixels, SMOOTH)
 
 
+@pytest.mark.case("D1")
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -160,6 +166,7 @@ def test_sixty_four_pixels_are_enough():
     assert decode_photo(saved(Image.new("RGB", (64, 64)), "PNG")).pixels.shape == (64, 64, 3)
 
 
+@pytest.mark.case("D1")
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -186,6 +193,7 @@ def test_fifty_megabytes_and_one_byte_read_as_above_the_limit():
     assert "it has 50.1 MB" in refusal(bytes(50_000_001))
 
 
+@pytest.mark.case("D1")
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP"])
 def test_files_cut_short_are_refused(kind, share):
@@ -194,17 +202,20 @@ def test_files_cut_short_are_refused(kind, share):
     assert "Copy it again" in words
 
 
+@pytest.mark.case("D1")
 def test_a_jpeg_cut_short_is_said_to_end_too_early():
     data = saved(SMOOTH, "JPEG")
     assert refusal(data[: len(data) // 2]) == "the file ends too early. Copy it again from the camera."
 
 
+@pytest.mark.case("D1")
 def test_a_jpeg_whose_end_is_zeros_is_not_read_as_grey():
     data = saved(RNG.integers(0, 256, (200, 200, 3), dtype=np.uint8), "JPEG", progressive=True)
     half = len(data) // 2
     assert "Copy it again" in refusal(data[:half] + bytes(half))
 
 
+@pytest.mark.case("D1")
 def test_damaged_files_are_refused_with_a_sentence_and_nothing_else():
     random.seed(0)
     exif = Image.Exif()

@@ -29,6 +29,7 @@ def splits_of_groups(samples):
     return seen
 
 
+@pytest.mark.case("D3")
 def test_a_group_never_spans_two_splits():
     assert all(len(splits) == 1 for splits in splits_of_groups(split_by_group(many(), (0.7, 0.15, 0.15), 0)).values())
 
@@ -40,6 +41,7 @@ def test_each_class_comes_near_its_shares():
         assert [counts[name] for name in ("train", "val", "test")] == pytest.approx([126, 27, 27], abs=3)
 
 
+@pytest.mark.case("D4")
 def test_the_division_depends_on_the_seed_alone():
     samples = many()
     first = {s.relative: s.split for s in split_by_group(samples, (0.6, 0.2, 0.2), 1)}

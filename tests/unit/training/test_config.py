@@ -25,6 +25,7 @@ def test_an_override_takes_effect(tiny_config):
     assert load_config(tiny_config, ["optim.lr=0.5", "epochs=1"]).optim.lr == 0.5
 
 
+@pytest.mark.case("T16")
 @pytest.mark.parametrize(
     "override, expected",
     [

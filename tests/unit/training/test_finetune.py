@@ -54,6 +54,7 @@ def test_a_run_records_what_it_did(trained):
     assert roles.count("select") > 0 and roles.count("calibrate") > 0
 
 
+@pytest.mark.case("T9")
 def test_processes_and_accumulation_equal_one_pass_at_the_same_global_batch(tiny_config, tmp_path):
     common = ["--config", tiny_config, "--set", "epochs=14", "--set", "log_every=1", "--set", "eval_every=100"]
     overrides = ["--set", "model.drop_path_rate=0.2", "--set", "augment.mix_probability=1.0"]
@@ -105,6 +106,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(tiny_config, tmp_path):
     assert weights[0] == weights[1]
 
 
+@pytest.mark.case("T16")
 @pytest.mark.parametrize(
     "words, expected",
     [

@@ -36,6 +36,7 @@ def pictures(color_photos, tmp_path_factory) -> tuple[PhotoCache, np.ndarray]:
     return cache, np.array([names.index(sample.label) for sample in chosen])
 
 
+@pytest.mark.case("T13")
 @pytest.mark.parametrize("mix", MIXES)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_micro_model_gets_all_of_32_pictures_right(pictures, loss, mix):

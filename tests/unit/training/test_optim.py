@@ -6,6 +6,7 @@ from training.ema import Ema
 from training.optim import lr_at, parameter_groups
 
 
+@pytest.mark.case("T17")
 def test_every_parameter_is_in_exactly_one_group_and_only_matrices_decay():
     model = create_model("hvit_tiny", num_classes=5)
     decayed, exempt = (set(map(id, group["params"])) for group in parameter_groups(model, 0.05))
@@ -16,6 +17,7 @@ def test_every_parameter_is_in_exactly_one_group_and_only_matrices_decay():
         assert (id(parameter) in exempt) == is_exempt, name
 
 
+@pytest.mark.case("T15")
 def test_learning_rate_table():
     rates = [lr_at(step, 101, 10, 1.0, 0.1) for step in (0, 4, 9, 10, 55, 100)]
     assert rates == pytest.approx(
@@ -23,6 +25,7 @@ def test_learning_rate_table():
     )  # the middle of the cosine is half way: (1 + 0.1) / 2
 
 
+@pytest.mark.case("T7")
 def test_warm_up_of_the_average_follows_the_published_formula():
     model = torch.nn.Linear(1, 1, bias=False)
     model.weight.data.fill_(0.0)

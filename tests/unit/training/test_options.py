@@ -64,6 +64,7 @@ def _after_steps(run, steps: int) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in run.model.state_dict().items()}
 
 
+@pytest.mark.case("T13")
 @pytest.mark.parametrize(
     "options",
     [
@@ -93,6 +94,7 @@ def test_low_layers_learn_slower(tiny_config, tmp_path):
     assert max(rates) == 1e-3 and min(rates) == pytest.approx(1e-3 / 2**14)
 
 
+@pytest.mark.case("T17")
 def test_a_frozen_backbone_stays_as_it_came_until_it_thaws(tiny_config, parent, tmp_path):
     run = _built(tiny_config, tmp_path / "run", [f"init={parent}", *FREEZE])
     came = load_checkpoint(parent).model.state_dict()
@@ -114,6 +116,7 @@ def test_batch_norm_gathers_nothing_while_frozen(tiny_config, baseline, tmp_path
     assert changed == {"net.fc.weight", "net.fc.bias"}
 
 
+@pytest.mark.case("T15")
 def test_a_run_stopped_while_frozen_goes_on_exactly(tiny_config, parent, tmp_path, monkeypatch, stop_after):
     options = [f"init={parent}", *FREEZE, "optim.layer_decay=0.7", "loss.name=focal", "early_stopping.metric=nll"]
     options += ["early_stopping.patience=9"]
@@ -136,6 +139,7 @@ def test_training_ends_where_the_metric_does_not_improve(tiny_config, tmp_path):
     assert info["summary"]["best_step"] == 1
 
 
+@pytest.mark.case("T18")
 def test_processes_agree_on_the_frozen_part_and_on_when_to_stop(tiny_config, parent, uneven, tmp_path):
     """Losses of every step on two processes are those on one, through freezing, thawing and the early end."""
     options = [uneven, f"init={parent.resolve()}", "freeze_epochs=3", "epochs=30", "log_every=1", "loss.name=focal"]
@@ -171,6 +175,7 @@ def test_a_baseline_is_a_run_like_others(baseline, color_photos):
     assert diagnosis.label in checkpoint.classes and abs(sum(diagnosis.probabilities.values()) - 1) < 1e-9
 
 
+@pytest.mark.case("T16")
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [

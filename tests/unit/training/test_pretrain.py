@@ -164,6 +164,7 @@ def test_two_processes_learn_what_one_does(config_file, tmp_path, method):
     assert max(abs(one[step] - two[step]) for step in one) < 1e-4
 
 
+@pytest.mark.case("T14")
 def test_a_collapse_ends_the_run_and_says_why(config_file, tmp_path, capsys):
     changes = ["method=simclr", "optim.lr=3.0", "optim.warmup_epochs=1", "epochs=40"]
     assert _pretrain(config_file, tmp_path / "run", *changes) == 3
@@ -220,6 +221,7 @@ def blobs(tmp_path_factory) -> Path:
     return folder.parents[1]
 
 
+@pytest.mark.case("T13")
 @pytest.mark.parametrize("method", METHODS)
 def test_a_micro_model_gets_to_a_third_of_the_loss_it_starts_with(config_file, blobs, tmp_path, method):
     """On 32 pictures, which it may learn by heart; whole views, so that only flips change them."""
@@ -246,6 +248,7 @@ def test_a_micro_model_gets_to_a_third_of_the_loss_it_starts_with(config_file, b
     assert losses[-1] < losses[0] / 3, f"{losses[0]:.3f} to {losses[-1]:.3f} in {step + 1} steps"
 
 
+@pytest.mark.case("T13")
 def test_every_option_of_a_method_takes_effect(config_file, tmp_path):
     """The first loss, or the shape of what is trained, differs."""
 

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from training.sampler import Sampler, sample_weights
 
@@ -10,6 +11,7 @@ def test_equal_weights_show_every_photo_once_an_epoch():
     assert list(first) != list(second)
 
 
+@pytest.mark.case("T12")
 def test_order_does_not_depend_on_what_was_asked_before():
     asked_in_order = Sampler(np.ones(30), seed=5)(np.arange(90))
     asked_backwards = Sampler(np.ones(30), seed=5)
