@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from hvit.ablation import ablations
 from hvit.commands.terminal import at_least, print_json, print_table
 from hvit.files import CARD, write_bytes
@@ -104,9 +106,8 @@ class _Programs:
 def _carry_out(trial: Trial, plan: AblationPlan, programs: _Programs, processes: int) -> int:
     """Trains and judges one run as far as that is not done; returns the first exit status that is not 0."""
     if not _is_trained(trial):
-        resume = ["--resume"] if (trial.run_dir / "checkpoints").is_dir() else []
         many = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
-        if status := programs([sys.executable, *many, "-m", trial.program, *trial.words, *resume]):
+        if status := programs([sys.executable, *many, "-m", trial.program, *trial.words, "--resume", "auto"]):
             return status
     if trial.variant is None:
         return 0
@@ -142,8 +143,12 @@ def _refuse_another(trial: Trial) -> None:
     if not (trial.run_dir / CONFIG).exists():
         return
     recorded, planned = Run(trial.run_dir).config, public(trial.config.model_dump(mode="json"))
+    try:  # a key that is younger than the run counts as what it is by default
+        recorded = public(type(trial.config).model_validate(recorded).model_dump(mode="json"))
+    except ValidationError:
+        recorded = {}
     if recorded != planned:
-        other = next(key for key in planned if (recorded or {}).get(key) != planned[key])
+        other = next(key for key in planned if recorded.get(key) != planned[key])
         raise ConfigError(
             f"{trial.run_dir} was made with another {other} than the plan asks for; move it away, or rename the plan"
         )

@@ -275,7 +275,7 @@ class Training(ABC):
         self.here.beat(self.step)
         self.progress(self.step)
         logs = self.step % self.config.log_every == 0 or self.step == schedule.total_steps
-        if logs or self.here.device.type == "cpu":
+        if logs or self.reads_at_once:
             told = _both(told, self._settle())
             self.guard.give_up_if_hopeless()
         if self.writer:
@@ -288,6 +288,11 @@ class Training(ABC):
                 values |= {"images_per_s": progress.images_per_s} | self._skipped()
                 self.writer.log(self.step, self.step / schedule.steps_per_epoch, "train", **values)
         return told
+
+    @property
+    def reads_at_once(self) -> bool:
+        """Whether what became of a step is read before the next: an accelerator would have to be waited for."""
+        return self.here.device.type == "cpu"
 
     def _settle(self) -> Told | None:
         """Reads what became of the last step, and records where it was skipped."""

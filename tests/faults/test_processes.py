@@ -64,14 +64,23 @@ class Program:
         words: of its command line.
         processes: of torchrun; 0 is without it.
         restarts: how often torchrun starts them again.
+        module: the program.
         fault: name, process and step of a fault of `broken_finetune.py`.
     """
 
-    def __init__(self, run_dir: Path, *words, processes: int = 2, restarts: int = 0, fault: tuple = ()):
+    def __init__(
+        self,
+        run_dir: Path,
+        *words,
+        processes: int = 2,
+        restarts: int = 0,
+        fault: tuple = (),
+        module="training.finetune",
+    ):
         self.run_dir = run_dir
         launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
         launcher += [f"--max-restarts={restarts}"]
-        what = [str(BROKEN), *fault] if fault else ["-m", "training.finetune"]
+        what = [str(BROKEN), *fault] if fault else ["-m", module]
         command = [sys.executable, *(launcher if processes else []), *what, *words, "--run-dir", run_dir]
         self.log = run_dir.with_suffix(".log")
         environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -186,6 +195,25 @@ def test_a_killed_process_is_started_again_and_the_run_ends_as_it_would_have(mic
     assert weights(program.run_dir) == weights(straight)
     assert recovery_s < 60
     told(f"killed after step {max(before)}, training again after {recovery_s:.0f} s, 24 of 24 losses equal")
+
+
+@pytest.mark.case("T1")
+def test_a_killed_process_of_a_pretraining_is_started_again_too(micro, tmp_path, told):
+    """Whose processes compare their photos with each other's."""
+    text = micro.read_text()
+    kept = [line for line in text.splitlines() if line.startswith(("data", "model", "batch", "log", "checkpoint"))]
+    own = ["method: simclr", "optim: {warmup_epochs: 9}", "img_size: 64", "eval_every: 2", "epochs: 6", "seed: 3"]
+    (config := tmp_path / "simclr.yaml").write_text("\n".join([*kept, *own]))
+    runs = []
+    for name in ("straight", "killed"):
+        with Program(tmp_path / name, "--config", config, restarts=1, module="training.pretrain") as program:
+            if name == "killed":
+                program.reach(5)
+                program.worker(1).kill()
+            assert program.end() == 0, program.said()
+        runs.append((program.losses(), last_state(program.run_dir), weights(program.run_dir)))
+    assert runs[0] == runs[1] and len(steps := runs[0][0]) > 10
+    told(f"of a pre-training, {len(steps)} of {len(steps)} losses equal")
 
 
 @pytest.mark.case("T3")

@@ -223,10 +223,37 @@ def test_one_skipped_step_is_no_collapse_of_a_pretraining(words, run_dir, monkey
     data = load_config(Path(words[1]), []).data
     config.write_text(
         f"data: {{dirs: ['{data.dirs[0]}'], cache_dir: '{data.cache_dir}', holdout: 0.25}}\nmethod: mae\n"
-        "epochs: 2\nbatch_size: 16\nimg_size: 64\neval_every: 1\noptim: {warmup_epochs: 0}\n"
+        "epochs: 2\nbatch_size: 16\nimg_size: 64\neval_every: 1\noptim: {warmup_epochs: 9}\n"
     )
     assert pretrain.main(["--config", str(config), *words[2:6], "--set", MICRO]) == 0
     assert Run(run_dir).info["summary"]["skipped_steps"] == 1
+    judged = [row["loss"] for row in Run(run_dir).metrics() if row["split"] == "holdout" and row["step"] > 0]
+    assert len(judged) > 1 and all(0 < loss < 2 for loss in judged)  # the mean of those that are numbers
+
+
+def test_reading_what_became_of_a_step_one_step_later_changes_nothing(
+    words, run_dir, straight, stop_after, monkeypatch
+):
+    """As on an accelerator, which is not waited for."""
+    monkeypatch.setattr(
+        Training, "reads_at_once", property(lambda self: False, lambda self, value: None), raising=False
+    )
+    words = [*words, "--set", "log_every=4"]
+    stop_after(2)
+    assert finetune.main(words) == 75
+    assert Run(run_dir).info["summary"] == {} and Checkpoints(run_dir / "checkpoints").newest() == 3
+    assert finetune.main([*words, "--resume"]) == 0
+    assert _losses(run_dir) == {step: straight[0][step] for step in (4, 6)} and _last_state(run_dir) == straight[1]
+
+
+def test_steps_in_a_row_are_counted_when_they_are_read_later(words, run_dir, spoiled, monkeypatch):
+    monkeypatch.setattr(
+        Training, "reads_at_once", property(lambda self: False, lambda self, value: None), raising=False
+    )
+    spoiled({0, 2, 3}, True)
+    assert finetune.main([*words, "--set", "skip_limit=2", "--set", "log_every=9"]) == 3
+    steps = [json.loads(line)["step"] for line in (run_dir / "skipped.jsonl").read_text().splitlines()]
+    assert steps == [1, 3, 4]
 
 
 def test_statistics_of_batch_norm_outlive_a_skipped_step():
