@@ -52,11 +52,11 @@ def answers(calls: Iterable[Callable[[], T]], workers: int = 1) -> Iterator[Call
 
 
 def _begin() -> None:
-    """Makes a worker leave the cores to its siblings and signals to its parent, and end when that is gone."""
+    """Makes a worker leave the cores to its siblings, Ctrl-C and SIGUSR1 to its parent, and end when that is gone."""
     import cv2
 
     cv2.setNumThreads(1)
-    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):  # which reach whole groups of processes
+    for name in ("SIGINT", "SIGUSR1"):  # which reach whole groups of processes; a broken pool ends its own by SIGTERM
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_end_with, args=[multiprocessing.parent_process()], daemon=True).start()

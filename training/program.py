@@ -246,7 +246,7 @@ class Training(ABC):
                 return self._stopped(EXIT_PREEMPTED)
         self.signals.finishes_step = False
         self.here.judge(False)
-        if self.signals.stop:  # it came with the last step
+        if self.here.any(self.signals.stop):  # it came with the last step
             return self._stopped(EXIT_PREEMPTED)
         if self.writer:
             self._record("done", 0, self._finish() | self._skipped())

@@ -116,9 +116,7 @@ class Checkpoints:
         moments = _part(tensors, "optimizer.")
         for name, parameter in model.named_parameters():
             state = _part(moments, f"{name}.")
-            optimizer.state[parameter] = {
-                key: value if key == "step" else value.to(parameter.device) for key, value in state.items()
-            }
+            optimizer.state[parameter] = {key: value.to(parameter.device) for key, value in state.items()}
         return record["extra"]
 
     def restore(self, step: int, name: str) -> Path:
