@@ -9,8 +9,10 @@ import numpy as np
 import streamlit as st
 
 from app import drawn, photo_files, pictures, state, words
+from app.cache.records import Record
 from app.cache.runs import RunChoice, trouble_with, unfinished_runs
 from hvit.data.classes import crop_title, crops
+from hvit.runs import Trouble
 
 NOT_SURE, ANOTHER = "not_sure", "another"
 QUICK_COMMAND = "python -m training.quick path/to/photos --run {run}"
@@ -61,6 +63,17 @@ def no_run_yet() -> None:
         st.write(f"{name}: {status}")
     st.write("Copy a run with its weights into the folder `runs`, or train one, and reload this page.")
     how_to_train()
+
+
+def unreadable_runs(records: Sequence[Record], troubles: Sequence[Trouble]) -> None:
+    """What lies among the runs and cannot be read, in full or in part, each with its reason."""
+    reasons = {trouble.name: trouble.reason for trouble in troubles}
+    reasons |= {record.name: record.problem for record in records if record.problem}
+    if not reasons:
+        return
+    with st.expander(f"{words.counted(len(reasons), 'folder')} among the runs cannot be read in full"):
+        for name, reason in sorted(reasons.items()):
+            st.write(f"**{plain(name)}**: {plain(reason)}.")
 
 
 def how_to_train(run_name: str | None = None) -> None:
