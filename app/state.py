@@ -25,6 +25,17 @@ ORDER = "order"
 NUMBERS = "numbers"
 MATRIX = "matrix"
 KIND = "kind"
+WAYS = "runs"
+METRIC = "metric"
+AXIS = "axis"
+SMOOTHING = "smoothing"
+EACH_SEED = "each_seed"
+AGAINST = "against"
+ALL_SETTINGS = "all_settings"
+COST = "cost"
+FIRST_RUN = "first"
+SECOND_RUN = "second"
+OUTCOME = "outcome"
 
 _PHOTOS = "_photos"
 _POSITION = "_position"
@@ -245,3 +256,8 @@ def take_clicked_cell() -> None:
     points = st.session_state[MATRIX]["selection"]["points"]
     if points:
         show_cell(*points[0]["customdata"])
+
+
+def choose_ways(names: Sequence[str]) -> None:
+    """Puts these ways of training side by side."""
+    st.session_state[WAYS] = list(names)

@@ -11,6 +11,7 @@ import streamlit as st
 from app import drawn, photo_files, pictures, state, words
 from app.cache.records import Record
 from app.cache.runs import RunChoice, trouble_with, unfinished_runs
+from hvit.commands.terminal import to_csv
 from hvit.data.classes import crop_title, crops
 from hvit.runs import Trouble
 
@@ -209,3 +210,38 @@ def picture(pixels: np.ndarray, alt: str, is_drawn: bool) -> None:
         st.image(pictures.jpeg(pixels), width="stretch", alt=alt)
         if is_drawn:
             st.html(f'<p class="drawn-tag">{drawn.TAG}</p>')
+
+
+def table(
+    rows: Sequence[dict], name: str, exported: Sequence[dict] | None = None, can_choose: bool = False
+) -> int | None:
+    """A table that sorts at a click, and its CSV.
+
+    Args:
+        name: of the file, and key.
+        exported: the rows of the CSV, where they say more than the screen.
+        can_choose: rows can be chosen.
+    Returns:
+        The row chosen, if one is.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(rows)
+    percents = {
+        column: st.column_config.NumberColumn(column, format="%.1f") for column in frame if column.endswith(", %")
+    }
+    chosen = st.dataframe(
+        frame,
+        hide_index=True,
+        column_config=percents,
+        key=f"{name}_table",
+        height="content",
+        placeholder="",
+        **({"on_select": "rerun", "selection_mode": "single-row"} if can_choose else {}),
+    )
+    st.download_button(
+        "CSV", lambda: to_csv(list(exported or rows)), f"{name}.csv", "text/csv", on_click="ignore", key=f"{name}_csv"
+    )
+    if not can_choose or not chosen["selection"]["rows"]:
+        return None
+    return chosen["selection"]["rows"][0]

@@ -10,8 +10,7 @@ import streamlit as st
 from app import state, widgets
 from app.cache.evaluations import Scores
 from app.cache.records import Record
-from app.evaluation import words
-from app.words import between, rate
+from app.words import between, rate, split_title
 from hvit.runs import Trouble
 from hvit.words import PLANTS_UNKNOWN
 
@@ -46,7 +45,7 @@ def choose_run(records: Sequence[Record]) -> Record:
 def choose_split(record: Record) -> str:
     """The photos it is judged on."""
     state.keep_among(state.SPLIT, record.splits)
-    return st.selectbox("Judged on", record.splits, key=state.SPLIT, bind="query-params", format_func=words.split_title)
+    return st.selectbox("Judged on", record.splits, key=state.SPLIT, bind="query-params", format_func=split_title)
 
 
 def headline(record: Record, split: str, scores: Scores, calibrated: bool, times_read: str | None) -> None:
@@ -56,7 +55,7 @@ def headline(record: Record, split: str, scores: Scores, calibrated: bool, times
         ("Macro-F1", rate(scores.macro_f1), between(scores.macro_f1_ci)),
         ("Mean recall of a class", rate(scores.balanced_accuracy), "balanced accuracy"),
         ("Calibration error", rate(scores.ece), "expected" if calibrated else "run is not calibrated"),
-        (words.split_title(split), f"{scores.n:,}", f"{sum(row.n > 0 for row in scores.per_class)} classes"),
+        (split_title(split), f"{scores.n:,}", f"{sum(row.n > 0 for row in scores.per_class)} classes"),
     ]
     parts = (
         f"<div><dt>{html.escape(name)}</dt><dd><b>{value}</b><span>{html.escape(note)}</span></dd></div>"

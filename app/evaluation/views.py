@@ -155,7 +155,7 @@ def _by_crop(answers: Answers, numbers: np.ndarray, shown: Sequence[str]) -> Non
         counts = {words.KINDS[kind].split(":")[0]: int((own == KINDS.index(kind)).sum()) for kind in ("right", *shown)}
         rows.append({"Crop": crop_title(crop), "Pictures": len(own), **counts})
     with st.expander("Crop by crop"):
-        table(rows, "errors_by_crop")
+        widgets.table(rows, "errors_by_crop")
 
 
 def classes(record: Record, answers: Answers, scores: Scores) -> None:
@@ -190,7 +190,7 @@ def classes(record: Record, answers: Answers, scores: Scores) -> None:
         }
         for s in scores.per_class
     ]
-    chosen = table(rows, "classes", exported, can_choose=True)
+    chosen = widgets.table(rows, "classes", exported, can_choose=True)
     if chosen is not None:
         score = scores.per_class[chosen]
         own = answers.labels == answers.classes.index(score.name)
@@ -216,11 +216,11 @@ def second_look(record: Record, answers: Answers, scores: Scores) -> None:
     if answers.split == "train":
         widgets.notice("This needs photos the model did not learn from; choose test, validation or cross-validation.")
         return
-    rows = worth_a_second_look(answers.labels, answers.probs)
+    rows, claimed = worth_a_second_look(answers.labels, answers.probs)
     for text in words.second_look(len(rows), len(answers), record.learned_from):
         widgets.sentence(text, "below")
     if len(rows):
-        photos(answers, rows, "second_look")
+        photos(answers, rows, "second_look", claimed)
     with st.expander("How are these found?"):
         st.write(
             "By confident learning (Northcutt, Jiang and Chuang 2021). Each class has its own threshold: the mean "
@@ -250,20 +250,23 @@ def probabilities(record: Record, answers: Answers, scores: Scores) -> None:
     )
 
 
-def photos(answers: Answers, rows: np.ndarray, key: str) -> None:
-    """A gallery of some photos, and their table."""
-    tiles = [
-        Tile(
-            answers.paths[row],
-            answers.sha256[row],
-            class_title(answers.classes[answers.labels[row]]),
-            words.tile_line(
-                answers.classes[answers.predicted[row]], float(answers.confidence[row]), bool(answers.right[row])
-            ),
-        )
-        for row in rows
-    ]
-    gallery(tiles, key)
+def photos(answers: Answers, rows: np.ndarray, key: str, claimed: np.ndarray | None = None) -> None:
+    """A gallery of some pictures, and their table.
+
+    Args:
+        claimed: the class to tell of each of them; None for the one it was called.
+    """
+    if claimed is None:
+        lines = [words.tile_line(*_called(answers, row)) for row in rows]
+    else:
+        lines = [words.claim_line(answers.classes[k], float(answers.probs[row, k])) for row, k in zip(rows, claimed)]
+    gallery(
+        [
+            Tile(answers.paths[row], answers.sha256[row], class_title(answers.classes[answers.labels[row]]), line)
+            for row, line in zip(rows, lines)
+        ],
+        key,
+    )
     st.download_button(
         f"CSV of {counted(len(rows), 'picture')}",
         lambda: to_csv([_csv_row(answers, row) for row in rows]),
@@ -272,6 +275,10 @@ def photos(answers: Answers, rows: np.ndarray, key: str) -> None:
         on_click="ignore",
         key=f"{key}_csv",
     )
+
+
+def _called(answers: Answers, row: int) -> tuple[str, float, bool]:
+    return answers.classes[answers.predicted[row]], float(answers.confidence[row]), bool(answers.right[row])
 
 
 def _csv_row(answers: Answers, row: int) -> dict:
@@ -284,40 +291,6 @@ def _csv_row(answers: Answers, row: int) -> dict:
         "probability": float(answers.probs[row, called]),
         "probability_of_true": float(answers.probs[row, true]),
     }
-
-
-def table(
-    rows: Sequence[dict], name: str, exported: Sequence[dict] | None = None, can_choose: bool = False
-) -> int | None:
-    """A table that sorts at a click, and its CSV.
-
-    Args:
-        name: of the file, and key.
-        exported: the rows of the CSV, where they say more than the screen.
-        can_choose: rows can be chosen.
-    Returns:
-        The row chosen, if one is.
-    """
-    import pandas as pd
-
-    frame = pd.DataFrame(rows)
-    percents = {
-        column: st.column_config.NumberColumn(column, format="%.1f") for column in frame if column.endswith(", %")
-    }
-    chosen = st.dataframe(
-        frame,
-        hide_index=True,
-        column_config=percents,
-        key=f"{name}_table",
-        height="content",
-        **({"on_select": "rerun", "selection_mode": "single-row"} if can_choose else {}),
-    )
-    st.download_button(
-        "CSV", lambda: to_csv(list(exported or rows)), f"{name}.csv", "text/csv", on_click="ignore", key=f"{name}_csv"
-    )
-    if not can_choose or not chosen["selection"]["rows"]:
-        return None
-    return chosen["selection"]["rows"][0]
 
 
 VIEWS = {

@@ -17,12 +17,6 @@ KINDS = {
     "wrong_crop": "Wrong crop",
 }
 WITHOUT_CROPS = {"wrong_disease": "Wrong disease"}
-SPLITS = {"test": "test", "val": "validation", "cv": "cross-validation", "train": "training"}
-
-
-def split_title(split: str) -> str:
-    """`Test pictures`, `Pictures of field-2026`."""
-    return f"{SPLITS[split].capitalize()} pictures" if split in SPLITS else f"Pictures of {split}"
 
 
 def kind_title(kind: str, classes: Sequence[str]) -> str:
@@ -82,6 +76,11 @@ def cell_sentence(true: str | None, called: str | None, count: int, n: int) -> s
 def tile_line(called: str, probability: float, right: bool) -> str:
     """Under a picture: `called early blight, 94 %`."""
     return f"{'named rightly' if right else 'called ' + class_in_text(called)}, {percent(probability)}"
+
+
+def claim_line(name: str, probability: float) -> str:
+    """Under a picture whose label is worth a second look: `or early blight? 94 %`."""
+    return f"or {class_in_text(name)}? {percent(probability)}"
 
 
 def second_look(count: int, n: int, learned_from: frozenset[str]) -> list[str]:
