@@ -70,7 +70,7 @@ def cell_sentence(true: str | None, called: str | None, count: int, n: int) -> s
         return f"All {counted(count, 'picture')} of {class_in_text(true)}."
     share = f"{count:,} of {counted(n, 'picture')} of {class_in_text(true)}"
     tail = "named rightly" if true == called else f"called {class_in_text(called)}"
-    return f"{share} {'was' if count == 1 else 'were'} {tail} ({rate(count / n) if n else 'none'})."
+    return f"{share} {'was' if count == 1 else 'were'} {tail}" + (f" ({rate(count / n)})." if n else ".")
 
 
 def tile_line(called: str, probability: float, right: bool) -> str:

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from app.theme import PAPER, Palette
 
-ROW_PX = 50
+ROW_PX = 66
 
 
 def gains(
@@ -29,9 +29,18 @@ def gains(
         clear = low > 0 or high < 0
         color = (colors.accent if value > 0 else colors.error) if clear else colors.quiet
         note = f"{100 * value:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})".replace("-", "\u2212")
-        text = {"y": row, "yshift": 15, "showarrow": False, "font": {"size": 14, "color": colors.ink}}
-        figure.add_annotation(text=title, x=0, xref="paper", xanchor="left", **text)
-        figure.add_annotation(text=note, x=1, xref="paper", xanchor="right", **text)
+        figure.add_annotation(
+            text=f"{title}<br><b>{note}</b>",
+            x=0,
+            xref="paper",
+            xanchor="left",
+            y=row,
+            yshift=10,
+            yanchor="bottom",
+            align="left",
+            showarrow=False,
+            font={"size": 13, "color": colors.ink},
+        )
         line = {"color": color, "width": 3}
         figure.add_trace(go.Scatter(x=[low, high], y=[row, row], mode="lines", line=line, hoverinfo="skip"))
         figure.add_trace(
@@ -44,7 +53,7 @@ def gains(
                 hovertemplate=f"{title}<br>{note}<extra></extra>",
             )
         )
-    figure.add_vline(x=0, line={"color": colors.ink, "width": 1})
+    figure.add_vline(x=0, line={"color": colors.ink, "width": 1}, layer="below")
     figure.update_xaxes(
         range=[-reach, reach],
         tickformat="+.0%" if reach > 0.05 else "+.1%",
@@ -54,7 +63,7 @@ def gains(
         fixedrange=True,
         title={"text": axis, "font": {"size": 12}},
     )
-    figure.update_yaxes(range=[len(titles) - 0.55, -0.75], visible=False, fixedrange=True)
+    figure.update_yaxes(range=[len(titles) - 0.7, -0.85], visible=False, fixedrange=True)
     figure.update_layout(
         height=ROW_PX * len(titles) + 70,
         margin={"l": 0, "r": 8, "t": 6, "b": 50},

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from app.theme import PAPER, Palette
 
-ROW_PX = 46
+ROW_PX = 66
 Interval = tuple[float, float]
 
 
@@ -23,7 +23,7 @@ def shares(
     """A dot and its 95 % interval a row, the name above it; a value that was not measured leaves its row empty.
 
     Args:
-        titles, notes: to the left and the right above each row; notes hold the numbers.
+        titles, notes: in two lines above each row; notes hold the numbers.
         values, intervals: in [0, 1].
         axis: what is measured, with its n.
         from_zero: begin the axis at 0, else around what there is.
@@ -34,9 +34,18 @@ def shares(
         raise ValueError("one title, value, interval, note and color for each row")
     figure = go.Figure()
     for row, (title, value, interval, note, color) in enumerate(zip(titles, values, intervals, notes, row_colors)):
-        text = {"y": row, "yshift": 15, "showarrow": False, "font": {"size": 14, "color": colors.ink}}
-        figure.add_annotation(text=title, x=0, xref="paper", xanchor="left", **text)
-        figure.add_annotation(text=note, x=1, xref="paper", xanchor="right", **text)
+        figure.add_annotation(
+            text=f"{title}<br><b>{note}</b>",
+            x=0,
+            xref="paper",
+            xanchor="left",
+            y=row,
+            yshift=10,
+            yanchor="bottom",
+            align="left",
+            showarrow=False,
+            font={"size": 13, "color": colors.ink},
+        )
         if value is None:
             continue
         if interval is not None:
@@ -73,7 +82,7 @@ def shares(
         fixedrange=True,
         title={"text": axis, "font": {"size": 12}},
     )
-    figure.update_yaxes(range=[len(titles) - 0.55, -0.75], visible=False, fixedrange=True)
+    figure.update_yaxes(range=[len(titles) - 0.7, -0.85], visible=False, fixedrange=True)
     figure.update_layout(
         height=ROW_PX * len(titles) + 62,
         margin={"l": 0, "r": 8, "t": 6, "b": 50},
