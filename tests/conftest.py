@@ -1,5 +1,8 @@
 """Small drawn photos that all tests can use."""
 
+import hashlib
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -41,3 +44,62 @@ def photo_folder(tmp_path_factory) -> Path:
                 pixels = draw_leaf(class_index, start + i, height, width)
                 cv2.imwrite(str(folder / f"{i:02d}.jpg"), pixels[:, :, ::-1])
     return root
+
+
+@pytest.fixture(scope="session")
+def recorded_run() -> Callable[..., Path]:
+    """Writes a run without weights: what it logged, and its answers on pictures of the test split."""
+    return _write_recorded_run
+
+
+def _write_recorded_run(
+    path: Path,
+    classes: list[str],
+    answers: list[tuple[str, str]],
+    seed: int = 0,
+    config: dict | None = None,
+    status: str | None = "done",
+    epochs: int = 3,
+    confidence: float = 0.9,
+) -> Path:
+    """See `recorded_run`.
+
+    Args:
+        answers: (true class, what it was called), one a picture; the pictures are the drawn leaves 0, 1, 2, ...
+        config: beside the seed; a run of the same one is of the same way.
+        status: its end; None while it goes on.
+        confidence: probability of every answer.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from hvit.runs import RunWriter
+
+    settings = {"seed": seed, "data": {"dirs": ["leafsim:v1/7/0-99"]}} | (config or {})
+    writer = RunWriter(path, "finetune", settings, seed, ["training/finetune.py"], "f")
+    for epoch in range(1, epochs + 1):
+        writer.log(10 * epoch, float(epoch), "train", loss=1 / epoch + 0.1 * seed)
+        writer.log(10 * epoch, float(epoch), "val", top1=1 - 0.5 / (epoch + seed), macro_f1=1 - 0.6 / (epoch + seed))
+    others = np.log((1 - confidence) / (len(classes) - 1))
+    logits = [[float(np.log(confidence) if name == called else others) for name in classes] for _, called in answers]
+    folder = path / "eval" / "test"
+    folder.mkdir(parents=True, exist_ok=True)
+    hashes = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(len(answers))]
+    columns = {"sample_id": [h[:16] for h in hashes], "path": [f"leafsim:v1/7/{i}" for i in range(len(answers))]}
+    columns |= {"sha256": hashes, "label": [true for true, _ in answers], "logits": logits}
+    pq.write_table(pa.table(columns), folder / "predictions.parquet")
+    right = sum(true == called for true, called in answers)
+    scores = {"n": len(answers), "top1": right / len(answers)}
+    (folder / "metrics.json").write_text(json.dumps(scores))
+    line = {"time": "2026-11-24T12:00:00+00:00", **scores}
+    (path / "test_evaluations.jsonl").write_text(json.dumps(line) + "\n")
+    card = {
+        "schema_version": 1,
+        "architecture": "hvit_tiny",
+        "arguments": {"num_classes": len(classes), "img_size": 64},
+    }
+    card |= {"classes": classes, "preprocessing": {"img_size": 64}, "temperature": 1.0}
+    (path / "model.json").write_text(json.dumps(card))
+    if status:
+        writer.finish(status, {})
+    return path
