@@ -16,12 +16,12 @@ from hvit.commands.device import chosen_device
 from hvit.commands.terminal import Parser, at_least, print_json, progress
 from hvit.data.dataset import DataError, DrawnSample, Sample, read_samples, readers
 from hvit.data.leafsim import EARLY_STRESS, SCHEME, Address, draw
-from hvit.evaluation import predict_samples, read_features, record_features
+from hvit.evaluation import FEATURES, predict_samples, read_features, record_features
 from hvit.feature_space import MAP, FeatureMap, MapError, fit_map, read_map
 from hvit.feature_space.feature_map import FEWEST
 from hvit.processes import answers
 from hvit.rejection import Rejector
-from hvit.runs import DEFAULT_RUN, Run, RunError, find_run, write_manifest
+from hvit.runs import DEFAULT_RUN, Run, RunError, add_to_manifest, find_run
 
 MOST_POINTS = 20_000
 SAME_ANSWERS = 0.98  # of the recorded ones; other machines differ in the last bits, other weights in much more
@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
             found = replace(found, about=found.about | {"aligned_with": find_run(args.align_with).name})
         path = run.path / "eval" / splits[0] / MAP
         found.save(path)
-        write_manifest(run.path)
+        add_to_manifest(run.path, [path.relative_to(run.path).as_posix()])
     except ValueError as error:
         print(f"training.embed: {error}", file=sys.stderr)
         return 2
@@ -106,6 +106,7 @@ def gather(run: Run, splits: list[str], data: list[Path] | None, device: str = "
         if stages is None:
             stages = _computed(run, split, predictions, data, device)
             record_features(folder, predictions["sha256"], stages)
+            add_to_manifest(run.path, [f"eval/{split}/{FEATURES}"])
         columns = [np.array(predictions[name], dtype=str) for name in ("label", "path", "sample_id")]
         count = len(columns[0])
         parts.append((stages, columns[0], np.full(count, split), columns[1], columns[2], np.arange(count)))
@@ -192,7 +193,11 @@ def stratified(labels: np.ndarray, sample_ids: np.ndarray, most: int) -> np.ndar
 
 
 def make_map(
-    run: Run, material: Material, seed: int = 0, like: FeatureMap | None = None, step: Callable[[str], None] = print
+    run: Run,
+    material: Material,
+    seed: int = 0,
+    like: FeatureMap | None = None,
+    step: Callable[[str], None] = lambda what: None,
 ) -> FeatureMap:
     """The map, with how strange each sample is, and how severe where all are drawn."""
     import openTSNE

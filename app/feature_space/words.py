@@ -21,9 +21,11 @@ def point_texts(samples: MappedSamples) -> list[str]:
     """What is said of each sample on hover: the true class, the answer and how sure it was."""
     titles = {name: class_title(name) for name in {*samples.labels, *samples.classes}}
     in_text = {name: class_in_text(name) for name in samples.classes}
+    rightly = [label == answer for label, answer in zip(samples.labels, samples.answers)]
+    judged = ["named rightly" if r else f"taken for {in_text[a]}" for r, a in zip(rightly, samples.answers)]
     return [
-        f"<b>{titles[label]}</b><br>{'named rightly' if label == answer else f'taken for {in_text[answer]}'}, {percent(p)}"
-        for label, answer, p in zip(samples.labels, samples.answers, samples.confidence)
+        f"<b>{titles[label]}</b><br>{said}, {percent(p)}"
+        for label, said, p in zip(samples.labels, judged, samples.confidence)
     ]
 
 
@@ -39,7 +41,8 @@ def accuracy(summary: Summary) -> str:
     if summary.n == 1:
         return "Named rightly." if summary.right else "Named wrongly."
     share = f"{100 * summary.right / summary.n:.0f}{NBSP}%"
-    return f"{share} named rightly (95{NBSP}%: {100 * summary.low:.0f} to {100 * summary.high:.0f}; n{NBSP}={NBSP}{summary.n:,})"
+    interval = f"95{NBSP}%: {100 * summary.low:.0f} to {100 * summary.high:.0f}"
+    return f"{share} named rightly ({interval}; n{NBSP}={NBSP}{summary.n:,})"
 
 
 def confusion(summary: Summary) -> str | None:
@@ -84,17 +87,16 @@ def quality(found: FeatureMap, name: str) -> list[str]:
         f"the neighbors (perplexity {about['perplexity']:g}, seed {about['seed']}).",
     ]
     if about["aligned_samples"] is not None:
-        told.append(
-            f"It was laid like the map of {about['aligned_with']} by the {about['aligned_samples']:,} leaves they share."
-        )
+        shared = f"{about['aligned_samples']:,} leaves they share"
+        told.append(f"It was laid like the map of {about['aligned_with']} by the {shared}.")
     return told
 
 
 def unfamiliar(photo: Placed, strange_from: float) -> str:
     """What the place of a photo is worth that looks like nothing the run learned from."""
     return (
-        "This does not look like any leaf I know, so it is drawn hollow. It lands somewhere, as everything does, but it "
-        f"is farther from what I learned from ({photo.strangeness:.2f}) than I accept ({strange_from:.2f})."
+        "This does not look like any leaf I know, so it is drawn hollow. It lands somewhere, as everything does, but "
+        f"it is farther from what I learned from ({photo.strangeness:.2f}) than I accept ({strange_from:.2f})."
     )
 
 

@@ -1,4 +1,4 @@
-"""Where the samples of a run lie in its feature space: a map of them, their true neighbors, and where a new photo falls.
+"""Where the samples of a run lie in its feature space: a map, true neighbors, and where a new photo falls.
 
 `fit_map(embeddings, ...)` makes a `FeatureMap`; start reading at `feature_map.py`.
 """
