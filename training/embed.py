@@ -148,7 +148,8 @@ def _computed(run: Run, split: str, predictions: dict[str, list], data: list[Pat
     if changed:
         raise DataError(
             f"{len(changed)} of {len(samples)} photos are not those that run {run.name} was evaluated on, the first is "
-            f"{changed[0]}; name the folder with the same photos with --data, or evaluate again: python -m hvit evaluate --save"
+            f"{changed[0]}; name the folder with the same photos with --data, or evaluate again: "
+            f"python -m hvit evaluate --run {run.name} --data DIR --save"
         )
     before = np.array(predictions["logits"], dtype=np.float32).reshape(found.logits.shape).argmax(1)
     same = float((before == found.logits.argmax(1)).mean())

@@ -68,8 +68,9 @@ def selected_share(rows: int, total: int) -> str:
 def limits() -> list[str]:
     """What a map like this cannot tell."""
     return [
-        "Read it from close up: neighbors on the map are mostly neighbors for the model. The space between two groups, the "
-        "size of a group and which way the map is turned mean little. t-SNE keeps neighbors and gives up distances.",
+        "Read it from close up: neighbors on the map are mostly neighbors for the model. The space between two groups, "
+        "the size of a group and which way the map is turned mean little. t-SNE keeps neighbors and gives up "
+        "distances.",
         "A photo of something else lands somewhere too. Whether it belongs there is told by its distance in feature "
         "space, not by its place on the map.",
     ]
