@@ -15,7 +15,6 @@ CROP_MENU = "crop_menu"
 FOLDER = "folder_path"
 SHOW_MAP = "show_map"
 SHOW_TRUTH = "show_truth"
-SPLIT = "split"
 COLOR = "color"
 CLASS = "class"
 BESIDE = "beside"
@@ -24,6 +23,25 @@ MAP = "map"
 MAP_PHOTO = "map_photo"
 CUT_X = "cut_x"
 CUT_Y = "cut_y"
+SPLIT = "split"
+VIEW = "view"
+TRUE_CLASS = "true"
+CALLED = "called"
+ORDER = "order"
+NUMBERS = "numbers"
+MATRIX = "matrix"
+KIND = "kind"
+WAYS = "runs"
+METRIC = "metric"
+AXIS = "axis"
+SMOOTHING = "smoothing"
+EACH_SEED = "each_seed"
+AGAINST = "against"
+ALL_SETTINGS = "all_settings"
+COST = "cost"
+FIRST_RUN = "first"
+SECOND_RUN = "second"
+OUTCOME = "outcome"
 
 _PHOTOS = "_photos"
 _POSITION = "_position"
@@ -227,12 +245,6 @@ def take_photos_folder(place: str) -> None:
     st.session_state[_PHOTOS_FOLDER] = st.session_state[photos_box_key(place)].strip()
 
 
-def keep_among(key: str, options: Sequence[str]) -> None:
-    """Forgets the value of a widget that another run, or another page, does not offer."""
-    if key in st.session_state and st.session_state[key] not in options:
-        del st.session_state[key]
-
-
 def selected_samples() -> frozenset[str]:
     """Ids of the samples selected on a map; they stay when another run or color is chosen."""
     return st.session_state.get(_SELECTED, frozenset())
@@ -278,3 +290,31 @@ def refine(photo: PhotoFile) -> None:
 def found_class() -> str | None:
     """The class looked for on a map, if it is one."""
     return st.session_state.get(CLASS)
+
+
+def keep_among(key: str, options: Sequence) -> None:
+    """Back to the first option where what was chosen before is none of these."""
+    if st.session_state.get(key, options[0]) not in options:
+        st.session_state[key] = options[0]
+
+
+def show_cell(true: str, called: str) -> None:
+    """Chooses a cell of the confusion matrix: photos of one class that were called another."""
+    st.session_state[TRUE_CLASS], st.session_state[CALLED] = true, called
+
+
+def chosen_cell() -> tuple[str | None, str | None]:
+    """The classes chosen last, see `show_cell`."""
+    return st.session_state.get(TRUE_CLASS), st.session_state.get(CALLED)
+
+
+def take_clicked_cell() -> None:
+    """The cell of the matrix that was clicked is the chosen one; its classes travel with the point."""
+    points = st.session_state[MATRIX]["selection"]["points"]
+    if points:
+        show_cell(*points[0]["customdata"])
+
+
+def choose_ways(names: Sequence[str]) -> None:
+    """Puts these ways of training side by side."""
+    st.session_state[WAYS] = list(names)
