@@ -61,6 +61,7 @@ class Visit:
 
     def draw_around(self, x: float, y: float, radius: float) -> float:
         """Draws a circle on the first map, all in fractions of its sides; returns the seconds until it is counted."""
+        self.settle()
         box = self.page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
         before = self.page.locator(SAID).first.inner_text() if self.page.locator(SAID).count() else ""
         corners = [
