@@ -395,6 +395,19 @@ def write_manifest(path: Path) -> None:
     write_json(path / MANIFEST, {"files": files})
 
 
+def add_to_manifest(path: Path, written: Iterable[str]) -> None:
+    """Brings `manifest.json` up to date for some files, and leaves the others listed that are not in this copy.
+
+    Args:
+        written: files of the run that are new or changed, as `eval/test/tsne.npz`.
+    """
+    before = Run(path)._json(MANIFEST)
+    if before is None:
+        return write_manifest(path)
+    files = before["files"] | {name: file_sha256(path / name) for name in written}
+    write_json(path / MANIFEST, {"files": dict(sorted(files.items()))})
+
+
 def _age_s(stamp: str | None) -> float:
     try:
         return (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
