@@ -15,5 +15,11 @@ st.set_page_config(page_title="HViT", page_icon=str(theme.ICON), layout="wide", 
 for sheet in theme.STYLE_SHEETS:
     st.html(sheet)
 st.logo(str(theme.LOGO), size="large")
-pages = {"Use": [st.Page(ROOT / "pages/diagnose.py", title="Diagnose", default=True)]}
+pages = {
+    "Use": [st.Page(ROOT / "pages/diagnose.py", title="Diagnose", default=True)],
+    "Judge": [
+        st.Page(ROOT / "pages/data.py", title="Data"),
+        st.Page(ROOT / "pages/models.py", title="Models"),
+    ],
+}
 st.navigation(pages, position="top").run()

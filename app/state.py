@@ -1,7 +1,7 @@
 """What a session remembers between reruns and pages; the only file that names keys of `st.session_state`."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
@@ -15,6 +15,9 @@ CROP_MENU = "crop_menu"
 FOLDER = "folder_path"
 SHOW_MAP = "show_map"
 SHOW_TRUTH = "show_truth"
+DATA_SET = "data_set"
+EXAMPLE_CLASS = "example"
+MEASURED = "measured"
 CUT_X = "cut_x"
 CUT_Y = "cut_y"
 
@@ -214,3 +217,9 @@ def photos_box_key(place: str) -> str:
 def take_photos_folder(place: str) -> None:
     """What was typed into such a box counts for all galleries."""
     st.session_state[_PHOTOS_FOLDER] = st.session_state[photos_box_key(place)].strip()
+
+
+def keep_among(key: str, options: Sequence) -> None:
+    """Back to the first option where what was chosen before is none of these."""
+    if st.session_state.get(key, options[0]) not in options:
+        st.session_state[key] = options[0]

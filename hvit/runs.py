@@ -387,6 +387,17 @@ def write_manifest(path: Path) -> None:
     write_json(path / MANIFEST, {"files": files})
 
 
+def list_in_manifest(path: Path, name: str) -> None:
+    """Lists one file of a run anew; the others keep their hashes, those that are not in this copy too.
+
+    A run without a manifest goes on: it lists all its files at its end.
+    """
+    manifest = Run(path)._json(MANIFEST)
+    if manifest is not None:
+        files = manifest["files"] | {name: file_sha256(path / name)}
+        write_json(path / MANIFEST, {"files": dict(sorted(files.items()))})
+
+
 def _age_s(stamp: str | None) -> float:
     try:
         return (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()

@@ -14,6 +14,7 @@ from hvit.data.photo_index import index_photos
 from hvit.data.photos import InvalidPhotoError, read_photo
 
 TILE_PX = 192
+REMEMBERED_FOLDERS = 4
 
 
 def is_drawn(path: str) -> bool:
@@ -27,18 +28,25 @@ def photos_in(folder: str, show: Callable[[int, int], None] = lambda done, total
     Raises:
         ValueError: there is no such folder, or no photo in it.
     """
-    return _photos_in(folder, show) if folder else {}
+    if not folder:
+        return {}
+    memory = _indexes()
+    if folder not in memory:
+        memory[folder] = index_photos(Path(folder.strip().strip("\"'")).expanduser(), show)
+        while len(memory) > REMEMBERED_FOLDERS:
+            memory.pop(next(iter(memory)))
+    return memory[folder]
 
 
-# `_show` is not part of the key: the bar that reports is another one each time.
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _photos_in(folder: str, _show: Callable[[int, int], None]) -> dict[str, Path]:
-    return index_photos(Path(folder.strip().strip("\"'")).expanduser(), _show)
+# Not the index itself: what reports while it is made is drawn on the page, which Streamlit would replay elsewhere.
+@st.cache_resource(show_spinner=False)
+def _indexes() -> dict[str, dict[str, Path]]:
+    return {}
 
 
 def forget_photos_in() -> None:
     """Looks into folders again when they are next asked for."""
-    _photos_in.clear()
+    _indexes().clear()
 
 
 def picture(path: str, sha256: str | None, photos: dict[str, Path]) -> bytes | None:

@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hvit.data.dataset import DrawnSample
 
 SPLIT = "split.csv"  # of the run: which photo trained, selected, calibrated
+ADDRESSES = "addresses"
 TRAIN, SELECT, CALIBRATE, TEST, CV = "train", "select", "calibrate", "test", "cv"
 ROLES = (TRAIN, SELECT, CALIBRATE, CV, TEST)
 FOLD = "fold"  # the roles of a run that was judged by cross-validation are its folds: each learned and was judged
@@ -26,7 +27,7 @@ class Balance:
     Attributes:
         counts: photos by (data set, class, role); roles are those of `ROLES`.
         told_by: where the parts played in training are known from: "split.csv" of the run, the "addresses" of drawn
-            leaves, or None where neither is there.
+            leaves, or None where neither is at hand.
     """
 
     counts: Mapping[tuple[str, str, str], int]
@@ -56,8 +57,38 @@ class Balance:
         )
 
 
-def balance_of(run: Run) -> Balance:
-    """Counts the photos of a run as far as it tells them.
+@dataclass(frozen=True)
+class Part:
+    """One photo and the part it played.
+
+    Attributes:
+        path, sha256: as the run recorded them.
+        label: its class.
+        role: one of `ROLES`.
+    """
+
+    path: str
+    sha256: str
+    label: str
+    role: str
+
+    @property
+    def source(self) -> str:
+        """The data set it belongs to: `field-256`, `leafsim-v1-7`."""
+        if self.path.startswith(SCHEME):
+            return self.path.rpartition("/")[0].replace(":", "-").replace("/", "-")
+        return self.path.partition("/")[0]
+
+
+def told_by(run: Run) -> str | None:
+    """Where the parts played in training are known from: see `Balance`."""
+    if (run.path / SPLIT).exists():
+        return SPLIT
+    return ADDRESSES if run.learned_from == {"drawings"} else None
+
+
+def parts_of(run: Run) -> list[Part]:
+    """The photos of a run as far as it tells them.
 
     Those of training and validation are in its `split.csv`; where that is not in this copy, the addresses of drawn
     leaves tell the same. Those of test are its recorded answers.
@@ -65,81 +96,69 @@ def balance_of(run: Run) -> Balance:
     Raises:
         RunError: what it recorded is damaged.
     """
-    counts: Counter[tuple[str, str, str]] = Counter()
-    told_by = None
-    if (run.path / SPLIT).exists():
-        told_by = SPLIT
-        for row in _rows(run):
-            role = CV if row["role"].startswith(FOLD) else row["role"]
-            counts[source_of(row["path"]), row["label"], role] += 1
-    elif run.learned_from == {"drawings"}:
-        told_by = "addresses"
-        for sample, role in _drawn(run):
-            counts[sample.source, sample.label, role] += 1
-    for path, label in _tested(run):
-        counts[source_of(path), label, TEST] += 1
-    return Balance(dict(counts), told_by)
+    told = told_by(run)
+    learned = _listed(run) if told == SPLIT else _drawn(run) if told == ADDRESSES else []
+    tested = run.predictions("test")
+    if tested is None:
+        return learned
+    columns = (tested[name] for name in ("path", "sha256", "label"))
+    return learned + [Part(path, sha256, label, TEST) for path, sha256, label in zip(*columns)]
 
 
-def source_of(path: str) -> str:
-    """The data set a recorded path belongs to: `field-256`, `leafsim-v1-7`."""
-    if path.startswith(SCHEME):
-        return path.rpartition("/")[0].replace(":", "-").replace("/", "-")
-    return path.partition("/")[0]
-
-
-def photos_of(run: Run) -> Iterator[tuple[str, str, str, str]]:
-    """Path, sha256, class and role of the photos that `split.csv` lists; of none where it is not there.
+def balance_of(run: Run) -> Balance:
+    """Counts the photos of a run, see `parts_of`.
 
     Raises:
-        RunError: it is damaged.
+        RunError: what it recorded is damaged.
     """
-    if (run.path / SPLIT).exists():
-        yield from ((row["path"], row["sha256"], row["label"], row["role"]) for row in _rows(run))
+    return counted(parts_of(run), told_by(run))
 
 
-def _rows(run: Run) -> list[dict[str, str]]:
+def counted(parts: Iterable[Part], told: str | None) -> Balance:
+    """Counts photos; `told` is what `told_by` says of their run."""
+    return Balance(dict(Counter((part.source, part.label, part.role) for part in parts)), told)
+
+
+def _listed(run: Run) -> list[Part]:
     try:
         with open(run.path / SPLIT, newline="", encoding="utf-8") as lines:
-            reader = csv.DictReader(lines)
-            rows = list(reader)
-            whole = {"path", "sha256", "label", "role"} <= set(reader.fieldnames or ())
+            rows = [[row.get(name) for name in ("path", "sha256", "label", "role")] for row in csv.DictReader(lines)]
     except (UnicodeDecodeError, csv.Error):
-        whole = False
-    if not whole or any(row["path"] is None or row["label"] is None or row["role"] is None for row in rows):
+        rows = [[None]]
+    if any(not value for row in rows for value in row):
         raise RunError(f"{SPLIT} of run {run.name} is damaged; copy the run again")
-    return rows
+    return [Part(*row[:3], CV if row[3].startswith(FOLD) else row[3]) for row in rows]
 
 
-def _drawn(run: Run) -> "Iterator[tuple[DrawnSample, str]]":
-    """Drawn leaves with their roles, by the rules of `training`: a share of each class trains, val is halved."""
+def _drawn(run: Run) -> list[Part]:
+    """Drawn leaves, by the rules of `training`: a share of each class trains, val is halved by group."""
     from hvit.data.dataset import DrawnSample
     from hvit.data.splits import halves_of_val
 
     data = run.config["data"]
-    stress = data.get("early_stress") is True
+    stress = data.get("early_stress") is True  # runs of before had no such setting, and no such class
     try:
-        spans = [Span.parse(str(name)) for name in data["dirs"]]
+        addresses = [address for name in data["dirs"] for address in Span.parse(str(name))]
     except AddressError as error:
         raise RunError(f"config.yaml of run {run.name} names drawn leaves that cannot be read: {error}") from None
-    samples = [DrawnSample.of(address, stress) for span in spans for address in span]
-    by_split = {name: [sample for sample in samples if sample.split == name] for name in ("train", "val")}
-    fraction = data.get("train_fraction")
+    samples = [DrawnSample.of(address, stress) for address in addresses if address.split != TEST]
+    train, val = ([sample for sample in samples if sample.split == split] for split in ("train", "val"))
+    parts = [(sample, TRAIN) for sample in _share(train, data.get("train_fraction"))]
+    if run.info.get("kind") != "pretrain":  # which never opens val
+        halves = halves_of_val(val, set(data.get("calibrate_only") or ()), run.info["seed"])
+        parts += [(sample, SELECT if selects else CALIBRATE) for sample, selects in zip(val, halves)]
+    return [Part(sample.relative, sample.sha256(), sample.label, role) for sample, role in parts]
+
+
+def _share(train: "list[DrawnSample]", fraction: float | None) -> "list[DrawnSample]":
+    """As many of each class as trained; which of them did is not told here."""
+    if fraction is None:
+        return train
     kept: Counter[str] = Counter()
-    limits = {
-        label: n if fraction is None else max(1, round(fraction * n))
-        for label, n in Counter(sample.label for sample in by_split["train"]).items()
-    }
-    for sample in by_split["train"]:
+    most = {label: max(1, round(fraction * n)) for label, n in Counter(sample.label for sample in train).items()}
+    shared = []
+    for sample in train:
         kept[sample.label] += 1
-        if kept[sample.label] <= limits[sample.label]:
-            yield sample, TRAIN
-    if run.info.get("kind") == "pretrain":
-        return  # it never opened val
-    halves = halves_of_val(by_split["val"], set(data.get("calibrate_only") or ()), run.info["seed"])
-    yield from ((sample, SELECT if selects else CALIBRATE) for sample, selects in zip(by_split["val"], halves))
-
-
-def _tested(run: Run) -> Iterable[tuple[str, str]]:
-    recorded = run.predictions("test")
-    return () if recorded is None else zip(recorded["path"], recorded["label"])
+        if kept[sample.label] <= most[sample.label]:
+            shared.append(sample)
+    return shared
