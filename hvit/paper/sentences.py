@@ -106,7 +106,7 @@ def data(text: Text, record: Record) -> None:
         facts = [f"{balance.count(source):,} {record.things}"] * known
         facts += [f"licence: {licence}"] * bool(licence)
         keys = cited_for(source, licence)
-        text.say(f"Data set {source}: {'; '.join(facts)}{cite(*keys)}.", *keys)
+        text.say(f"Data set {source}{': ' * bool(facts)}{'; '.join(facts)}{cite(*keys)}.", *keys)
     if not sources and record("data.dirs"):
         names = [str(name).rstrip("/").rpartition("/")[2] for name in record("data.dirs")]
         text.say(f"Data sets: {', '.join(names)}.")
@@ -313,10 +313,10 @@ def machine(text: Text, record: Record) -> None:
         where.append(PRECISIONS[record("precision")])
     if info.get("elapsed_s"):
         where.append(f"{_time(info['elapsed_s'])} in all")
-    if info.get("seed") is not None:
-        where.append(f"seed {info['seed']}")
     if where:
         text.say(f"Computed on {', '.join(where)}.")
+    if info.get("seed") is not None:
+        text.say(f"Seed {info['seed']}.")
 
 
 def _time(seconds: float) -> str:

@@ -15,6 +15,7 @@ MIN_PT = 7.0  # what journals print as the smallest text
 TITLE_PT = 7.5
 LINE_MM = 3.0  # from one line of the smallest text to the next
 MARGIN_MM = 1.0
+LAYOUT_DPI = 600  # at less, text is laid out as if it were wider than it prints
 FAMILIES = ("Arial", "Liberation Sans", "DejaVu Sans")  # the last comes with matplotlib
 INK, QUIET, GREY, RULE = "#22261f", "#6d6f66", "#8a8d86", "#d9d5c9"
 
@@ -91,7 +92,7 @@ def sheet(width_mm: float, height_mm: float) -> "Figure":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH))
+    figure = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH), dpi=LAYOUT_DPI)
     FigureCanvasAgg(figure)
     return figure
 
