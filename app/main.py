@@ -18,6 +18,8 @@ st.logo(str(theme.LOGO), size="large")
 pages = {
     "Use": [st.Page(ROOT / "pages/diagnose.py", title="Diagnose", default=True)],
     "Judge": [
+        st.Page(ROOT / "pages/compare_runs.py", title="Compare runs"),
+        st.Page(ROOT / "pages/evaluation.py", title="Evaluation"),
         st.Page(ROOT / "pages/data.py", title="Data"),
         st.Page(ROOT / "pages/models.py", title="Models"),
     ],

@@ -20,6 +20,25 @@ EXAMPLE_CLASS = "example"
 MEASURED = "measured"
 CUT_X = "cut_x"
 CUT_Y = "cut_y"
+SPLIT = "split"
+VIEW = "view"
+TRUE_CLASS = "true"
+CALLED = "called"
+ORDER = "order"
+NUMBERS = "numbers"
+MATRIX = "matrix"
+KIND = "kind"
+WAYS = "runs"
+METRIC = "metric"
+AXIS = "axis"
+SMOOTHING = "smoothing"
+EACH_SEED = "each_seed"
+AGAINST = "against"
+ALL_SETTINGS = "all_settings"
+COST = "cost"
+FIRST_RUN = "first"
+SECOND_RUN = "second"
+OUTCOME = "outcome"
 
 _PHOTOS = "_photos"
 _POSITION = "_position"
@@ -223,3 +242,25 @@ def keep_among(key: str, options: Sequence) -> None:
     """Back to the first option where what was chosen before is none of these."""
     if st.session_state.get(key, options[0]) not in options:
         st.session_state[key] = options[0]
+
+
+def show_cell(true: str, called: str) -> None:
+    """Chooses a cell of the confusion matrix: photos of one class that were called another."""
+    st.session_state[TRUE_CLASS], st.session_state[CALLED] = true, called
+
+
+def chosen_cell() -> tuple[str | None, str | None]:
+    """The classes chosen last, see `show_cell`."""
+    return st.session_state.get(TRUE_CLASS), st.session_state.get(CALLED)
+
+
+def take_clicked_cell() -> None:
+    """The cell of the matrix that was clicked is the chosen one; its classes travel with the point."""
+    points = st.session_state[MATRIX]["selection"]["points"]
+    if points:
+        show_cell(*points[0]["customdata"])
+
+
+def choose_ways(names: Sequence[str]) -> None:
+    """Puts these ways of training side by side."""
+    st.session_state[WAYS] = list(names)

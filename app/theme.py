@@ -10,16 +10,41 @@ LOGO = Path(__file__).with_name("logo.png")
 
 @dataclass(frozen=True)
 class Palette:
-    """Colors of one theme, `#rrggbb`: what is in question is `accent`, all else is `quiet`."""
+    """Colors of one theme, `#rrggbb`: what is in question is `accent`, all else is `quiet`.
+
+    Attributes:
+        error: what went wrong.
+        paper: the ground.
+        ways: of runs side by side, told apart by eyes that see fewer colors too; dashes tell them apart once more.
+    """
 
     accent: str
     quiet: str
     rule: str
     ink: str
+    error: str
+    paper: str
+    ways: tuple[str, ...]
 
 
-PAPER = Palette(accent="#1f5b3a", quiet="#c6c2b5", rule="#d9d5c9", ink="#22261f")
-DARK = Palette(accent="#6fb98c", quiet="#50554c", rule="#3a3e37", ink="#e9e7df")
+PAPER = Palette(
+    accent="#1f5b3a",
+    quiet="#c6c2b5",
+    rule="#d9d5c9",
+    ink="#22261f",
+    error="#a8432f",
+    paper="#fcfbf8",
+    ways=("#1f5b3a", "#c07a1b", "#2f6fad", "#a8432f", "#7b4f9d", "#3d9a94", "#8a6d3b", "#5d625a"),
+)
+DARK = Palette(
+    accent="#6fb98c",
+    quiet="#50554c",
+    rule="#3a3e37",
+    ink="#e9e7df",
+    error="#e08a76",
+    paper="#131512",
+    ways=("#6fb98c", "#e3a857", "#7db4e6", "#e08a76", "#bd98dd", "#7fd3cc", "#cdb07a", "#a9aea4"),
+)
 
 
 def palette(theme_type: str | None) -> Palette:

@@ -11,8 +11,9 @@ import streamlit as st
 from app import drawn, photo_files, pictures, state, words
 from app.cache.records import Record
 from app.cache.runs import RunChoice, trouble_with, unfinished_runs
+from hvit.commands.terminal import to_csv
 from hvit.data.classes import crop_title, crops
-from hvit.runs import DEFAULT_RUN
+from hvit.runs import DEFAULT_RUN, Trouble
 
 NOT_SURE, ANOTHER = "not_sure", "another"
 QUICK_COMMAND = "python -m training.quick path/to/photos --run {run}"
@@ -65,6 +66,17 @@ def no_run_yet() -> None:
     how_to_train()
 
 
+def unreadable_runs(records: Sequence[Record], troubles: Sequence[Trouble]) -> None:
+    """What lies among the runs and cannot be read, in full or in part, each with its reason."""
+    reasons = {trouble.name: trouble.reason for trouble in troubles}
+    reasons |= {record.name: record.problem for record in records if record.problem}
+    if not reasons:
+        return
+    with st.expander(f"{words.counted(len(reasons), 'folder')} among the runs cannot be read in full"):
+        for name, reason in sorted(reasons.items()):
+            st.write(f"**{plain(name)}**: {plain(reason)}.")
+
+
 def how_to_train(run_name: str | None = None) -> None:
     """From a folder of photos to a run, in one command.
 
@@ -114,7 +126,7 @@ def figures(cells: Sequence[tuple[str, str, str]]) -> None:
         f"<div><dt>{html.escape(name)}</dt><dd><b>{html.escape(value)}</b><span>{html.escape(note)}</span></dd></div>"
         for name, value, note in cells
     )
-    st.html(f'<dl class="numbers">{"".join(parts)}</dl>')
+    st.html(f'<dl class="figures">{"".join(parts)}</dl>')
 
 
 def choose_crop(classes: Sequence[str]) -> str:
@@ -218,3 +230,38 @@ def picture(pixels: np.ndarray, alt: str, is_drawn: bool) -> None:
         st.image(pictures.jpeg(pixels), width="stretch", alt=alt)
         if is_drawn:
             st.html(f'<p class="drawn-tag">{drawn.TAG}</p>')
+
+
+def table(
+    rows: Sequence[dict], name: str, exported: Sequence[dict] | None = None, can_choose: bool = False
+) -> int | None:
+    """A table that sorts at a click, and its CSV.
+
+    Args:
+        name: of the file, and key.
+        exported: the rows of the CSV, where they say more than the screen.
+        can_choose: rows can be chosen.
+    Returns:
+        The row chosen, if one is.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(rows)
+    percents = {
+        column: st.column_config.NumberColumn(column, format="%.1f") for column in frame if column.endswith(", %")
+    }
+    chosen = st.dataframe(
+        frame,
+        hide_index=True,
+        column_config=percents,
+        key=f"{name}_table",
+        height="content",
+        placeholder="",
+        **({"on_select": "rerun", "selection_mode": "single-row"} if can_choose else {}),
+    )
+    st.download_button(
+        "CSV", lambda: to_csv(list(exported or rows)), f"{name}.csv", "text/csv", on_click="ignore", key=f"{name}_csv"
+    )
+    if not can_choose or not chosen["selection"]["rows"]:
+        return None
+    return chosen["selection"]["rows"][0]

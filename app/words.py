@@ -6,6 +6,7 @@ import hvit.words
 from hvit.data.classes import crops
 
 NBSP = "\u00a0"
+SPLITS = {"test": "test", "val": "validation", "cv": "cross-validation", "train": "training"}
 
 
 def percent(fraction: float) -> str:
@@ -62,3 +63,8 @@ def between(interval: tuple[float, float]) -> str:
 def counted(number: int, what: str, more: str | None = None) -> str:
     """`1 photo`, `2,400 photos`, `2 copies`."""
     return f"{number:,} {what if number == 1 else more or f'{what}s'}"
+
+
+def split_title(split: str) -> str:
+    """`Test pictures`, `Pictures of field-2026`."""
+    return f"{SPLITS[split].capitalize()} pictures" if split in SPLITS else f"Pictures of {split}"

@@ -21,7 +21,7 @@ from hvit.data.photos import InvalidPhotoError, Photo
 from hvit.data.spectral import InvalidBandsError
 from hvit.files import write_bytes, write_json
 from hvit.processes import answers
-from hvit.runs import write_manifest
+from hvit.runs import TEST_EVALUATIONS, write_manifest
 
 WINDOW = 512  # photos decoded at a time: bounds memory, and lets photos of equal sides share batches
 
@@ -248,6 +248,6 @@ def record_evaluation(run_dir: Path, split: str, evaluation: Evaluation) -> None
             "n": evaluation.document["n"],
             "top1": evaluation.document["top1"],
         }
-        with open(run_dir / "test_evaluations.jsonl", "a", encoding="utf-8") as out:
+        with open(run_dir / TEST_EVALUATIONS, "a", encoding="utf-8") as out:
             out.write(json.dumps(line) + "\n")
     write_manifest(run_dir)

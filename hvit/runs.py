@@ -21,6 +21,7 @@ DEFAULT_RUN = "leaf33-tiny"
 HEARTBEAT_S = 10
 STALE_S = 60
 INFO, CONFIG, METRICS, MANIFEST = "run.json", "config.yaml", "metrics.jsonl", "manifest.json"
+TEST_EVALUATIONS = "test_evaluations.jsonl"
 
 
 class RunError(ValueError):
@@ -93,7 +94,14 @@ class Run:
         Raises:
             RunError: another line is not JSON.
         """
-        path = self.path / METRICS
+        return self._lines(METRICS)
+
+    def test_evaluations(self) -> list[dict]:
+        """One row for every time the run was scored on test: time, n, top1; see `metrics` for what is refused."""
+        return self._lines(TEST_EVALUATIONS)
+
+    def _lines(self, name: str) -> list[dict]:
+        path = self.path / name
         if not path.exists():
             return []
         lines = path.read_bytes().split(b"\n")
@@ -108,7 +116,7 @@ class Run:
             if isinstance(row, dict):
                 rows.append(row)
             elif number < len(lines):
-                raise RunError(f"line {number} of {METRICS} of run {self.name} is damaged; copy the run again")
+                raise RunError(f"line {number} of {name} of run {self.name} is damaged; copy the run again")
         return rows
 
     def model_card(self) -> dict | None:

@@ -7,11 +7,12 @@ from app.cache import learned, records
 from app.data import panels
 
 sheet = st.container(key="data")
-found, _ = records.all_records()
+found, troubles = records.all_records()
 with sheet:
     st.html('<h1 class="page-title">Data</h1>')
     if not found:
         panels.nothing_yet()
+        widgets.unreadable_runs(found, troubles)
         st.stop()
     with st.container(key="data_choice"):
         record = widgets.choose_record(found)
@@ -31,3 +32,4 @@ with sheet:
     if balance.classes:
         with st.container(key="data_examples"):
             panels.examples(record, balance, source)
+    widgets.unreadable_runs(found, troubles)

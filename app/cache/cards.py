@@ -12,12 +12,12 @@ from app.cache.records import Record, stamp
 from hvit.answers import read_answers
 from hvit.files import CARD, WEIGHTS
 from hvit.intervals import Interval, f1_draws, macro_f1_interval
-from hvit.runs import CONFIG, INFO, Run, RunError
+from hvit.runs import CONFIG, INFO, TEST_EVALUATIONS, Run, RunError
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.paper.methods import Methods
 
-NOTES, EVALUATIONS = "notes.md", "test_evaluations.jsonl"
+NOTES = "notes.md"
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def judged(record: Record) -> Judged | None:
     split = next((name for name in record.scored if name in ("test", "cv")), None)
     if split is None:
         return None
-    files = (f"eval/{split}/metrics.json", f"eval/{split}/predictions.parquet", EVALUATIONS, CARD)
+    files = (f"eval/{split}/metrics.json", f"eval/{split}/predictions.parquet", TEST_EVALUATIONS, CARD)
     return _judged(str(record.path), split, tuple(stamp(record.path, name) for name in files))
 
 
@@ -59,9 +59,7 @@ def _judged(path: str, split: str, stamps: tuple) -> Judged:
     answers, interval = read_answers(run, split), None
     if answers is not None:
         interval = macro_f1_interval(f1_draws(answers.labels, answers.predicted[None], len(answers.classes)))
-    log = run.path / EVALUATIONS
-    times = len(log.read_text(encoding="utf-8").splitlines()) if log.exists() else None
-    return Judged(split, document, interval, times)
+    return Judged(split, document, interval, len(run.test_evaluations()) or None)
 
 
 def has_weights(record: Record) -> bool:
@@ -87,7 +85,7 @@ def methods_of(record: Record) -> Methods:
     Raises:
         RunError: the run recorded no configuration, or what it recorded is damaged.
     """
-    files = (INFO, CONFIG, CARD, "split.csv", "eval/test/metrics.json", "eval/cv/metrics.json", EVALUATIONS)
+    files = (INFO, CONFIG, CARD, "split.csv", "eval/test/metrics.json", "eval/cv/metrics.json", TEST_EVALUATIONS)
     return _methods(str(record.path), record.status, tuple(stamp(record.path, name) for name in files))
 
 

@@ -14,7 +14,6 @@ from hvit.data.photo_index import index_photos
 from hvit.data.photos import InvalidPhotoError, read_photo
 
 TILE_PX = 192
-REMEMBERED_FOLDERS = 4
 
 
 def is_drawn(path: str) -> bool:
@@ -28,25 +27,21 @@ def photos_in(folder: str, show: Callable[[int, int], None] = lambda done, total
     Raises:
         ValueError: there is no such folder, or no photo in it.
     """
-    if not folder:
-        return {}
-    memory = _indexes()
-    if folder not in memory:
-        memory[folder] = index_photos(Path(folder.strip().strip("\"'")).expanduser(), show)
-        while len(memory) > REMEMBERED_FOLDERS:
-            memory.pop(next(iter(memory)))
-    return memory[folder]
+    known = _photos_by_folder()
+    if folder and folder not in known:
+        known[folder] = index_photos(Path(folder.strip().strip("\"'")).expanduser(), show)
+    return known.get(folder, {})
 
 
-# Not the index itself: what reports while it is made is drawn on the page, which Streamlit would replay elsewhere.
+# The dictionary is what Streamlit keeps, not the index: a function it keeps the result of may not draw a bar.
 @st.cache_resource(show_spinner=False)
-def _indexes() -> dict[str, dict[str, Path]]:
+def _photos_by_folder() -> dict[str, dict[str, Path]]:
     return {}
 
 
 def forget_photos_in() -> None:
     """Looks into folders again when they are next asked for."""
-    _indexes().clear()
+    _photos_by_folder.clear()
 
 
 def picture(path: str, sha256: str | None, photos: dict[str, Path]) -> bytes | None:

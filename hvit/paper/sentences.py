@@ -8,7 +8,6 @@ from hvit.metrics import wilson
 from hvit.models.baselines import PREFIX
 from hvit.paper.record import Record, Text, cite
 from hvit.paper.references import TOOL, cited_for
-from hvit.runs import Run
 
 FAMILY = {"hvit_tiny": "HViT-T", "hvit_small": "HViT-S", "hvit_base": "HViT-B", "hvit_large": "HViT-L"}
 PRECISIONS = {"bf16": "bfloat16 mixed precision", "fp32": "single precision"}
@@ -285,15 +284,8 @@ def evaluation(text: Text, record: Record) -> None:
             said += f", prediction sets of {found['mean_set_size']:.2f} classes that held the right one for "
             said += f"{100 * found['coverage']:.1f} %"
         text.say(f"{said}.", *keys)
-    count = _test_evaluations(record.run)
-    if count is not None:
+    if count := len(record.run.test_evaluations()):
         text.say(f"Test was evaluated {'once' if count == 1 else 'twice' if count == 2 else f'{count} times'}.")
-
-
-def _test_evaluations(run: Run) -> int | None:
-    """How often the run was scored on test, as it recorded it; None where it recorded nothing."""
-    path = run.path / "test_evaluations.jsonl"
-    return len(path.read_text(encoding="utf-8").splitlines()) if path.exists() else None
 
 
 def machine(text: Text, record: Record) -> None:
