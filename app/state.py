@@ -18,6 +18,12 @@ SHOW_TRUTH = "show_truth"
 DATA_SET = "data_set"
 EXAMPLE_CLASS = "example"
 MEASURED = "measured"
+COLOR = "color"
+CLASS = "class"
+BESIDE = "beside"
+SELECT_BY = "select_by"
+MAP = "map"
+MAP_PHOTO = "map_photo"
 CUT_X = "cut_x"
 CUT_Y = "cut_y"
 SPLIT = "split"
@@ -49,6 +55,10 @@ _INBOX = "_inbox"
 _FOLDER_PROBLEM = "_folder_problem"
 _NEXT_DRAWN = "_next_drawn"
 _PHOTOS_FOLDER = "_photos_folder"
+_SELECTED = "_selected_samples"
+_DRAWN_SELECTED = "_selected_samples_when_drawn"
+_TIMES_SELECTED = "_times_selected"
+_REFINED = "_refined"
 
 
 def photos() -> list[PhotoFile]:
@@ -264,3 +274,50 @@ def take_clicked_cell() -> None:
 def choose_ways(names: Sequence[str]) -> None:
     """Puts these ways of training side by side."""
     st.session_state[WAYS] = list(names)
+
+
+def selected_samples() -> frozenset[str]:
+    """Ids of the samples selected on a map; they stay when another run or color is chosen."""
+    return st.session_state.get(_SELECTED, frozenset())
+
+
+def select_samples(ids: Iterable[str]) -> None:
+    """Selects samples by something else than the map, which then is drawn anew and shows them."""
+    st.session_state[_SELECTED] = st.session_state[_DRAWN_SELECTED] = frozenset(ids)
+    st.session_state[_TIMES_SELECTED] = st.session_state.get(_TIMES_SELECTED, 0) + 1
+
+
+def map_key() -> str:
+    """Key of the map. A new one takes away the line that was drawn on it."""
+    return f"{MAP}_{st.session_state.get(_TIMES_SELECTED, 0)}"
+
+
+def select_on_map(ids: Sequence[str]) -> None:
+    """Takes over what was just selected on the map, whose points carry rows of `ids`."""
+    points = st.session_state[map_key()]["selection"]["points"]
+    rows = [point["customdata"] for point in points if "customdata" in point]
+    st.session_state[_SELECTED] = frozenset(ids[row[0] if isinstance(row, list) else row] for row in rows)
+
+
+def selected_when_drawn() -> frozenset[str]:
+    """What was selected when the map was last drawn anew: it is not drawn again because its selection changes."""
+    return st.session_state.get(_DRAWN_SELECTED, frozenset())
+
+
+def draw_selection() -> None:
+    """The map is about to be drawn anew, with what is selected now."""
+    st.session_state[_DRAWN_SELECTED] = selected_samples()
+
+
+def is_refined(photo: PhotoFile) -> bool:
+    """Whether the reader asked for a photo's exact place on the map."""
+    return photo.key in st.session_state.get(_REFINED, set())
+
+
+def refine(photo: PhotoFile) -> None:
+    st.session_state.setdefault(_REFINED, set()).add(photo.key)
+
+
+def found_class() -> str | None:
+    """The class looked for on a map, if it is one."""
+    return st.session_state.get(CLASS)

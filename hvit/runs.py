@@ -395,15 +395,17 @@ def write_manifest(path: Path) -> None:
     write_json(path / MANIFEST, {"files": files})
 
 
-def list_in_manifest(path: Path, name: str) -> None:
-    """Lists one file of a run anew; the others keep their hashes, those that are not in this copy too.
+def add_to_manifest(path: Path, written: Iterable[str]) -> None:
+    """Brings `manifest.json` up to date for some files, and leaves the others listed that are not in this copy.
 
-    A run without a manifest goes on: it lists all its files at its end.
+    Args:
+        written: files of the run that are new or changed, as `eval/test/tsne.npz`.
     """
-    manifest = Run(path)._json(MANIFEST)
-    if manifest is not None:
-        files = manifest["files"] | {name: file_sha256(path / name)}
-        write_json(path / MANIFEST, {"files": dict(sorted(files.items()))})
+    before = Run(path)._json(MANIFEST)
+    if before is None:
+        return write_manifest(path)
+    files = before["files"] | {name: file_sha256(path / name) for name in written}
+    write_json(path / MANIFEST, {"files": dict(sorted(files.items()))})
 
 
 def _age_s(stamp: str | None) -> float:

@@ -14,7 +14,7 @@ from hvit.data.duplicates import Fingerprints, near_duplicate_pairs, reduced
 from hvit.data.photos import InvalidPhotoError
 from hvit.files import write_json
 from hvit.processes import answers
-from hvit.runs import Run, RunError, list_in_manifest
+from hvit.runs import Run, RunError, add_to_manifest
 
 CORNER_PX, CORNER_PHOTO_PX, NEIGHBORS = 6, 80, 7
 CHECK = "data_check.json"  # of a run
@@ -95,7 +95,7 @@ def record_check(run: Run, report: dict, samples: list[Sample]) -> dict:
         )
     document = report | {"photos_of_run": len(known), "photos_of_run_checked": len(known & seen)}
     write_json(run.path / CHECK, document)
-    list_in_manifest(run.path, CHECK)
+    add_to_manifest(run.path, [CHECK])
     return document
 
 
