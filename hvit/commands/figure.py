@@ -12,6 +12,7 @@ EXAMPLES = """examples:
   python -m hvit figure confusion --run leaf33-tiny --out confusion.pdf --width 180mm
   python -m hvit figure confusion --run leaf33-tiny --out crops.pdf --by crop
   python -m hvit figure reliability --run leaf33-tiny --out reliability.pdf
+  python -m hvit figure map --run leaf33-tiny --out map.pdf
   python -m hvit figure curves --run tenth-simclr-0 tenth-simclr-1 tenth-simclr-2 --out curves.svg --metric top1
   python -m hvit figure compare --run tenth-scratch-0 tenth-scratch-1 tenth-simclr-0 tenth-simclr-1 --out ways.pdf
 
@@ -38,6 +39,7 @@ def add_parser(subparsers) -> None:
     curves.add_argument(
         "--metric", metavar="NAME", help="as in metrics.jsonl: top1, macro_f1, nll, loss (default: what chose weights)"
     )
+    _split(_kind(kinds, "map", "the feature space of one run, as training.embed laid it out", several=False))
     _split(_kind(kinds, "compare", "top-1 and macro-F1 of several runs, with intervals", several=True))
 
 
@@ -96,7 +98,7 @@ def run(args) -> int:
 
 
 def _draw(args):
-    from hvit.paper import compare, confusion, curves, reliability
+    from hvit.paper import compare, confusion, curves, feature_map, reliability
     from hvit.paper.sources import groups_of
     from hvit.runs import find_run
 
@@ -105,6 +107,8 @@ def _draw(args):
         return confusion.draw(runs[0], args.width, args.split, args.by)
     if args.kind == "reliability":
         return reliability.draw(runs[0], args.width, args.split)
+    if args.kind == "map":
+        return feature_map.draw(runs[0], args.width, args.split)
     groups = groups_of(runs, args.labels)
     if args.kind == "curves":
         return curves.draw(groups, args.width, args.metric)
