@@ -20,7 +20,7 @@ LEAST_MM = 50.0
 # Paul Tol's muted scheme, which most eyes can tell apart; in grey the numbers tell.
 HUES = ("#cc6677", "#332288", "#d1b23f", "#117733", "#62b5e5", "#882255", "#44aa99", "#999933", "#aa4499")
 DOT_PT, CROSS_PT, KEY_PT = 1.7, 1.9, 3.0
-ABOVE = 0.85  # of the samples of a class lie below its number
+CORE = 0.6  # of the samples of a class, those nearest to its middle, bear its number
 SEPARATIONS = 200  # steps that push numbers apart
 
 
@@ -104,16 +104,23 @@ def _dots(axes, coordinates: np.ndarray, labels: np.ndarray, right: np.ndarray, 
 def _numbers(axes, coordinates: np.ndarray, labels: np.ndarray, shown: list[int], side_mm: float) -> None:
     """The number of each class above its samples, moved apart where two would lie on each other."""
     scale = side_mm / np.ptp(axes.get_xlim())
-    tops = [np.quantile(coordinates[labels == k], (0.5, ABOVE), axis=0)[[0, 1], [0, 1]] for k in shown]
-    middles = np.array(tops) + [0, 0.6 * LINE_MM / scale]
+    places = np.array([_top(coordinates[labels == k]) for k in shown]) + [0, 0.6 * LINE_MM / scale]
     names = [str(shown.index(k) + 1) for k in shown]
     sizes = np.array([(style.text_width_mm([name]) + 0.9, LINE_MM) for name in names])
-    places = apart(middles * scale, sizes) / scale
+    places = apart(places * scale, sizes) / scale
     for name, (x, y) in zip(names, places):
         axes.text(
             x, y, name, ha="center", va="center", weight="bold",
             bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.65},
         )  # fmt: skip
+
+
+def _top(own: np.ndarray) -> tuple[float, float]:
+    """The upper end of what of a class lies together; a few samples elsewhere do not count."""
+    middle = np.median(own, axis=0)
+    distances = np.linalg.norm(own - middle, axis=1)
+    core = own[distances <= np.quantile(distances, CORE)]
+    return float(np.median(core[:, 0])), float(core[:, 1].max())
 
 
 def apart(centers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
@@ -165,8 +172,8 @@ def _caption(run: Run, found: FeatureMap, answers: dict[str, Answers], right: np
     what = " and ".join(f"{(found.splits == name).sum():,} {name} {things(one)}" for name, one in answers.items())
     colors = "colors: crops; " if crops(next(iter(answers.values())).classes) else ""
     parts = [
-        f"Feature space of {run.name}: {what}, laid out by t-SNE. Numbers: the classes listed below, each above its own; "
-        f"{colors}crosses: named wrongly. What is near within a cluster is alike; distances between clusters say "
+        f"Feature space of {run.name}: {what}, laid out by t-SNE. Numbers: the classes listed below, each above its "
+        f"own; {colors}crosses: named wrongly. What is near within a cluster is alike; distances between clusters say "
         "little."
     ]
     if {"perplexity", "seed"} <= set(about):
