@@ -99,7 +99,9 @@ def report(record: Record, found: dict | None) -> None:
     """Leaks, copies and what the background tells, or how to find that out."""
     st.html("<h2>Check</h2>")
     if found is None:
-        sentence("The check of these data is not recorded in this run. Where the data are, it takes a minute:", "below")
+        sentence(
+            "The check of these data is not recorded in this run. Where the data are, it takes some minutes:", "below"
+        )
         st.code(words.check_command(record), language="bash", wrap_lines=True)
         return
     things = words.thing(record)

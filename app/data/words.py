@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.words import counted, rate
 from hvit.data.classes import crops, spoken
+from hvit.data.leafsim.address import AddressError, Span
 from hvit.metrics import wilson
 from hvit.words import PLANTS_UNKNOWN, capitalized
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from app.cache.records import Record
     from hvit.data.balance import Balance
 
+MOST_DRAWN = 4000
 ROLES = {
     "train": "learned from",
     "select": "chose the weights",
@@ -20,7 +23,6 @@ ROLES = {
     "cv": "learned from and judged in turn",
     "test": "test",
 }
-SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 
 def thing(record: Record) -> str:
@@ -159,8 +161,17 @@ def checked(report: dict, things: str) -> str:
 
 def check_command(record: Record) -> str:
     """What to type where the check is not recorded."""
-    places = data_sets(record) or ["path/to/photos"]
+    places = [_sample(name) for name in data_sets(record)] or ["path/to/photos"]
     return f"python -m hvit data check {' '.join(places)} --save-to {record.name}"
+
+
+def _sample(name: str) -> str:
+    """The same data set; of drawn leaves no more than take a few minutes to draw."""
+    try:
+        span = Span.parse(name)
+    except AddressError:
+        return name
+    return str(replace(span, last=min(span.last, span.first + MOST_DRAWN - 1)))
 
 
 def pair_rows(report: dict) -> list[dict]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -187,11 +188,14 @@ def _licences(record: Record) -> None:
 def _notes(record: Record) -> None:
     text = cards.notes(record)
     if text:
-        body = "".join(
-            f"<{'li' if point else 'p'}>{html.escape(line)}</{'li' if point else 'p'}>"
-            for point, line in words.notes_lines(text)
-        )
+        tags = (("li" if point else "p", _with_code(line)) for point, line in words.notes_lines(text))
+        body = "".join(f"<{tag}>{line}</{tag}>" for tag, line in tags)
         st.html(f'<h4>Limits and notes</h4><div class="points">{body}</div>')
+
+
+def _with_code(line: str) -> str:
+    """HTML of a line of notes, of which only `code` is formatted."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(line))
 
 
 def _made(record: Record) -> None:

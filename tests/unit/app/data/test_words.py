@@ -1,5 +1,7 @@
 """What the Data page says of a report and of a balance."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from app.data import words
@@ -96,3 +98,16 @@ def test_the_table_has_a_row_a_data_set_and_class():
         {"data_set": "a", "class": "Rust", "train": 3, "test": 0},
         {"data_set": "b", "class": "Rust", "train": 0, "test": 2},
     ]
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("data/field-256", "data/field-256"),
+        ("leafsim:v1/1/0-23999", "leafsim:v1/1/0-3999"),
+        ("leafsim:v1/1/10-99", "leafsim:v1/1/10-99"),
+    ],
+)
+def test_of_many_drawn_leaves_the_command_checks_the_first(place, told):
+    run = SimpleNamespace(name="mine", config={"data": {"dirs": [place]}})
+    assert words.check_command(run) == f"python -m hvit data check {told} --save-to mine"
