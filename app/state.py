@@ -248,34 +248,6 @@ def take_photos_folder(place: str) -> None:
     st.session_state[_PHOTOS_FOLDER] = st.session_state[photos_box_key(place)].strip()
 
 
-def keep_among(key: str, options: Sequence) -> None:
-    """Back to the first option where what was chosen before is none of these."""
-    if st.session_state.get(key, options[0]) not in options:
-        st.session_state[key] = options[0]
-
-
-def show_cell(true: str, called: str) -> None:
-    """Chooses a cell of the confusion matrix: photos of one class that were called another."""
-    st.session_state[TRUE_CLASS], st.session_state[CALLED] = true, called
-
-
-def chosen_cell() -> tuple[str | None, str | None]:
-    """The classes chosen last, see `show_cell`."""
-    return st.session_state.get(TRUE_CLASS), st.session_state.get(CALLED)
-
-
-def take_clicked_cell() -> None:
-    """The cell of the matrix that was clicked is the chosen one; its classes travel with the point."""
-    points = st.session_state[MATRIX]["selection"]["points"]
-    if points:
-        show_cell(*points[0]["customdata"])
-
-
-def choose_ways(names: Sequence[str]) -> None:
-    """Puts these ways of training side by side."""
-    st.session_state[WAYS] = list(names)
-
-
 def selected_samples() -> frozenset[str]:
     """Ids of the samples selected on a map; they stay when another run or color is chosen."""
     return st.session_state.get(_SELECTED, frozenset())
@@ -321,3 +293,31 @@ def refine(photo: PhotoFile) -> None:
 def found_class() -> str | None:
     """The class looked for on a map, if it is one."""
     return st.session_state.get(CLASS)
+
+
+def keep_among(key: str, options: Sequence) -> None:
+    """Back to the first option where what was chosen before is none of these."""
+    if st.session_state.get(key, options[0]) not in options:
+        st.session_state[key] = options[0]
+
+
+def show_cell(true: str, called: str) -> None:
+    """Chooses a cell of the confusion matrix: photos of one class that were called another."""
+    st.session_state[TRUE_CLASS], st.session_state[CALLED] = true, called
+
+
+def chosen_cell() -> tuple[str | None, str | None]:
+    """The classes chosen last, see `show_cell`."""
+    return st.session_state.get(TRUE_CLASS), st.session_state.get(CALLED)
+
+
+def take_clicked_cell() -> None:
+    """The cell of the matrix that was clicked is the chosen one; its classes travel with the point."""
+    points = st.session_state[MATRIX]["selection"]["points"]
+    if points:
+        show_cell(*points[0]["customdata"])
+
+
+def choose_ways(names: Sequence[str]) -> None:
+    """Puts these ways of training side by side."""
+    st.session_state[WAYS] = list(names)

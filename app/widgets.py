@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -233,7 +233,11 @@ def picture(pixels: np.ndarray, alt: str, is_drawn: bool) -> None:
 
 
 def table(
-    rows: Sequence[dict], name: str, exported: Sequence[dict] | None = None, can_choose: bool = False
+    rows: Sequence[dict],
+    name: str,
+    exported: Sequence[dict] | None = None,
+    can_choose: bool = False,
+    formats: Mapping[str, str] | None = None,
 ) -> int | None:
     """A table that sorts at a click, and its CSV.
 
@@ -241,19 +245,19 @@ def table(
         name: of the file, and key.
         exported: the rows of the CSV, where they say more than the screen.
         can_choose: rows can be chosen.
+        formats: of columns of numbers; those whose names end in `, %` need none.
     Returns:
         The row chosen, if one is.
     """
     import pandas as pd
 
     frame = pd.DataFrame(rows)
-    percents = {
-        column: st.column_config.NumberColumn(column, format="%.1f") for column in frame if column.endswith(", %")
-    }
+    formats = {column: "%.1f" for column in frame if column.endswith(", %")} | dict(formats or {})
+    columns = {column: st.column_config.NumberColumn(column, format=format) for column, format in formats.items()}
     chosen = st.dataframe(
         frame,
         hide_index=True,
-        column_config=percents,
+        column_config=columns,
         key=f"{name}_table",
         height="content",
         placeholder="",

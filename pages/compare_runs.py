@@ -16,6 +16,6 @@ with st.container(key="compare"):
         widgets.unreadable_runs(found, troubles)
         st.stop()
     view = panels.choose_view()
-    with widgets.user_errors_shown(), st.container(key=f"compare_{view}"):
+    with st.container(key=f"compare_{view}"):
         live.kept_fresh(views.VIEWS[view], chosen)
     widgets.unreadable_runs(found, troubles)

@@ -147,8 +147,9 @@ def _computed(run: Run, split: str, predictions: dict[str, list], data: list[Pat
     changed = [path for path, a, b in zip(predictions["path"], found.sha256, predictions["sha256"]) if a != b]
     if changed:
         raise DataError(
-            f"{len(changed)} of {len(samples)} photos are not those that run {run.name} was evaluated on, the first is {changed[0]}; "
-            "name the folder with the same photos with --data, or evaluate again: python -m hvit evaluate --save"
+            f"{len(changed)} of {len(samples)} photos are not those that run {run.name} was evaluated on, the first is "
+            f"{changed[0]}; name the folder with the same photos with --data, or evaluate again: "
+            f"python -m hvit evaluate --run {run.name} --data DIR --save"
         )
     before = np.array(predictions["logits"], dtype=np.float32).reshape(found.logits.shape).argmax(1)
     same = float((before == found.logits.argmax(1)).mean())

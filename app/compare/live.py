@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from app import widgets
 from app.cache import records
 from app.cache.records import Record
 from app.compare import panels
@@ -20,9 +21,10 @@ def kept_fresh(draw: Callable[[Sequence[Way[Record]]], None], ways: Sequence[Way
 
     @st.fragment(run_every=REFRESH_S if was_live else None)
     def drawn() -> None:
-        fresh = _read_again(ways) if was_live else ways
-        panels.standing(fresh)
-        draw(fresh)
+        with widgets.user_errors_shown():
+            fresh = _read_again(ways) if was_live else ways
+            panels.standing(fresh)
+            draw(fresh)
         if was_live and not panels.is_live(fresh):
             st.rerun()  # the whole page, which then rests
 

@@ -129,7 +129,7 @@ def scores(ways: Sequence[Way[Record]]) -> None:
         )
         told = "; ".join(f"{way.name}: {note}" for (way, _), note in zip(found, notes))
         place.plotly_chart(figure, key=f"scores_{name}", config=NO_MODEBAR, alt=told)
-    widgets.table([_score_row(way, score) for way, score in found], f"scores-{split}")
+    widgets.table([_score_row(way, score) for way, score in found], f"scores-{split}", formats={"NLL, nats": "%.2f"})
     widgets.sentence(
         "Intervals of 95 %: of one run, Wilson for the share that is right and bootstrap over pictures for macro-F1; "
         "of several, bootstrap over runs and pictures. With few seeds it understates what other seeds may bring.",
@@ -161,7 +161,7 @@ def _score_row(way: Way[Record], score: WayScore | None) -> dict:
         "Macro-F1, %": hundredfold(score.macro_f1) if score else None,
         "Macro-F1: 95 %": interval(score.macro_f1_ci) if score else "",
         "Calibration error, %": hundredfold(score.ece) if score else None,
-        "NLL, nats": round(score.nll, 3) if score and score.nll is not None else None,
+        "NLL, nats": score.nll if score else None,
     }
 
 
@@ -246,8 +246,8 @@ def _mcnemar(found: Verdicts) -> None:
             "Pictures": pair.pictures,
             "Only the first right": pair.test.only_first,
             "Only the second right": pair.test.only_second,
-            "p": words.p_value(pair.test.p),
-            "p, corrected": words.p_value(pair.corrected),
+            "p": pair.test.p,
+            "p, corrected": pair.corrected,
             "Below 0.05": "yes" if pair.corrected < 0.05 else "no",
         }
         for pair in found.run_pairs
@@ -264,7 +264,7 @@ def _mcnemar(found: Verdicts) -> None:
         }
         for pair in found.run_pairs
     ]
-    widgets.table(rows, "mcnemar", exported)
+    widgets.table(rows, "mcnemar", exported, formats={"p": "%.2g", "p, corrected": "%.2g"})
     widgets.sentence(
         f"Exact McNemar test on the pictures that only one of two runs named rightly, two-sided; corrected for "
         f"{counted(len(rows), 'test')} by Holm. It tells these runs apart, not the ways of training they stand for: "
@@ -295,6 +295,8 @@ def settings(ways: Sequence[Way[Record]]) -> None:
         text = "Choose a second set of runs to compare with." if len(known) < 2 else "They differ in no setting."
         widgets.sentence(text, "below")
         return
+    # Settings that all have come first: those that one lacks are often younger than the run.
+    found = dict(sorted(found.items(), key=lambda item: words.ABSENT in item[1]))
     rows = [{"Setting": key, **dict(zip(names, map(words.setting, values)))} for key, values in found.items()]
     widgets.table(rows, "settings")
     widgets.sentence("The seed is left out. An empty cell: the run has no such setting.", "standing")

@@ -130,11 +130,6 @@ def few_runs(pairs: Sequence[Gain]) -> str | None:
     return None
 
 
-def p_value(p: float) -> str:
-    """A p-value for reading."""
-    return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
-
-
 def score_note(value: float | None, interval: tuple[float, float] | None) -> str:
     """`47.3 % (44.8 to 49.9 %)`."""
     if value is None:

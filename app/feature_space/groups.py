@@ -64,7 +64,7 @@ def groups_of(samples: MappedSamples, mode: str, colors: Palette) -> list[Group]
         right = samples.right
         return [
             Group("Named rightly", colors.quiet, np.flatnonzero(right)),
-            Group("Named wrongly", colors.wrong, np.flatnonzero(~right)),
+            Group("Named wrongly", colors.error, np.flatnonzero(~right)),
         ]
     if mode == CONFIDENCE:
         return _binned(samples.confidence, CONFIDENCES, _percents(CONFIDENCES), colors.steps)
@@ -83,8 +83,8 @@ def highlighted(samples: MappedSamples, name: str, colors: Palette) -> list[Grou
     title, in_text = class_title(name), class_in_text(name)
     return [
         Group("All others", colors.quiet, np.flatnonzero(~is_it & ~said)),
-        Group(f"Other leaves taken for {in_text}", colors.wrong, np.flatnonzero(~is_it & said), "circle-open"),
-        Group(f"{title}, taken for another", colors.wrong, np.flatnonzero(is_it & ~said)),
+        Group(f"Other leaves taken for {in_text}", colors.error, np.flatnonzero(~is_it & said), "circle-open"),
+        Group(f"{title}, taken for another", colors.error, np.flatnonzero(is_it & ~said)),
         Group(f"{title}, named rightly", colors.accent, np.flatnonzero(is_it & said)),
     ]
 
@@ -125,12 +125,12 @@ def _by_strangeness(samples: MappedSamples, colors: Palette) -> list[Group]:
     limit = np.inf if samples.strange_from is None else samples.strange_from
     familiar = values <= limit
     if not familiar.any():
-        return [Group(f"over {limit:.2f}: unfamiliar", colors.wrong, np.flatnonzero(~familiar))]
+        return [Group(f"over {limit:.2f}: unfamiliar", colors.error, np.flatnonzero(~familiar))]
     edges = np.quantile(values[familiar], (0.25, 0.5, 0.75))
     titles = [f"up to {edges[0]:.2f}", *(f"{a:.2f} to {b:.2f}" for a, b in zip(edges, edges[1:]))]
     titles.append(f"{edges[-1]:.2f} to {values[familiar].max():.2f}")
     numbers = np.where(familiar, np.digitize(values, edges, right=True), len(titles))
     groups = [Group(title, colors.steps[i], np.flatnonzero(numbers == i)) for i, title in enumerate(titles)]
     if not familiar.all():
-        groups.append(Group(f"over {limit:.2f}: unfamiliar", colors.wrong, np.flatnonzero(~familiar)))
+        groups.append(Group(f"over {limit:.2f}: unfamiliar", colors.error, np.flatnonzero(~familiar)))
     return groups

@@ -10,7 +10,10 @@ from app.words import NBSP, percent
 from hvit.feature_space import FeatureMap
 from hvit.words import class_in_text, class_title
 
-INTRODUCTION = "Each point is a leaf. Leaves that the model sees as alike lie close together."
+INTRODUCTION = (
+    "Each point is a leaf. Leaves that the model sees as alike lie close together; how far apart two groups lie means "
+    "little."
+)
 HOW_TO = (
     "Draw around some points to see which leaves they are and how many were named rightly. Or select by clicking: a "
     "leaf then shows its nearest neighbors."
@@ -65,8 +68,9 @@ def selected_share(rows: int, total: int) -> str:
 def limits() -> list[str]:
     """What a map like this cannot tell."""
     return [
-        "Read it from near: neighbors on the map are mostly neighbors for the model. The space between two groups, the "
-        "size of a group and which way the map is turned mean little. t-SNE keeps neighbors and gives up distances.",
+        "Read it from close up: neighbors on the map are mostly neighbors for the model. The space between two groups, "
+        "the size of a group and which way the map is turned mean little. t-SNE keeps neighbors and gives up "
+        "distances.",
         "A photo of something else lands somewhere too. Whether it belongs there is told by its distance in feature "
         "space, not by its place on the map.",
     ]

@@ -28,7 +28,7 @@ def gains(
     for row, (title, value, (low, high)) in enumerate(zip(titles, values, intervals)):
         clear = low > 0 or high < 0
         color = (colors.accent if value > 0 else colors.error) if clear else colors.quiet
-        note = f"{100 * value:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
+        note = f"{100 * value:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})".replace("-", "\u2212")
         text = {"y": row, "yshift": 15, "showarrow": False, "font": {"size": 14, "color": colors.ink}}
         figure.add_annotation(text=title, x=0, xref="paper", xanchor="left", **text)
         figure.add_annotation(text=note, x=1, xref="paper", xanchor="right", **text)

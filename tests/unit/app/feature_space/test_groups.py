@@ -43,7 +43,7 @@ def test_strangeness_in_quarters_and_beyond_what_is_accepted(make_samples):
     samples = make_samples(strangeness=np.array([0.1, 0.2, 0.3, 0.4, 0.9, 0.95]))
     found = groups_of(samples, "strangeness", PAPER)
     assert [group.rows.tolist() for group in found] == [[0], [1], [2], [3], [4, 5]]
-    assert found[-1].title == "over 0.50: unfamiliar" and found[-1].color == PAPER.wrong
+    assert found[-1].title == "over 0.50: unfamiliar" and found[-1].color == PAPER.error
 
 
 def test_where_all_is_familiar_nothing_is_called_unfamiliar(make_samples):
