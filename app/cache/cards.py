@@ -62,6 +62,23 @@ def _judged(path: str, split: str, stamps: tuple) -> Judged:
     return Judged(split, document, interval, len(run.test_evaluations()) or None)
 
 
+def refuse_incomplete(record: Record) -> None:
+    """Checks that the card of a run, where it has one, holds all that the page and a model need.
+
+    Raises:
+        CheckpointError: it lacks something, or is of another version.
+    """
+    if record.card is not None:
+        _complete_card(str(record.path), stamp(record.path, CARD))
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _complete_card(path: str, stamp: tuple) -> None:
+    from hvit.checkpoint import read_card
+
+    read_card(Path(path))
+
+
 def has_weights(record: Record) -> bool:
     """Whether the weights are in this copy."""
     return (record.path / WEIGHTS).exists()

@@ -114,7 +114,12 @@ def _measure(rows: list[dict]) -> None:
 
 
 def card(record: Record) -> None:
-    """Everything there is to know of a run before it is used."""
+    """Everything there is to know of a run before it is used.
+
+    Raises:
+        ValueError: what it recorded is damaged.
+    """
+    cards.refuse_incomplete(record)
     cost = family.cost_of(record)
     st.html(f'<h3 class="card-title">{html.escape(record.name)}</h3>')
     sentence(words.in_short(record, cost), "below")

@@ -84,9 +84,9 @@ def test_classes_that_become_crops_are_told_on_stderr(here, capsys):
 
 def test_methods_prints_text_and_bibtex(here, capsys):
     status, out, err = answer(capsys, "methods", "--run", "hand")
-    assert status == 0 and err == "" and out.startswith("Of the photos") and "@software{hvit," in out
+    assert status == 0 and err == "" and out.startswith("Run hand: HViT-T") and "@software{hvit," in out
     found = json.loads(answer(capsys, "methods", "--run", "hand", "--json")[1])
-    assert set(found) == {"run", "text", "keys", "bibtex"} and found["keys"] == ["guo2017calibration", "hvit"]
+    assert set(found) == {"run", "text", "keys", "bibtex"} and found["keys"] == ["hvit", "guo2017calibration"]
     assert out == f"{found['text']}\n\n{found['bibtex']}\n"
 
 

@@ -180,6 +180,12 @@ def test_the_card_of_a_run_without_records_shows_what_there_is(tmp_path, monkeyp
     assert "python -m hvit methods" not in said
 
 
+def test_an_incomplete_card_is_said_to_be(runs):
+    card = json.loads((runs / "hand" / "model.json").read_text())
+    (runs / "hand" / "model.json").write_text(json.dumps(card | {"conformal": {"method": "lac"}}))
+    assert "model.json of run hand lacks conformal.alpha" in words_of(opened("models"))
+
+
 def test_damaged_scores_are_said_to_be(runs):
     (runs / "hand" / "eval" / "test" / "metrics.json").write_text("[]")
     assert "eval/test/metrics.json of run hand is damaged" in words_of(opened("models"))

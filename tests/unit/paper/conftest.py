@@ -35,7 +35,7 @@ def write_records(
 
     Args:
         named: the class each photo is given, with logit 2 to 4, all others 0.
-        config, card, info: what differs from the usual.
+        config, card, info: what differs from the usual; `...` takes a key of the card away.
         photos: folder of their paths.
         curve: epochs and macro-F1 on val.
     """
@@ -45,10 +45,13 @@ def write_records(
     usual = {"data": {"dirs": ["photos"]}, "select_by": "macro_f1", "seed": seed, "epochs": 2}
     (path / "config.yaml").write_text(yaml.safe_dump(usual | (config or {})))
     usual = {
-        "schema_version": 1, "classes": classes, "temperature": TEMPERATURE, "conformal": None, "ood": None,
-        "sha256": f"{seed:064x}", "licences": {},
+        "schema_version": 1, "architecture": "hvit_tiny", "arguments": {"num_classes": len(classes), "img_size": 64},
+        "classes": classes, "preprocessing": {"img_size": 64, "mean": [0.5] * 3, "std": [0.2] * 3},
+        "temperature": TEMPERATURE, "conformal": None, "ood": None, "sha256": f"{seed:064x}",
+        "data_fingerprint": "f", "licences": {},
     }  # fmt: skip
-    (path / "model.json").write_text(json.dumps(usual | (card or {})))
+    usual = {key: value for key, value in (usual | (card or {})).items() if value is not ...}
+    (path / "model.json").write_text(json.dumps(usual))
     rows = [{"step": 1, "epoch": e, "split": "val", "time_s": e, "macro_f1": v, "top1": v} for e, v in curve]
     rows.insert(0, {"step": 1, "epoch": 0.5, "split": "train", "time_s": 0.1, "loss": 1.0})
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

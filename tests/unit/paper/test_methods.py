@@ -79,7 +79,7 @@ def test_size_is_counted_on_the_recorded_architecture(full):
 
 
 def test_what_was_not_recorded_is_not_told(tmp_path):
-    run = write_records(tmp_path / "bare", card={"temperature": None})
+    run = write_records(tmp_path / "bare", card={"temperature": None, "architecture": ..., "preprocessing": ...})
     methods = methods_of(Run(run))
     for word in ("calibrat", "Temperature", "conformal", "rejected", "AdamW", "mixup", "smoothing", "GMACs", "minutes",
                  "Which plant", "Test was evaluated", "licence", "PyTorch", "step"):  # fmt: skip
