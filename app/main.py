@@ -21,6 +21,8 @@ pages = {
     "Judge": [
         st.Page(ROOT / "pages/compare_runs.py", title="Compare runs"),
         st.Page(ROOT / "pages/evaluation.py", title="Evaluation"),
+        st.Page(ROOT / "pages/data.py", title="Data"),
+        st.Page(ROOT / "pages/models.py", title="Models"),
     ],
 }
 st.navigation(pages, position="top").run()
