@@ -15,5 +15,8 @@ st.set_page_config(page_title="HViT", page_icon=str(theme.ICON), layout="wide", 
 for sheet in theme.STYLE_SHEETS:
     st.html(sheet)
 st.logo(str(theme.LOGO), size="large")
-pages = {"Use": [st.Page(ROOT / "pages/diagnose.py", title="Diagnose", default=True)]}
+pages = {
+    "Use": [st.Page(ROOT / "pages/diagnose.py", title="Diagnose", default=True)],
+    "Understand": [st.Page(ROOT / "pages/attention.py", title="Attention")],
+}
 st.navigation(pages, position="top").run()
