@@ -62,11 +62,12 @@ def resampled(values: np.ndarray, height: int, width: int) -> np.ndarray:
     Exact for squares of one value each: nothing is smoothed, and the mean of the whole stays.
     """
     rows, columns = _overlaps(values.shape[0], height), _overlaps(values.shape[1], width)
-    return rows @ values.astype(np.float32) @ columns.T
+    # In float64: rounding to float32 at the end leaves equal values equal, so that a place has one rank.
+    return (rows @ values.astype(np.float64) @ columns.T).astype(np.float32)
 
 
 def _overlaps(source: int, target: int) -> np.ndarray:
     """How much of each of `target` equal parts of a line lies in each of `source` ones: rows sum to 1."""
     old, new = np.arange(source + 1) / source, np.arange(target + 1) / target
     shared = np.minimum(new[1:, None], old[None, 1:]) - np.maximum(new[:-1, None], old[None, :-1])
-    return (np.clip(shared, 0, None) * target).astype(np.float32)
+    return np.clip(shared, 0, None) * target
