@@ -1,5 +1,6 @@
 """What a session remembers between reruns and pages; the only file that names keys of `st.session_state`."""
 
+import os
 from collections.abc import Iterable
 
 import streamlit as st
@@ -42,6 +43,7 @@ _NEXT_SAMPLE = "_next_sample"
 _SAMPLE_SEEN = "_sample_seen"
 _EXPLAINED = "_explained"
 _SHOWN_ANYWAY = "_shown_anyway"
+_PHOTOS_FOLDER = "_photos_folder"
 
 
 def photos() -> list[PhotoFile]:
@@ -280,3 +282,18 @@ def shows_anyway(photo: PhotoFile) -> bool:
 
 def show_anyway(photo: PhotoFile) -> None:
     st.session_state.setdefault(_SHOWN_ANYWAY, set()).add(photo.key)
+
+
+def photos_folder() -> str:
+    """Where the photos of runs that ship without them lie: as typed, else `$HVIT_PHOTOS`; empty for nowhere."""
+    return st.session_state.get(_PHOTOS_FOLDER, os.environ.get("HVIT_PHOTOS", ""))
+
+
+def photos_box_key(place: str) -> str:
+    """Key of the box of a gallery that asks for that folder."""
+    return f"{place}_photos_folder"
+
+
+def take_photos_folder(place: str) -> None:
+    """What was typed into such a box counts for all galleries."""
+    st.session_state[_PHOTOS_FOLDER] = st.session_state[photos_box_key(place)].strip()

@@ -48,7 +48,7 @@ with sheet.container(key="holds"), widgets.user_errors_shown():
     panels.tests_of(case, question, explanation, outcome)
     panels.cannot_tell(method)
 if beside != panels.NOTHING:
-    with sheet.container(key="beside"), widgets.user_errors_shown(), widgets.progress("Looking") as progress:
+    with sheet.container(key="second"), widgets.user_errors_shown(), widgets.progress("Looking") as progress:
         other = None if beside == panels.TWIN else panels.case_of(panels.named(choices, beside), crop)
         panels.beside_map(case, other, question, explanation, look, progress)
 if explanations.can_look_inside(case.checkpoint):
