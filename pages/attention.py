@@ -16,10 +16,9 @@ if trouble := widgets.trouble_with_address(choices):
         widgets.notice(trouble)
 with sheet.container(key="with_model"):
     run = widgets.choose_run(choices)
-    crop = panels.choose_crop(run)
 with sheet.container(key="of_photo"), widgets.user_errors_shown():
     panels.take_sample_of_address()
-    panels.choose_photo(choices, run)
+    crop = panels.choose_photo(choices, run)
 if not state.photos():
     with sheet.container(key="empty"), widgets.user_errors_shown():
         panels.nothing_yet()

@@ -29,7 +29,7 @@ from hvit.data.leafsim.address import Address
 from hvit.explain import METHODS
 from hvit.explain.heat import Scale
 from hvit.explain.picture import stops_of, with_heat
-from hvit.words import class_in_text, class_title
+from hvit.words import class_title
 
 if TYPE_CHECKING:  # most import torch, which the first frame does not wait for
     from streamlit.delta_generator import DeltaGenerator
@@ -98,13 +98,17 @@ def _choose_sample(text: str) -> None:
     state.choose_photo(photo_files.drawn(f"Drawn leaf {address.seed}-{address.index}", address))
 
 
-def choose_photo(runs: Sequence[RunChoice], run: RunChoice) -> None:
-    """Which photo is explained, and ways to others."""
+def choose_photo(runs: Sequence[RunChoice], run: RunChoice) -> str | None:
+    """Which photo is explained, of which crop, and ways to other photos.
+
+    Returns:
+        The crop the answer is restricted to; None for all.
+    """
     photos = state.photos()
     if not photos:
         widgets.ask_for_photos(runs, run)
         _sample_button(run)
-        return
+        return None
     state.menu_follows_photo()
     with st.container(horizontal=True, vertical_alignment="bottom", key="photo_row"):
         st.selectbox(
@@ -114,9 +118,30 @@ def choose_photo(runs: Sequence[RunChoice], run: RunChoice) -> None:
             key=state.PHOTO,
             on_change=state.photo_from_menu,
         )
+        crop = _choose_crop(run)
         with st.popover("Add photos"):
             widgets.ask_for_photos(runs, run)
         _sample_button(run)
+    return crop
+
+
+def _choose_crop(run: RunChoice) -> str | None:
+    """The crop, as chosen on Diagnose; None where that is open or the run knows none."""
+    known = crops(run.classes)
+    if not known:
+        state.forget_crop_of_address()
+        return None
+    options = [widgets.NOT_SURE, *known]
+    state.keep_crop_among(options)
+    return widgets.known_crop(
+        st.selectbox(
+            "Crop",
+            options,
+            key=state.CROP,
+            bind="query-params",
+            format_func=lambda crop: "Not sure" if crop == widgets.NOT_SURE else crop_title(crop),
+        )
+    )
 
 
 def _sample_button(run: RunChoice) -> None:
@@ -167,25 +192,6 @@ def verdict(case: Case) -> bool:
             st.button("Show anyway", on_click=state.show_anyway, args=(case.photo,))
             return False
     return True
-
-
-def choose_crop(run: RunChoice) -> str | None:
-    """The crop the answer is restricted to, as chosen on Diagnose; None for all, and for a run without crops."""
-    known = crops(run.classes)
-    if not known:
-        state.forget_crop_of_address()
-        return None
-    options = [widgets.NOT_SURE, *known]
-    state.keep_crop_among(options)
-    return widgets.known_crop(
-        st.selectbox(
-            "Crop",
-            options,
-            key=state.CROP,
-            bind="query-params",
-            format_func=lambda crop: "Not sure" if crop == widgets.NOT_SURE else crop_title(crop),
-        )
-    )
 
 
 def choose_method(case: Case) -> str:
@@ -276,7 +282,7 @@ def choose_look() -> Look:
         persist_state="session",
         label_visibility="collapsed",
     )
-    strength = st.slider("Strength", 20, 100, 65, 5, key=state.STRENGTH, format="%d%%", persist_state="session")
+    strength = st.slider("Strength", 20, 100, 60, 5, key=state.STRENGTH, format="%d%%", persist_state="session")
     return Look(look == MAP, strength / 100)
 
 
@@ -373,11 +379,10 @@ def tests_of(case: Case, question: Question, explanation: Explanation, place: De
     st.html(
         _fall(f"Cover marked {share}", test.before, test.marked, "marked")
         + _fall(f"Cover {share} at random", test.before, test.at_random, "chance")
-        + f'<p class="standing">Chance of {html.escape(class_in_text(name))}. At random: mean of {test.num_draws} '
-        "draws. What is covered is blurred.</p>"
     )
-    if case.drawing is not None:
-        st.html(_on_what(explanations.on_what(explanation, case.drawing)))
+    sentence(words.how_covered(test, name), "standing")
+    if case.drawing is not None and (on_what := explanations.on_what(explanation, case.drawing)):
+        st.html(_on_what(on_what))
     sentence(words.rank(explanations.ranks(case.run), question.method), "rank")
 
 

@@ -38,8 +38,8 @@ CANNOT_TELL = {
         "whether two places cancel out, it does not see.",
     ),
     "gradient_rollout": (
-        "Gradient rollout starts from the places that speak for the class, and follows attention where more of it would "
-        "raise the score.",
+        "Gradient rollout starts from the places that speak for the class, and follows attention where more of it "
+        "would raise the score.",
         "It cannot tell what speaks against the class. Shares say nothing of how strong the evidence is: they sum to 1 "
         "for a sure answer and for a guess.",
     ),
@@ -104,24 +104,40 @@ def colors_of_difference(class_name: str, against: str) -> str:
 
 
 def depends(test: CoverTest, class_name: str, is_answer: bool) -> str:
-    """What covering the marked area says about the map, in one or two sentences."""
+    """What covering the marked area says about the map, in one or two sentences.
+
+    Args:
+        class_name: the class whose chance was followed.
+        is_answer: whether the photo was named so.
+    """
     told = class_in_text(class_name)
-    before, marked, chance = percent(test.before), percent(test.marked), percent(test.at_random)
-    lost, lost_by_chance = test.before - test.marked, test.before - test.at_random
     subject = f"The answer '{told}'" if is_answer else f"'{capitalized(told)}'"
-    if lost < NOTICED and lost - lost_by_chance < NOTICED:
-        return (
-            f"Covering the marked area does not lower '{told}': {before} before, {marked} after; covering as much at "
-            f"random, {chance}. This map does not show what it depends on."
-        )
-    if lost - lost_by_chance < NOTICED:
-        return (
-            f"{subject} depends on the marked area no more than on others. Covering it lowers it from {before} to "
-            f"{marked}; covering as much at random, to {chance}."
-        )
+    lost, lost_by_chance = test.before - test.marked, test.before - test.at_random
+    rest = f"from {percent(test.before)} to {percent(test.marked)}; covering as much at random{_to(test)}."
+    if lost - lost_by_chance >= NOTICED and lost >= NOTICED:
+        return f"{subject} depends most on the marked area. Covering it lowers it {rest}"
+    if lost >= NOTICED:
+        return f"{subject} depends on the marked area no more than on others. Covering it lowers it {rest}"
+    if lost <= -NOTICED:
+        return f"{subject} does not depend on the marked area. Covering it raises it {rest}"
+    return f"{subject} does not depend on the marked area alone. Covering it hardly changes it: {rest}"
+
+
+def _to(test: CoverTest) -> str:
+    """The second half of a comparison; a verb where chance did the opposite of the marked area."""
+    turned = (test.marked < test.before) != (test.at_random < test.before) or abs(test.marked - test.before) < NOTICED
+    if not turned:
+        return f", to {percent(test.at_random)}"
+    if abs(test.at_random - test.before) < NOTICED:
+        return f" leaves {percent(test.at_random)}"
+    return f" {'lowers' if test.at_random < test.before else 'raises'} it to {percent(test.at_random)}"
+
+
+def how_covered(test: CoverTest, class_name: str) -> str:
+    """What the two numbers of the test are."""
     return (
-        f"{subject} depends most on the marked area. Covering it lowers it from {before} to {marked}; covering as "
-        f"much at random, to {chance}."
+        f"Chance of {class_in_text(class_name)}. Marked: within the lines on the map. At random: mean of "
+        f"{test.num_draws} draws. What is covered is blurred."
     )
 
 

@@ -84,8 +84,14 @@ def twin_strength(run: RunChoice, question: Question) -> float | None:
     return None
 
 
-def on_what(explanation: Explanation, drawing: Drawing) -> OnWhat:
-    return OnWhat({"lesion": 0.6, "leaf": 0.3, "ground": 0.1}, {"lesion": 0.2, "leaf": 0.4, "ground": 0.4})
+def on_what(explanation: Explanation, drawing: Drawing) -> OnWhat | None:
+    """What the map of a drawn leaf lies on; None where nothing speaks for the class."""
+    from hvit.explain.truth import shares_on
+
+    leaf, lesion = drawing.leaf_mask, drawing.symptom_mask
+    areas = {"lesion": lesion, "leaf": leaf & ~lesion, "ground": ~leaf}
+    shares = shares_on(explanation, areas)
+    return None if shares is None else OnWhat(shares, {name: float(mask.mean()) for name, mask in areas.items()})
 
 
 def strength(explanation: Explanation) -> float:
