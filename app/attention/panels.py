@@ -429,7 +429,9 @@ def link(case: Case) -> None:
     can_be_drawn = case.is_drawn and case.photo.data is None
     state.put_sample_into_address(str(case.photo.address) if can_be_drawn else None)
     with st.popover("Link"):
-        st.code(f"{st.context.url or ''}?{urlencode(st.query_params.to_dict())}", language=None, wrap_lines=True)
+        # The run even where it is the first here: elsewhere another may be.
+        asked = urlencode({state.RUN: case.run.name, **st.query_params.to_dict()})
+        st.code(f"{st.context.url or ''}?{asked}", language=None, wrap_lines=True)
         if not can_be_drawn:
             st.caption("The link holds everything but the photo, which stays on this computer.")
 
