@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.test_diagnose_journey import DESKTOP, FILES, PHONE, WAIT_MS, Visit
+from tests.browser.test_diagnose_journey import DESKTOP, FILES, PHONE, Visit
 
 pytestmark = pytest.mark.browser
 
