@@ -10,7 +10,7 @@ from hvit.explain import METHODS
 from hvit.words import capitalized, class_in_text
 
 if TYPE_CHECKING:  # import torch, which the first frame does not wait for
-    from app.cache.explanations import Question, Ranks
+    from app.cache.explanations import Question, Tested
     from hvit.diagnosis import Diagnosis
     from hvit.explain.cover_test import CoverTest
 
@@ -80,10 +80,12 @@ def starts_with_difference(diagnosis: Diagnosis) -> bool:
     return diagnosis.verdict == "unsure" and len(diagnosis.prediction_set) == 2
 
 
-def best_label(method: str, is_tested: bool) -> str:
-    """The first choice of a method."""
+def best_label(method: str, tested: Tested) -> str:
+    """The first choice of a method, and what it rests on."""
     title = METHOD_TITLES[method]
-    return f"Best in test: {title.lower() if method != 'gradcam' else title}" if is_tested else f"{title} (not tested)"
+    if method not in tested.methods:
+        return f"{title} (not tested)"
+    return f"Best in test: {title if method == 'gradcam' else title.lower()}"
 
 
 def what_is_shown(question: Question) -> str:
@@ -141,12 +143,15 @@ def how_covered(test: CoverTest, class_name: str) -> str:
     )
 
 
-def rank(ranks: Ranks | None, method: str) -> str:
+def rank(tested: Tested, method: str) -> str:
     """How the method did in the tests that the run recorded."""
-    if ranks is None or method not in ranks.methods:
+    if tested.problem is not None:
+        return tested.problem
+    if method not in tested.methods:
         return "This method was not tested on this model yet."
-    place = ordinal(1 + ranks.methods.index(method))
-    return f"In {ranks.num_photos} test {ranks.material}: {place} of {len(ranks.methods)} methods."
+    place = ordinal(1 + tested.methods.index(method))
+    told = f"In {tested.num_photos} test {tested.material}: {place} of {len(tested.methods)} methods."
+    return told if method in tested.beat_controls else f"{told} No better than maps that know nothing of the model."
 
 
 def cannot_look_inside(run: str, method: str) -> str:

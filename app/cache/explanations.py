@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
+from app import words
 from app.cache.photos import bytes_of
 from app.cache.runs import RunChoice, identity, inference
 from app.drawn import Drawing
@@ -50,17 +51,24 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Ranks:
-    """Methods in the order of a run's tests, best first.
+class Tested:
+    """What the tests that a run recorded say of the methods.
 
     Attributes:
+        methods: best first; empty where nothing was recorded.
+        beat_controls: those that did better than maps that know nothing of the model.
+        twin_strength: by method, what 95 of 100 maps of the randomized network do not exceed.
         num_photos: they were tested on.
         material: "photos" or "drawn leaves".
+        problem: why the record could not be read.
     """
 
-    methods: tuple[str, ...]
-    num_photos: int
-    material: str
+    methods: tuple[str, ...] = ()
+    beat_controls: frozenset[str] = frozenset()
+    twin_strength: dict[str, float] = field(default_factory=dict)
+    num_photos: int = 0
+    material: str = "photos"
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,17 +79,47 @@ class OnWhat:
     area: dict[str, float]
 
 
-def best_method(run: RunChoice, checkpoint: Checkpoint) -> tuple[str, bool]:
-    """The method to begin with, and whether the run recorded tests that say so."""
-    return ("gradient_rollout" if can_look_inside(checkpoint) else "occlusion"), False
+def tested(run: RunChoice) -> Tested:
+    """What the run recorded about the methods."""
+    file = run.path / "eval" / "test" / "explain.parquet"
+    return _tested(str(run.path), file.stat().st_mtime_ns, run.learned_from) if file.exists() else Tested()
 
 
-def ranks(run: RunChoice) -> Ranks | None:
-    return None
+@st.cache_data(max_entries=32, show_spinner=False)
+def _tested(path: str, stamp: int, learned_from: frozenset[str]) -> Tested:
+    from hvit.explain.ranking import ranking
+
+    try:
+        scores = [score for score in ranking(Run(Path(path)).explanations("test")) if not score.is_control]
+    except ValueError as error:
+        return Tested(problem=str(error))
+    return Tested(
+        tuple(score.name for score in scores),
+        frozenset(score.name for score in scores if score.beats_controls),
+        {score.name: score.twin_strength_95 for score in scores if score.twin_strength_95 is not None},
+        max((score.margin.n for score in scores), default=0),
+        words.material(learned_from),
+    )
 
 
-def twin_strength(run: RunChoice, question: Question) -> float | None:
-    return None
+def best_method(run: RunChoice, checkpoint: Checkpoint) -> str:
+    """The method to begin with: the best one in test; without a test one that is quick and depends on the class."""
+    found = [name for name in tested(run).methods if name in methods_for(checkpoint)]
+    return found[0] if found else "gradient_rollout" if can_look_inside(checkpoint) else "occlusion"
+
+
+def stands_out(run: RunChoice, question: Question, explanation: Explanation) -> bool | None:
+    """Whether a map is stronger than those of the randomized network; None where the run did not record that.
+
+    What was recorded is of one class, by each method as it comes.
+    """
+    from hvit.explain.faithfulness import strength
+
+    weakest = tested(run).twin_strength.get(question.method)
+    as_it_comes = dict(question.arguments).items() <= {"residual": 0.5, "stage": 3}.items()
+    if weakest is None or question.against is not None or not as_it_comes:
+        return None
+    return strength(explanation) > weakest
 
 
 def on_what(explanation: Explanation, drawing: Drawing) -> OnWhat | None:
@@ -92,12 +130,6 @@ def on_what(explanation: Explanation, drawing: Drawing) -> OnWhat | None:
     areas = {"lesion": lesion, "leaf": leaf & ~lesion, "ground": ~leaf}
     shares = shares_on(explanation, areas)
     return None if shares is None else OnWhat(shares, {name: float(mask.mean()) for name, mask in areas.items()})
-
-
-def strength(explanation: Explanation) -> float:
-    from hvit.explain.faithfulness import strength as largest
-
-    return largest(explanation)
 
 
 def question_for(question: Question, classes: Sequence[str], label: str) -> Question:
