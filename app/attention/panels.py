@@ -196,13 +196,13 @@ def verdict(case: Case) -> bool:
 
 def choose_method(case: Case) -> str:
     """The method; the best one by the tests of the run unless the reader chooses."""
-    best, tested = explanations.best_method(case.run, case.checkpoint), explanations.tested(case.run)
+    best, judged = explanations.best_method(case.run, case.checkpoint), explanations.judged(case.run)
     chosen = st.selectbox(
         "Method",
         [BEST, *explanations.methods_for(case.checkpoint)],
         key=state.METHOD,
         bind="query-params",
-        format_func=lambda name: words.best_label(best, tested) if name == BEST else words.METHOD_TITLES[name],
+        format_func=lambda name: words.best_label(best, judged) if name == BEST else words.METHOD_TITLES[name],
     )
     return best if chosen == BEST else chosen
 
@@ -382,7 +382,7 @@ def tests_of(case: Case, question: Question, explanation: Explanation, place: De
     sentence(words.how_covered(test, name), "standing")
     if case.drawing is not None and (on_what := explanations.on_what(explanation, case.drawing)):
         st.html(_on_what(on_what))
-    sentence(words.rank(explanations.tested(case.run), question.method), "rank")
+    sentence(words.rank(explanations.judged(case.run), question.method), "rank")
 
 
 def _fall(label: str, before: float, after: float, style: str) -> str:

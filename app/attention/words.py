@@ -10,7 +10,7 @@ from hvit.explain import METHODS
 from hvit.words import capitalized, class_in_text
 
 if TYPE_CHECKING:  # import torch, which the first frame does not wait for
-    from app.cache.explanations import Question, Tested
+    from app.cache.explanations import Judged, Question
     from hvit.diagnosis import Diagnosis
     from hvit.explain.cover_test import CoverTest
 
@@ -80,10 +80,10 @@ def starts_with_difference(diagnosis: Diagnosis) -> bool:
     return diagnosis.verdict == "unsure" and len(diagnosis.prediction_set) == 2
 
 
-def best_label(method: str, tested: Tested) -> str:
+def best_label(method: str, judged: Judged) -> str:
     """The first choice of a method, and what it rests on."""
     title = METHOD_TITLES[method]
-    if method not in tested.methods:
+    if method not in judged.methods:
         return f"{title} (not tested)"
     return f"Best in test: {title if method == 'gradcam' else title.lower()}"
 
@@ -143,15 +143,15 @@ def how_covered(test: CoverTest, class_name: str) -> str:
     )
 
 
-def rank(tested: Tested, method: str) -> str:
+def rank(judged: Judged, method: str) -> str:
     """How the method did in the tests that the run recorded."""
-    if tested.problem is not None:
-        return tested.problem
-    if method not in tested.methods:
+    if judged.problem is not None:
+        return judged.problem
+    if method not in judged.methods:
         return "This method was not tested on this model yet."
-    place = ordinal(1 + tested.methods.index(method))
-    told = f"In {tested.num_photos} test {tested.material}: {place} of {len(tested.methods)} methods."
-    return told if method in tested.beat_controls else f"{told} No better than maps that know nothing of the model."
+    place = ordinal(1 + judged.methods.index(method))
+    told = f"In {judged.num_photos} test {judged.material}: {place} of {len(judged.methods)} methods."
+    return told if method in judged.beat_controls else f"{told} No better than maps that know nothing of the model."
 
 
 def cannot_look_inside(run: str, method: str) -> str:

@@ -51,7 +51,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Tested:
+class Judged:
     """What the tests that a run recorded say of the methods.
 
     Attributes:
@@ -79,21 +79,21 @@ class OnWhat:
     area: dict[str, float]
 
 
-def tested(run: RunChoice) -> Tested:
+def judged(run: RunChoice) -> Judged:
     """What the run recorded about the methods."""
     file = run.path / "eval" / "test" / "explain.parquet"
-    return _tested(str(run.path), file.stat().st_mtime_ns, run.learned_from) if file.exists() else Tested()
+    return _judged(str(run.path), file.stat().st_mtime_ns, run.learned_from) if file.exists() else Judged()
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _tested(path: str, stamp: int, learned_from: frozenset[str]) -> Tested:
+def _judged(path: str, stamp: int, learned_from: frozenset[str]) -> Judged:
     from hvit.explain.ranking import ranking
 
     try:
         scores = [score for score in ranking(Run(Path(path)).explanations("test")) if not score.is_control]
     except ValueError as error:
-        return Tested(problem=str(error))
-    return Tested(
+        return Judged(problem=str(error))
+    return Judged(
         tuple(score.name for score in scores),
         frozenset(score.name for score in scores if score.beats_controls),
         {score.name: score.twin_strength_95 for score in scores if score.twin_strength_95 is not None},
@@ -104,7 +104,7 @@ def _tested(path: str, stamp: int, learned_from: frozenset[str]) -> Tested:
 
 def best_method(run: RunChoice, checkpoint: Checkpoint) -> str:
     """The method to begin with: the best one in test; without a test one that is quick and depends on the class."""
-    found = [name for name in tested(run).methods if name in methods_for(checkpoint)]
+    found = [name for name in judged(run).methods if name in methods_for(checkpoint)]
     return found[0] if found else "gradient_rollout" if can_look_inside(checkpoint) else "occlusion"
 
 
@@ -115,7 +115,7 @@ def stands_out(run: RunChoice, question: Question, explanation: Explanation) -> 
     """
     from hvit.explain.faithfulness import strength
 
-    weakest = tested(run).twin_strength.get(question.method)
+    weakest = judged(run).twin_strength.get(question.method)
     as_it_comes = dict(question.arguments).items() <= {"residual": 0.5, "stage": 3}.items()
     if weakest is None or question.against is not None or not as_it_comes:
         return None

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from app.attention import words
-from app.cache.explanations import Question, Tested
+from app.cache.explanations import Judged, Question
 from app.words import NBSP
 from hvit.explain import METHODS
 from hvit.explain.cover_test import CoverTest
@@ -103,23 +103,23 @@ def test_a_square_tells_how_many_tokens_look(stage, told):
     assert told in words.square_looks("B2", stage)
 
 
-TESTED = Tested(("gradcam", "rollout", "occlusion"), frozenset({"gradcam"}), num_photos=200)
+JUDGED = Judged(("gradcam", "rollout", "occlusion"), frozenset({"gradcam"}), num_photos=200)
 
 
 def test_rank_of_a_method():
-    assert words.rank(TESTED, "gradcam") == "In 200 test photos: 1st of 3 methods."
-    assert words.rank(TESTED, "occlusion") == (
+    assert words.rank(JUDGED, "gradcam") == "In 200 test photos: 1st of 3 methods."
+    assert words.rank(JUDGED, "occlusion") == (
         "In 200 test photos: 3rd of 3 methods. No better than maps that know nothing of the model."
     )
-    assert words.rank(TESTED, "gradient_rollout") == "This method was not tested on this model yet."
-    assert words.rank(Tested(), "gradcam") == "This method was not tested on this model yet."
-    assert words.rank(Tested(problem="the table is damaged"), "gradcam") == "the table is damaged"
+    assert words.rank(JUDGED, "gradient_rollout") == "This method was not tested on this model yet."
+    assert words.rank(Judged(), "gradcam") == "This method was not tested on this model yet."
+    assert words.rank(Judged(problem="the table is damaged"), "gradcam") == "the table is damaged"
 
 
 def test_the_first_choice_says_what_it_rests_on():
-    assert words.best_label("gradcam", TESTED) == "Best in test: Grad-CAM"
-    assert words.best_label("rollout", TESTED) == "Best in test: attention rollout"
-    assert words.best_label("gradient_rollout", Tested()) == "Gradient rollout (not tested)"
+    assert words.best_label("gradcam", JUDGED) == "Best in test: Grad-CAM"
+    assert words.best_label("rollout", JUDGED) == "Best in test: attention rollout"
+    assert words.best_label("gradient_rollout", Judged()) == "Gradient rollout (not tested)"
 
 
 def test_shares_and_falls():
