@@ -104,8 +104,11 @@ def _judged(path: str, stamp: int, learned_from: frozenset[str]) -> Judged:
 
 def best_method(run: RunChoice, checkpoint: Checkpoint) -> str:
     """The method to begin with: the best one in test; without a test one that is quick and depends on the class."""
-    found = [name for name in judged(run).methods if name in methods_for(checkpoint)]
-    return found[0] if found else "gradient_rollout" if can_look_inside(checkpoint) else "occlusion"
+    of_run = judged(run)
+    found = [name for name in of_run.methods if name in methods_for(checkpoint)]
+    if not found:
+        return "gradient_rollout" if can_look_inside(checkpoint) else "occlusion"
+    return next((name for name in found if name in of_run.beat_controls), found[0])
 
 
 def stands_out(run: RunChoice, question: Question, explanation: Explanation) -> bool | None:

@@ -260,6 +260,60 @@ def test_a_baseline_offers_the_methods_that_need_no_attention(runs):
     assert "resnet is a baseline." in words_of(app)
 
 
+def write_tests(run: Path, twin_strength: float, margins: dict[str, float]) -> None:
+    """Records tests of methods on ten photos: what `training.explain` writes, as far as the page reads it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [
+        {
+            "path": f"{i}.jpg", "map": name, "is_control": name == "edges", "baseline": "blur",
+            "deletion_low_is_good": 0.2, "insertion_high_is_good": 0.2 + margin,
+            "twin_strength": None if name == "edges" else twin_strength,
+        }
+        for name, margin in margins.items()
+        for i in range(10)
+    ]  # fmt: skip
+    table = pa.Table.from_pylist(rows)
+    areas = ("lesion", "healthy_leaf", "background")
+    for name in (
+        *(f"{area}_{kind}" for area in areas for kind in ("share", "area")),
+        "points_at_lesion",
+        "lesion_overlap",
+    ):
+        table = table.append_column(name, pa.nulls(len(rows), pa.float32()))
+    (run / "eval" / "test").mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, run / "eval" / "test" / "explain.parquet")
+
+
+def test_the_best_method_in_test_comes_first_and_every_method_tells_its_rank(runs):
+    write_tests(runs / "tiny", 0.0, {"gradcam": 0.4, "occlusion": 0.1, "edges": 0.2})
+    app = with_photo()
+    assert app.selectbox(key="method").options[0] == "Best in test: Grad-CAM"
+    said = words_of(app)
+    assert "Grad-CAM, stage 4 for" in said and "In 10 test photos: 1st of 2 methods.<" in said
+    said = words_of(choose(app, "method", "occlusion"))
+    assert "2nd of 2 methods. No better than maps that know nothing of the model." in said
+    assert "was not tested on this model yet" in words_of(choose(app, "method", "gradient_rollout"))
+
+
+def test_a_map_no_stronger_than_those_of_the_twin_says_that_nothing_stands_out(runs):
+    told = "No area stands out. That is common on leaves without symptoms."
+    write_tests(runs / "tiny", 1e6, {"gradcam": 0.4, "edges": 0.2})
+    app = with_photo()
+    assert told in words_of(app)
+    assert told not in words_of(choose(app, "stage", 0))  # the twin was measured at the last stage only
+    write_tests(runs / "tiny", 0.0, {"gradcam": 0.4, "edges": 0.2})
+    assert told not in words_of(with_photo())
+
+
+def test_a_damaged_record_of_tests_says_so_and_leaves_the_map_alone(runs):
+    (runs / "tiny" / "eval" / "test").mkdir(parents=True)
+    (runs / "tiny" / "eval" / "test" / "explain.parquet").write_bytes(b"no parquet")
+    said = words_of(with_photo())
+    assert "are damaged; copy the run again" in said and "Gradient rollout for" in said
+
+
 def test_the_page_does_not_wait_for_torch():
     import subprocess
     import sys
