@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import state, widgets
-from app.attention import panels
+from app.attention import panels, question
 from app.cache import explanations, runs
 
 sheet = st.container(key="attention")
@@ -17,8 +17,8 @@ if trouble := widgets.trouble_with_address(choices):
 with sheet.container(key="with_model"):
     run = widgets.choose_run(choices)
 with sheet.container(key="of_photo"), widgets.user_errors_shown():
-    panels.take_sample_of_address()
-    crop = panels.choose_photo(choices, run)
+    question.take_sample_of_address()
+    crop = question.choose_photo(choices, run)
 if not state.photos():
     with sheet.container(key="empty"), widgets.user_errors_shown():
         panels.nothing_yet()
@@ -26,30 +26,26 @@ if not state.photos():
     st.stop()
 
 with sheet.container(key="answer"), widgets.user_errors_shown():
-    case = panels.case_of(run, crop)
+    case = question.case_of(run, crop)
     widgets.warn_of_material(run, choices, case.is_drawn)
     if not panels.verdict(case):
         st.stop()
 with sheet.container(key="how", horizontal=True):
-    method = panels.choose_method(case)
-    arguments = panels.choose_arguments(method)
+    method = question.choose_method(case)
+    arguments = question.choose_arguments(method)
 with sheet.container(key="classes"):
-    question = panels.ask(case, method, arguments)
+    asked = question.ask(case, method, arguments)
 with sheet.container(key="compare"):
-    beside = panels.choose_beside(case, choices)
+    beside = question.choose_beside(case, choices)
 with sheet.container(key="looks", horizontal=True, vertical_alignment="bottom"):
-    look = panels.choose_look()
+    look = question.choose_look()
 with sheet.container(key="map"), widgets.user_errors_shown(), widgets.progress("Looking") as progress:
-    explanation = explanations.explain(case.photo, case.checkpoint, question, progress)
-    panels.shown_map(case, question, explanation, look)
+    explanation = explanations.explain(case.photo, case.checkpoint, asked, progress)
+    panels.shown_map(case, asked, explanation, look)
 outcome = sheet.container(key="outcome")
 with sheet.container(key="holds"), widgets.user_errors_shown():
-    panels.tests_of(case, question, explanation, outcome)
+    panels.tests_of(case, asked, explanation, outcome)
     panels.cannot_tell(method)
-if beside != panels.NOTHING:
-    with sheet.container(key="second"), widgets.user_errors_shown(), widgets.progress("Looking") as progress:
-        other = None if beside == panels.TWIN else panels.case_of(panels.named(choices, beside), crop)
-        panels.beside_map(case, other, question, explanation, look, progress)
 if explanations.can_look_inside(case.checkpoint):
     with sheet.container(key="squares"):
         panels.squares(case, look.strength)
@@ -58,3 +54,7 @@ if explanations.can_look_inside(case.checkpoint):
 with sheet.container(key="tools", horizontal=True, horizontal_alignment="right"):
     panels.save(case, explanation)
     panels.link(case)
+if beside != question.NOTHING:
+    with sheet.container(key="second"), widgets.user_errors_shown(), widgets.progress("Looking") as progress:
+        other = None if beside == question.TWIN else question.case_of(question.named(choices, beside), crop)
+        panels.beside_map(case, other, asked, explanation, look, progress)
