@@ -40,7 +40,8 @@ with sheet.container(key="compare"):
 with sheet.container(key="looks", horizontal=True, vertical_alignment="bottom"):
     look = question.choose_look()
 with sheet.container(key="map"), widgets.user_errors_shown(), widgets.progress("Looking") as progress:
-    explanation = explanations.explain(case.photo, case.checkpoint, asked, progress)
+    with panels.meanwhile(case, asked, look):
+        explanation = explanations.explain(case.photo, case.checkpoint, asked, progress)
     panels.shown_map(case, asked, explanation, look)
 outcome = sheet.container(key="outcome")
 with sheet.container(key="holds"), widgets.user_errors_shown():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -52,6 +54,26 @@ def verdict(case: Case) -> bool:
             st.button("Show anyway", on_click=state.show_anyway, args=(case.photo,))
             return False
     return True
+
+
+@contextmanager
+def meanwhile(case: Case, question: Question, look: Look) -> Iterator[None]:
+    """While a slow method computes, the map that came with the diagnosis, or the photo where there is none."""
+    if not explanations.takes_a_while(case.photo, case.checkpoint, question):
+        yield
+        return
+    place, diagnosis = st.empty(), case.diagnosis
+    with place.container():
+        title = words.MEANWHILE if diagnosis.heatmap is not None else words.PHOTO_MEANWHILE
+        st.html(f'<p class="map-title">{html.escape(title)}</p>')
+        pixels = pictures.enlarged(diagnosis.pixels, MAP_PX)
+        if diagnosis.heatmap is not None:
+            pixels = with_heat(pixels, diagnosis.heatmap, opacity=look.strength)
+        picture(pixels, title, case.is_drawn, "picture_meanwhile")
+    try:
+        yield
+    finally:
+        place.empty()
 
 
 def shown_map(case: Case, question: Question, explanation: Explanation, look: Look) -> None:

@@ -105,8 +105,9 @@ def choose_photo(runs: Sequence[RunChoice], run: RunChoice) -> str | None:
     """
     photos = state.photos()
     if not photos:
-        widgets.ask_for_photos(runs, run)
-        _sample_button(run)
+        with st.container(key="first_photo"):  # as one: else parts of it would stay until the first map is done
+            widgets.ask_for_photos(runs, run)
+            _sample_button(run)
         return None
     state.menu_follows_photo()
     with st.container(horizontal=True, vertical_alignment="bottom", key="photo_row"):

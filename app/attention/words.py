@@ -26,6 +26,8 @@ NO_CLASS = "This method does not depend on the class."
 NO_STAGE = "This method has no stages."
 NOTHING_STANDS_OUT = "No area stands out. That is common on leaves without symptoms."
 UNFAMILIAR = "There is no diagnosis to explain. You may see what the network reacts to; it says nothing about disease."
+MEANWHILE = "Attention rollout, while the slower method computes"
+PHOTO_MEANWHILE = "The photo, while the slower method computes"
 HEADS = "What each head of the block reads, on average over its stage, by attention rollout. It belongs to no class."
 TWIN = "Same net, weights randomised"
 NOTICED = 0.05  # a difference of probability below this is called none
@@ -150,7 +152,8 @@ def rank(judged: Judged, method: str) -> str:
     if method not in judged.methods:
         return "This method was not tested on this model yet."
     place = ordinal(1 + judged.methods.index(method))
-    told = f"In {judged.num_photos} test {judged.material}: {place} of {len(judged.methods)} methods."
+    what = "drawn test leaves" if judged.material == "drawn leaves" else f"test {judged.material}"
+    told = f"In {judged.num_photos} {what}: {place} of {len(judged.methods)} methods."
     return told if method in judged.beat_controls else f"{told} No better than maps that know nothing of the model."
 
 

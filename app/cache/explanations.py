@@ -195,9 +195,18 @@ def _explain(
         shown = {"show": progress} if method.many_passes else {}
         return method(model, images, index, *beside, **dict(question.arguments), **shown)
 
-    return _remembered(
-        (photo.key, identity(checkpoint), question.method, class_name, question.arguments, twin), compute
-    )
+    return _remembered(_key(photo, checkpoint, question, class_name, twin), compute)
+
+
+def _key(photo: PhotoFile, checkpoint: Checkpoint, question: Question, class_name: str | None, twin: bool) -> tuple:
+    return photo.key, identity(checkpoint), question.method, class_name, question.arguments, twin
+
+
+def takes_a_while(photo: PhotoFile, checkpoint: Checkpoint, question: Question) -> bool:
+    """Whether many passes are to be computed before `explain` answers."""
+    names = [question.class_name] + ([] if question.against is None else [question.against])
+    known = all(_key(photo, checkpoint, question, name, twin=False) in _memory() for name in names)
+    return METHODS[question.method].many_passes and not known
 
 
 def square_looks_at(
