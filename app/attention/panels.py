@@ -84,6 +84,8 @@ def shown_map(case: Case, question: Question, explanation: Explanation, look: Lo
     scale_of(explanation.scale, look.strength)
     if question.against is not None:
         sentence(words.colors_of_difference(question.class_name, question.against), "below")
+    elif explanation.scale.knee is not None:
+        sentence(words.SIGNED, "standing")
     if explanations.stands_out(case.run, question, explanation) is False:
         sentence(words.NOTHING_STANDS_OUT, "notice")
 

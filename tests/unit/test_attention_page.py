@@ -123,7 +123,7 @@ def test_a_method_without_class_greys_the_classes(runs):
 
 def test_the_stage_counts_where_the_method_has_stages(runs):
     app = with_photo(method="Grad-CAM", stage="2")
-    assert "Grad-CAM, stage 2 for" in words_of(app)
+    assert "Grad-CAM, stage 2 for" in words_of(app) and "Brown speaks for it" in words_of(app)
     app = choose(app, "method", "occlusion")
     stage = next(group for group in app.button_group if group.key == "stage")
     assert stage.proto.disabled and "This method has no stages." in stage.label

@@ -112,6 +112,8 @@ def test_rank_of_a_method():
         "In 200 test photos: 3rd of 3 methods. No better than maps that know nothing of the model."
     )
     assert words.rank(JUDGED, "gradient_rollout") == "This method was not tested on this model yet."
+    drawn = Judged(("gradcam",), frozenset({"gradcam"}), num_photos=150, material="drawn leaves")
+    assert words.rank(drawn, "gradcam") == "In 150 drawn test leaves: 1st of 1 methods."
     assert words.rank(Judged(), "gradcam") == "This method was not tested on this model yet."
     assert words.rank(Judged(problem="the table is damaged"), "gradcam") == "the table is damaged"
 
