@@ -1,5 +1,6 @@
 # `make app` opens the dashboard, `make demo` the Gradio demo, `make test` tests, `make lint` checks the style.
-# All use the environment .venv and make it on the first call. PORT=8600 chooses a port, CPU=1 the small wheels of torch.
+# All use the environment .venv and make it on the first call. PORT=8600 chooses a port, PHOTOS=DIR
+# names a copy of the photos of a run that ships without them, CPU=1 the small wheels of torch.
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(shell command -v $(name))))
 VENV_PYTHON := .venv/bin/python
@@ -8,7 +9,7 @@ SMALL := $(if $(CPU),--cpu)
 .PHONY: app demo test lint set-up set-up-tests
 
 app:
-	@$(PYTHON) start.py $(SMALL) $(if $(PORT),--port $(PORT))
+	@$(PYTHON) start.py $(SMALL) $(if $(PORT),--port $(PORT)) $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 demo: set-up
 	@$(VENV_PYTHON) -m app.gradio_demo

@@ -141,13 +141,14 @@ def choose_port(asked):
     raise SetUpError("ports %d to %d are all in use; choose another with --port" % (FIRST_PORT, LAST_PORT))
 
 
-def serve(port, browser):
-    """Runs the dashboard until it is stopped; returns its exit code."""
+def serve(port, browser, photos=None):
+    """Runs the dashboard until it is stopped; returns its exit code. `photos` is a folder with the photos of runs."""
     command = [PYTHON, "-m", "streamlit", "run", os.path.join(ROOT, "app", "main.py")]
     # headless: streamlit would ask for an e-mail address and open its own browser before the server answers
     command += ["--server.address", HOST, "--server.port", str(port), "--server.headless", "true"]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    dashboard = subprocess.Popen(command, cwd=ROOT)
+    known = dict(os.environ, HVIT_PHOTOS=os.path.abspath(photos)) if photos else None
+    dashboard = subprocess.Popen(command, cwd=ROOT, env=known)
     try:
         while dashboard.poll() is None and not answers(port):
             time.sleep(0.1)
@@ -198,6 +199,7 @@ def main(arguments=None):
         epilog="examples: python start.py | python start.py --port 8600 --no-browser | python start.py --cpu",
     )
     parser.add_argument("--port", type=port_number, help="port to serve at (default: first free one from 8501)")
+    parser.add_argument("--photos", metavar="DIR", help="your copy of the photos of a run that ships without them")
     parser.add_argument("--cpu", action="store_true", help="install the CPU wheels of torch: smaller, no Nvidia card")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     parser.add_argument("--set-up", action="store_true", help="only set up the environment")
@@ -205,9 +207,13 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     if options.tests and not options.set_up:
         parser.error("--tests goes with --set-up")
+    if options.photos and not os.path.isdir(options.photos):
+        parser.error("--photos: there is no folder %s" % options.photos)
     try:
         set_up([RUNNING, TESTING] if options.tests else [RUNNING], options.cpu)
-        return 0 if options.set_up else serve(choose_port(options.port), has_screen() and not options.no_browser)
+        if options.set_up:
+            return 0
+        return serve(choose_port(options.port), has_screen() and not options.no_browser, options.photos)
     except SetUpError as error:
         sys.stderr.write("start.py: %s\n" % error)
         return 2

@@ -1,5 +1,6 @@
 """What a session remembers between reruns and pages; the only file that names keys of `st.session_state`."""
 
+import os
 from collections.abc import Iterable
 
 import streamlit as st
@@ -25,6 +26,7 @@ _INSISTED = "_insisted"
 _INBOX = "_inbox"
 _FOLDER_PROBLEM = "_folder_problem"
 _NEXT_DRAWN = "_next_drawn"
+_PHOTOS_FOLDER = "_photos_folder"
 
 
 def photos() -> list[PhotoFile]:
@@ -197,3 +199,18 @@ def folder_problem() -> str | None:
 
 def set_folder_problem(message: str | None) -> None:
     st.session_state[_FOLDER_PROBLEM] = message
+
+
+def photos_folder() -> str:
+    """Where the photos of runs that ship without them lie: as typed, else `$HVIT_PHOTOS`; empty for nowhere."""
+    return st.session_state.get(_PHOTOS_FOLDER, os.environ.get("HVIT_PHOTOS", ""))
+
+
+def photos_box_key(place: str) -> str:
+    """Key of the box of a gallery that asks for that folder."""
+    return f"{place}_photos_folder"
+
+
+def take_photos_folder(place: str) -> None:
+    """What was typed into such a box counts for all galleries."""
+    st.session_state[_PHOTOS_FOLDER] = st.session_state[photos_box_key(place)].strip()

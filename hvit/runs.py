@@ -117,9 +117,9 @@ class Run:
         """`model.json`, or None where the run has no weights to predict with yet."""
         return self._json(CARD)
 
-    def evaluation(self, split: str) -> dict | None:
-        """Recorded scores on a split, or None."""
-        return self._json(f"eval/{split}/metrics.json")
+    def evaluation(self, split: str, of: str = "metrics") -> dict | None:
+        """Recorded scores on a split, or None. `of` is "metrics", or "tta" for those with test-time augmentation."""
+        return self._json(f"eval/{split}/{of}.json")
 
     def predictions(self, split: str) -> dict[str, list] | None:
         """Recorded predictions on a split as columns: sample_id, path, sha256, label, logits; or None."""
@@ -278,7 +278,7 @@ class RunWriter:
         }
         import yaml
 
-        write_bytes(self.path / CONFIG, yaml.safe_dump(_relative(config), sort_keys=False, allow_unicode=True).encode())
+        write_bytes(self.path / CONFIG, yaml.safe_dump(public(config), sort_keys=False, allow_unicode=True).encode())
         self._write()
 
     def log(self, step: int, epoch: float, split: str, **values: float | None) -> None:
@@ -375,19 +375,19 @@ def _public_argv(argv: list[str]) -> list[str]:
     """The command without the folders of this machine: `-m training.finetune --config training/configs/x.yaml`."""
     program = Path(argv[0])
     module = ["-m", f"training.{program.stem}"] if program.parent.name == "training" else [program.name]
-    return module + [_relative(word) for word in map(str, argv[1:])]
+    return module + [public(word) for word in map(str, argv[1:])]
 
 
 # Inside a longer text, as in --run-dir=/x or data.dirs=['/x']; the slashes of https://... follow a colon.
 _ABSOLUTE = re.compile(r"(?<=[\s=,'\"\[({])/[^\s,'\"\])}]+")
 
 
-def _relative(value: Any) -> Any:
-    """Paths below the working folder become relative; of others only the last part is kept."""
+def public(value: Any) -> Any:
+    """A value as a run records it: paths below the working folder become relative, of others the last part is kept."""
     if isinstance(value, dict):
-        return {key: _relative(item) for key, item in value.items()}
+        return {key: public(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_relative(item) for item in value]
+        return [public(item) for item in value]
     if isinstance(value, str):
         if os.path.isabs(value):
             return _relative_path(value)

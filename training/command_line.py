@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def program_parser(prog: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """--config, --set, --run-dir, --resume or --dry-run, --device."""
+    """--config, --set, --run-dir, --resume or --dry-run, --tag, --device."""
     parser = argparse.ArgumentParser(
         prog=prog, description=description, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -17,6 +17,9 @@ def program_parser(prog: str, description: str, examples: str) -> argparse.Argum
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in the run folder")
     how.add_argument("--dry-run", action="store_true", help="print what would be done; train and write nothing")
+    parser.add_argument(
+        "--tag", action="append", default=[], metavar="WORD", help="a word to find the run by, kept in it"
+    )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     return parser
 

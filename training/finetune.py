@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -47,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
                 if here.is_main:
                     print_plan(config, run_dir, here)
                 return 0
-            return Finetuning(config, run_dir, args.resume, here).run()
+            return Finetuning(config, run_dir, args.resume, here, args.tag).run()
     except ValueError as error:
         print(f"training.finetune: {error}", file=sys.stderr)
         return EXIT_USER
@@ -61,13 +62,14 @@ class Finetuning:
         run_dir: folder to write.
         resume: go on from the newest state in it.
         here: this process among all.
+        tags: words to find the run by.
     Raises:
         ValueError: what a user can mend: in the configuration, the data sets or the folder.
     """
 
-    def __init__(self, config: FinetuneConfig, run_dir: Path, resume: bool, here: World):
+    def __init__(self, config: FinetuneConfig, run_dir: Path, resume: bool, here: World, tags: Sequence[str] = ()):
         torch.manual_seed(config.seed)
-        self.config, self.run_dir, self.here = config, run_dir, here
+        self.config, self.run_dir, self.here, self.tags = config, run_dir, here, tags
         self.states = run_dir / "checkpoints"
         self.say("reading photos")
         self.material = gather(config, here, run_dir if resume else None)
@@ -119,6 +121,7 @@ class Finetuning:
             self.material.train.fingerprint,
             parent=self.parent,
             plants_known=self.material.plants_known,
+            tags=self.tags,
             world_size=self.here.size,
             device=self.here.name,
             resume=resume,

@@ -9,6 +9,7 @@ python -m training.finetune --config training/configs/leafsim_narrow.yaml --set 
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
                 if here.is_main:
                     print_plan(config, run_dir, here)
                 return 0
-            return Pretraining(config, run_dir, args.resume, here).run()
+            return Pretraining(config, run_dir, args.resume, here, args.tag).run()
     except ValueError as error:
         print(f"training.pretrain: {error}", file=sys.stderr)
         return EXIT_USER
@@ -66,13 +67,14 @@ class Pretraining:
         run_dir: folder to write.
         resume: go on from the newest state in it.
         here: this process among all.
+        tags: words to find the run by.
     Raises:
         ValueError: what a user can mend: in the configuration, the data sets or the folder.
     """
 
-    def __init__(self, config: PretrainConfig, run_dir: Path, resume: bool, here: World):
+    def __init__(self, config: PretrainConfig, run_dir: Path, resume: bool, here: World, tags: Sequence[str] = ()):
         torch.manual_seed(config.seed)
-        self.config, self.run_dir, self.here = config, run_dir, here
+        self.config, self.run_dir, self.here, self.tags = config, run_dir, here, tags
         self.states = run_dir / "checkpoints"
         self.say("reading photos")
         self.material = gather_unlabeled(config, here)
@@ -104,6 +106,7 @@ class Pretraining:
             sys.argv,
             self.material.cache.fingerprint,
             plants_known=self.material.plants_known if len(self.material.known) else None,
+            tags=self.tags,
             world_size=self.here.size,
             device=self.here.name,
             resume=resume,

@@ -108,3 +108,31 @@ def test_every_requirement_is_pinned():
     for name in (start.RUNNING, start.TESTING):
         lines = [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
         assert lines and all(line.count("==") == 1 for line in lines)
+
+
+def test_a_photos_folder_that_is_not_there_is_refused_before_anything_is_set_up(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        start.main(["--photos", str(tmp_path / "nowhere")])
+    assert stopped.value.code == 2 and "--photos: there is no folder" in capsys.readouterr().err
+
+
+def test_the_dashboard_is_told_where_photos_are(tmp_path, monkeypatch):
+    class Dashboard:
+        def __init__(self, command, cwd, env):
+            self.photos = env["HVIT_PHOTOS"]
+            started.append(self)
+
+        def poll(self):
+            return 0
+
+        def wait(self):
+            return 0
+
+        def terminate(self):
+            pass
+
+    started = []
+    monkeypatch.setattr(start.subprocess, "Popen", Dashboard)
+    monkeypatch.setattr(start.signal, "signal", lambda *_: None)
+    assert start.serve(8501, False, str(tmp_path)) == 0
+    assert started[0].photos == str(tmp_path)

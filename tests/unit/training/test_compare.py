@@ -49,7 +49,7 @@ def test_the_gain_is_that_of_the_photos_answered_better(tiny_run, tmp_path, caps
 def test_runs_that_cannot_be_paired_are_refused(tiny_run, tmp_path, capsys):
     one, two = _run(tiny_run, tmp_path, "a0", 0, 10), _run(tiny_run, tmp_path, "b1", 1, 10)
     assert program.main(["--without", str(one), "--with", str(two)]) == 2
-    assert "--without has seeds [0], --with has [1]" in capsys.readouterr().err
+    assert "the first have seeds [0], the second [1]" in capsys.readouterr().err
     fewer = _run(tiny_run, tmp_path, "c0", 0, 10, photos=90)
     assert program.main(["--without", str(one), "--with", str(fewer)]) == 2
     assert "answered other photos" in capsys.readouterr().err

@@ -1,0 +1,68 @@
+"""Pictures of the samples of a run: leaves are drawn again, photos found again by their hash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from app import pictures
+from hvit.data.leafsim import Address, draw
+from hvit.data.leafsim.address import SCHEME
+from hvit.data.photo_index import index_photos
+from hvit.data.photos import InvalidPhotoError, read_photo
+
+TILE_PX = 192
+
+
+def is_drawn(path: str) -> bool:
+    """Whether the path of a sample is the address of a drawn leaf."""
+    return path.startswith(SCHEME)
+
+
+def photos_in(folder: str, show: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Path]:
+    """The photos below a folder by their SHA-256; none where no folder is named.
+
+    Raises:
+        ValueError: there is no such folder, or no photo in it.
+    """
+    return _photos_in(folder, show) if folder else {}
+
+
+# `_show` is not part of the key: the bar that reports is another one each time.
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _photos_in(folder: str, _show: Callable[[int, int], None]) -> dict[str, Path]:
+    return index_photos(Path(folder.strip().strip("\"'")).expanduser(), _show)
+
+
+def forget_photos_in() -> None:
+    """Looks into folders again when they are next asked for."""
+    _photos_in.clear()
+
+
+def picture(path: str, sha256: str | None, photos: dict[str, Path]) -> bytes | None:
+    """A sample as a small JPEG; None where its photo is not among `photos`.
+
+    Args:
+        path: as the run recorded it: an address of LeafSim, or a path within a data set.
+        sha256: of the photo's file.
+        photos: of `photos_in`.
+    """
+    if is_drawn(path):
+        return _drawn(path)
+    found = photos.get(sha256)
+    return None if found is None else _read(str(found), sha256)
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def _drawn(address: str) -> bytes:
+    return pictures.jpeg(draw(Address.parse(address), TILE_PX).picture)
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def _read(path: str, sha256: str) -> bytes | None:
+    try:
+        return pictures.jpeg(pictures.shrunk(read_photo(Path(path)).pixels, TILE_PX))
+    except (InvalidPhotoError, OSError):
+        return None  # moved or changed since it was found: shown as absent

@@ -1,0 +1,61 @@
+"""Samples side by side, inside a small page of their own."""
+
+import re
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from hvit.files import file_sha256
+
+
+def page(paths, shas):
+    from app.gallery import Tile, gallery
+
+    gallery([Tile(path, sha, f"Leaf {i}", "taken for <b>") for i, (path, sha) in enumerate(zip(paths, shas))], "g")
+
+
+def opened(paths, shas) -> AppTest:
+    return AppTest.from_function(page, default_timeout=60, args=(paths, shas)).run()
+
+
+def html_of(app: AppTest) -> str:
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
+@pytest.fixture(autouse=True)
+def no_folder(monkeypatch):
+    monkeypatch.delenv("HVIT_PHOTOS", raising=False)
+
+
+def test_drawn_leaves_are_drawn_again_twelve_a_page():
+    app = opened([f"leafsim:v1/1/{i}" for i in range(13)], [None] * 13)
+    assert html_of(app).count("data:image/jpeg;base64,") == 12 and not app.text_input
+    assert "Leaf 11" in html_of(app) and "Leaf 12" not in html_of(app)
+
+
+def test_what_is_said_of_a_sample_is_text_and_no_markup():
+    assert "taken for &lt;b&gt;" in html_of(opened(["leafsim:v1/1/0"], [None]))
+
+
+def test_without_photos_words_stand_in_their_place_until_a_folder_is_named(tmp_path):
+    photo = tmp_path / "elsewhere" / "renamed.png"
+    photo.parent.mkdir()
+    Image.new("RGB", (80, 64), "green").save(photo)
+    app = opened(["set/test/Rust/1.jpg", "set/test/Rust/2.jpg"], [file_sha256(photo), "0" * 64])
+    assert html_of(app).count("no picture here") == 2
+    app.text_input[0].set_value(str(tmp_path)).run()
+    assert html_of(app).count("no picture here") == 1 and html_of(app).count("data:image/jpeg;base64,") == 1
+
+
+def test_a_folder_that_is_not_there_is_said_and_the_page_goes_on(tmp_path):
+    app = opened(["set/1.jpg"], ["0" * 64])
+    app.text_input[0].set_value(str(tmp_path / "nowhere")).run()
+    assert re.search("There is no folder .*nowhere", html_of(app)) and "no picture here" in html_of(app)
+
+
+def test_the_folder_named_at_the_start_is_looked_into(tmp_path, monkeypatch):
+    Image.new("RGB", (64, 64), "green").save(tmp_path / "a.png")
+    monkeypatch.setenv("HVIT_PHOTOS", str(tmp_path))
+    app = opened(["set/1.jpg"], [file_sha256(tmp_path / "a.png")])
+    assert "data:image/jpeg" in html_of(app) and not app.text_input

@@ -1,0 +1,193 @@
+"""Trains one configuration with and without a list of named changes, several seeds each, and judges every run.
+
+python -m training.ablate --plan training/ablations/parts.yaml --dry-run
+python -m training.ablate --plan training/ablations/parts.yaml --processes 2
+python -m training.ablate --plan training/ablations/parts.yaml --only full without_ema
+
+Call it again after any stop: what is done is left as it is, what was begun is resumed. The table is on the page
+Compare runs of the dashboard, and with --json.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from hvit.ablation import ablations
+from hvit.commands.terminal import at_least, print_json, print_table
+from hvit.files import CARD, write_bytes
+from hvit.runs import CONFIG, INFO, Run, list_runs, public, write_manifest
+from training.ablation_plan import AblationPlan, Trial, trials_of
+from training.config import ConfigError, load_config
+from training.stopping import EXIT_PREEMPTED, EXIT_USER
+
+EXIT_FAILED = 1
+TTA = "tta.json"  # beside metrics.json: the scores with test-time augmentation
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
+    try:
+        plan = load_config(args.plan, [], AblationPlan)
+        trials = trials_of(plan, args.runs, args.only)
+        for trial in trials:
+            _refuse_another(trial)
+    except ValueError as error:
+        print(f"training.ablate: {error}", file=sys.stderr)
+        return EXIT_USER
+    if args.dry_run:
+        print_table(
+            ["run", "variant", "seed", "state"],
+            ([trial.run_dir.name, trial.variant or "pre-training", trial.seed, _state(trial)] for trial in trials),
+        )
+        return 0
+    failed = []
+    with _Programs() as programs:
+        for number, trial in enumerate(trials, 1):
+            print(f"{number} of {len(trials)}: {trial.run_dir.name} ({_state(trial)})", file=sys.stderr, flush=True)
+            status = _carry_out(trial, plan, programs, args.processes)
+            if programs.stopped or status == EXIT_PREEMPTED:
+                print("stopped; the same command goes on", file=sys.stderr)
+                return EXIT_PREEMPTED
+            if status:
+                failed.append(trial.run_dir.name)
+    rows = ablations(list_runs(args.runs), plan.split).get(plan.name, [])
+    if args.json:
+        print_json([row.to_dict() for row in rows])
+    else:
+        _print_rows(rows)
+    if failed:
+        print(f"failed: {', '.join(failed)}; the messages are above", file=sys.stderr)
+    return EXIT_FAILED if failed else 0
+
+
+class _Programs:
+    """Starts one program at a time, and hands a request to stop on to it."""
+
+    def __init__(self):
+        self.stopped = False
+        self._running: subprocess.Popen | None = None
+
+    def __enter__(self):
+        self._before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def __call__(self, words: list[str], out: Path | None = None) -> int:
+        """Runs a program to its end; returns its exit status.
+
+        Args:
+            out: where what it prints on standard output goes.
+        """
+        if self.stopped:
+            return EXIT_PREEMPTED
+        to = subprocess.PIPE if out is not None else sys.stderr  # standard output is for the table
+        # A group of its own: Ctrl-C comes to us alone, and is handed on once.
+        self._running = subprocess.Popen(words, stdout=to, start_new_session=True)
+        printed = self._running.communicate()[0]
+        status, self._running = self._running.returncode, None
+        if out is not None and status == 0:
+            write_bytes(out, printed)
+        return status
+
+    def _stop(self, number, frame) -> None:
+        self.stopped = True
+        if self._running is not None:
+            os.killpg(self._running.pid, signal.SIGTERM)
+
+
+def _carry_out(trial: Trial, plan: AblationPlan, programs: _Programs, processes: int) -> int:
+    """Trains and judges one run as far as that is not done; returns the first exit status that is not 0."""
+    if not _is_trained(trial):
+        resume = ["--resume"] if (trial.run_dir / "checkpoints").is_dir() else []
+        many = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
+        if status := programs([sys.executable, *many, "-m", trial.program, *trial.words, *resume]):
+            return status
+    if trial.variant is None:
+        return 0
+    judge = [sys.executable, "-m", "hvit", "evaluate", "--run", str(trial.run_dir), "--split", plan.split]
+    judge += ["--data", *map(str, plan.data)]
+    scores = trial.run_dir / "eval" / plan.split
+    if not (scores / "predictions.parquet").exists():
+        if status := programs([*judge, "--save"]):
+            return status
+    if plan.tta and not (scores / TTA).exists():
+        if status := programs([*judge, "--tta", "--json"], scores / TTA):
+            return status
+        write_manifest(trial.run_dir)
+    return 0
+
+
+def _is_trained(trial: Trial) -> bool:
+    return (trial.run_dir / CARD).exists() and Run(trial.run_dir).status == "done"
+
+
+def _state(trial: Trial) -> str:
+    if _is_trained(trial):
+        return "trained"
+    return "begun" if (trial.run_dir / INFO).exists() else "to do"
+
+
+def _refuse_another(trial: Trial) -> None:
+    """A run of this name that was made with other settings is not taken for the one planned.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    if not (trial.run_dir / CONFIG).exists():
+        return
+    recorded, planned = Run(trial.run_dir).config, public(trial.config.model_dump(mode="json"))
+    if recorded != planned:
+        other = next(key for key in planned if (recorded or {}).get(key) != planned[key])
+        raise ConfigError(
+            f"{trial.run_dir} was made with another {other} than the plan asks for; move it away, or rename the plan"
+        )
+
+
+def _print_rows(rows) -> None:
+    def points(value: float) -> str:
+        return f"{100 * value:+.1f}"
+
+    print_table(
+        ["variant", "seeds", "top-1 %", "macro-F1 %", "change of top-1", "95 % interval"],
+        (
+            [
+                row.variant,
+                row.num_seeds,
+                f"{100 * row.top1:.1f}",
+                f"{100 * row.macro_f1:.1f}",
+                "" if row.gain is None else points(row.gain.gain),
+                "" if row.gain is None else f"{points(row.gain.low)} to {points(row.gain.high)}",
+            ]
+            for row in rows
+        ),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="training.ablate",
+        description="Train a configuration with and without named changes, and judge every run.",
+        epilog=__doc__.split("\n", 2)[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--plan", type=Path, required=True, help="YAML file, see training/ablations/parts.yaml")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs (default runs)"
+    )
+    parser.add_argument("--only", nargs="+", metavar="VARIANT", help="some variants (default all)")
+    parser.add_argument(
+        "--processes", type=at_least(1), default=1, metavar="N", help="processes a training (default 1)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="list the runs and what is done; train nothing")
+    parser.add_argument("--json", action="store_true", help="print the table as one JSON document")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
