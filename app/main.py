@@ -17,7 +17,10 @@ for sheet in theme.STYLE_SHEETS:
 st.logo(str(theme.LOGO), size="large")
 pages = {
     "Use": [st.Page(ROOT / "pages/diagnose.py", title="Diagnose", default=True)],
-    "Understand": [st.Page(ROOT / "pages/feature_space.py", title="Feature space")],
+    "Understand": [
+        st.Page(ROOT / "pages/attention.py", title="Attention"),
+        st.Page(ROOT / "pages/feature_space.py", title="Feature space"),
+    ],
     "Judge": [
         st.Page(ROOT / "pages/compare_runs.py", title="Compare runs"),
         st.Page(ROOT / "pages/evaluation.py", title="Evaluation"),

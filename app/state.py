@@ -45,6 +45,19 @@ COST = "cost"
 FIRST_RUN = "first"
 SECOND_RUN = "second"
 OUTCOME = "outcome"
+# Of the Attention page; all but the last three are in the address too, `SAMPLE` without a widget.
+ASKED = "explain"
+METHOD = "method"
+STAGE = "stage"
+RESIDUAL = "residual"
+SQUARE = "square"
+SQUARE_STAGE = "square_stage"
+SECOND = "with"
+BLOCK = "block"
+SAMPLE = "sample"
+PHOTO = "photo_menu"
+LOOK = "look"
+STRENGTH = "strength"
 
 _PHOTOS = "_photos"
 _POSITION = "_position"
@@ -54,6 +67,10 @@ _INSISTED = "_insisted"
 _INBOX = "_inbox"
 _FOLDER_PROBLEM = "_folder_problem"
 _NEXT_DRAWN = "_next_drawn"
+_NEXT_SAMPLE = "_next_sample"
+_SAMPLE_SEEN = "_sample_seen"
+_EXPLAINED = "_explained"
+_SHOWN_ANYWAY = "_shown_anyway"
 _PHOTOS_FOLDER = "_photos_folder"
 _SELECTED = "_selected_samples"
 _DRAWN_SELECTED = "_selected_samples_when_drawn"
@@ -150,8 +167,8 @@ def insist() -> None:
 
 
 def run_name() -> str | None:
-    """The run chosen last, if any."""
-    return st.session_state.get(RUN)
+    """The run chosen last, or the one that the address asks for, if any."""
+    return st.session_state.get(RUN, st.query_params.get(RUN))
 
 
 def choose_run(name: str) -> None:
@@ -231,6 +248,72 @@ def folder_problem() -> str | None:
 
 def set_folder_problem(message: str | None) -> None:
     st.session_state[_FOLDER_PROBLEM] = message
+
+
+def new_sample_of_address() -> str | None:
+    """The drawn leaf that the address asks for, once: later the address follows the photo shown large."""
+    asked = st.query_params.get(SAMPLE)
+    if asked == st.session_state.get(_SAMPLE_SEEN):
+        return None
+    st.session_state[_SAMPLE_SEEN] = asked
+    return asked
+
+
+def put_sample_into_address(address: str | None) -> None:
+    """A drawn leaf can be drawn again from the address; None takes it out."""
+    st.session_state[_SAMPLE_SEEN] = address
+    if address is not None:
+        st.query_params[SAMPLE] = address
+    elif SAMPLE in st.query_params:
+        del st.query_params[SAMPLE]
+
+
+def next_sample() -> int:
+    """How many test leaves have been shown."""
+    return st.session_state.get(_NEXT_SAMPLE, 0)
+
+
+def count_sample() -> None:
+    st.session_state[_NEXT_SAMPLE] = next_sample() + 1
+
+
+def choose_photo(photo: PhotoFile) -> None:
+    """Adds a photo, if it is new, and shows it large."""
+    add_photos([photo])
+    choose(list(st.session_state[_PHOTOS]).index(photo.key))
+
+
+def menu_follows_photo() -> None:
+    st.session_state[PHOTO] = position()
+
+
+def photo_from_menu() -> None:
+    choose(st.session_state[PHOTO])
+
+
+def asked_class() -> str | None:
+    """The class, in words, that the address or a chip asks for."""
+    return st.session_state.get(ASKED, st.query_params.get(ASKED))
+
+
+def start_question(about: tuple, default: str) -> None:
+    """Back to the first question where another photo or run was chosen; what an address asks for stays."""
+    if st.session_state.get(_EXPLAINED, about) != about:
+        st.session_state[ASKED] = default
+    st.session_state[_EXPLAINED] = about
+
+
+def forget_square() -> None:
+    st.session_state[SQUARE] = None
+
+
+def shows_anyway(photo: PhotoFile) -> bool:
+    """Whether the reader asked to see the map of this unfamiliar photo."""
+    return photo.key in st.session_state.get(_SHOWN_ANYWAY, set())
+
+
+def show_anyway(photo: PhotoFile) -> None:
+    st.session_state.setdefault(_SHOWN_ANYWAY, set()).add(photo.key)
 
 
 def photos_folder() -> str:

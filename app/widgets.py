@@ -224,9 +224,9 @@ def _take_folder() -> None:
         state.set_folder_problem(str(error))
 
 
-def picture(pixels: np.ndarray, alt: str, is_drawn: bool) -> None:
-    """A picture as wide as its place; a drawn leaf says that it is one."""
-    with st.container(key="picture"):
+def picture(pixels: np.ndarray, alt: str, is_drawn: bool, key: str = "picture") -> None:
+    """A picture as wide as its place; a drawn leaf says that it is one. Two on a page have different keys."""
+    with st.container(key=key):
         st.image(pictures.jpeg(pixels), width="stretch", alt=alt)
         if is_drawn:
             st.html(f'<p class="drawn-tag">{drawn.TAG}</p>')
