@@ -13,7 +13,7 @@ from app.cache.records import Record
 from app.cache.runs import RunChoice, trouble_with, unfinished_runs
 from hvit.commands.terminal import to_csv
 from hvit.data.classes import crop_title, crops
-from hvit.runs import Trouble
+from hvit.runs import DEFAULT_RUN, Trouble
 
 NOT_SURE, ANOTHER = "not_sure", "another"
 QUICK_COMMAND = "python -m training.quick path/to/photos --run {run}"
@@ -107,6 +107,26 @@ def choose_run(runs: Sequence[RunChoice]) -> RunChoice:
     label = f"Model: {words.knows(current.classes, current.learned_from)}"
     name = st.selectbox(label, names, key=state.RUN, bind="query-params")
     return known[name]
+
+
+def choose_record(records: Sequence[Record]) -> Record:
+    """A run, with or without weights, to look into; its name is in the address."""
+    known = {record.name: record for record in sorted(records, key=lambda r: (r.name != DEFAULT_RUN, r.name))}
+    asked = st.query_params.get(state.RUN)
+    state.keep_among(state.RUN, list(known))
+    name = st.selectbox("Run", list(known), key=state.RUN, bind="query-params")
+    if asked is not None and asked not in known:
+        notice(f"There is no run {asked} here. Until you choose another, this is {name}.")
+    return known[name]
+
+
+def figures(cells: Sequence[tuple[str, str, str]]) -> None:
+    """Numbers side by side: what each is, its value, and what belongs to it."""
+    parts = (
+        f"<div><dt>{html.escape(name)}</dt><dd><b>{html.escape(value)}</b><span>{html.escape(note)}</span></dd></div>"
+        for name, value, note in cells
+    )
+    st.html(f'<dl class="figures">{"".join(parts)}</dl>')
 
 
 def choose_crop(classes: Sequence[str]) -> str:
@@ -204,9 +224,9 @@ def _take_folder() -> None:
         state.set_folder_problem(str(error))
 
 
-def picture(pixels: np.ndarray, alt: str, is_drawn: bool) -> None:
-    """A picture as wide as its place; a drawn leaf says that it is one."""
-    with st.container(key="picture"):
+def picture(pixels: np.ndarray, alt: str, is_drawn: bool, key: str = "picture") -> None:
+    """A picture as wide as its place; a drawn leaf says that it is one. Two on a page have different keys."""
+    with st.container(key=key):
         st.image(pictures.jpeg(pixels), width="stretch", alt=alt)
         if is_drawn:
             st.html(f'<p class="drawn-tag">{drawn.TAG}</p>')

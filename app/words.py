@@ -60,9 +60,9 @@ def between(interval: tuple[float, float]) -> str:
     return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}{NBSP}%"
 
 
-def counted(number: int, what: str) -> str:
-    """`1 photo`, `2,400 photos`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def counted(number: int, what: str, more: str | None = None) -> str:
+    """`1 photo`, `2,400 photos`, `2 copies`."""
+    return f"{number:,} {what if number == 1 else more or f'{what}s'}"
 
 
 def split_title(split: str) -> str:

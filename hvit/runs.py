@@ -129,7 +129,14 @@ class Run:
 
     def predictions(self, split: str) -> dict[str, list] | None:
         """Recorded predictions on a split as columns: sample_id, path, sha256, label, logits; or None."""
-        path = self.path / "eval" / split / "predictions.parquet"
+        return self._table(f"eval/{split}/predictions.parquet", f"predictions of run {self.name} on {split}")
+
+    def explanations(self, split: str) -> dict[str, list] | None:
+        """Recorded scores of explanations as columns, see docs/explanations.md; or None. `ranking` reads them."""
+        return self._table(f"eval/{split}/explain.parquet", f"explanations of run {self.name} on {split}")
+
+    def _table(self, name: str, what: str) -> dict[str, list] | None:
+        path = self.path / name
         if not path.exists():
             return None
         import pyarrow as pa
@@ -138,7 +145,7 @@ class Run:
         try:
             return pq.read_table(path).to_pydict()
         except (pa.ArrowInvalid, OSError):
-            raise RunError(f"predictions of run {self.name} on {split} are damaged; copy the run again") from None
+            raise RunError(f"{what} are damaged; copy the run again") from None
 
     @property
     def can_predict(self) -> bool:
@@ -393,6 +400,19 @@ def write_manifest(path: Path) -> None:
         ):
             files[name] = file_sha256(file)
     write_json(path / MANIFEST, {"files": files})
+
+
+def add_to_manifest(path: Path, written: Iterable[str]) -> None:
+    """Brings `manifest.json` up to date for some files, and leaves the others listed that are not in this copy.
+
+    Args:
+        written: files of the run that are new or changed, as `eval/test/tsne.npz`.
+    """
+    before = Run(path)._json(MANIFEST)
+    if before is None:
+        return write_manifest(path)
+    files = before["files"] | {name: file_sha256(path / name) for name in written}
+    write_json(path / MANIFEST, {"files": dict(sorted(files.items()))})
 
 
 def _age_s(stamp: str | None) -> float:

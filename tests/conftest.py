@@ -1,6 +1,7 @@
 """Small drawn photos that all tests can use."""
 
 import hashlib
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -102,4 +103,59 @@ def _write_recorded_run(
     (path / "model.json").write_text(json.dumps(card))
     if status:
         writer.finish(status, {})
+    return path
+
+
+@pytest.fixture(scope="session")
+def write_mapped_run() -> Callable[..., Path]:
+    """Writes a run without weights that has answered drawn leaves, and the map of them."""
+    return _write_mapped_run
+
+
+def _write_mapped_run(path: Path, num_samples: int, classes: list[str], seed: int = 0, shift: float = 0.0) -> Path:
+    """A cluster of samples a class; every fifth sample is taken for the next class.
+
+    Args:
+        path: folder of the run; its name is that of the run.
+        seed: of the positions within clusters.
+        shift: of the whole map, so that two runs can be told apart.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from hvit.feature_space import FeatureMap
+    from hvit.feature_space.neighbors import nearest_others
+
+    rng, K, numbers = np.random.default_rng(seed), len(classes), np.arange(num_samples)
+    labels = numbers % K
+    answers = np.where(numbers % 5 == 4, (labels + 1) % K, labels)
+    logits = 4.0 * np.eye(K, dtype=np.float32)[answers]
+    addresses = [f"leafsim:v1/9/{i}" for i in numbers]
+    hashes = [hashlib.sha256(address.encode()).hexdigest() for address in addresses]
+    ids = [name[:16] for name in hashes]
+    folder = path / "eval" / "test"
+    folder.mkdir(parents=True)
+    table = {"sample_id": ids, "path": addresses, "sha256": hashes, "label": [classes[k] for k in labels]}
+    logits_column = pa.array(list(logits), type=pa.list_(pa.float32()))
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(table | {"logits": logits_column}), buffer)
+    (folder / "predictions.parquet").write_bytes(buffer.getvalue())
+    angles = 2 * np.pi * labels / K
+    centers = 40 * np.stack([np.cos(angles), np.sin(angles)], 1)
+    coordinates = (centers + rng.normal(size=(num_samples, 2)) * 3 + shift).astype(np.float32)
+    distances, neighbors = nearest_others(coordinates, 10)
+    about = {
+        "seed": 0, "perplexity": 30.0, "dimensions": 2, "variance_kept": 0.9, "neighbors": 10, "neighbors_kept": 0.8,
+        "trustworthiness": 0.95, "trustworthiness_n": num_samples, "accuracy_in_space": 0.75, "accuracy_on_map": 0.7,
+        "aligned_samples": None, "weights": "0" * 64,
+    }  # fmt: skip
+    FeatureMap(
+        np.full(num_samples, "test"), numbers, np.array(ids), coordinates, coordinates, np.zeros(2), np.eye(2),
+        neighbors, distances / 100, numbers / num_samples, (numbers % 100) / 100, about,
+    ).save(folder / "tsne.npz")  # fmt: skip
+    info = {"schema_version": 1, "status": "done", "kind": "finetune", "seed": 0, "summary": {}}
+    (path / "run.json").write_text(json.dumps(info))
+    (path / "config.yaml").write_text(json.dumps({"data": {"dirs": ["leafsim:v1/9/0-99999"]}}))  # JSON is YAML
+    card = {"schema_version": 1, "classes": classes, "temperature": 1.0, "ood": {"threshold": 0.9}}
+    (path / "model.json").write_text(json.dumps(card))
     return path
