@@ -8,7 +8,7 @@ import streamlit as st
 from app.photo_files import PhotoFile
 from app.pictures import Box
 
-# Keys of widgets. Those of `CROP` and `RUN` are also the names in the address bar.
+# Keys of widgets; for most they are also the names in the address bar.
 CROP = "crop"
 RUN = "run"
 CROP_MENU = "crop_menu"
@@ -26,8 +26,9 @@ MAP = "map"
 MAP_PHOTO = "map_photo"
 CUT_X = "cut_x"
 CUT_Y = "cut_y"
+JUDGED = "judged"
 SPLIT = "split"
-VIEW = "view"
+ERRORS_VIEW = "errors"
 TRUE_CLASS = "true"
 CALLED = "called"
 ORDER = "order"
@@ -35,6 +36,7 @@ NUMBERS = "numbers"
 MATRIX = "matrix"
 KIND = "kind"
 WAYS = "runs"
+RUNS_VIEW = "view"
 METRIC = "metric"
 AXIS = "axis"
 SMOOTHING = "smoothing"
@@ -387,11 +389,6 @@ def keep_among(key: str, options: Sequence) -> None:
 def show_cell(true: str, called: str) -> None:
     """Chooses a cell of the confusion matrix: photos of one class that were called another."""
     st.session_state[TRUE_CLASS], st.session_state[CALLED] = true, called
-
-
-def chosen_cell() -> tuple[str | None, str | None]:
-    """The classes chosen last, see `show_cell`."""
-    return st.session_state.get(TRUE_CLASS), st.session_state.get(CALLED)
 
 
 def take_clicked_cell() -> None:

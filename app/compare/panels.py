@@ -118,7 +118,7 @@ def choose_view() -> str:
         list(VIEWS),
         default="curves",
         required=True,
-        key=state.VIEW,
+        key=state.RUNS_VIEW,
         format_func=VIEWS.get,
         bind="query-params",
         label_visibility="collapsed",

@@ -354,7 +354,10 @@ def cost(ways: Sequence[Way[Record]]) -> None:
         for way, score, price, _ in kept
     ]
     widgets.table(rows, "cost")
-    told = "Counted on the recorded architecture. Runs record no latency, so none is shown: it belongs to a machine."
+    told = (
+        "Counted on the recorded architecture. Runs record no latency, which belongs to a machine: the Models page "
+        "measures it on this one."
+    )
     left_out = [way.name for (way, score), price in zip(found, costs) if score is None or price is None]
     widgets.sentence(told + (f" Left out: {', '.join(left_out)}." if left_out else ""), "standing")
 

@@ -11,7 +11,7 @@ from app import state, widgets
 from app.cache.evaluations import Scores
 from app.cache.records import Record
 from app.words import between, rate, split_title
-from hvit.runs import Trouble
+from hvit.runs import DEFAULT_RUN, Trouble
 from hvit.words import PLANTS_UNKNOWN
 
 VIEWS = {
@@ -37,9 +37,9 @@ def nothing_yet(records: Sequence[Record], troubles: Sequence[Trouble]) -> None:
 
 def choose_run(records: Sequence[Record]) -> Record:
     """The run to judge; its name is in the address."""
-    known = {record.name: record for record in records}
-    state.keep_among(state.RUN, list(known))
-    return known[st.selectbox("Run", list(known), key=state.RUN, bind="query-params")]
+    known = {record.name: record for record in sorted(records, key=lambda record: record.name != DEFAULT_RUN)}
+    state.keep_among(state.JUDGED, list(known))
+    return known[st.selectbox("Run", list(known), key=state.JUDGED, bind="query-params")]
 
 
 def choose_split(record: Record) -> str:
@@ -77,7 +77,7 @@ def choose_view() -> str:
         list(VIEWS),
         default="confusions",
         required=True,
-        key=state.VIEW,
+        key=state.ERRORS_VIEW,
         format_func=VIEWS.get,
         bind="query-params",
         label_visibility="collapsed",

@@ -34,47 +34,50 @@ NUMBERS = {"counts": "pictures", "rates": "% of the class"}
 def confusions(record: Record, answers: Answers, scores: Scores) -> None:
     """The matrix, or on a phone the list of the most frequent confusions; and the photos of a chosen cell."""
     order_options = list(ORDERS) if crops(answers.classes) else ["similarity"]
-    with st.container(key="matrix_place"):
+    places = [st.container(key=key) for key in ("matrix_place", "confusion_list", "cell_photos")]
+    with places[2]:  # before the matrix, which frames what is chosen here
+        true, called = _choose_cell(answers)
+    with places[0]:
         with st.container(horizontal=True, key="matrix_tools"):
             if len(order_options) > 1:
                 order = _pills("Order", order_options, state.ORDER, ORDERS)
             else:
                 order = order_options[0]
             numbers = _pills("Numbers", list(NUMBERS), state.NUMBERS, NUMBERS)
-        _matrix(answers, scores, order, numbers == "rates")
-    with st.container(key="confusion_list"):
+        _matrix(answers, scores, order, numbers == "rates", (true, called))
+    with places[1]:
         st.subheader("Most often confused")
         cells = most_frequent(scores.confusion, MOST_LISTED)
         if not cells:
             widgets.sentence("Nothing: every picture was named rightly.", "below")
         for cell in cells:
-            true, called = answers.classes[cell.true], answers.classes[cell.named]
-            line = words.confusion_line(true, called, cell.count, cell.n)
+            pair = answers.classes[cell.true], answers.classes[cell.named]
+            line = words.confusion_line(*pair, cell.count, cell.n)
             key = f"cell_{cell.true}_{cell.named}"
-            st.button(line, key=key, type="tertiary", on_click=state.show_cell, args=(true, called))
-    with st.container(key="cell_photos"):
-        _photos_of_cell(answers)
+            st.button(line, key=key, type="tertiary", on_click=state.show_cell, args=pair)
+    with places[2]:
+        _pictures_of_cell(answers, true, called)
 
 
 def _pills(label: str, options: Sequence[str], key: str, titles: dict[str, str]) -> str:
+    state.keep_among(key, options)
     return st.segmented_control(
         label, options, default=options[0], required=True, key=key, format_func=titles.get, bind="query-params"
     )
 
 
-def _matrix(answers: Answers, scores: Scores, order: str, rates: bool) -> None:
+def _matrix(answers: Answers, scores: Scores, order: str, rates: bool, chosen: tuple[str | None, str | None]) -> None:
     numbers = order_by_crop(answers.classes) if order == "crop" else order_by_similarity(scores.confusion)
     # A class without photos that nothing was taken for would only be an empty row and column.
     numbers = [k for k in numbers if scores.confusion[k].any() or scores.confusion[:, k].any()]
     names = [answers.classes[k] for k in numbers]
     colors = theme.palette(st.context.theme.type)
-    chosen = state.chosen_cell()
     figure = confusion_matrix(
         names,
         [class_title(name) for name in names],
         scores.confusion[np.ix_(numbers, numbers)],
         rates,
-        None if ANY in chosen else chosen,
+        None if None in chosen else chosen,
         colors,
     )
     st.plotly_chart(
@@ -93,7 +96,8 @@ def _matrix(answers: Answers, scores: Scores, order: str, rates: bool) -> None:
     )
 
 
-def _photos_of_cell(answers: Answers) -> None:
+def _choose_cell(answers: Answers) -> tuple[str | None, str | None]:
+    """True class, and what it was called; None where any may be."""
     options = [ANY, *sorted(answers.classes, key=class_title)]
     for key in (state.TRUE_CLASS, state.CALLED):
         state.keep_among(key, options)
@@ -103,7 +107,10 @@ def _photos_of_cell(answers: Answers) -> None:
         column.selectbox(label, options, key=key, format_func=_class_or_any, bind="query-params")
         for column, label, key in ((left, "True class", state.TRUE_CLASS), (right, "Called", state.CALLED))
     )
-    true, called = (None if name == ANY else name for name in (true, called))
+    return None if true == ANY else true, None if called == ANY else called
+
+
+def _pictures_of_cell(answers: Answers, true: str | None, called: str | None) -> None:
     is_true = np.ones(len(answers), dtype=bool) if true is None else answers.labels == answers.classes.index(true)
     is_called = True if called is None else answers.predicted == answers.classes.index(called)
     rows = np.flatnonzero(is_true & is_called)

@@ -51,7 +51,7 @@ def _day(row: dict) -> str:
 
 
 def confusion_line(true: str, called: str, count: int, n: int) -> str:
-    """`7 of 40 (18 %): Tomato: early blight, called Tomato: late blight` for a button."""
+    """`**7 of 40** Tomato: early blight, called Tomato: late blight`, in Markdown for a button."""
     return f"**{count} of {n}** {class_title(true)}, called {class_in_text(called)}"
 
 

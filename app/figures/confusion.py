@@ -51,7 +51,7 @@ def confusion_matrix(
                 name=name,
                 text=None if text is None else np.where(mask, text, ""),
                 texttemplate=None if text is None else "%{text}",
-                textfont={"size": 10} | ({} if name == "right" else {"color": colors.ink}),
+                textfont={"size": 10, "color": colors.paper if name == "right" else colors.ink},
                 xgap=1,
                 ygap=1,
             )

@@ -72,14 +72,14 @@ REASONS = (
 
 
 def test_evaluation_shows_the_numbers_with_their_intervals(judged):
-    said = words_of(opened("evaluation", run="plain-0"))
+    said = words_of(opened("evaluation", judged="plain-0"))
     assert "62.5\u00a0%" in said and "38.6 to 81.5\u00a0%" in said  # 10 of 16, Wilson
     assert "Test was evaluated once, on 24 Nov 2026." in said
     assert "**3 of 9** Tomato: late blight, called Tomato: early blight" in said
 
 
 def test_a_chosen_cell_shows_its_pictures(judged):
-    app = opened("evaluation", run="plain-0")
+    app = opened("evaluation", judged="plain-0")
     assert "Choose one of the confusions" in words_of(app)
     assert [LATE, EARLY] in figure(app)["data"][2]["customdata"]
     app.session_state["true"], app.session_state["called"] = LATE, EARLY
@@ -98,32 +98,44 @@ def test_a_click_on_the_matrix_chooses_its_cell():
         state.take_clicked_cell()
         st.session_state[state.MATRIX] = {"selection": {"points": []}}  # a click beside all cells leaves the choice
         state.take_clicked_cell()
-        st.write(*state.chosen_cell())
+        st.write(st.session_state[state.TRUE_CLASS], st.session_state[state.CALLED])
 
     assert AppTest.from_function(click).run().markdown[0].value == "a b"
 
 
 def test_a_link_leads_to_a_cell(judged):
-    app = opened("evaluation", run="plain-0", true="Tomato: late blight", called="Potato: late blight")
+    app = opened("evaluation", judged="plain-0", true="Tomato: late blight", called="Potato: late blight")
     assert "1 of 9 pictures of Tomato: late blight was called Potato: late blight" in words_of(app)
+    assert figure(app)["layout"]["shapes"]
 
 
 def test_a_confusion_of_the_list_shows_its_pictures(judged):
-    app = opened("evaluation", run="plain-0")
+    app = opened("evaluation", judged="plain-0")
     app = next(button for button in app.button if button.label.startswith("**3 of 9**")).click().run()
     assert words_of(app).count("<figure>") == 3
     assert figure(app)["layout"]["shapes"]  # the cell is framed in the matrix too
 
 
 def test_errors_are_sorted_into_kinds(judged):
-    app = opened("evaluation", run="plain-0", view="Kinds of error")
+    app = opened("evaluation", judged="plain-0", errors="Kinds of error")
     data = [trace for trace in figure(app)["data"] if trace["mode"] == "markers"]
     assert [trace["x"] for trace in data] == [[3 / 16], [1 / 16], [1 / 16], [1 / 16]]
     assert words_of(app).count("<figure>") == 3
 
 
+def test_another_run_that_lacks_what_was_chosen_goes_back_to_the_first(judged, recorded_run):
+    recorded_run(judged / "cropless", ["Rust", "healthy"], [("Rust", "healthy"), ("Rust", "Rust")])
+    app = opened("evaluation", judged="plain-0", errors="Kinds of error", kind="Wrong crop")
+    assert words_of(app).count("<figure>") == 1
+    app.selectbox(key="judged").set_value("cropless").run()
+    assert "No picture: this error was not made." in words_of(app)
+    app = opened("evaluation", judged="plain-0", true="Tomato: late blight")
+    app.selectbox(key="judged").set_value("cropless").run()
+    assert app.selectbox(key="true").value == "any" and not app.exception
+
+
 def test_classes_have_their_intervals_and_a_chosen_row_shows_its_errors(judged):
-    app = opened("evaluation", run="plain-0", view="Class by class")
+    app = opened("evaluation", judged="plain-0", errors="Class by class")
     frame = app.dataframe[0].value.set_index("Class")
     late = frame.loc["Tomato: late blight"]
     assert (late["Pictures"], late["Called so"], late["Precision, %"]) == (9, 4, 100)
@@ -135,7 +147,7 @@ def test_classes_have_their_intervals_and_a_chosen_row_shows_its_errors(judged):
 
 @pytest.mark.parametrize("view", ["Sure and wrong", "Worth a second look", "Probabilities"])
 def test_the_other_views_of_evaluation_open(judged, view):
-    said = words_of(opened("evaluation", run="plain-0", view=view))
+    said = words_of(opened("evaluation", judged="plain-0", errors=view))
     if view == "Sure and wrong":
         assert "6 errors of 16 pictures, the surest first." in said
     if view == "Worth a second look":
@@ -157,7 +169,7 @@ def test_what_cannot_be_read_is_listed_on_both_pages(judged):
 
 def test_damaged_predictions_are_told_in_one_sentence(judged):
     (judged / "plain-0" / "eval" / "test" / "predictions.parquet").write_bytes(b"nonsense")
-    assert "predictions of run plain-0 on test are damaged" in words_of(opened("evaluation", run="plain-0"))
+    assert "predictions of run plain-0 on test are damaged" in words_of(opened("evaluation", judged="plain-0"))
     said = words_of(opened("compare_runs", runs=["plain", "better"], view="Scores"))
     assert "predictions of run plain-0 on test are damaged" in said
 
