@@ -98,7 +98,7 @@ def shared(answers: Sequence[Answers]) -> list[np.ndarray]:
     """Rows of each that show the same photos: row k of all is one photo, with the same true class for all.
 
     Returns:
-        Row numbers, (M,) each, in the order of the first; M is 0 where no photo is shared.
+        Row numbers, (M,) each, in the order of the paths of the first; M is 0 where no photo is shared.
     """
     numbered = [_numbered(a) for a in answers]
     common = [key for key in numbered[0] if all(key in other for other in numbered[1:])]
@@ -113,7 +113,7 @@ def _numbered(answers: Answers) -> dict[tuple[str, str, int], int]:
         key = answers.sha256[row], answers.classes[answers.labels[row]]
         seen[key] = seen.get(key, -1) + 1
         rows[(*key, seen[key])] = row
-    return dict(sorted(rows.items(), key=lambda item: item[1]))
+    return rows
 
 
 def numbered_alike(answers: Sequence[Answers], rows: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:

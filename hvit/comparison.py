@@ -9,13 +9,7 @@ from hvit.metrics import macro_f1
 from hvit.runs import Run, RunError
 
 RESAMPLES, RESAMPLES_OF_F1 = 4000, 1000
-OUTCOMES = (
-    "both right",
-    "only the first right",
-    "only the second right",
-    "both wrong, alike",
-    "both wrong, differently",
-)
+OUTCOMES = ("both_right", "only_first_right", "only_second_right", "both_wrong_alike", "both_wrong_differently")
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def most_confident_errors(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
     return wrong[np.argsort(-confidence[wrong], kind="stable")]
 
 
-def worth_a_second_look(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
+def worth_a_second_look(labels: np.ndarray, probs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows whose label may be wrong, the likeliest first, by confident learning.
 
     A class counts as claimed for a photo where its probability reaches the class's own average: the mean probability
@@ -59,7 +59,7 @@ def worth_a_second_look(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
         labels: class numbers as labelled, (N,).
         probs: held-out probabilities, (N, K).
     Returns:
-        Row numbers.
+        Row numbers, and the class claimed in each of these rows.
     Source: Northcutt, Jiang & Chuang 2021, Confident learning: estimating uncertainty in dataset labels, JAIR 70:
         thresholds and confident joint of section 3.1, where several classes are claimed the most likely one; what is
         counted off its diagonal is listed, as in section 3.2; arXiv:1911.00068.
@@ -71,4 +71,5 @@ def worth_a_second_look(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
     best = claimed.argmax(1)
     rows = np.flatnonzero((claimed.max(1) >= 0) & (best != labels))
     margin = probs[rows, labels[rows]] - probs[rows, best[rows]]
-    return rows[np.argsort(margin, kind="stable")]
+    order = np.argsort(margin, kind="stable")
+    return rows[order], best[rows[order]]

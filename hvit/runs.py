@@ -24,6 +24,7 @@ HEARTBEAT_S = 10
 STALE_S = 60
 INFO, CONFIG, METRICS, MANIFEST = "run.json", "config.yaml", "metrics.jsonl", "manifest.json"
 LOCK = ".lock"
+TEST_EVALUATIONS = "test_evaluations.jsonl"
 
 
 class RunError(ValueError):
@@ -101,7 +102,14 @@ class Run:
         Raises:
             RunError: another line is not JSON.
         """
-        path = self.path / METRICS
+        return self._lines(METRICS)
+
+    def test_evaluations(self) -> list[dict]:
+        """One row for every time the run was scored on test: time, n, top1; see `metrics` for what is refused."""
+        return self._lines(TEST_EVALUATIONS)
+
+    def _lines(self, name: str) -> list[dict]:
+        path = self.path / name
         if not path.exists():
             return []
         lines = path.read_bytes().split(b"\n")
@@ -116,7 +124,7 @@ class Run:
             if isinstance(row, dict):
                 rows.append(row)
             elif number < len(lines):
-                raise RunError(f"line {number} of {METRICS} of run {self.name} is damaged; copy the run again")
+                raise RunError(f"line {number} of {name} of run {self.name} is damaged; copy the run again")
         return rows
 
     def model_card(self) -> dict | None:
@@ -129,7 +137,14 @@ class Run:
 
     def predictions(self, split: str) -> dict[str, list] | None:
         """Recorded predictions on a split as columns: sample_id, path, sha256, label, logits; or None."""
-        path = self.path / "eval" / split / "predictions.parquet"
+        return self._table(f"eval/{split}/predictions.parquet", f"predictions of run {self.name} on {split}")
+
+    def explanations(self, split: str) -> dict[str, list] | None:
+        """Recorded scores of explanations as columns, see docs/explanations.md; or None. `ranking` reads them."""
+        return self._table(f"eval/{split}/explain.parquet", f"explanations of run {self.name} on {split}")
+
+    def _table(self, name: str, what: str) -> dict[str, list] | None:
+        path = self.path / name
         if not path.exists():
             return None
         import pyarrow as pa
@@ -138,7 +153,7 @@ class Run:
         try:
             return pq.read_table(path).to_pydict()
         except (pa.ArrowInvalid, OSError):
-            raise RunError(f"predictions of run {self.name} on {split} are damaged; copy the run again") from None
+            raise RunError(f"{what} are damaged; copy the run again") from None
 
     @property
     def can_predict(self) -> bool:
@@ -507,6 +522,19 @@ def write_manifest(path: Path) -> None:
         ):
             files[name] = file_sha256(file)
     write_json(path / MANIFEST, {"files": files})
+
+
+def add_to_manifest(path: Path, written: Iterable[str]) -> None:
+    """Brings `manifest.json` up to date for some files, and leaves the others listed that are not in this copy.
+
+    Args:
+        written: files of the run that are new or changed, as `eval/test/tsne.npz`.
+    """
+    before = Run(path)._json(MANIFEST)
+    if before is None:
+        return write_manifest(path)
+    files = before["files"] | {name: file_sha256(path / name) for name in written}
+    write_json(path / MANIFEST, {"files": dict(sorted(files.items()))})
 
 
 def _age_s(stamp: str | None) -> float:

@@ -45,7 +45,8 @@ class Record:
 
     @property
     def seed(self) -> int | None:
-        return self.info.get("seed")
+        seed = self.info.get("seed")
+        return seed if isinstance(seed, int) else None
 
     @property
     def summary(self) -> dict:

@@ -51,6 +51,9 @@ LIFT = Scale("share, against the average", (0.5, 1.0, 2.0))
 SCORE_OF_FEATURES = Scale("score, were all like this place", (-10.0, -2.0, 0.0, 2.0, 10.0), knee=2.0)
 SCORE_OF_PIXELS = Scale("score, were all like this place", (-300.0, -50.0, 0.0, 50.0, 300.0), knee=25.0)
 SCORE_LOST = Scale("score lost by hiding this place", (-2.0, -0.5, 0.0, 0.5, 2.0), knee=0.25)
+# Lift for one class less lift for another: the ends hold 97 % of the values of leaf33-tiny on 20 photos of its
+# validation splits, about as many as those of the lift itself.
+LIFT_DIFFERENCE = Scale("share for one class less the other, in average shares", (-2.0, -0.5, 0.0, 0.5, 2.0), knee=0.5)
 
 
 def resampled(values: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -59,11 +62,12 @@ def resampled(values: np.ndarray, height: int, width: int) -> np.ndarray:
     Exact for squares of one value each: nothing is smoothed, and the mean of the whole stays.
     """
     rows, columns = _overlaps(values.shape[0], height), _overlaps(values.shape[1], width)
-    return rows @ values.astype(np.float32) @ columns.T
+    # In float64: rounding to float32 at the end leaves equal values equal, so that a place has one rank.
+    return (rows @ values.astype(np.float64) @ columns.T).astype(np.float32)
 
 
 def _overlaps(source: int, target: int) -> np.ndarray:
     """How much of each of `target` equal parts of a line lies in each of `source` ones: rows sum to 1."""
     old, new = np.arange(source + 1) / source, np.arange(target + 1) / target
     shared = np.minimum(new[1:, None], old[None, 1:]) - np.maximum(new[:-1, None], old[None, :-1])
-    return (np.clip(shared, 0, None) * target).astype(np.float32)
+    return np.clip(shared, 0, None) * target

@@ -41,7 +41,7 @@ class Baseline(nn.Module):
     def __init__(self, name: str, num_classes: int = 1000, drop_path_rate: float = 0.0, img_size: int = 224):
         super().__init__()
         refuse_unknown_baseline(name)
-        self.name, self.num_classes = name, num_classes
+        self.name, self.num_classes, self.img_size = name, num_classes, img_size
         self.net = _build(name, num_classes, drop_path_rate, img_size)
         for needed in ("forward_intermediates", "forward_head", "get_classifier", "group_matcher", "feature_info"):
             if not hasattr(self.net, needed):

@@ -1,0 +1,387 @@
+"""How far the explanations of a run can be trusted: every method beside maps that know nothing, on recorded photos.
+
+python -m training.explain --run runs/leafsim-tiny --data leafsim:v1/1/0-23999
+python -m training.explain --run runs/my-run --data my-photos --photos 50 --methods rollout gradcam --json
+"""
+
+import argparse
+import dataclasses
+import difflib
+import io
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from hvit.checkpoint import Checkpoint, load_checkpoint
+from hvit.commands.terminal import at_least, positive, print_json, print_table, progress
+from hvit.data.dataset import DataError, DrawnSample, Sample, read_samples
+from hvit.data.inputs import model_inputs, stacked
+from hvit.data.leafsim import EARLY_STRESS, SCHEME, Address, draw
+from hvit.data.photos import InvalidPhotoError
+from hvit.data.preprocess import Preprocessing
+from hvit.data.spectral import InvalidBandsError
+from hvit.explain import METHODS, Method
+from hvit.explain.controls import controls
+from hvit.explain.explanation import Explanation
+from hvit.explain.faithfulness import (
+    CELL_PX,
+    STEPS,
+    Baseline,
+    area,
+    deletion_curve,
+    end_probabilities,
+    insertion_curve,
+    strength,
+)
+from hvit.explain.ranking import SIMILARITY, MethodScore, ranking
+from hvit.explain.truth import areas_of, overlap, points_at, shares_on
+from hvit.explain.twin import LEVELS, cascade, map_similarities, randomized_twin
+from hvit.files import write_bytes
+from hvit.models import Baseline as OtherModel
+from hvit.models import HViT
+from hvit.runs import find_run, write_manifest
+
+IMG_SIZE = 128
+MOST_PROMISING = 3  # methods that are tried with the second baseline too
+Show = Callable[[int, int], None]
+
+SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("sample_id", "path", "sha256", "label", "class")),
+        ("probability", pa.float32()),
+        ("map", pa.string()),
+        ("is_control", pa.bool_()),
+        ("baseline", pa.string()),
+        *((name, pa.float32()) for name in ("covered_probability", "deletion_low_is_good", "insertion_high_is_good")),
+        *((name, pa.float32()) for name in ("strength", "twin_strength")),
+        *(
+            (f"{name}_{kind}", pa.float32())
+            for kind in ("share", "area")
+            for name in ("lesion", "healthy_leaf", "background")
+        ),
+        *((name, pa.float32()) for name in ("points_at_lesion", "lesion_overlap")),
+        *((SIMILARITY + level, pa.float32()) for level in LEVELS),
+    ]
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
+    try:
+        run_dir = find_run(args.run).path
+        checkpoint = load_checkpoint(run_dir)
+        methods = _methods(args.methods, checkpoint)
+        split = None if args.split == "all" else args.split
+        samples = stratified(read_samples(args.data, split, EARLY_STRESS in checkpoint.classes), args.photos, args.seed)
+        rows = explain_samples(
+            checkpoint,
+            samples,
+            methods,
+            args.img_size,
+            args.cascade,
+            args.seed,
+            progress("blur"),
+            progress("mean color"),
+        )
+    except ValueError as error:
+        print(f"training.explain: {error}", file=sys.stderr)
+        return 2
+    about = {
+        "data": [_public_name(place) for place in args.data],
+        "photos": len(samples),
+        "img_size": args.img_size,
+        "steps": STEPS,
+        "cell_px": CELL_PX,
+        "seed": args.seed,
+        "weights_sha256": checkpoint.sha256,
+    }
+    record(run_dir, args.split, rows, about)
+    scores = ranking(find_run(args.run).explanations(args.split))
+    if args.json:
+        methods = [dataclasses.asdict(score) | {"beats_controls": score.beats_controls} for score in scores]
+        print_json({"run": checkpoint.name, "split": args.split, **about, "ranking": methods})
+    else:
+        _print(scores)
+    return 0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A photo with the answer to explain.
+
+    Attributes:
+        sample: where it is from.
+        sha256: of its file.
+        inputs: what the model takes, a batch of one.
+        areas: masks of what its pixels show, or None where that is not known.
+        class_index: the class the model names.
+    """
+
+    sample: Sample
+    sha256: str
+    inputs: tuple[Tensor, ...]
+    areas: dict[str, np.ndarray] | None
+    class_index: int
+
+
+@dataclass(frozen=True)
+class Map:
+    """A map of a photo, and what is recorded of it beside its curves.
+
+    Attributes:
+        explanation: by a method or a control.
+        facts: the columns that do not depend on the cover.
+    """
+
+    explanation: Explanation
+    facts: dict
+
+
+def stratified(samples: list[Sample], count: int, seed: int) -> list[Sample]:
+    """At most `count` samples, drawn so that classes have equally many as far as they have them.
+
+    Classes take turns, in a drawn order: the first samples of the list are spread over the classes as well.
+    """
+    rng = np.random.default_rng(seed)
+    by_class: dict[str, list[Sample]] = {}
+    for i in rng.permutation(len(samples)):
+        by_class.setdefault(samples[i].label, []).append(samples[i])
+    names = rng.permutation(sorted(by_class))
+    most = max(len(members) for members in by_class.values())
+    turns = [by_class[name][turn] for turn in range(most) for name in names if turn < len(by_class[name])]
+    return turns[:count]
+
+
+def explain_samples(
+    checkpoint: Checkpoint,
+    samples: list[Sample],
+    methods: list[Method],
+    img_size: int = IMG_SIZE,
+    cascaded: int = 0,
+    seed: int = 0,
+    show: Show = lambda done, total: None,
+    show_again: Show = lambda done, total: None,
+) -> list[dict]:
+    """One row a photo, map and baseline, with the columns of `SCHEMA`; what is not known is left out.
+
+    Every map is tried with the blurred photo as cover; the best methods and the best control then with the mean color.
+
+    Args:
+        img_size: what photos are resized to; models take any.
+        cascaded: number of photos whose maps are made again with more and more weights drawn anew.
+        seed: of drawn weights and of the random control.
+        show, show_again: told how many photos are done with the first and with the second cover.
+    Raises:
+        DataError: a photo or its bands cannot be read.
+        ValueError: a method cannot explain this model.
+    """
+    twin = randomized_twin(checkpoint.model, seed)
+    levels = dict(cascade(checkpoint.model, seed)) if cascaded and isinstance(checkpoint.model, HViT) else {}
+    preprocessing = replace(checkpoint.preprocessing, img_size=img_size)
+    rows, kept = [], []
+    for number, sample in enumerate(samples):
+        case = _case(checkpoint, sample, preprocessing)
+        maps = {m.name: _map(m, checkpoint.model, twin, levels if number < cascaded else {}, case) for m in methods}
+        for name, control in controls(case.inputs[0], int(case.sha256[:8], 16) + seed).items():
+            maps[name] = Map(control, {"is_control": True, **_facts(control, case)})
+        rows += _rows(checkpoint, case, maps, "blur")
+        kept.append((case, maps))
+        show(number + 1, len(samples))
+    promising = _most_promising(rows)
+    for number, (case, maps) in enumerate(kept):
+        rows += _rows(checkpoint, case, {name: maps[name] for name in promising}, "mean")
+        show_again(number + 1, len(samples))
+    return rows
+
+
+def record(run_dir: Path, split: str, rows: list[dict], about: dict) -> None:
+    """Writes eval/<split>/explain.parquet and lists it in the manifest; `about` is in the metadata of the file."""
+    columns = {name: [row.get(name) for row in rows] for name in SCHEMA.names}
+    table = pa.table(columns, SCHEMA.with_metadata({"hvit": json.dumps(about)}))
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    write_bytes(run_dir / "eval" / split / "explain.parquet", buffer.getvalue())
+    write_manifest(run_dir)
+
+
+def _case(checkpoint: Checkpoint, sample: Sample, preprocessing: Preprocessing) -> Case:
+    """Reads a photo and asks the model; a leaf is drawn once, for its picture and its masks."""
+    stream, bands, areas = checkpoint.spectral, None, None
+    try:
+        if isinstance(sample, DrawnSample):
+            leaf = draw(Address.parse(sample.relative), sample.size, bands=checkpoint.takes_bands)
+            pixels, bands, areas, sha256 = leaf.picture, leaf.bands, areas_of(leaf), sample.sha256()
+        else:
+            if checkpoint.takes_bands:
+                photo, bands = sample.read_with_bands(stream.num_bands, stream.scale)
+            else:
+                photo = sample.read()
+            pixels, sha256 = photo.pixels, photo.sha256
+    except InvalidPhotoError as error:
+        raise DataError(f"{sample.path} cannot be read: {error}") from None
+    except InvalidBandsError as error:
+        raise DataError(str(error)) from None
+    inputs = stacked([model_inputs(pixels, preprocessing, stream, bands)], checkpoint.device)
+    with torch.no_grad():
+        class_index = int(checkpoint.model(*inputs).argmax())
+    return Case(sample, sha256, inputs, areas, class_index)
+
+
+def _map(method: Method, model: HViT | OtherModel, twin: HViT | OtherModel, levels: dict[str, HViT], case: Case) -> Map:
+    """The map of a method, how strong it is for drawn weights, and how alike on the way there."""
+    images, *beside = case.inputs
+
+    def explained(network: HViT | OtherModel) -> Explanation:
+        return method(network, images, case.class_index if method.depends_on_class else None, *beside)
+
+    found = explained(model)
+    alike = map_similarities(levels, lambda network: explained(network).values, found.values)
+    return Map(
+        found,
+        {
+            "is_control": False,
+            "twin_strength": strength(explained(twin)),
+            **{SIMILARITY + level: value for level, value in alike.items()},
+            **_facts(found, case),
+        },
+    )
+
+
+def _facts(found: Explanation, case: Case) -> dict:
+    """What holds for methods and controls: how strong the map is, and where it lies if that can be known."""
+    facts = {"strength": strength(found)}
+    if case.areas is None:
+        return facts
+    shares = shares_on(found, case.areas) or {}
+    return {
+        **facts,
+        **{f"{name}_share": share for name, share in shares.items()},
+        **{f"{name}_area": float(mask.mean()) for name, mask in case.areas.items()},
+        "points_at_lesion": points_at(found, case.areas["lesion"]),
+        "lesion_overlap": overlap(found, case.areas["lesion"]),
+    }
+
+
+def _rows(checkpoint: Checkpoint, case: Case, maps: dict[str, Map], baseline: Baseline) -> list[dict]:
+    """The curves of all maps of a photo with one cover, as areas."""
+    images, *beside = case.inputs
+    spectral, present = beside or (None, None)
+    setting = {"temperature": checkpoint.temperature, "baseline": baseline, "spectral": spectral, "present": present}
+    ends = end_probabilities(checkpoint.model, images, case.class_index, **setting)
+    rows = []
+    for name, found in maps.items():
+        deletion, insertion = (
+            area(curve(checkpoint.model, images, found.explanation.values, case.class_index, **setting, ends=ends))
+            for curve in (deletion_curve, insertion_curve)
+        )
+        rows.append(
+            {
+                "sample_id": case.sha256[:16],
+                "path": case.sample.relative,
+                "sha256": case.sha256,
+                "label": case.sample.label,
+                "class": checkpoint.classes[case.class_index],
+                "probability": ends[0],
+                "map": name,
+                "baseline": baseline,
+                "covered_probability": ends[1],
+                "deletion_low_is_good": deletion,
+                "insertion_high_is_good": insertion,
+                **found.facts,
+            }
+        )
+    return rows
+
+
+def _most_promising(rows: list[dict]) -> list[str]:
+    """The methods with the largest mean margins, and the best control to hold against them."""
+    margins: dict[tuple[bool, str], list[float]] = {}
+    for row in rows:
+        margin = row["insertion_high_is_good"] - row["deletion_low_is_good"]
+        margins.setdefault((row["is_control"], row["map"]), []).append(margin)
+    best = sorted(margins, key=lambda found: -np.mean(margins[found]))
+    of_methods, of_controls = ([name for is_control, name in best if is_control == kind] for kind in (False, True))
+    return of_methods[:MOST_PROMISING] + of_controls[:1]
+
+
+def _methods(names: list[str] | None, checkpoint: Checkpoint) -> list[Method]:
+    """The methods asked for; all that can explain this model where none are.
+
+    Raises:
+        ValueError: there is none of that name; names the nearest.
+    """
+    if names is None:
+        return [m for m in METHODS.values() if m.any_model or isinstance(checkpoint.model, HViT)]
+    for name in names:
+        if name not in METHODS:
+            near = difflib.get_close_matches(name, METHODS, 1, cutoff=0.4)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise ValueError(f"no method {name!r}; {hint}There are {', '.join(METHODS)}")
+    return [METHODS[name] for name in dict.fromkeys(names)]
+
+
+def _public_name(place: Path) -> str:
+    """A data set without the folders of this machine."""
+    return place.as_posix() if place.as_posix().startswith(SCHEME) else place.resolve().name
+
+
+def _print(scores: list[MethodScore]) -> None:
+    header = [
+        "",
+        "insertion - deletion",
+        "95 %",
+        "insertion (high is good)",
+        "deletion (low is good)",
+        "beats controls",
+    ]
+    rows = [
+        [
+            f"{score.name} (control)" if score.is_control else score.name,
+            f"{score.margin.value:.3f}",
+            f"{score.margin.low:.3f} to {score.margin.high:.3f}",
+            f"{score.insertion.value:.3f}",
+            f"{score.deletion.value:.3f}",
+            "" if score.is_control else "yes" if score.beats_controls else "no",
+        ]
+        for score in scores
+    ]
+    print_table(header, rows)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="training.explain",
+        description="Measure how far explanations of a run can be trusted, and record it in the run.",
+        epilog=__doc__.split("\n", 2)[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--run", required=True, metavar="RUN", help="path or name of a run with weights")
+    parser.add_argument(
+        "--data", nargs="+", type=Path, required=True, metavar="DIR", help="data sets: folders, or drawn leaves"
+    )
+    parser.add_argument("--split", default="test", metavar="NAME", help="train, val, test or all (default test)")
+    parser.add_argument("--photos", type=positive, default=200, metavar="N", help="at most this many (default 200)")
+    parser.add_argument(
+        "--methods", nargs="+", metavar="NAME", help=f"of {', '.join(METHODS)} (default all that can explain the run)"
+    )
+    parser.add_argument(
+        "--cascade", type=at_least(0), default=20, metavar="N", help="photos for drawing weights anew (default 20)"
+    )
+    parser.add_argument(
+        "--img-size", type=at_least(64), default=IMG_SIZE, metavar="PX", help=f"of photos (default {IMG_SIZE})"
+    )
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of photos and drawn weights (default 0)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
