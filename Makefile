@@ -19,7 +19,7 @@ test: set-up-tests
 	@$(VENV_PYTHON) -m pytest
 
 test-faults: set-up-tests
-	@$(VENV_PYTHON) -m pytest -m "case or faults" --table docs/reliability.md
+	@$(VENV_PYTHON) -m pytest -m "case or faults" --table=docs/reliability.md
 
 lint: set-up-tests
 	@$(VENV_PYTHON) -m ruff check .
