@@ -324,8 +324,12 @@ class RunWriter:
 
 
 def write_manifest(path: Path) -> None:
-    """`manifest.json`: the SHA-256 of every file of a run but its checkpoints and itself."""
-    files = {}
+    """`manifest.json`: the SHA-256 of every file of a run but its checkpoints and itself.
+
+    Files that are listed already and not in this copy stay listed: where they are, they can be checked.
+    """
+    listed = Run(path)._json(MANIFEST) or {"files": {}}
+    files = {name: sha for name, sha in listed["files"].items() if not (path / name).exists()}
     for file in sorted(path.rglob("*")):
         name = file.relative_to(path).as_posix()
         if (
@@ -335,7 +339,7 @@ def write_manifest(path: Path) -> None:
             and not file.name.endswith(".partial")
         ):
             files[name] = file_sha256(file)
-    write_json(path / MANIFEST, {"files": files})
+    write_json(path / MANIFEST, {"files": dict(sorted(files.items()))})
 
 
 def _age_s(stamp: str | None) -> float:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hvit.runs import Run, RunError, RunWriter, find_run, list_runs
+from hvit.runs import Run, RunError, RunWriter, find_run, list_runs, write_manifest
 
 
 def _writer(path, **changes) -> RunWriter:
@@ -145,6 +145,19 @@ def test_the_manifest_finds_what_was_changed(tmp_path):
     (tmp_path / "one" / "metrics.jsonl").unlink()  # not in this copy
     (tmp_path / "one" / "config.yaml").write_text("epochs: 3\n")
     assert Run(tmp_path / "one").damaged_files() == ["config.yaml"]
+
+
+def test_what_is_not_in_this_copy_stays_listed(tmp_path):
+    writer = _writer(tmp_path / "one")
+    writer.finish("done", {})
+    (tmp_path / "one" / "split.csv").write_text("a")
+    writer.write_manifest()
+    before = json.loads((tmp_path / "one" / "manifest.json").read_text())["files"]
+    (tmp_path / "one" / "split.csv").unlink()
+    (tmp_path / "one" / "config.yaml").write_text("changed: 1")
+    write_manifest(tmp_path / "one")
+    after = json.loads((tmp_path / "one" / "manifest.json").read_text())["files"]
+    assert after["split.csv"] == before["split.csv"] and after["config.yaml"] != before["config.yaml"]
 
 
 def test_a_half_written_run_does_not_hide_the_others(tmp_path):
