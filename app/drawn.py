@@ -30,7 +30,7 @@ class Drawing:
         address: what it takes to draw it again.
         plan: species, condition and companion.
         severity: symptomatic share of the whole leaf, exact.
-        symptom_mask: (H, W) bool, of the picture or of the part cut out of it.
+        symptom_mask, leaf_mask: (H, W) bool, of the picture or of the part cut out of it; symptoms lie on the leaf.
         png: the picture, without loss.
     """
 
@@ -38,18 +38,22 @@ class Drawing:
     plan: Plan
     severity: float
     symptom_mask: np.ndarray
+    leaf_mask: np.ndarray
     png: bytes
 
     def cut(self, box: pictures.Box) -> Drawing:
         """The same leaf where only the part inside `box` is shown; `png` stays whole."""
         left, top, right, bottom = pictures.edges_px(box, *self.symptom_mask.shape)
-        return replace(self, symptom_mask=self.symptom_mask[top:bottom, left:right])
+        part = slice(top, bottom), slice(left, right)
+        return replace(self, symptom_mask=self.symptom_mask[part], leaf_mask=self.leaf_mask[part])
 
 
 def make(address: Address) -> Drawing:
     """Draws a leaf."""
     leaf = draw(address, SIDE_PX)
-    return Drawing(address, leaf.plan, float(leaf.severity), leaf.symptom_mask, pictures.png(leaf.picture))
+    return Drawing(
+        address, leaf.plan, float(leaf.severity), leaf.symptom_mask, leaf.leaf_mask, pictures.png(leaf.picture)
+    )
 
 
 def next_leaves(start: int) -> tuple[list[Address], int]:

@@ -25,6 +25,12 @@ def shrunk(pixels: np.ndarray, side_px: int) -> np.ndarray:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
+def enlarged(pixels: np.ndarray, side_px: int) -> np.ndarray:
+    """`pixels` (H, W, 3) uint8 with its longer side at least `side_px`; never shrunk."""
+    factor = side_px / max(pixels.shape[:2])
+    return pixels if factor <= 1 else cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+
+
 def jpeg(pixels: np.ndarray, quality: int = 88) -> bytes:
     """(H, W, 3) uint8 RGB as the bytes of a JPEG without metadata."""
     encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
@@ -76,7 +82,7 @@ def with_box(pixels: np.ndarray, box: Box) -> np.ndarray:
     return cv2.rectangle(shown, (left, top), (right - 1, bottom - 1), (252, 251, 248), 2)
 
 
-def with_outline(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def with_outline(pixels: np.ndarray, mask: np.ndarray, width_px: int = 3) -> np.ndarray:
     """The photo with a line around `mask` (H', W') bool; small photos are enlarged for a fine line.
 
     The line is light within a dark one, so that it is seen on every color and by every eye, and it runs outside the
@@ -90,8 +96,8 @@ def with_outline(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
     edges, tree = cv2.findContours(around, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     is_hole = [parent >= 0 for parent in tree[0, :, 3]] if edges else []
     edges = [edge for edge, hole in zip(edges, is_hole) if not hole or cv2.contourArea(edge) > MIN_HOLE_PX]
-    for color, width_px in (((20, 20, 20), 8), ((255, 255, 255), 3)):
-        cv2.drawContours(shown, edges, -1, color, width_px, cv2.LINE_AA)
+    for color, line_px in (((20, 20, 20), 2 * width_px + 2), ((255, 255, 255), width_px)):
+        cv2.drawContours(shown, edges, -1, color, line_px, cv2.LINE_AA)
     return shown
 
 

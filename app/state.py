@@ -1,22 +1,65 @@
 """What a session remembers between reruns and pages; the only file that names keys of `st.session_state`."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
 from app.photo_files import PhotoFile
 from app.pictures import Box
 
-# Keys of widgets. Those of `CROP` and `RUN` are also the names in the address bar.
+# Keys of widgets; for most they are also the names in the address bar.
 CROP = "crop"
 RUN = "run"
 CROP_MENU = "crop_menu"
 FOLDER = "folder_path"
 SHOW_MAP = "show_map"
 SHOW_TRUTH = "show_truth"
+DATA_SET = "data_set"
+EXAMPLE_CLASS = "example"
+MEASURED = "measured"
+COLOR = "color"
+CLASS = "class"
+BESIDE = "beside"
+SELECT_BY = "select_by"
+MAP = "map"
+MAP_PHOTO = "map_photo"
 CUT_X = "cut_x"
 CUT_Y = "cut_y"
+JUDGED = "judged"
+SPLIT = "split"
+ERRORS_VIEW = "errors"
+TRUE_CLASS = "true"
+CALLED = "called"
+ORDER = "order"
+NUMBERS = "numbers"
+MATRIX = "matrix"
+KIND = "kind"
+WAYS = "runs"
+RUNS_VIEW = "view"
+METRIC = "metric"
+AXIS = "axis"
+SMOOTHING = "smoothing"
+EACH_SEED = "each_seed"
+AGAINST = "against"
+ALL_SETTINGS = "all_settings"
+COST = "cost"
+FIRST_RUN = "first"
+SECOND_RUN = "second"
+OUTCOME = "outcome"
+# Of the Attention page; all but the last three are in the address too, `SAMPLE` without a widget.
+ASKED = "explain"
+METHOD = "method"
+STAGE = "stage"
+RESIDUAL = "residual"
+SQUARE = "square"
+SQUARE_STAGE = "square_stage"
+SECOND = "with"
+BLOCK = "block"
+SAMPLE = "sample"
+PHOTO = "photo_menu"
+LOOK = "look"
+STRENGTH = "strength"
 
 _PHOTOS = "_photos"
 _POSITION = "_position"
@@ -26,7 +69,15 @@ _INSISTED = "_insisted"
 _INBOX = "_inbox"
 _FOLDER_PROBLEM = "_folder_problem"
 _NEXT_DRAWN = "_next_drawn"
+_NEXT_SAMPLE = "_next_sample"
+_SAMPLE_SEEN = "_sample_seen"
+_EXPLAINED = "_explained"
+_SHOWN_ANYWAY = "_shown_anyway"
 _PHOTOS_FOLDER = "_photos_folder"
+_SELECTED = "_selected_samples"
+_DRAWN_SELECTED = "_selected_samples_when_drawn"
+_TIMES_SELECTED = "_times_selected"
+_REFINED = "_refined"
 
 
 def photos() -> list[PhotoFile]:
@@ -118,8 +169,8 @@ def insist() -> None:
 
 
 def run_name() -> str | None:
-    """The run chosen last, if any."""
-    return st.session_state.get(RUN)
+    """The run chosen last, or the one that the address asks for, if any."""
+    return st.session_state.get(RUN, st.query_params.get(RUN))
 
 
 def choose_run(name: str) -> None:
@@ -201,6 +252,72 @@ def set_folder_problem(message: str | None) -> None:
     st.session_state[_FOLDER_PROBLEM] = message
 
 
+def new_sample_of_address() -> str | None:
+    """The drawn leaf that the address asks for, once: later the address follows the photo shown large."""
+    asked = st.query_params.get(SAMPLE)
+    if asked == st.session_state.get(_SAMPLE_SEEN):
+        return None
+    st.session_state[_SAMPLE_SEEN] = asked
+    return asked
+
+
+def put_sample_into_address(address: str | None) -> None:
+    """A drawn leaf can be drawn again from the address; None takes it out."""
+    st.session_state[_SAMPLE_SEEN] = address
+    if address is not None:
+        st.query_params[SAMPLE] = address
+    elif SAMPLE in st.query_params:
+        del st.query_params[SAMPLE]
+
+
+def next_sample() -> int:
+    """How many test leaves have been shown."""
+    return st.session_state.get(_NEXT_SAMPLE, 0)
+
+
+def count_sample() -> None:
+    st.session_state[_NEXT_SAMPLE] = next_sample() + 1
+
+
+def choose_photo(photo: PhotoFile) -> None:
+    """Adds a photo, if it is new, and shows it large."""
+    add_photos([photo])
+    choose(list(st.session_state[_PHOTOS]).index(photo.key))
+
+
+def menu_follows_photo() -> None:
+    st.session_state[PHOTO] = position()
+
+
+def photo_from_menu() -> None:
+    choose(st.session_state[PHOTO])
+
+
+def asked_class() -> str | None:
+    """The class, in words, that the address or a chip asks for."""
+    return st.session_state.get(ASKED, st.query_params.get(ASKED))
+
+
+def start_question(about: tuple, default: str) -> None:
+    """Back to the first question where another photo or run was chosen; what an address asks for stays."""
+    if st.session_state.get(_EXPLAINED, about) != about:
+        st.session_state[ASKED] = default
+    st.session_state[_EXPLAINED] = about
+
+
+def forget_square() -> None:
+    st.session_state[SQUARE] = None
+
+
+def shows_anyway(photo: PhotoFile) -> bool:
+    """Whether the reader asked to see the map of this unfamiliar photo."""
+    return photo.key in st.session_state.get(_SHOWN_ANYWAY, set())
+
+
+def show_anyway(photo: PhotoFile) -> None:
+    st.session_state.setdefault(_SHOWN_ANYWAY, set()).add(photo.key)
+
+
 def photos_folder() -> str:
     """Where the photos of runs that ship without them lie: as typed, else `$HVIT_PHOTOS`; empty for nowhere."""
     return st.session_state.get(_PHOTOS_FOLDER, os.environ.get("HVIT_PHOTOS", ""))
@@ -214,3 +331,73 @@ def photos_box_key(place: str) -> str:
 def take_photos_folder(place: str) -> None:
     """What was typed into such a box counts for all galleries."""
     st.session_state[_PHOTOS_FOLDER] = st.session_state[photos_box_key(place)].strip()
+
+
+def selected_samples() -> frozenset[str]:
+    """Ids of the samples selected on a map; they stay when another run or color is chosen."""
+    return st.session_state.get(_SELECTED, frozenset())
+
+
+def select_samples(ids: Iterable[str]) -> None:
+    """Selects samples by something else than the map, which then is drawn anew and shows them."""
+    st.session_state[_SELECTED] = st.session_state[_DRAWN_SELECTED] = frozenset(ids)
+    st.session_state[_TIMES_SELECTED] = st.session_state.get(_TIMES_SELECTED, 0) + 1
+
+
+def map_key() -> str:
+    """Key of the map. A new one takes away the line that was drawn on it."""
+    return f"{MAP}_{st.session_state.get(_TIMES_SELECTED, 0)}"
+
+
+def select_on_map(ids: Sequence[str]) -> None:
+    """Takes over what was just selected on the map, whose points carry rows of `ids`."""
+    points = st.session_state[map_key()]["selection"]["points"]
+    rows = [point["customdata"] for point in points if "customdata" in point]
+    st.session_state[_SELECTED] = frozenset(ids[row[0] if isinstance(row, list) else row] for row in rows)
+
+
+def selected_when_drawn() -> frozenset[str]:
+    """What was selected when the map was last drawn anew: it is not drawn again because its selection changes."""
+    return st.session_state.get(_DRAWN_SELECTED, frozenset())
+
+
+def draw_selection() -> None:
+    """The map is about to be drawn anew, with what is selected now."""
+    st.session_state[_DRAWN_SELECTED] = selected_samples()
+
+
+def is_refined(photo: PhotoFile) -> bool:
+    """Whether the reader asked for a photo's exact place on the map."""
+    return photo.key in st.session_state.get(_REFINED, set())
+
+
+def refine(photo: PhotoFile) -> None:
+    st.session_state.setdefault(_REFINED, set()).add(photo.key)
+
+
+def found_class() -> str | None:
+    """The class looked for on a map, if it is one."""
+    return st.session_state.get(CLASS)
+
+
+def keep_among(key: str, options: Sequence) -> None:
+    """Back to the first option where what was chosen before is none of these."""
+    if st.session_state.get(key, options[0]) not in options:
+        st.session_state[key] = options[0]
+
+
+def show_cell(true: str, called: str) -> None:
+    """Chooses a cell of the confusion matrix: photos of one class that were called another."""
+    st.session_state[TRUE_CLASS], st.session_state[CALLED] = true, called
+
+
+def take_clicked_cell() -> None:
+    """The cell of the matrix that was clicked is the chosen one; its classes travel with the point."""
+    points = st.session_state[MATRIX]["selection"]["points"]
+    if points:
+        show_cell(*points[0]["customdata"])
+
+
+def choose_ways(names: Sequence[str]) -> None:
+    """Puts these ways of training side by side."""
+    st.session_state[WAYS] = list(names)

@@ -10,16 +10,49 @@ LOGO = Path(__file__).with_name("logo.png")
 
 @dataclass(frozen=True)
 class Palette:
-    """Colors of one theme, `#rrggbb`: what is in question is `accent`, all else is `quiet`."""
+    """Colors of one theme, `#rrggbb`: what is in question is `accent`, all else is `quiet`.
+
+    Attributes:
+        error: what went wrong.
+        paper: the ground.
+        ways: of runs side by side, told apart by eyes that see fewer colors too; dashes tell them apart once more.
+        hues: nine that most eyes can tell apart, for groups (Paul Tol's muted and light schemes).
+        steps: five from little to much (a part of viridis that shows on this ground).
+    """
 
     accent: str
     quiet: str
     rule: str
     ink: str
+    error: str
+    paper: str
+    ways: tuple[str, ...]
+    hues: tuple[str, ...]
+    steps: tuple[str, ...]
 
 
-PAPER = Palette(accent="#1f5b3a", quiet="#c6c2b5", rule="#d9d5c9", ink="#22261f")
-DARK = Palette(accent="#6fb98c", quiet="#50554c", rule="#3a3e37", ink="#e9e7df")
+PAPER = Palette(
+    accent="#1f5b3a",
+    quiet="#c6c2b5",
+    rule="#d9d5c9",
+    ink="#22261f",
+    error="#a8432f",
+    paper="#fcfbf8",
+    ways=("#1f5b3a", "#c07a1b", "#2f6fad", "#a8432f", "#7b4f9d", "#3d9a94", "#8a6d3b", "#5d625a"),
+    hues=("#cc6677", "#332288", "#d1b23f", "#117733", "#62b5e5", "#882255", "#44aa99", "#8a8a1f", "#aa4499"),
+    steps=("#b8cf3c", "#4fb86c", "#21918c", "#3b528b", "#440154"),
+)
+DARK = Palette(
+    accent="#6fb98c",
+    quiet="#50554c",
+    rule="#3a3e37",
+    ink="#e9e7df",
+    error="#e08a76",
+    paper="#131512",
+    ways=("#6fb98c", "#e3a857", "#7db4e6", "#e08a76", "#bd98dd", "#7fd3cc", "#cdb07a", "#a9aea4"),
+    hues=("#ffaabb", "#77aadd", "#eedd88", "#44bb99", "#99ddff", "#ee8866", "#bbcc33", "#aaaa00", "#dddddd"),
+    steps=("#3b528b", "#26828e", "#35b779", "#90d743", "#fde725"),
+)
 
 
 def palette(theme_type: str | None) -> Palette:

@@ -2,15 +2,18 @@
 
 import html
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import streamlit as st
 
 from app import drawn, photo_files, pictures, state, words
+from app.cache.records import Record
 from app.cache.runs import RunChoice, trouble_with, unfinished_runs
+from hvit.commands.terminal import to_csv
 from hvit.data.classes import crop_title, crops
+from hvit.runs import DEFAULT_RUN, Trouble
 
 NOT_SURE, ANOTHER = "not_sure", "another"
 QUICK_COMMAND = "python -m training.quick path/to/photos --run {run}"
@@ -63,6 +66,17 @@ def no_run_yet() -> None:
     how_to_train()
 
 
+def unreadable_runs(records: Sequence[Record], troubles: Sequence[Trouble]) -> None:
+    """What lies among the runs and cannot be read, in full or in part, each with its reason."""
+    reasons = {trouble.name: trouble.reason for trouble in troubles}
+    reasons |= {record.name: record.problem for record in records if record.problem}
+    if not reasons:
+        return
+    with st.expander(f"{words.counted(len(reasons), 'folder')} among the runs cannot be read in full"):
+        for name, reason in sorted(reasons.items()):
+            st.write(f"**{plain(name)}**: {plain(reason)}.")
+
+
 def how_to_train(run_name: str | None = None) -> None:
     """From a folder of photos to a run, in one command.
 
@@ -93,6 +107,26 @@ def choose_run(runs: Sequence[RunChoice]) -> RunChoice:
     label = f"Model: {words.knows(current.classes, current.learned_from)}"
     name = st.selectbox(label, names, key=state.RUN, bind="query-params")
     return known[name]
+
+
+def choose_record(records: Sequence[Record]) -> Record:
+    """A run, with or without weights, to look into; its name is in the address."""
+    known = {record.name: record for record in sorted(records, key=lambda r: (r.name != DEFAULT_RUN, r.name))}
+    asked = st.query_params.get(state.RUN)
+    state.keep_among(state.RUN, list(known))
+    name = st.selectbox("Run", list(known), key=state.RUN, bind="query-params")
+    if asked is not None and asked not in known:
+        notice(f"There is no run {asked} here. Until you choose another, this is {name}.")
+    return known[name]
+
+
+def figures(cells: Sequence[tuple[str, str, str]]) -> None:
+    """Numbers side by side: what each is, its value, and what belongs to it."""
+    parts = (
+        f"<div><dt>{html.escape(name)}</dt><dd><b>{html.escape(value)}</b><span>{html.escape(note)}</span></dd></div>"
+        for name, value, note in cells
+    )
+    st.html(f'<dl class="figures">{"".join(parts)}</dl>')
 
 
 def choose_crop(classes: Sequence[str]) -> str:
@@ -190,9 +224,48 @@ def _take_folder() -> None:
         state.set_folder_problem(str(error))
 
 
-def picture(pixels: np.ndarray, alt: str, is_drawn: bool) -> None:
-    """A picture as wide as its place; a drawn leaf says that it is one."""
-    with st.container(key="picture"):
+def picture(pixels: np.ndarray, alt: str, is_drawn: bool, key: str = "picture") -> None:
+    """A picture as wide as its place; a drawn leaf says that it is one. Two on a page have different keys."""
+    with st.container(key=key):
         st.image(pictures.jpeg(pixels), width="stretch", alt=alt)
         if is_drawn:
             st.html(f'<p class="drawn-tag">{drawn.TAG}</p>')
+
+
+def table(
+    rows: Sequence[dict],
+    name: str,
+    exported: Sequence[dict] | None = None,
+    can_choose: bool = False,
+    formats: Mapping[str, str] | None = None,
+) -> int | None:
+    """A table that sorts at a click, and its CSV.
+
+    Args:
+        name: of the file, and key.
+        exported: the rows of the CSV, where they say more than the screen.
+        can_choose: rows can be chosen.
+        formats: of columns of numbers; those whose names end in `, %` need none.
+    Returns:
+        The row chosen, if one is.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(rows)
+    formats = {column: "%.1f" for column in frame if column.endswith(", %")} | dict(formats or {})
+    columns = {column: st.column_config.NumberColumn(column, format=format) for column, format in formats.items()}
+    chosen = st.dataframe(
+        frame,
+        hide_index=True,
+        column_config=columns,
+        key=f"{name}_table",
+        height="content",
+        placeholder="",
+        **({"on_select": "rerun", "selection_mode": "single-row"} if can_choose else {}),
+    )
+    st.download_button(
+        "CSV", lambda: to_csv(list(exported or rows)), f"{name}.csv", "text/csv", on_click="ignore", key=f"{name}_csv"
+    )
+    if not can_choose or not chosen["selection"]["rows"]:
+        return None
+    return chosen["selection"]["rows"][0]

@@ -6,6 +6,7 @@ import hvit.words
 from hvit.data.classes import crops
 
 NBSP = "\u00a0"
+SPLITS = {"test": "test", "val": "validation", "cv": "cross-validation", "train": "training"}
 
 
 def percent(fraction: float) -> str:
@@ -47,3 +48,23 @@ def wrong_material(learned_from: Collection[str], is_drawn: bool, better: str | 
     else:
         return None
     return f"{said} {advice if better else without}"
+
+
+def rate(fraction: float) -> str:
+    """A measured share: `89.1 %`."""
+    return f"{100 * fraction:.1f}{NBSP}%"
+
+
+def between(interval: tuple[float, float]) -> str:
+    """An interval of shares: `87.6 to 90.5 %`."""
+    return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}{NBSP}%"
+
+
+def counted(number: int, what: str, more: str | None = None) -> str:
+    """`1 photo`, `2,400 photos`, `2 copies`."""
+    return f"{number:,} {what if number == 1 else more or f'{what}s'}"
+
+
+def split_title(split: str) -> str:
+    """`Test pictures`, `Pictures of field-2026`."""
+    return f"{SPLITS[split].capitalize()} pictures" if split in SPLITS else f"Pictures of {split}"

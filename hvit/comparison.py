@@ -1,6 +1,6 @@
 """Whether one way of training is better than another, from answers on the same photos."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from hvit.metrics import macro_f1
 from hvit.runs import Run, RunError
 
 RESAMPLES, RESAMPLES_OF_F1 = 4000, 1000
+OUTCOMES = ("both_right", "only_first_right", "only_second_right", "both_wrong_alike", "both_wrong_differently")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,66 @@ class Gain:
     high: float
     runs: int
     photos: int
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """Whether two runs differ in accuracy, from the photos that only one of them answered rightly.
+
+    Attributes:
+        only_first, only_second: how many those are.
+        p: probability of a split at least as uneven if both were equally good; two-sided and exact.
+    """
+
+    only_first: int
+    only_second: int
+    p: float
+
+
+def mcnemar(first: np.ndarray, second: np.ndarray) -> McNemar:
+    """The exact test of McNemar (1947) on two runs' answers to the same photos.
+
+    Photos that both answered rightly or both wrongly say nothing about which is better; the others would fall to
+    either side with probability 1/2.
+
+    Args:
+        first, second: whether each run answered each photo rightly, (N,) bool.
+    Raises:
+        ValueError: the two differ in length.
+    """
+    from scipy.stats import binomtest
+
+    first, second = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
+    if first.shape != second.shape:
+        raise ValueError(f"answers to {len(first)} and to {len(second)} photos cannot be paired")
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    differing = only_first + only_second
+    p = float(binomtest(only_first, differing).pvalue) if differing else 1.0
+    return McNemar(only_first, only_second, p)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values corrected for how many there are (Holm 1979), in the given order.
+
+    The smallest is multiplied by their number m, the next by m - 1, and so on; none falls below one before it, and
+    none exceeds 1. Below 0.05 after this, the chance of even one false finding among all is at most 5 %.
+    """
+    corrected, largest = [0.0] * len(p_values), 0.0
+    for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, (len(p_values) - rank) * p_values[i])
+        corrected[i] = min(1.0, largest)
+    return corrected
+
+
+def outcomes(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """How two runs fared on each photo: numbers of `OUTCOMES`, (N,).
+
+    Args:
+        labels, first, second: class numbers, (N,) each.
+    """
+    first_right, second_right = first == labels, second == labels
+    cases = [first_right & second_right, first_right, second_right, first == second]
+    return np.select(cases, range(4), default=4)
 
 
 def paired_gain(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Gain:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,8 +22,9 @@ from hvit.data.photos import InvalidPhotoError, Photo
 from hvit.data.spectral import InvalidBandsError
 from hvit.files import write_bytes, write_json
 from hvit.processes import answers
-from hvit.runs import write_manifest
+from hvit.runs import TEST_EVALUATIONS, write_manifest
 
+FEATURES = "features.npz"  # in eval/<split>/ of a run
 WINDOW = 512  # photos decoded at a time: bounds memory, and lets photos of equal sides share batches
 
 
@@ -237,10 +239,7 @@ def record_evaluation(run_dir: Path, split: str, evaluation: Evaluation) -> None
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     write_bytes(folder / "predictions.parquet", buffer.getvalue())
-    buffer = io.BytesIO()
-    stages = {f"stage{i + 1}": stage.astype(np.float16) for i, stage in enumerate(predictions.stage_features)}
-    np.savez_compressed(buffer, sha256=np.array(predictions.sha256), **stages)
-    write_bytes(folder / "features.npz", buffer.getvalue())
+    record_features(folder, predictions.sha256, predictions.stage_features)
     write_json(folder / "metrics.json", evaluation.document)
     if split == "test":
         line = {
@@ -248,6 +247,33 @@ def record_evaluation(run_dir: Path, split: str, evaluation: Evaluation) -> None
             "n": evaluation.document["n"],
             "top1": evaluation.document["top1"],
         }
-        with open(run_dir / "test_evaluations.jsonl", "a", encoding="utf-8") as out:
+        with open(run_dir / TEST_EVALUATIONS, "a", encoding="utf-8") as out:
             out.write(json.dumps(line) + "\n")
     write_manifest(run_dir)
+
+
+def record_features(folder: Path, sha256: list[str], stage_features: list[np.ndarray]) -> None:
+    """Writes features.npz into eval/<split>/ of a run: the mean tokens of each stage in half precision."""
+    buffer = io.BytesIO()
+    stages = {f"stage{i + 1}": stage.astype(np.float16) for i, stage in enumerate(stage_features)}
+    np.savez_compressed(buffer, sha256=np.array(sha256), **stages)
+    write_bytes(folder / FEATURES, buffer.getvalue())
+
+
+def read_features(folder: Path, sha256: list[str]) -> list[np.ndarray] | None:
+    """What `record_features` wrote, (N, C) float16 a stage; None where it is not there, or is of other photos.
+
+    Args:
+        sha256: of the photos asked for, in order.
+    Raises:
+        DataError: the file is damaged.
+    """
+    try:
+        with np.load(folder / FEATURES, allow_pickle=False) as archive:
+            if list(archive["sha256"]) != list(sha256):
+                return None
+            return [archive[name] for name in sorted(archive.files) if name.startswith("stage")]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        raise DataError(f"{folder / FEATURES} is damaged; remove it, and it will be computed again") from None

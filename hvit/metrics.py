@@ -45,8 +45,10 @@ def per_class(confusion: np.ndarray) -> list[dict]:
 
 def macro_f1(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> float:
     """Mean F1 of the classes with at least one true photo."""
-    rows = per_class(confusion_matrix(labels, predicted, num_classes))
-    return float(np.mean([row["f1"] for row in rows if row["n"]]))
+    confusion = confusion_matrix(labels, predicted, num_classes)
+    n = confusion.sum(1)
+    f1 = 2 * np.diag(confusion) / np.maximum(n + confusion.sum(0), 1)  # at once: a bootstrap asks thousands of times
+    return float(f1[n > 0].mean())
 
 
 def balanced_accuracy(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> float:

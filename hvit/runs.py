@@ -8,6 +8,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ DEFAULT_RUN = "leaf33-tiny"
 HEARTBEAT_S = 10
 STALE_S = 60
 INFO, CONFIG, METRICS, MANIFEST = "run.json", "config.yaml", "metrics.jsonl", "manifest.json"
+TEST_EVALUATIONS = "test_evaluations.jsonl"
 
 
 class RunError(ValueError):
@@ -52,10 +54,7 @@ class Run:
     @property
     def status(self) -> str:
         """running, done, failed or preempted; stopped where a running one gave no sign of life for a minute."""
-        status = self.info.get("status")
-        if status == "running" and _age_s(self.info.get("heartbeat")) > STALE_S:
-            return "stopped"
-        return status if status in ("running", "done", "failed", "preempted") else "unknown"
+        return status_of(self.info)
 
     @cached_property
     def config(self) -> dict | None:
@@ -66,18 +65,17 @@ class Run:
         if not path.exists():
             return None
         try:
-            return yaml.safe_load(path.read_text(encoding="utf-8"))
-        except yaml.YAMLError:
-            raise RunError(f"{CONFIG} of run {self.name} is damaged; copy the run again") from None
+            config = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        except (yaml.YAMLError, UnicodeDecodeError):
+            config = None
+        if not isinstance(config, dict):
+            raise RunError(f"{CONFIG} of run {self.name} is damaged; copy the run again")
+        return config
 
     @property
     def learned_from(self) -> frozenset[str]:
         """What the training data were: "photos", "drawings" or both; empty where the run does not say."""
-        from hvit.data.leafsim.address import SCHEME
-
-        data = (self.config or {}).get("data")
-        dirs = data.get("dirs") if isinstance(data, dict) else None
-        return frozenset("drawings" if str(name).startswith(SCHEME) else "photos" for name in dirs or ())
+        return material_of(self.config)
 
     @property
     def plants_known(self) -> bool | None:
@@ -96,21 +94,29 @@ class Run:
         Raises:
             RunError: another line is not JSON.
         """
-        path = self.path / METRICS
+        return self._lines(METRICS)
+
+    def test_evaluations(self) -> list[dict]:
+        """One row for every time the run was scored on test: time, n, top1; see `metrics` for what is refused."""
+        return self._lines(TEST_EVALUATIONS)
+
+    def _lines(self, name: str) -> list[dict]:
+        path = self.path / name
         if not path.exists():
             return []
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_bytes().split(b"\n")
         rows = []
         for number, line in enumerate(lines, 1):
             if not line:
                 continue
             try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError:
-                if number < len(lines):
-                    raise RunError(
-                        f"line {number} of {METRICS} of run {self.name} is damaged; copy the run again"
-                    ) from None
+                row = json.loads(line)
+            except ValueError:  # not JSON, or not UTF-8
+                row = None
+            if isinstance(row, dict):
+                rows.append(row)
+            elif number < len(lines):
+                raise RunError(f"line {number} of {name} of run {self.name} is damaged; copy the run again")
         return rows
 
     def model_card(self) -> dict | None:
@@ -178,17 +184,75 @@ class Run:
             raise RunError(f"{name} of run {self.name} is damaged; copy the run again") from None
 
 
+def material_of(config: dict | None) -> frozenset[str]:
+    """What a run with this configuration learned from, see `Run.learned_from`."""
+    from hvit.data.leafsim.address import SCHEME
+
+    data = (config or {}).get("data")
+    dirs = data.get("dirs") if isinstance(data, dict) else None
+    return frozenset("drawings" if str(name).startswith(SCHEME) else "photos" for name in dirs or ())
+
+
+def status_of(info: dict) -> str:
+    """Status of the run with this `run.json` at this moment, see `Run.status`."""
+    status = info.get("status")
+    if status == "running" and _age_s(info.get("heartbeat")) > STALE_S:
+        return "stopped"
+    return status if status in ("running", "done", "failed", "preempted") else "unknown"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A folder among the runs that cannot be read as one.
+
+    Attributes:
+        name: of the folder.
+        reason: what is wrong, and what to do, in one sentence.
+    """
+
+    name: str
+    reason: str
+
+
+def survey(root: Path = Path("runs")) -> tuple[list[Run], list[Trouble]]:
+    """Every folder below `root`, by name: readable runs, and those that are half-written, damaged or no run at all.
+
+    Files, and folders whose names begin with a dot, are none of both.
+    """
+    runs, troubles = [], []
+    for folder in sorted(Path(root).iterdir()) if Path(root).is_dir() else []:
+        if folder.name.startswith(".") or not folder.is_dir():
+            continue
+        try:
+            _refuse_unreadable(folder)
+            runs.append(Run(folder))
+        except RunError as error:
+            troubles.append(Trouble(folder.name, str(error)))
+        except OSError as error:
+            troubles.append(Trouble(folder.name, f"{folder.name} cannot be read: {error.strerror}"))
+    return runs, troubles
+
+
+def _refuse_unreadable(folder: Path) -> None:
+    run = Run(folder)
+    if not (folder / INFO).exists():
+        if any((folder / name).exists() for name in (CONFIG, METRICS, CARD, WEIGHTS, MANIFEST)):
+            raise RunError(f"{run.name} is half-written: it has no {INFO}; copy the run again, or delete the folder")
+        raise RunError(f"{run.name} is no run: it has no {INFO}; move the folder elsewhere")
+    version = run.info.get("schema_version")
+    if not isinstance(version, int) or not isinstance(run.info.get("summary", {}), dict):
+        raise RunError(
+            f"{run.name} is no run of this program: its {INFO} is of another kind; move the folder elsewhere"
+        )
+    if version > SCHEMA_VERSION:
+        raise RunError(f"{run.name} was written by a newer version of this program; update the program to read it")
+    if not isinstance(run.model_card(), dict | None):
+        raise RunError(f"{CARD} of run {run.name} is damaged; copy the run again")
+
+
 def list_runs(root: Path = Path("runs")) -> list[Run]:
     """Readable runs below a folder, by name; a half-written or damaged one does not hide the others."""
-    runs = []
-    for folder in sorted(Path(root).iterdir()) if Path(root).is_dir() else []:
-        run = Run(folder)
-        try:
-            if (folder / INFO).exists() and run.info and (run.model_card() or True):
-                runs.append(run)
-        except RunError:
-            continue
-    return runs
+    return survey(root)[0]
 
 
 def find_run(name: str | Path = DEFAULT_RUN, root: Path = Path("runs")) -> Run:
@@ -324,12 +388,8 @@ class RunWriter:
 
 
 def write_manifest(path: Path) -> None:
-    """`manifest.json`: the SHA-256 of every file of a run but its checkpoints and itself.
-
-    Files that are listed already and not in this copy stay listed: where they are, they can be checked.
-    """
-    listed = Run(path)._json(MANIFEST) or {"files": {}}
-    files = {name: sha for name, sha in listed["files"].items() if not (path / name).exists()}
+    """`manifest.json`: the SHA-256 of every file of a run but its checkpoints and itself."""
+    files = {}
     for file in sorted(path.rglob("*")):
         name = file.relative_to(path).as_posix()
         if (
@@ -339,6 +399,19 @@ def write_manifest(path: Path) -> None:
             and not file.name.endswith(".partial")
         ):
             files[name] = file_sha256(file)
+    write_json(path / MANIFEST, {"files": files})
+
+
+def add_to_manifest(path: Path, written: Iterable[str]) -> None:
+    """Brings `manifest.json` up to date for some files, and leaves the others listed that are not in this copy.
+
+    Args:
+        written: files of the run that are new or changed, as `eval/test/tsne.npz`.
+    """
+    before = Run(path)._json(MANIFEST)
+    if before is None:
+        return write_manifest(path)
+    files = before["files"] | {name: file_sha256(path / name) for name in written}
     write_json(path / MANIFEST, {"files": dict(sorted(files.items()))})
 
 

@@ -1,5 +1,9 @@
 """Small drawn photos that all tests can use."""
 
+import hashlib
+import io
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -41,3 +45,117 @@ def photo_folder(tmp_path_factory) -> Path:
                 pixels = draw_leaf(class_index, start + i, height, width)
                 cv2.imwrite(str(folder / f"{i:02d}.jpg"), pixels[:, :, ::-1])
     return root
+
+
+@pytest.fixture(scope="session")
+def recorded_run() -> Callable[..., Path]:
+    """Writes a run without weights: what it logged, and its answers on pictures of the test split."""
+    return _write_recorded_run
+
+
+def _write_recorded_run(
+    path: Path,
+    classes: list[str],
+    answers: list[tuple[str, str]],
+    seed: int = 0,
+    config: dict | None = None,
+    status: str | None = "done",
+    epochs: int = 3,
+    confidence: float = 0.9,
+) -> Path:
+    """See `recorded_run`.
+
+    Args:
+        answers: (true class, what it was called), one a picture; the pictures are the drawn leaves 0, 1, 2, ...
+        config: beside the seed; a run of the same one is of the same way.
+        status: its end; None while it goes on.
+        confidence: probability of every answer.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from hvit.runs import RunWriter
+
+    settings = {"seed": seed, "data": {"dirs": ["leafsim:v1/7/0-99"]}} | (config or {})
+    writer = RunWriter(path, "finetune", settings, seed, ["training/finetune.py"], "f")
+    for epoch in range(1, epochs + 1):
+        writer.log(10 * epoch, float(epoch), "train", loss=1 / epoch + 0.1 * seed)
+        writer.log(10 * epoch, float(epoch), "val", top1=1 - 0.5 / (epoch + seed), macro_f1=1 - 0.6 / (epoch + seed))
+    others = np.log((1 - confidence) / (len(classes) - 1))
+    logits = [[float(np.log(confidence) if name == called else others) for name in classes] for _, called in answers]
+    folder = path / "eval" / "test"
+    folder.mkdir(parents=True, exist_ok=True)
+    hashes = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(len(answers))]
+    columns = {"sample_id": [h[:16] for h in hashes], "path": [f"leafsim:v1/7/{i}" for i in range(len(answers))]}
+    columns |= {"sha256": hashes, "label": [true for true, _ in answers], "logits": logits}
+    pq.write_table(pa.table(columns), folder / "predictions.parquet")
+    right = sum(true == called for true, called in answers)
+    scores = {"n": len(answers), "top1": right / len(answers)}
+    (folder / "metrics.json").write_text(json.dumps(scores))
+    line = {"time": "2026-11-24T12:00:00+00:00", **scores}
+    (path / "test_evaluations.jsonl").write_text(json.dumps(line) + "\n")
+    card = {
+        "schema_version": 1,
+        "architecture": "hvit_tiny",
+        "arguments": {"num_classes": len(classes), "img_size": 64},
+    }
+    card |= {"classes": classes, "preprocessing": {"img_size": 64}, "temperature": 1.0}
+    (path / "model.json").write_text(json.dumps(card))
+    if status:
+        writer.finish(status, {})
+    return path
+
+
+@pytest.fixture(scope="session")
+def write_mapped_run() -> Callable[..., Path]:
+    """Writes a run without weights that has answered drawn leaves, and the map of them."""
+    return _write_mapped_run
+
+
+def _write_mapped_run(path: Path, num_samples: int, classes: list[str], seed: int = 0, shift: float = 0.0) -> Path:
+    """A cluster of samples a class; every fifth sample is taken for the next class.
+
+    Args:
+        path: folder of the run; its name is that of the run.
+        seed: of the positions within clusters.
+        shift: of the whole map, so that two runs can be told apart.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from hvit.feature_space import FeatureMap
+    from hvit.feature_space.neighbors import nearest_others
+
+    rng, K, numbers = np.random.default_rng(seed), len(classes), np.arange(num_samples)
+    labels = numbers % K
+    answers = np.where(numbers % 5 == 4, (labels + 1) % K, labels)
+    logits = 4.0 * np.eye(K, dtype=np.float32)[answers]
+    addresses = [f"leafsim:v1/9/{i}" for i in numbers]
+    hashes = [hashlib.sha256(address.encode()).hexdigest() for address in addresses]
+    ids = [name[:16] for name in hashes]
+    folder = path / "eval" / "test"
+    folder.mkdir(parents=True)
+    table = {"sample_id": ids, "path": addresses, "sha256": hashes, "label": [classes[k] for k in labels]}
+    logits_column = pa.array(list(logits), type=pa.list_(pa.float32()))
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(table | {"logits": logits_column}), buffer)
+    (folder / "predictions.parquet").write_bytes(buffer.getvalue())
+    angles = 2 * np.pi * labels / K
+    centers = 40 * np.stack([np.cos(angles), np.sin(angles)], 1)
+    coordinates = (centers + rng.normal(size=(num_samples, 2)) * 3 + shift).astype(np.float32)
+    distances, neighbors = nearest_others(coordinates, 10)
+    about = {
+        "seed": 0, "perplexity": 30.0, "dimensions": 2, "variance_kept": 0.9, "neighbors": 10, "neighbors_kept": 0.8,
+        "trustworthiness": 0.95, "trustworthiness_n": num_samples, "accuracy_in_space": 0.75, "accuracy_on_map": 0.7,
+        "aligned_samples": None, "weights": "0" * 64,
+    }  # fmt: skip
+    FeatureMap(
+        np.full(num_samples, "test"), numbers, np.array(ids), coordinates, coordinates, np.zeros(2), np.eye(2),
+        neighbors, distances / 100, numbers / num_samples, (numbers % 100) / 100, about,
+    ).save(folder / "tsne.npz")  # fmt: skip
+    info = {"schema_version": 1, "status": "done", "kind": "finetune", "seed": 0, "summary": {}}
+    (path / "run.json").write_text(json.dumps(info))
+    (path / "config.yaml").write_text(json.dumps({"data": {"dirs": ["leafsim:v1/9/0-99999"]}}))  # JSON is YAML
+    card = {"schema_version": 1, "classes": classes, "temperature": 1.0, "ood": {"threshold": 0.9}}
+    (path / "model.json").write_text(json.dumps(card))
+    return path

@@ -47,7 +47,7 @@ from hvit.explain.twin import LEVELS, cascade, map_similarities, randomized_twin
 from hvit.files import write_bytes
 from hvit.models import Baseline as OtherModel
 from hvit.models import HViT
-from hvit.runs import find_run, write_manifest
+from hvit.runs import add_to_manifest, find_run
 
 IMG_SIZE = 128
 MOST_PROMISING = 3  # methods that are tried with the second baseline too
@@ -208,8 +208,9 @@ def record(run_dir: Path, split: str, rows: list[dict], about: dict) -> None:
     table = pa.table(columns, SCHEMA.with_metadata({"hvit": json.dumps(about)}))
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
-    write_bytes(run_dir / "eval" / split / "explain.parquet", buffer.getvalue())
-    write_manifest(run_dir)
+    name = f"eval/{split}/explain.parquet"
+    write_bytes(run_dir / name, buffer.getvalue())
+    add_to_manifest(run_dir, [name])
 
 
 def _case(checkpoint: Checkpoint, sample: Sample, preprocessing: Preprocessing) -> Case:

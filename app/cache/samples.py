@@ -27,18 +27,21 @@ def photos_in(folder: str, show: Callable[[int, int], None] = lambda done, total
     Raises:
         ValueError: there is no such folder, or no photo in it.
     """
-    return _photos_in(folder, show) if folder else {}
+    known = _photos_by_folder()
+    if folder and folder not in known:
+        known[folder] = index_photos(Path(folder.strip().strip("\"'")).expanduser(), show)
+    return known.get(folder, {})
 
 
-# `_show` is not part of the key: the bar that reports is another one each time.
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _photos_in(folder: str, _show: Callable[[int, int], None]) -> dict[str, Path]:
-    return index_photos(Path(folder.strip().strip("\"'")).expanduser(), _show)
+# The dictionary is what Streamlit keeps, not the index: a function it keeps the result of may not draw a bar.
+@st.cache_resource(show_spinner=False)
+def _photos_by_folder() -> dict[str, dict[str, Path]]:
+    return {}
 
 
 def forget_photos_in() -> None:
     """Looks into folders again when they are next asked for."""
-    _photos_in.clear()
+    _photos_by_folder.clear()
 
 
 def picture(path: str, sha256: str | None, photos: dict[str, Path]) -> bytes | None:

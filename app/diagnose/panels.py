@@ -184,6 +184,8 @@ def photo(diagnosis: Diagnosis, is_cut: bool, drawing: Drawing | None = None) ->
             st.button("Back to the whole photo", type="tertiary", on_click=state.cut_chosen, args=(None,))
         else:
             st.button("Cut out one leaf", type="tertiary", on_click=state.start_cutting)
+        asked = st.query_params.to_dict()  # run and crop; a link without them would take them out of the address
+        st.page_link("../pages/attention.py", label="Explain on the Attention page", query_params=asked)
     for text in words.flag_sentences(diagnosis.flags, is_drawn=drawing is not None):
         sentence(text)
 

@@ -12,6 +12,7 @@ EXAMPLES = """examples:
   python -m hvit data check data/train-set data/test-set
   python -m hvit data check my-photos --group-from 'plant(\\d+)' --json
   python -m hvit data check leafsim:v1/7/0-1999
+  python -m hvit data check data/field-256 data/coffee-leaf-256 --save-to runs/my-run
   python -m hvit data synthesize --out leaves --n 2000
   python -m hvit data sheet my-photos --out sheet.jpg
   python -m hvit data list
@@ -43,6 +44,9 @@ def add_parser(subparsers) -> None:
     plants = checking.add_mutually_exclusive_group()
     plants.add_argument("--group-from", metavar="PATTERN", help="regular expression that finds the plant in a path")
     plants.add_argument("--groups-csv", type=Path, metavar="FILE", help="table of the plants: columns path and group")
+    checking.add_argument(
+        "--save-to", metavar="RUN", help="also record the report in the run that learned from these photos"
+    )
     checking.add_argument("--json", action="store_true", help="print one JSON document")
     checking.set_defaults(run=run_check, parser=checking)
     drawing = actions.add_parser("synthesize", help="draw leaves with known truth", epilog=SYNTHESIZE_EXAMPLES)
@@ -83,15 +87,20 @@ def add_parser(subparsers) -> None:
 
 
 def run_check(args) -> int:
-    from hvit.data.check import check
+    from hvit.data.check import CHECK, check, record_check
     from hvit.data.dataset import groups_from_csv, groups_from_names, read_samples, readers, with_groups
+    from hvit.runs import find_run
 
+    run = find_run(args.save_to) if args.save_to else None
     samples = read_samples(args.folders)
     if args.group_from:
         samples = with_groups(samples, groups_from_names(samples, args.group_from))
     elif args.groups_csv:
         samples = with_groups(samples, groups_from_csv(samples, args.groups_csv))
     report = check(samples, progress("photos"), readers(samples))
+    if run is not None:
+        report = record_check(run, report, samples)
+        print(f"recorded in {run.path / CHECK}", file=sys.stderr)
     if args.json:
         print_json(report)
     else:

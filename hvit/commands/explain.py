@@ -1,7 +1,6 @@
 """`hvit explain`: show which parts of a photo an answer comes from."""
 
 import difflib
-import io
 import sys
 from pathlib import Path
 
@@ -83,7 +82,9 @@ def run(args) -> int:
     if args.json:
         print_json({"file": str(args.photo), "error": None, **record})
     else:
-        print(f"{args.photo}: {_caption(checkpoint, explanation)}: " + ", ".join(record["files"]))
+        from hvit.explain.export import caption
+
+        print(f"{args.photo}: {caption(explanation, checkpoint)}: " + ", ".join(record["files"]))
     return 0
 
 
@@ -132,38 +133,14 @@ def _bands(checkpoint, path: Path, photo):
 
 def _write(out: Path, path: Path, checkpoint, photo, explanation) -> dict:
     """The three files; returns what the JSON file holds, and their paths."""
-    import numpy as np
-
-    from hvit.explain.picture import explained
+    from hvit.explain import export
     from hvit.files import write_bytes, write_json
 
     stem = f"{path.stem}.{explanation.method}"
     files = [out / f"{stem}.{ending}" for ending in ("png", "npy", "json")]
-    class_index = explanation.class_index
-    record = {
-        "photo": path.name,
-        "sha256": photo.sha256,
-        "run": checkpoint.name,
-        "weights_sha256": checkpoint.sha256,
-        "class": None if class_index is None else checkpoint.classes[class_index],
-        "method": explanation.method,
-        "arguments": explanation.arguments,
-        "grid": list(explanation.attribution.shape),
-        "scale": explanation.scale.to_dict(),
-    }
-    picture, array = io.BytesIO(), io.BytesIO()
-    explained(photo.pixels, explanation, _caption(checkpoint, explanation)).save(picture, "PNG")
-    np.save(array, explanation.on_photo(*photo.pixels.shape[:2]))
-    write_bytes(files[0], picture.getvalue())
-    write_bytes(files[1], array.getvalue())
+    record = export.record(explanation, checkpoint, path.name, photo.sha256)
+    caption = export.caption(explanation, checkpoint)
+    write_bytes(files[0], export.png(explanation, photo.pixels, caption))
+    write_bytes(files[1], export.npy(explanation, *photo.pixels.shape[:2]))
     write_json(files[2], record)
     return record | {"files": [str(file) for file in files]}
-
-
-def _caption(checkpoint, explanation) -> str:
-    from hvit.words import class_title
-
-    method = explanation.method.replace("_", " ")
-    if explanation.class_index is None:
-        return f"{method} (belongs to no class), {checkpoint.name}"
-    return f"{method} for {class_title(checkpoint.classes[explanation.class_index])}, {checkpoint.name}"

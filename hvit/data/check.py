@@ -1,5 +1,6 @@
 """What to know of a data set before training: leaks, copies, broken files, balance, what the background tells."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
@@ -7,12 +8,20 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
+from hvit.data.balance import parts_of
 from hvit.data.dataset import DataError, Sample, class_names, plants_known
 from hvit.data.duplicates import Fingerprints, near_duplicate_pairs, reduced
 from hvit.data.photos import InvalidPhotoError
+from hvit.files import write_json
 from hvit.processes import answers
+from hvit.runs import Run, RunError, add_to_manifest
 
 CORNER_PX, CORNER_PHOTO_PX, NEIGHBORS = 6, 80, 7
+CHECK = "data_check.json"  # of a run
+NEEDED = {
+    "photos", "unreadable", "exact_copies", "near_duplicates", "conflicting_labels", "leaks", "plants_known",
+    "background_control", "photos_of_run", "photos_of_run_checked",
+}  # fmt: skip
 LISTED = 50  # pairs of each kind in a report; all are counted
 
 
@@ -67,6 +76,46 @@ def check(
         "plants_known": plants_known(readable),
         "background_control": background_report(readable, np.stack(corners)),
     }
+
+
+def record_check(run: Run, report: dict, samples: list[Sample]) -> dict:
+    """Writes a report on the photos of a run into it, with how many of these were among them.
+
+    Args:
+        report: of `check`, on `samples`.
+    Returns:
+        The document that was written: the report, `photos_of_run` and `photos_of_run_checked`.
+    Raises:
+        DataError: the run recorded none of these photos.
+    """
+    known, seen = {part.sha256 for part in parts_of(run)}, {sample.sha256() for sample in samples}
+    if not known & seen:
+        raise DataError(
+            f"none of these photos is among the {len(known):,} that run {run.name} recorded; check those of the run"
+        )
+    document = report | {"photos_of_run": len(known), "photos_of_run_checked": len(known & seen)}
+    write_json(run.path / CHECK, document)
+    add_to_manifest(run.path, [CHECK])
+    return document
+
+
+def recorded_check(run: Run) -> dict | None:
+    """What `record_check` wrote, or None.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    path = run.path / CHECK
+    if not path.exists():
+        return None
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        complete = NEEDED <= set(document)
+    except (ValueError, TypeError):
+        complete = False
+    if not complete:
+        raise RunError(f"{CHECK} of run {run.name} is damaged; make it again: python -m hvit data check --save-to")
+    return document
 
 
 def background_control(

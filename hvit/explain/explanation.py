@@ -22,6 +22,7 @@ class Explanation:
         arguments: of the method, all of them.
         scale: what turns it into a heatmap.
         is_sum: whether the places share a whole, so that their sum means something; else each value stands for itself.
+        against: the class whose attribution was taken off, in a difference; else None.
     """
 
     attribution: np.ndarray
@@ -30,6 +31,7 @@ class Explanation:
     arguments: dict
     scale: Scale
     is_sum: bool
+    against: int | None = None
 
     @property
     def values(self) -> np.ndarray:

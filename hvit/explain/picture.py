@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 if TYPE_CHECKING:  # without torch, which pages load only when they need it
     from hvit.explain.explanation import Explanation
+    from hvit.explain.heat import Scale
 
 # Stops of the perceptual map "inferno" (matplotlib, CC0), from the lowest value to the highest.
 HEAT_STOPS = (
@@ -34,17 +35,24 @@ def heat_colors(heatmap: np.ndarray, stops: tuple[str, ...] = HEAT_STOPS) -> np.
     return np.stack([np.interp(heatmap, position, channels[:, c]) for c in range(3)], axis=-1).round().astype(np.uint8)
 
 
-def with_heat(pixels: np.ndarray, heatmap: np.ndarray, stops: tuple[str, ...] = HEAT_STOPS) -> np.ndarray:
+def stops_of(scale: Scale) -> tuple[str, ...]:
+    """The colors of a scale: with a sign, or from little to much."""
+    return HEAT_STOPS if scale.knee is None else SIGN_STOPS
+
+
+def with_heat(
+    pixels: np.ndarray, heatmap: np.ndarray, stops: tuple[str, ...] = HEAT_STOPS, opacity: float = HEAT_OPACITY
+) -> np.ndarray:
     """The photo in grey with `heatmap` (H', W') in [0, 1] laid over it; (H, W, 3) uint8."""
     height, width = pixels.shape[:2]
     heat = np.clip(cv2.resize(heatmap, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
     grey = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    return cv2.addWeighted(heat_colors(heat, stops), HEAT_OPACITY, grey, 1 - HEAT_OPACITY, 0)
+    return cv2.addWeighted(heat_colors(heat, stops), opacity, grey, 1 - opacity, 0)
 
 
 def explained(pixels: np.ndarray, explanation: Explanation, caption: str) -> Image.Image:
     """The photo (H, W, 3) uint8 with its heatmap, above the labeled scale and two lines: the caption and the unit."""
-    stops = HEAT_STOPS if explanation.scale.knee is None else SIGN_STOPS
+    stops = stops_of(explanation.scale)
     photo = Image.fromarray(with_heat(_at_a_readable_size(pixels), explanation.heatmap, stops))
     font = ImageFont.load_default(TEXT_PX)
     line = TEXT_PX + 6

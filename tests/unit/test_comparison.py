@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hvit.comparison import paired_f1_gain, paired_gain
+from hvit.comparison import OUTCOMES, holm, mcnemar, outcomes, paired_f1_gain, paired_gain
 
 
 def test_a_gain_is_the_difference_of_the_means_with_its_interval():
@@ -42,3 +42,27 @@ def test_a_gain_in_macro_f1_by_hand():
     assert gain.gain == pytest.approx(4 / 7) and gain.low < gain.gain < gain.high and gain.second_ci == (1.0, 1.0)
     with pytest.raises(ValueError, match="cannot be paired"):
         paired_f1_gain(labels, np.zeros((2, 40), dtype=int), np.zeros((1, 40), dtype=int))
+
+
+def test_mcnemar_by_hand():
+    """One photo only the first got right, seven only the second: 2 * (C(8, 0) + C(8, 1)) / 2^8 = 18 / 256."""
+    first = np.repeat([True, True, False, False], [40, 1, 7, 12])
+    second = np.repeat([True, False, True, False], [40, 1, 7, 12])
+    test = mcnemar(first, second)
+    assert (test.only_first, test.only_second) == (1, 7) and test.p == pytest.approx(18 / 256)
+    assert mcnemar(second, first).p == pytest.approx(18 / 256)
+    assert mcnemar(first, first).p == 1.0
+    with pytest.raises(ValueError, match="cannot be paired"):
+        mcnemar(first, second[1:])
+
+
+def test_holm_by_hand():
+    """0.01 * 3 = 0.03; 0.03 * 2 = 0.06; 0.04 * 1 would be 0.04, but none falls below the one before."""
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([0.5, 0.6]) == [1.0, 1.0] and holm([0.02]) == [0.02] and holm([]) == []
+
+
+def test_every_photo_has_one_outcome():
+    labels = np.array([0, 0, 0, 0, 0])
+    numbers = outcomes(labels, np.array([0, 0, 1, 1, 1]), np.array([0, 1, 0, 1, 2]))
+    assert [OUTCOMES[n] for n in numbers] == list(OUTCOMES)

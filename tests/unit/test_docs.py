@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app import widgets
+from app.cache import maps
 from hvit.__main__ import make_parser
 from training.config import FinetuneConfig, PretrainConfig, load_config
 
@@ -24,6 +25,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 KINDS = {"training.finetune": FinetuneConfig, "training.pretrain": PretrainConfig}
 SHOWN_BY_THE_DASHBOARD = [
     widgets.QUICK_COMMAND.format(run="leaf33-tiny"),
+    maps.embed_command("leaf33-tiny", "test"),
     widgets.TRAIN_COMMAND,
     widgets.TRAIN_COMMAND + widgets.FROM_NOTHING,
 ]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hvit.runs import Run, RunError, RunWriter, find_run, list_runs, write_manifest
+from hvit.runs import Run, RunError, RunWriter, find_run, list_runs, survey
 
 
 def _writer(path, **changes) -> RunWriter:
@@ -147,19 +147,6 @@ def test_the_manifest_finds_what_was_changed(tmp_path):
     assert Run(tmp_path / "one").damaged_files() == ["config.yaml"]
 
 
-def test_what_is_not_in_this_copy_stays_listed(tmp_path):
-    writer = _writer(tmp_path / "one")
-    writer.finish("done", {})
-    (tmp_path / "one" / "split.csv").write_text("a")
-    writer.write_manifest()
-    before = json.loads((tmp_path / "one" / "manifest.json").read_text())["files"]
-    (tmp_path / "one" / "split.csv").unlink()
-    (tmp_path / "one" / "config.yaml").write_text("changed: 1")
-    write_manifest(tmp_path / "one")
-    after = json.loads((tmp_path / "one" / "manifest.json").read_text())["files"]
-    assert after["split.csv"] == before["split.csv"] and after["config.yaml"] != before["config.yaml"]
-
-
 def test_a_half_written_run_does_not_hide_the_others(tmp_path):
     _writer(tmp_path / "good").finish("done", {})
     (tmp_path / "empty").mkdir()
@@ -169,6 +156,50 @@ def test_a_half_written_run_does_not_hide_the_others(tmp_path):
     (tmp_path / "card" / "model.json").write_text("{")
     assert [run.name for run in list_runs(tmp_path)] == ["good"]
     assert list_runs(tmp_path / "nowhere") == []
+
+
+def test_what_is_not_a_readable_run_is_listed_with_its_reason(tmp_path):
+    _writer(tmp_path / "good").finish("done", {})
+    for name in ("half", "torn", "card", "newer", "foreign", "list"):
+        _writer(tmp_path / name)
+    (tmp_path / "half" / "run.json").unlink()
+    (tmp_path / "torn" / "run.json").write_text('{"status"')
+    (tmp_path / "card" / "model.json").write_text("[1]")
+    _change(tmp_path / "newer", schema_version=99)
+    (tmp_path / "foreign" / "run.json").write_text('{"id": "abc", "state": "finished"}')
+    (tmp_path / "list" / "run.json").write_text("[]")
+    (tmp_path / "holiday").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "notes.txt").write_text("no folder")
+    runs, troubles = survey(tmp_path)
+    assert [run.name for run in runs] == ["good"]
+    said = {trouble.name: trouble.reason for trouble in troubles}
+    assert set(said) == {"half", "torn", "card", "newer", "foreign", "list", "holiday"}
+    assert "half-written: it has no run.json" in said["half"] and "no run: it has no run.json" in said["holiday"]
+    assert said["torn"] == "run.json of run torn is damaged; copy the run again"
+    assert said["card"] == "model.json of run card is damaged; copy the run again"
+    assert "newer version" in said["newer"] and "of another kind" in said["foreign"] and "not a run" in said["list"]
+    assert survey(tmp_path / "nowhere") == ([], [])
+
+
+def test_metrics_that_are_not_rows_are_refused(tmp_path):
+    writer = _writer(tmp_path / "one")
+    writer.log(1, 1, "train", loss=1.0)
+    metrics = tmp_path / "one" / "metrics.jsonl"
+    metrics.write_bytes(b"\xff\xfe\n" + metrics.read_bytes())
+    with pytest.raises(RunError, match="line 1"):
+        Run(tmp_path / "one").metrics()
+    metrics.write_text("[1, 2]\n")
+    with pytest.raises(RunError, match="line 1"):
+        Run(tmp_path / "one").metrics()
+
+
+def test_a_configuration_that_is_not_one_is_refused(tmp_path):
+    _writer(tmp_path / "one")
+    for text in (b"{", b"just words", b"\xff"):
+        (tmp_path / "one" / "config.yaml").write_bytes(text)
+        with pytest.raises(RunError, match="config.yaml of run one is damaged"):
+            Run(tmp_path / "one").config  # noqa: B018
 
 
 def test_an_unknown_run_names_the_nearest(tmp_path):

@@ -9,9 +9,12 @@ import pytest
 from PIL import Image
 
 from hvit.__main__ import main
-from hvit.data.check import background_report, check, corner_patches
+from hvit.data.check import background_report, check, corner_patches, recorded_check
 from hvit.data.dataset import DataError, Sample, read_samples, with_groups
+from hvit.files import file_sha256
+from hvit.runs import Run, RunError, write_manifest
 from tests.conftest import draw_leaf
+from tests.unit.paper.conftest import write_records
 
 
 @pytest.fixture
@@ -167,10 +170,49 @@ def test_the_command_reads_plants_from_a_table(data, tmp_path, capsys):
     assert report["plants_known"] and report["leaks"]["group"]["count"] == 4
 
 
+def run_that_learned_from(data, tmp_path):
+    """Records of a run with the photos of the copied data set in its list."""
+    run = write_records(tmp_path / "runs" / "mine")
+    samples = [sample for sample in read_samples([data]) if sample.split != "test"]
+    lines = [f"{s.relative},{s.sha256()},{s.label},train," for s in samples]
+    (run / "split.csv").write_text("\n".join(["path,sha256,label,role,group", *lines]))
+    write_manifest(run)
+    return run
+
+
+def test_the_report_is_recorded_in_the_run_that_learned_from_the_photos(data, tmp_path, capsys):
+    run = run_that_learned_from(data, tmp_path)
+    before = json.loads((run / "manifest.json").read_text())["files"]
+    (run / "eval" / "test" / "predictions.parquet").rename(tmp_path / "away")  # a file that this copy lacks
+    assert main(["data", "check", str(data), "--save-to", str(run), "--json"]) == 0
+    recorded = recorded_check(Run(run))
+    assert recorded == json.loads(capsys.readouterr().out)
+    assert (recorded["photos"], recorded["photos_of_run"], recorded["photos_of_run_checked"]) == (48, 36, 36)
+    after = json.loads((run / "manifest.json").read_text())["files"]
+    assert after.pop("data_check.json") == file_sha256(run / "data_check.json") and after == before
+    assert Run(run).damaged_files() == []
+
+
+def test_a_report_on_other_photos_is_not_recorded(data, tmp_path, capsys):
+    run = write_records(tmp_path / "runs" / "other")
+    assert main(["data", "check", str(data), "--save-to", str(run)]) == 2
+    assert "none of these photos is among the 12 that run other recorded" in capsys.readouterr().err
+    assert recorded_check(Run(run)) is None and not (run / "data_check.json").exists()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"photos": 1}'])
+def test_a_damaged_report_is_refused(tmp_path, content):
+    run = write_records(tmp_path / "runs" / "mine")
+    (run / "data_check.json").write_text(content)
+    with pytest.raises(RunError, match="data_check.json of run mine is damaged; make it again"):
+        recorded_check(Run(run))
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["check", "none"], "none: no such folder"),
+        (["check", "none", "--save-to", "nowhere"], "no run nowhere"),
         (["fetch", "plantdok"], "did you mean plantdoc?"),
     ],
 )

@@ -14,7 +14,7 @@ NBSP = "\u00a0"
 
 def drawing(condition: str, companion: str | None = None, severity: float = 0.18) -> Drawing:
     plan = Plan("tomato", condition, companion, False)
-    return Drawing(Address(5, 9), plan, severity, np.ones((4, 4), bool), b"")
+    return Drawing(Address(5, 9), plan, severity, np.ones((4, 4), bool), np.ones((4, 4), bool), b"")
 
 
 def answer(verdict: str, *names: str, classes=CONDITIONS):

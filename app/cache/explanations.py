@@ -1,0 +1,380 @@
+"""Explanations of single photos, each computed once, and what the runs recorded about the methods."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from app import words
+from app.cache.photos import bytes_of
+from app.cache.runs import RunChoice, identity, inference
+from app.drawn import Drawing
+from app.photo_files import PhotoFile
+from hvit.data.leafsim.address import SCHEME
+from hvit.data.photos import decode_photo
+from hvit.explain import METHODS
+from hvit.runs import Run, RunError
+
+if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
+    from torch import Tensor
+
+    from hvit.checkpoint import Checkpoint
+    from hvit.explain.covering import CoverTest
+    from hvit.explain.explanation import Explanation
+
+REMEMBERED = 400
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a photo.
+
+    Attributes:
+        method: name of the method.
+        class_name: the class to explain; None for a method that does not depend on it.
+        against: with `class_name`, why that one rather than this; else None.
+        arguments: of the method, as (name, value).
+    """
+
+    method: str
+    class_name: str | None = None
+    against: str | None = None
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the tests that a run recorded say of the methods.
+
+    Attributes:
+        methods: best first; empty where nothing was recorded.
+        beat_controls: those that did better than maps that know nothing of the model.
+        twin_strength: by method, what 95 of 100 maps of the randomized network do not exceed.
+        num_photos: they were tested on.
+        material: "photos" or "drawn leaves".
+        problem: why the record could not be read.
+    """
+
+    methods: tuple[str, ...] = ()
+    beat_controls: frozenset[str] = frozenset()
+    twin_strength: dict[str, float] = field(default_factory=dict)
+    num_photos: int = 0
+    material: str = "photos"
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class OnWhat:
+    """Shares of lesion, leaf and ground in what a map marks, and in the picture; each sums to 1."""
+
+    attribution: dict[str, float]
+    area: dict[str, float]
+
+
+def judged(run: RunChoice) -> Judged:
+    """What the run recorded about the methods."""
+    file = run.path / "eval" / "test" / "explain.parquet"
+    return _judged(str(run.path), file.stat().st_mtime_ns, run.learned_from) if file.exists() else Judged()
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _judged(path: str, stamp: int, learned_from: frozenset[str]) -> Judged:
+    from hvit.explain.ranking import ranking
+
+    try:
+        scores = [score for score in ranking(Run(Path(path)).explanations("test")) if not score.is_control]
+    except ValueError as error:
+        return Judged(problem=str(error))
+    return Judged(
+        tuple(score.name for score in scores),
+        frozenset(score.name for score in scores if score.beats_controls),
+        {score.name: score.twin_strength_95 for score in scores if score.twin_strength_95 is not None},
+        max((score.margin.n for score in scores), default=0),
+        words.material(learned_from),
+    )
+
+
+def best_method(run: RunChoice, checkpoint: Checkpoint) -> str:
+    """The method to begin with: the best one in test; without a test one that is quick and depends on the class."""
+    of_run = judged(run)
+    found = [name for name in of_run.methods if name in methods_for(checkpoint)]
+    if not found:
+        return "gradient_rollout" if can_look_inside(checkpoint) else "occlusion"
+    return next((name for name in found if name in of_run.beat_controls), found[0])
+
+
+def stands_out(run: RunChoice, question: Question, explanation: Explanation) -> bool | None:
+    """Whether a map is stronger than those of the randomized network; None where the run did not record that.
+
+    What was recorded is of one class, by each method as it comes.
+    """
+    from hvit.explain.faithfulness import strength
+
+    weakest = judged(run).twin_strength.get(question.method)
+    as_it_comes = dict(question.arguments).items() <= {"residual": 0.5, "stage": 3}.items()
+    if weakest is None or question.against is not None or not as_it_comes:
+        return None
+    return strength(explanation) > weakest
+
+
+def on_what(explanation: Explanation, drawing: Drawing) -> OnWhat | None:
+    """What the map of a drawn leaf lies on; None where nothing speaks for the class."""
+    from hvit.explain.truth import shares_on
+
+    leaf, lesion = drawing.leaf_mask, drawing.symptom_mask
+    areas = {"lesion": lesion, "leaf": leaf & ~lesion, "ground": ~leaf}
+    shares = shares_on(explanation, areas)
+    return None if shares is None else OnWhat(shares, {name: float(mask.mean()) for name, mask in areas.items()})
+
+
+def question_for(question: Question, classes: Sequence[str], label: str) -> Question:
+    """The same question to another run; a class it does not know becomes its own answer, without a difference."""
+    if question.class_name is None or {question.class_name, question.against} <= {*classes, None}:
+        return question
+    if question.class_name in classes:
+        return replace(question, against=None)
+    return replace(question, class_name=label, against=None)
+
+
+def can_look_inside(checkpoint: Checkpoint) -> bool:
+    """Whether the model has attention to follow; a baseline has none."""
+    from hvit.models import HViT
+
+    return isinstance(checkpoint.model, HViT)
+
+
+def methods_for(checkpoint: Checkpoint) -> list[str]:
+    """Names of the methods that can explain this model."""
+    inside = can_look_inside(checkpoint)
+    return [name for name, method in METHODS.items() if inside or method.any_model]
+
+
+def explain(
+    photo: PhotoFile, checkpoint: Checkpoint, question: Question, progress: Progress, twin: bool = False
+) -> Explanation:
+    """The map that answers a question.
+
+    Args:
+        progress: told how many of all passes are done, by methods that take many.
+        twin: ask the same network with randomized weights.
+    """
+    if question.against is None:
+        return _explain(photo, checkpoint, question, question.class_name, progress, twin)
+    from hvit.explain.difference import difference
+
+    # One bar for both: the second half goes on where the first ends.
+    halves = (
+        lambda done, total: progress(done, 2 * total),
+        lambda done, total: progress(total + done, 2 * total),
+    )
+    names = (question.class_name, question.against)
+    return difference(*(_explain(photo, checkpoint, question, *half, twin) for half in zip(names, halves)))
+
+
+def _explain(
+    photo: PhotoFile,
+    checkpoint: Checkpoint,
+    question: Question,
+    class_name: str | None,
+    progress: Progress,
+    twin: bool,
+) -> Explanation:
+    def compute() -> Explanation:
+        method = METHODS[question.method]
+        images, *beside = inputs_of(photo, checkpoint)
+        model = _twin_of(identity(checkpoint), checkpoint) if twin else checkpoint.model
+        index = None if class_name is None else checkpoint.classes.index(class_name)
+        shown = {"show": progress} if method.many_passes else {}
+        return method(model, images, index, *beside, **dict(question.arguments), **shown)
+
+    return _remembered(_key(photo, checkpoint, question, class_name, twin), compute)
+
+
+def _key(photo: PhotoFile, checkpoint: Checkpoint, question: Question, class_name: str | None, twin: bool) -> tuple:
+    return photo.key, identity(checkpoint), question.method, class_name, question.arguments, twin
+
+
+def takes_a_while(photo: PhotoFile, checkpoint: Checkpoint, question: Question) -> bool:
+    """Whether many passes are to be computed before `explain` answers."""
+    names = [question.class_name] + ([] if question.against is None else [question.against])
+    known = all(_key(photo, checkpoint, question, name, twin=False) in _memory() for name in names)
+    return METHODS[question.method].many_passes and not known
+
+
+def square_looks_at(
+    photo: PhotoFile, checkpoint: Checkpoint, stage: int, square: tuple[int, int], grid: tuple[int, int]
+) -> Explanation:
+    """What the tokens of a stage that lie in a square look at, on average.
+
+    Args:
+        stage: 0 to 3.
+        square: row and column in the grid of the last stage.
+        grid: rows and columns of that grid.
+    """
+
+    def compute() -> Explanation:
+        import torch
+
+        from hvit.explain.explanation import Explanation
+        from hvit.explain.heat import LIFT
+        from hvit.explain.rollout import query_rollout
+
+        side = 2 ** (3 - stage)  # tokens of the stage along a side of the square
+        rows, columns = (range(side * number, side * (number + 1)) for number in square)
+        queries = [row * grid[1] * side + column for row in rows for column in columns]
+        with torch.inference_mode():
+            details = checkpoint.model.forward_details(*inputs_of(photo, checkpoint))
+            share = query_rollout(details, stage, queries).mean(1)[0]
+        arguments = {"residual": 0.5, "stage": stage, "square": list(square)}
+        return Explanation(share.cpu().numpy(), "rollout", None, arguments, LIFT, is_sum=True)
+
+    return _remembered((photo.key, identity(checkpoint), "square", stage, square), compute)
+
+
+def heads_look_at(photo: PhotoFile, checkpoint: Checkpoint, stage: int, block: int) -> list[Explanation]:
+    """What each head of a block reads, on average over its stage."""
+
+    def compute() -> list[Explanation]:
+        import torch
+
+        from hvit.explain.explanation import Explanation
+        from hvit.explain.heat import LIFT
+        from hvit.explain.rollout import head_rollout
+
+        with torch.inference_mode():
+            details = checkpoint.model.forward_details(*inputs_of(photo, checkpoint))
+            heads = range(details.stages[stage].attentions[block].shape[1])
+            shares = [head_rollout(details, stage, block, head)[0].cpu().numpy() for head in heads]
+        return [
+            Explanation(
+                share, "rollout", None, {"residual": 0.5, "stage": stage, "block": block, "head": head}, LIFT, True
+            )
+            for head, share in enumerate(shares)
+        ]
+
+    return _remembered((photo.key, identity(checkpoint), "heads", stage, block), compute)
+
+
+def put_to_the_test(
+    photo: PhotoFile,
+    checkpoint: Checkpoint,
+    question: Question,
+    explanation: Explanation,
+    class_name: str,
+    crop: str | None,
+) -> CoverTest:
+    """What covering the places that the map marks does to the probability of a class."""
+
+    def compute() -> CoverTest:
+        from hvit.explain.covering import cover_test
+
+        images, *beside = inputs_of(photo, checkpoint)
+        index = checkpoint.classes.index(class_name)
+        return cover_test(checkpoint, images, explanation, index, crop, *beside)
+
+    return _remembered((photo.key, identity(checkpoint), "cover", question, class_name, crop), compute)
+
+
+def marked(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation) -> np.ndarray:
+    """The places that the test covers, (h, w) bool over the photo."""
+    from hvit.explain.covering import marked_places
+
+    return marked_places(explanation, *inputs_of(photo, checkpoint)[0].shape[-2:])
+
+
+def likeness(one: Explanation, other: Explanation) -> float | None:
+    """Rank correlation of two maps of one photo, 1 to -1; None where one of them is flat."""
+    from hvit.explain.twin import rank_correlation
+
+    return rank_correlation(one.attribution, other.attribution)
+
+
+def last_grid(photo: PhotoFile, checkpoint: Checkpoint) -> tuple[int, int]:
+    """Rows and columns of tokens of the last stage."""
+    height, width = inputs_of(photo, checkpoint)[0].shape[-2:]
+    return height // 32, width // 32
+
+
+def blocks_of(checkpoint: Checkpoint) -> list[tuple[int, int]]:
+    """Stage and number of every block of the model, from 0."""
+    return [(stage, block) for stage, depth in enumerate(checkpoint.model.config.depths) for block in range(depth)]
+
+
+def inputs_of(photo: PhotoFile, checkpoint: Checkpoint) -> tuple[Tensor, ...]:
+    """What the model takes for a photo; shared, so nobody may change it."""
+    return _inputs(photo.key, identity(checkpoint), photo, checkpoint)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _inputs(key: str, model: str, _photo: PhotoFile, _checkpoint: Checkpoint) -> tuple[Tensor, ...]:
+    from hvit.data.inputs import model_inputs, stacked
+
+    pixels = decode_photo(bytes_of(_photo)).pixels
+    return stacked([model_inputs(pixels, _checkpoint.preprocessing, _checkpoint.spectral)], _checkpoint.device)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _twin_of(model: str, _checkpoint: Checkpoint):
+    from hvit.explain.twin import randomized_twin
+
+    return randomized_twin(_checkpoint.model)
+
+
+@st.cache_resource(show_spinner=False)
+def _memory() -> OrderedDict[tuple, Any]:
+    return OrderedDict()
+
+
+def _remembered(key: tuple, compute: Callable[[], Any]) -> Any:
+    """Not `st.cache_data`, which replays what is drawn while it computes: a progress bar of another session."""
+    memory = _memory()
+    if key not in memory:
+        with inference:
+            memory[key] = compute()
+        while len(memory) > REMEMBERED:
+            memory.popitem(last=False)
+    return memory[key]
+
+
+def files_of(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation) -> dict[str, Callable[[], bytes]]:
+    """What `hvit explain` writes, by ending; each is made when it is asked for."""
+    from hvit.explain import export
+
+    told = {} if photo.address is None else {"address": str(photo.address)}
+
+    def record() -> bytes:
+        made = export.record(explanation, checkpoint, photo.name, decode_photo(bytes_of(photo)).sha256)
+        return (json.dumps(made | told, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+    def picture() -> bytes:
+        caption = export.caption(explanation, checkpoint) + (", drawn by LeafSim" if told else "")
+        return export.png(explanation, decode_photo(bytes_of(photo)).pixels, caption)
+
+    def array() -> bytes:
+        return export.npy(explanation, *decode_photo(bytes_of(photo)).pixels.shape[:2])
+
+    return {"png": picture, "npy": array, "json": record}
+
+
+def samples(run: RunChoice) -> list[str]:
+    """Addresses of the drawn leaves a run was judged on, in an order without any meaning; empty for photos."""
+    file = run.path / "eval" / "test" / "predictions.parquet"
+    return _samples(str(run.path), file.stat().st_mtime_ns) if file.exists() else []
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _samples(path: str, stamp: int) -> list[str]:
+    try:
+        recorded = Run(Path(path)).predictions("test")
+    except RunError:
+        return []
+    drawn = [(sample, name) for sample, name in zip(recorded["sample_id"], recorded["path"]) if name.startswith(SCHEME)]
+    return [name for _, name in sorted(drawn)]  # a sample's number is a hash of its pixels

@@ -1,0 +1,78 @@
+"""What a run learned from: its photos counted, some of them by name, and the report on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app.cache.records import Record, stamp
+from hvit.files import CARD
+from hvit.runs import CONFIG, INFO, Run
+
+if TYPE_CHECKING:  # imports cv2 and scikit-learn
+    from hvit.data.balance import Balance, Part
+
+EXAMPLES = 24
+FILES = ("split.csv", CONFIG, INFO, CARD, "eval/test/predictions.parquet")
+
+
+def balance_of(record: Record) -> Balance:
+    """See `hvit.data.balance`.
+
+    Raises:
+        RunError: what the run recorded is damaged.
+    """
+    return _balance(str(record.path), _stamps(record))
+
+
+def examples_of(record: Record, label: str, source: str | None, role: str | None) -> list[Part]:
+    """Some photos of a class, spread over all that fit.
+
+    Args:
+        source: a data set; None for all.
+        role: a part they played; None for any.
+    """
+    fitting = [
+        part
+        for part in _parts(str(record.path), _stamps(record))
+        if part.label == label and source in (None, part.source) and role in (None, part.role)
+    ]
+    step = max(1, len(fitting) // EXAMPLES)
+    return fitting[::step][:EXAMPLES]
+
+
+def check_of(record: Record) -> dict | None:
+    """The recorded report of `hvit data check`, or None.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    return _check(str(record.path), stamp(record.path, "data_check.json"))
+
+
+def _stamps(record: Record) -> tuple:
+    return tuple(stamp(record.path, name) for name in FILES)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _parts(path: str, stamps: tuple) -> Sequence[Part]:
+    from hvit.data.balance import parts_of
+
+    return parts_of(Run(Path(path)))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _balance(path: str, stamps: tuple) -> Balance:
+    from hvit.data.balance import counted, told_by
+
+    return counted(_parts(path, stamps), told_by(Run(Path(path))))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _check(path: str, stamp: tuple) -> dict | None:
+    from hvit.data.check import recorded_check
+
+    return recorded_check(Run(Path(path)))

@@ -1,0 +1,54 @@
+"""Figures of maps, each built once: a selection on a map of thousands of points must not wait for them."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.cache.maps import MappedSamples
+from app.feature_space import groups, words
+from app.figures.feature_map import Group, Marker, feature_map
+from app.theme import Palette
+
+
+def map_figure(
+    samples: MappedSamples,
+    mode: str,
+    highlight: str | None,
+    selected: frozenset[str],
+    marker: Marker | None,
+    by_click: bool,
+    colors: Palette,
+    height_px: int,
+) -> tuple[go.Figure, list[Group]]:
+    """The map of a run, and its groups.
+
+    Args:
+        mode: what the samples are colored by; of `groups.modes`.
+        highlight: a class to set off against all others, instead.
+        selected: ids of samples that stand out.
+        marker: a photo among them.
+        by_click: points are selected by a click, not by drawing around them.
+    """
+    return _map_figure(samples.identity, mode, highlight, selected, marker, by_click, colors, height_px, samples)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _map_figure(
+    identity: str,
+    mode: str,
+    highlight: str | None,
+    selected: frozenset[str],
+    marker: Marker | None,
+    by_click: bool,
+    colors: Palette,
+    height_px: int,
+    _samples: MappedSamples,
+) -> tuple[go.Figure, list[Group]]:
+    if highlight is None:
+        found = groups.groups_of(_samples, mode, colors)
+    else:
+        found = groups.highlighted(_samples, highlight, colors)
+    rows = _samples.rows_of(selected)
+    texts = words.point_texts(_samples)
+    return feature_map(_samples.map.coordinates, found, texts, rows, marker, by_click, colors, height_px), found

@@ -1,0 +1,145 @@
+"""The frame of the Compare runs page: which runs, how they stand, and which view follows."""
+
+from __future__ import annotations
+
+import html
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from app import state, widgets
+from app.cache import comparisons, records
+from app.cache.records import Record
+from app.compare import words
+from app.words import split_title
+from hvit.runs import RunError
+from hvit.ways import Way
+
+MOST_WAYS = 8
+STEMS_SHOWN = 4
+NOT_QUIET = ("running", "stopped", "failed", "preempted", "unknown")
+VIEWS = {
+    "curves": "Curves",
+    "scores": "Scores",
+    "verdict": "Better or chance?",
+    "settings": "Settings",
+    "cost": "Cost",
+    "disagreements": "Disagreements",
+}
+
+
+def choose_ways(ways: Sequence[Way[Record]]) -> list[Way[Record]]:
+    """The ways to compare, in the order they were chosen; their names are in the address."""
+    known = {way.name: way for way in ways}
+    chosen = st.multiselect(
+        "Runs, seeds of one configuration together",
+        list(known),
+        key=state.WAYS,
+        max_selections=MOST_WAYS,
+        placeholder="Choose runs",
+        bind="query-params",
+    )
+    return [known[name] for name in chosen]
+
+
+def nothing_chosen(ways: Sequence[Way[Record]]) -> None:
+    """All there is, and runs that belong together one click away."""
+    if not ways:
+        st.html('<div class="empty"><p class="verdict"><b>There is no run here yet.</b></p></div>')
+        widgets.how_to_train()
+        return
+    families = _families([way.name for way in ways])
+    if families:
+        st.html('<p class="below">Choose runs above, or a set that belongs together:</p>')
+        with st.container(key="suggestions"):
+            for stem, names in families[:STEMS_SHOWN]:
+                label = words.suggestion(stem, names)
+                st.button(label, key=f"suggest_{stem}", on_click=state.choose_ways, args=(names[:MOST_WAYS],))
+    st.subheader("All runs")
+    widgets.table([_row(way) for way in ways], "runs")
+
+
+def _families(names: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Names that begin alike, the largest family first."""
+    stems = defaultdict(list)
+    for name in names:
+        stem = name.split("-")[0]
+        stems[stem].append(name)
+    return sorted(
+        ((stem, members) for stem, members in stems.items() if len(members) > 1), key=lambda item: -len(item[1])
+    )
+
+
+def _row(way: Way[Record]) -> dict:
+    first = way.members[0]
+    statuses = sorted({record.status for record in way.members}, key=lambda status: (status == "done", status))
+    tops = [top1 for record in way.members if (top1 := comparisons.top1_on(record, "test")) is not None]
+    return {
+        "Runs": way.name,
+        "Seeds": ", ".join("?" if seed is None else str(seed) for seed in way.seeds),
+        "Status": ", ".join(statuses),
+        "Kind": first.kind or "",
+        "Classes": len(first.classes) or None,
+        "Right on test, %": 100 * sum(tops) / len(tops) if tops else None,
+        "Started": str(first.info.get("started") or "")[:10],
+    }
+
+
+def is_live(ways: Sequence[Way[Record]]) -> bool:
+    """Whether a training is writing one of these runs."""
+    return any(record.status == "running" for way in ways for record in way.members)
+
+
+def standing(ways: Sequence[Way[Record]]) -> None:
+    """A sentence for every run that is not simply done, and for what cannot be read."""
+    now = datetime.now(UTC)
+    for way in ways:
+        for record in way.members:
+            if record.status in NOT_QUIET:
+                text = words.state_of_run(record.name, record.status, record.info, now, _last_row(record))
+                st.html(f'<p class="run-state {record.status}" role="status">{html.escape(text)}</p>')
+            if record.problem:
+                widgets.notice(f"{record.problem}.")
+
+
+def _last_row(record: Record) -> dict | None:
+    try:
+        return next(reversed(records.curves(record)), None)
+    except RunError:
+        return None
+
+
+def choose_view() -> str:
+    """Which part is shown; it is in the address."""
+    return st.segmented_control(
+        "Show",
+        list(VIEWS),
+        default="curves",
+        required=True,
+        key=state.RUNS_VIEW,
+        format_func=VIEWS.get,
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+
+
+def choose_split(ways: Sequence[Way[Record]]) -> str | None:
+    """The pictures the runs are compared on; None where none of them was evaluated."""
+    found = {name for way in ways for record in way.members for name in (*record.splits, *record.scored)}
+    options = sorted(found, key=lambda name: (name != "test", name != "cv", name))
+    if not options:
+        return None
+    state.keep_among(state.SPLIT, options)
+    if len(options) == 1:
+        return options[0]
+    return st.selectbox("Judged on", options, key=state.SPLIT, bind="query-params", format_func=split_title, width=320)
+
+
+def not_evaluated() -> None:
+    """In place of scores where no chosen run was evaluated."""
+    st.html(
+        '<p class="below">None of these runs was evaluated yet. Their curves are under Curves. To evaluate one:</p>'
+    )
+    st.code("python -m hvit evaluate --run RUN --data path/to/photos --save", language="bash")

@@ -1,0 +1,498 @@
+"""The views of the Compare runs page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from app import state, theme, widgets
+from app.cache import comparisons, records
+from app.cache.comparisons import Verdicts, WayScore
+from app.cache.records import Record
+from app.compare import panels, words
+from app.figures.costs import accuracy_by_cost
+from app.figures.curves import WayCurves, learning_curves
+from app.figures.gains import gains
+from app.figures.shares import shares
+from app.gallery import Tile, gallery
+from app.words import counted, percent, split_title
+from hvit.answers import Answers, numbered_alike, shared
+from hvit.commands.terminal import to_csv
+from hvit.comparison import OUTCOMES, outcomes
+from hvit.curves import Curve, curve, logged
+from hvit.runs import RunError
+from hvit.ways import Way, differences, flattened
+from hvit.words import class_in_text, class_title
+
+MODEBAR = {"displaylogo": False, "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d", "toImage"]]}
+NO_MODEBAR = {"displayModeBar": False}
+EACH_WITH_EACH = "each with each"
+COSTS = {"params": "Parameters", "gmacs": "GMACs"}
+
+
+def curves(ways: Sequence[Way[Record]]) -> None:
+    """Learning curves; they grow while a training writes."""
+    rows, reasons = _rows(ways)
+    for reason in reasons:
+        widgets.notice(f"{reason}.")
+    metrics = list(dict.fromkeys(metric for logs in rows.values() for metric in logged(logs)))
+    if not metrics:
+        widgets.sentence("Nothing is logged yet. The first values come after some steps of training.", "below")
+        return
+    titles = {f"{split}/{metric}": words.metric_title(split, metric) for split, metric in metrics}
+    first = "/".join(words.first_metric(metrics))
+    options = [first, *(option for option in titles if option != first)]
+    state.keep_among(state.METRIC, options)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="curve_tools"):
+        chosen = st.selectbox(
+            "Metric", options, key=state.METRIC, format_func=titles.get, bind="query-params", width=320
+        )
+        axis = st.segmented_control(
+            "Along",
+            list(words.AXES),
+            default="step",
+            required=True,
+            key=state.AXIS,
+            format_func=words.AXES.get,
+            bind="query-params",
+        )
+        smoothing = st.slider("Smoothing", 0.0, 0.95, 0.0, 0.05, key=state.SMOOTHING, bind="query-params", width=220)
+        each_seed = st.toggle("Each seed", key=state.EACH_SEED, bind="query-params")
+    split, metric = chosen.split("/", 1)
+    series = [
+        WayCurves(
+            way.name,
+            [_along(rows[record.name], split, metric, axis) for record in way.members if record.name in rows],
+            any(record.status == "running" for record in way.members),
+        )
+        for way in ways
+    ]
+    without = [way.name for way, drawn in zip(ways, series) if not any(len(c) for c in drawn.curves)]
+    figure = learning_curves(
+        series,
+        smoothing,
+        titles[chosen],
+        words.AXIS_TITLES[axis],
+        each_seed,
+        metric in words.SHARES,
+        theme.palette(st.context.theme.type),
+    )
+    st.plotly_chart(figure, key="learning_curves", config=MODEBAR, alt=f"{titles[chosen]} of {len(ways)} ways")
+    notes = []
+    if not each_seed and any(len(drawn.curves) > 1 for drawn in series):
+        notes.append("Line: mean over seeds. Band: from the lowest seed to the highest.")
+    if smoothing:
+        notes.append("Smoothed by an exponential moving average, each run before the mean.")
+    if without:
+        notes.append(f"Not logged by {', '.join(without)}.")
+    if notes:
+        widgets.sentence(" ".join(notes), "standing")
+
+
+def _rows(ways: Sequence[Way[Record]]) -> tuple[dict[str, list[dict]], list[str]]:
+    """What each run logged, and why that of some cannot be read."""
+    rows, reasons = {}, []
+    for record in (record for way in ways for record in way.members):
+        try:
+            rows[record.name] = records.curves(record)
+        except RunError as error:
+            reasons.append(str(error))
+    return rows, reasons
+
+
+def _along(rows: list[dict], split: str, metric: str, axis: str) -> Curve:
+    found = curve(rows, split, metric, axis)
+    return Curve(found.x / 60, found.y) if axis == "time_s" else found
+
+
+def scores(ways: Sequence[Way[Record]]) -> None:
+    """What the ways are worth on the same split, with intervals."""
+    split = panels.choose_split(ways)
+    each_seed = st.toggle("Each seed", key=state.EACH_SEED, bind="query-params")
+    shown = [Way(record.name, (record,)) for way in ways for record in way.members] if each_seed else list(ways)
+    colors = theme.palette(st.context.theme.type)
+    color_of = {record.name: colors.ways[i] for i, way in enumerate(ways) for record in way.members}
+    found = [(way, comparisons.way_score(way, split)) for way in shown] if split else []
+    if not any(score for _, score in found):
+        panels.not_evaluated()
+        return
+    rows = [color_of[way.members[0].name] for way, _ in found]
+    left, right = st.columns(2, gap="large")
+    for place, name, title in ((left, "top1", "right at first name"), (right, "macro_f1", "macro-F1")):
+        values = [getattr(score, name) if score else None for _, score in found]
+        intervals = [getattr(score, f"{name}_ci") if score else None for _, score in found]
+        notes = [words.score_note(value, interval) for value, interval in zip(values, intervals)]
+        figure = shares(
+            [way.name for way, _ in found], values, intervals, notes, _axis(title, found), rows, False, colors
+        )
+        told = "; ".join(f"{way.name}: {note}" for (way, _), note in zip(found, notes))
+        place.plotly_chart(figure, key=f"scores_{name}", config=NO_MODEBAR, alt=told)
+    widgets.table([_score_row(way, score) for way, score in found], f"scores-{split}", formats={"NLL, nats": "%.2f"})
+    widgets.sentence(
+        "Intervals of 95 %: of one run, Wilson for the share that is right and bootstrap over pictures for macro-F1; "
+        "of several, bootstrap over runs and pictures. With few seeds it understates what other seeds may bring.",
+        "standing",
+    )
+
+
+def _axis(title: str, found: Sequence[tuple[Way, WayScore | None]]) -> str:
+    sizes = {score.n for _, score in found if score}
+    n = f"n = {next(iter(sizes)):,}" if len(sizes) == 1 and None not in sizes else "n differs, see the table"
+    return f"{title}, 95 % interval, {n}"
+
+
+def _score_row(way: Way[Record], score: WayScore | None) -> dict:
+    def interval(pair: tuple[float, float] | None) -> str:
+        return f"{100 * pair[0]:.1f} to {100 * pair[1]:.1f}" if pair else ""
+
+    def hundredfold(value: float | None) -> float | None:
+        return None if value is None else 100 * value
+
+    statuses = sorted({record.status for record in way.members})
+    return {
+        "Runs": way.name,
+        "Status": ", ".join(statuses),
+        "Seeds evaluated": f"{len(score.seeds)} of {len(way.members)}" if score else f"0 of {len(way.members)}",
+        "Pictures": score.n if score else None,
+        "Right, %": hundredfold(score.top1) if score else None,
+        "Right: 95 %": interval(score.top1_ci) if score else "",
+        "Macro-F1, %": hundredfold(score.macro_f1) if score else None,
+        "Macro-F1: 95 %": interval(score.macro_f1_ci) if score else "",
+        "Calibration error, %": hundredfold(score.ece) if score else None,
+        "NLL, nats": score.nll if score else None,
+    }
+
+
+def verdict(ways: Sequence[Way[Record]]) -> None:
+    """Whether one way is better than another, or whether it may be chance."""
+    split = panels.choose_split(ways)
+    if split is None:
+        panels.not_evaluated()
+        return
+    if len(ways) < 2:
+        widgets.sentence("Choose a second set of runs to compare with.", "below")
+        return
+    options = [EACH_WITH_EACH, *(way.name for way in ways)]
+    state.keep_among(state.AGAINST, options)
+    against = st.selectbox("Compared with", options, key=state.AGAINST, bind="query-params", width=320)
+    with widgets.progress("Comparing") as progress:
+        found = comparisons.verdicts(ways, split, None if against == EACH_WITH_EACH else against, progress)
+    for reason in found.unlike:
+        widgets.notice(f"{reason}.")
+    if found.pairs:
+        _gains(found, split)
+        _mcnemar(found)
+
+
+def _gains(found: Verdicts, split: str) -> None:
+    st.subheader("Gains on the same pictures")
+    colors = theme.palette(st.context.theme.type)
+    left, right = st.columns(2, gap="large")
+    for place, name, title in ((left, "top1", "right at first name"), (right, "macro_f1", "macro-F1")):
+        results = [getattr(pair, name) for pair in found.pairs]
+        figure = gains(
+            [f"{pair.first} \u2192 {pair.second}" for pair in found.pairs],
+            [gain.gain for gain in results],
+            [(gain.low, gain.high) for gain in results],
+            f"gain in {title}, 95 % interval, {_bases(found, name)}",
+            colors,
+        )
+        told = "; ".join(words.verdict(pair.first, pair.second, getattr(pair, name)) for pair in found.pairs)
+        place.plotly_chart(figure, key=f"gains_{name}", config=NO_MODEBAR, alt=f"Gains in {title}: {told}")
+    notes = ["Paired bootstrap: runs of equal seed and pictures are drawn again together. Grey: not told apart."]
+    notes.append("These intervals are not corrected for how many there are.")
+    if text := words.few_runs([pair.top1 for pair in found.pairs]):
+        notes.append(text)
+    widgets.sentence(" ".join(notes), "standing")
+    st.download_button(
+        "CSV of the gains",
+        lambda: to_csv([_gain_row(pair, name, split) for pair in found.pairs for name in ("top1", "macro_f1")]),
+        f"gains-{split}.csv",
+        "text/csv",
+        on_click="ignore",
+    )
+
+
+def _bases(found: Verdicts, name: str) -> str:
+    bases = {words.basis(getattr(pair, name)) for pair in found.pairs}
+    return bases.pop() if len(bases) == 1 else "runs and pictures differ by pair"
+
+
+def _gain_row(pair: comparisons.Pair, name: str, split: str) -> dict:
+    gain = getattr(pair, name)
+    return {
+        "first": pair.first,
+        "second": pair.second,
+        "split": split,
+        "metric": name,
+        "first_value": gain.first,
+        "second_value": gain.second,
+        "gain": gain.gain,
+        "low": gain.low,
+        "high": gain.high,
+        "runs": gain.runs,
+        "pictures": gain.photos,
+    }
+
+
+def _mcnemar(found: Verdicts) -> None:
+    st.subheader("Run against run")
+    rows = [
+        {
+            "First run": pair.first,
+            "Second run": pair.second,
+            "Pictures": pair.pictures,
+            "Only the first right": pair.test.only_first,
+            "Only the second right": pair.test.only_second,
+            "p": pair.test.p,
+            "p, corrected": pair.corrected,
+            "Below 0.05": "yes" if pair.corrected < 0.05 else "no",
+        }
+        for pair in found.run_pairs
+    ]
+    exported = [
+        {
+            "first": pair.first,
+            "second": pair.second,
+            "pictures": pair.pictures,
+            "only_first_right": pair.test.only_first,
+            "only_second_right": pair.test.only_second,
+            "p_mcnemar_exact": pair.test.p,
+            "p_holm": pair.corrected,
+        }
+        for pair in found.run_pairs
+    ]
+    widgets.table(rows, "mcnemar", exported, formats={"p": "%.2g", "p, corrected": "%.2g"})
+    widgets.sentence(
+        f"Exact McNemar test on the pictures that only one of two runs named rightly, two-sided; corrected for "
+        f"{counted(len(rows), 'test')} by Holm. It tells these runs apart, not the ways of training they stand for: "
+        "for that look at the gains over several seeds.",
+        "standing",
+    )
+
+
+def settings(ways: Sequence[Way[Record]]) -> None:
+    """Configurations side by side, what differs only."""
+    known = [way for way in ways if way.members[0].config is not None]
+    for way in ways:
+        if way not in known:
+            widgets.notice(f"{way.name} has no configuration that can be read.")
+    if not known:
+        return
+    show_all = st.toggle("All settings", key=state.ALL_SETTINGS, bind="query-params")
+    configs = [way.members[0].config | {"kind of run": way.members[0].kind} for way in known]
+    names = [way.name for way in known]
+    found = differences(configs)
+    found.pop("seed", None)
+    if show_all:
+        flat = [flattened(config) for config in configs]
+        found = {
+            key: [config.get(key, words.ABSENT) for config in flat] for key in dict.fromkeys(k for c in flat for k in c)
+        }
+    if not found:
+        text = "Choose a second set of runs to compare with." if len(known) < 2 else "They differ in no setting."
+        widgets.sentence(text, "below")
+        return
+    # Settings that all have come first: those that one lacks are often younger than the run.
+    found = dict(sorted(found.items(), key=lambda item: words.ABSENT in item[1]))
+    rows = [{"Setting": key, **dict(zip(names, map(words.setting, values)))} for key, values in found.items()]
+    widgets.table(rows, "settings")
+    widgets.sentence("The seed is left out. An empty cell: the run has no such setting.", "standing")
+
+
+def cost(ways: Sequence[Way[Record]]) -> None:
+    """Accuracy against parameters and multiply-accumulates, counted on the recorded architecture."""
+    split = panels.choose_split(ways)
+    found = [(way, comparisons.way_score(way, split)) for way in ways] if split else []
+    if not any(score for _, score in found):
+        panels.not_evaluated()
+        return
+    unit = st.segmented_control(
+        "Against",
+        list(COSTS),
+        default="params",
+        required=True,
+        key=state.COST,
+        format_func=COSTS.get,
+        bind="query-params",
+    )
+    with st.spinner("Counting"):
+        costs = [comparisons.cost(way.members[0]) for way in ways]
+    colors = theme.palette(st.context.theme.type)
+    kept = [
+        (way, score, price, colors.ways[i])
+        for i, ((way, score), price) in enumerate(zip(found, costs))
+        if score is not None and price is not None
+    ]
+    if not kept:
+        widgets.notice("None of these runs says in its model.json which model it is.")
+        return
+    sizes = sorted({price.img_size for _, _, price, _ in kept})
+    at = f"at {sizes[0]} px" if len(sizes) == 1 else "each at the size it serves"
+    figure = accuracy_by_cost(
+        [way.name for way, _, _, _ in kept],
+        [getattr(price, unit) / (1e6 if unit == "params" else 1) for _, _, price, _ in kept],
+        [score.top1 for _, score, _, _ in kept],
+        [score.top1_ci for _, score, _, _ in kept],
+        [color for *_, color in kept],
+        "parameters, millions" if unit == "params" else f"GMACs a picture, {at}",
+        f"right at first name, {split_title(split).lower()}",
+        colors,
+    )
+    st.plotly_chart(figure, key="accuracy_by_cost", config=NO_MODEBAR, alt=f"Accuracy against {COSTS[unit]}")
+    rows = [
+        {
+            "Runs": way.name,
+            "Model": str(way.members[0].card["architecture"]),
+            "Parameters, millions": round(price.params / 1e6, 3),
+            "GMACs": round(price.gmacs, 4),
+            "Side, px": price.img_size,
+            "Right, %": 100 * score.top1,
+        }
+        for way, score, price, _ in kept
+    ]
+    widgets.table(rows, "cost")
+    told = (
+        "Counted on the recorded architecture. Runs record no latency, which belongs to a machine: the Models page "
+        "measures it on this one."
+    )
+    left_out = [way.name for (way, score), price in zip(found, costs) if score is None or price is None]
+    widgets.sentence(told + (f" Left out: {', '.join(left_out)}." if left_out else ""), "standing")
+
+
+def disagreements(ways: Sequence[Way[Record]]) -> None:
+    """The pictures two runs answer differently."""
+    split = panels.choose_split(ways)
+    candidates = [record for way in ways for record, _ in comparisons.evaluated(way, split)] if split else []
+    if len(candidates) < 2:
+        if candidates:
+            widgets.sentence("Choose a second run that was evaluated, to compare with.", "below")
+        else:
+            panels.not_evaluated()
+        return
+    named = {record.name: record for record in candidates}
+    first, second = _choose_two(ways, named)
+    if first == second:
+        widgets.sentence("Choose two different runs.", "below")
+        return
+    answers = [comparisons.answers_of(named[name], split) for name in (first, second)]
+    rows = shared(answers)
+    if not len(rows[0]):
+        widgets.notice(
+            f"{first} and {second} were not evaluated on the same pictures, so that they cannot be compared."
+        )
+        return
+    if len(rows[0]) < max(map(len, answers)):
+        widgets.notice(
+            f"{first} was evaluated on {len(answers[0]):,} pictures, {second} on {len(answers[1]):,}; this is about "
+            f"the {len(rows[0]):,} they share."
+        )
+    labels, predicted = numbered_alike(answers, rows)
+    numbers = outcomes(labels, *predicted)
+    _outcome_counts(numbers, first, second)
+    outcome = st.segmented_control(
+        "Pictures where",
+        list(words.OUTCOMES),
+        default="only_first_right",
+        required=True,
+        key=state.OUTCOME,
+        format_func=words.OUTCOMES.get,
+        bind="query-params",
+    )
+    chosen = np.flatnonzero(numbers == OUTCOMES.index(outcome))
+    if not len(chosen):
+        widgets.sentence("There is none.", "below")
+        return
+    surest = np.maximum(answers[0].confidence[rows[0][chosen]], answers[1].confidence[rows[1][chosen]])
+    chosen = chosen[np.argsort(-surest, kind="stable")]
+    _pictures(answers, [r[chosen] for r in rows], outcome)
+
+
+def _choose_two(ways: Sequence[Way[Record]], named: dict[str, Record]) -> tuple[str, str]:
+    """Two runs, to begin with the first of the first two ways."""
+    options = list(named)
+    firsts = [next(record.name for record in way.members if record.name in named) for way in ways if _any(way, named)]
+    other = firsts[1] if len(firsts) > 1 else options[1]
+    state.keep_among(state.FIRST_RUN, options)
+    state.keep_among(state.SECOND_RUN, [other, *(name for name in options if name != other)])
+    left, right = st.columns(2)
+    return (
+        left.selectbox("First run", options, key=state.FIRST_RUN, bind="query-params"),
+        right.selectbox(
+            "Second run",
+            [other, *(name for name in options if name != other)],
+            key=state.SECOND_RUN,
+            bind="query-params",
+        ),
+    )
+
+
+def _any(way: Way[Record], named: dict[str, Record]) -> bool:
+    return any(record.name in named for record in way.members)
+
+
+def _outcome_counts(numbers: np.ndarray, first: str, second: str) -> None:
+    cells = [("both right", "both_right"), *((title, key) for key, title in words.OUTCOMES.items())]
+    counts = {key: int((numbers == OUTCOMES.index(key)).sum()) for _, key in cells}
+    parts = "".join(f"<div><dt>{title}</dt><dd><b>{counts[key]:,}</b></dd></div>" for title, key in cells)
+    st.html(f'<dl class="figures">{parts}</dl>')
+    widgets.sentence(f"Of {counted(len(numbers), 'picture')}. First: {first}. Second: {second}.", "standing")
+
+
+def _pictures(answers: Sequence[Answers], rows: Sequence[np.ndarray], outcome: str) -> None:
+    def said(which: int, row: int) -> str:
+        a = answers[which]
+        name = "right" if a.right[row] else class_in_text(a.classes[a.predicted[row]])
+        return f"{name}, {percent(float(a.confidence[row]))}"
+
+    tiles = [
+        Tile(
+            answers[0].paths[i],
+            answers[0].sha256[i],
+            class_title(answers[0].classes[answers[0].labels[i]]),
+            f"first: {said(0, i)}; second: {said(1, j)}",
+        )
+        for i, j in zip(*rows)
+    ]
+    gallery(tiles, f"disagree_{outcome}")
+
+    def csv() -> bytes:
+        return to_csv(
+            [
+                {
+                    "path": answers[0].paths[i],
+                    "sha256": answers[0].sha256[i],
+                    "true": answers[0].classes[answers[0].labels[i]],
+                    **{
+                        f"{which}_{key}": value
+                        for which, a, row in (("first", answers[0], i), ("second", answers[1], j))
+                        for key, value in (
+                            ("run", a.run),
+                            ("called", a.classes[a.predicted[row]]),
+                            ("probability", float(a.confidence[row])),
+                        )
+                    },
+                }
+                for i, j in zip(*rows)
+            ]
+        )
+
+    st.download_button(
+        f"CSV of {counted(len(tiles), 'picture')}",
+        csv,
+        f"{answers[0].run}-{answers[1].run}-{outcome}.csv",
+        "text/csv",
+        on_click="ignore",
+    )
+
+
+VIEWS = {
+    "curves": curves,
+    "scores": scores,
+    "verdict": verdict,
+    "settings": settings,
+    "cost": cost,
+    "disagreements": disagreements,
+}

@@ -1,0 +1,142 @@
+"""What the Compare runs page says. Pure functions, no drawing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from app.words import NBSP, between, counted, joined, rate
+from hvit.comparison import Gain
+from hvit.ways import ABSENT
+
+METRICS = {
+    "top1": "right at first name",
+    "macro_f1": "macro-F1",
+    "nll": "negative log-likelihood, nats",
+    "loss": "loss",
+    "lr": "learning rate",
+    "grad_norm": "norm of the gradient",
+    "images_per_s": "pictures a second",
+    "knn_top1": "nearest neighbors right",
+    "probe_top1": "linear probe right",
+    "effective_rank": "effective rank of the features",
+    "spread": "spread of the features",
+}
+SPLITS = {"train": "training", "val": "validation", "holdout": "hold-out"}
+SHARES = {"top1", "macro_f1", "knn_top1", "probe_top1"}
+FIRST_SHOWN = ("val", "macro_f1"), ("val", "top1"), ("holdout", "probe_top1"), ("holdout", "knn_top1")
+AXES = {"step": "Step", "epoch": "Epoch", "time_s": "Time"}
+AXIS_TITLES = {"step": "optimizer steps", "epoch": "epochs", "time_s": "time of training, min"}
+OUTCOMES = {
+    "only_first_right": "only the first is right",
+    "only_second_right": "only the second is right",
+    "both_wrong_differently": "both wrong, differently",
+    "both_wrong_alike": "both wrong, alike",
+}
+
+
+def metric_title(split: str, metric: str) -> str:
+    """`Validation: macro-F1`; a metric of our own keeps its name."""
+    words = METRICS.get(metric, metric.replace("_", " "))
+    return f"{SPLITS.get(split, split).capitalize()}: {words}"
+
+
+def first_metric(metrics: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """The metric to begin with."""
+    return next((metric for metric in FIRST_SHOWN if metric in metrics), metrics[0])
+
+
+def seeds(numbers: Sequence[int | None]) -> str:
+    """`seed 0`, `3 seeds (0, 1, 2)`."""
+    known = [str(number) for number in numbers if number is not None]
+    if len(numbers) == 1:
+        return f"seed {known[0]}" if known else "seed not recorded"
+    return f"{len(numbers)} seeds" + (f" ({', '.join(known)})" if known else "")
+
+
+def state_of_run(name: str, status: str, info: dict, now: datetime, last: dict | None) -> str:
+    """How a run stands, in one sentence.
+
+    Args:
+        info: `run.json`.
+        last: the last row it logged.
+    """
+    reached = f"epoch {last['epoch']:.1f}, step {last['step']:,}" if _is_placed(last) else "nothing logged yet"
+    silent = _ago(info.get("heartbeat"), now)
+    if status == "running":
+        return f"{name} is running: {reached}, last sign of life {silent} ago." if silent else f"{name} is running."
+    if status == "stopped":
+        tail = f"no sign of life for {silent}" if silent else "no sign of life"
+        return f"{name} has stopped without an end: {reached}, {tail}. Go on with --resume."
+    if status == "preempted":
+        return f"{name} was interrupted: {reached}. Go on with --resume."
+    if status == "failed":
+        return f"{name} failed: {reached}."
+    return f"{name} is done: {reached}." if status == "done" else f"{name}: its status is not known."
+
+
+def _is_placed(row: dict | None) -> bool:
+    return bool(row) and all(isinstance(row.get(key), int | float) for key in ("epoch", "step"))
+
+
+def _ago(stamp: str | None, now: datetime) -> str | None:
+    try:
+        seconds = max(0, round((now - datetime.fromisoformat(stamp).astimezone(UTC)).total_seconds()))
+    except (TypeError, ValueError):
+        return None
+    if seconds < 120:
+        return f"{seconds}{NBSP}s"
+    if seconds < 7200:
+        return f"{seconds // 60}{NBSP}min"
+    return f"{seconds // 3600}{NBSP}h" if seconds < 172800 else f"{seconds // 86400} days"
+
+
+def setting(value: Any) -> str:
+    """A value of a configuration as a cell; a setting that a run does not have is a gap."""
+    if value is ABSENT:
+        return ""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | dict):
+        return json.dumps(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def verdict(first: str, second: str, gain: Gain) -> str:
+    """What an interval of a gain says, and what it does not."""
+    if gain.low > 0:
+        return f"{second} is better than {first}"
+    if gain.high < 0:
+        return f"{first} is better than {second}"
+    return f"{first} and {second} are not told apart"
+
+
+def basis(gain: Gain) -> str:
+    """`3 pairs of runs, 1,677 pictures`."""
+    return f"{counted(gain.runs, 'pair')} of runs, {counted(gain.photos, 'picture')}"
+
+
+def few_runs(pairs: Sequence[Gain]) -> str | None:
+    """What one or two seeds leave open."""
+    if any(gain.runs == 1 for gain in pairs):
+        return (
+            "One run of each says nothing of other seeds: the interval is that of these two runs, not of the two ways "
+            "of training. Three seeds are the least worth reporting."
+        )
+    return None
+
+
+def score_note(value: float | None, interval: tuple[float, float] | None) -> str:
+    """`47.3 % (44.8 to 49.9 %)`."""
+    if value is None:
+        return "not recorded"
+    return rate(value) + (f" ({between(interval)})" if interval else "")
+
+
+def suggestion(stem: str, ways: Sequence[str]) -> str:
+    """`tenth: leafsim, mae and scratch`."""
+    return f"{stem}: {joined([way.removeprefix(stem).lstrip('-_ ') or way for way in ways])}"

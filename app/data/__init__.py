@@ -1,0 +1,1 @@
+"""The Data page: what a run learned from, and how far that can be trusted."""

@@ -1,0 +1,130 @@
+"""The parts of the Data page: which run, how its photos are spread, what was found in them, and some to look at."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app import state, theme, widgets
+from app.cache import learned
+from app.data import words
+from app.figures.balance import class_balance
+from app.gallery import Tile, gallery
+from app.widgets import sentence
+from hvit.commands.terminal import to_csv
+from hvit.data.classes import crop_of
+
+if TYPE_CHECKING:
+    from app.cache.records import Record
+    from hvit.data.balance import Balance
+
+MODEBAR = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
+ALL = "all"
+
+
+def nothing_yet() -> None:
+    """The page while there is no run."""
+    st.html('<div class="empty"><p class="verdict"><b>There is no run here yet.</b></p></div>')
+    widgets.how_to_train()
+
+
+def headline(record: Record, balance: Balance) -> None:
+    """What the run learned from, in a sentence and in numbers."""
+    sentence(words.learned_from(record, balance), "below")
+    things = words.thing(record)
+    cells = [(words.ROLES[role], f"{balance.count(role=role):,}", things) for role in balance.roles]
+    if cells:
+        widgets.figures([(name[:1].upper() + name[1:], value, note) for name, value, note in cells])
+    sentence(words.plants(record.plants_known), "caution" if record.plants_known is False else "standing")
+
+
+def choose_source(balance: Balance) -> str | None:
+    """The data set that is shown; None for all together."""
+    if len(balance.sources) < 2:
+        return None
+    options = [ALL, *balance.sources]
+    state.keep_among(state.DATA_SET, options)
+    chosen = st.selectbox(
+        "Data set",
+        options,
+        key=state.DATA_SET,
+        bind="query-params",
+        format_func=lambda name: "All together" if name == ALL else name,
+    )
+    return None if chosen == ALL else chosen
+
+
+def spread(record: Record, balance: Balance, source: str | None) -> None:
+    """A bar a class."""
+    st.html("<h2>Classes</h2>")
+    if text := words.evenness(balance) if source is None else None:
+        sentence(text, "standing")
+    shown = [name for name in balance.classes if balance.count(source, name)]
+    shown.sort(key=lambda name: (crop_of(name), words.class_label(name)))
+    counts = {
+        words.ROLES[role]: [balance.count(source, name, role) for name in shown]
+        for role in balance.roles
+        if balance.count(source, role=role)
+    }
+    titles = [words.class_label(name) for name in shown]
+    figure = class_balance(titles, counts, words.thing(record), theme.palette(st.context.theme.type))
+    told = f"{len(shown)} classes, {balance.count(source):,} {words.thing(record)}"
+    st.plotly_chart(figure, config=MODEBAR, key="balance", alt=f"How many there are of each class: {told}")
+    st.download_button(
+        "CSV", lambda: to_csv(words.table_rows(balance)), f"{record.name}_classes.csv", "text/csv", on_click="ignore"
+    )
+
+
+def sources(record: Record, balance: Balance) -> None:
+    """Data sets with their sizes and licences."""
+    licences = words.licences(record)
+    names = sorted({*balance.sources, *licences})
+    if not names:
+        return
+    st.html("<h2>Data sets</h2>")
+    counts = balance.told_by is not None
+    rows = "".join(
+        f"<tr><th>{html.escape(name)}</th>"
+        + (f"<td>{balance.count(name):,}</td>" if counts else "")
+        + f"<td>{html.escape(licences[name] if name in licences else 'licence not recorded')}</td></tr>"
+        for name in names
+    )
+    head = f"<td>{words.thing(record)}</td>" if counts else ""
+    st.html(f'<table class="plain"><thead><tr><td></td>{head}<td>licence</td></tr></thead>{rows}</table>')
+
+
+def report(record: Record, found: dict | None) -> None:
+    """Leaks, copies and what the background tells, or how to find that out."""
+    st.html("<h2>Check</h2>")
+    if found is None:
+        sentence(
+            "The check of these data is not recorded in this run. Where the data are, it takes some minutes:", "below"
+        )
+        st.code(words.check_command(record), language="bash", wrap_lines=True)
+        return
+    things = words.thing(record)
+    lines = "".join(
+        f'<dt class="{"attention" if attention else ""}">{html.escape(title)}</dt><dd>{html.escape(text)}</dd>'
+        for title, text, attention in words.findings(found, things)
+    )
+    st.html(f'<dl class="findings">{lines}</dl>')
+    sentence(words.checked(found, things), "standing")
+    if pairs := words.pair_rows(found):
+        with st.expander(f"The pairs in two splits ({len(pairs)})"):
+            st.dataframe(pairs, hide_index=True)
+            st.download_button(
+                "CSV", lambda: to_csv(pairs), f"{record.name}_pairs.csv", "text/csv", on_click="ignore", key="pairs"
+            )
+
+
+def examples(record: Record, balance: Balance, source: str | None) -> None:
+    """Pictures of one class."""
+    st.html("<h2>Examples</h2>")
+    classes = [name for name in balance.classes if balance.count(source, name)]
+    classes.sort(key=lambda name: (crop_of(name), words.class_label(name)))
+    state.keep_among(state.EXAMPLE_CLASS, classes)
+    label = st.selectbox("Class", classes, key=state.EXAMPLE_CLASS, bind="query-params", format_func=words.class_label)
+    parts = learned.examples_of(record, label, source, None)
+    gallery([Tile(part.path, part.sha256, words.ROLES[part.role].capitalize(), part.source) for part in parts], "data")

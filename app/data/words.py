@@ -1,0 +1,200 @@
+"""What the Data page says. Pure functions, no drawing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from app.words import counted, rate
+from hvit.data.classes import crops, spoken
+from hvit.data.leafsim.address import AddressError, Span
+from hvit.metrics import wilson
+from hvit.words import PLANTS_UNKNOWN, capitalized
+
+if TYPE_CHECKING:
+    from app.cache.records import Record
+    from hvit.data.balance import Balance
+
+MOST_DRAWN = 4000
+ROLES = {
+    "train": "learned from",
+    "select": "chose the weights",
+    "calibrate": "calibrated",
+    "cv": "learned from and judged in turn",
+    "test": "test",
+}
+
+
+def thing(record: Record) -> str:
+    """What a run learned from, for a number before it: "photo" or "drawn leaf"; photos where it does not say."""
+    return "drawn leaves" if record.learned_from == {"drawings"} else "photos"
+
+
+def class_label(name: str) -> str:
+    """The name of a folder of photos in people's words: a healthy class is what its owner called healthy."""
+    return capitalized(spoken(name))
+
+
+def learned_from(record: Record, balance: Balance) -> str:
+    """What the run learned from, in one sentence."""
+    things, count = thing(record), balance.count(role="train") + balance.count(role="cv")
+    sources = len(balance.sources) if balance.told_by else len(data_sets(record))
+    places = f" of {counted(sources, 'data set')}" if sources > 1 else ""
+    known = len(crops(record.classes))
+    of = f", with {len(record.classes)} conditions" + (f" of {counted(known, 'crop')}" if known else "")
+    of = of if record.classes else ", without labels"
+    if balance.told_by is None:
+        return (
+            f"{record.name} learned from {things}{places}{of}. How many of each class is not in this copy of the run."
+        )
+    return f"{record.name} learned from {count:,} {things}{places}{of}."
+
+
+def data_sets(record: Record) -> list[str]:
+    """As its configuration names them."""
+    data = (record.config or {}).get("data")
+    return [str(name) for name in (data.get("dirs") or [])] if isinstance(data, dict) else []
+
+
+def plants(known: bool | None) -> str:
+    """Whether photos of one plant can be on both sides."""
+    if known is None:
+        return "The run does not say whether plants were held out one by one."
+    if known:
+        return "Plants known: no plant is on both sides."
+    return f"{PLANTS_UNKNOWN}. Photos of one plant may have been learned from and judged on."
+
+
+def evenness(balance: Balance) -> str | None:
+    """How uneven the classes are, in what was learned from."""
+    part = "train" if balance.count(role="train") else "cv"
+    counts = {name: balance.count(label=name, role=part) for name in balance.classes}
+    if len(counts) < 2 or not max(counts.values()):
+        return None
+    largest, smallest = max(counts, key=counts.get), min(counts, key=counts.get)
+    if not counts[smallest]:
+        return f"{class_label(smallest)} has nothing to learn from."
+    factor = counts[largest] / counts[smallest]
+    if factor < 1.5:
+        return "The classes are about equally frequent."
+    times = "twice" if round(factor) == 2 else f"{factor:.0f} times"
+    return (
+        f"The most frequent class, {class_label(largest)}, has {times} as many as the rarest, "
+        f"{class_label(smallest)} ({counts[largest]:,} and {counts[smallest]:,} to learn from)."
+    )
+
+
+def findings(report: dict, things: str) -> list[tuple[str, str, bool]]:
+    """What the check found, a line each: a title, what was found, and whether it is worth attention."""
+    leaks, near = report["leaks"], report["near_duplicates"]["count"]
+    across = leaks["exact"]["count"] + leaks["near"]["count"]
+    copies, conflicts, broken = (
+        report["exact_copies"]["count"],
+        report["conflicting_labels"]["count"],
+        len(report["unreadable"]),
+    )
+    lines = [
+        (
+            "Across splits",
+            "No copy and no near-duplicate lies in two splits."
+            if not across
+            else f"{_found(leaks['exact']['count'], leaks['near']['count'])} in two splits: what was learned may be "
+            "what was tested.",
+            across > 0,
+        ),
+        (
+            "Twice in one split",
+            _twice(copies - leaks["exact"]["count"], near - leaks["near"]["count"]),
+            False,
+        ),
+        (
+            "One photo, two classes",
+            "No exact copy has another class."
+            if not conflicts
+            else f"{counted(conflicts, 'exact copy', 'exact copies')} with another class: one of the labels is wrong.",
+            conflicts > 0,
+        ),
+        (
+            "Cannot be read",
+            f"All {things} can be read." if not broken else f"{broken:,} {things} cannot be read.",
+            broken > 0,
+        ),
+    ]
+    if leaks["group"]["count"]:
+        lines.insert(1, ("Plants across splits", f"{counted(leaks['group']['count'], 'plant')} in two splits.", True))
+    return [*lines, background(report["background_control"], things)]
+
+
+def _found(copies: int, pairs: int) -> str:
+    """`2 exact copies and 11 pairs of near-duplicates`; what there is none of is left out."""
+    told = [counted(copies, "exact copy", "exact copies")] * (copies > 0)
+    return " and ".join(told + [f"{counted(pairs, 'pair')} of near-duplicates"] * (pairs > 0))
+
+
+def _twice(copies: int, pairs: int) -> str:
+    found = _found(copies, pairs)
+    return f"{found} in one split: they count twice." if found else "No copy and no near-duplicate."
+
+
+def background(control: dict | None, things: str) -> tuple[str, str, bool]:
+    """How far the corners of a photo alone tell the class."""
+    if control is None:
+        return "Background alone", "Not told: it takes a training and a test split.", False
+    low = wilson(round(control["top1"] * control["n"]), control["n"])[0]
+    said = (
+        f"Four corners of the photo name {rate(control['top1'])} of {control['n']:,} test {things} rightly; always "
+        f"answering the most frequent class, {rate(control['largest_class'])}."
+    )
+    if low > 1.5 * control["largest_class"]:
+        return "Background alone", f"{said} The background gives the class away: a good score here says less.", True
+    return "Background alone", said, False
+
+
+def checked(report: dict, things: str) -> str:
+    """What the report covers."""
+    seen, known = report["photos_of_run_checked"], report["photos_of_run"]
+    extent = (
+        f"all {known:,} {things} of this run" if seen == known else f"{seen:,} of the {known:,} {things} of this run"
+    )
+    return f"Checked: {extent}. Near-duplicates are found by hash and thumbnail, mirrored ones too."
+
+
+def check_command(record: Record) -> str:
+    """What to type where the check is not recorded."""
+    places = [_sample(name) for name in data_sets(record)] or ["path/to/photos"]
+    return f"python -m hvit data check {' '.join(places)} --save-to {record.name}"
+
+
+def _sample(name: str) -> str:
+    """The same data set; of drawn leaves no more than take a few minutes to draw."""
+    try:
+        span = Span.parse(name)
+    except AddressError:
+        return name
+    return str(replace(span, last=min(span.last, span.first + MOST_DRAWN - 1)))
+
+
+def pair_rows(report: dict) -> list[dict]:
+    """The pairs that lie in two splits, for a table."""
+    return [
+        {"kind": kind, "first": first, "second": second}
+        for kind, key in (("exact copy", "exact"), ("near-duplicate", "near"))
+        for first, second in report["leaks"][key]["first"]
+    ]
+
+
+def table_rows(balance: Balance) -> list[dict]:
+    """A row a data set and class, with a column a part; for a spreadsheet."""
+    return [
+        {"data_set": source, "class": label} | {role: balance.count(source, label, role) for role in balance.roles}
+        for source in balance.sources
+        for label in balance.classes
+        if balance.count(source, label)
+    ]
+
+
+def licences(record: Record) -> dict[str, str]:
+    """Of each data set, as the run recorded them."""
+    data = (record.config or {}).get("data")
+    recorded = (record.card or {}).get("licences") or (data.get("licences") if isinstance(data, dict) else None)
+    return {str(name): str(licence) for name, licence in (recorded or {}).items()}

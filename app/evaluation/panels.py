@@ -1,0 +1,84 @@
+"""The frame of the Evaluation page: which run and split, the numbers on top, and which view follows."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import state, widgets
+from app.cache.evaluations import Scores
+from app.cache.records import Record
+from app.words import between, rate, split_title
+from hvit.runs import DEFAULT_RUN, Trouble
+from hvit.words import PLANTS_UNKNOWN
+
+VIEWS = {
+    "confusions": "Confusions",
+    "kinds": "Kinds of error",
+    "classes": "Class by class",
+    "sure": "Sure and wrong",
+    "second_look": "Worth a second look",
+    "probabilities": "Probabilities",
+}
+
+
+def nothing_yet(records: Sequence[Record], troubles: Sequence[Trouble]) -> None:
+    """The page while no run has recorded predictions."""
+    st.html(
+        '<div class="empty"><p class="verdict"><b>No run was evaluated yet.</b></p><p>Training evaluates on test once '
+        "a run is final. To score a run on your own photos and keep the answers:</p></div>"
+    )
+    name = records[0].name if records else "RUN"
+    st.code(f"python -m hvit evaluate --run {name} --data path/to/photos --save", language="bash")
+    widgets.unreadable_runs(records, troubles)
+
+
+def choose_run(records: Sequence[Record]) -> Record:
+    """The run to judge; its name is in the address."""
+    known = {record.name: record for record in sorted(records, key=lambda record: record.name != DEFAULT_RUN)}
+    state.keep_among(state.JUDGED, list(known))
+    return known[st.selectbox("Run", list(known), key=state.JUDGED, bind="query-params")]
+
+
+def choose_split(record: Record) -> str:
+    """The photos it is judged on."""
+    state.keep_among(state.SPLIT, record.splits)
+    return st.selectbox("Judged on", record.splits, key=state.SPLIT, bind="query-params", format_func=split_title)
+
+
+def headline(record: Record, split: str, scores: Scores, calibrated: bool, times_read: str | None) -> None:
+    """The numbers on top, each with its interval."""
+    cells = [
+        ("Right at first name", rate(scores.top1), between(scores.top1_ci)),
+        ("Macro-F1", rate(scores.macro_f1), between(scores.macro_f1_ci)),
+        ("Mean recall of a class", rate(scores.balanced_accuracy), "balanced accuracy"),
+        ("Calibration error", rate(scores.ece), "expected" if calibrated else "run is not calibrated"),
+        (split_title(split), f"{scores.n:,}", f"{sum(row.n > 0 for row in scores.per_class)} classes"),
+    ]
+    parts = (
+        f"<div><dt>{html.escape(name)}</dt><dd><b>{value}</b><span>{html.escape(note)}</span></dd></div>"
+        for name, value, note in cells
+    )
+    st.html(f'<dl class="figures">{"".join(parts)}</dl>')
+    notes = ["Intervals of 95 %: Wilson for the share that is right, bootstrap over pictures for macro-F1."]
+    if times_read:
+        notes.append(times_read)
+    if record.plants_known is False:
+        notes.append(f"{PLANTS_UNKNOWN}.")
+    widgets.sentence(" ".join(notes), "standing")
+
+
+def choose_view() -> str:
+    """Which part is shown; it is in the address."""
+    return st.segmented_control(
+        "Show",
+        list(VIEWS),
+        default="confusions",
+        required=True,
+        key=state.ERRORS_VIEW,
+        format_func=VIEWS.get,
+        bind="query-params",
+        label_visibility="collapsed",
+    )

@@ -1,0 +1,97 @@
+"""What the Evaluation page says. Pure functions, no drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from app.words import counted, joined, percent, rate
+from hvit.data.classes import crops
+from hvit.words import class_in_text, class_title
+
+KINDS = {
+    "right": "Right",
+    "wrong_disease": "Wrong disease of the right crop",
+    "missed_disease": "Missed disease: a diseased leaf called healthy",
+    "false_alarm": "False alarm: a healthy leaf called diseased",
+    "wrong_crop": "Wrong crop",
+}
+WITHOUT_CROPS = {"wrong_disease": "Wrong disease"}
+
+
+def kind_title(kind: str, classes: Sequence[str]) -> str:
+    """A kind of error for a label; without crops none is the right one."""
+    return KINDS[kind] if crops(classes) else (KINDS | WITHOUT_CROPS)[kind]
+
+
+def kinds_shown(classes: Sequence[str]) -> list[str]:
+    """The kinds of error a run with these classes can make."""
+    return [kind for kind in KINDS if kind not in ("right", *(() if len(crops(classes)) > 1 else ("wrong_crop",)))]
+
+
+def times_read(evaluations: Sequence[dict], split: str) -> str | None:
+    """How often test was looked at: more often is less worth."""
+    if split != "test" or not evaluations:
+        return None
+    if len(evaluations) == 1:
+        return f"Test was evaluated once, on {_day(evaluations[0])}."
+    days = list(dict.fromkeys(_day(row) for row in evaluations))
+    text = f"Test was evaluated {len(evaluations)} times ({joined(days)})"
+    tops = {row.get("top1") for row in evaluations}
+    if len(tops) == 1:
+        return f"{text}, each time with the same result."
+    return f"{text}. A choice made by looking at test makes its numbers too good."
+
+
+def _day(row: dict) -> str:
+    try:
+        return datetime.fromisoformat(row["time"]).strftime("%d %b %Y").lstrip("0")
+    except (KeyError, TypeError, ValueError):
+        return "an unknown day"
+
+
+def confusion_line(true: str, called: str, count: int, n: int) -> str:
+    """`**7 of 40** Tomato: early blight, called Tomato: late blight`, in Markdown for a button."""
+    return f"**{count} of {n}** {class_title(true)}, called {class_in_text(called)}"
+
+
+def cell_sentence(true: str | None, called: str | None, count: int, n: int) -> str:
+    """What the pictures below show.
+
+    Args:
+        true, called: None where any class may be.
+        n: pictures of the true class, or of all.
+    """
+    if true is None and called is None:
+        return "Choose one of the confusions, or classes, to see the pictures."
+    if true is None:
+        return f"{counted(count, 'picture')} called {class_in_text(called)}."
+    if called is None:
+        return f"All {counted(count, 'picture')} of {class_in_text(true)}."
+    share = f"{count:,} of {counted(n, 'picture')} of {class_in_text(true)}"
+    tail = "named rightly" if true == called else f"called {class_in_text(called)}"
+    return f"{share} {'was' if count == 1 else 'were'} {tail}" + (f" ({rate(count / n)})." if n else ".")
+
+
+def tile_line(called: str, probability: float, right: bool) -> str:
+    """Under a picture: `called early blight, 94 %`."""
+    return f"{'named rightly' if right else 'called ' + class_in_text(called)}, {percent(probability)}"
+
+
+def claim_line(name: str, probability: float) -> str:
+    """Under a picture whose label is worth a second look: `or early blight? 94 %`."""
+    return f"or {class_in_text(name)}? {percent(probability)}"
+
+
+def second_look(count: int, n: int, learned_from: frozenset[str]) -> list[str]:
+    """What the list of labels worth a second look says and does not say."""
+    if not count:
+        return [f"None of the {counted(n, 'label')} stands out: no picture claims another class than its own."]
+    told = [
+        f"{counted(count, 'label')} of {n:,} {'is' if count == 1 else 'are'} worth a second look: the model is as sure "
+        "of another class as it usually is of that class. It may be the label that is wrong, or the model; look at "
+        "the leaf."
+    ]
+    if learned_from == {"drawings"}:
+        told.append("These leaves are drawn, and their labels are right by construction: what is listed is hard.")
+    return told

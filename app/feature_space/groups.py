@@ -1,0 +1,136 @@
+"""Samples in groups of one color each: what the map can be colored by. Pure functions, no drawing."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from app.cache.maps import MappedSamples
+from app.figures.feature_map import Group
+from app.theme import Palette
+from app.words import NBSP
+from hvit.data.classes import crop_of, crop_title, crops
+from hvit.data.leafsim import EARLY_STRESS
+from hvit.words import class_in_text, class_title
+
+CROP, CONDITION, CORRECT, CONFIDENCE = "crop", "condition", "correct", "confidence"
+SEVERITY, STRANGENESS, DATA_SET, SPLIT = "severity", "strangeness", "data", "split"
+TITLES = {
+    CROP: "Crop",
+    CONDITION: "Condition",
+    CORRECT: "Right or wrong",
+    CONFIDENCE: "Confidence",
+    SEVERITY: "Severity",
+    STRANGENESS: "Strangeness",
+    DATA_SET: "Data set",
+    SPLIT: "Split",
+}
+# What drawn conditions look like: nine hues are the most that can be told apart, and there are more conditions.
+LOOKS = {
+    "Spots": ("Bacterial_spot", "Gray_leaf_spot", "Scab", "Septoria_leaf_spot"),
+    "Blights and scorch": ("Early_blight", "Late_blight", "Leaf_scorch"),
+    "Rust": ("Rust",),
+    "No disease I know": ("healthy",),
+    "Powdery mildew": ("Powdery_mildew",),
+    "Yellowing and mosaic": ("Interveinal_chlorosis", "Mosaic_virus"),
+    "Miners and mites": ("Leaf_miner", "Spider_mites"),
+    "Early stress": (EARLY_STRESS,),
+}
+LOOK_OF = {condition: look for look, conditions in LOOKS.items() for condition in conditions}
+CONFIDENCES = (0.5, 0.7, 0.9, 0.97)
+SEVERITIES = (0.02, 0.05, 0.15, 0.35)
+
+
+def modes(samples: MappedSamples) -> list[str]:
+    """What the samples of a run can be colored by; the first is the one to begin with."""
+    found = samples.map
+    kinds = [CROP] if crops(samples.classes) else [CONDITION]
+    kinds += [CORRECT, CONFIDENCE]
+    kinds += [SEVERITY] if found.severity is not None else []
+    kinds += [STRANGENESS] if found.strangeness is not None else []
+    kinds += [DATA_SET] if len(set(_data_sets(samples))) > 1 else []
+    kinds += [SPLIT] if len(set(found.splits)) > 1 else []
+    return kinds
+
+
+def groups_of(samples: MappedSamples, mode: str, colors: Palette) -> list[Group]:
+    """The samples by one of `modes`, each in one group."""
+    if mode == CROP:
+        return _named([crop_title(crop_of(name)) or "No crop" for name in samples.labels], colors)
+    if mode == CONDITION and set(samples.classes) <= set(LOOK_OF):
+        return _named([LOOK_OF[name] for name in samples.labels], colors, tuple(LOOKS))
+    if mode == CONDITION:
+        return _named([class_title(name) for name in samples.labels], colors)
+    if mode == CORRECT:
+        right = samples.right
+        return [
+            Group("Named rightly", colors.quiet, np.flatnonzero(right)),
+            Group("Named wrongly", colors.error, np.flatnonzero(~right)),
+        ]
+    if mode == CONFIDENCE:
+        return _binned(samples.confidence, CONFIDENCES, _percents(CONFIDENCES), colors.steps)
+    if mode == SEVERITY:
+        return _binned(samples.map.severity, SEVERITIES, _percents(SEVERITIES, " of the leaf"), colors.steps)
+    if mode == STRANGENESS:
+        return _by_strangeness(samples, colors)
+    if mode == DATA_SET:
+        return _named(_data_sets(samples), colors)
+    return _named([str(name) for name in samples.map.splits], colors)
+
+
+def highlighted(samples: MappedSamples, name: str, colors: Palette) -> list[Group]:
+    """One class against all others, which are grey; what was taken for it stands out too."""
+    is_it, said = samples.labels == name, samples.answers == name
+    title, in_text = class_title(name), class_in_text(name)
+    return [
+        Group("All others", colors.quiet, np.flatnonzero(~is_it & ~said)),
+        Group(f"Other leaves taken for {in_text}", colors.error, np.flatnonzero(~is_it & said), "circle-open"),
+        Group(f"{title}, taken for another", colors.error, np.flatnonzero(is_it & ~said)),
+        Group(f"{title}, named rightly", colors.accent, np.flatnonzero(is_it & said)),
+    ]
+
+
+def _data_sets(samples: MappedSamples) -> list[str]:
+    """The first folder of recorded paths; drawn leaves are one data set."""
+    return [path.partition("/")[0].partition(":")[0] for path in samples.paths]
+
+
+def _named(names: Sequence[str], colors: Palette, order: Sequence[str] | None = None) -> list[Group]:
+    """A hue each; beyond nine names the rarest share the grey.
+
+    Args:
+        order: of the hues, the same on every map; None gives them in the order of the names.
+    """
+    names = np.asarray(names, dtype=str)
+    found, counts = np.unique(names, return_counts=True)
+    kept = found[np.sort(np.argsort(-counts, kind="stable")[: len(colors.hues)])] if order is None else order
+    rest = np.flatnonzero(~np.isin(names, kept))
+    others = [Group(f"The other {len(found) - len(kept)}", colors.quiet, rest)] if len(rest) else []
+    return others + [Group(str(name), color, np.flatnonzero(names == name)) for name, color in zip(kept, colors.hues)]
+
+
+def _binned(values: np.ndarray, edges: Sequence[float], titles: Sequence[str], steps: Sequence[str]) -> list[Group]:
+    numbers = np.digitize(values, edges)
+    return [Group(title, steps[i], np.flatnonzero(numbers == i)) for i, title in enumerate(titles)]
+
+
+def _percents(edges: Sequence[float], of: str = "") -> list[str]:
+    told = [f"{100 * edge:g}" for edge in edges]
+    between = [f"{low} to {high}{NBSP}%{of}" for low, high in zip(told, told[1:])]
+    return [f"under {told[0]}{NBSP}%{of}", *between, f"{told[-1]}{NBSP}%{of} and more"]
+
+
+def _by_strangeness(samples: MappedSamples, colors: Palette) -> list[Group]:
+    """Quarters of the samples, from the most usual; and those the run calls unfamiliar."""
+    values = samples.map.strangeness
+    limit = np.inf if samples.strange_from is None else samples.strange_from
+    familiar = values <= limit
+    if not familiar.any():
+        return [Group(f"over {limit:.2f}: unfamiliar", colors.error, np.flatnonzero(~familiar))]
+    edges = np.quantile(values[familiar], (0.25, 0.5, 0.75))
+    titles = [f"up to {edges[0]:.2f}", *(f"{a:.2f} to {b:.2f}" for a, b in zip(edges, edges[1:]))]
+    titles.append(f"{edges[-1]:.2f} to {values[familiar].max():.2f}")
+    numbers = np.where(familiar, np.digitize(values, edges, right=True), len(titles))
+    groups = [Group(title, colors.steps[i], np.flatnonzero(numbers == i)) for i, title in enumerate(titles)]
+    if not familiar.all():
+        groups.append(Group(f"over {limit:.2f}: unfamiliar", colors.error, np.flatnonzero(~familiar)))
+    return groups

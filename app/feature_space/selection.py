@@ -1,0 +1,62 @@
+"""What can be counted of the samples selected on a map. Pure functions, no drawing."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.cache.maps import MappedSamples
+from hvit.metrics import wilson
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """`count` samples of class `label` were named `answer`."""
+
+    label: str
+    answer: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts of a selection.
+
+    Attributes:
+        n: samples.
+        right: of them named rightly.
+        low, high: 95 % interval (Wilson) of the share named rightly.
+        classes: true class, samples of it, and how many of these were named rightly; the most frequent first.
+        confusion: the most frequent one; None where nothing was named wrongly.
+    """
+
+    n: int
+    right: int
+    low: float
+    high: float
+    classes: tuple[tuple[str, int, int], ...]
+    confusion: Confusion | None
+
+
+def summarize(samples: MappedSamples, rows: np.ndarray) -> Summary:
+    """Counts of the samples in these rows, at least one."""
+    labels, answers = samples.labels[rows], samples.answers[rows]
+    right = labels == answers
+    of_class, right_of_class = Counter(labels), Counter(labels[right])
+    wrong = Counter(zip(labels[~right], answers[~right]))
+    ranked = sorted(of_class, key=lambda name: (-of_class[name], name))
+    pair = min(wrong, key=lambda pair: (-wrong[pair], pair), default=None)
+    return Summary(
+        n=len(rows),
+        right=int(right.sum()),
+        low=wilson(int(right.sum()), len(rows))[0],
+        high=wilson(int(right.sum()), len(rows))[1],
+        classes=tuple((name, of_class[name], right_of_class[name]) for name in ranked),
+        confusion=None if pair is None else Confusion(*pair, wrong[pair]),
+    )
+
+
+def shown_first(samples: MappedSamples, rows: np.ndarray) -> np.ndarray:
+    """The rows in the order in which they are worth looking at: wrong and sure of it, wrong, then unsure."""
+    right, confidence = samples.right[rows], samples.confidence[rows]
+    return rows[np.lexsort((np.where(right, confidence, -confidence), right))]

@@ -1,0 +1,134 @@
+"""What the Feature space page says. Pure functions, no drawing."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from app.cache.maps import MappedSamples, Placed
+from app.feature_space.selection import Summary
+from app.words import NBSP, percent
+from hvit.feature_space import FeatureMap
+from hvit.words import class_in_text, class_title
+
+INTRODUCTION = (
+    "Each point is a leaf. Leaves that the model sees as alike lie close together; how far apart two groups lie means "
+    "little."
+)
+HOW_TO = (
+    "Draw around some points to see which leaves they are and how many were named rightly. Or select by clicking: a "
+    "leaf then shows its nearest neighbors."
+)
+
+
+def point_texts(samples: MappedSamples) -> list[str]:
+    """What is said of each sample on hover: the true class, the answer and how sure it was."""
+    titles = {name: class_title(name) for name in {*samples.labels, *samples.classes}}
+    in_text = {name: class_in_text(name) for name in samples.classes}
+    rightly = [label == answer for label, answer in zip(samples.labels, samples.answers)]
+    judged = ["named rightly" if r else f"taken for {in_text[a]}" for r, a in zip(rightly, samples.answers)]
+    return [
+        f"<b>{titles[label]}</b><br>{said}, {percent(p)}"
+        for label, said, p in zip(samples.labels, judged, samples.confidence)
+    ]
+
+
+def tile_line(samples: MappedSamples, row: int) -> str:
+    """What is said under the picture of a sample."""
+    answer = samples.answers[row]
+    what = "named rightly" if samples.labels[row] == answer else f"taken for {class_in_text(answer)}"
+    return f"{what}, {percent(samples.confidence[row])}"
+
+
+def accuracy(summary: Summary) -> str:
+    """The share named rightly, with its interval where that says something."""
+    if summary.n == 1:
+        return "Named rightly." if summary.right else "Named wrongly."
+    share = f"{100 * summary.right / summary.n:.0f}{NBSP}%"
+    interval = f"95{NBSP}%: {100 * summary.low:.0f} to {100 * summary.high:.0f}"
+    return f"{share} named rightly ({interval}; n{NBSP}={NBSP}{summary.n:,})"
+
+
+def confusion(summary: Summary) -> str | None:
+    """The most frequent confusion in a sentence; None where nothing was named wrongly."""
+    found = summary.confusion
+    if found is None:
+        return None
+    of = next(count for name, count, _ in summary.classes if name == found.label)
+    return (
+        f"Most often confused: {class_in_text(found.label)} taken for {class_in_text(found.answer)}, "
+        f"{found.count} of {of}."
+    )
+
+
+def selected_share(rows: int, total: int) -> str:
+    """`57 of 2,400 leaves selected`."""
+    return f"{rows:,} of {total:,} leaves selected"
+
+
+def limits() -> list[str]:
+    """What a map like this cannot tell."""
+    return [
+        "Read it from close up: neighbors on the map are mostly neighbors for the model. The space between two groups, "
+        "the size of a group and which way the map is turned mean little. t-SNE keeps neighbors and gives up "
+        "distances.",
+        "A photo of something else lands somewhere too. Whether it belongs there is told by its distance in feature "
+        "space, not by its place on the map.",
+    ]
+
+
+def quality(found: FeatureMap, name: str) -> list[str]:
+    """How far to trust a map, from what was measured when it was made."""
+    about = found.about
+    count, n = about["neighbors"], len(found)
+    told = [
+        f"{name}: the {count} nearest neighbors in feature space name the right class of "
+        f"{100 * about['accuracy_in_space']:.0f}{NBSP}% of the leaves, the {count} nearest on the map of "
+        f"{100 * about['accuracy_on_map']:.0f}{NBSP}% (n = {n:,}).",
+        f"Trustworthiness of the map: {about['trustworthiness']:.3f}, where 1 means that every neighbor on the map is "
+        f"one in feature space, and about 0.5 that it is there by chance (n = {about['trustworthiness_n']:,}).",
+        f"It was made of {about['dimensions']} principal components, which keep "
+        f"{100 * about['variance_kept']:.1f}{NBSP}% of the variance and {100 * about['neighbors_kept']:.1f}{NBSP}% of "
+        f"the neighbors (perplexity {about['perplexity']:g}, seed {about['seed']}).",
+    ]
+    if about["aligned_samples"] is not None:
+        shared = f"{about['aligned_samples']:,} leaves they share"
+        told.append(f"It was laid like the map of {about['aligned_with']} by the {shared}.")
+    return told
+
+
+def unfamiliar(photo: Placed, strange_from: float) -> str:
+    """What the place of a photo is worth that looks like nothing the run learned from."""
+    return (
+        "This does not look like any leaf I know, so it is drawn hollow. It lands somewhere, as everything does, but "
+        f"it is farther from what I learned from ({photo.strangeness:.2f}) than I accept ({strange_from:.2f})."
+    )
+
+
+def answer(photo: Placed) -> str:
+    """What the run takes a photo for."""
+    return f"My answer: {class_in_text(photo.answer)}, {percent(photo.confidence)}."
+
+
+def position(refined: bool) -> str:
+    """How the place of a photo was found."""
+    if refined:
+        return "Placed by t-SNE among the leaves of the map, which stayed where they were."
+    return "Approximate position: the middle of its 15 nearest neighbors. Lines lead to the nearest 10."
+
+
+def neighbors_agree(labels: Sequence[str], answer: str) -> str:
+    """What the true neighbors of a photo are."""
+    names, counts = np.unique(np.asarray(labels, dtype=str), return_counts=True)
+    best = int(np.argmax(counts))
+    most = f"{counts[best]} of its {len(labels)} nearest leaves are {class_in_text(str(names[best]))}"
+    return f"{most}, like my answer." if names[best] == answer else f"{most}; my answer was {class_in_text(answer)}."
+
+
+def no_map(name: str) -> str:
+    """A run whose map was not made."""
+    return f"There is no map of {name} yet. This makes one from its recorded predictions, and takes minutes:"
+
+
+def distance(value: float) -> str:
+    """Between two leaves in feature space."""
+    return f"distance {value:.2f}"

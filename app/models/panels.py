@@ -1,0 +1,246 @@
+"""The parts of the Models page: the table of the family, its speed on this machine, and the card of a run."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app import state, widgets
+from app.cache import cards, family
+from app.models import words
+from app.widgets import sentence
+from app.words import between, rate
+from hvit.commands.terminal import to_csv
+
+if TYPE_CHECKING:
+    from app.cache.records import Record
+
+FIRST_CHOICE = ("hvit_tiny", "hvit_small")
+FIGURE_COMMANDS = (
+    "python -m hvit figure confusion --run {run} --out confusion.pdf --width 85mm\n"
+    "python -m hvit figure reliability --run {run} --out reliability.pdf --width 85mm"
+)
+
+
+def the_family() -> None:
+    """Sizes, cost and, once measured, time."""
+    st.html("<h2>The family</h2>")
+    with st.spinner("Counting parameters"):
+        rows = family.sizes()
+    plain = [row for row in rows if not row["name"].endswith("_dfca")]
+    with st.container(key="models_table"):
+        _table(plain)
+    extra = ", ".join(
+        f"{words.size_name(row['name'].removesuffix('_dfca'))} {words.millions(row['params'])}"
+        for row in rows
+        if row["name"].endswith("_dfca")
+    )
+    sentence(
+        f"Parameters with a head of 1,000 classes. Each size also comes with a spectral stream of five bands: {extra}.",
+        "standing",
+    )
+    with st.container(key="models_measure"):
+        _measure(plain)
+
+
+def _table(rows: list[dict]) -> None:
+    found, threads = family.latencies(), family.threads()
+    measured = [count for count in threads if any((row["name"], count) in found for row in rows)]
+    head = ["", "parameters", f"GMACs at {family.IMG_SIZE} px", "channels", "blocks"]
+    head += [f"one photo, {count} thread{'s' * (count > 1)}" for count in measured]
+    body = [
+        [
+            words.size_name(row["name"]),
+            f"{row['params']:,}",
+            f"{row['gmacs']:.2f}",
+            ", ".join(map(str, row["dims"])),
+            ", ".join(map(str, row["depths"])),
+            *(words.latency(found.get((row["name"], count))) for count in measured),
+        ]
+        for row in rows
+    ]
+    st.html(_html_table(head, body))
+    st.download_button("CSV", lambda: to_csv(_csv_rows(rows)), "models.csv", "text/csv", on_click="ignore")
+
+
+def _csv_rows(rows: list[dict]) -> list[dict]:
+    found = family.latencies()
+    table = []
+    for row in rows:
+        cells = {key: row[key] for key in ("name", "params", "gmacs", "img_size")}
+        cells |= {key: " ".join(map(str, row[key])) for key in ("dims", "depths")}
+        for count in family.threads():
+            one = found.get((row["name"], count))
+            low, high = one.range_ms if one else ("", "")
+            cells |= {
+                f"median_ms_{count}_threads": one.median_ms if one else "",
+                f"least_ms_{count}_threads": low,
+                f"most_ms_{count}_threads": high,
+            }
+        table.append(cells)
+    return table
+
+
+def _html_table(head: list[str], body: list[list[str]]) -> str:
+    top = "".join(f"<td>{html.escape(cell)}</td>" for cell in head)
+    rows = "".join(
+        f"<tr><th>{html.escape(row[0])}</th>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row[1:])}</tr>"
+        for row in body
+    )
+    return f'<div class="scroll"><table class="plain numbers-right"><thead><tr>{top}</tr></thead>{rows}</table></div>'
+
+
+def _measure(rows: list[dict]) -> None:
+    """How long one photo takes here, on request: it keeps the machine busy for a while."""
+    known = {row["name"]: row for row in rows}
+    chosen = st.pills(
+        "Time for one photo on this machine",
+        list(known),
+        selection_mode="multi",
+        default=list(FIRST_CHOICE),
+        key=state.MEASURED,
+        format_func=lambda name: f"{words.size_name(name)} ({words.memory(known[name]['params'])})",
+    )
+    if st.button("Measure", disabled=not chosen):
+        with widgets.progress("Passes") as progress:
+            family.measure([name for name in known if name in chosen], progress)
+        st.rerun()
+    if family.latencies():
+        sentence(words.noisy(family.cores()), "standing")
+
+
+def card(record: Record) -> None:
+    """Everything there is to know of a run before it is used.
+
+    Raises:
+        ValueError: what it recorded is damaged.
+    """
+    cards.refuse_incomplete(record)
+    cost = family.cost_of(record)
+    st.html(f'<h3 class="card-title">{html.escape(record.name)}</h3>')
+    sentence(words.in_short(record, cost), "below")
+    for text in (words.status(record), record.problem, words.plants(record)):
+        if text:
+            sentence(text)
+    scores = cards.judged(record)
+    if scores is not None:
+        _scores(scores)
+    with st.container(key="card_body"):
+        with st.container(key="card_left"):
+            _points("What it is for", words.meant_for(record))
+            _points("What it is not for", words.not_for(record))
+            _points("What its answers mean", words.calibration(record))
+            _conditions(record)
+        with st.container(key="card_right"):
+            _licences(record)
+            _notes(record)
+            _made(record)
+            _downloads(record)
+    _for_a_paper(record)
+
+
+def _scores(scores: cards.Judged) -> None:
+    found = scores.document
+    low_high = found.get("top1_ci")
+    cells = [
+        ("Right at first name", rate(found["top1"]), between(low_high) if low_high else ""),
+        ("Macro-F1", rate(found["macro_f1"]), between(scores.macro_f1_ci) if scores.macro_f1_ci else ""),
+    ]
+    if found.get("ece") is not None:
+        cells.append(("Off in probability", rate(found["ece"]), "expected calibration error"))
+    if found.get("coverage") is not None:
+        cells.append(("Lists hold the right name", rate(found["coverage"]), f"{found['mean_set_size']:.1f} names each"))
+    if found.get("accepted") is not None:
+        cells.append(("Called familiar", rate(found["accepted"]), "of these"))
+    what = "Cross-validated" if scores.split == "cv" else "Test"
+    cells.append((what, f"{found['n']:,}", "pictures"))
+    widgets.figures(cells)
+    notes = ["Intervals of 95 %: Wilson for the share that is right, bootstrap for macro-F1."]
+    if scores.times_read is not None:
+        notes.append(words.times_read(scores.times_read))
+    sentence(" ".join(notes), "standing")
+
+
+def _points(title: str, lines: Iterable[str]) -> None:
+    lines = list(lines)
+    if lines:
+        points = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+        st.html(f'<h4>{html.escape(title)}</h4><ul class="points">{points}</ul>')
+
+
+def _conditions(record: Record) -> None:
+    if not record.classes:
+        return
+    with st.expander(f"The {len(record.classes)} conditions it knows"):
+        rows = "".join(
+            f"<dt>{html.escape(crop)}</dt><dd>{html.escape(conditions)}</dd>"
+            for crop, conditions in words.condition_lists(record.classes)
+        )
+        st.html(f'<dl class="conditions">{rows}</dl>')
+
+
+def _licences(record: Record) -> None:
+    rows = words.licence_rows(record)
+    if rows:
+        body = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>" for name, text in rows)
+        st.html(f'<h4>Data and licences</h4><table class="plain">{body}</table>')
+
+
+def _notes(record: Record) -> None:
+    text = cards.notes(record)
+    if text:
+        tags = (("li" if point else "p", _with_code(line)) for point, line in words.notes_lines(text))
+        body = "".join(f"<{tag}>{line}</{tag}>" for tag, line in tags)
+        st.html(f'<h4>Limits and notes</h4><div class="points">{body}</div>')
+
+
+def _with_code(line: str) -> str:
+    """HTML of a line of notes, of which only `code` is formatted."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(line))
+
+
+def _made(record: Record) -> None:
+    st.html("<h4>How it was made</h4>")
+    if command := words.made_by(record):
+        st.code(command, language="bash", wrap_lines=True)
+    if lines := words.made_with(record):
+        sentence(", ".join(lines) + ".", "standing")
+    if parent := record.info.get("parent"):
+        sentence(f"It starts from the backbone of run {parent}.", "standing")
+    if sha256 := (record.card or {}).get("sha256"):
+        here = "in this copy" if cards.has_weights(record) else "not in this copy"
+        st.html(
+            f'<p class="standing">Weights ({here}), SHA-256 <span class="hash">{html.escape(str(sha256))}</span></p>'
+        )
+
+
+def _downloads(record: Record) -> None:
+    files = {name: cards.file_of(record, name) for name in ("model.json", "config.yaml")}
+    with st.container(horizontal=True, key="card_downloads"):
+        for name, data in files.items():
+            if data is not None:
+                kind = "application/json" if name.endswith("json") else "text/yaml"
+                st.download_button(name, data, f"{record.name}_{name}", kind, on_click="ignore", key=f"card_{name}")
+
+
+def _for_a_paper(record: Record) -> None:
+    if record.config is None:
+        return
+    with st.expander("For a paper"):
+        st.write("The Methods paragraph, from what this run recorded, with BibTeX:")
+        st.code(f"python -m hvit methods --run {record.name}", language="bash")
+        st.download_button(
+            "Methods", lambda: _methods_text(record), f"{record.name}_methods.md", "text/markdown", on_click="ignore"
+        )
+        if record.splits:
+            st.write("Figures, vector graphics at the width of a column:")
+            st.code(FIGURE_COMMANDS.format(run=record.name), language="bash")
+
+
+def _methods_text(record: Record) -> str:
+    methods = cards.methods_of(record)
+    return f"{methods.text}\n\n{methods.bibtex}\n"

@@ -1,0 +1,205 @@
+"""What the Models page says. Pure functions, no drawing."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from app.words import counted, joined, percent
+from hvit.data.classes import crop_of, crop_title, crops, is_healthy, spoken_condition
+from hvit.words import PLANTS_UNKNOWN, capitalized
+
+if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
+    from app.cache.records import Record
+    from hvit.models.counting import Cost
+    from hvit.models.latency import Latency
+
+NAMES = {"hvit_tiny": "HViT-T", "hvit_small": "HViT-S", "hvit_base": "HViT-B", "hvit_large": "HViT-L"}
+BYTES_A_PARAMETER = 4
+
+
+def noisy(cores: int) -> str:
+    """How far times measured here can be trusted."""
+    return (
+        f"Medians of 10 passes after 2 to warm up, with the quickest and the slowest in brackets. This machine has "
+        f"{counted(cores, 'core')} and does other things too: measured again, the numbers will differ."
+    )
+
+
+def size_name(name: str) -> str:
+    """`hvit_tiny_dfca` -> `HViT-T with a spectral stream`."""
+    bare = name.removesuffix("_dfca")
+    title = NAMES[bare] if bare in NAMES else name.removeprefix("timm:")
+    return title if bare == name else f"{title} with a spectral stream"
+
+
+def millions(params: int) -> str:
+    """`5.1 million`."""
+    return f"{params / 1e6:,.1f} million"
+
+
+def memory(params: int) -> str:
+    """What the weights take while they are used: `1.2 GB`."""
+    size = params * BYTES_A_PARAMETER
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def latency(found: Latency | None) -> str:
+    """`52 ms (48 to 71)`, or nothing where it was not measured."""
+    if found is None:
+        return ""
+    low, high = found.range_ms
+    return f"{found.median_ms:,.0f} ms ({low:,.0f} to {high:,.0f})"
+
+
+def status(record: Record) -> str | None:
+    """Why there may be less to read than usual; None for a finished run with weights."""
+    if record.status != "done":
+        return f"This run is not finished: {record.status}. What it has recorded so far is below."
+    return None
+
+
+def in_short(record: Record, cost: Cost | None) -> str:
+    """What the run is, in one sentence."""
+    card = record.card or {}
+    what = size_name(card["architecture"]) if "architecture" in card else "A model"
+    size = "" if cost is None else f", {millions(cost.params)} parameters, {cost.gmacs:.2f} GMACs at {cost.img_size} px"
+    if record.kind == "pretrain":
+        return f"{what}{size}: a backbone that learned from {_material(record)} without labels."
+    known = crops(record.classes)
+    of = f" of {counted(len(known), 'crop')}" if known else ""
+    told = f" It tells {len(record.classes)} conditions{of} apart." if record.classes else ""
+    return f"{what}{size}.{told} It learned from {_material(record)}."
+
+
+def _material(record: Record) -> str:
+    if record.learned_from == {"drawings"}:
+        return "drawn leaves"
+    return "photos and drawn leaves" if len(record.learned_from) > 1 else "photos"
+
+
+def meant_for(record: Record) -> list[str]:
+    """What it can be used for."""
+    if record.kind == "pretrain":
+        return ["A start for training on labelled photos; by itself it names nothing."]
+    if not record.classes:
+        return []
+    if record.learned_from == {"drawings"}:
+        return ["Trying the program without photos, comparing ways of training, and as a start for training on photos."]
+    known = crops(record.classes)
+    named = joined([crop_title(crop).lower() for crop in known]) if known else "plants like those it learned from"
+    return [f"A first opinion on photos of single leaves of {named}."]
+
+
+def not_for(record: Record) -> list[str]:
+    """What it cannot be used for, read off its classes and its data."""
+    if not record.classes:
+        return []
+    said = []
+    if record.learned_from == {"drawings"}:
+        said.append("Photos of real leaves: it never saw one.")
+    known = crops(record.classes)
+    if known:
+        said.append("Other crops, and conditions that are not in its list: it would give them one of its names.")
+    else:
+        said.append("Conditions that are not in its list: it would give them one of its names.")
+    unseen = [crop for crop in known if not any(is_healthy(c) for c in record.classes if crop_of(c) == crop)]
+    if unseen:
+        said.append(f"Healthy leaves of {joined(unseen)}: it never saw one, and would call it diseased.")
+    single = [crop for crop in known if sum(crop_of(c) == crop for c in record.classes) == 1]
+    if single:
+        said.append(f"Telling conditions of {joined(single)} apart: it knows one.")
+    said.append("Two diseases on one leaf, early infection, roots, stems and the underside; how severe a disease is.")
+    said.append("Deciding alone: a model's answer is not a plant pathologist's.")
+    return said
+
+
+def condition_lists(classes: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Crops with their conditions; one list without a name where classes name no crops."""
+    rows = []
+    for crop in crops(classes) + [""] * any(not crop_of(name) for name in classes):
+        own = sorted((name for name in classes if crop_of(name) == crop), key=lambda name: (is_healthy(name), name))
+        rows.append((crop_title(crop) if crop else "", capitalized(", ".join(spoken_condition(name) for name in own))))
+    return rows
+
+
+def calibration(record: Record) -> list[str]:
+    """What its probabilities and lists mean."""
+    card, summary, said = record.card or {}, record.summary, []
+    if not record.classes:
+        return said
+    n = summary.get("calibrate_n")
+    on = f" on {n:,} {_material(record)} that neither trained nor chose the weights" if isinstance(n, int) else ""
+    if card.get("temperature") is not None:
+        said.append(f"Probabilities are calibrated{on} (temperature {card['temperature']:.2f}).")
+    else:
+        said.append("Probabilities are not calibrated: read them as an order, not as chances.")
+    if card.get("conformal"):
+        said.append(
+            f"Lists of names are made to hold the right one for {percent(1 - card['conformal']['alpha'])} of leaves "
+            "like those it was calibrated on."
+        )
+    if card.get("ood"):
+        said.append(
+            f"What lies farther than {card['ood']['threshold']:.2f} from what it learned from is called unfamiliar."
+        )
+    return said
+
+
+def times_read(count: int) -> str:
+    """How often test was looked at."""
+    often = {1: "once", 2: "twice"}[count] if count in (1, 2) else f"{count} times"
+    return f"Test was evaluated {often}."
+
+
+def made_by(record: Record) -> str | None:
+    """The command that made it, or None where the run does not say."""
+    words = record.info.get("argv")
+    if not isinstance(words, list) or not words:
+        return None
+    return "python " + shlex.join(str(word) for word in words if word != "--resume")
+
+
+def made_with(record: Record) -> list[str]:
+    """Seed, code, machine and time."""
+    info, said = record.info, []
+    if record.seed is not None:
+        said.append(f"Seed {record.seed}")
+    git = info.get("git") or {}
+    if git.get("commit"):
+        said.append(f"code {git['commit'][:10]}{', with changes' if git.get('dirty') else ''}")
+    if info.get("device"):
+        processes = info.get("world_size")
+        device = "CPU" if info["device"] == "cpu" else info["device"]
+        said.append(device + (f", {counted(processes, 'process', 'processes')}" if processes else ""))
+    if info.get("elapsed_s"):
+        said.append(f"{info['elapsed_s'] / 60:,.0f} minutes")
+    libraries = info.get("libraries") or {}
+    said += [f"{name} {version}" for name, version in libraries.items()]
+    return said
+
+
+def licence_rows(record: Record) -> list[tuple[str, str]]:
+    """Data sets and their licences, as recorded."""
+    return sorted(((record.card or {}).get("licences") or {}).items())
+
+
+def plants(record: Record) -> str | None:
+    """The caution where plants were not held out one by one; None where they were, or nothing was judged."""
+    return f"{PLANTS_UNKNOWN}." if record.plants_known is False and record.classes else None
+
+
+def notes_lines(text: str) -> list[tuple[bool, str]]:
+    """Paragraphs and points of notes.md: whether each is a point, and its text."""
+    blocks: list[tuple[bool, str]] = []
+    for line in text.splitlines():
+        stripped = line.strip()
+        if not stripped:
+            blocks.append((False, ""))
+        elif stripped.startswith("- "):
+            blocks.append((True, stripped[2:]))
+        elif blocks and blocks[-1][1]:
+            blocks[-1] = (blocks[-1][0], f"{blocks[-1][1]} {stripped}")
+        else:
+            blocks.append((False, stripped.lstrip("# ")))
+    return [block for block in blocks if block[1]]

@@ -1,0 +1,131 @@
+"""What runs answered on the photos of a split, as arrays, and which photos two of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from hvit.calibration import softmax
+from hvit.runs import Run, RunError
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Recorded predictions of one run on one split.
+
+    Attributes:
+        run, split: their names.
+        classes: of the run, in its order; K of them.
+        paths: of the photos below the data root, or addresses of drawn leaves; N of them.
+        sha256: of the photos.
+        labels: number of the true class, (N,).
+        probs: (N, K), calibrated where the run was.
+        calibrated: whether the run recorded a temperature.
+    """
+
+    run: str
+    split: str
+    classes: tuple[str, ...]
+    paths: tuple[str, ...]
+    sha256: tuple[str, ...]
+    labels: np.ndarray
+    probs: np.ndarray
+    calibrated: bool
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def predicted(self) -> np.ndarray:
+        """Number of the most likely class, (N,)."""
+        return self.probs.argmax(1)
+
+    @cached_property
+    def right(self) -> np.ndarray:
+        """(N,) bool."""
+        return self.predicted == self.labels
+
+    @cached_property
+    def confidence(self) -> np.ndarray:
+        """Probability of the most likely class, (N,)."""
+        return self.probs.max(1)
+
+
+def read_answers(run: Run, split: str) -> Answers | None:
+    """The recorded predictions of a run on a split, checked; None where there are none.
+
+    Raises:
+        RunError: they are damaged, empty, or do not fit the classes of the run.
+    """
+    recorded = run.predictions(split)
+    if recorded is None:
+        return None
+    card = run.model_card() or {}
+    classes = tuple(card.get("classes") or ())
+    where = f"predictions of run {run.name} on {split}"
+    if not classes:
+        raise RunError(f"{where} cannot be read: the run lists no classes in its model.json; copy the run again")
+    if missing := [name for name in ("path", "sha256", "label", "logits") if name not in recorded]:
+        raise RunError(f"{where} lack the column {', '.join(missing)}; evaluate again with --save")
+    if not recorded["label"]:
+        raise RunError(f"{where} are empty; evaluate again with --save")
+    number = {name: k for k, name in enumerate(classes)}
+    if unknown := sorted({str(label) for label in recorded["label"]} - set(classes)):
+        raise RunError(f"{where} name the class {unknown[0]}, which the run does not know; evaluate again with --save")
+    logits = recorded["logits"]
+    if any(row is None or len(row) != len(classes) for row in logits):
+        raise RunError(f"{where} do not hold one score for each of its {len(classes)} classes; evaluate again")
+    logits = np.array(logits, dtype=np.float64)
+    if not np.isfinite(logits).all():
+        raise RunError(f"{where} hold scores that are no numbers; evaluate again with --save")
+    temperature = card.get("temperature")
+    return Answers(
+        run.name,
+        split,
+        classes,
+        tuple(recorded["path"]),
+        tuple(recorded["sha256"]),
+        np.array([number[label] for label in recorded["label"]]),
+        softmax(logits, temperature or 1.0),
+        temperature is not None,
+    )
+
+
+def shared(answers: Sequence[Answers]) -> list[np.ndarray]:
+    """Rows of each that show the same photos: row k of all is one photo, with the same true class for all.
+
+    Returns:
+        Row numbers, (M,) each, in the order of the paths of the first; M is 0 where no photo is shared.
+    """
+    numbered = [_numbered(a) for a in answers]
+    common = [key for key in numbered[0] if all(key in other for other in numbered[1:])]
+    return [np.array([rows[key] for key in common], dtype=int) for rows in numbered]
+
+
+def _numbered(answers: Answers) -> dict[tuple[str, str, int], int]:
+    """Row of each photo by its content and true class; copies of one photo are counted, in the order of their paths."""
+    rows: dict[tuple[str, str, int], int] = {}
+    seen: dict[tuple[str, str], int] = {}
+    for row in sorted(range(len(answers)), key=lambda row: answers.paths[row]):
+        key = answers.sha256[row], answers.classes[answers.labels[row]]
+        seen[key] = seen.get(key, -1) + 1
+        rows[(*key, seen[key])] = row
+    return rows
+
+
+def numbered_alike(answers: Sequence[Answers], rows: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """True classes and answers on shared photos, numbered alike though runs may order their classes differently.
+
+    Args:
+        rows: from `shared`, (M,) each.
+    Returns:
+        Labels (M,), and what each run answered, (M,) each.
+    """
+    names = sorted({name for a in answers for name in a.classes})
+    number = {name: k for k, name in enumerate(names)}
+    tables = [np.array([number[name] for name in a.classes]) for a in answers]
+    labels = tables[0][answers[0].labels[rows[0]]]
+    return labels, [table[a.predicted[r]] for a, table, r in zip(answers, tables, rows)]

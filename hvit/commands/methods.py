@@ -1,0 +1,47 @@
+"""`hvit methods`: the Methods paragraph of a run, with what to cite."""
+
+import sys
+
+from hvit.commands.terminal import print_json
+from hvit.runs import DEFAULT_RUN
+
+EXAMPLES = """examples:
+  python -m hvit methods --run leaf33-tiny
+  python -m hvit methods --run tenth-simclr-0 > methods.md
+  python -m hvit methods --run leaf33-tiny --json
+
+Everything said was recorded by the run; what it did not record is left out. Where a run starts from another that is
+here too, that one is told first. Citations are [@key] as Pandoc reads them, and their BibTeX follows the text.
+"""
+
+
+def add_parser(subparsers) -> None:
+    parser = subparsers.add_parser(
+        "methods", help="the Methods paragraph of a run", description=__doc__, epilog=EXAMPLES
+    )
+    parser.add_argument(
+        "--run", dest="run_name", default=DEFAULT_RUN, metavar="RUN", help=f"path or name (default {DEFAULT_RUN})"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(args) -> int:
+    from hvit.paper.methods import methods_of
+    from hvit.runs import RunError, find_run
+
+    found = find_run(args.run_name)
+    parent, name = None, found.info.get("parent")
+    if name is not None:
+        try:
+            parent = find_run(found.path.parent / name)
+        except RunError:
+            print(
+                f"{found.name} starts from {name}, which is not here: what that recorded is left out", file=sys.stderr
+            )
+    methods = methods_of(found, parent)
+    if args.json:
+        print_json(methods.to_dict())
+    else:
+        print(f"{methods.text}\n\n{methods.bibtex}")
+    return 0

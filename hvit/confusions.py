@@ -1,0 +1,66 @@
+"""Which classes are taken for which: orders that bring them together, and the most frequent ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvit.data.classes import crop_of, is_healthy, spoken
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Photos of one class that were called another.
+
+    Attributes:
+        true, named: class numbers.
+        count: photos.
+        n: photos of the true class.
+    """
+
+    true: int
+    named: int
+    count: int
+    n: int
+
+
+def most_frequent(confusion: np.ndarray, at_most: int) -> list[Confusion]:
+    """Confusions by count, then by share of their class; counts of 0 are none.
+
+    Args:
+        confusion: (K, K), rows are true classes.
+        at_most: how many.
+    """
+    n = confusion.sum(1)
+    cells = [(int(i), int(j)) for i, j in zip(*np.nonzero(confusion)) if i != j]
+    cells.sort(key=lambda cell: (-confusion[cell], -confusion[cell] / n[cell[0]], cell))
+    return [Confusion(i, j, int(confusion[i, j]), int(n[i])) for i, j in cells[:at_most]]
+
+
+def order_by_crop(classes: Sequence[str]) -> list[int]:
+    """Class numbers by crop, within a crop by name, what is healthy first."""
+    return sorted(
+        range(len(classes)), key=lambda k: (crop_of(classes[k]), not is_healthy(classes[k]), spoken(classes[k]))
+    )
+
+
+def order_by_similarity(confusion: np.ndarray) -> list[int]:
+    """Class numbers so that classes taken for each other are neighbors.
+
+    Average-linkage clustering of 1 - the mean share of photos taken for each other, both ways, with leaves in optimal
+    order (Bar-Joseph et al. 2001).
+    """
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
+    if len(confusion) < 3:
+        return list(range(len(confusion)))
+    rates = row_rates(confusion)
+    distance = 1 - (rates + rates.T) / 2
+    np.fill_diagonal(distance, 0)
+    return leaves_list(linkage(squareform(distance), "average", optimal_ordering=True)).tolist()
+
+
+def row_rates(confusion: np.ndarray) -> np.ndarray:
+    """Shares of each true class, (K, K); a row without photos is 0."""
+    return confusion / np.maximum(confusion.sum(1, keepdims=True), 1)

@@ -1,0 +1,99 @@
+"""Learning curves: what a run logged, smoothed, and the mean and range over seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+AXES = ("step", "epoch", "time_s")
+MARKS = {"step", "epoch", "split", "time_s"}  # of a row, beside its values
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One metric of one run: `x` rises, `y` is finite."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Band:
+    """Several curves in one, where all of them have values.
+
+    Attributes:
+        x: (n,).
+        mean, low, high: mean, smallest and largest of the curves at x, (n,) each.
+    """
+
+    x: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def logged(rows: Sequence[dict]) -> list[tuple[str, str]]:
+    """(split, metric) of all that was logged as numbers, in the order it first appears."""
+    found: dict[tuple[str, str], None] = {}
+    for row in rows:
+        for name, value in row.items():
+            if name not in MARKS and _is_number(value):
+                found[str(row.get("split")), name] = None
+    return list(found)
+
+
+def curve(rows: Sequence[dict], split: str, metric: str, axis: str = "step") -> Curve:
+    """A metric along an axis; rows without it, or without a place on the axis, are left out.
+
+    Args:
+        rows: of `metrics.jsonl`.
+        axis: one of `AXES`.
+    """
+    points = [
+        (row[axis], row[metric])
+        for row in rows
+        if row.get("split") == split and _is_number(row.get(metric)) and _is_number(row.get(axis))
+    ]
+    points.sort(key=lambda point: point[0])
+    x, y = np.array(points, dtype=float).reshape(-1, 2).T
+    return Curve(x, y)
+
+
+def smoothed(values: np.ndarray, weight: float) -> np.ndarray:
+    """Exponential moving average, free of the pull of its start; the same number of values.
+
+    Args:
+        values: (n,).
+        weight: of what came before, in [0, 1); 0 leaves the values as they are.
+    Raises:
+        ValueError: `weight` is outside [0, 1).
+    Source: the smoothing of TensorBoard's scalar charts, with the correction of Kingma & Ba 2015, section 3.
+    """
+    if not 0 <= weight < 1:
+        raise ValueError(f"the weight of smoothing is {weight}, expected a number from 0 to below 1")
+    out, average = np.empty(len(values)), 0.0
+    for i, value in enumerate(values):
+        average = weight * average + (1 - weight) * value
+        out[i] = average / (1 - weight ** (i + 1))
+    return out
+
+
+def band(curves: Sequence[Curve]) -> Band | None:
+    """Mean and range of several curves, between their values read off straight lines; None where none overlap."""
+    curves = [c for c in curves if len(c)]
+    if not curves:
+        return None
+    first, last = max(c.x[0] for c in curves), min(c.x[-1] for c in curves)
+    x = np.unique(np.concatenate([c.x for c in curves]))
+    x = x[(x >= first) & (x <= last)]
+    if not len(x):
+        return None
+    values = np.stack([np.interp(x, c.x, c.y) for c in curves])
+    return Band(x, values.mean(0), values.min(0), values.max(0))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")

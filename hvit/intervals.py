@@ -1,0 +1,63 @@
+"""How far a score could lie from its true value: bootstrap over photos, and over runs where there are several."""
+
+import numpy as np
+
+RESAMPLES = 1000
+Interval = tuple[float, float]
+
+
+def accuracy_interval(right: np.ndarray, seed: int = 0) -> Interval:
+    """95 % interval of the mean accuracy of several runs on the same photos; runs and photos are drawn again.
+
+    Args:
+        right: whether each run answered each photo rightly, (R, N) bool.
+        seed: of the draws.
+    """
+    right = np.asarray(right, dtype=float)
+    draws = [right[runs].mean(0)[photos].mean() for runs, photos in _draws(*right.shape, seed)]
+    return _interval(np.array(draws))
+
+
+def f1_draws(labels: np.ndarray, predicted: np.ndarray, num_classes: int, seed: int = 0) -> np.ndarray:
+    """F1 of every class in each bootstrap draw, (RESAMPLES, K); NaN where a draw holds no photo of the class.
+
+    Args:
+        labels: class numbers, (N,).
+        predicted: what each run answered, (R, N); F1 is the mean over the runs drawn.
+        num_classes: K.
+        seed: of the draws.
+    """
+    R, N = predicted.shape
+    rows = []
+    for runs, photos in _draws(R, N, seed):
+        true = labels[photos]
+        n = np.bincount(true, minlength=num_classes)
+        scores = []
+        for run in runs:
+            named = predicted[run, photos]
+            right = np.bincount(true[named == true], minlength=num_classes)
+            total = n + np.bincount(named, minlength=num_classes)
+            scores.append(np.where(n > 0, 2 * right / np.maximum(total, 1), np.nan))
+        rows.append(np.mean(scores, axis=0))
+    return np.array(rows)
+
+
+def macro_f1_interval(draws: np.ndarray) -> Interval:
+    """95 % interval of macro-F1 from `f1_draws`."""
+    return _interval(np.nanmean(draws, axis=1))
+
+
+def class_f1_intervals(draws: np.ndarray) -> list[Interval | None]:
+    """95 % interval of each class's F1 from `f1_draws`; None for a class that no draw holds a photo of."""
+    return [_interval(column[~np.isnan(column)]) if not np.isnan(column).all() else None for column in draws.T]
+
+
+def _draws(R: int, N: int, seed: int):
+    rng = np.random.default_rng(seed)
+    for _ in range(RESAMPLES):
+        yield rng.integers(0, R, R), rng.integers(0, N, N)
+
+
+def _interval(draws: np.ndarray) -> Interval:
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return float(low), float(high)

@@ -1,0 +1,1 @@
+"""Figures and words for a paper, from what runs recorded: start reading at `drawing.py`."""

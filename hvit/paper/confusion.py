@@ -1,0 +1,230 @@
+"""The confusion matrix of one run, by class or summed up by crop."""
+
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+
+from hvit.answers import Answers
+from hvit.data.classes import crop_of, crop_title, crops, spoken
+from hvit.metrics import confusion_matrix, wilson
+from hvit.paper import style
+from hvit.paper.drawing import Drawing, interval
+from hvit.paper.scores import scores_of
+from hvit.paper.sources import answers_of, cautions, counted, predictions_of, things
+from hvit.paper.style import LINE_MM, MARGIN_MM, FigureError
+from hvit.runs import Run
+from hvit.words import capitalized
+
+GAP_MM = 1.2  # between text and matrix
+HEAD_MM = 7.2  # above the matrix: what the columns are, and their numbers
+FOOT_MM = 10.5  # below it: the scale
+HIGHEST_CELL_MM = 7.0
+WRITTEN = 0.005  # smaller shares are not written into their cell
+SCALE_STEPS = 50
+DARK = 0.55  # shares from here on are written in white
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is drawn.
+
+    Attributes:
+        counts: photos, (K, K): rows are true.
+        names: of the rows.
+        kin: rows of one kin stand together, apart from others by a line, (K,).
+    """
+
+    counts: np.ndarray
+    names: list[str]
+    kin: list[str]
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns are named by number, which needs no room."""
+        return [str(k + 1) for k in range(len(self.names))]
+
+
+def by_class(answers: Answers) -> Table:
+    """A row a class."""
+    names = [capitalized(spoken(name)) for name in answers.classes]
+    counts = confusion_matrix(answers.labels, answers.predicted, len(names))
+    return Table(counts, names, [crop_of(name) for name in answers.classes])
+
+
+def by_crop(answers: Answers) -> Table:
+    """A row a crop: a wrong disease of the right crop counts as right.
+
+    Raises:
+        FigureError: the classes of the run name no crops.
+    """
+    known = crops(answers.classes)
+    if not known:
+        raise FigureError(f"the classes of run {answers.run} name no crops; draw it by class")
+    # Classes of no crop, such as "animal" among crops, are one row more.
+    rows = known + [""] * any(not crop_of(name) for name in answers.classes)
+    of_class = np.array([rows.index(crop_of(name)) for name in answers.classes])
+    counts = np.zeros((len(rows), len(rows)), dtype=int)
+    np.add.at(counts, (of_class[answers.labels], of_class[answers.predicted]), 1)
+    return Table(counts, [crop_title(crop) or "No crop" for crop in rows], [""] * len(rows))
+
+
+def chosen_table(answers: Answers, width_mm: float, by: str | None) -> tuple[Table, str | None]:
+    """The table that fits the width, and why it is not the one by class where it could not be.
+
+    Args:
+        by: "class" or "crop"; None for the classes where they fit, else the crops.
+    Raises:
+        FigureError: it does not fit; says what does.
+    """
+    table = by_crop(answers) if by == "crop" else by_class(answers)
+    needed = least_width_mm(table)
+    if needed <= width_mm:
+        return table, None
+    count, kind = len(table.names), "crops" if by == "crop" else "classes"
+    trouble = f"{count} {kind} need {needed:.0f} mm at {style.MIN_PT:g} pt, and --width is {width_mm:g}mm"
+    if by is None and crops(answers.classes) and least_width_mm(by_crop(answers)) <= width_mm:
+        return by_crop(answers), f"{trouble}: drawn by crop"
+    raise FigureError(f"{trouble}; give it {np.ceil(needed):.0f}mm" + (" or --by crop" if by == "class" else ""))
+
+
+def least_width_mm(table: Table) -> float:
+    """The narrowest sheet on which all labels can be read."""
+    cell = max(LINE_MM, style.text_width_mm(table.columns) + 0.5)
+    return _left_mm(table) + len(table.names) * cell + _right_mm(table)
+
+
+def _left_mm(table: Table) -> float:
+    return MARGIN_MM + style.text_width_mm(_row_labels(table)) + GAP_MM
+
+
+def _right_mm(table: Table) -> float:
+    return GAP_MM + style.text_width_mm(_row_counts(table)) + MARGIN_MM
+
+
+def _row_labels(table: Table) -> list[str]:
+    return [f"{name}  {k}" for name, k in zip(table.names, table.columns)]
+
+
+def _row_counts(table: Table) -> list[str]:
+    return ["n", *(f"{n:,}" for n in table.counts.sum(1))]
+
+
+def draw(run: Run, width_mm: float, split: str | None = None, by: str | None = None) -> Drawing:
+    """The confusion matrix of the most likely classes, in percent of each true class.
+
+    Args:
+        split: None for what the run is judged on.
+        by: "class" or "crop"; None for the classes where they fit the width, else the crops.
+    Raises:
+        FigureError: it does not fit the width.
+        RunError: the run has no answers, or they are damaged.
+    """
+    answers = answers_of(run, split)
+    table, reason = chosen_table(answers, width_mm, by)
+    K, left, right = len(table.names), _left_mm(table), _right_mm(table)
+    side = width_mm - left - right
+    height = K * min(side / K, max(LINE_MM, HIGHEST_CELL_MM))
+    with matplotlib.rc_context(style.rules()):
+        figure = style.sheet(width_mm, FOOT_MM + height + HEAD_MM)
+        axes = style.axes_at(figure, left, FOOT_MM, side, height)
+        totals = table.counts.sum(1, keepdims=True)
+        shares = np.divide(table.counts, totals, out=np.zeros((K, K)), where=totals > 0)
+        _shade(axes, shares, np.arange(K + 1) - 0.5, np.arange(K + 1) - 0.5)
+        axes.set(xlim=(-0.5, K - 0.5), ylim=(K - 0.5, -0.5))
+        _label(axes, table)
+        _rule(axes, table)
+        written = _write(axes, shares, side / K)
+        _scale(style.axes_at(figure, left, FOOT_MM - 3.6, side, 1.6))
+    title = f"Confusion matrix of {answers.run}, {answers.split}"
+    caption = " ".join([*_caption(answers, table, written, reason), *cautions(run, answers)])
+    return Drawing(title, caption, (predictions_of(run, answers.split),), figure, reason)
+
+
+def _shade(axes, shares: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> None:
+    """Cells as rectangles, not as an image; an edge of their own color closes the seams between them."""
+    axes.pcolormesh(xs, ys, shares, cmap=style.shades(), vmin=0, vmax=1, edgecolors="face", linewidth=0.15)
+
+
+def _scale(axes) -> None:
+    steps = np.linspace(0, 1, SCALE_STEPS + 1)
+    _shade(axes, (steps[None, :-1] + steps[None, 1:]) / 2, steps, np.array([0.0, 1.0]))
+    axes.set_xticks(np.linspace(0, 1, 6), [f"{share:.0f}" for share in np.linspace(0, 100, 6)])
+    axes.set_xlabel("Percent of the row", labelpad=1.5)
+    axes.set_yticks([])
+    axes.xaxis.set_tick_params(length=1.5, pad=1.5)
+    _frame(axes, 0.4)
+
+
+def _frame(axes, width_pt: float) -> None:
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+        spine.set_linewidth(width_pt)
+
+
+def _label(axes, table: Table) -> None:
+    K = len(table.names)
+    axes.set_yticks(range(K), _row_labels(table))
+    axes.xaxis.set_label_position("top")
+    axes.set_xticks(range(K), table.columns)
+    axes.tick_params(length=0, pad=GAP_MM * style.PT_PER_INCH / style.MM_PER_INCH)
+    axes.tick_params(axis="x", top=True, labeltop=True, bottom=False, labelbottom=False, pad=1.5)
+    axes.set_xlabel("Named as", labelpad=2)
+    gap_pt = GAP_MM * style.PT_PER_INCH / style.MM_PER_INCH
+    above = {"textcoords": "offset points", "xycoords": "axes fraction", "va": "bottom", "ha": "right"}
+    axes.annotate("True", (0, 1), (-gap_pt, 1.5), size=style.TITLE_PT, **above)
+    head, *counts = texts = _row_counts(table)
+    right_pt = gap_pt + style.text_width_mm(texts) * style.PT_PER_INCH / style.MM_PER_INCH
+    axes.annotate(head, (1, 1), (right_pt, 1.5), color=style.QUIET, **above)
+    for row, text in enumerate(counts):
+        axes.annotate(
+            text, (1, row), (right_pt, 0), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
+            ha="right", va="center_baseline", color=style.QUIET,
+        )  # fmt: skip
+
+
+def _rule(axes, table: Table) -> None:
+    """A frame, and thin lines between kins."""
+    _frame(axes, 0.5)
+    ends = [k - 0.5 for k in range(1, len(table.kin)) if table.kin[k] != table.kin[k - 1]]
+    for end in ends:
+        axes.axhline(end, color=style.INK, linewidth=0.3)
+        axes.axvline(end, color=style.INK, linewidth=0.3)
+
+
+def _write(axes, shares: np.ndarray, cell_mm: float) -> bool:
+    """Whole percents into the cells; whether there was room."""
+    texts = [f"{100 * share:.0f}" for share in shares.flat if share >= WRITTEN]
+    # 100 may touch the edges of its cell: what stands beside it is then empty.
+    if style.text_width_mm(text for text in texts if text != "100") + 0.4 > cell_mm:
+        return False
+    for row, column in np.argwhere(shares >= WRITTEN):
+        share = shares[row, column]
+        color = "white" if share >= DARK else style.INK
+        axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center_baseline", color=color)
+    return True
+
+
+def _caption(answers: Answers, table: Table, written: bool, reason: str | None) -> list[str]:
+    scores = scores_of(answers.labels, [answers.predicted], len(answers.classes))
+    kind, K = ("crops" if len(table.names) < len(answers.classes) else "classes"), len(table.names)
+    parts = [
+        f"Confusion matrix of {answers.run} on {counted(answers)} of {len(answers.classes)} classes.",
+        f"Rows: true {kind}, with the number n of their {things(answers)}; columns: the {kind} named, numbered as the "
+        "rows.",
+        "Shades" + (" and numbers" if written else "") + ": percent of the row"
+        + ("; cells under 0.5 % are left empty." if written else "."),
+    ]  # fmt: skip
+    if kind == "crops":
+        right, n = int(np.trace(table.counts)), int(table.counts.sum())
+        parts.append(
+            f"The {len(answers.classes)} classes are summed up by their {K} crops: a wrong disease of the right crop "
+            f"counts as right here. Right crop: {interval(right / n, *wilson(right, n))}."
+        )
+    parts.append(
+        f"Right class: {interval(scores.top1, *scores.top1_ci)}; macro-F1: {interval(scores.f1, *scores.f1_ci)}. "
+        f"n = {len(answers):,}; in brackets 95 % intervals ({scores.how})."
+    )
+    if reason:
+        parts.append(f"({capitalized(reason)}.)")
+    return parts

@@ -1,0 +1,161 @@
+"""Learning curves of several ways of training: the mean over seeds, and a band from the least to the greatest."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+
+from hvit.paper import style
+from hvit.paper.drawing import Drawing
+from hvit.paper.sources import Group, origin
+from hvit.paper.style import FigureError
+from hvit.runs import METRICS, Run
+from hvit.words import PLANTS_UNKNOWN
+
+LEFT_MM, RIGHT_MM, FOOT_MM, HEAD_MM = 10.5, 2.5, 9.0, 1.5
+GOLDEN = 0.62
+SPLITS = ("val", "holdout", "train")  # where a metric is looked for, in this order
+SHARES = {"top1": "Top-1", "macro_f1": "Macro-F1", "knn_top1": "Nearest neighbors, top-1", "probe_top1": "Probe, top-1"}
+OTHERS = {"loss": "Loss", "nll": "Negative log-likelihood, nats", "lr": "Learning rate", "grad_norm": "Gradient norm"}
+NOT_METRICS = ("step", "epoch", "split", "time_s")
+SPLIT_WORDS = {
+    "val": "the selecting half of validation",
+    "holdout": "the training photos held out",
+    "train": "training",
+}
+MOST_MARKS = 8
+HANDLE_EM = 3.2  # length of the lines in the legend, in sizes of its text
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One metric over training.
+
+    Attributes:
+        epochs: (T,).
+        values: of each run, (R, T).
+        split: where it was measured.
+    """
+
+    epochs: np.ndarray
+    values: np.ndarray
+    split: str
+
+
+def draw(groups: Sequence[Group], width_mm: float, metric: str | None = None) -> Drawing:
+    """A line a way of training.
+
+    Args:
+        metric: as `metrics.jsonl` calls it; None for what selected the weights of the first run, else the loss.
+    Raises:
+        FigureError: a run did not record it, or there are too many ways to tell apart.
+        RunError: what a run recorded is damaged.
+    """
+    if width_mm < 45:
+        raise FigureError(f"learning curves need 45 mm, and --width is {width_mm:g}mm")
+    metric = metric or usual_metric(groups[0].runs[0])
+    curves = [curve_of(group, metric) for group in groups]
+    names = [group.title for group in groups]
+    width, columns = width_mm - LEFT_MM - RIGHT_MM, _columns(names, width_mm)
+    height, legend = GOLDEN * width, style.LINE_MM * 1.25 * -(-len(names) // columns) if len(names) > 1 else 0.0
+    with matplotlib.rc_context(style.rules()):
+        figure = style.sheet(width_mm, FOOT_MM + height + legend + HEAD_MM)
+        axes = style.axes_at(figure, LEFT_MM, FOOT_MM, width, height)
+        for i, (name, curve) in enumerate(zip(names, curves)):
+            looks, mean = style.series(i, names), curve.values.mean(0)
+            axes.plot(
+                curve.epochs, mean, color=looks.color, linestyle=looks.line, marker=looks.marker,
+                markevery=max(1, len(mean) // MOST_MARKS), label=name,
+            )  # fmt: skip
+            if len(curve.values) > 1:
+                least, greatest = curve.values.min(0), curve.values.max(0)
+                axes.fill_between(curve.epochs, least, greatest, color=looks.color, alpha=0.18, linewidth=0)
+        _axes(axes, curves, metric)
+        if len(names) > 1:
+            axes.legend(
+                loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, handlelength=HANDLE_EM, borderaxespad=0.3,
+                borderpad=0, columnspacing=1.4, labelspacing=0.35, handletextpad=0.6,
+            )  # fmt: skip
+    origins = tuple(origin(run, METRICS) for group in groups for run in group.runs)
+    return Drawing(f"Learning curves of {', '.join(names)}", _caption(groups, curves, metric), origins, figure)
+
+
+def _columns(names: list[str], width_mm: float) -> int:
+    """Columns of the legend above the axes, as many as there is room for."""
+    em_mm = style.MIN_PT / style.PT_PER_INCH * style.MM_PER_INCH
+    each = style.text_width_mm(names) + (HANDLE_EM + 0.6 + 1.4) * em_mm
+    return max(1, min(len(names), int((width_mm - LEFT_MM - RIGHT_MM) // each)))
+
+
+def usual_metric(run: Run) -> str:
+    """What selected the weights of a run, or the loss where nothing did."""
+    selects = (run.config or {}).get("select_by")
+    return selects if selects in recorded(run) else "loss"
+
+
+def recorded(run: Run) -> set[str]:
+    """Names of the metrics in `metrics.jsonl`."""
+    return {key for row in run.metrics() for key, value in row.items() if value is not None} - set(NOT_METRICS)
+
+
+def curve_of(group: Group, metric: str) -> Curve:
+    """The values that all runs of a group recorded.
+
+    Raises:
+        FigureError: a run did not record the metric; names the nearest. Or its runs share no epoch.
+    """
+    tables = []
+    for run in group.runs:
+        known = recorded(run)
+        if metric not in known:
+            near = difflib.get_close_matches(metric, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(sorted(known)) or 'none'}"
+            raise FigureError(f"run {run.name} recorded no {metric}; {hint}")
+        rows = [row for row in run.metrics() if row.get(metric) is not None]
+        split = next((name for name in SPLITS if any(row["split"] == name for row in rows)), rows[0]["split"])
+        tables.append((split, {row["epoch"]: row[metric] for row in rows if row["split"] == split}))
+    splits = {split for split, _ in tables}
+    shared = sorted(set.intersection(*(set(table) for _, table in tables)))
+    if len(splits) > 1 or not shared:
+        raise FigureError(f"the runs of {group.name} measured {metric} at other epochs, so they have no mean")
+    values = np.array([[table[epoch] for epoch in shared] for _, table in tables], dtype=float)
+    return Curve(np.array(shared, dtype=float), values, splits.pop())
+
+
+def _axes(axes, curves: list[Curve], metric: str) -> None:
+    low, high = min(c.values.min() for c in curves), max(c.values.max() for c in curves)
+    margin = 0.05 * (high - low) or 0.01
+    if metric in SHARES:
+        style.percent_axis(axes.yaxis, f"{SHARES[metric]}, %", (max(0.0, low - margin), min(1.0, high + margin)))
+    else:
+        axes.set_ylabel(OTHERS[metric] if metric in OTHERS else metric)
+        axes.set_ylim(low - margin, high + margin)
+    axes.set_xlabel("Epoch")
+    axes.set_xlim(0, max(curve.epochs[-1] for curve in curves) * 1.01)
+    axes.grid(axis="y", color=style.RULE, linewidth=0.4)
+    axes.set_axisbelow(True)
+
+
+def _caption(groups: Sequence[Group], curves: list[Curve], metric: str) -> str:
+    name = ({metric: metric} | SHARES | OTHERS)[metric]
+    where = ", ".join(dict.fromkeys(SPLIT_WORDS[c.split] if c.split in SPLIT_WORDS else c.split for c in curves))
+    parts = [f"{name} over training, on {where}."]
+    if any(len(curve.values) > 1 for curve in curves):
+        parts.append("Lines: mean over seeds; bands: from the least to the greatest seed.")
+    said = "; ".join(f"{group.title} {_end(curve, metric)}" for group, curve in zip(groups, curves))
+    parts.append(f"At the end: {said}.")
+    counts = list(dict.fromkeys(len(group.runs) for group in groups))
+    runs = "run" if counts == [1] else "runs"
+    parts.append(f"n = {' or '.join(map(str, counts))} {runs}{' a line' if len(groups) > 1 else ''}.")
+    if any(run.plants_known is False for group in groups for run in group.runs):
+        parts.append(f"{PLANTS_UNKNOWN}.")
+    return " ".join(parts)
+
+
+def _end(curve: Curve, metric: str) -> str:
+    last = curve.values[:, -1]
+    number = (lambda v: f"{100 * v:.1f} %") if metric in SHARES else (lambda v: f"{v:.3g}")
+    ends = f" ({number(last.min())} to {number(last.max())})" if len(last) > 1 else ""
+    return f"{number(last.mean())}{ends}"

@@ -1,0 +1,103 @@
+"""A figure with what it says and where it comes from, and how it is saved."""
+
+import io
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hvit.files import write_bytes
+from hvit.paper import style
+from hvit.paper.sources import Origin
+from hvit.paper.style import FigureError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ENDINGS = (".pdf", ".svg", ".png")
+PNG_DPI = 600
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure for print.
+
+    Attributes:
+        title: in a few words.
+        caption: what is seen, with numbers of photos and intervals.
+        origins: the runs and files it was drawn from.
+        figure: at its size on paper.
+        note: what whoever asked for it must be told, such as that it is not quite what was asked for; or None.
+    """
+
+    title: str
+    caption: str
+    origins: tuple[Origin, ...]
+    figure: "Figure"
+    note: str | None = None
+
+    @property
+    def size_mm(self) -> tuple[float, float]:
+        """Width and height on paper."""
+        width, height = self.figure.get_size_inches()
+        return width * style.MM_PER_INCH, height * style.MM_PER_INCH
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """`89.1 % (87.6 to 90.5)`."""
+    return f"{100 * value:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def refuse_place(out: Path) -> None:
+    """Checks where a figure shall go before anything is drawn.
+
+    Raises:
+        FigureError: another ending, or no such folder.
+    """
+    if out.suffix.lower() not in ENDINGS:
+        raise FigureError(f"--out {out}: expected a name that ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
+    if not out.resolve().parent.is_dir():
+        raise FigureError(f"--out {out}: there is no folder {out.resolve().parent.name} to write into")
+
+
+def save(drawing: Drawing, out: Path, command: list[str]) -> Path:
+    """Writes the figure, and its caption beside it; the same records give the same bytes.
+
+    Args:
+        out: ends in .pdf, .svg or .png.
+        command: words that draw it again, told beside the caption.
+    Returns:
+        The file of the caption.
+    """
+    import matplotlib
+
+    kind, buffer = out.suffix.lower()[1:], io.BytesIO()
+    with matplotlib.rc_context(style.rules()):
+        drawing.figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=_metadata(drawing, kind))
+    write_bytes(out, buffer.getvalue())
+    origins = "\n".join(f"From {origin}." for origin in drawing.origins)
+    again = f"Drawn by: python -m hvit {shlex.join(command)}"
+    caption = out.with_suffix(".txt")
+    write_bytes(caption, f"{drawing.caption}\n\n{origins}\n{again}\n".encode())
+    return caption
+
+
+def _metadata(drawing: Drawing, kind: str) -> dict:
+    origins = "; ".join(map(str, drawing.origins))
+    if kind == "pdf":
+        # Without a date: what is drawn tomorrow from the same records is the same file.
+        return {
+            "Title": drawing.title,
+            "Subject": drawing.caption,
+            "Keywords": origins,
+            "Creator": "HViT",
+            "CreationDate": None,
+        }
+    if kind == "svg":
+        return {
+            "Title": drawing.title,
+            "Description": f"{drawing.caption} From {origins}.",
+            "Creator": "HViT",
+            "Date": None,
+        }
+    return {"Title": drawing.title, "Description": drawing.caption, "Source": origins, "Software": "HViT"}

@@ -1,0 +1,188 @@
+"""The map of a run's feature space: every sample a dot, every class a number, what was named wrongly a cross."""
+
+import matplotlib
+import numpy as np
+
+from hvit.answers import Answers
+from hvit.data.classes import crop_of, crops, spoken
+from hvit.feature_space.feature_map import MAP, FeatureMap, read_map
+from hvit.metrics import wilson
+from hvit.paper import style
+from hvit.paper.drawing import Drawing, interval
+from hvit.paper.sources import Origin, answers_of, cautions, origin, things
+from hvit.paper.style import LINE_MM, MARGIN_MM, FigureError
+from hvit.runs import Run, RunError
+from hvit.words import capitalized
+
+GAP_MM = 2.0
+KEY_MM = 2.6  # from the left of a line of the list to its text
+LEAST_MM = 50.0
+# Paul Tol's muted scheme, which most eyes can tell apart; in grey the numbers tell.
+HUES = ("#cc6677", "#332288", "#d1b23f", "#117733", "#62b5e5", "#882255", "#44aa99", "#999933", "#aa4499")
+DOT_PT, CROSS_PT, KEY_PT = 1.7, 1.9, 3.0
+CORE = 0.6  # of the samples of a class, those nearest to its middle, bear its number
+SEPARATIONS = 200  # steps that push numbers apart
+
+
+def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
+    """Samples where t-SNE laid them, with the list of classes below.
+
+    Args:
+        split: of the map; None for what the run is judged on.
+    Raises:
+        FigureError: there is no room.
+        RunError: the run has no map, or what it recorded is damaged.
+    """
+    found, split = map_of(run, split)
+    if width_mm < LEAST_MM:
+        raise FigureError(f"a map needs {LEAST_MM:g}mm, and --width is {width_mm:g}mm")
+    answers = {name: answers_of(run, name) for name in dict.fromkeys(found.splits.tolist())}
+    if any(row >= len(answers[name]) for name, row in zip(found.splits, found.rows)):
+        raise RunError(f"the map of run {run.name} does not fit its predictions: make it again with training.embed")
+    labels, right = _read(found, answers)
+    classes = next(iter(answers.values())).classes
+    shown = [k for k in range(len(classes)) if (labels == k).any()]
+    side, columns = width_mm - 2 * MARGIN_MM, _columns(classes, shown, width_mm)
+    key_mm = LINE_MM * -(-len(shown) // columns)
+    height = side + key_mm + GAP_MM + 2 * MARGIN_MM
+    with matplotlib.rc_context(style.rules()):
+        figure = style.sheet(width_mm, height)
+        axes = style.axes_at(figure, MARGIN_MM, key_mm + GAP_MM + MARGIN_MM, side, side)
+        colors = _colors(classes)
+        _dots(axes, found.coordinates, labels, right, colors)
+        _numbers(axes, found.coordinates, labels, shown, side)
+        _key(style.axes_at(figure, MARGIN_MM, MARGIN_MM, side, key_mm), classes, shown, colors, columns, side / columns)
+    told = dict.fromkeys(caution for one in answers.values() for caution in cautions(run, one))
+    caption = " ".join([_caption(run, found, answers, right), *told])
+    return Drawing(f"Feature space of {run.name}, {split}", caption, (_origin(run, split, answers),), figure)
+
+
+def map_of(run: Run, split: str | None) -> tuple[FeatureMap, str]:
+    """The recorded map of a run, and the split it lies in.
+
+    Raises:
+        RunError: there is none; says how to make it.
+    """
+    wanted = split or run.judged_on or "test"
+    path = run.path / "eval" / wanted / MAP
+    if not path.exists():
+        here = ", ".join(sorted(found.parent.name for found in run.path.glob(f"eval/*/{MAP}")))
+        told = f"it has one on {here}" if here else f"make one: python -m training.embed --run {run.name}"
+        raise RunError(f"run {run.name} has no map on {wanted}; {told}")
+    return read_map(path), wanted
+
+
+def _read(found: FeatureMap, answers: dict[str, Answers]) -> tuple[np.ndarray, np.ndarray]:
+    """True class of each sample, and whether it was named, (N,) each."""
+    labels = np.array([answers[name].labels[row] for name, row in zip(found.splits, found.rows)])
+    right = np.array([answers[name].right[row] for name, row in zip(found.splits, found.rows)])
+    return labels, right
+
+
+def _origin(run: Run, split: str, answers: dict[str, Answers]) -> Origin:
+    return origin(run, f"eval/{split}/{MAP}", *(f"eval/{name}/predictions.parquet" for name in answers))
+
+
+def _colors(classes: tuple[str, ...]) -> list[str]:
+    """One a crop; where classes name no crops, one a class, again and again."""
+    known = crops(classes)
+    return [HUES[(known.index(crop_of(name)) if crop_of(name) else k) % len(HUES)] for k, name in enumerate(classes)]
+
+
+def _dots(axes, coordinates: np.ndarray, labels: np.ndarray, right: np.ndarray, colors: list[str]) -> None:
+    each = np.array(colors)[labels]
+    axes.scatter(*coordinates[right].T, s=DOT_PT**2, c=each[right], linewidths=0, alpha=0.75)
+    axes.scatter(*coordinates[~right].T, s=CROSS_PT**2, c=style.INK, marker="x", linewidths=0.35)
+    low, high = coordinates.min(0), coordinates.max(0)
+    margin = 0.04 * (high - low).max()
+    center, half = (low + high) / 2, (high - low).max() / 2 + margin
+    axes.set(xlim=center[0] + np.array([-half, half]), ylim=center[1] + np.array([-half, half]), xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(visible=True, linewidth=0.4, color=style.QUIET)
+
+
+def _numbers(axes, coordinates: np.ndarray, labels: np.ndarray, shown: list[int], side_mm: float) -> None:
+    """The number of each class above its samples, moved apart where two would lie on each other."""
+    scale = side_mm / np.ptp(axes.get_xlim())
+    places = np.array([_top(coordinates[labels == k]) for k in shown]) + [0, 0.6 * LINE_MM / scale]
+    names = [str(shown.index(k) + 1) for k in shown]
+    sizes = np.array([(style.text_width_mm([name]) + 0.9, LINE_MM) for name in names])
+    places = apart(places * scale, sizes) / scale
+    for name, (x, y) in zip(names, places):
+        axes.text(
+            x, y, name, ha="center", va="center", weight="bold",
+            bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.65},
+        )  # fmt: skip
+
+
+def _top(own: np.ndarray) -> tuple[float, float]:
+    """The upper end of what of a class lies together; a few samples elsewhere do not count."""
+    middle = np.median(own, axis=0)
+    distances = np.linalg.norm(own - middle, axis=1)
+    core = own[distances <= np.quantile(distances, CORE)]
+    return float(np.median(core[:, 0])), float(core[:, 1].max())
+
+
+def apart(centers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Centers (M, 2) of boxes of `sizes` (M, 2), pushed until none lies on another, or hardly so."""
+    centers = centers.astype(float).copy()
+    need = (sizes[:, None] + sizes[None]) / 2
+    for _ in range(SEPARATIONS):
+        delta = centers[:, None] - centers[None]
+        overlap = np.clip(need - np.abs(delta), 0, None)
+        overlap[np.arange(len(centers)), np.arange(len(centers))] = 0
+        both = (overlap > 0).all(-1)
+        if not both.any():
+            break
+        # The shorter way out; two boxes on the very same spot part by their order.
+        along = np.where(overlap[..., :1] <= overlap[..., 1:], [1.0, 0.0], [0.0, 1.0])
+        sign = np.where(
+            delta != 0, np.sign(delta), np.sign(np.subtract.outer(*[np.arange(len(centers))] * 2))[..., None]
+        )
+        centers += (0.5 * overlap * along * sign * both[..., None]).sum(1)
+    return centers
+
+
+def _columns(classes: tuple[str, ...], shown: list[int], width_mm: float) -> int:
+    each = KEY_MM + style.text_width_mm(_lines(classes, shown)) + 1.0
+    columns = int((width_mm - 2 * MARGIN_MM) // each)
+    if columns < 1:
+        raise FigureError(f"the names of the classes need {np.ceil(each):.0f}mm, and --width is {width_mm:g}mm")
+    return min(columns, len(shown))
+
+
+def _lines(classes: tuple[str, ...], shown: list[int]) -> list[str]:
+    return [f"{number}  {capitalized(spoken(classes[k]))}" for number, k in enumerate(shown, 1)]
+
+
+def _key(axes, classes: tuple[str, ...], shown: list[int], colors: list[str], columns: int, width_mm: float) -> None:
+    """The list of classes, in columns of `width_mm`."""
+    rows = -(-len(shown) // columns)
+    axes.set(xlim=(0, columns * width_mm), ylim=(rows, 0))
+    axes.axis("off")
+    for number, (k, line) in enumerate(zip(shown, _lines(classes, shown))):
+        column, row = divmod(number, rows)
+        x, y = column * width_mm, row + 0.5
+        axes.plot(x + 1.0, y, marker="o", markersize=KEY_PT, color=colors[k], linestyle="none")
+        axes.text(x + KEY_MM, y, line, va="center_baseline")
+
+
+def _caption(run: Run, found: FeatureMap, answers: dict[str, Answers], right: np.ndarray) -> str:
+    n, named, about = len(found), int(right.sum()), found.about
+    what = " and ".join(f"{(found.splits == name).sum():,} {name} {things(one)}" for name, one in answers.items())
+    colors = "colors: crops; " if crops(next(iter(answers.values())).classes) else ""
+    parts = [
+        f"Feature space of {run.name}: {what}, laid out by t-SNE. Numbers: the classes listed below, each above its "
+        f"own; {colors}crosses: named wrongly. What is near within a cluster is alike; distances between clusters say "
+        "little."
+    ]
+    if {"perplexity", "seed"} <= set(about):
+        parts.append(f"Perplexity {about['perplexity']:g}, seed {about['seed']}.")
+    if {"trustworthiness", "accuracy_in_space", "accuracy_on_map"} <= set(about):
+        parts.append(
+            f"Trustworthiness {about['trustworthiness']:.3f}; nearest neighbors name "
+            f"{100 * about['accuracy_in_space']:.1f} % rightly in feature space and "
+            f"{100 * about['accuracy_on_map']:.1f} % on the map."
+        )
+    parts.append(f"The run names {interval(named / n, *wilson(named, n))} rightly (95 % interval, Wilson; n = {n:,}).")
+    return " ".join(parts)

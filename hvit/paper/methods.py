@@ -1,0 +1,68 @@
+"""The Methods paragraph of a run: what it recorded, in sentences, with the works to cite; nothing else."""
+
+from dataclasses import dataclass
+
+from hvit.paper import sentences
+from hvit.paper.record import Record, Text
+from hvit.paper.references import TOOL, bibliography
+from hvit.runs import Run, RunError
+
+OF_PRETRAINING = (
+    sentences.model, sentences.data, sentences.pretraining, sentences.augmentation, sentences.optimization,
+    sentences.machine,
+)  # fmt: skip
+OF_QUICK = (
+    sentences.model, sentences.data, sentences.head, sentences.calibration, sentences.evaluation, sentences.machine,
+)  # fmt: skip
+OF_TRAINING = (
+    sentences.model, sentences.data, sentences.augmentation, sentences.optimization, sentences.selection,
+    sentences.calibration, sentences.evaluation, sentences.machine,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Methods:
+    """What `hvit methods` prints.
+
+    Attributes:
+        run: its name.
+        text: paragraphs, with citations as [@key].
+        keys: cited, each once.
+        bibtex: the works cited, and this program.
+    """
+
+    run: str
+    text: str
+    keys: tuple[str, ...]
+    bibtex: str
+
+    def to_dict(self) -> dict:
+        """For `--json`."""
+        return {"run": self.run, "text": self.text, "keys": list(self.keys), "bibtex": self.bibtex}
+
+
+def methods_of(run: Run, parent: Run | None = None) -> Methods:
+    """How a run was made and judged, as far as it recorded that.
+
+    Args:
+        parent: the run its weights come from, where that is at hand: it is told first.
+    Raises:
+        RunError: the run recorded no configuration, or what it recorded is damaged.
+    """
+    if run.config is None:
+        raise RunError(f"run {run.name} has no config.yaml, which tells how it was made; copy the run again")
+    text = Text()
+    for told in (parent, run):
+        if told is not None and told.config is not None:
+            text.paragraphs.append([])
+            for part in _parts(told):
+                part(text, Record(told))
+    keys = tuple(dict.fromkeys([*text.keys, TOOL]))
+    commit = (run.info.get("git") or {}).get("commit")
+    return Methods(run.name, str(text), keys, bibliography(keys, commit))
+
+
+def _parts(run: Run):
+    if run.info.get("kind") == "pretrain":
+        return OF_PRETRAINING
+    return OF_QUICK if "quick" in run.info.get("tags", []) else OF_TRAINING

@@ -1,0 +1,348 @@
+"""Works that a Methods paragraph cites, as BibTeX. A field that is not certain is left out."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One entry.
+
+    Attributes:
+        kind: article, inproceedings, misc or software.
+        fields: in the order they are written.
+    """
+
+    kind: str
+    fields: dict[str, str]
+
+    def bibtex(self, key: str) -> str:
+        lines = [f"  {name} = {{{value}}}" for name, value in self.fields.items()]
+        return f"@{self.kind}{{{key},\n" + ",\n".join(lines) + "\n}"
+
+
+def _arxiv(number: str) -> dict[str, str]:
+    return {"eprint": number, "archiveprefix": "arXiv"}
+
+
+REFERENCES = {
+    "paszke2019pytorch": Reference(
+        "inproceedings",
+        {
+            "author": "Paszke, Adam and Gross, Sam and Massa, Francisco and others",
+            "title": "{PyTorch}: An Imperative Style, High-Performance Deep Learning Library",
+            "booktitle": "Advances in Neural Information Processing Systems",
+            "volume": "32",
+            "year": "2019",
+            **_arxiv("1912.01703"),
+        },
+    ),
+    "wightman2019timm": Reference(
+        "misc",
+        {
+            "author": "Wightman, Ross",
+            "title": "{PyTorch} Image Models",
+            "year": "2019",
+            "doi": "10.5281/zenodo.4414861",
+        },
+    ),
+    "pedregosa2011scikit": Reference(
+        "article",
+        {
+            "author": 'Pedregosa, Fabian and Varoquaux, Ga{\\"e}l and Gramfort, Alexandre and others',
+            "title": "Scikit-learn: Machine Learning in {Python}",
+            "journal": "Journal of Machine Learning Research",
+            "volume": "12",
+            "pages": "2825--2830",
+            "year": "2011",
+        },
+    ),
+    "loshchilov2019adamw": Reference(
+        "inproceedings",
+        {
+            "author": "Loshchilov, Ilya and Hutter, Frank",
+            "title": "Decoupled Weight Decay Regularization",
+            "booktitle": "International Conference on Learning Representations",
+            "year": "2019",
+            **_arxiv("1711.05101"),
+        },
+    ),
+    "loshchilov2017sgdr": Reference(
+        "inproceedings",
+        {
+            "author": "Loshchilov, Ilya and Hutter, Frank",
+            "title": "{SGDR}: Stochastic Gradient Descent with Warm Restarts",
+            "booktitle": "International Conference on Learning Representations",
+            "year": "2017",
+            **_arxiv("1608.03983"),
+        },
+    ),
+    "clark2020electra": Reference(
+        "inproceedings",
+        {
+            "author": "Clark, Kevin and Luong, Minh-Thang and Le, Quoc V. and Manning, Christopher D.",
+            "title": "{ELECTRA}: Pre-training Text Encoders as Discriminators Rather Than Generators",
+            "booktitle": "International Conference on Learning Representations",
+            "year": "2020",
+            **_arxiv("2003.10555"),
+        },
+    ),
+    "szegedy2016rethinking": Reference(
+        "inproceedings",
+        {
+            "author": "Szegedy, Christian and Vanhoucke, Vincent and Ioffe, Sergey and Shlens, Jon and Wojna, Zbigniew",
+            "title": "Rethinking the Inception Architecture for Computer Vision",
+            "booktitle": "IEEE Conference on Computer Vision and Pattern Recognition",
+            "pages": "2818--2826",
+            "year": "2016",
+            **_arxiv("1512.00567"),
+        },
+    ),
+    "huang2016stochastic": Reference(
+        "inproceedings",
+        {
+            "author": "Huang, Gao and Sun, Yu and Liu, Zhuang and Sedra, Daniel and Weinberger, Kilian Q.",
+            "title": "Deep Networks with Stochastic Depth",
+            "booktitle": "European Conference on Computer Vision",
+            "year": "2016",
+            **_arxiv("1603.09382"),
+        },
+    ),
+    "polyak1992averaging": Reference(
+        "article",
+        {
+            "author": "Polyak, Boris T. and Juditsky, Anatoli B.",
+            "title": "Acceleration of Stochastic Approximation by Averaging",
+            "journal": "SIAM Journal on Control and Optimization",
+            "volume": "30",
+            "number": "4",
+            "pages": "838--855",
+            "year": "1992",
+            "doi": "10.1137/0330046",
+        },
+    ),
+    "zhang2018mixup": Reference(
+        "inproceedings",
+        {
+            "author": "Zhang, Hongyi and Cisse, Moustapha and Dauphin, Yann N. and Lopez-Paz, David",
+            "title": "mixup: Beyond Empirical Risk Minimization",
+            "booktitle": "International Conference on Learning Representations",
+            "year": "2018",
+            **_arxiv("1710.09412"),
+        },
+    ),
+    "yun2019cutmix": Reference(
+        "inproceedings",
+        {
+            "author": "Yun, Sangdoo and Han, Dongyoon and Oh, Seong Joon and Chun, Sanghyuk and Choe, Junsuk and "
+            "Yoo, Youngjoon",
+            "title": "{CutMix}: Regularization Strategy to Train Strong Classifiers with Localizable Features",
+            "booktitle": "IEEE/CVF International Conference on Computer Vision",
+            "year": "2019",
+            **_arxiv("1905.04899"),
+        },
+    ),
+    "lin2017focal": Reference(
+        "inproceedings",
+        {
+            "author": "Lin, Tsung-Yi and Goyal, Priya and Girshick, Ross and He, Kaiming and Doll{\\'a}r, Piotr",
+            "title": "Focal Loss for Dense Object Detection",
+            "booktitle": "IEEE International Conference on Computer Vision",
+            "year": "2017",
+            **_arxiv("1708.02002"),
+        },
+    ),
+    "ren2020balanced": Reference(
+        "inproceedings",
+        {
+            "author": "Ren, Jiawei and Yu, Cunjun and Sheng, Shunan and others",
+            "title": "Balanced Meta-Softmax for Long-Tailed Visual Recognition",
+            "booktitle": "Advances in Neural Information Processing Systems",
+            "volume": "33",
+            "year": "2020",
+            **_arxiv("2007.10740"),
+        },
+    ),
+    "guo2017calibration": Reference(
+        "inproceedings",
+        {
+            "author": "Guo, Chuan and Pleiss, Geoff and Sun, Yu and Weinberger, Kilian Q.",
+            "title": "On Calibration of Modern Neural Networks",
+            "booktitle": "International Conference on Machine Learning",
+            "year": "2017",
+            **_arxiv("1706.04599"),
+        },
+    ),
+    "sadinle2019least": Reference(
+        "article",
+        {
+            "author": "Sadinle, Mauricio and Lei, Jing and Wasserman, Larry",
+            "title": "Least Ambiguous Set-Valued Classifiers With Bounded Error Levels",
+            "journal": "Journal of the American Statistical Association",
+            "volume": "114",
+            "number": "525",
+            "pages": "223--234",
+            "year": "2019",
+            "doi": "10.1080/01621459.2017.1395341",
+        },
+    ),
+    "sun2022knn": Reference(
+        "inproceedings",
+        {
+            "author": "Sun, Yiyou and Ming, Yifei and Zhu, Xiaojin and Li, Yixuan",
+            "title": "Out-of-Distribution Detection with Deep Nearest Neighbors",
+            "booktitle": "International Conference on Machine Learning",
+            "year": "2022",
+            **_arxiv("2204.06507"),
+        },
+    ),
+    "wilson1927inference": Reference(
+        "article",
+        {
+            "author": "Wilson, Edwin B.",
+            "title": "Probable Inference, the Law of Succession, and Statistical Inference",
+            "journal": "Journal of the American Statistical Association",
+            "volume": "22",
+            "number": "158",
+            "pages": "209--212",
+            "year": "1927",
+            "doi": "10.1080/01621459.1927.10502953",
+        },
+    ),
+    "nguyen2015posterior": Reference(
+        "inproceedings",
+        {
+            "author": "Nguyen, Khanh and O'Connor, Brendan",
+            "title": "Posterior Calibration and Exploratory Analysis for Natural Language Processing Models",
+            "booktitle": "Conference on Empirical Methods in Natural Language Processing",
+            "year": "2015",
+            **_arxiv("1508.05154"),
+        },
+    ),
+    "chen2020simclr": Reference(
+        "inproceedings",
+        {
+            "author": "Chen, Ting and Kornblith, Simon and Norouzi, Mohammad and Hinton, Geoffrey",
+            "title": "A Simple Framework for Contrastive Learning of Visual Representations",
+            "booktitle": "International Conference on Machine Learning",
+            "year": "2020",
+            **_arxiv("2002.05709"),
+        },
+    ),
+    "yeh2022decoupled": Reference(
+        "inproceedings",
+        {
+            "author": "Yeh, Chun-Hsiao and Hong, Cheng-Yao and Hsu, Yen-Chi and others",
+            "title": "Decoupled Contrastive Learning",
+            "booktitle": "European Conference on Computer Vision",
+            "year": "2022",
+            **_arxiv("2110.06848"),
+        },
+    ),
+    "he2022mae": Reference(
+        "inproceedings",
+        {
+            "author": "He, Kaiming and Chen, Xinlei and Xie, Saining and Li, Yanghao and Doll{\\'a}r, Piotr and "
+            "Girshick, Ross",
+            "title": "Masked Autoencoders Are Scalable Vision Learners",
+            "booktitle": "IEEE/CVF Conference on Computer Vision and Pattern Recognition",
+            "pages": "16000--16009",
+            "year": "2022",
+            **_arxiv("2111.06377"),
+        },
+    ),
+    "ryali2023hiera": Reference(
+        "inproceedings",
+        {
+            "author": "Ryali, Chaitanya and Hu, Yuan-Ting and Bolya, Daniel and others",
+            "title": "{Hiera}: A Hierarchical Vision Transformer without the Bells-and-Whistles",
+            "booktitle": "International Conference on Machine Learning",
+            "year": "2023",
+            **_arxiv("2306.00989"),
+        },
+    ),
+    "das2024limited": Reference(
+        "inproceedings",
+        {
+            "author": "Das, Srijan and Jain, Tanmay and Reilly, Dominick and others",
+            "title": "Limited Data, Unlimited Potential: A Study on {ViTs} Augmented by Masked Autoencoders",
+            "booktitle": "IEEE/CVF Winter Conference on Applications of Computer Vision",
+            "year": "2024",
+            **_arxiv("2310.20704"),
+        },
+    ),
+    "hughes2015plantvillage": Reference(
+        "misc",
+        {
+            "author": "Hughes, David P. and Salath{\\'e}, Marcel",
+            "title": "An Open Access Repository of Images on Plant Health to Enable the Development of Mobile Disease "
+            "Diagnostics",
+            "year": "2015",
+            **_arxiv("1511.08060"),
+        },
+    ),
+    "singh2020plantdoc": Reference(
+        "inproceedings",
+        {
+            "author": "Singh, Davinder and Jain, Naman and Jain, Pranjali and Kayal, Pratik and Kumawat, Sudhakar and "
+            "Batra, Nipun",
+            "title": "{PlantDoc}: A Dataset for Visual Plant Disease Detection",
+            "booktitle": "Proceedings of the 7th ACM IKDD CoDS and 25th COMAD",
+            "pages": "249--253",
+            "year": "2020",
+            "doi": "10.1145/3371158.3371196",
+        },
+    ),
+    "esgario2020coffee": Reference(
+        "article",
+        {
+            "author": "Esgario, Jos{\\'e} G. M. and Krohling, Renato A. and Ventura, Jos{\\'e} A.",
+            "title": "Deep Learning for Classification and Severity Estimation of Coffee Leaf Biotic Stress",
+            "journal": "Computers and Electronics in Agriculture",
+            "volume": "169",
+            "pages": "105162",
+            "year": "2020",
+            "doi": "10.1016/j.compag.2019.105162",
+        },
+    ),
+}
+# What names a data set, in its folder's name or in the licence that a run recorded.
+DATA_SETS = {
+    "hughes2015plantvillage": r"plant[-_ ]?village|hughes",
+    "singh2020plantdoc": r"plantdoc",
+    "esgario2020coffee": r"esgario|bracol|lara2018",
+}
+
+
+def cited_for(data_set: str, licence: str) -> list[str]:
+    """Keys of the works that a data set asks to cite, as far as its name or its licence tells."""
+    told = f"{data_set} {licence}".lower()
+    return [key for key, pattern in DATA_SETS.items() if re.search(pattern, told)]
+
+
+def tool(commit: str | None) -> Reference:
+    """The entry of this program.
+
+    Args:
+        commit: of the code that made the run, where it was recorded.
+    """
+    version = {} if commit is None else {"version": f"commit {commit[:12]}"}
+    return Reference(
+        "software",
+        {
+            "author": "{The HViT authors}",
+            "title": "{HViT}: a leaf-disease workbench around a hierarchical vision transformer",
+            **version,
+            "note": "MIT license",
+        },
+    )
+
+
+TOOL = "hvit"
+
+
+def bibliography(keys: Iterable[str], commit: str | None) -> str:
+    """BibTeX of the works cited and of this program, each once, in the order they are cited."""
+    entries = REFERENCES | {TOOL: tool(commit)}
+    return "\n\n".join(entries[key].bibtex(key) for key in dict.fromkeys([*keys, TOOL]))

@@ -1,0 +1,91 @@
+"""The reliability diagram of one run: how often answers hold, by the probability they were given."""
+
+import matplotlib
+import numpy as np
+
+from hvit.answers import Answers
+from hvit.calibration import softmax
+from hvit.metrics import ece, reliability, wilson
+from hvit.paper import style
+from hvit.paper.drawing import Drawing, interval
+from hvit.paper.sources import answers_of, cautions, counted, predictions_of, things
+from hvit.paper.style import FigureError
+from hvit.runs import Run
+
+LEFT_MM, RIGHT_MM, FOOT_MM, HEAD_MM = 9.5, 2.5, 9.0, 2.0
+WIDEST_MM = 88.0  # of the square: wider sheets have no use for it
+LEAST_MM = 30.0
+SHARE = (-0.02, 1.02)
+
+
+def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
+    """Accuracy over calibrated probability in bins of equal numbers of photos, beside that before calibration.
+
+    Args:
+        split: None for what the run is judged on.
+    Raises:
+        FigureError: there is no room.
+        RunError: the run has no answers, or they are damaged.
+    """
+    answers = answers_of(run, split)
+    side = min(width_mm - LEFT_MM - RIGHT_MM, WIDEST_MM)
+    if side < LEAST_MM:
+        raise FigureError(
+            f"a reliability diagram needs {LEAST_MM + LEFT_MM + RIGHT_MM:g}mm, and --width is {width_mm:g}mm"
+        )
+    rows, before = reliability(answers.probs, answers.labels), None
+    error = ece(answers.probs, answers.labels)
+    if answers.calibrated:
+        before = softmax(np.array(run.predictions(answers.split)["logits"]))
+    with matplotlib.rc_context(style.rules()):
+        figure = style.sheet(width_mm, FOOT_MM + side + HEAD_MM)
+        axes = style.axes_at(figure, LEFT_MM + (width_mm - LEFT_MM - RIGHT_MM - side) / 2, FOOT_MM, side, side)
+        axes.plot([0, 1], [0, 1], color=style.QUIET, linewidth=0.6, linestyle=(0, (4, 3)), zorder=1)
+        if before is not None:
+            axes.plot(
+                *_points(reliability(before, answers.labels)), color=style.GREY, marker="s", markerfacecolor="white",
+                markeredgewidth=0.8, linestyle=":", zorder=2,
+                label=f"before calibration, ECE {_percent(ece(before, answers.labels))}",
+            )  # fmt: skip
+        _with_intervals(axes, rows, f"{'calibrated' if answers.calibrated else 'as it is'}, ECE {_percent(error)}")
+        style.percent_axis(axes.xaxis, "Probability of the answer, %", SHARE)
+        style.percent_axis(axes.yaxis, "Answers that hold, %", SHARE)
+        axes.legend(loc="upper left", borderaxespad=0.2, handlelength=2.2)
+    said = [_caption(answers, rows, error)]
+    if before is not None:
+        temperature, was = run.model_card()["temperature"], ece(before, answers.labels)
+        said.append(f"Before temperature scaling (T = {temperature:.2f}; squares) it is {_percent(was)}.")
+    right, n = int(answers.right.sum()), len(answers)
+    said.append(f"Right: {interval(right / n, *wilson(right, n))}, n = {n:,}.")
+    caption = " ".join([*said, *cautions(run, answers)])
+    origins = (predictions_of(run, answers.split),)
+    return Drawing(f"Reliability of {run.name}, {answers.split}", caption, origins, figure)
+
+
+def _with_intervals(axes, rows: list[dict], label: str) -> None:
+    x, y = _points(rows)
+    ends = np.array([wilson(round(row["n"] * row["accuracy"]), row["n"]) for row in rows])
+    looks = style.SERIES[0]
+    axes.errorbar(
+        x, y, np.abs(ends.T - y), color=looks.color, marker=looks.marker, linestyle=looks.line, elinewidth=0.7,
+        capsize=1.5, capthick=0.7, label=label, zorder=3,
+    )  # fmt: skip
+
+
+def _points(rows: list[dict]) -> tuple[list[float], list[float]]:
+    return [row["confidence"] for row in rows], [row["accuracy"] for row in rows]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _caption(answers: Answers, rows: list[dict], error: float) -> str:
+    sizes = sorted({row["n"] for row in rows})
+    each = " or ".join(str(size) for size in dict.fromkeys((sizes[0], sizes[-1])))
+    what = "calibrated probability" if answers.calibrated else "probability"
+    return (
+        f"Reliability of {answers.run} on {counted(answers)}. Each point: one of {len(rows)} bins of equal numbers of "
+        f"{things(answers)} ({each}) by the {what} of the answer; bars: 95 % intervals (Wilson); dashed: perfect "
+        f"calibration. Expected calibration error (ECE): {_percent(error)}."
+    )

@@ -1,0 +1,44 @@
+"""Top-1 and macro-F1 of one way of training, with what photos and seeds leave uncertain."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvit.intervals import Interval, accuracy_interval, f1_draws, macro_f1_interval
+from hvit.metrics import macro_f1, wilson
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Means over runs, with 95 % intervals.
+
+    Attributes:
+        each: top-1 and macro-F1 of each run.
+        how: what the intervals are, in words.
+    """
+
+    top1: float
+    top1_ci: Interval
+    f1: float
+    f1_ci: Interval
+    each: tuple[tuple[float, float], ...]
+    how: str
+
+
+def scores_of(labels: np.ndarray, predicted: Sequence[np.ndarray], num_classes: int) -> Scores:
+    """Scores of the runs of one way of training on the same photos.
+
+    Args:
+        labels: class numbers, (N,).
+        predicted: what each run answered, (N,) each.
+    """
+    answers = np.stack(predicted)
+    right = answers == labels
+    each = tuple((float(r.mean()), macro_f1(labels, a, num_classes)) for r, a in zip(right, answers))
+    top1, f1 = (float(np.mean(values)) for values in zip(*each))
+    f1_ci = macro_f1_interval(f1_draws(labels, answers, num_classes))
+    if len(answers) == 1:
+        how = "top-1: Wilson; macro-F1: bootstrap over photos"
+        return Scores(top1, wilson(int(right.sum()), len(labels)), f1, f1_ci, each, how)
+    return Scores(top1, accuracy_interval(right), f1, f1_ci, each, "bootstrap over seeds and photos")

@@ -1,0 +1,315 @@
+"""The sentences of a Methods paragraph, a function a subject: each says what the run recorded of it, and no more."""
+
+from collections.abc import Callable
+
+from hvit.data.balance import CALIBRATE, CV, SELECT, TEST, TRAIN, balance_of
+from hvit.data.classes import crops
+from hvit.metrics import wilson
+from hvit.models.baselines import PREFIX
+from hvit.paper.record import Record, Text, cite
+from hvit.paper.references import TOOL, cited_for
+
+FAMILY = {"hvit_tiny": "HViT-T", "hvit_small": "HViT-S", "hvit_base": "HViT-B", "hvit_large": "HViT-L"}
+PRECISIONS = {"bf16": "bfloat16 mixed precision", "fp32": "single precision"}
+METRIC_WORDS = {"macro_f1": "macro-F1", "top1": "accuracy", "nll": "negative log-likelihood"}
+ROLE_WORDS = {
+    TRAIN: "trained",
+    SELECT: "selected the weights",
+    CALIBRATE: "calibrated",
+    CV: "were learned from and judged in turn",
+    TEST: "were kept for the test",
+}
+SCORED = ("test", "cv")
+LIBRARIES = {"python": "Python", "numpy": "NumPy"}
+
+
+def model(text: Text, record: Record) -> None:
+    """What was trained, how large it is, and to what end."""
+    run, name = record.run, record.card.get("architecture") or record("model.name")
+    if name is None:
+        return
+    bare = name.removesuffix("_dfca")
+    if name.startswith(PREFIX):
+        what, keys = (
+            f"{name.removeprefix(PREFIX)} as implemented in timm{cite('wightman2019timm')}",
+            ["wightman2019timm"],
+        )
+    elif bare in FAMILY:
+        what = f"{FAMILY[bare]}{' with a spectral stream' if name != bare else ''}, a hierarchical vision transformer"
+        what, keys = what + _shape(record), []
+    else:
+        what, keys = name, []
+    parent = run.info.get("parent")
+    start = "from random weights" if parent is None else f"from the backbone of run {parent}"
+    if run.info.get("kind") == "pretrain":
+        goal = "without labels"
+    else:
+        goal = f"to tell {_classes(record.card.get('classes'))}"
+    frozen = record("model.frozen") is True
+    verb = "was used with frozen weights" if frozen else "was trained"
+    if run.status != "done":
+        text.say(f"Run {run.name} is not finished ({run.status}).")
+    text.say(f"Run {run.name}: {what}{cite(TOOL)}{_size(record, name)} {verb} {start} {goal}.", *keys, TOOL)
+    if (spectral := record.card.get("spectral")) is not None:
+        kind = "measured bands" if spectral["kind"] == "bands" else "indices computed from the colors of the photo"
+        text.say(f"Its spectral stream takes {kind}: {', '.join(spectral['names'])}.")
+    if record("spectral.dropout"):
+        text.say(f"It was hidden from {100 * record('spectral.dropout'):g} % of the samples in training.")
+
+
+def _classes(classes: list[str] | None) -> str:
+    if not classes:
+        return "classes"
+    known = crops(classes)
+    return f"{len(classes)} classes" + (f" of {len(known)} crop{'s' * (len(known) > 1)}" if known else "")
+
+
+def _shape(record: Record) -> str:
+    """What differs from the named size."""
+    channels, blocks = record.carded("arguments.embed_dims"), record.carded("arguments.depths")
+    changed = [
+        f"{', '.join(map(str, value))} {what}"
+        for value, what in ((channels, "channels"), (blocks, "blocks"))
+        if value is not None
+    ]
+    return f" changed to {' and '.join(changed)} in its four stages" if changed else ""
+
+
+def _size(record: Record, name: str) -> str:
+    """Counted on the architecture that the run recorded."""
+    size = record.carded("preprocessing.img_size")
+    if size is None:
+        return ""
+    from hvit.models.counting import cost_of
+
+    cost = cost_of(name, record.card["arguments"], size)
+    return f" ({cost.params / 1e6:.2f} million parameters, {cost.gmacs:.2f} GMACs for a picture of {size} px)"
+
+
+def data(text: Text, record: Record) -> None:
+    """What it learned from and was judged on, where that comes from, and whose it is."""
+    balance = balance_of(record.run)
+    told = [f"{balance.count(role=role):,} {ROLE_WORDS[role]}" for role in balance.roles]
+    if told:
+        text.say(f"Of the {record.things}, {', '.join(told)}.")
+    if record("data.holdout") is not None:
+        text.say(f"{100 * record('data.holdout'):g} % of those to train on were held out, to judge the features by.")
+    if (fraction := record("data.train_fraction")) is not None and fraction < 1:
+        text.say(f"{100 * fraction:g} % of the {record.things} of each class that were there to train on were used.")
+    licences = record.carded("licences") or record("data.licences") or {}
+    sources = sorted({*balance.sources, *licences})
+    for source in sources:
+        licence = licences[source] if source in licences else ""
+        # Without the list of those that trained, the rest would pass for the whole data set.
+        known = balance.told_by is not None and source in balance.sources
+        facts = [f"{balance.count(source):,} {record.things}"] * known
+        facts += [f"licence: {licence}"] * bool(licence)
+        keys = cited_for(source, licence)
+        text.say(f"Data set {source}{': ' * bool(facts)}{'; '.join(facts)}{cite(*keys)}.", *keys)
+    if not sources and record("data.dirs"):
+        names = [str(name).rstrip("/").rpartition("/")[2] for name in record("data.dirs")]
+        text.say(f"Data sets: {', '.join(names)}.")
+    if record.run.plants_known is not None:
+        known = "was" if record.run.plants_known else "was not"
+        text.say(f"Which plant each of them shows {known} known.")
+
+
+def pretraining(text: Text, record: Record) -> None:
+    """How it learned without labels."""
+    method = record("method")
+    if method == "simclr":
+        keys, decoupled = ["chen2020simclr"], record("contrastive.decoupled")
+        if decoupled:
+            keys.append("yeh2022decoupled")
+        words = "SimCLR with the decoupled contrastive loss" if decoupled else "SimCLR"
+        text.say(f"Method: {words}{cite(*keys)}, temperature {record('contrastive.temperature'):g}.", *keys)
+    elif method == "mae":
+        keys = ["he2022mae", "ryali2023hiera"]
+        ratio = record("masked.mask_ratio")
+        text.say(f"Method: masked autoencoding{cite(*keys)} with {100 * ratio:g} % of the 32-px units hidden.", *keys)
+
+
+AUGMENTATIONS: tuple[tuple[str, Callable[[Record], str | None]], ...] = (
+    ("augment.quarter_turns", lambda r: "quarter turns and flips" if r("augment.quarter_turns") else "flips"),
+    ("augment.turn_probability", lambda r: f"turns by up to {r('augment.turn_degrees'):g} degrees"),
+    ("augment.min_area", lambda r: f"crops of at least {100 * r('augment.min_area'):g} % of the area"),
+    ("augment.whole", lambda r: f"whole padded views (share {r('augment.whole'):g})"),
+    ("augment.stretch", lambda r: f"changes of aspect by up to {100 * r('augment.stretch'):g} %"),
+    ("augment.color_probability", lambda r: f"color contrast and brightness by up to {100 * r('augment.color'):g} %"),
+    ("augment.hue", lambda r: f"hue by up to {360 * r('augment.hue'):g} degrees"),
+    ("augment.white_balance", lambda r: f"white balance by up to {100 * r('augment.white_balance'):g} %"),
+    ("augment.blur_probability", lambda r: f"blur (probability {r('augment.blur_probability'):g})"),
+    ("augment.noise_probability", lambda r: f"noise (probability {r('augment.noise_probability'):g})"),
+    ("augment.grey_probability", lambda r: f"grey (probability {r('augment.grey_probability'):g})"),
+)  # fmt: skip
+
+
+def augmentation(text: Text, record: Record) -> None:
+    """How pictures were changed and mixed."""
+    used = [words(record) for name, words in AUGMENTATIONS if record(name)]
+    if used:
+        text.say(f"Augmentation: {', '.join(used)}.")
+    # A phase may mix where the rest does not, or the reverse.
+    shares = {record("augment.mix_probability")} | {p.get("mix_probability") for p in record("phases") or []}
+    shares = sorted(share for share in shares if share)
+    if shares:
+        cut = record("augment.cutmix_share")
+        keys = ["zhang2018mixup"] * (cut < 1) + ["yun2019cutmix"] * (cut > 0)
+        names = [name for name, used in (("mixup", cut < 1), ("CutMix", cut > 0)) if used]
+        span = " or ".join(f"{share:g}" for share in shares)
+        text.say(
+            f"Blocks of eight pictures were mixed by {' or '.join(names)}{cite(*keys)} with probability {span}.", *keys
+        )
+
+
+def optimization(text: Text, record: Record) -> None:
+    """Optimizer, schedule, loss and length."""
+    lr, epochs = record("optim.lr"), record("epochs")
+    if lr is not None:
+        keys = ["loshchilov2019adamw", "loshchilov2017sgdr"]
+        said = f"AdamW{cite(keys[0])} with weight decay {record('optim.weight_decay'):g}; learning rate {lr:g} after "
+        said += f"{_epochs(record('optim.warmup_epochs'))} of linear warm-up, falling as a cosine{cite(keys[1])} to "
+        text.say(f"{said}{record('optim.min_lr'):g}; gradients clipped to norm {record('optim.clip_norm'):g}.", *keys)
+    if (decay := record("optim.layer_decay")) is not None and decay < 1:
+        text.say(f"Learning rates fell by a factor of {decay:g} a layer{cite('clark2020electra')}.", "clark2020electra")
+    _loss(text, record)
+    if record("model.drop_path_rate"):
+        text.say(
+            f"Stochastic depth{cite('huang2016stochastic')} of {record('model.drop_path_rate'):g}.",
+            "huang2016stochastic",
+        )
+    if record("optim.ema_decay"):
+        text.say(
+            f"Weights were averaged over steps with decay {record('optim.ema_decay'):g}{cite('polyak1992averaging')}.",
+            "polyak1992averaging",
+        )
+    if epochs is not None and record("batch_size") is not None:
+        batch = record("batch_size") * (record("accum_steps") or 1) * (record.run.info.get("world_size") or 1)
+        sizes = list(dict.fromkeys(p["img_size"] for p in record("phases") or [])) or [record("img_size")]
+        sizes = [str(size) for size in sizes if size is not None]
+        at = f", at {', then '.join(sizes)} px" if sizes else ""
+        text.say(f"The schedule has {_epochs(epochs)} with batches of {batch}{at}.")
+    if record.summary("stopped_at_step") is not None:
+        text.say(f"Training was stopped early, at step {record.summary('stopped_at_step'):,}.")
+    if record("freeze_epochs"):
+        text.say(f"In the first {_epochs(record('freeze_epochs'))} the head alone learned.")
+
+
+def _epochs(count: float) -> str:
+    return f"{count:g} epoch{'' if count == 1 else 's'}"
+
+
+def _loss(text: Text, record: Record) -> None:
+    if record("optim.label_smoothing") is None:
+        return  # learned without labels
+    losses = {
+        "focal": ("the focal loss", ["lin2017focal"]),
+        "balanced_softmax": ("the balanced softmax loss", ["ren2020balanced"]),
+    }
+    name = record("loss.name") or "cross_entropy"  # runs of before could have no other
+    words, keys = losses.get(name, ("cross-entropy", []))
+    said = f"Loss: {words}{cite(*keys)}"
+    if record("loss.gamma"):
+        said += f" (gamma {record('loss.gamma'):g})"
+    if record("optim.label_smoothing"):
+        said += f" with label smoothing of {record('optim.label_smoothing'):g}{cite('szegedy2016rethinking')}"
+        keys = [*keys, "szegedy2016rethinking"]
+    text.say(f"{said}.", *keys)
+    if record("aux_mae_weight"):
+        words = (
+            f"Beside the labels the model painted masked parts of its pictures (weight {record('aux_mae_weight'):g})"
+        )
+        text.say(f"{words}{cite('das2024limited')}.", "das2024limited")
+
+
+def head(text: Text, record: Record) -> None:
+    """The head that `training.quick` fits, and how it is judged."""
+    kind, folds = record("head.kind"), record("folds")
+    if kind is not None:
+        words = f"A head was fitted to its features by {kind} (C = {record('head.C'):g}) with scikit-learn"
+        text.say(f"{words}{cite('pedregosa2011scikit')}.", "pedregosa2011scikit")
+    if folds is not None:
+        text.say(f"It was judged by {folds}-fold cross-validation over groups of photos.")
+
+
+def selection(text: Text, record: Record) -> None:
+    """Which weights were kept."""
+    step, metric = record.summary("best_step"), record("select_by")
+    if step is not None and metric is not None:
+        words = METRIC_WORDS[metric] if metric in METRIC_WORDS else metric
+        text.say(f"The weights are those after step {step:,}, the best by {words} on the selecting half of validation.")
+
+
+def calibration(text: Text, record: Record) -> None:
+    """Temperature, prediction sets and rejection."""
+    temperature, conformal, ood = (record.card.get(key) for key in ("temperature", "conformal", "ood"))
+    n = record.summary("calibrate_n")
+    on = f" on {n:,} {record.things} that neither trained nor selected" if n is not None else ""
+    if temperature is not None:
+        text.say(
+            f"Temperature scaling{cite('guo2017calibration')}: T = {temperature:.3f}, fitted{on}.", "guo2017calibration"
+        )
+    if conformal is not None and conformal.get("method") == "lac":
+        level = f"{100 * conformal['alpha']:g} %"
+        text.say(
+            f"Prediction sets by split conformal prediction with the LAC score{cite('sadinle2019least')}, at an error "
+            f"level of {level}.",
+            "sadinle2019least",
+        )
+    if ood is not None and ood.get("method") == "knn":
+        text.say(
+            "Photos unlike those of training are rejected by the distance to their nearest neighbors in feature space"
+            f"{cite('sun2022knn')}, beyond {ood['threshold']:.3f}.",
+            "sun2022knn",
+        )
+
+
+def evaluation(text: Text, record: Record) -> None:
+    """What was scored, and how often test was looked at."""
+    for split in SCORED:
+        found = record.run.evaluation(split)
+        if found is None or not found.get("n"):
+            continue
+        keys = ["wilson1927inference"]
+        low, high = found.get("top1_ci") or wilson(round(found["top1"] * found["n"]), found["n"])
+        where = "by cross-validation" if split == "cv" else f"on {split}"
+        said = (
+            f"Evaluated {where} (n = {found['n']:,}): top-1 {100 * found['top1']:.1f} % (95 % interval {100 * low:.1f} "
+            f"to {100 * high:.1f}{cite('wilson1927inference')}), macro-F1 {100 * found['macro_f1']:.1f} %"
+        )
+        if record.card.get("temperature") is not None and found.get("ece") is not None:
+            keys.append("nguyen2015posterior")
+            said += f", expected calibration error {100 * found['ece']:.1f} %{cite('nguyen2015posterior')}"
+        if found.get("coverage") is not None:
+            said += f", prediction sets of {found['mean_set_size']:.2f} classes that held the right one for "
+            said += f"{100 * found['coverage']:.1f} %"
+        text.say(f"{said}.", *keys)
+    if count := len(record.run.test_evaluations()):
+        text.say(f"Test was evaluated {'once' if count == 1 else 'twice' if count == 2 else f'{count} times'}.")
+
+
+def machine(text: Text, record: Record) -> None:
+    """Software, hardware, precision, time and seed."""
+    info = record.run.info
+    libraries = info.get("libraries") or {}
+    if "torch" in libraries:
+        others = [f"{LIBRARIES[name]} {libraries[name]}" for name in LIBRARIES if name in libraries]
+        said = ", ".join([f"PyTorch {libraries['torch']}{cite('paszke2019pytorch')}", *others])
+        text.say(f"{said}.", "paszke2019pytorch")
+    where = []
+    if info.get("device") is not None:
+        processes = info.get("world_size")
+        count = f" in {processes} process{'es' * (processes > 1)}" if processes else ""
+        where.append(f"{info['device'] if info['device'] != 'cpu' else 'CPU'}{count}")
+    if record("precision") in PRECISIONS:
+        where.append(PRECISIONS[record("precision")])
+    if info.get("elapsed_s"):
+        where.append(f"{_time(info['elapsed_s'])} in all")
+    if where:
+        text.say(f"Computed on {', '.join(where)}.")
+    if info.get("seed") is not None:
+        text.say(f"Seed {info['seed']}.")
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"

@@ -1,0 +1,127 @@
+"""Ways of training: runs of one configuration that differ in nothing but the seed, and how configurations differ."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+SEED = "seed"
+INIT = "init"
+
+
+class _Absent:
+    """Stands where a configuration does not have a setting that another has; None is a value."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+
+ABSENT = _Absent()
+
+
+class Member(Protocol):
+    """What it takes to sort a run into a way."""
+
+    name: str
+
+    @property
+    def kind(self) -> str | None: ...
+
+    @property
+    def seed(self) -> int | None: ...
+
+    @property
+    def config(self) -> dict | None: ...
+
+
+M = TypeVar("M", bound=Member)
+
+
+@dataclass(frozen=True)
+class Way(Generic[M]):
+    """Runs of one configuration.
+
+    Attributes:
+        name: what their names begin with; that of the run where there is but one.
+        members: by seed.
+    """
+
+    name: str
+    members: tuple[M, ...]
+
+    @property
+    def seeds(self) -> list[int | None]:
+        return [member.seed for member in self.members]
+
+
+def ways_of(members: Sequence[M]) -> list[Way[M]]:
+    """Sorts runs into ways, by name.
+
+    Runs belong together where kind and configuration are equal but for the seed. A run that starts from another
+    (`init`) of the same seed, `pre-0` for seed 0 and `pre-1` for seed 1, still belongs to its companions. A run whose
+    configuration is not known stands alone.
+    """
+    exact = _buckets((_key(member), (member,)) for member in members)
+    # Only runs that would stand alone are sorted by the seed in their `init`: else seeds 0, 1 and 2 that all start
+    # from `pre-0` would fall apart.
+    merged = _buckets((_key(group[0], True) if len(group) == 1 else _key(group[0]), group) for group in exact)
+    groups = [sorted(group, key=lambda m: (m.seed is None, m.seed or 0, m.name)) for group in merged]
+    names = [_name([member.name for member in group]) for group in groups]
+    ways = [
+        Way(name if names.count(name) == 1 else ", ".join(m.name for m in group), tuple(group))
+        for name, group in zip(names, groups)
+    ]
+    return sorted(ways, key=lambda way: way.name)
+
+
+def _buckets(keyed) -> list[tuple]:
+    buckets: dict[str, tuple] = {}
+    for key, group in keyed:
+        buckets[key] = buckets.get(key, ()) + group
+    return list(buckets.values())
+
+
+def _key(member: Member, seed_in_init: bool = False) -> str:
+    if member.config is None:
+        return f"alone: {member.name}"
+    settings = {key: value for key, value in flattened(member.config).items() if key != SEED}
+    init, ending = settings.get(INIT), f"-{member.seed}"
+    if seed_in_init and isinstance(init, str) and init.endswith(ending):
+        settings[INIT] = init.removesuffix(ending) + "-<seed>"
+    return json.dumps([member.kind, settings], sort_keys=True, default=str)
+
+
+def _name(names: list[str]) -> str:
+    if len(names) == 1:
+        return names[0]
+    return os.path.commonprefix(names).rstrip("-_. ") or ", ".join(names)
+
+
+def flattened(config: dict, prefix: str = "") -> dict[str, Any]:
+    """`{"optim": {"lr": 1}}` -> `{"optim.lr": 1}`; the parts of a list of groups are numbered from 0."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            value = {str(i): item for i, item in enumerate(value)}
+        if isinstance(value, dict) and value:
+            flat |= flattened(value, f"{name}.")
+        else:
+            flat[name] = value
+    return flat
+
+
+def differences(configs: Sequence[dict]) -> dict[str, list[Any]]:
+    """Settings in which configurations differ, each with its value in every one; `ABSENT` where it has none."""
+    flat = [flattened(config) for config in configs]
+    names = dict.fromkeys(name for config in flat for name in config)
+    values = {name: [config.get(name, ABSENT) for config in flat] for name in names}
+    return {name: row for name, row in values.items() if any(not _alike(value, row[0]) for value in row)}
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """1 and 1.0 are one setting, 1 and True are not."""
+    return a == b and isinstance(a, bool) == isinstance(b, bool)

@@ -1,0 +1,21 @@
+"""Runs side by side: how they learned, what they are worth, and whether they differ."""
+
+import streamlit as st
+
+from app import widgets
+from app.cache import comparisons, records
+from app.compare import live, panels, views
+
+found, troubles = records.all_records()
+ways = comparisons.all_ways(found)
+with st.container(key="compare"):
+    st.html('<h1 class="page-title">Compare runs</h1>')
+    chosen = panels.choose_ways(ways) if ways else []
+    if not chosen:
+        panels.nothing_chosen(ways)
+        widgets.unreadable_runs(found, troubles)
+        st.stop()
+    view = panels.choose_view()
+    with st.container(key=f"compare_{view}"):
+        live.kept_fresh(views.VIEWS[view], chosen)
+    widgets.unreadable_runs(found, troubles)

@@ -1,0 +1,35 @@
+"""What a run learned from, and how far that can be trusted."""
+
+import streamlit as st
+
+from app import widgets
+from app.cache import learned, records
+from app.data import panels
+
+sheet = st.container(key="data")
+found, troubles = records.all_records()
+with sheet:
+    st.html('<h1 class="page-title">Data</h1>')
+    if not found:
+        panels.nothing_yet()
+        widgets.unreadable_runs(found, troubles)
+        st.stop()
+    with st.container(key="data_choice"):
+        record = widgets.choose_record(found)
+    with widgets.user_errors_shown():
+        with st.spinner("Counting"):
+            balance = learned.balance_of(record)
+        check = learned.check_of(record)
+    panels.headline(record, balance)
+    with st.container(key="data_body"):
+        with st.container(key="data_classes"):
+            source = panels.choose_source(balance)
+            if balance.classes:
+                panels.spread(record, balance, source)
+        with st.container(key="data_facts"):
+            panels.report(record, check)
+            panels.sources(record, balance)
+    if balance.classes:
+        with st.container(key="data_examples"):
+            panels.examples(record, balance, source)
+    widgets.unreadable_runs(found, troubles)

@@ -1,0 +1,28 @@
+"""How good a run is, and where it errs."""
+
+import streamlit as st
+
+from app import widgets
+from app.cache import evaluations, records
+from app.evaluation import panels, views, words
+
+sheet = st.container(key="evaluation")
+found, troubles = records.all_records()
+judged = [record for record in found if record.splits]
+with sheet:
+    st.html('<h1 class="page-title">Evaluation</h1>')
+    if not judged:
+        panels.nothing_yet(found, troubles)
+        st.stop()
+    with st.container(horizontal=True, key="evaluation_choice"):
+        record = panels.choose_run(judged)
+        split = panels.choose_split(record)
+    with widgets.user_errors_shown():
+        answers = evaluations.answers_of(record, split)
+        scores = evaluations.scores_of(record, split)
+        read = words.times_read(evaluations.test_evaluations(record), split)
+    panels.headline(record, split, scores, answers.calibrated, read)
+    view = panels.choose_view()
+    with st.container(key=f"view_{view}"):
+        views.VIEWS[view](record, answers, scores)
+    widgets.unreadable_runs(found, troubles)

@@ -1,0 +1,26 @@
+"""Where the leaves of a run lie in its feature space."""
+
+import streamlit as st
+
+from app import widgets
+from app.cache import maps, records
+from app.feature_space import panels
+
+sheet = st.container(key="space")
+recorded = [record for record in records.all_records()[0] if record.splits]
+with sheet.container(key="space_head"):
+    panels.introduction()
+    if recorded:
+        with st.container(key="space_runs"):
+            record, split, beside = panels.choose_runs(recorded)
+with sheet:
+    if not recorded:
+        panels.nothing_recorded()
+        st.stop()
+    if split is None:
+        panels.no_map(record)
+        st.stop()
+    with widgets.user_errors_shown():
+        samples = maps.mapped_samples(record, split)
+        others = None if beside is None else maps.mapped_samples(beside, split)
+    panels.explore(record, samples, beside, others)

@@ -1,0 +1,51 @@
+"""What the Evaluation page says."""
+
+import pytest
+
+from app.evaluation import words
+
+CROPS, PLAIN = ["Tomato___Late_blight", "Tomato___healthy", "Potato___healthy"], ["Rust", "healthy"]
+ROW = {"time": "2026-11-04T04:06:18+00:00", "top1": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("rows", "split", "said"),
+    [
+        ([], "test", None),
+        ([ROW], "val", None),
+        ([ROW], "test", "Test was evaluated once, on 4 Nov 2026."),
+        ([ROW, ROW], "test", "Test was evaluated 2 times (4 Nov 2026), each time with the same result."),
+        ([ROW, {"top1": 0.6}], "test", "2 times (4 Nov 2026 and an unknown day). A choice made by looking at test"),
+    ],
+)
+def test_how_often_test_was_read_is_told(rows, split, said):
+    told = words.times_read(rows, split)
+    assert told == said if said is None else said in told
+
+
+def test_without_crops_there_is_no_wrong_one():
+    assert words.kinds_shown(CROPS) == ["wrong_disease", "missed_disease", "false_alarm", "wrong_crop"]
+    assert words.kinds_shown(PLAIN) == ["wrong_disease", "missed_disease", "false_alarm"]
+    assert words.kind_title("wrong_disease", CROPS) == "Wrong disease of the right crop"
+    assert words.kind_title("wrong_disease", PLAIN) == "Wrong disease"
+
+
+def test_a_cell_is_one_sentence():
+    assert (
+        words.cell_sentence("Rust", "healthy", 1, 4)
+        == "1 of 4 pictures of rust was called no disease I know (25.0\u00a0%)."
+    )
+    assert words.cell_sentence("Rust", "Rust", 3, 4) == "3 of 4 pictures of rust were named rightly (75.0\u00a0%)."
+    assert words.cell_sentence("Rust", None, 4, 4) == "All 4 pictures of rust."
+    assert words.cell_sentence(None, "Rust", 2, 9) == "2 pictures called rust."
+    assert words.cell_sentence("Rust", "healthy", 0, 0) == "0 of 0 pictures of rust were called no disease I know."
+
+
+def test_labels_worth_a_second_look_are_not_called_wrong():
+    one, drawn = words.second_look(1, 20, frozenset({"drawings"}))
+    assert "1 label of 20 is worth a second look" in one and "right by construction" in drawn
+    assert len(words.second_look(3, 20, frozenset({"photos"}))) == 1
+    assert words.second_look(0, 20, frozenset()) == [
+        "None of the 20 labels stands out: no picture claims another class than its own."
+    ]
+    assert words.claim_line("Rust", 0.94) == "or rust? 94\u00a0%"

@@ -1,0 +1,78 @@
+"""What the Models page says of a run."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from app.cache.records import Record
+from app.models import words
+
+PHOTOS, DRAWN = {"data": {"dirs": ["photos"]}}, {"data": {"dirs": ["leafsim:v1/7/0-9"]}}
+
+
+def record(classes=("Grape___Rust", "Pepper___Spot", "Tomato___Blight", "Tomato___healthy"), **changes) -> Record:
+    usual = Record(
+        name="mine", path=Path("mine"), status="done", info={"kind": "finetune"}, config=PHOTOS,
+        card={"classes": list(classes)}, splits=(), scored=(), problem=None,
+    )  # fmt: skip
+    return dataclasses.replace(usual, **changes)
+
+
+def test_what_a_run_is_not_for_is_read_off_its_classes():
+    said = " ".join(words.not_for(record()))
+    assert "Healthy leaves of grape and pepper: it never saw one" in said
+    assert "Telling conditions of grape and pepper apart: it knows one." in said
+    assert "not a plant pathologist's" in said and "Photos of real leaves" not in said
+
+
+def test_a_run_of_drawn_leaves_is_not_for_photos():
+    drawn = record(("Rust", "healthy"), config=DRAWN)
+    assert "Photos of real leaves: it never saw one." in words.not_for(drawn)
+    assert "without photos" in words.meant_for(drawn)[0]
+
+
+def test_a_backbone_names_nothing():
+    backbone = record((), info={"kind": "pretrain"}, card={"architecture": "hvit_tiny", "classes": []})
+    assert words.not_for(backbone) == [] and words.calibration(backbone) == []
+    assert words.in_short(backbone, None) == "HViT-T: a backbone that learned from photos without labels."
+
+
+def test_calibration_is_told_only_where_there_is_one():
+    assert words.calibration(record()) == ["Probabilities are not calibrated: read them as an order, not as chances."]
+    card = {"classes": ["Rust"], "temperature": 0.641, "conformal": {"alpha": 0.02}, "ood": {"threshold": 0.69}}
+    said = words.calibration(record(card=card, info={"summary": {"calibrate_n": 1059}}))
+    assert "on 1,059 photos that neither trained nor chose the weights (temperature 0.64)" in said[0]
+    assert "98\xa0%" in said[1] and "0.69" in said[2]
+
+
+def test_the_command_is_told_as_it_was_typed_but_for_going_on():
+    info = {"argv": ["-m", "training.finetune", "--set", "data.dirs=[a b]", "--resume"]}
+    assert words.made_by(record(info=info)) == "python -m training.finetune --set 'data.dirs=[a b]'"
+    assert words.made_by(record()) is None
+
+
+def test_conditions_are_listed_by_crop_with_what_is_healthy_last():
+    rows = words.condition_lists(("Tomato___healthy", "Tomato___Late_blight", "Apple___Scab"))
+    assert rows == [("Apple", "Scab"), ("Tomato", "Late blight, healthy")]
+
+
+@pytest.mark.parametrize(
+    ("text", "blocks"),
+    [
+        ("- One\n  goes on.\n- Two", [(True, "One goes on."), (True, "Two")]),
+        ("First\nparagraph.\n\nSecond.", [(False, "First paragraph."), (False, "Second.")]),
+        ("", []),
+    ],
+)
+def test_notes_are_read_as_points_and_paragraphs(text, blocks):
+    assert words.notes_lines(text) == blocks
+
+
+@pytest.mark.parametrize(("count", "told"), [(1, "once"), (2, "twice"), (3, "3 times")])
+def test_how_often_test_was_read_is_told(count, told):
+    assert words.times_read(count) == f"Test was evaluated {told}."
+
+
+def test_memory_of_weights_is_told_in_people_s_units():
+    assert words.memory(5_143_896) == "21 MB" and words.memory(303_209_608) == "1.2 GB"

@@ -1,0 +1,214 @@
+"""The Data and Models pages, opened through `app/main.py`: complete runs, runs without records, damaged ones."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from hvit.data.check import record_check
+from hvit.runs import Run, write_manifest
+from tests.unit.paper.conftest import CLASSES, write_records
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch) -> Path:
+    """A runs folder with `hand`: records of twelve photos, of which ten more trained in two data sets."""
+    folder = tmp_path / "runs"
+    run = write_records(
+        folder / "hand",
+        card={"licences": {"photos": "CC BY 4.0", "field": "unclear"}},
+        info={"argv": ["-m", "training.finetune", "--config", "x.yaml"], "plants_known": False},
+    )
+    rows = [f"{'field' if i == 0 else 'photos'}/train/{i}.jpg,t{i},{CLASSES[i % 2]},train," for i in range(10)]
+    (run / "split.csv").write_text("\n".join(["path,sha256,label,role,group", *rows]))
+    document = {
+        "n": 12, "top1": 0.75, "top1_ci": [0.468, 0.911], "macro_f1": 0.75, "ece": 0.1, "coverage": 0.9,
+        "mean_set_size": 1.5, "accepted": 0.95,
+    }  # fmt: skip
+    (run / "eval" / "test" / "metrics.json").write_text(json.dumps(document))
+    (run / "test_evaluations.jsonl").write_text('{"n": 12}\n')
+    (run / "notes.md").write_text("- Test was looked at once.\n- Few <b>photos</b>.\n")
+    write_manifest(run)
+    monkeypatch.setenv("HVIT_RUNS", str(folder))
+    return folder
+
+
+def report(**changes) -> dict:
+    nothing = {"count": 0, "first": []}
+    return {
+        "photos": 22, "classes": {}, "unreadable": [], "exact_copies": nothing, "near_duplicates": nothing,
+        "conflicting_labels": nothing, "leaks": {"exact": nothing, "near": nothing, "group": nothing},
+        "plants_known": False, "background_control": {"top1": 0.25, "n": 12, "largest_class": 0.33},
+    } | changes  # fmt: skip
+
+
+def opened(page: str, **query: str) -> AppTest:
+    app = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=120).run()
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.switch_page(f"../pages/{page}.py").run()
+
+
+def words_of(app: AppTest) -> str:
+    assert not app.exception
+    parts = [element.proto.body for element in app.get("html")] + [element.value for element in app.markdown]
+    return "\n".join(parts + [code.value for code in app.code] + [expander.label for expander in app.expander])
+
+
+def test_the_data_page_counts_what_the_run_recorded(runs):
+    app = opened("data")
+    said = words_of(app)
+    assert "hand learned from 10 photos of 2 data sets, with 4 conditions of 2 crops." in said
+    assert "Plants unknown: accuracy may be too high" in said and "CC BY 4.0" in said
+    bars = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
+    assert [bar["name"] for bar in bars[:2]] == ["learned from, 10", "test, 12"]
+
+
+def test_a_data_set_can_be_shown_alone(runs):
+    app = opened("data")
+    app.selectbox(key="data_set").set_value("field").run()
+    bars = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
+    assert bars[0]["name"] == "learned from, 1"
+
+
+def test_without_a_recorded_check_the_command_that_makes_one_is_shown(runs):
+    assert "python -m hvit data check photos --save-to hand" in words_of(opened("data"))
+
+
+def test_a_recorded_check_is_told(runs):
+    run, leak = Run(runs / "hand"), {"count": 1, "first": [["photos/train/1.jpg", "photos/test/2.jpg"]]}
+    found = report(leaks={"exact": leak, "near": {"count": 0, "first": []}, "group": {"count": 0, "first": []}})
+    record_check(run, found | {"exact_copies": leak}, [Photo("t0")])
+    said = words_of(opened("data"))
+    assert "1 exact copy in two splits" in said and "The pairs in two splits (1)" in said
+    assert "Checked: 1 of the 22 photos of this run." in said and "--save-to" not in said
+
+
+class Photo:
+    """What `record_check` asks of a sample."""
+
+    def __init__(self, sha256):
+        self._sha256 = sha256
+
+    def sha256(self):
+        return self._sha256
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("split.csv", "split.csv of run hand is damaged; copy the run again"),
+        ("data_check.json", "data_check.json of run hand is damaged; make it again"),
+        ("eval/test/predictions.parquet", "predictions of run hand on test are damaged; copy the run again"),
+    ],
+)
+def test_damaged_records_are_said_to_be_and_the_data_page_stays(runs, file, told):
+    (runs / "hand" / file).write_bytes(b"\xffnothing")
+    assert told in words_of(opened("data"))
+
+
+def test_a_damaged_configuration_is_said_to_be_on_both_pages(runs):
+    (runs / "hand" / "split.csv").unlink()
+    (runs / "hand" / "config.yaml").write_text("a: [")
+    for page in ("data", "models"):
+        assert "config.yaml of run hand is damaged" in words_of(opened(page))
+
+
+def test_a_run_without_list_says_that_this_copy_lacks_it(runs):
+    (runs / "hand" / "split.csv").unlink()
+    assert "How many of each class is not in this copy of the run." in words_of(opened("data"))
+
+
+def test_drawn_leaves_need_no_list_and_come_with_pictures(tmp_path, monkeypatch):
+    write_records(tmp_path / "runs" / "drawn", config={"data": {"dirs": ["leafsim:v1/7/0-39"]}}, photos="leafsim:v1/7")
+    monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "runs"))
+    said = words_of(opened("data"))
+    assert "drawn learned from 32 drawn leaves" in said and "data:image/jpeg;base64" in said
+    assert "are not shipped" not in said
+
+
+def test_without_photos_at_hand_words_stand_where_pictures_would(runs):
+    app = opened("data")
+    assert "no picture here" in words_of(app)
+    assert any("Where is your copy?" in box.label for box in app.text_input)
+
+
+@pytest.mark.parametrize("page", ["data", "models"])
+def test_without_runs_both_pages_say_how_to_get_one(page, tmp_path, monkeypatch):
+    monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "none"))
+    said = words_of(opened(page))
+    assert "There is no run here yet." in said and "training.finetune" in said
+
+
+@pytest.mark.parametrize("page", ["data", "models"])
+def test_a_run_that_is_not_here_is_named_and_another_shown(runs, page):
+    said = words_of(opened(page, run="gone"))
+    assert "There is no run gone here. Until you choose another, this is hand." in said
+
+
+@pytest.mark.parametrize("page", ["data", "models"])
+def test_what_cannot_be_read_is_listed_with_its_reason(runs, page):
+    (runs / "broken").mkdir()
+    (runs / "broken" / "run.json").write_text("{")
+    assert "run.json of run broken is damaged" in words_of(opened(page))
+
+
+def test_the_card_tells_figures_with_their_intervals(runs):
+    said = words_of(opened("models"))
+    for fact in ("75.0\xa0%", "46.8 to 91.1\xa0%", "1.5 names each", "Test was evaluated once.", "CC BY 4.0",
+                 "python -m training.finetune --config x.yaml", f"{0:064x}", "not in this copy",
+                 "It tells 4 conditions of 2 crops apart", "The 4 conditions it knows"):  # fmt: skip
+        assert fact in said, fact
+    assert "<li>Few &lt;b&gt;photos&lt;/b&gt;.</li>" in said  # notes cannot format the page
+
+
+def test_the_card_of_a_run_without_records_shows_what_there_is(tmp_path, monkeypatch):
+    run = write_records(tmp_path / "runs" / "bare", info={"status": "failed"})
+    for name in ("model.json", "config.yaml", "manifest.json", "metrics.jsonl"):
+        (run / name).unlink()
+    shutil.rmtree(run / "eval")
+    monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "runs"))
+    app = opened("models")
+    said = words_of(app)
+    assert "This run is not finished: failed." in said and "%" not in said.split("The family")[0].split("Model card")[1]
+    assert "python -m hvit methods" not in said
+
+
+def test_an_incomplete_card_is_said_to_be(runs):
+    card = json.loads((runs / "hand" / "model.json").read_text())
+    (runs / "hand" / "model.json").write_text(json.dumps(card | {"conformal": {"method": "lac"}}))
+    assert "model.json of run hand lacks conformal.alpha" in words_of(opened("models"))
+
+
+def test_damaged_scores_are_said_to_be(runs):
+    (runs / "hand" / "eval" / "test" / "metrics.json").write_text("[]")
+    assert "eval/test/metrics.json of run hand is damaged" in words_of(opened("models"))
+
+
+def test_the_whole_family_is_listed_with_its_sizes(runs):
+    said = words_of(opened("models"))
+    assert all(fact in said for fact in ("HViT-T", "5,143,896", "HViT-L", "303,209,608", "33.50"))
+
+
+def test_time_is_measured_on_request_and_comes_with_its_range(runs):
+    app = opened("models")
+    assert "one photo, 1 thread" not in words_of(app)
+    app.get("button_group")[0].set_value(["hvit_tiny"]).run()
+    next(button for button in app.button if button.label == "Measure").click().run()
+    said = words_of(app)
+    assert "one photo, 1 thread" in said and " ms (" in said
+    assert "does other things too" in said
+
+
+def test_the_first_frame_of_both_pages_imports_no_torch_and_no_matplotlib():
+    script = (
+        "import sys; import app.cache.family, app.cache.cards, app.cache.learned, app.data.panels, app.models.panels; "
+        "assert not {'torch', 'matplotlib', 'sklearn'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)

@@ -1,0 +1,282 @@
+"""A map of the feature space of a run: where its samples lie, which are true neighbors, and how far to trust it.
+
+python -m training.embed --run leafsim-tiny
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from hvit.checkpoint import load_checkpoint, read_card
+from hvit.commands.device import chosen_device
+from hvit.commands.terminal import Parser, at_least, print_json, progress
+from hvit.data.dataset import DataError, DrawnSample, Sample, read_samples, readers
+from hvit.data.leafsim import EARLY_STRESS, SCHEME, Address, draw
+from hvit.evaluation import FEATURES, predict_samples, read_features, record_features
+from hvit.feature_space import MAP, FeatureMap, MapError, fit_map, read_map
+from hvit.feature_space.feature_map import FEWEST
+from hvit.processes import answers
+from hvit.rejection import Rejector
+from hvit.runs import DEFAULT_RUN, Run, RunError, add_to_manifest, find_run
+
+MOST_POINTS = 20_000
+SAME_ANSWERS = 0.98  # of the recorded ones; other machines differ in the last bits, other weights in much more
+EXAMPLES = """examples:
+  python -m training.embed --run leafsim-tiny
+  python -m training.embed --run leaf33-tiny --split test --max-points 10000
+  python -m training.embed --run runs/narrow-simclr-0 --align-with runs/narrow-scratch-0
+  python -m training.embed --run runs/mine --split test train --data my-photos
+
+It maps the samples whose predictions the run has recorded (hvit evaluate --save). Features are computed with the run's
+weights where evaluation did not leave them. The first split names the folder: eval/<split>/tsne.npz.
+"""
+
+
+@dataclass(frozen=True)
+class Material:
+    """Samples of one or more splits, one row each.
+
+    Attributes:
+        stages: mean tokens of each stage, four of (N, C).
+        labels, splits, paths, sample_ids: (N,) text.
+        rows: in the recorded predictions of the split, (N,).
+    """
+
+    stages: list[np.ndarray]
+    labels: np.ndarray
+    splits: np.ndarray
+    paths: np.ndarray
+    sample_ids: np.ndarray
+    rows: np.ndarray
+
+    def only(self, chosen: np.ndarray) -> "Material":
+        """These rows."""
+        return Material(
+            [stage[chosen] for stage in self.stages], self.labels[chosen], self.splits[chosen], self.paths[chosen],
+            self.sample_ids[chosen], self.rows[chosen],
+        )  # fmt: skip
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
+    try:
+        run = find_run(args.run)
+        splits = args.split or [_judged_on(run)]
+        like = None if args.align_with is None else _map_of(find_run(args.align_with), splits[0])
+        material = gather(run, splits, args.data, args.device)
+        material = material.only(stratified(material.labels, material.sample_ids, args.max_points))
+        found = make_map(run, material, args.seed, like, _step)
+        if args.align_with is not None:
+            found = replace(found, about=found.about | {"aligned_with": find_run(args.align_with).name})
+        path = run.path / "eval" / splits[0] / MAP
+        found.save(path)
+        add_to_manifest(run.path, [path.relative_to(run.path).as_posix()])
+    except ValueError as error:
+        print(f"training.embed: {error}", file=sys.stderr)
+        return 2
+    if args.json:
+        print_json({"run": run.name, "n": len(found), "bytes": path.stat().st_size, **found.about})
+    else:
+        _print(found, path)
+    return 0
+
+
+def gather(run: Run, splits: list[str], data: list[Path] | None, device: str = "auto") -> Material:
+    """The recorded samples of some splits with their features: those recorded, else computed with the run's weights.
+
+    Args:
+        data: where the photos lie; features are then computed from them. None uses recorded features, or the data sets
+            the run was configured with.
+    Raises:
+        ValueError: a split has no predictions, photos are not found, or weights are missing or of another training.
+    """
+    if len(set(splits)) < len(splits):
+        raise RunError(f"--split names a split twice: {' '.join(splits)}")
+    parts = []
+    for split in splits:
+        predictions = run.predictions(split)
+        if predictions is None:
+            raise RunError(_no_predictions(run, split))
+        folder = run.path / "eval" / split
+        stages = None if data else read_features(folder, predictions["sha256"])
+        if stages is None:
+            stages = _computed(run, split, predictions, data, device)
+            record_features(folder, predictions["sha256"], stages)
+            add_to_manifest(run.path, [f"eval/{split}/{FEATURES}"])
+        columns = [np.array(predictions[name], dtype=str) for name in ("label", "path", "sample_id")]
+        count = len(columns[0])
+        parts.append((stages, columns[0], np.full(count, split), columns[1], columns[2], np.arange(count)))
+    stages = [np.concatenate(stage) for stage in zip(*(part[0] for part in parts))]
+    return Material(stages, *(np.concatenate(column) for column in list(zip(*parts))[1:]))
+
+
+def _judged_on(run: Run) -> str:
+    if run.judged_on is None:
+        raise RunError(_no_predictions(run, "test"))
+    return run.judged_on
+
+
+def _no_predictions(run: Run, split: str) -> str:
+    recorded = sorted(path.parent.name for path in run.path.glob("eval/*/predictions.parquet"))
+    where = f"; it has some on {', '.join(recorded)}" if recorded else ""
+    return (
+        f"run {run.name} has no recorded predictions on {split}{where}. Record them first: "
+        f"python -m hvit evaluate --run {run.name} --data DIR --split {split} --save"
+    )
+
+
+def _map_of(run: Run, split: str) -> FeatureMap:
+    path = run.path / "eval" / split / MAP
+    if not path.exists():
+        raise MapError(
+            f"run {run.name} has no map of {split} to align with; make it first: "
+            f"python -m training.embed --run {run.name} --split {split}"
+        )
+    return read_map(path)
+
+
+def _computed(run: Run, split: str, predictions: dict[str, list], data: list[Path] | None, device: str):
+    """Mean tokens of each stage, computed again, and checked against what the run recorded."""
+    checkpoint = load_checkpoint(run.path, chosen_device(device))
+    samples = _samples(run, predictions["path"], data, early_stress=EARLY_STRESS in checkpoint.classes)
+    found = predict_samples(checkpoint, samples, progress=progress(f"features of {split}"), workers=readers(samples))
+    changed = [path for path, a, b in zip(predictions["path"], found.sha256, predictions["sha256"]) if a != b]
+    if changed:
+        raise DataError(
+            f"{len(changed)} of {len(samples)} photos are not those that run {run.name} was evaluated on, the first is "
+            f"{changed[0]}; name the folder with the same photos with --data, or evaluate again: "
+            f"python -m hvit evaluate --run {run.name} --data DIR --save"
+        )
+    before = np.array(predictions["logits"], dtype=np.float32).reshape(found.logits.shape).argmax(1)
+    same = float((before == found.logits.argmax(1)).mean())
+    if same < SAME_ANSWERS:
+        raise RunError(
+            f"run {run.name} gives the recorded answer for only {100 * same:.0f} % of its {split} samples: its weights "
+            f"were changed since. Evaluate again: python -m hvit evaluate --run {run.name} --data DIR --save"
+        )
+    return found.stage_features
+
+
+def _samples(run: Run, paths: list[str], data: list[Path] | None, early_stress: bool) -> list[Sample]:
+    """The samples of recorded paths: drawn leaves by their address, photos below the data sets."""
+    if all(path.startswith(SCHEME) for path in paths):
+        return [DrawnSample.of(Address.parse(path), early_stress) for path in paths]
+    dirs = data or [Path(name) for name in (run.config or {}).get("data", {}).get("dirs", ())]
+    if not dirs:
+        raise DataError(f"run {run.name} does not say where its photos lie; name the folders: --data DIR [DIR ...]")
+    known = {sample.relative: sample for sample in read_samples(dirs, early_stress=early_stress)}
+    missing = [path for path in paths if path not in known]
+    if missing:
+        raise DataError(
+            f"{len(missing)} of {len(paths)} photos of run {run.name} are not in {', '.join(map(str, dirs))}, the "
+            f"first is {missing[0]}; name the folders that hold them: --data DIR [DIR ...]"
+        )
+    return [known[path] for path in paths]
+
+
+def stratified(labels: np.ndarray, sample_ids: np.ndarray, most: int) -> np.ndarray:
+    """Rows to map, in order: all, or the same share of each class, at least one sample of it.
+
+    Sample ids are hashes: keeping the smallest is a draw that is the same for every run on the same samples.
+    """
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    order = np.argsort(sample_ids, kind="stable")
+    kept = []
+    for name in np.unique(labels):
+        own = order[labels[order] == name]
+        kept.append(own[: max(1, int(len(own) * most / len(labels)))])
+    return np.sort(np.concatenate(kept))
+
+
+def make_map(
+    run: Run,
+    material: Material,
+    seed: int = 0,
+    like: FeatureMap | None = None,
+    step: Callable[[str], None] = lambda what: None,
+) -> FeatureMap:
+    """The map, with how strange each sample is, and how severe where all are drawn."""
+    import openTSNE
+
+    card = read_card(run.path)
+    if len(material.rows) < FEWEST:  # before leaves are drawn, which takes minutes
+        raise MapError(f"{len(material.rows)} samples are too few for a map; it takes at least {FEWEST}")
+    found = fit_map(
+        material.stages[-1].astype(np.float32), material.labels, material.splits, material.rows, material.sample_ids,
+        _strangeness(run, card, material.stages), _severity(material.paths), seed, like, step,
+    )  # fmt: skip
+    return replace(found, about=found.about | {"weights": card["sha256"], "openTSNE": openTSNE.__version__})
+
+
+def _strangeness(run: Run, card: dict, stages: list[np.ndarray]) -> np.ndarray | None:
+    record = card["ood"]
+    if record is None or not (run.path / record["file"]).exists():
+        return None
+    return Rejector.load(run.path / record["file"], record["threshold"]).score(stages)
+
+
+def _severity(paths: np.ndarray) -> np.ndarray | None:
+    """Symptomatic share of each leaf, drawn again as the model saw it; None where some are photos."""
+    if not all(path.startswith(SCHEME) for path in paths):
+        return None
+    show, values = progress("drawing leaves"), []
+    calls = [partial(_drawn_severity, path) for path in paths]
+    for answer in answers(calls, readers([DrawnSample.of(Address.parse(path)) for path in paths])):
+        values.append(answer())
+        show(len(values), len(paths))
+    return np.array(values)
+
+
+def _drawn_severity(path: str) -> float:
+    address = Address.parse(path)
+    return float(draw(address, DrawnSample.of(address).size).severity)
+
+
+def _step(what: str) -> None:
+    if sys.stderr.isatty():
+        print(what, file=sys.stderr, flush=True)
+
+
+def _print(found: FeatureMap, path: Path) -> None:
+    about = found.about
+    print(f"{path}: {len(found)} samples, {path.stat().st_size / 1000:.0f} kB")
+    print(f"  trustworthiness {about['trustworthiness']:.3f} ({about['trustworthiness_n']} samples)")
+    print(
+        f"  {about['neighbors']} neighbors name the class of {100 * about['accuracy_in_space']:.1f} % in feature "
+        f"space, of {100 * about['accuracy_on_map']:.1f} % on the map"
+    )
+    print(
+        f"  {about['dimensions']} principal components keep {100 * about['variance_kept']:.1f} % of the variance and "
+        f"{100 * about['neighbors_kept']:.1f} % of the neighbors"
+    )
+    if about["aligned_samples"] is not None:
+        print(f"  laid like {about['aligned_with']} by {about['aligned_samples']} common samples")
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m training.embed", description=__doc__, epilog=EXAMPLES)
+    parser.add_argument("--run", default=DEFAULT_RUN, metavar="RUN", help=f"path or name (default {DEFAULT_RUN})")
+    parser.add_argument(
+        "--split", nargs="+", metavar="NAME", help="recorded splits (default: test, or cv of a quick run)"
+    )
+    parser.add_argument(
+        "--data", nargs="+", type=Path, metavar="DIR", help="compute features again, from photos in these folders"
+    )
+    parser.add_argument("--align-with", metavar="RUN2", help="lay the map like that of another run, to set them beside")
+    parser.add_argument(
+        "--max-points", type=at_least(FEWEST), default=MOST_POINTS, metavar="N",
+        help=f"map at most so many samples, the same share of each class (default {MOST_POINTS})",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of the map (default 0)")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute features")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
