@@ -87,7 +87,9 @@ def _buckets(keyed) -> list[tuple]:
 def _key(member: Member, seed_in_init: bool = False) -> str:
     if member.config is None:
         return f"alone: {member.name}"
-    settings = {key: value for key, value in flattened(member.config).items() if key != SEED}
+    # What is off or unsaid counts as absent: a run is not another way because its program did not know an option yet.
+    said = ((key, value) for key, value in flattened(member.config).items() if value is not None and value is not False)
+    settings = {key: value for key, value in said if key != SEED}
     init, ending = settings.get(INIT), f"-{member.seed}"
     if seed_in_init and isinstance(init, str) and init.endswith(ending):
         settings[INIT] = init.removesuffix(ending) + "-<seed>"

@@ -41,13 +41,13 @@ from hvit.explain.faithfulness import (
     insertion_curve,
     strength,
 )
-from hvit.explain.ranking import SIMILARITY, MethodScore, ranking
+from hvit.explain.ranking import SIMILARITY, MethodScore, best_of, ranking
 from hvit.explain.truth import areas_of, overlap, points_at, shares_on
 from hvit.explain.twin import LEVELS, cascade, map_similarities, randomized_twin
 from hvit.files import write_bytes
 from hvit.models import Baseline as OtherModel
 from hvit.models import HViT
-from hvit.runs import find_run, write_manifest
+from hvit.runs import add_to_manifest, find_run
 
 IMG_SIZE = 128
 MOST_PROMISING = 3  # methods that are tried with the second baseline too
@@ -107,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
     scores = ranking(find_run(args.run).explanations(args.split))
     if args.json:
         methods = [dataclasses.asdict(score) | {"beats_controls": score.beats_controls} for score in scores]
-        print_json({"run": checkpoint.name, "split": args.split, **about, "ranking": methods})
+        print_json({"run": checkpoint.name, "split": args.split, **about, "best": best_of(scores), "ranking": methods})
     else:
         _print(scores)
     return 0
@@ -172,7 +172,7 @@ def explain_samples(
 ) -> list[dict]:
     """One row a photo, map and baseline, with the columns of `SCHEMA`; what is not known is left out.
 
-    Every map is tried with the blurred photo as cover; the best methods and the best control then with the mean color.
+    Every map is tried with the blurred photo as cover; the best methods and the controls then with the mean color.
 
     Args:
         img_size: what photos are resized to; models take any.
@@ -208,8 +208,9 @@ def record(run_dir: Path, split: str, rows: list[dict], about: dict) -> None:
     table = pa.table(columns, SCHEMA.with_metadata({"hvit": json.dumps(about)}))
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
-    write_bytes(run_dir / "eval" / split / "explain.parquet", buffer.getvalue())
-    write_manifest(run_dir)
+    name = f"eval/{split}/explain.parquet"
+    write_bytes(run_dir / name, buffer.getvalue())
+    add_to_manifest(run_dir, [name])
 
 
 def _case(checkpoint: Checkpoint, sample: Sample, preprocessing: Preprocessing) -> Case:
@@ -302,14 +303,14 @@ def _rows(checkpoint: Checkpoint, case: Case, maps: dict[str, Map], baseline: Ba
 
 
 def _most_promising(rows: list[dict]) -> list[str]:
-    """The methods with the largest mean margins, and the best control to hold against them."""
+    """The methods with the largest mean margins, and the controls to hold against them."""
     margins: dict[tuple[bool, str], list[float]] = {}
     for row in rows:
         margin = row["insertion_high_is_good"] - row["deletion_low_is_good"]
         margins.setdefault((row["is_control"], row["map"]), []).append(margin)
     best = sorted(margins, key=lambda found: -np.mean(margins[found]))
     of_methods, of_controls = ([name for is_control, name in best if is_control == kind] for kind in (False, True))
-    return of_methods[:MOST_PROMISING] + of_controls[:1]
+    return of_methods[:MOST_PROMISING] + of_controls
 
 
 def _methods(names: list[str] | None, checkpoint: Checkpoint) -> list[Method]:
@@ -349,6 +350,7 @@ def _print(scores: list[MethodScore]) -> None:
             f"{score.margin.low:.3f} to {score.margin.high:.3f}",
             f"{score.insertion.value:.3f}",
             f"{score.deletion.value:.3f}",
+            "" if score.margin_by_mean is None else f"{score.margin_by_mean.value:.3f}",
             "" if score.is_control else "yes" if score.beats_controls else "no",
         ]
         for score in scores

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from hvit.explain.ranking import Mean, MethodScore, ranking
+from hvit.explain.ranking import Mean, MethodScore, best_of, ranking
 from hvit.explain.twin import LEVELS
 from hvit.runs import Run, find_run
 
@@ -64,23 +64,22 @@ def section(run: Run) -> str:
 
 def _faithfulness(scores: list[MethodScore]) -> list[str]:
     lines = [
-        "| map | insertion - deletion | ahead of the best control | insertion, high is good | deletion, low is good "
-        "| insertion - deletion, mean color |",
-        "|---|--:|--:|--:|--:|--:|",
+        "| map | insertion, high is good | deletion, low is good | insertion - deletion | ahead of the best control "
+        "| insertion - deletion, mean color | ahead of the best control, mean color |",
+        "|---|--:|--:|--:|--:|--:|--:|",
     ]
     for score in scores:
-        cells = (score.margin, score.lead, score.insertion, score.deletion, score.margin_by_mean)
+        by_mean = (score.margin_by_mean, score.lead_by_mean)
+        cells = (score.insertion, score.deletion, score.margin, score.lead, *by_mean)
         lines.append(f"| {_name(score)} | " + " | ".join(_with_interval(cell) for cell in cells) + " |")
     return lines
 
 
 def _verdict(scores: list[MethodScore]) -> str:
-    better = [score.name for score in scores if score.beats_controls]
+    best = best_of(scores)
     weaker = [f"`{score.name}`" for score in scores if not score.is_control and not score.beats_controls]
-    if not better:
-        return "**No method beats the controls**, so that none is preferred."
-    said = f"The dashboard opens with **`{better[0]}`** for this run."
-    return said if not weaker else f"{said} Not better than the best control: {', '.join(weaker)}."
+    said = f"The dashboard opens with **`{best}`** for this run." if best else "**No method beats the controls.**"
+    return said if not weaker else f"{said} Not better than the best control with each cover: {', '.join(weaker)}."
 
 
 def _truth(scores: list[MethodScore]) -> list[str]:

@@ -88,6 +88,8 @@ def best_label(method: str, judged: Judged) -> str:
     title = METHOD_TITLES[method]
     if method not in judged.methods:
         return f"{title} (not tested)"
+    if method not in judged.trusted:
+        return f"{title} (no method stood the test)"
     return f"Best in test: {title if method == 'gradcam' else title.lower()}"
 
 
@@ -155,7 +157,8 @@ def rank(judged: Judged, method: str) -> str:
     place = ordinal(1 + judged.methods.index(method))
     what = "drawn test leaves" if judged.material == "drawn leaves" else f"test {judged.material}"
     told = f"In {judged.num_photos} {what}: {place} of {len(judged.methods)} methods."
-    return told if method in judged.beat_controls else f"{told} No better than maps that know nothing of the model."
+    behind = "Not ahead of maps that know nothing of the model with every cover."
+    return told if method in judged.beat_controls else f"{told} {behind}"
 
 
 def cannot_look_inside(run: str, method: str) -> str:

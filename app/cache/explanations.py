@@ -57,6 +57,7 @@ class Judged:
     Attributes:
         methods: best first; empty where nothing was recorded.
         beat_controls: those that did better than maps that know nothing of the model.
+        trusted: those that did so with both covers, best first: one of these is shown first.
         twin_strength: by method, what 95 of 100 maps of the randomized network do not exceed.
         num_photos: they were tested on.
         material: "photos" or "drawn leaves".
@@ -65,6 +66,7 @@ class Judged:
 
     methods: tuple[str, ...] = ()
     beat_controls: frozenset[str] = frozenset()
+    trusted: tuple[str, ...] = ()
     twin_strength: dict[str, float] = field(default_factory=dict)
     num_photos: int = 0
     material: str = "photos"
@@ -96,6 +98,7 @@ def _judged(path: str, stamp: int, learned_from: frozenset[str]) -> Judged:
     return Judged(
         tuple(score.name for score in scores),
         frozenset(score.name for score in scores if score.beats_controls),
+        tuple(score.name for score in scores if score.beats_controls and score.lead_by_mean is not None),
         {score.name: score.twin_strength_95 for score in scores if score.twin_strength_95 is not None},
         max((score.margin.n for score in scores), default=0),
         words.material(learned_from),
@@ -103,12 +106,10 @@ def _judged(path: str, stamp: int, learned_from: frozenset[str]) -> Judged:
 
 
 def best_method(run: RunChoice, checkpoint: Checkpoint) -> str:
-    """The method to begin with: the best one in test; without a test one that is quick and depends on the class."""
-    of_run = judged(run)
-    found = [name for name in of_run.methods if name in methods_for(checkpoint)]
-    if not found:
-        return "gradient_rollout" if can_look_inside(checkpoint) else "occlusion"
-    return next((name for name in found if name in of_run.beat_controls), found[0])
+    """The method to begin with: the best one in test; where there is none, one that depends on the class."""
+    possible = methods_for(checkpoint)
+    otherwise = "gradient_rollout" if can_look_inside(checkpoint) else "occlusion"
+    return next((name for name in judged(run).trusted if name in possible), otherwise)
 
 
 def stands_out(run: RunChoice, question: Question, explanation: Explanation) -> bool | None:

@@ -29,6 +29,13 @@ def test_runs_that_start_from_runs_of_their_own_seed_are_one_way():
     assert [way.seeds for way in ways_of(others)] == [[0], [1]]
 
 
+def test_an_option_that_is_off_is_as_if_it_were_not_there():
+    before, after = {"seed": 0, "data": {"balance": 0.0}}, {"seed": 1, "data": {"balance": 0.0, "early_stress": False}}
+    runs = [Member("a-0", 0, before), Member("a-1", 1, after | {"spectral": None})]
+    assert [way.seeds for way in ways_of(runs)] == [[0, 1]]
+    assert [way.seeds for way in ways_of([*runs, Member("b", 0, before | {"spectral": 1})])] == [[0, 1], [0]]
+
+
 def test_two_ways_are_never_named_alike():
     runs = [Member(f"a-{i}", i % 2, {"seed": i % 2, "lr": i // 2}) for i in range(4)]
     assert [way.name for way in ways_of(runs)] == ["a-0, a-1", "a-2, a-3"]

@@ -52,6 +52,7 @@ def table():
         rows_of("edges", 0.3 - HARD, 0.4 + HARD, is_control=True),
         rows_of("random", 0.4 - HARD, 0.4 + HARD, is_control=True),
         rows_of("good", 0.2, 0.5, baseline="mean"),
+        rows_of("edges", 0.2, 0.3, is_control=True, baseline="mean"),
     )
 
 
@@ -60,6 +61,7 @@ def test_methods_come_by_the_difference_of_insertion_and_deletion(table):
     assert [score.name for score in scores] == ["good", "poor", "edges", "random"]
     assert scores[0].margin.value == pytest.approx(0.5 + 2 * HARD.mean()) and scores[0].margin.n == PHOTOS
     assert scores[0].margin_by_mean.value == pytest.approx(0.3) and scores[1].margin_by_mean is None
+    assert scores[0].lead_by_mean.value == pytest.approx(0.2) and scores[1].lead_by_mean is None
 
 
 def test_an_interval_is_that_of_the_mean_over_photos(table):
@@ -141,11 +143,28 @@ class Recorded:
         return self.table if split == "test" else None
 
 
-def test_the_best_method_is_one_that_beats_the_controls(table):
+def test_a_method_that_is_good_with_its_own_cover_alone_does_not_beat_the_controls(table):
+    one_sided = table_of(
+        rows_of("biased", 0.0, 0.9),
+        rows_of("fair", 0.2, 0.6),
+        rows_of("edges", 0.3, 0.4, is_control=True),
+        rows_of("biased", 0.2, 0.3, baseline="mean"),
+        rows_of("fair", 0.2, 0.5, baseline="mean"),
+        rows_of("edges", 0.2, 0.4, is_control=True, baseline="mean"),
+    )
+    biased, fair, _ = ranking(one_sided)
+    assert biased.name == "biased" and biased.lead.low > 0 > biased.lead_by_mean.high
+    assert not biased.beats_controls and fair.beats_controls
+    assert best_method(Recorded(one_sided)) == "fair"
+
+
+def test_the_best_method_is_one_that_beats_the_controls_with_both_covers(table):
     assert best_method(Recorded(table)) == "good"
     assert best_method(Recorded(table), "val") is None and best_method(Recorded(None)) is None
     worse = table_of(rows_of("poor", 0.3, 0.4), rows_of("edges", 0.3, 0.5, is_control=True))
     assert best_method(Recorded(worse)) is None
+    one_cover = table_of(rows_of("good", 0.1, 0.6), rows_of("edges", 0.3, 0.4, is_control=True))
+    assert ranking(one_cover)[0].beats_controls and best_method(Recorded(one_cover)) is None
 
 
 def test_a_page_can_rank_without_loading_torch():

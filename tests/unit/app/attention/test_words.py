@@ -103,13 +103,13 @@ def test_a_square_tells_how_many_tokens_look(stage, told):
     assert told in words.square_looks("B2", stage)
 
 
-JUDGED = Judged(("gradcam", "rollout", "occlusion"), frozenset({"gradcam"}), num_photos=200)
+JUDGED = Judged(("gradcam", "rollout", "occlusion"), frozenset({"gradcam"}), ("gradcam",), num_photos=200)
 
 
 def test_rank_of_a_method():
     assert words.rank(JUDGED, "gradcam") == "In 200 test photos: 1st of 3 methods."
     assert words.rank(JUDGED, "occlusion") == (
-        "In 200 test photos: 3rd of 3 methods. No better than maps that know nothing of the model."
+        "In 200 test photos: 3rd of 3 methods. Not ahead of maps that know nothing of the model with every cover."
     )
     assert words.rank(JUDGED, "gradient_rollout") == "This method was not tested on this model yet."
     drawn = Judged(("gradcam",), frozenset({"gradcam"}), num_photos=150, material="drawn leaves")
@@ -120,7 +120,7 @@ def test_rank_of_a_method():
 
 def test_the_first_choice_says_what_it_rests_on():
     assert words.best_label("gradcam", JUDGED) == "Best in test: Grad-CAM"
-    assert words.best_label("rollout", JUDGED) == "Best in test: attention rollout"
+    assert words.best_label("rollout", JUDGED) == "Attention rollout (no method stood the test)"
     assert words.best_label("gradient_rollout", Judged()) == "Gradient rollout (not tested)"
 
 
