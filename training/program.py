@@ -328,7 +328,7 @@ class Training(ABC):
             begun = self.states.newest() or 0
             if not begun and resume != AUTO:
                 raise ConfigError(
-                    f"--resume: no checkpoint in {self.states.folder}; start without --resume, in a new --run-dir"
+                    f"--resume: no checkpoint in {self.states.folder}; --resume auto starts this run over"
                 )
         return self.here.of_main(begun)
 

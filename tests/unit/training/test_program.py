@@ -389,7 +389,7 @@ def test_resuming_on_other_photos_is_refused(words, stop_after, capsys):
 
 def test_resuming_from_nothing_says_what_to_do(words, capsys):
     assert finetune.main([*words, "--resume"]) == 2
-    assert "start without --resume" in capsys.readouterr().err
+    assert "--resume auto starts this run over" in capsys.readouterr().err
 
 
 # Photos.
