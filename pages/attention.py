@@ -22,7 +22,7 @@ with sheet.container(key="of_photo"), widgets.user_errors_shown():
 if not state.photos():
     with sheet.container(key="empty"), widgets.user_errors_shown():
         panels.nothing_yet()
-        runs.load_model(run)  # the page is drawn; while the reader looks for a photo, the model gets ready
+        explanations.get_ready(run)  # the page is drawn; while the reader looks for a photo, the model gets ready
     st.stop()
 
 with sheet.container(key="answer"), widgets.user_errors_shown():

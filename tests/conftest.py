@@ -3,8 +3,9 @@
 import hashlib
 import io
 import json
+import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -62,6 +63,14 @@ def draw_leaf(class_index: int, seed: int, height: int = 96, width: int = 96) ->
         spot = (center[0] + int(rng.integers(-axes[0] // 2, axes[0] // 2)), center[1] + int(rng.integers(-12, 13)))
         cv2.circle(photo, spot, 3, (60, 40, 20), -1)
     return photo
+
+
+@pytest.fixture(autouse=True)
+def main_module() -> Iterator[None]:
+    """Streamlit leaves the script of a page as `__main__`, which processes that later tests start would run."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,8 @@ python -m training.ablate --plan training/ablations/parts.yaml --dry-run
 python -m training.ablate --plan training/ablations/parts.yaml --processes 2
 python -m training.ablate --plan training/ablations/parts.yaml --only full without_ema
 
-Call it again after any stop: what is done is left as it is, what was begun is resumed. The table is on the page
-Compare runs of the dashboard, and with --json.
+Call it again after any stop: what is done is left as it is, what was begun is resumed. The table is printed at
+the end, and with --json; the page Compare runs shows the runs of each variant together.
 """
 
 import argparse

@@ -14,7 +14,7 @@ import streamlit as st
 
 from app import words
 from app.cache.photos import bytes_of
-from app.cache.runs import RunChoice, identity, inference
+from app.cache.runs import RunChoice, identity, inference, load_model
 from app.drawn import Drawing
 from app.photo_files import PhotoFile
 from hvit.data.leafsim.address import SCHEME
@@ -110,6 +110,17 @@ def best_method(run: RunChoice, checkpoint: Checkpoint) -> str:
     possible = methods_for(checkpoint)
     otherwise = "gradient_rollout" if can_look_inside(checkpoint) else "occlusion"
     return next((name for name in judged(run).trusted if name in possible), otherwise)
+
+
+def get_ready(run: RunChoice) -> None:
+    """Loads what the first picture would wait for: the model, and what its first method takes seconds to import.
+
+    Raises:
+        CheckpointError: the run cannot predict.
+    """
+    method = METHODS[best_method(run, load_model(run))]
+    if method.many_passes:
+        import captum.attr  # noqa: F401
 
 
 def stands_out(run: RunChoice, question: Question, explanation: Explanation) -> bool | None:
