@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import state, theme, widgets
 from app.ablations import words
-from app.cache import records
+from app.cache import comparisons, records
 from app.cache.records import Record
 from app.compare.words import metric_title
 from app.figures.curves import WayCurves, learning_curves
@@ -65,7 +65,7 @@ def worth(rows: Sequence[AblationRow]) -> None:
             titles,
             [gain.gain for gain in found],
             [(gain.low, gain.high) for gain in found],
-            f"change of {title} against the full recipe, 95 % interval, {photos}",
+            f"change of {title}, 95 % interval, {photos}",
             theme.palette(st.context.theme.type),
         )
         told = "; ".join(f"{title}: {100 * gain.gain:+.1f} points" for title, gain in zip(titles, found))
@@ -86,10 +86,13 @@ def table(rows: Sequence[AblationRow], variants: Variants, name: str) -> None:
     for row in rows:
         own = variants[row.variant][0].config
         changed = words.changes(differences([full, own])) if full and own else ""
+        cost = comparisons.cost(variants[row.variant][0])
         shown.append(
             {
                 "Variant": words.variant_title(row.variant),
                 "Seeds": row.num_seeds,
+                "Parameters, millions": None if cost is None else cost.params / 1e6,
+                "GMACs": None if cost is None else cost.gmacs,
                 "Right, %": 100 * row.top1,
                 "Macro-F1, %": 100 * row.macro_f1,
                 **({"Right with mirror image, %": _hundredfold(row.top1_tta)} if has_tta else {}),
@@ -102,6 +105,8 @@ def table(rows: Sequence[AblationRow], variants: Variants, name: str) -> None:
             {
                 "variant": row.variant,
                 "runs": " ".join(row.runs),
+                "params": None if cost is None else cost.params,
+                "gmacs": None if cost is None else cost.gmacs,
                 "top1": row.top1,
                 "macro_f1": row.macro_f1,
                 "top1_tta": row.top1_tta,
@@ -113,7 +118,8 @@ def table(rows: Sequence[AblationRow], variants: Variants, name: str) -> None:
                 "changed": changed,
             }
         )
-    widgets.table(shown, f"ablation-{name}", exported, formats={"Change of right, points": "%+.1f"})
+    formats = {"Change of right, points": "%+.1f", "Parameters, millions": "%.2f", "GMACs": "%.3f"}
+    widgets.table(shown, f"ablation-{name}", exported, formats=formats)
 
 
 def _hundredfold(value: float | None) -> float | None:

@@ -10,18 +10,22 @@ from app.compare.words import setting
 from app.words import counted
 from hvit.ablation import FULL, AblationRow
 from hvit.ways import ABSENT
+from hvit.words import capitalized
 
 if TYPE_CHECKING:
     from app.cache.records import Record
 
 FEW_SEEDS = 3
+AS_WRITTEN = {"ema": "EMA", "tta": "TTA", "resnet": "ResNet", "vit": "ViT", "pretraining": "pre-training"}
 # Settings that follow from the seed or the place, and are no change of the recipe.
 BESIDE = ("seed",)
 
 
 def variant_title(variant: str) -> str:
-    """`without_ema` -> `Without ema`; what was tried is named as its plan names it."""
-    return "Full recipe" if variant == FULL else variant.replace("_", " ").capitalize()
+    """`without_ema` -> `Without EMA`: what was tried is named as its plan names it."""
+    if variant == FULL:
+        return "Full recipe"
+    return capitalized(" ".join(AS_WRITTEN.get(word, word) for word in variant.split("_")))
 
 
 def basis(rows: Sequence[AblationRow]) -> str:

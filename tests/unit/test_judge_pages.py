@@ -312,10 +312,10 @@ def test_an_ablation_shows_what_each_change_costs_and_how_the_variants_learned(a
         "2 seeds each, judged on 16 pictures." in said and "Not judged yet, and not in the table: parts-vit-0." in said
     )
     table = app.dataframe[0].value.set_index("Variant")
-    assert table.loc["Without ema", "Change of right, points"] == pytest.approx(100 * (10 - 13) / 16)
-    assert table.loc["Without ema", "What is changed"] == "optim.ema_decay: 0.99 \u2192 0"
+    assert table.loc["Without EMA", "Change of right, points"] == pytest.approx(100 * (10 - 13) / 16)
+    assert table.loc["Without EMA", "What is changed"] == "optim.ema_decay: 0.99 \u2192 0"
     drawn = figure(app, 2)["data"]
-    assert {trace["name"] for trace in drawn} >= {"Full recipe (2 seeds)", "Without ema (2 seeds)", "Vit"}
+    assert {trace["name"] for trace in drawn} >= {"Full recipe (2 seeds)", "Without EMA (2 seeds)", "ViT"}
     app.segmented_control(key="learned").set_value("loss").run()
     assert "loss" in figure(app, 2)["layout"]["yaxis"]["title"]["text"] and not app.exception
 
