@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hvit.data.cache import PhotoCache, shrunk_sizes
+from hvit.data.resident import canvas_on
 from training.config import AugmentConfig, ViewConfig
 from training.draws import uniform
 
@@ -54,8 +55,7 @@ def augment(
         (B, 3, h, w) float32 in [0, 255].
     """
     u, theta, shrink = _geometry(cache, photos, samples, sides, config, seed)
-    canvas, sizes = cache.canvas(photos, shrink)
-    canvas = torch.from_numpy(canvas).to(device)
+    canvas, sizes = canvas_on(cache, photos, shrink, device)
     mean = canvas.float().sum((2, 3)) / torch.from_numpy(sizes.prod(1, keepdims=True)).to(device)
     views, inside = _resample(canvas, sizes, theta, sides)
     views = views + (1 - inside) * _fill_colors(mean, u[:, 11:16])
@@ -135,8 +135,9 @@ def _resample(canvas: Tensor, sizes: np.ndarray, theta: np.ndarray, sides: tuple
     # The last channel says where the photo is.
     photos = torch.zeros(B, C + 1, canvas_h, canvas_w, device=canvas.device)
     photos[:, :C] = canvas
-    for photo, (height, width) in zip(photos, sizes):
-        photo[C, :height, :width] = 1
+    heights, widths = torch.from_numpy(sizes).to(canvas.device).unbind(1)
+    rows, columns = (torch.arange(side, device=canvas.device) for side in (canvas_h, canvas_w))
+    photos[:, C] = (rows[:, None] < heights[:, None, None]) & (columns < widths[:, None, None])
     theta = theta * (2 * sizes[:, ::-1] / np.array([canvas_w, canvas_h]))[:, :, None]
     theta[:, :, 2] -= 1  # the [-1, 1] of grid_sample
     grid = F.affine_grid(torch.from_numpy(theta).float().to(canvas.device), [B, C + 1, *sides], align_corners=False)
@@ -186,9 +187,9 @@ def _blur_and_noise(views: Tensor, u: np.ndarray, config: ViewConfig) -> Tensor:
         kernel = (kernel[:, None] * kernel)[None, None].expand(3, 1, 3, 3)
         views[blurred] = F.conv2d(F.pad(views[blurred], (1, 1, 1, 1), mode="replicate"), kernel, groups=3)
     for i in np.flatnonzero(u[:, 1] < config.noise_probability):
-        # The generator's seed comes from the sample's own draw; the CPU's stream is the same on every device.
-        generator = torch.Generator().manual_seed(int(u[i, 3] * 2**53))
-        noise = torch.randn(views.shape[1:], generator=generator).to(views.device)
+        # The generator's seed comes from the sample's own draw: no other sample changes its noise.
+        generator = torch.Generator(views.device).manual_seed(int(u[i, 3] * 2**53))
+        noise = torch.randn(views.shape[1:], generator=generator, device=views.device)
         views[i] += noise * (config.noise * 255 * u[i, 2])
     return views
 

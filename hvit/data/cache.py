@@ -19,6 +19,7 @@ from hvit.processes import answers
 
 if TYPE_CHECKING:
     from hvit.data.band_cache import BandCache
+    from hvit.data.resident import ResidentPhotos
 
 T = TypeVar("T")
 MAX_UNREADABLE = 0.005
@@ -44,10 +45,14 @@ class PhotoCache:
         sha256: of each sample.
         sizes: height and width of each, (N, 2).
         unreadable: relative path and reason of those left out.
+        pixels: of all photos, one after the other, uint8.
+        offsets: where each begins in `pixels`, and the end, (N + 1,).
         bands: their spectral pictures, where a program asked for them; None else.
+        resident: the same pixels on an accelerator, where a program put them there; None else.
     """
 
     bands: "BandCache | None" = None
+    resident: "ResidentPhotos | None" = None
 
     def __init__(self, samples: list[Sample], index: dict, pixels: np.ndarray):
         reasons = index["unreadable"]
@@ -55,8 +60,8 @@ class PhotoCache:
         self.unreadable: dict[str, str] = reasons
         self.sha256: list[str] = index["sha256"]
         self.sizes = np.array(index["sizes"], dtype=np.int64).reshape(-1, 2)
-        self._offsets = np.concatenate([[0], np.cumsum(self.sizes.prod(1) * 3)])
-        self._pixels = pixels
+        self.offsets = np.concatenate([[0], np.cumsum(self.sizes.prod(1) * 3)])
+        self.pixels = pixels
 
     @property
     def fingerprint(self) -> str:
@@ -68,7 +73,7 @@ class PhotoCache:
 
     def __getitem__(self, i: int) -> np.ndarray:
         """Photo `i`, (H, W, 3) uint8."""
-        return self._pixels[self._offsets[i] : self._offsets[i + 1]].reshape(*self.sizes[i], 3)
+        return self.pixels[self.offsets[i] : self.offsets[i + 1]].reshape(*self.sizes[i], 3)
 
     def canvas(self, indices: np.ndarray, shrink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Several photos in the top left corners of one array.
