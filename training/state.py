@@ -191,9 +191,9 @@ def damage(folder: Path) -> str | None:
             return f"{name} is missing"
         if file_sha256(path) != sha256:
             return f"{name} is damaged: its SHA-256 is not the one in the manifest"
-    for path in _files(folder / SHARDS):
-        if f"{SHARDS}/{path.name}" not in files:
-            return f"{SHARDS}/{path.name} is not in the manifest"
+    for path in folder.rglob("*.safetensors"):  # all of which are read
+        if (name := path.relative_to(folder).as_posix()) not in files:
+            return f"{name} is not in the manifest"
     try:
         for name in tensors:
             with safe_open(folder / name, "pt"):

@@ -435,8 +435,10 @@ def test_two_nodes_that_find_each_other_learn_what_one_process_does(micro, tmp_p
 
 
 @pytest.mark.case("T10")
-def test_all_processes_skip_the_step_of_one_that_has_no_number(micro, tmp_path):
-    with Program(tmp_path / "run", "--config", micro, fault=("nan", 1, 8)) as program:
+@pytest.mark.parametrize("sharded", ["false", "true"])
+def test_all_processes_skip_the_step_of_one_that_has_no_number(micro, tmp_path, sharded):
+    words = ["--config", micro, "--set", f"sharded={sharded}"]
+    with Program(tmp_path / "run", *words, fault=("nan", 1, 8)) as program:
         assert program.end() == 0, program.said()
     assert program.info()["summary"]["skipped_steps"] == 1 and len(program.losses()) == 24
     skipped = json.loads((program.run_dir / "skipped.jsonl").read_text())
