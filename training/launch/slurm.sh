@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # A training as a Slurm job, on one node or several, that goes on after its time limit. From the root of the project:
 #   sbatch --nodes=2 --gpus-per-node=4 training/launch/slurm.sh training.finetune --config FILE --run-dir runs/NAME
-# What sbatch is told holds instead of the lines below; PROCESSES=2 starts two processes a node, not one for each GPU.
+# What sbatch is told holds instead of the lines below. There is one process for each GPU, or PROCESSES of them a node.
 # docs/scaling.md has the rest.
 #SBATCH --job-name=hvit
 #SBATCH --nodes=1
 #SBATCH --ntasks-per-node=1
-#SBATCH --gpus-per-node=1
 #SBATCH --cpus-per-task=8
 #SBATCH --time=12:00:00
 #SBATCH --signal=B:USR1@180
