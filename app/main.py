@@ -24,6 +24,7 @@ pages = {
     "Judge": [
         st.Page(ROOT / "pages/compare_runs.py", title="Compare runs"),
         st.Page(ROOT / "pages/evaluation.py", title="Evaluation"),
+        st.Page(ROOT / "pages/ablations.py", title="Ablations"),
         st.Page(ROOT / "pages/data.py", title="Data"),
         st.Page(ROOT / "pages/models.py", title="Models"),
     ],

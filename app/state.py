@@ -47,6 +47,8 @@ COST = "cost"
 FIRST_RUN = "first"
 SECOND_RUN = "second"
 OUTCOME = "outcome"
+ABLATION = "ablation"
+ABLATION_METRIC = "learned"
 # Of the Attention page; all but the last three are in the address too, `SAMPLE` without a widget.
 ASKED = "explain"
 METHOD = "method"

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from hvit.commands.terminal import EXIT_USER, Parser
 
-COMMANDS = ("predict", "explain", "evaluate", "runs", "models", "data", "figure", "methods")
+COMMANDS = ("predict", "explain", "evaluate", "runs", "models", "data", "figure", "methods", "export", "benchmark")
 EXAMPLES = """examples:
   python -m hvit predict leaf.jpg
   python -m hvit explain leaf.jpg --method gradient_rollout --out maps

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hvit.comparison import Gain, compare_runs
-from hvit.runs import Run
+from hvit.runs import Run, RunError
 
 FULL, PRETRAINING = "full", "pretraining"
 
@@ -47,7 +47,7 @@ def ablations(runs: Iterable[Run], split: str = "test") -> dict[str, list[Ablati
     Runs that are not judged on the split yet are left out; so is an ablation whose full variant has none that is.
 
     Raises:
-        ValueError: runs of one ablation were judged on different photos.
+        ValueError: runs of one ablation were judged on different photos, or what one recorded is damaged.
     """
     found: dict[str, dict[str, list[Run]]] = {}
     for run in runs:
@@ -69,9 +69,16 @@ def _rows(variants: dict[str, list[Run]], split: str) -> list[AblationRow]:
     return sorted(rows, key=lambda row: (row.variant != FULL, row.gain.gain if row.gain else 0.0))
 
 
+def _scores(run: Run, split: str) -> dict[str, float]:
+    found = run.evaluation(split)
+    if not {"top1", "macro_f1"} <= found.keys():
+        raise RunError(f"eval/{split}/metrics.json of run {run.name} lacks top1 or macro_f1; evaluate it again")
+    return found
+
+
 def _row(variant: str, runs: dict[int, Run], full: dict[int, Run], split: str) -> AblationRow:
     ordered = [runs[seed] for seed in sorted(runs)]
-    scores = [run.evaluation(split) for run in ordered]
+    scores = [_scores(run, split) for run in ordered]
     with_tta = [run.evaluation(split, "tta") for run in ordered]
     shared = sorted(set(runs) & set(full)) if variant != FULL else []
     gains = compare_runs([full[s] for s in shared], [runs[s] for s in shared], split) if shared else (None, None)

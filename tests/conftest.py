@@ -5,7 +5,7 @@ import io
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -104,6 +104,7 @@ def _write_recorded_run(
     status: str | None = "done",
     epochs: int = 3,
     confidence: float = 0.9,
+    tags: Sequence[str] = (),
 ) -> Path:
     """See `recorded_run`.
 
@@ -112,6 +113,7 @@ def _write_recorded_run(
         config: beside the seed; a run of the same one is of the same way.
         status: its end; None while it goes on.
         confidence: probability of every answer.
+        tags: what the run can be found by.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -119,7 +121,7 @@ def _write_recorded_run(
     from hvit.runs import RunWriter
 
     settings = {"seed": seed, "data": {"dirs": ["leafsim:v1/7/0-99"]}} | (config or {})
-    writer = RunWriter(path, "finetune", settings, seed, ["training/finetune.py"], "f")
+    writer = RunWriter(path, "finetune", settings, seed, ["training/finetune.py"], "f", tags=tags)
     for epoch in range(1, epochs + 1):
         writer.log(10 * epoch, float(epoch), "train", loss=1 / epoch + 0.1 * seed)
         writer.log(10 * epoch, float(epoch), "val", top1=1 - 0.5 / (epoch + seed), macro_f1=1 - 0.6 / (epoch + seed))
@@ -132,7 +134,7 @@ def _write_recorded_run(
     columns |= {"sha256": hashes, "label": [true for true, _ in answers], "logits": logits}
     pq.write_table(pa.table(columns), folder / "predictions.parquet")
     right = sum(true == called for true, called in answers)
-    scores = {"n": len(answers), "top1": right / len(answers)}
+    scores = {"n": len(answers), "top1": right / len(answers), "macro_f1": 0.9 * right / len(answers)}
     (folder / "metrics.json").write_text(json.dumps(scores))
     line = {"time": "2026-11-24T12:00:00+00:00", **scores}
     (path / "test_evaluations.jsonl").write_text(json.dumps(line) + "\n")

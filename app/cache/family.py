@@ -12,10 +12,10 @@ from app.cache.records import Record
 from app.cache.runs import inference
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
+    from hvit.benchmark import Timing
     from hvit.models.counting import Cost
-    from hvit.models.latency import Latency
 
-IMG_SIZE = 224
+IMG_SIZE, PASSES = 224, 10
 
 
 @st.cache_data(show_spinner=False)
@@ -51,13 +51,13 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def latencies() -> dict[tuple[str, int], Latency]:
+def latencies() -> dict[tuple[str, int], Timing]:
     """What was measured since the dashboard started, by name and threads; the same for all who look."""
     return _latencies()
 
 
 @st.cache_resource(show_spinner=False)
-def _latencies() -> dict[tuple[str, int], Latency]:
+def _latencies() -> dict[tuple[str, int], Timing]:
     return {}
 
 
@@ -67,12 +67,19 @@ def measure(names: Sequence[str], progress: Callable[[int, int], None]) -> None:
     Args:
         progress: called with the passes done and their number.
     """
-    from hvit.models.latency import PASSES, WARM_UP, measure
+    from hvit.benchmark import Setting, measure
 
-    each = (WARM_UP + PASSES) * len(threads())
-    for row, name in enumerate(names):
-        with inference:
-            found = measure(
-                name, threads(), IMG_SIZE, lambda done, _, row=row: progress(row * each + done, len(names) * each)
-            )
-        _latencies().update({(one.name, one.threads): one for one in found})
+    each, done = PASSES + 1, 0
+    for name in names:
+        for count in threads():
+            setting = Setting("infer", "cpu", "fp32", False, count, 1, IMG_SIZE)
+            with inference:
+                [timing] = measure(
+                    [name],
+                    setting,
+                    PASSES,
+                    0.0,
+                    lambda part, _, done=done: progress(done + part, each * len(names) * len(threads())),
+                )
+            _latencies()[name, count] = timing
+            done += each

@@ -11,8 +11,8 @@ from hvit.words import PLANTS_UNKNOWN, capitalized
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from app.cache.records import Record
+    from hvit.benchmark import Timing
     from hvit.models.counting import Cost
-    from hvit.models.latency import Latency
 
 NAMES = {"hvit_tiny": "HViT-T", "hvit_small": "HViT-S", "hvit_base": "HViT-B", "hvit_large": "HViT-L"}
 BYTES_A_PARAMETER = 4
@@ -44,7 +44,7 @@ def memory(params: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
-def latency(found: Latency | None) -> str:
+def latency(found: Timing | None) -> str:
     """`52 ms (48 to 71)`, or nothing where it was not measured."""
     if found is None:
         return ""

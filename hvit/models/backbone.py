@@ -253,7 +253,7 @@ class Backbone(nn.Module):
             return None
         if self.fusion is None:
             raise ValueError("this model has no spectral stream; only the _dfca sizes take `spectral`")
-        expected = (len(images), self.fusion.bands, *images.shape[-2:])
+        expected = (images.shape[0], self.fusion.bands, *images.shape[-2:])
         if tuple(spectral.shape) != expected:
             raise ValueError(f"spectral is {tuple(spectral.shape)}, expected {expected}: bands at the pixels of images")
         call = self.fusion.forward_with_record if recorded else self.fusion

@@ -135,6 +135,21 @@ class SampleDropPath(nn.Module):
         return branch * keep.reshape(-1, *[1] * (branch.ndim - 1))
 
 
+def plain_model(name: str, num_classes: int, img_size: int) -> nn.Module:
+    """A timm model as timm makes it, for square pictures of one size: what speed is compared with.
+
+    Args:
+        name: of timm's, without any prefix.
+    Raises:
+        ValueError: timm has no such model; names the nearest.
+    """
+    refuse_unknown_baseline(name)
+    try:
+        return _timm().create_model(name, num_classes=num_classes, img_size=img_size)
+    except TypeError:  # convolutions take any size, and no such word
+        return _timm().create_model(name, num_classes=num_classes)
+
+
 def _timm():
     from hvit.timm_models import declare_missing_torchvision_ops
 

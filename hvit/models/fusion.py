@@ -141,7 +141,7 @@ class Fusion(nn.Module):
 
     def _both(self, tokens: Tensor, embedding: Tensor, spectral: Tensor, present: Tensor | None):
         """What asks and what answers, (B, N, C) each, and the samples that have a spectral picture."""
-        keep = torch.ones(len(tokens), dtype=torch.bool, device=tokens.device) if present is None else present
+        keep = torch.ones(tokens.shape[0], dtype=torch.bool, device=tokens.device) if present is None else present
         spectral = torch.where(keep[:, None, None, None], spectral, 0.0)
         return self.norm(tokens).flatten(1, 2), (self.embed(spectral) + embedding).flatten(1, 2), keep
 

@@ -1,0 +1,1 @@
+"""What the Ablations page shows, beyond what all pages share."""

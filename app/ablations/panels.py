@@ -1,0 +1,168 @@
+"""The parts of the Ablations page: which ablation, what each change is worth, and how the variants learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import state, theme, widgets
+from app.ablations import words
+from app.cache import comparisons, records
+from app.cache.records import Record
+from app.compare.words import metric_title
+from app.figures.curves import WayCurves, learning_curves
+from app.figures.gains import gains
+from app.words import split_title
+from hvit.ablation import FULL, AblationRow
+from hvit.curves import curve
+from hvit.runs import RunError
+from hvit.ways import differences
+
+MODEBAR = {"displaylogo": False, "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d", "toImage"]]}
+CURVES = {"macro_f1": ("val", "macro_f1"), "top1": ("val", "top1"), "loss": ("train", "loss")}
+Variants = dict[str, list[Record]]
+
+
+def nothing_yet() -> None:
+    """The page where no run belongs to an ablation."""
+    st.html(
+        '<div class="empty"><p class="verdict"><b>No ablation here yet.</b></p><p>It trains one configuration with and '
+        "without named changes, and shows what each is worth. This one takes about an hour on two cores:</p></div>"
+    )
+    st.code("python -m training.ablate --plan training/ablations/parts.yaml --processes 2", language="bash")
+
+
+def choose(found: dict[str, Variants]) -> str:
+    """The ablation; its name is in the address."""
+    options = list(found)
+    state.keep_among(state.ABLATION, options)
+    if len(options) == 1:
+        return options[0]
+    return st.selectbox("Ablation", options, key=state.ABLATION, bind="query-params", width=320)
+
+
+def choose_split(splits: Sequence[str]) -> str:
+    """The pictures the variants are judged on."""
+    state.keep_among(state.SPLIT, list(splits))
+    if len(splits) == 1:
+        return splits[0]
+    return st.selectbox("Judged on", splits, key=state.SPLIT, bind="query-params", format_func=split_title, width=320)
+
+
+def worth(rows: Sequence[AblationRow]) -> None:
+    """What each change costs or brings, with intervals."""
+    widgets.sentence(words.basis(rows), "below")
+    compared = [row for row in rows if row.gain is not None]
+    if not compared:
+        return
+    left, right = st.columns(2, gap="large")
+    photos = f"n = {compared[0].gain.photos:,}"
+    for place, name, title in ((left, "gain", "right at first name"), (right, "f1_gain", "macro-F1")):
+        found = [getattr(row, name) for row in compared]
+        titles = [words.variant_title(row.variant) for row in compared]
+        figure = gains(
+            titles,
+            [gain.gain for gain in found],
+            [(gain.low, gain.high) for gain in found],
+            f"change of {title}, 95 % interval, {photos}",
+            theme.palette(st.context.theme.type),
+        )
+        told = "; ".join(f"{title}: {100 * gain.gain:+.1f} points" for title, gain in zip(titles, found))
+        place.plotly_chart(figure, key=f"ablation_{name}", config={"displayModeBar": False}, alt=told)
+    widgets.sentence(
+        "Paired bootstrap: runs of equal seed and pictures are drawn again together. Grey: not told apart from the "
+        "full recipe. The intervals are not corrected for how many there are.",
+        "standing",
+    )
+
+
+def table(rows: Sequence[AblationRow], variants: Variants, name: str) -> None:
+    """The same in numbers, and what each variant changes."""
+    st.subheader("In numbers")
+    has_tta = any(row.top1_tta is not None for row in rows)
+    full = variants[FULL][0].config
+    shown, exported = [], []
+    for row in rows:
+        own = variants[row.variant][0].config
+        changed = words.changes(differences([full, own])) if full and own else ""
+        cost = comparisons.cost(variants[row.variant][0])
+        shown.append(
+            {
+                "Variant": words.variant_title(row.variant),
+                "Seeds": row.num_seeds,
+                "Parameters, millions": None if cost is None else cost.params / 1e6,
+                "GMACs": None if cost is None else cost.gmacs,
+                "Right, %": 100 * row.top1,
+                "Macro-F1, %": 100 * row.macro_f1,
+                **({"Right with mirror image, %": _hundredfold(row.top1_tta)} if has_tta else {}),
+                "Change of right, points": None if row.gain is None else 100 * row.gain.gain,
+                "95 % interval": "" if row.gain is None else f"{100 * row.gain.low:+.1f} to {100 * row.gain.high:+.1f}",
+                "What is changed": changed,
+            }
+        )
+        exported.append(
+            {
+                "variant": row.variant,
+                "runs": " ".join(row.runs),
+                "params": None if cost is None else cost.params,
+                "gmacs": None if cost is None else cost.gmacs,
+                "top1": row.top1,
+                "macro_f1": row.macro_f1,
+                "top1_tta": row.top1_tta,
+                **{
+                    f"{key}_{part}": None if gain is None else getattr(gain, attribute)
+                    for key, gain in (("top1", row.gain), ("macro_f1", row.f1_gain))
+                    for part, attribute in (("change", "gain"), ("low", "low"), ("high", "high"))
+                },
+                "changed": changed,
+            }
+        )
+    formats = {"Change of right, points": "%+.1f", "Parameters, millions": "%.2f", "GMACs": "%.3f"}
+    widgets.table(shown, f"ablation-{name}", exported, formats=formats)
+
+
+def _hundredfold(value: float | None) -> float | None:
+    return None if value is None else 100 * value
+
+
+def convergence(variants: Variants) -> None:
+    """How the variants learned, over their seeds."""
+    st.subheader("How they learned")
+    metric = st.segmented_control(
+        "Metric",
+        list(CURVES),
+        default="macro_f1",
+        required=True,
+        key=state.ABLATION_METRIC,
+        bind="query-params",
+        format_func=lambda name: metric_title(*CURVES[name]),
+        label_visibility="collapsed",
+    )
+    ways, unreadable = [], []
+    for variant, members in variants.items():
+        found = []
+        for record in members:
+            try:
+                found.append(curve(records.curves(record), *CURVES[metric], "epoch"))
+            except RunError as error:
+                unreadable.append(str(error))
+        is_running = any(record.status == "running" for record in members)
+        ways.append(WayCurves(words.variant_title(variant), found, is_running))
+    for reason in unreadable:
+        widgets.notice(f"{reason}.")
+    if not any(len(c) for way in ways for c in way.curves):
+        widgets.sentence("Nothing of this is logged yet.", "below")
+        return
+    figure = learning_curves(
+        ways,
+        0.0,
+        metric_title(*CURVES[metric]),
+        "epochs",
+        False,
+        metric != "loss",
+        theme.palette(st.context.theme.type),
+    )
+    told = f"{metric_title(*CURVES[metric])} of {len(ways)} variants along epochs"
+    st.plotly_chart(figure, key="ablation_curves", config=MODEBAR, alt=told)
+    widgets.sentence("Line: mean over seeds. Band: from the lowest seed to the highest.", "standing")

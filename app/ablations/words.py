@@ -1,0 +1,61 @@
+"""What the Ablations page says. Pure functions, no drawing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from app.compare.words import setting
+from app.words import counted
+from hvit.ablation import FULL, AblationRow
+from hvit.ways import ABSENT
+from hvit.words import capitalized
+
+if TYPE_CHECKING:
+    from app.cache.records import Record
+
+FEW_SEEDS = 3
+AS_WRITTEN = {"ema": "EMA", "tta": "TTA", "resnet": "ResNet", "vit": "ViT", "pretraining": "pre-training"}
+# Settings that follow from the seed or the place, and are no change of the recipe.
+BESIDE = ("seed",)
+
+
+def variant_title(variant: str) -> str:
+    """`without_ema` -> `Without EMA`: what was tried is named as its plan names it."""
+    if variant == FULL:
+        return "Full recipe"
+    return capitalized(" ".join(AS_WRITTEN.get(word, word) for word in variant.split("_")))
+
+
+def basis(rows: Sequence[AblationRow]) -> str:
+    """What the table rests on, in a sentence or two."""
+    seeds = sorted({row.num_seeds for row in rows})
+    told = counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    photos = next((row.gain.photos for row in rows if row.gain is not None), None)
+    pictures = f", judged on {counted(photos, 'picture')}" if photos is not None else ""
+    few = "" if seeds[0] >= FEW_SEEDS else f" Fewer than {FEW_SEEDS} seeds say little of what other seeds bring."
+    return f"One training with one change at a time, {told} each{pictures}.{few}"
+
+
+def changes(differing: Mapping[str, Sequence[Any]]) -> str:
+    """What a variant changes, from `hvit.ways.differences` of the full recipe and its own."""
+    told = [
+        f"{key}: {_value(full)} \N{RIGHTWARDS ARROW} {_value(own)}"
+        for key, (full, own) in differing.items()
+        if key not in BESIDE
+    ]
+    return "; ".join(told)
+
+
+def _value(value: Any) -> str:
+    if value is ABSENT:
+        return "unset"
+    return json.dumps(value) if isinstance(value, str) and not value else setting(value)
+
+
+def unjudged(rows: Sequence[AblationRow], variants: Mapping[str, Sequence[Record]]) -> str | None:
+    """Which runs no score is known of yet, if there are any."""
+    judged = {run for row in rows for run in row.runs}
+    waiting = [record.name for members in variants.values() for record in members if record.name not in judged]
+    return f"Not judged yet, and not in the table: {', '.join(waiting)}." if waiting else None

@@ -1,0 +1,273 @@
+"""How fast models are on this machine, measured in turns: A B A B, so that what else the machine does hits all alike.
+
+Weights and pictures are drawn at random; neither matters for time. Ratios are taken within a turn and then their
+median: they are worth more than the speeds, which belong to one machine on one day.
+"""
+
+import gc
+import math
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
+
+from hvit.models import SIZES, create_model
+from hvit.models.baselines import PREFIX, plain_model
+
+NUM_CLASSES = 1000
+WARM_UP = 2  # passes before any counts
+LEAST_S = 0.5  # that a model computes in a turn
+TURNS = 7
+SHORT = {  # names that papers use, as timm writes them
+    "deit_small": "deit_small_patch16_224",
+    "swin_tiny": "swin_tiny_patch4_window7_224",
+    "hiera_tiny": "hiera_tiny_224",
+}
+RIVALS = ("deit_small", "swin_tiny", "convnext_tiny", "hiera_tiny", "resnet50")
+TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a model is run.
+
+    Attributes:
+        mode: infer, a forward pass; or train, also the backward pass and a step of AdamW.
+        device: cpu or cuda.
+        precision: fp32; or bf16, in training by autocast.
+        compiled: whether `torch.compile` made it.
+        threads: of the CPU; None on an accelerator.
+        batch_size: pictures a pass.
+        img_size: their side in px.
+    """
+
+    mode: str
+    device: str
+    precision: str
+    compiled: bool
+    threads: int | None
+    batch_size: int
+    img_size: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a model took in a setting.
+
+    Attributes:
+        model: its name.
+        times_ms: of a pass, the mean over each turn.
+        peak_mb: most memory of its tensors at once, in 10^6 bytes: weights, gradients, moments and activations.
+        first_s: seconds the first pass took, compiling included.
+    """
+
+    model: str
+    setting: Setting
+    times_ms: tuple[float, ...]
+    peak_mb: float
+    first_s: float
+
+    @property
+    def median_ms(self) -> float:
+        return statistics.median(self.times_ms)
+
+    @property
+    def range_ms(self) -> tuple[float, float]:
+        """The quickest and the slowest turn."""
+        return min(self.times_ms), max(self.times_ms)
+
+    @property
+    def images_per_s(self) -> float:
+        return 1000 * self.setting.batch_size / self.median_ms
+
+    def times_as_fast(self, other: "Timing") -> tuple[float, float, float]:
+        """How many times as fast as another of the same turns: median over the turns, lowest and highest."""
+        ratios = [theirs / own for own, theirs in zip(self.times_ms, other.times_ms, strict=True)]
+        return statistics.median(ratios), min(ratios), max(ratios)
+
+
+def measure(
+    names: Sequence[str],
+    setting: Setting,
+    turns: int = TURNS,
+    least_s: float = LEAST_S,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Timing]:
+    """Times some models in turns.
+
+    Args:
+        names: of this family or of timm.
+        turns: each model computes once in each.
+        least_s: seconds a model computes in a turn; 0 is one pass.
+        progress: called with the turns of single models done and their number.
+    Raises:
+        ValueError: there is no such model, or it does not compute at this size.
+    """
+    names = list(dict.fromkeys(names))
+    before = torch.get_num_threads()
+    try:
+        if setting.threads is not None:
+            torch.set_num_threads(setting.threads)
+        cases = [_Case(name, setting) for name in names]
+        done, total = 0, (turns + 1) * len(cases)
+        for case in cases:
+            case.warm_up(least_s)
+            progress(done := done + 1, total)
+        for _ in range(turns):
+            for case in cases:
+                case.take_turn()
+                progress(done := done + 1, total)
+        return [Timing(c.name, setting, tuple(c.times_ms), c.peak_mb, c.first_s) for c in cases]
+    finally:
+        torch.set_num_threads(before)
+
+
+class _Case:
+    """One model in one setting."""
+
+    def __init__(self, name: str, setting: Setting):
+        self.name, self._setting, self.times_ms = name, setting, []
+        before = _allocated(setting.device)
+        self._model = build(name, setting.img_size).to(setting.device, memory_format=torch.channels_last)
+        dtype = TYPES[setting.precision]
+        sides = (setting.batch_size, 3, setting.img_size, setting.img_size)
+        self._images = torch.randn(sides, device=setting.device).contiguous(memory_format=torch.channels_last)
+        self._inputs: tuple[Tensor, ...] = (self._images,)
+        bands = SIZES[name].spectral_chans if name in SIZES else 0
+        if bands:
+            self._inputs += (torch.randn(sides[0], bands, *sides[2:], device=setting.device),)
+        if setting.mode == "infer":
+            self._model.eval().requires_grad_(False).to(dtype)
+            self._inputs = tuple(x.to(dtype) for x in self._inputs)
+            self._pass = self._infer
+        else:
+            self._labels = torch.randint(NUM_CLASSES, (setting.batch_size,), device=setting.device)
+            self._optimizer = torch.optim.AdamW(self._model.train().parameters(), lr=1e-4, fused=True)
+            self._pass = self._train
+        self._call = torch.compile(self._model) if setting.compiled else self._model
+        self._own_bytes = _allocated(setting.device) - before
+
+    def _infer(self) -> None:
+        with torch.inference_mode():
+            self._call(*self._inputs)
+
+    def _train(self) -> None:
+        with torch.autocast(self._setting.device, torch.bfloat16, enabled=self._setting.precision == "bf16"):
+            loss = F.cross_entropy(self._call(*self._inputs), self._labels)
+        loss.backward()
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def warm_up(self, least_s: float) -> None:
+        """Compiles, measures memory, and finds how many passes fill a turn."""
+        self.first_s = self._timed(1)
+        for _ in range(WARM_UP - 1):
+            self._pass()
+        self.peak_mb = self._peak_bytes() / 1e6
+        self._passes = max(1, math.ceil(least_s / self._timed(1)))
+
+    def take_turn(self) -> None:
+        self.times_ms.append(1000 * self._timed(self._passes) / self._passes)
+
+    def _timed(self, passes: int) -> float:
+        _wait(self._setting.device)
+        began = time.perf_counter()
+        for _ in range(passes):
+            self._pass()
+        _wait(self._setting.device)
+        return time.perf_counter() - began
+
+    def _peak_bytes(self) -> float:
+        if self._setting.device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+            held = torch.cuda.memory_allocated()  # by the other models too
+            static = self._own_bytes + self._moments()
+            self._pass()
+            return torch.cuda.max_memory_allocated() - held + static
+        return _tensor_bytes(self._model, self._inputs) + self._moments() + _peak_of_allocations(self._pass)
+
+    def _moments(self) -> int:
+        if self._setting.mode == "infer":
+            return 0
+        states = (v for state in self._optimizer.state.values() for v in state.values())
+        return sum(v.nbytes for v in states if isinstance(v, Tensor))
+
+
+def build(name: str, img_size: int) -> nn.Module:
+    """A model by name, that drops no paths.
+
+    Args:
+        name: one of this family, or one of timm's, with or without `timm:`; short names of papers are understood.
+        img_size: side in px of its square pictures.
+    Raises:
+        ValueError: there is none of that name; names the nearest.
+    """
+    if name.startswith("hvit"):
+        return create_model(name, num_classes=NUM_CLASSES, img_size=img_size, drop_path_rate=0.0)
+    bare = name.removeprefix(PREFIX)
+    return plain_model(SHORT.get(bare, bare), NUM_CLASSES, img_size)
+
+
+def _wait(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _allocated(device: str) -> int:
+    if device != "cuda":
+        return 0
+    gc.collect()
+    return torch.cuda.memory_allocated()
+
+
+def _tensor_bytes(model: nn.Module, inputs: Sequence[Tensor]) -> int:
+    return sum(t.nbytes for t in (*model.parameters(), *model.buffers(), *inputs))
+
+
+def _peak_of_allocations(call: Callable[[], None]) -> int:
+    """Most bytes of tensors that are alive at once during a call on the CPU, beside those that were before."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+        call()
+    events = [event for event in found.profiler.kineto_results.events() if event.name() == "[memory]"]
+    alive = peak = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        alive += event.nbytes()
+        peak = max(peak, alive)
+    return peak
+
+
+def machine() -> dict[str, str | int]:
+    """What was measured on, without its name."""
+    told = {"system": platform.system(), "python": platform.python_version(), "torch": torch.__version__}
+    told |= {"cpu": _cpu(), "cpu_threads": os.cpu_count() or 1}
+    if torch.cuda.is_available():
+        told |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
+    return told
+
+
+def _cpu() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def to_dict(timing: Timing, first: Timing) -> dict:
+    """A row of the record; floats are not rounded.
+
+    Args:
+        first: the timing this one is compared with.
+    """
+    median, low, high = timing.times_as_fast(first)
+    row = {"model": timing.model, **asdict(timing.setting), "images_per_s": timing.images_per_s}
+    row |= {"median_ms": timing.median_ms, "times_ms": list(timing.times_ms)}
+    row |= {"peak_mb": timing.peak_mb, "first_s": timing.first_s}
+    return row | {"against": first.model, "times_as_fast": median, "times_as_fast_range": [low, high]}

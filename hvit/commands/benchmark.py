@@ -1,0 +1,159 @@
+"""`hvit benchmark`: how fast models are on this machine, measured in turns."""
+
+import itertools
+import os
+from pathlib import Path
+
+from hvit.commands.terminal import positive, print_json, print_table, progress
+
+EXAMPLES = """examples:
+  python -m hvit benchmark
+  python -m hvit benchmark --models hvit_small deit_small swin_tiny --threads 1 --batch-size 1
+  python -m hvit benchmark --mode train --img-size 96 --batch-size 8
+  python -m hvit benchmark --device cuda --mode train --batch-size 256 --compile no yes --out train.json
+  python -m hvit benchmark --models hvit_small --profile
+
+Models compute in turns, A B A B, in one process; ratios are taken within a turn, so that they hold on a busy machine
+too. Names are those of `hvit models` and of timm. Without --models hvit_small meets models of its size.
+"""
+
+
+def add_parser(subparsers) -> None:
+    parser = subparsers.add_parser("benchmark", help="speed and memory", description=__doc__, epilog=EXAMPLES)
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="the first is what the others are compared with")
+    parser.add_argument("--mode", choices=["infer", "train"], default="infer", help="what is done (default infer)")
+    parser.add_argument(
+        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute (default auto)"
+    )
+    parser.add_argument(
+        "--precision", nargs="+", choices=["fp32", "bf16"], help="default fp32 and bf16; bf16 on an accelerator"
+    )
+    parser.add_argument(
+        "--compile", nargs="+", choices=["no", "yes"], help="torch.compile; default no, and both on an accelerator"
+    )
+    parser.add_argument(
+        "--threads", nargs="+", type=positive, metavar="N", help="of the CPU (default 1 and, where there are, 2)"
+    )
+    parser.add_argument(
+        "--batch-size",
+        nargs="+",
+        type=positive,
+        metavar="N",
+        help="pictures a pass (default 1 and 8, on an accelerator 1 and 256; 8 and 256 in training)",
+    )
+    parser.add_argument("--img-size", type=positive, default=224, metavar="PX", help="side of a picture (default 224)")
+    parser.add_argument("--turns", type=positive, default=7, metavar="N", help="of each model (default 7)")
+    parser.add_argument(
+        "--profile", action="store_true", help="instead: what bounds each stage of the first model, on the CPU"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the JSON document")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(args) -> int:
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else torch's profiler says on stderr when it starts and stops
+    from hvit.benchmark import RIVALS, machine
+    from hvit.files import write_json
+
+    names = args.models or ["hvit_small", *([] if args.profile else RIVALS)]
+    document = {"machine": machine(), **(_profile(args, names) if args.profile else _measure(args, names))}
+    if args.out:
+        write_json(args.out, document)
+    if args.json:
+        print_json(document)
+    else:
+        (_print_profile if args.profile else _print_rows)(document)
+    return 0
+
+
+def _settings(args) -> list:
+    from hvit.benchmark import Setting
+    from hvit.commands.device import chosen_device
+
+    device = chosen_device("cpu" if args.profile else args.device)
+    on_gpu = device == "cuda"
+    if on_gpu and args.threads:
+        raise ValueError("--threads is of the CPU; leave it out, or add --device cpu")
+    threads = [None] if on_gpu else args.threads or sorted({1, min(2, os.cpu_count() or 1)})
+    precisions = args.precision or (["bf16"] if on_gpu else ["fp32", "bf16"])
+    large = 256 if on_gpu else 8
+    batches = args.batch_size or ([large] if args.mode == "train" else [1, large])
+    compiled = [word == "yes" for word in args.compile or (["no", "yes"] if on_gpu else ["no"])]
+    return [
+        Setting(args.mode, device, precision, made, count, batch, args.img_size)
+        for count, precision, batch, made in itertools.product(threads, precisions, batches, compiled)
+    ]
+
+
+def _measure(args, names: list[str]) -> dict:
+    from hvit.benchmark import measure, to_dict
+
+    settings, rows = _settings(args), []
+    for number, setting in enumerate(settings, 1):
+        timings = measure(names, setting, args.turns, progress=progress(f"setting {number} of {len(settings)}"))
+        rows += [to_dict(timing, timings[0]) for timing in timings]
+    return {"rows": rows}
+
+
+def _profile(args, names: list[str]) -> dict:
+    from hvit.bottlenecks import bottlenecks
+
+    if args.mode == "train" or args.device == "cuda" or "yes" in (args.compile or []):
+        raise ValueError("--profile takes a forward pass on the CPU apart, not compiled; leave the other options out")
+    found = []
+    for setting in _settings(args):
+        parts = bottlenecks(names[0], setting)
+        found.append({"model": names[0], **vars(setting), "parts": [part.to_dict() for part in parts]})
+    return {"profile": found}
+
+
+def _print_rows(document: dict) -> None:
+    settings = ("mode", "device", "precision", "compiled", "threads", "batch_size", "img_size")
+    for told, rows in itertools.groupby(document["rows"], lambda row: [row[key] for key in settings]):
+        rows = list(rows)
+        print("\n" + _setting_line(dict(zip(settings, told))))
+        print_table(
+            ["model", "img/s", "ms a pass", "quickest to slowest turn", "peak MB", "times as fast"],
+            (
+                [
+                    row["model"],
+                    f"{row['images_per_s']:.1f}",
+                    f"{row['median_ms']:.1f}",
+                    f"{min(row['times_ms']):.1f} to {max(row['times_ms']):.1f}",
+                    f"{row['peak_mb']:.0f}",
+                    f"{row['times_as_fast']:.2f} ({row['times_as_fast_range'][0]:.2f} to "
+                    f"{row['times_as_fast_range'][1]:.2f})",
+                ]
+                for row in rows
+            ),
+        )
+        print(f"times as fast as {rows[0]['model']}: median over {len(rows[0]['times_ms'])} turns, lowest to highest")
+
+
+def _print_profile(document: dict) -> None:
+    for found in document["profile"]:
+        print(f"\n{found['model']}, " + _setting_line(found))
+        print_table(
+            ["part", "ms", "of the time", "GMACs", "time in products", "of a large matrix product"],
+            (
+                [
+                    part["name"],
+                    f"{part['time_ms']:.1f}",
+                    f"{100 * part['share']:.0f} %",
+                    f"{part['gmacs']:.2f}",
+                    f"{100 * part['in_products']:.0f} %",
+                    f"{100 * part['of_matmul']:.0f} %",
+                ]
+                for part in found["parts"]
+            ),
+        )
+
+
+def _setting_line(setting: dict) -> str:
+    threads = "" if setting["threads"] is None else f", {setting['threads']} thread{'s' * (setting['threads'] > 1)}"
+    made = ", compiled" if setting["compiled"] else ""
+    return (
+        f"{setting['mode']} on {setting['device']}{threads}, {setting['precision']}{made}, batch "
+        f"{setting['batch_size']}, {setting['img_size']} px"
+    )

@@ -1,0 +1,195 @@
+"""A trained model as one ONNX file that answers without this program, and a check that it answers alike."""
+
+import copy
+import json
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from hvit.checkpoint import Checkpoint
+from hvit.data.spectral import vegetation_indices
+from hvit.files import write_bytes
+from hvit.models import Baseline
+from hvit.models.config import UNIT_PX
+
+MOST_UNITS = 64  # of 32 px along a side
+TRACED = (2, 160, 192)  # batch, height and width the graph is traced with; it takes others
+CHECKED = ((1, 64, 64), (2, 160, 192), (3, 128, 224))  # it is compared at these
+LARGEST_DIFFERENCE = 1e-3  # of logits: kernels of another program round otherwise
+
+
+class ExportError(ValueError):
+    """A model that cannot be exported; the message says why and what to do."""
+
+
+class Served(nn.Module):
+    """From pixels to calibrated probabilities: what one file can hold of a diagnosis.
+
+    Rejection is not in it: that compares features with those of the training photos.
+    """
+
+    def __init__(self, checkpoint: Checkpoint):
+        super().__init__()
+        self.model = copy.deepcopy(checkpoint.model).cpu()
+        # Sides are multiples of 32 here, and asking whether they are would tie the graph to those it is traced with.
+        self.model.backbone.fitted = lambda images: images
+        for module in self.model.modules():
+            if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
+                module.register_forward_hook(_halves)
+        self.preprocessing, self.stream = checkpoint.preprocessing, checkpoint.spectral
+        self.temperature = checkpoint.temperature
+
+    def forward(self, pixels: Tensor, bands: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Logits and probabilities, (B, K) each.
+
+        Args:
+            pixels: RGB, (B, 3, H, W) uint8, sides multiples of 32 px.
+            bands: reflectance at the same pixels, (B, C, H, W) float32, of models that take bands.
+        """
+        inputs = (self.preprocessing.normalize(pixels),)
+        if self.stream is not None:
+            planes = vegetation_indices(pixels) if bands is None else bands
+            inputs += (self.stream.normalize(planes),)
+        logits = self.model(*inputs)
+        return logits, (logits / self.temperature).softmax(1)
+
+
+def _halves(conv: nn.Conv2d, inputs: tuple[Tensor], outputs: Tensor) -> Tensor:
+    """The same tensor, with sides that are said to be half of the input's.
+
+    A convolution says (side - 1) // 2 + 1, and to simplify such terms stage after stage takes the tracer minutes.
+    """
+    height, width = inputs[0].shape[2:]
+    return outputs[:, :, : height // 2, : width // 2]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        path: the file.
+        inputs: name and shape of each input, `batch`, `height` and `width` where any number will do.
+        difference: largest difference of a logit from the model's own, over the batches it was compared on.
+    """
+
+    path: Path
+    inputs: dict[str, list[int | str]]
+    difference: float
+
+
+def export_onnx(checkpoint: Checkpoint, path: Path) -> Exported:
+    """Writes a run's model as ONNX, once it has answered like the model itself.
+
+    The file takes any batch, and any sides that are multiples of 32 px from 64 to 2048. Its metadata hold the classes
+    in the order of the outputs, preprocessing, temperature, the threshold of prediction sets, and the run it came from.
+
+    Args:
+        path: where to write; replaced where it exists.
+    Raises:
+        ExportError: the model is a baseline, or the file would not answer like it.
+        OSError: it cannot be written.
+    """
+    if isinstance(checkpoint.model, Baseline):
+        raise ExportError(
+            f"run {checkpoint.name} is a baseline of timm's, and only HViTs are exported; timm has an export of its own"
+        )
+    served = Served(checkpoint).eval()
+    program = _traced(served, checkpoint)
+    proto = program.model_proto
+    for key, value in _metadata(checkpoint).items():
+        entry = proto.metadata_props.add()
+        entry.key, entry.value = key, value
+    data = proto.SerializeToString()
+    difference = _difference(data, served, checkpoint)
+    if not difference <= LARGEST_DIFFERENCE:
+        raise ExportError(
+            f"the exported file answers otherwise than run {checkpoint.name}: its logits differ by {difference:.1e}; "
+            "nothing was written"
+        )
+    write_bytes(path, data)
+    return Exported(path, _shapes(proto), difference)
+
+
+def _traced(served: Served, checkpoint: Checkpoint):
+    """The graph, for any batch and any sides."""
+    batch = Dim("batch", min=1, max=65535)
+    units = [Dim(name, min=2, max=MOST_UNITS) for name in ("rows", "columns")]
+    sides = {0: batch, 2: UNIT_PX * units[0], 3: UNIT_PX * units[1]}
+    inputs = _pictures(*TRACED, checkpoint)
+    names = ["pixels", "bands"][: len(inputs)]
+    # It tells of its own insides what nobody can act on.
+    with warnings.catch_warnings(), _silenced("torch.onnx"), _silenced("onnxscript"):
+        warnings.simplefilter("ignore")
+        program = torch.export.export(
+            served, inputs, dynamic_shapes={name: dict(sides) for name in names}, strict=False
+        )
+        return torch.onnx.export(
+            program, input_names=names, output_names=["logits", "probabilities"], dynamo=True, verbose=False
+        )
+
+
+class _silenced:
+    """Keeps a logger from telling less than errors."""
+
+    def __init__(self, name: str):
+        self._logger = logging.getLogger(name)
+
+    def __enter__(self):
+        self._before = self._logger.level
+        self._logger.setLevel(logging.ERROR)
+
+    def __exit__(self, *_):
+        self._logger.setLevel(self._before)
+
+
+def _pictures(batch: int, height: int, width: int, checkpoint: Checkpoint) -> tuple[Tensor, ...]:
+    """Inputs without any meaning, the same every time."""
+    draws = np.random.default_rng(0)
+    pixels = torch.from_numpy(draws.integers(0, 256, (batch, 3, height, width), dtype=np.uint8))
+    if not checkpoint.takes_bands:
+        return (pixels,)
+    shape = (batch, checkpoint.spectral.num_bands, height, width)
+    return pixels, torch.from_numpy(draws.random(shape, dtype=np.float32))
+
+
+@torch.inference_mode()
+def _difference(data: bytes, served: Served, checkpoint: Checkpoint) -> float:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    largest = 0.0
+    for shape in CHECKED:
+        inputs = _pictures(*shape, checkpoint)
+        answers = session.run(["logits"], {told.name: x.numpy() for told, x in zip(session.get_inputs(), inputs)})
+        largest = max(largest, float(np.abs(answers[0] - served(*inputs)[0].numpy()).max()))
+    return largest
+
+
+def _metadata(checkpoint: Checkpoint) -> dict[str, str]:
+    """What a program must know to use the file, as text; the last ones are JSON."""
+    card = checkpoint.card
+    told = {"run": checkpoint.name, "sha256": checkpoint.sha256, "architecture": card["architecture"]}
+    parts = {key: card[key] for key in ("classes", "preprocessing", "temperature", "conformal", "licences")}
+    if checkpoint.spectral is not None:
+        parts["spectral"] = checkpoint.spectral.to_dict()
+    return told | {key: json.dumps(value, ensure_ascii=False) for key, value in parts.items()}
+
+
+def _shapes(proto) -> dict[str, list[int | str]]:
+    names = ("batch", None, "height", "width")
+    return {
+        told.name: [
+            dim.dim_value if dim.HasField("dim_value") else name
+            for dim, name in zip(told.type.tensor_type.shape.dim, names)
+        ]
+        for told in proto.graph.input
+    }

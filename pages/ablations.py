@@ -1,0 +1,29 @@
+"""What each part of a recipe is worth: runs that differ in one change."""
+
+import streamlit as st
+
+from app import widgets
+from app.ablations import panels, words
+from app.cache import ablations, records
+
+found, troubles = records.all_records()
+studies = ablations.by_name(found)
+with st.container(key="ablations"):
+    st.html('<h1 class="page-title">Ablations</h1>')
+    if not studies:
+        panels.nothing_yet()
+        widgets.unreadable_runs(found, troubles)
+        st.stop()
+    name = panels.choose(studies)
+    variants, scores = studies[name], st.container()
+    panels.convergence(variants)
+    widgets.unreadable_runs(found, troubles)
+    with scores, widgets.user_errors_shown():  # last: an error ends the page
+        rows = []
+        if splits := ablations.splits_of(variants):
+            rows = ablations.rows_of(name, variants, panels.choose_split(splits))
+        if waiting := words.unjudged(rows, variants):
+            widgets.sentence(waiting, "below")
+        if rows:
+            panels.worth(rows)
+            panels.table(rows, variants, name)
