@@ -31,6 +31,8 @@ CASES = {  # what training must survive, and how it is judged; a test of one is 
     "T16": "a misspelt key, a wrong type, a missing folder: exit 2 with the key, before any work",
     "T17": "every parameter in one group, no decay where none belongs, the frozen stay as they are",
     "T18": "processes with frozen parts and uneven data do not wait for each other for ever; losses equal one process",
+    "T19": "weights divided among 1, 2, 4 processes: losses to 1e-5, resumed on other numbers too; killed: to the bit",
+    "T20": "two nodes that find each other by rendezvous, two agents of torchrun: the losses of one process to 1e-5",
     "C1": "killed (-9) at random moments of saving: a whole checkpoint loads, and what was begun is removed",
     "C2": "disk full: what was saved is intact, no half stays; training goes on, or ends with 4 and says so",
     "C3": "any file of a checkpoint changed by a byte, cut short or lost: refused, the one before taken, and said",

@@ -287,6 +287,7 @@ class FinetuneConfig(Section):
     rejection_photos: int = Field(6000, ge=100)  # of the training photos, that strange ones are told apart by
     select_by: Metric = "macro_f1"
     precision: Literal["fp32", "bf16"] = "fp32"
+    sharded: bool = False  # processes divide weights, gradients, moments and average among them; alone it does nothing
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
@@ -334,6 +335,14 @@ class FinetuneConfig(Section):
         if self.spectral is None and self.model.is_fused:
             plain = name.removesuffix("_dfca")
             raise ValueError(f"{name} takes a spectral picture; set spectral.kind to bands or indices, or use {plain}")
+        return self
+
+    @model_validator(mode="after")
+    def _shards_are_of_blocks(self):
+        if self.sharded and self.model.is_baseline:
+            raise ValueError(f"sharded divides the blocks of an HViT, and {self.model.name} is none; set it to false")
+        if self.sharded and self.freeze_epochs > 0 and self.aux_mae_weight > 0:
+            raise ValueError("sharded does not go with freeze_epochs and aux_mae_weight together; leave one out")
         return self
 
     @model_validator(mode="after")
@@ -390,6 +399,7 @@ class PretrainConfig(Section):
     hang_minutes: float = Field(10.0, gt=0)  # a process that stands still for longer ends them all
     skip_limit: int = Field(10, ge=1)  # steps in a row whose loss or gradients are not finite, before training gives up
     precision: Literal["fp32", "bf16"] = "fp32"
+    sharded: bool = False  # processes divide weights, gradients, moments and average among them; alone it does nothing
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="before")

@@ -1,13 +1,15 @@
 """One program on one process or many: what differs is here."""
 
 import os
+from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
 import torch
 import torch.distributed as dist
+from torch import nn
 
 from training.watch import Watch
 
@@ -42,13 +44,22 @@ class World:
         """ "cpu", or what the accelerator calls itself."""
         return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
 
+    @property
+    def alone(self) -> "World":
+        """This process as if there were no others."""
+        return replace(self, rank=0, size=1)
+
     def any(self, flag: bool) -> bool:
         """Whether `flag` is set on any process; every process must call it at the same point."""
+        return bool(self.most(int(flag)))
+
+    def most(self, number: int) -> int:
+        """The largest that any process says; every process must call it at the same point."""
         if self.size == 1:
-            return flag
-        tensor = torch.tensor([int(flag)], device=self.device)
+            return number
+        tensor = torch.tensor([number], device=self.device)
         dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
-        return bool(tensor.item())
+        return int(tensor.item())
 
     def sum(self, value: torch.Tensor) -> torch.Tensor:
         """Sum of a tensor over all processes; every process must call it at the same point."""
@@ -81,6 +92,21 @@ class World:
         if self.size > 1:
             dist.barrier()
 
+    def main_does(self, action: Callable[[], None]) -> None:
+        """Has something done by the first process; every process must call it at the same point.
+
+        Raises:
+            OSError: on all processes, where the first could not.
+        """
+        error = None
+        if self.is_main:
+            try:
+                action()
+            except OSError as failure:
+                error = failure
+        if self.any(error is not None):
+            raise error or OSError("process 0 could not write")
+
     def beat(self, step: int = 0) -> None:
         """This process makes progress; call it at least every few seconds where it is judged."""
         if self.watch is not None:
@@ -90,6 +116,9 @@ class World:
         """Whether this process must make progress from now on."""
         if self.watch is not None:
             self.watch.judge(judged)
+
+
+ALONE = World(0, 1, torch.device("cpu"))
 
 
 @contextmanager
@@ -142,3 +171,11 @@ def _store(attempt: int) -> dist.Store:
         raise ValueError("--max-restarts on several nodes: set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 on each of them")
     store, _, _ = next(dist.rendezvous("env://", timeout=timedelta(seconds=START_S)))
     return dist.PrefixStore(f"attempt-{attempt}", store) if lent else store
+
+
+def average_gradients(module: nn.Module, whether: bool) -> None:
+    """Whether the next backward pass averages gradients over processes, which is needed once a step."""
+    if hasattr(module, "set_requires_gradient_sync"):  # sharded
+        module.set_requires_gradient_sync(whether)
+    elif hasattr(module, "require_backward_grad_sync"):  # in DDP: its no_sync, without nesting a context in the loop
+        module.require_backward_grad_sync = whether

@@ -22,6 +22,7 @@ from hvit.files import file_sha256
 from training.calibrate import finish_run
 from training.command_line import program_parser
 from training.config import ConfigError, FinetuneConfig
+from training.distributed import World
 from training.ema import Ema
 from training.loop import predict, score, train_step
 from training.losses import ClassificationLoss
@@ -31,6 +32,7 @@ from training.patience import Patience, better
 from training.plan import print_plan
 from training.program import Training, start
 from training.sampler import Sampler, class_shares, sample_weights
+from training.sharded import Whole, shard
 from training.start import joint_model, model_arguments, new_model, parent_of, take_backbone
 from training.state import save_tensors
 
@@ -90,8 +92,12 @@ class Finetuning(Training):
         self.learner = self.model if config.aux_mae_weight == 0 else joint_model(self.model, config.masked)
         self.learner.to(self.here.device)
         optim = config.optim
+        self.ema = Ema(self.model, optim.ema_decay)
+        self.averaged = Whole(self.ema.model, self.is_sharded)
+        if self.is_sharded:
+            shard(self.learner, self.here)
+            shard(self.ema.model, self.here)
         self.optimizer = adamw(self.learner, optim.lr, optim.weight_decay, optim.beta2, optim.layer_decay)
-        self.ema = Ema(self.model, config.optim.ema_decay)
         sources = [sample.source for sample in train.samples]
         weights = sample_weights(self.train_labels, sources, config.data.balance, config.data.source_weights)
         self.sampler = Sampler(weights, config.seed)
@@ -125,7 +131,8 @@ class Finetuning(Training):
         """The head alone learns. The rest is as in evaluation: it drops no path, and batch norm gathers nothing."""
         self.learner.requires_grad_(False).eval()
         self.model.get_classifier().requires_grad_(True).train()
-        # What frozen weights would send to other processes is nothing: `_gradients` averages those of the head.
+        # What frozen weights would send to other processes is nothing: `_gradients` averages those of the head, where
+        # they are not sharded.
         self.step_module, self.step_is_frozen = self.model, True
 
     def _thaw(self) -> None:
@@ -151,7 +158,7 @@ class Finetuning(Training):
             self.is_frozen,
             self.material.stream,
         )
-        if self.is_frozen and self.here.size > 1:
+        if self.is_frozen and self.here.size > 1 and not self.is_sharded:
             for parameter in self.model.get_classifier().parameters():
                 parameter.grad = self.here.mean(parameter.grad)
         return loss
@@ -162,12 +169,14 @@ class Finetuning(Training):
 
     def _judge(self) -> None:
         """Scores the averaged weights on the selecting half, keeps the best, and says when to stop waiting."""
+        model = self.averaged()
+        logits = self._logits(model, self.preprocessing, self.here)
         if self.writer:
             metric, epoch = self.config.select_by, self.step / self.schedule.steps_per_epoch
-            scores = self._scores(self.preprocessing)
+            scores = score(logits, self.val_labels)
             self.writer.log(self.step, epoch, "val", **scores)
             if self.best is None or better(scores[metric], self.best["value"], metric):
-                sha256 = _save_weights(self.states.folder / BEST, self.ema)
+                sha256 = _save_weights(self.states.folder / BEST, model)
                 self.best = {"step": self.step, "epoch": epoch, "value": scores[metric], "sha256": sha256}
             # What the head alone reaches does not tell when all weights have learned enough.
             if not self.is_frozen:
@@ -178,46 +187,47 @@ class Finetuning(Training):
             rule = self.config.early_stopping
             self.say(f"\nstopped at step {self.step}: no better {rule.metric} in {rule.patience} validations")
 
-    def _scores(self, preprocessing: Preprocessing) -> dict[str, float]:
-        val, selects, device = self.material.val, self.material.selects, self.here.device
-        logits = predict(
-            self.ema.model, val, selects, preprocessing, device, stream=self.material.stream, beat=self._beat
-        )
-        return score(logits, self.val_labels)
+    def _logits(self, model: torch.nn.Module, preprocessing: Preprocessing, here: World) -> np.ndarray:
+        """Of the selecting half, predicted by the processes of `here` together."""
+        val, selects = self.material.val, self.material.selects
+        return predict(model, val, selects, preprocessing, here, stream=self.material.stream, beat=self._beat)
 
     def _beat(self) -> None:
         self.here.beat(self.step)
 
     def _finish(self) -> dict:
         """Calibrates the best weights."""
+        model = self.averaged()
+        if not self.writer:
+            return {}
         metric, weights = self.config.select_by, self.states.folder / BEST
         if not weights.exists() or file_sha256(weights) != self.best["sha256"]:
             raise ConfigError(f"{weights} was changed since it was written; --resume takes it back from a checkpoint")
-        self.ema.model.load_state_dict(load_file(weights))
-        size = self._serving_size()
+        model.load_state_dict(load_file(weights))
+        size = self._serving_size(model)
         summary = {"best_step": self.best["step"], f"val_{metric}": self.best["value"], "serve_img_size": size}
         if self.ended_early:
             summary["stopped_at_step"] = self.step
         return summary | finish_run(
-            self.run_dir, self.ema.model, self.config, Preprocessing(size), self.material, self.arguments
+            self.run_dir, model, self.config, Preprocessing(size), self.material, self.arguments
         )
 
-    def _serving_size(self) -> int:
+    def _serving_size(self, model: torch.nn.Module) -> int:
         """The size that scores best on the selecting half: a net often sees more above the size it trained at."""
         metric, best = self.config.select_by, None
         for size in self.config.serve_img_sizes or [self.config.eval_img_size]:
-            value = self._scores(Preprocessing(size))[metric]
+            value = score(self._logits(model, Preprocessing(size), self.here.alone), self.val_labels)[metric]
             self.say(f"served at {size} px: {metric} {value:.4f}")
             if best is None or better(value, best[1], metric):
                 best = (size, value)
         return best[0]
 
 
-def _save_weights(path: Path, ema: Ema) -> str:
-    """Writes the averaged weights; returns their SHA-256."""
+def _save_weights(path: Path, model: torch.nn.Module) -> str:
+    """Writes the weights of a model; returns their SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".partial-{os.getpid()}"
-    save_tensors(temporary, ema.model.state_dict())
+    save_tensors(temporary, model.state_dict())
     os.replace(temporary, path)
     return file_sha256(path)
 

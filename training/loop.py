@@ -18,7 +18,7 @@ from hvit.models import Baseline, HViT
 from hvit.words import duration
 from training.augment import augment, batch_sides, mix
 from training.config import FinetuneConfig
-from training.distributed import World
+from training.distributed import World, average_gradients
 from training.draws import uniform
 from training.losses import ClassificationLoss
 from training.masking import kept_units
@@ -70,8 +70,7 @@ def train_step(
         views, targets = mix(views, targets, samples, model.num_classes, strengths, config.seed)
         set_drop_paths(model, config.seed, samples, world.device)
         last = part == config.accum_steps - 1
-        if hasattr(step_model, "require_backward_grad_sync"):
-            step_model.require_backward_grad_sync = last  # DDP's no_sync, without nesting a context in the loop
+        average_gradients(step_model, last)
         with torch.autocast(world.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
             images, *spectral = model_batch(views, samples, preprocessing, stream, config.spectral, config.seed)
             if config.aux_mae_weight > 0 and not frozen:
@@ -101,31 +100,35 @@ def predict(
     cache: PhotoCache,
     indices: np.ndarray,
     preprocessing: Preprocessing,
-    device: torch.device,
+    here: World,
     batch_size: int = 64,
     stream: SpectralStream | None = None,
     beat: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
     """What a model makes of cached photos without augmentation: logits, or embeddings where it has no head.
 
+    Processes divide the batches among them, so that the result is the same on any number; all must call it at the same
+    point.
+
     Args:
         model: images (B, 3, H, W) to (B, K), with their spectral pictures where there is a stream.
         beat: called once a batch, as a sign of progress.
     Returns:
-        (len(indices), K) float32.
+        (len(indices), K) float32, on every process.
     """
     by_sides: dict[tuple[int, int], list[int]] = defaultdict(list)
     for row, i in enumerate(indices):
         by_sides[preprocessing.sides(*cache.sizes[i])].append(row)
-    outputs: list[np.ndarray | None] = [None] * len(indices)
-    for rows in by_sides.values():
-        for start in range(0, len(rows), batch_size):
-            beat()
-            part = rows[start : start + batch_size]
-            batch = stacked([_inputs(cache, indices[row], preprocessing, stream) for row in part], device)
-            for row, output in zip(part, model(*batch).float().cpu().numpy()):
-                outputs[row] = output
-    return np.stack(outputs)
+    batches = [rows[i : i + batch_size] for rows in by_sides.values() for i in range(0, len(rows), batch_size)]
+    own, outputs = batches[here.rank :: here.size], []
+    for rows in own:
+        beat()
+        batch = stacked([_inputs(cache, indices[row], preprocessing, stream) for row in rows], here.device)
+        outputs.append(model(*batch).float().cpu())
+    gathered = torch.zeros(len(indices), here.most(outputs[0].shape[1] if own else 0))
+    for rows, output in zip(own, outputs):
+        gathered[rows] = output
+    return here.sum(gathered.to(here.device)).cpu().numpy()
 
 
 def _inputs(cache: PhotoCache, i: int, preprocessing: Preprocessing, stream: SpectralStream | None):

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from training.config import FinetuneConfig, PretrainConfig
+
 BYTES_A_WEIGHT = 16  # float32: the weight, its gradient and the two moments of AdamW
 BYTES_AVERAGED = 4
 
@@ -45,19 +47,26 @@ def _kept_bytes(
     return sum(kept.values())
 
 
-def print_memory(params: int, activations: int, what: str, checkpointed: bool, averaged: bool = True) -> None:
+def print_memory(
+    params: int, activations: int, what: str, config: FinetuneConfig | PretrainConfig, num_processes: int
+) -> None:
     """Two lines: memory of a process, and what they leave out.
 
     Args:
         activations: from `activation_bytes`.
         what: the pass they were counted on, in words.
-        averaged: whether an average of the weights is kept beside them.
     """
-    state = (BYTES_A_WEIGHT + BYTES_AVERAGED * averaged) * params
+    averaged = isinstance(config, FinetuneConfig)  # an average of the weights is kept beside them
+    shards = num_processes if config.sharded else 1
+    state = (BYTES_A_WEIGHT + BYTES_AVERAGED * averaged) * params // shards
     parts = "weights, gradients, moments and average" if averaged else "weights, gradients and moments"
+    if shards > 1:
+        parts = f"1/{shards} of {parts}"
     print(
         f"\nMemory    about {(state + activations) / 2**20:,.0f} MB a process (an estimate): {state / 2**20:,.0f} for "
         f"{parts}, {activations / 2**20:,.0f} for a pass of {what};"
     )
-    less = " Gradient checkpointing takes less than this." if checkpointed else ""
+    less = " Gradient checkpointing takes less than this." if config.model.grad_checkpointing else ""
     print(f"          libraries, photos and what a kernel needs besides come on top.{less}")
+    if config.sharded and shards == 1:
+        print("          sharded: several processes would divide the first part among them; one has it all.")

@@ -177,4 +177,4 @@ def _print_memory(model: HViT | Baseline, config: FinetuneConfig, here: World) -
     activations = activation_bytes(learner, run, config.batch_size, config.precision, here.device)
     params = sum(parameter.numel() for parameter in learner.parameters())
     what = f"{config.batch_size} pictures at {height} x {width} px"
-    print_memory(params, activations, what, config.model.grad_checkpointing)
+    print_memory(params, activations, what, config, here.size)

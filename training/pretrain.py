@@ -21,6 +21,7 @@ from hvit.models import create_model
 from training.augment import batch_sides
 from training.command_line import program_parser
 from training.config import PretrainConfig
+from training.distributed import average_gradients
 from training.guard import Told
 from training.loop import predict
 from training.monitors import (
@@ -37,6 +38,7 @@ from training.pretext import PRETEXTS
 from training.pretrain_plan import print_plan
 from training.program import Training, start
 from training.sampler import Sampler, samples_of_pass
+from training.sharded import Whole, shard
 from training.stopping import GaveUp
 from training.unlabeled import gather_unlabeled, write_split
 
@@ -81,6 +83,9 @@ class Pretraining(Training):
         self.model.set_grad_checkpointing(config.model.grad_checkpointing)
         self.pretext = PRETEXTS[config.method](self.model, config, self.preprocessing, self.here)
         self.learner = self.pretext.module.to(device)
+        self.whole, self.compared = (Whole(part, self.is_sharded) for part in (self.model, self.pretext.compared()))
+        if self.is_sharded:
+            shard(self.learner, self.here)
         optim = config.optim
         self.optimizer = adamw(self.learner, optim.lr, optim.weight_decay, optim.beta2)
         self.sampler = Sampler(np.ones(len(self.material.learns)), config.seed)
@@ -107,8 +112,7 @@ class Pretraining(Training):
         total = torch.zeros((), device=here.device)
         for part in range(config.accum_steps):
             samples = samples_of_pass(self.step, part, here.rank, config, here.size)
-            if here.size > 1:
-                self.step_module.require_backward_grad_sync = part == config.accum_steps - 1
+            average_gradients(self.step_module, part == config.accum_steps - 1)
             photos = self._photos_of(samples)
             loss = self.pretext.loss(self.step_module, self.material.cache, photos, samples, sides)
             (loss / config.accum_steps).backward()
@@ -129,20 +133,35 @@ class Pretraining(Training):
         Raises:
             GaveUp: they have collapsed, or are about to.
         """
-        reason = self._look() if self.writer else None
+        self.learner.eval()
+        material = self.material
+        queries = _some(material.held_out if material.judges else material.learns, MOST_QUERIES)
+        vectors = self._seen_by(self.compared(), queries)
+        places = self._places(queries) if material.judges else None
+        reason = self._look(vectors, places) if self.writer else None
         self.seen = []
         if self.here.any(reason is not None):
             raise GaveUp(reason)
 
-    def _look(self) -> str | None:
-        """Records what features tell; says why training should end, or None."""
-        self.learner.eval()
-        material, judges = self.material, self.material.judges
-        queries = _some(material.held_out if judges else material.learns, MOST_QUERIES)
-        vectors = self._seen_by(self.pretext.compared(), queries)
+    def _places(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Features and class names of photos that were learned from, then of held-out ones."""
+        model, reference = self.whole(), _some(self.material.known, MOST_REFERENCE)
+        return tuple(
+            part
+            for photos in (reference, queries)
+            for part in (self._seen_by(model, photos), self.material.labels(photos))
+        )
+
+    def _look(self, vectors: np.ndarray, places: tuple | None) -> str | None:
+        """Records what features tell; says why training should end, or None.
+
+        Args:
+            vectors: those that must not collapse, (N, D).
+            places: see `_places`; None where no photo has a label.
+        """
         values = {"spread": spread(vectors), "effective_rank": effective_rank(vectors)}
-        if judges:
-            values |= self._told_classes(queries)
+        if places is not None:
+            values |= {"knn_top1": knn_top1(*places), "probe_top1": probe_top1(*places)}
             if self.step == 0:
                 self.control = values["knn_top1"]
         if self.seen:
@@ -151,32 +170,26 @@ class Pretraining(Training):
         self.say(f"step {self.step}: " + "  ".join(f"{name} {value:.4f}" for name, value in values.items()))
         if self.step <= self.schedule.warmup_steps or not self.seen:
             return None
-        knn = values["knn_top1"] if judges else None
+        knn = values["knn_top1"] if places is not None else None
         return collapse(self.config.method, values["loss"], self.pretext.chance, vectors, knn, self.control)
 
-    def _told_classes(self, queries: np.ndarray) -> dict[str, float]:
-        """How well features tell the classes of held-out photos."""
-        reference = _some(self.material.known, MOST_REFERENCE)
-        places = [self._seen_by(self.model, photos) for photos in (reference, queries)]
-        names = [self.material.labels(photos) for photos in (reference, queries)]
-        told = (places[0], names[0], places[1], names[1])
-        return {"knn_top1": knn_top1(*told), "probe_top1": probe_top1(*told)}
-
     def _seen_by(self, module: torch.nn.Module, photos: np.ndarray) -> np.ndarray:
-        device = self.here.device
-        return predict(module, self.material.cache, photos, self.preprocessing, device, beat=self._beat)
+        return predict(module, self.material.cache, photos, self.preprocessing, self.here, beat=self._beat)
 
     def _beat(self) -> None:
         self.here.beat(self.step)
 
     def _finish(self) -> dict:
         """Writes the backbone, with a card that names no classes."""
+        model = self.whole()
+        if not self.writer:
+            return {}
         rows = [row for row in self.writer.rows() if row["split"] == "holdout"]
         summary = {name: rows[-1].get(name) for name in ("loss", "spread", "effective_rank", "knn_top1", "probe_top1")}
         summary |= {f"random_{name}": rows[0].get(name) for name in ("knn_top1", "probe_top1")}
         save_checkpoint(
             self.run_dir,
-            self.model,
+            model,
             self.config.model.name,
             self.arguments,
             [],

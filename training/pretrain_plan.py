@@ -72,4 +72,4 @@ def _print_memory(module: torch.nn.Module, config: PretrainConfig, here: World) 
     views = "two views of" if config.method == "simclr" else ""
     what = f"{views} {config.batch_size} photos at {height} x {width} px".strip()
     params = sum(parameter.numel() for parameter in module.parameters())
-    print_memory(params, activations, what, config.model.grad_checkpointing, averaged=False)
+    print_memory(params, activations, what, config, here.size)

@@ -50,6 +50,7 @@ from training.stopping import (
 
 SKIPPED = "skipped.jsonl"  # of the run: the photos of each step that was skipped
 UNREADABLE = "unreadable.json"  # of the run: photos that were left out, and why
+SEEN_S = 60  # until all nodes see a file that one of them wrote: shared file systems remember for a while
 GOES_ON = -1  # in the place of an exit status
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -93,7 +94,8 @@ class Training(ABC):
     ):
         torch.manual_seed(config.seed)
         self.config, self.run_dir, self.here, self.tags = config, run_dir, here, tags
-        self.states, self.signals = Checkpoints(run_dir / "checkpoints"), Signals()
+        self.states = Checkpoints(run_dir / "checkpoints", here if self.is_sharded else here.alone)
+        self.signals = Signals()
         refuse_taken(run_dir, resume is not None)
         # A folder that is there is claimed at once; one that is not, only when there is something to write.
         self.lock = RunLock(run_dir) if here.is_main and run_dir.exists() else None
@@ -122,6 +124,8 @@ class Training(ABC):
             self._go_on_from(begun)
         self.progress = Progress(self.schedule.total_steps, self.schedule.images_per_step, self.step)
         self.writer = self._open_run(begun) if here.is_main else None
+        if self.is_sharded:
+            self._refuse_unseen()
 
     # What a program says.
 
@@ -203,7 +207,7 @@ class Training(ABC):
 
     @abstractmethod
     def _finish(self) -> dict:
-        """Writes what the run is for; the first process alone. Returns its summary."""
+        """Writes what the run is for: the first process alone, but all call it. Returns its summary."""
 
     # What all share.
 
@@ -234,6 +238,8 @@ class Training(ABC):
         self.here.judge(True)
         self.signals.finishes_step = True
         while self.step < total_steps and not self.ended_early:
+            if self.writer and time.monotonic() - self.last_saved > 60 * self.config.checkpoint_minutes:
+                self.signals.save = True  # tells all processes
             told = self.train_step()
             at_end = self.step == total_steps
             if at_end or self.step % self.schedule.eval_every == 0:
@@ -242,8 +248,7 @@ class Training(ABC):
                 self._judge()
                 at_end |= self.ended_early
             stopping = told is not None and told.stop and not at_end
-            asked = told is not None and told.save
-            if stopping or at_end or asked or time.monotonic() - self.last_saved > 60 * self.config.checkpoint_minutes:
+            if stopping or at_end or (told is not None and told.save):
                 self._save(must=stopping)
             if stopping:
                 return self._stopped(EXIT_PREEMPTED)
@@ -251,8 +256,9 @@ class Training(ABC):
         self.here.judge(False)
         if self.here.any(self.signals.stop):  # it came with the last step
             return self._stopped(EXIT_PREEMPTED)
+        summary = self._finish()
         if self.writer:
-            self._record("done", 0, self._finish() | self._skipped())
+            self._record("done", 0, summary | self._skipped())
             self.writer.write_manifest()
             self.say(f"\ndone: {self.run_dir}")
         self.here.barrier()
@@ -269,6 +275,8 @@ class Training(ABC):
         told = self._settle()  # by now what became of the step before is known, and waiting for it costs nothing
         self.guard.give_up_if_hopeless()
         grad_norm = nn.utils.clip_grad_norm_(self.learner.parameters(), self.config.optim.clip_norm)
+        if self.is_sharded:
+            grad_norm = grad_norm.full_tensor()
         self.optimizer.found_inf = self.guard.judge(self.step, loss, grad_norm, self.signals)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -379,15 +387,29 @@ class Training(ABC):
             self.say(f"{len(reasons)} photos cannot be read and are left out; {UNREADABLE} of the run lists them")
         return writer
 
+    @property
+    def is_sharded(self) -> bool:
+        """Whether weights are divided among processes; on a single one there is nothing to divide."""
+        return self.config.sharded and self.here.size > 1
+
     def together(self) -> nn.Module:
-        """`learner`, or the wrapper of it that averages gradients over processes."""
-        return DistributedDataParallel(self.learner) if self.here.size > 1 else self.learner
+        """`learner`, or the wrapper of it that averages gradients over processes; sharded, it does so by itself."""
+        return DistributedDataParallel(self.learner) if self.here.size > 1 and not self.is_sharded else self.learner
+
+    def _refuse_unseen(self) -> None:
+        """Refuses a folder that not all processes can see: each writes its part of the checkpoints there."""
+        self.here.barrier()
+        deadline = time.monotonic() + SEEN_S
+        while not (seen := (self.run_dir / INFO).exists()) and time.monotonic() < deadline:
+            time.sleep(1)
+        if self.here.any(not seen):
+            raise ConfigError(f"sharded: not all processes see {self.run_dir}; choose a --run-dir that all nodes share")
 
     def _save(self, must: bool) -> None:
         """Writes a checkpoint. One that cannot be written ends training only where nothing comes after it."""
         self._settle()
         self.last_saved = time.monotonic()
-        if not self.writer:
+        if not self.writer and not self.is_sharded:
             return
         extra = {
             "images_per_step": self.schedule.images_per_step,

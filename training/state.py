@@ -1,4 +1,7 @@
-"""Training state on disk, for exact resume: tensors as safetensors, the rest as JSON, nothing pickled."""
+"""Training state on disk, for exact resume: tensors as safetensors, the rest as JSON, nothing pickled.
+
+What a training without shards saved, one with them goes on from, on any number of processes, and the reverse.
+"""
 
 import json
 import os
@@ -9,16 +12,19 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from hvit.files import file_sha256
 from training.config import ConfigError
+from training.distributed import ALONE, World
 from training.ema import Ema
+from training.sharded import read_into, save_shards, shapes_in
 
 VERSION = 2
 KEEP = 2
 STATE, TENSORS, MANIFEST = "state.json", "tensors.safetensors", "manifest.json"
+SHARDS = "shards"  # in the place of TENSORS: a folder with a file of each process
 
 
 class StorageError(OSError):
@@ -30,10 +36,11 @@ class Checkpoints:
 
     Args:
         folder: where they lie; need not exist yet.
+        here: the processes that tensors are divided among.
     """
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, here: World = ALONE):
+        self.folder, self._here = folder, here
 
     def save(
         self,
@@ -44,7 +51,7 @@ class Checkpoints:
         extra: dict,
         beside: Iterable[Path] = (),
     ) -> None:
-        """Writes step-N, and removes all but the newest two.
+        """Writes step-N, and removes all but the newest two; every process must call it at the same point.
 
         Args:
             ema: the average of the weights, where there is one.
@@ -53,26 +60,40 @@ class Checkpoints:
         Raises:
             StorageError: it could not be written; those that were there still are.
         """
-        target, partial = self._of(step), self.folder / f".partial-{os.getpid()}"
+        here = self._here
+        # A name of its own each time: a file system that is shared may remember what one meant before.
+        partial = self.folder / f".partial-{here.of_main(os.getpid())}-{step}"
+        tensors = _tensors(model, ema, optimizer)
+        record = {"step": step, "ema_updates": None if ema is None else ema.updates, "extra": extra}
         try:
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-            save_tensors(partial / TENSORS, _tensors(model, ema, optimizer))
-            for path in beside:
-                shutil.copyfile(path, partial / path.name)
-            record = {"step": step, "ema_updates": None if ema is None else ema.updates, "extra": extra}
-            (partial / STATE).write_text(json.dumps(record), encoding="utf-8")
-            files = {path.name: file_sha256(path) for path in sorted(partial.iterdir())}
-            (partial / MANIFEST).write_text(json.dumps({"version": VERSION, "files": files}), encoding="utf-8")
-            for path in (*partial.iterdir(), partial):
-                _flush(path)
-            if target.exists():  # damaged: else training had gone on from it
-                os.replace(target, self.folder / f".partial-{os.getpid()}-before")
-            os.replace(partial, target)
-            _flush(self.folder)
+            here.main_does(lambda: _make_anew(partial))
+            if here.size == 1:
+                save_tensors(partial / TENSORS, tensors)
+            else:
+                save_shards(partial / SHARDS, tensors)
+            here.main_does(lambda: self._complete(partial, record, beside))
         except OSError as error:
-            shutil.rmtree(partial, ignore_errors=True)
+            if here.is_main:
+                shutil.rmtree(partial, ignore_errors=True)
             raise StorageError(f"no checkpoint could be written at step {step}: {error.strerror or error}") from error
+
+    def _complete(self, partial: Path, record: dict, beside: Iterable[Path]) -> None:
+        """Adds what lies beside the tensors and the manifest, and gives the state its name."""
+        step, size = record["step"], self._here.size
+        if size > 1 and (written := len(_files(partial / SHARDS))) != size:
+            raise OSError(f"{written} of {size} processes wrote their part; all must see the same --run-dir")
+        for path in beside:
+            shutil.copyfile(path, partial / path.name)
+        (partial / STATE).write_text(json.dumps(record), encoding="utf-8")
+        files = {path.relative_to(partial).as_posix(): file_sha256(path) for path in _files(partial)}
+        (partial / MANIFEST).write_text(json.dumps({"version": VERSION, "files": files}), encoding="utf-8")
+        for path in (*partial.rglob("*"), partial):
+            _flush(path)
+        target = self._of(step)
+        if target.exists():  # damaged: else training had gone on from it
+            os.replace(target, partial.with_name(f"{partial.name}-before"))
+        os.replace(partial, target)
+        _flush(self.folder)
         self._purge(step)
 
     def newest(self) -> int | None:
@@ -107,16 +128,20 @@ class Checkpoints:
         folder = self._of(step)
         if (reason := damage(folder)) is not None:  # another process chose it
             raise ConfigError(f"--resume: {folder}: {reason}; all processes must see one --run-dir")
-        tensors = load_file(folder / TENSORS)
         record = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        _take(model, _part(tensors, "model."))
+        place = folder / SHARDS if (folder / SHARDS).exists() else folder
+        shapes = shapes_in(place)
+        _refuse_another(model, _part(shapes, "model."))
         if ema is not None:
-            _take(ema.model, _part(tensors, "ema."))
+            _refuse_another(ema.model, _part(shapes, "ema."))
             ema.updates = record["ema_updates"]
-        moments = _part(tensors, "optimizer.")
+        moments = _part(shapes, "optimizer.")
         for name, parameter in model.named_parameters():
-            state = _part(moments, f"{name}.")
-            optimizer.state[parameter] = {key: value.to(parameter.device) for key, value in state.items()}
+            state = optimizer.state[parameter] = {}
+            for key, shape in _part(moments, f"{name}.").items():
+                is_moment = shape == parameter.shape  # divided as the weight is; the count of steps is not
+                state[key] = torch.zeros_like(parameter) if is_moment else torch.zeros(shape, device=parameter.device)
+        read_into(_tensors(model, ema, optimizer), place)
         return record["extra"]
 
     def restore(self, step: int, name: str) -> Path:
@@ -155,7 +180,8 @@ def damage(folder: Path) -> str | None:
         if manifest["version"] != VERSION:
             return f"version {manifest['version']}, and this program reads version {VERSION}"
         files = dict(manifest["files"])
-        if not {STATE, TENSORS} <= files.keys():
+        tensors = [name for name in files if name == TENSORS or name.startswith(f"{SHARDS}/")]
+        if STATE not in files or not tensors:
             return "the manifest is incomplete"
     except (OSError, ValueError, KeyError, TypeError):
         return "the manifest is damaged"
@@ -165,9 +191,14 @@ def damage(folder: Path) -> str | None:
             return f"{name} is missing"
         if file_sha256(path) != sha256:
             return f"{name} is damaged: its SHA-256 is not the one in the manifest"
+    for path in _files(folder / SHARDS):
+        if f"{SHARDS}/{path.name}" not in files:
+            return f"{SHARDS}/{path.name} is not in the manifest"
     try:
-        with safe_open(folder / TENSORS, "pt"):
-            json.loads((folder / STATE).read_text(encoding="utf-8"))
+        for name in tensors:
+            with safe_open(folder / name, "pt"):
+                pass
+        json.loads((folder / STATE).read_text(encoding="utf-8"))
     except (SafetensorError, ValueError):
         return f"{TENSORS} or {STATE} is not what its name says"
     return None
@@ -202,8 +233,9 @@ def _tensors(model: nn.Module, ema: Ema | None, optimizer: torch.optim.Optimizer
     return tensors
 
 
-def _take(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
-    expected, found = ({k: tuple(v.shape) for k, v in part.items()} for part in (model.state_dict(), tensors))
+def _refuse_another(model: nn.Module, found: dict[str, tuple[int, ...]]) -> None:
+    """Refuses the state of a model with other names or shapes."""
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     differing = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
     if differing:
         key = differing[0]
@@ -211,11 +243,20 @@ def _take(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
             f"--resume: the checkpoint is of another model: {key} is {found.get(key, 'missing')} there and "
             f"{expected.get(key, 'missing')} here ({len(differing)} differ); resume with the configuration of the run"
         )
-    model.load_state_dict(tensors)
 
 
 def _part(tensors: dict, prefix: str) -> dict:
     return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _make_anew(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files below a folder, in order; none where it does not exist."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def _step(folder: Path) -> int:

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -64,6 +65,7 @@ class Program:
         words: of its command line.
         processes: of torchrun; 0 is without it.
         restarts: how often torchrun starts them again.
+        node, port: which of two nodes these are, and where both meet; None is one node.
         module: the program.
         fault: name, process and step of a fault of `broken_finetune.py`.
     """
@@ -74,15 +76,21 @@ class Program:
         *words,
         processes: int = 2,
         restarts: int = 0,
+        node: int | None = None,
+        port: int | None = None,
         fault: tuple = (),
         module="training.finetune",
     ):
         self.run_dir = run_dir
-        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-        launcher += [f"--max-restarts={restarts}"]
+        launcher = ["-m", "torch.distributed.run", f"--nproc-per-node={processes}", f"--max-restarts={restarts}"]
+        if node is None:
+            launcher += ["--standalone"]
+        else:
+            launcher += ["--nnodes=2", "--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "--rdzv-id=faults"]
+            launcher += ["--local-addr=127.0.0.1", f"--node-rank={node}"]
         what = [str(BROKEN), *fault] if fault else ["-m", module]
         command = [sys.executable, *(launcher if processes else []), *what, *words, "--run-dir", run_dir]
-        self.log = run_dir.with_suffix(".log")
+        self.log = run_dir.with_suffix(".log" if node is None else f".{node}.log")
         environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
         with open(self.log, "ab") as out:
             self._started = subprocess.Popen([*map(str, command)], cwd=ROOT, env=environment, stdout=out, stderr=out)
@@ -316,6 +324,114 @@ def test_a_run_goes_on_with_another_number_of_processes(micro, tmp_path, told):
     difference = max(abs(one[step] - other[step]) for step in one)
     assert one.keys() == other.keys() and len(one) == 24 and difference < 1e-5
     told(f"largest difference of a loss {difference:.1e}")
+
+
+@pytest.mark.case("T19")
+def test_a_sharded_run_goes_on_with_another_number_of_processes(micro, tmp_path, told):
+    """And where nothing is divided any more, and where it is again."""
+    words = ["--config", micro, "--set", "epochs=16", "--set", "sharded=true"]  # 24 steps of 32 photos
+    with Program(tmp_path / "alone", *words, "--set", "batch_size=32", processes=0) as alone:
+        assert alone.end() == 0, alone.said()
+    for processes in (2, 4):
+        with Program(
+            tmp_path / f"{processes}", *words, "--set", f"batch_size={32 // processes}", processes=processes
+        ) as program:
+            assert program.end() == 0, program.said()
+    run_dir = tmp_path / "changed"
+    for processes, batch_size, last in ((2, 16, 6), (0, 32, 12)):
+        with Program(
+            run_dir, *words, "--set", f"batch_size={batch_size}", "--resume", "auto", processes=processes
+        ) as program:
+            program.reach(last)
+            program.signal(signal.SIGTERM)
+            program.end()
+            assert program.info()["status"] == "preempted", program.said()
+    with Program(run_dir, *words, "--resume", "--set", "batch_size=8", processes=4) as program:
+        assert program.end() == 0, program.said()
+    one = alone.losses()
+    differences = {}
+    for name in ("2", "4", "changed"):
+        other = losses(tmp_path / name)
+        assert one.keys() == other.keys() and len(one) == 24
+        differences[name] = max(abs(one[step] - other[step]) for step in one)
+    assert max(differences.values()) < 1e-5
+    told(f"largest difference of a loss {max(differences.values()):.1e}")
+
+
+@pytest.mark.case("T19")
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_process_of_a_sharded_run_is_started_again(micro, tmp_path, told, rank):
+    runs = []
+    for name in ("straight", "killed"):
+        words = ["--config", micro, "--set", "sharded=true"]
+        with Program(tmp_path / name, *words, restarts=1) as program:
+            if name == "killed":
+                program.reach(random.Random(rank).randint(4, 16))
+                program.worker(rank).kill()
+            assert program.end() == 0, program.said()
+        shards = sorted(program.run_dir.glob("checkpoints/step-00000024/shards/*"))
+        runs.append((program.losses(), [file_sha256(path) for path in shards], weights(program.run_dir)))
+    assert runs[0] == runs[1] and len(runs[0][0]) == 24 and len(runs[0][1]) == 2
+    told(f"process {rank} killed, 24 of 24 losses equal")
+
+
+@pytest.mark.case("T19")
+def test_a_hanging_process_of_a_sharded_run_is_named(micro, tmp_path):
+    words = ["--config", micro, "--set", "sharded=true", "--set", "hang_minutes=0.1"]
+    with Program(tmp_path / "run", *words, fault=("sleep", 1, 8)) as program:
+        assert program.end() != 0 and "process 1 of 2 hangs" in program.said(), program.said()
+
+
+@pytest.mark.case("T19")
+@pytest.mark.parametrize("method", ["simclr", "mae"])
+def test_a_sharded_pretraining_learns_what_one_process_does(micro, tmp_path, told, method):
+    kept = [line for line in micro.read_text().splitlines() if line.startswith(("data", "model", "log"))]
+    own = [f"method: {method}", "optim: {warmup_epochs: 9}", "img_size: 64", "eval_every: 2", "epochs: 6", "seed: 3"]
+    (config := tmp_path / "config.yaml").write_text("\n".join([*kept, *own, "sharded: true"]))
+    runs = []
+    for processes in (0, 2):
+        words = ["--config", config, "--set", f"batch_size={16 // max(1, processes)}"]
+        with Program(tmp_path / f"{processes}", *words, processes=processes, module="training.pretrain") as program:
+            assert program.end() == 0, program.said()
+        runs.append(program.losses())
+    one, two = runs
+    difference = max(abs(one[step] - two[step]) for step in one)
+    assert one.keys() == two.keys() and len(one) > 10 and difference < 1e-4
+    told(f"{method}: largest difference of a loss {difference:.1e}")
+
+
+@pytest.mark.case("T19")
+def test_the_head_of_a_sharded_net_learns_alone_and_then_all_of_it(micro, tmp_path):
+    runs = []
+    with Program(tmp_path / "parent", "--config", micro, "--set", "epochs=1", processes=0) as program:
+        assert program.end() == 0, program.said()
+    for processes in (0, 2):
+        words = ["--config", micro, "--set", f"init={program.run_dir.parent / 'parent'}", "--set", "freeze_epochs=3"]
+        words += ["--set", "sharded=true", "--set", f"batch_size={16 // max(1, processes)}"]
+        with Program(tmp_path / f"{processes}", *words, processes=processes) as program:
+            assert program.end() == 0, program.said()
+        runs.append(program.losses())
+    assert runs[0].keys() == runs[1].keys() and len(runs[0]) == 24
+    assert max(abs(runs[0][step] - runs[1][step]) for step in runs[0]) < 1e-5
+
+
+@pytest.mark.case("T20")
+@pytest.mark.parametrize("sharded", ["false", "true"])
+def test_two_nodes_that_find_each_other_learn_what_one_process_does(micro, tmp_path, told, sharded):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words, run_dir = ["--config", micro, "--set", f"sharded={sharded}", "--set", "epochs=16"], tmp_path / "run"
+    with Program(tmp_path / "alone", *words, "--set", "batch_size=32", processes=0) as alone:
+        assert alone.end() == 0, alone.said()
+    nodes = [Program(run_dir, *words, node=node, port=port) for node in (0, 1)]
+    with nodes[0], nodes[1]:
+        assert [node.end() for node in nodes] == [0, 0], nodes[0].said() + nodes[1].said()
+    one, four = alone.losses(), losses(run_dir)
+    difference = max(abs(one[step] - four[step]) for step in one)
+    assert one.keys() == four.keys() and len(one) == 24 and difference < 1e-5
+    assert nodes[0].info()["world_size"] == 4 and nodes[0].info()["status"] == "done"
+    told(f"{'sharded' if sharded == 'true' else 'whole'}: largest difference of a loss {difference:.1e}")
 
 
 @pytest.mark.case("T10")

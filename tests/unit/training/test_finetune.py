@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[3]
+MICRO = "model={name: hvit_tiny, embed_dims: [16, 16, 32, 32], depths: [1, 1, 1, 1], head_dim: 16}"
 
 
 def _run(words: list[str], processes: int = 0, timeout: float = 300) -> subprocess.CompletedProcess:
@@ -56,7 +57,18 @@ def test_a_run_records_what_it_did(trained):
 
 @pytest.mark.case("T9")
 def test_processes_and_accumulation_equal_one_pass_at_the_same_global_batch(tiny_config, tmp_path):
-    common = ["--config", tiny_config, "--set", "epochs=14", "--set", "log_every=1", "--set", "eval_every=100"]
+    common = [
+        "--config",
+        tiny_config,
+        "--set",
+        MICRO,
+        "--set",
+        "epochs=14",
+        "--set",
+        "log_every=1",
+        "--set",
+        "eval_every=100",
+    ]
     overrides = ["--set", "model.drop_path_rate=0.2", "--set", "augment.mix_probability=1.0"]
     alone = _run([*common, *overrides, "--set", "batch_size=32", "--run-dir", tmp_path / "alone"])
     assert alone.returncode == 0, alone.stderr

@@ -70,7 +70,7 @@ def test_a_micro_model_gets_all_of_32_pictures_right(pictures, loss, mix):
         optimizer.step()
         optimizer.zero_grad()
         if step % 10 == 9:
-            logits = predict(model.eval(), cache, np.arange(32), preprocessing, HERE.device)
+            logits = predict(model.eval(), cache, np.arange(32), preprocessing, HERE)
             model.train()
             if (right := (logits.argmax(1) == labels).mean()) == 1:
                 break

@@ -164,9 +164,9 @@ def test_a_micro_model_learns_what_bands_alone_show(cache):
         optimizer.step()
         optimizer.zero_grad()
     everyone = np.arange(len(cache))
-    with_them = predict(model.eval(), cache, everyone, preprocessing, CPU, stream=STREAM).argmax(1)
+    with_them = predict(model.eval(), cache, everyone, preprocessing, HERE, stream=STREAM).argmax(1)
     cache.bands = None
-    without = predict(model, cache, everyone, preprocessing, CPU, stream=STREAM).argmax(1)
+    without = predict(model, cache, everyone, preprocessing, HERE, stream=STREAM).argmax(1)
     assert (with_them == labels).mean() == 1 and (without == labels).mean() < 0.8
 
 
