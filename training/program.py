@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.profiler import record_function
 
 from hvit.data.cache import PhotoCache, UnreadablePhotosError
 from hvit.data.resident import make_resident
@@ -32,6 +33,7 @@ from training.distributed import World, world
 from training.ema import Ema
 from training.guard import Guard, Told
 from training.loop import Progress
+from training.marks import UPDATE
 from training.sampler import Sampler, samples_of_pass
 from training.schedule import Schedule
 from training.state import Checkpoints, StorageError
@@ -278,10 +280,11 @@ class Training(ABC):
         if self.is_sharded:
             grad_norm = grad_norm.full_tensor()
         self.optimizer.found_inf = self.guard.judge(self.step, loss, grad_norm, self.signals)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        if self.ema is not None:
-            self.ema.update(self.model)
+        with record_function(UPDATE):
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+            if self.ema is not None:
+                self.ema.update(self.model)
         self.step += 1
         self.here.beat(self.step)
         self.progress(self.step)
