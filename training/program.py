@@ -53,6 +53,7 @@ from training.stopping import (
 SKIPPED = "skipped.jsonl"  # of the run: the photos of each step that was skipped
 UNREADABLE = "unreadable.json"  # of the run: photos that were left out, and why
 SEEN_S = 60  # until all nodes see a file that one of them wrote: shared file systems remember for a while
+COMPILED_SHAPES = 64
 GOES_ON = -1  # in the place of an exit status
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -397,7 +398,9 @@ class Training(ABC):
 
     def together(self) -> nn.Module:
         """`learner`, or the wrapper of it that averages gradients over processes; sharded, it does so by itself."""
-        return DistributedDataParallel(self.learner) if self.here.size > 1 and not self.is_sharded else self.learner
+        is_wrapped = self.here.size > 1 and not self.is_sharded
+        module = DistributedDataParallel(self.learner) if is_wrapped else self.learner
+        return compiled(module) if self.config.compile else module
 
     def _refuse_unseen(self) -> None:
         """Refuses a folder that not all processes can see: each writes its part of the checkpoints there."""
@@ -441,6 +444,12 @@ class Training(ABC):
         """A line for whoever watches; only the first process speaks."""
         if self.here.is_main:
             print(line, file=sys.stderr, flush=True)
+
+
+def compiled(module: nn.Module) -> nn.Module:
+    """The same module through `torch.compile`, once for each shape of batches: there are as many as aspects."""
+    torch._dynamo.config.recompile_limit = max(COMPILED_SHAPES, torch._dynamo.config.recompile_limit)
+    return torch.compile(module, dynamic=False)
 
 
 def _both(first: Told | None, second: Told | None) -> Told | None:

@@ -525,3 +525,18 @@ def test_a_slurm_job_of_two_nodes_goes_on_after_its_time_and_after_a_killed_proc
     assert attempt(kill_a_process_of_the_second_node, 12) == 0, log.read_text()
     assert asked.read_text() == f"requeue {os.getpid()}\n"
     assert losses(run_dir) == losses(straight) and weights(run_dir) == weights(straight)
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+def test_a_compiled_training_learns_what_a_plain_one_does(micro, tmp_path, processes):
+    words = ["--config", micro, "--set", "accum_steps=2", "--set", "model.drop_path_rate=0.2", "--device", "cpu"]
+    words += ["--set", "epochs=2", "--set", "checkpoint_minutes=5"]
+    found = []
+    for is_compiled in ("false", "true"):
+        run_dir = tmp_path / is_compiled
+        with Program(run_dir, *words, "--set", f"compile={is_compiled}", processes=processes) as program:
+            assert program.end() == 0, program.said()
+        found.append(losses(run_dir))
+    plain, compiled = found
+    assert compiled.keys() == plain.keys() and len(plain) == (6 if processes == 0 else 3)
+    assert compiled == pytest.approx(plain, rel=1e-4)
