@@ -237,7 +237,9 @@ def record_evaluation(run_dir: Path, split: str, evaluation: Evaluation) -> None
         }
     )
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
+    # Exponents of floats compress once they lie side by side: a third less.
+    by_bytes = {"use_dictionary": ["label"], "use_byte_stream_split": ["logits.list.element"]}
+    pq.write_table(table, buffer, compression="zstd", compression_level=19, **by_bytes)
     write_bytes(folder / "predictions.parquet", buffer.getvalue())
     record_features(folder, predictions.sha256, predictions.stage_features)
     write_json(folder / "metrics.json", evaluation.document)

@@ -11,11 +11,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.profiler import record_function
 
 from hvit.data.cache import PhotoCache, shrunk_sizes
 from hvit.data.resident import canvas_on
 from training.config import AugmentConfig, ViewConfig
 from training.draws import uniform
+from training.marks import AUGMENTATION, PHOTOS
 
 BLOCK = 8  # mix partners come from fixed blocks of this many consecutive global samples
 GEOMETRY, COLOR, NOISE, MIX, SHAPE = range(5)  # streams of draws
@@ -32,6 +34,7 @@ def batch_sides(seed: int, step: int, img_size: int, square: float) -> tuple[int
     return height, width
 
 
+@record_function(AUGMENTATION)
 def augment(
     cache: PhotoCache,
     photos: np.ndarray,
@@ -55,7 +58,8 @@ def augment(
         (B, 3, h, w) float32 in [0, 255].
     """
     u, theta, shrink = _geometry(cache, photos, samples, sides, config, seed)
-    canvas, sizes = canvas_on(cache, photos, shrink, device)
+    with record_function(PHOTOS):
+        canvas, sizes = canvas_on(cache, photos, shrink, device)
     mean = canvas.float().sum((2, 3)) / torch.from_numpy(sizes.prod(1, keepdims=True)).to(device)
     views, inside = _resample(canvas, sizes, theta, sides)
     views = views + (1 - inside) * _fill_colors(mean, u[:, 11:16])
@@ -63,6 +67,7 @@ def augment(
     return _blur_and_noise(views, uniform(seed, samples, 4, NOISE), config).clamp_(0, 255)
 
 
+@record_function(AUGMENTATION)
 def augment_bands(
     cache: PhotoCache,
     photos: np.ndarray,
@@ -194,6 +199,7 @@ def _blur_and_noise(views: Tensor, u: np.ndarray, config: ViewConfig) -> Tensor:
     return views
 
 
+@record_function(AUGMENTATION)
 def mix(views: Tensor, labels: Tensor, samples: np.ndarray, num_classes: int, config: AugmentConfig, seed: int):
     """Mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019) within blocks of 8 consecutive samples.
 

@@ -288,6 +288,7 @@ class FinetuneConfig(Section):
     select_by: Metric = "macro_f1"
     precision: Literal["fp32", "bf16"] = "fp32"
     sharded: bool = False  # processes divide weights, gradients, moments and average among them; alone it does nothing
+    compile: bool = False  # torch.compile: minutes at the start, less time a step on accelerators
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
@@ -343,7 +344,7 @@ class FinetuneConfig(Section):
             raise ValueError(f"sharded divides the blocks of an HViT, and {self.model.name} is none; set it to false")
         if self.sharded and self.freeze_epochs > 0 and self.aux_mae_weight > 0:
             raise ValueError("sharded does not go with freeze_epochs and aux_mae_weight together; leave one out")
-        return self
+        return _not_both(self)
 
     @model_validator(mode="after")
     def _there_is_something_to_freeze(self):
@@ -400,7 +401,12 @@ class PretrainConfig(Section):
     skip_limit: int = Field(10, ge=1)  # steps in a row whose loss or gradients are not finite, before training gives up
     precision: Literal["fp32", "bf16"] = "fp32"
     sharded: bool = False  # processes divide weights, gradients, moments and average among them; alone it does nothing
+    compile: bool = False  # torch.compile: minutes at the start, less time a step on accelerators
     seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _sharded_or_compiled(self):
+        return _not_both(self)
 
     @model_validator(mode="before")
     @classmethod
@@ -419,6 +425,12 @@ class PretrainConfig(Section):
                 "accum_steps divides a batch, and simclr compares each picture with all others of it; set it to 1"
             )
         return self
+
+
+def _not_both(config: FinetuneConfig | PretrainConfig):
+    if config.sharded and config.compile:
+        raise ValueError("sharded and compile were not made to go together; set one of them to false")
+    return config
 
 
 def _with_section(values: dict, name: str) -> dict:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.profiler import record_function
 
 from hvit.data.cache import PhotoCache
 from hvit.data.inputs import model_inputs, stacked
@@ -21,6 +22,7 @@ from training.config import FinetuneConfig
 from training.distributed import World, average_gradients
 from training.draws import uniform
 from training.losses import ClassificationLoss
+from training.marks import BACKWARD
 from training.masking import kept_units
 from training.sampler import Sampler, samples_of_pass
 from training.spectral import model_batch, with_bands
@@ -81,7 +83,8 @@ def train_step(
         loss = loss_of(logits, targets)
         if painting is not None:
             loss = loss + config.aux_mae_weight * painting
-        (loss / config.accum_steps).backward()
+        with record_function(BACKWARD):
+            (loss / config.accum_steps).backward()
         total += loss.detach() / config.accum_steps
     return total
 

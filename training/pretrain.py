@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.profiler import record_function
 
 from hvit.checkpoint import save_checkpoint
 from hvit.data.cache import PhotoCache
@@ -24,6 +25,7 @@ from training.config import PretrainConfig
 from training.distributed import average_gradients
 from training.guard import Told
 from training.loop import predict
+from training.marks import BACKWARD
 from training.monitors import (
     MOST_QUERIES,
     MOST_REFERENCE,
@@ -115,7 +117,8 @@ class Pretraining(Training):
             average_gradients(self.step_module, part == config.accum_steps - 1)
             photos = self._photos_of(samples)
             loss = self.pretext.loss(self.step_module, self.material.cache, photos, samples, sides)
-            (loss / config.accum_steps).backward()
+            with record_function(BACKWARD):
+                (loss / config.accum_steps).backward()
             total += loss.detach() / config.accum_steps
         return total
 

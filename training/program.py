@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.profiler import record_function
 
 from hvit.data.cache import PhotoCache, UnreadablePhotosError
 from hvit.data.resident import make_resident
@@ -32,6 +33,7 @@ from training.distributed import World, world
 from training.ema import Ema
 from training.guard import Guard, Told
 from training.loop import Progress
+from training.marks import UPDATE
 from training.sampler import Sampler, samples_of_pass
 from training.schedule import Schedule
 from training.state import Checkpoints, StorageError
@@ -51,6 +53,7 @@ from training.stopping import (
 SKIPPED = "skipped.jsonl"  # of the run: the photos of each step that was skipped
 UNREADABLE = "unreadable.json"  # of the run: photos that were left out, and why
 SEEN_S = 60  # until all nodes see a file that one of them wrote: shared file systems remember for a while
+COMPILED_SHAPES = 64
 GOES_ON = -1  # in the place of an exit status
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -278,10 +281,11 @@ class Training(ABC):
         if self.is_sharded:
             grad_norm = grad_norm.full_tensor()
         self.optimizer.found_inf = self.guard.judge(self.step, loss, grad_norm, self.signals)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        if self.ema is not None:
-            self.ema.update(self.model)
+        with record_function(UPDATE):
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+            if self.ema is not None:
+                self.ema.update(self.model)
         self.step += 1
         self.here.beat(self.step)
         self.progress(self.step)
@@ -394,7 +398,9 @@ class Training(ABC):
 
     def together(self) -> nn.Module:
         """`learner`, or the wrapper of it that averages gradients over processes; sharded, it does so by itself."""
-        return DistributedDataParallel(self.learner) if self.here.size > 1 and not self.is_sharded else self.learner
+        is_wrapped = self.here.size > 1 and not self.is_sharded
+        module = DistributedDataParallel(self.learner) if is_wrapped else self.learner
+        return compiled(module) if self.config.compile else module
 
     def _refuse_unseen(self) -> None:
         """Refuses a folder that not all processes can see: each writes its part of the checkpoints there."""
@@ -438,6 +444,12 @@ class Training(ABC):
         """A line for whoever watches; only the first process speaks."""
         if self.here.is_main:
             print(line, file=sys.stderr, flush=True)
+
+
+def compiled(module: nn.Module) -> nn.Module:
+    """The same module through `torch.compile`, once for each shape of batches: there are as many as aspects."""
+    torch._dynamo.config.recompile_limit = max(COMPILED_SHAPES, torch._dynamo.config.recompile_limit)
+    return torch.compile(module, dynamic=False)
 
 
 def _both(first: Told | None, second: Told | None) -> Told | None:

@@ -478,3 +478,67 @@ def test_exported_weights_give_the_same_logits_without_the_training_code(straigh
     difference = np.abs(np.load(tmp_path / "logits.npy") - model(images).detach().numpy()).max()
     assert difference < 1e-6
     told(f"largest difference {difference:.0e}")
+
+
+SLURM = {  # of two nodes that are this machine
+    "srun": """while [ "$1" != torchrun ]; do shift; done
+    "$@" & first=$!
+    "$@" & second=$!
+    echo $first $second > "$FAKE/step"
+    status=0
+    for task in $first $second; do wait $task || status=$?; done
+    exit $status""",
+    # Every process of the step gets it: torchrun, and what it started.
+    "scancel": 'for task in $(cat "$FAKE/step"); do kill -TERM $(pgrep -P $task) $task; done',
+    "scontrol": 'if [ "$1" = show ]; then echo localhost; else echo "$*" >> "$FAKE/asked"; fi',
+}
+
+
+def test_a_slurm_job_of_two_nodes_goes_on_after_its_time_and_after_a_killed_process(micro, straight, tmp_path):
+    run_dir, asked, log = tmp_path / "run", tmp_path / "asked", tmp_path / "log"
+    for name, text in SLURM.items():
+        (program := tmp_path / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
+        program.chmod(0o755)
+    environment = os.environ | {"PATH": os.pathsep.join([str(tmp_path), os.environ["PATH"]]), "FAKE": str(tmp_path)}
+    environment |= {"SLURM_JOB_ID": str(os.getpid()), "SLURM_JOB_NODELIST": "", "SLURM_JOB_NUM_NODES": "2"}
+    environment |= {"PROCESSES": "1", "OMP_NUM_THREADS": "1"}
+    words = ["training.finetune", "--config", micro, "--run-dir", run_dir, "--device", "cpu"]
+
+    def attempt(what: Callable[[subprocess.Popen], None], step: int) -> int:
+        with open(log, "ab") as out:
+            job = subprocess.Popen(
+                ["bash", "training/launch/slurm.sh", *words], cwd=ROOT, env=environment, stdout=out, stderr=out
+            )
+        try:
+            until(lambda: losses(run_dir).keys() >= {step} or job.poll() is not None)
+            what(job)
+            return job.wait(PATIENCE_S)
+        finally:
+            for process in [*psutil.Process(job.pid).children(recursive=True), job] if job.poll() is None else []:
+                process.kill()
+
+    def kill_a_process_of_the_second_node(job: subprocess.Popen) -> None:
+        node = int((tmp_path / "step").read_text().split()[1])
+        psutil.Process(node).children()[0].kill()
+
+    assert attempt(lambda job: job.send_signal(signal.SIGUSR1), 5) == 75, log.read_text()
+    assert asked.read_text() == f"requeue {os.getpid()}\n"
+    assert json.loads((run_dir / "run.json").read_text())["status"] == "preempted"
+    assert attempt(kill_a_process_of_the_second_node, 12) == 0, log.read_text()
+    assert asked.read_text() == f"requeue {os.getpid()}\n"
+    assert losses(run_dir) == losses(straight) and weights(run_dir) == weights(straight)
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+def test_a_compiled_training_learns_what_a_plain_one_does(micro, tmp_path, processes):
+    words = ["--config", micro, "--set", "accum_steps=2", "--set", "model.drop_path_rate=0.2", "--device", "cpu"]
+    words += ["--set", "epochs=2", "--set", "checkpoint_minutes=5"]
+    found = []
+    for is_compiled in ("false", "true"):
+        run_dir = tmp_path / is_compiled
+        with Program(run_dir, *words, "--set", f"compile={is_compiled}", processes=processes) as program:
+            assert program.end() == 0, program.said()
+        found.append(losses(run_dir))
+    plain, compiled = found
+    assert compiled.keys() == plain.keys() and len(plain) == (6 if processes == 0 else 3)
+    assert compiled == pytest.approx(plain, rel=1e-4)

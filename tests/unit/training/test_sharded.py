@@ -156,6 +156,7 @@ def test_the_plan_divides_what_is_sharded_and_says_where_it_is_not(tiny_config, 
     [
         (["model.name=timm:resnet18"], "divides the blocks of an HViT"),
         (["freeze_epochs=1", "init=run", "aux_mae_weight=1"], "leave one out"),
+        (["compile=true"], "were not made to go together"),
     ],
 )
 def test_what_cannot_be_sharded_is_refused(tiny_config, overrides, expected):

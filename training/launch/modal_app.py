@@ -1,0 +1,70 @@
+"""A training as a function of Modal, which goes on after a preemption. From the root of the project, with modal 1.6:
+
+HVIT_GPU=H100:4 modal run --detach training/launch/modal_app.py training.finetune --config FILE --run-dir runs/NAME
+
+Photos are those of the Volume hvit-data, runs go to the Volume hvit-runs; docs/scaling.md has the rest.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import modal
+
+GPU = os.environ.get("HVIT_GPU", "H100")  # kind, and how many: one process for each
+HOME = "/hvit"  # of the project, in the container
+LIMIT_S = 24 * 3600  # the longest that Modal lets one attempt take
+STOP_S = LIMIT_S - 600  # before that, it is stopped and saved
+
+runs = modal.Volume.from_name("hvit-runs", create_if_missing=True)
+image = modal.Image.debian_slim("3.11").pip_install_from_requirements("requirements.txt").workdir(HOME)
+for package in ("hvit", "training"):
+    image = image.add_local_dir(package, f"{HOME}/{package}", copy=True, ignore=["**/__pycache__"])
+app = modal.App("hvit")
+
+
+@app.function(
+    image=image,
+    gpu=GPU,
+    cpu=8.0,
+    memory=32 * 1024,
+    volumes={f"{HOME}/data": modal.Volume.from_name("hvit-data", create_if_missing=True), f"{HOME}/runs": runs},
+    timeout=LIMIT_S,
+    retries=modal.Retries(max_retries=10, initial_delay=0.0),
+    single_use_containers=True,
+)
+def train(*words: str) -> int:
+    """Trains as far as this attempt gets.
+
+    Args:
+        words: what follows `torchrun -m`, with `--run-dir`.
+    Returns:
+        The exit status of docs/reliability.md, where there is nothing to go on with: it is done, or failed.
+    Raises:
+        BaseException: it was stopped, and saved. Modal starts the next attempt, unless a person cancelled the call.
+    """
+    told = Path(HOME) / words[words.index("--run-dir") + 1] / "run.json"
+    before = told.read_bytes() if told.exists() else None
+    line = ["torchrun", "--standalone", "--nproc-per-node=gpu", "--max-restarts=3", "-m", *words, "--resume", "auto"]
+    process = subprocess.Popen(line, cwd=HOME, start_new_session=True)  # which a signal reaches from here alone
+    try:
+        status = process.wait(STOP_S)
+    except BaseException:  # a preemption is a KeyboardInterrupt, a time that is up a TimeoutExpired
+        process.terminate()
+        process.wait()
+        raise
+    finally:
+        runs.commit()
+    if status != 0 and told.exists() and told.read_bytes() != before:
+        status = subprocess.run([sys.executable, "-m", "training.outcome", told.parent], cwd=HOME).returncode
+    return status
+
+
+@app.local_entrypoint()
+def main(*words: str):
+    if "--run-dir" not in words[:-1]:
+        sys.exit("modal_app: name the run: --run-dir runs/NAME")
+    status = train.spawn(*words).get()
+    if status != 0:
+        sys.exit(status)

@@ -1,0 +1,183 @@
+"""Where the time of a training step goes, and how much faster it would be if its pictures cost nothing.
+
+python -m training.profile --config training/configs/leaf33_tiny.yaml
+python -m training.profile --config training/configs/leafsim_simclr.yaml --set batch_size=32 --steps 10
+
+The share of each part is that of the first process, from torch's profiler. The speed without pictures is measured in
+turns with the real one, A B A B: every second turn takes the pictures of the step before again. Nothing is kept.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch.profiler import ProfilerActivity, profile, record_function
+
+import training.loop
+import training.pretext
+from hvit.benchmark import machine
+from hvit.commands.terminal import at_least, print_json, print_table
+from training.config import FinetuneConfig, kind_of, load_config
+from training.distributed import world
+from training.finetune import Finetuning
+from training.marks import AUGMENTATION, BACKWARD, PHOTOS, UPDATE
+from training.pretrain import Pretraining
+from training.program import Training
+from training.stopping import EXIT_USER
+
+STEP, REST = "step", "forward, and all else"
+WARM_UP = 3
+TURNS = 5
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else torch's profiler says on stderr when it starts and stops
+    try:
+        kind = kind_of(args.config)
+        config = load_config(args.config, [*args.set, "checkpoint_minutes=1e9"], kind)
+        with world(args.device) as here, tempfile.TemporaryDirectory() as folder:
+            if here.size > 1:
+                raise ValueError("one process is profiled; leave torchrun out")
+            program = Finetuning if kind is FinetuneConfig else Pretraining
+            found = profiled(program(config, Path(folder) / "run", None, here), args.steps)
+    except ValueError as error:
+        print(f"training.profile: {error}", file=sys.stderr)
+        return EXIT_USER
+    document = {"machine": machine(), "config": args.config.as_posix(), "set": args.set, **found}
+    if args.json:
+        print_json(document)
+    else:
+        _print(document)
+    return 0
+
+
+def profiled(training: Training, steps: int) -> dict:
+    """Times some steps of a training that has not begun.
+
+    Args:
+        steps: of a turn.
+    """
+    training._begin()
+    training.signals.finishes_step = True
+    for _ in range(WARM_UP):
+        training.train_step()
+    _wait(training)
+    activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (training.here.device.type == "cuda")
+    with profile(activities=activities) as found:
+        for _ in range(steps):
+            with record_function(STEP):
+                training.train_step()
+        _wait(training)
+    real, without = [], []
+    for _ in range(TURNS):
+        real.append(_turn(training, steps))
+        with _pictures_again():
+            training.train_step()  # makes the pictures that the turn takes
+            without.append(_turn(training, steps))
+    return {
+        "steps": steps,
+        "images_per_step": training.schedule.images_per_step,
+        "parts": _parts(found.events(), steps),
+        "images_per_s": training.schedule.images_per_step / statistics.median(real),
+        "images_per_s_without_pictures": training.schedule.images_per_step / statistics.median(without),
+        "of_speed_without_pictures": statistics.median(b / a for a, b in zip(real, without)),
+    }
+
+
+def _turn(training: Training, steps: int) -> float:
+    """Seconds of a step, the mean over a turn."""
+    began = time.perf_counter()
+    for _ in range(steps):
+        training.train_step()
+    _wait(training)
+    return (time.perf_counter() - began) / steps
+
+
+def _wait(training: Training) -> None:
+    if training.here.device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+@contextmanager
+def _pictures_again() -> Iterator[None]:
+    """Every batch gets the views of the first of its size: they cost nothing, and the rest of a step is as it was."""
+    views: dict[tuple, torch.Tensor] = {}
+
+    def again(cache, photos, samples, sides, *rest):
+        key = (len(photos), *sides)
+        if key not in views:
+            views[key] = before[0](cache, photos, samples, sides, *rest)
+        return views[key].clone()
+
+    places = (training.loop, training.pretext)
+    before = [place.augment for place in places]
+    for place in places:
+        place.augment = again
+    try:
+        yield
+    finally:
+        for place, augment in zip(places, before):
+            place.augment = augment
+
+
+def _parts(events, steps: int) -> list[dict]:
+    """Milliseconds of each part a step: of the host, and of the accelerator where there is one."""
+    host, device = defaultdict(float), defaultdict(float)
+    for event in events:
+        if event.name in (STEP, PHOTOS, AUGMENTATION, BACKWARD, UPDATE) and event.device_type.name == "CPU":
+            host[event.name] += event.cpu_time_total / 1e3 / steps
+            device[event.name] += event.device_time_total / 1e3 / steps
+    for times in (host, device):
+        times[AUGMENTATION] -= times[PHOTOS]
+        times[REST] = times[STEP] - sum(times[part] for part in (PHOTOS, AUGMENTATION, BACKWARD, UPDATE))
+    parts = (PHOTOS, AUGMENTATION, REST, BACKWARD, UPDATE)
+    return [
+        {"name": part, "host_ms": host[part], "share": host[part] / host[STEP], "device_ms": device[part]}
+        for part in parts
+    ]
+
+
+def _print(document: dict) -> None:
+    on_gpu = any(part["device_ms"] for part in document["parts"])
+    print_table(
+        ["part of a step", "ms", "share", *(["ms on the accelerator"] if on_gpu else [])],
+        (
+            [part["name"], f"{part['host_ms']:.1f}", f"{100 * part['share']:.1f} %"]
+            + ([f"{part['device_ms']:.1f}"] if on_gpu else [])
+            for part in document["parts"]
+        ),
+    )
+    print(
+        f"{document['images_per_s']:.0f} img/s, {100 * document['of_speed_without_pictures']:.1f} % of the "
+        f"{document['images_per_s_without_pictures']:.0f} if pictures cost nothing"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="training.profile",
+        description="Where the time of a training step goes.",
+        epilog=__doc__.split("\n", 2)[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", type=Path, required=True, help="YAML file, see training/configs")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a key, e.g. batch_size=32"
+    )
+    parser.add_argument("--steps", type=at_least(1), default=20, metavar="N", help="of each turn (default 20)")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
