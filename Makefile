@@ -16,7 +16,7 @@ demo: set-up
 	@$(VENV_PYTHON) -m app.gradio_demo
 
 test: set-up-tests
-	@$(VENV_PYTHON) -m pytest
+	@$(VENV_PYTHON) -m pytest -n 2 --dist loadfile
 
 test-faults: set-up-tests
 	@$(VENV_PYTHON) -m pytest -m "case or faults" --table=docs/reliability.md
