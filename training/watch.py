@@ -11,6 +11,7 @@ import torch.distributed as dist
 
 from training.stopping import EXIT_LOST
 
+STOP_S = 10  # for a question to the store to be answered
 LOOKS = 10  # in the time a process may stand still
 STARTED = "-1 0 0 0 0"  # what is known of a process that has not said anything yet
 
@@ -53,7 +54,9 @@ class Watch(threading.Thread):
         self._judged = judged
 
     def stop(self) -> None:
+        """Ends it before the process ends: a thread that is cut off while it asks the store aborts the process."""
         self._over.set()
+        self.join(STOP_S)
 
     def run(self) -> None:
         said: dict[int, str] = {}  # what each process said last
