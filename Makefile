@@ -15,8 +15,9 @@ app:
 demo: set-up
 	@$(VENV_PYTHON) -m app.gradio_demo
 
+# One thread each: two workers with two threads each stand in each other's way.
 test: set-up-tests
-	@$(VENV_PYTHON) -m pytest -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n 2 --dist loadfile
 
 test-faults: set-up-tests
 	@$(VENV_PYTHON) -m pytest -m "case or faults" --table=docs/reliability.md
