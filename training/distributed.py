@@ -144,8 +144,7 @@ def world(device: str = "auto", hang_s: float = 600.0):
         return
     store = _store(attempt)
     dist.init_process_group("nccl" if cuda else "gloo", store=store, rank=rank, world_size=size, timeout=NEVER)
-    group = dist.group.WORLD
-    watch = Watch(store.clone(), rank, size, hang_s, group._get_sequence_number_for_group)
+    watch = Watch(store.clone(), rank, size, hang_s, dist.group.WORLD._get_sequence_number_for_group)
     watch.start()
     # Of several nodes, only the one with the failed process counts it as a restart.
     restarted = World(rank, size, here).any(attempt > 0)

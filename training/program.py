@@ -464,7 +464,7 @@ def start(kind: type[Training], parser: argparse.ArgumentParser, print_plan, arg
     args, size = parser.parse_args(argv), int(os.environ.get("WORLD_SIZE", 1))
     try:
         with Signals():  # a stop while photos are read is none of a step
-            return _start(kind, args, print_plan)
+            status = _start(kind, args, print_plan)
     except Stopped:
         status = EXIT_PREEMPTED
     except UnreadablePhotosError as error:

@@ -54,9 +54,10 @@ class Watch(threading.Thread):
         self._judged = judged
 
     def stop(self) -> None:
-        """Ends it before the process ends: a thread that is cut off while it asks the store aborts the process."""
+        """Ends it, and lets go of the group: threads of one that outlives Python's end abort the process."""
         self._over.set()
         self.join(STOP_S)
+        self._operations = int
 
     def run(self) -> None:
         said: dict[int, str] = {}  # what each process said last
