@@ -219,14 +219,15 @@ def pytest_configure(config) -> None:
 
 
 class CaseTable:
-    """Replaces the table between two marks of a document by what the tests marked `case` came to.
+    """Replaces tables of a document by what the tests marked `case` came to, and the losses that some laid over.
 
     Args:
-        document: a Markdown file with the lines `<!-- cases -->` and `<!-- end of cases -->`.
+        document: a Markdown file with the lines `<!-- cases -->` and `<!-- end of cases -->`, and the same of losses.
     """
 
     def __init__(self, document: Path):
         self._document = document
+        self._losses: dict[str, dict[int, float]] = {}
         self._rows: dict[str, list[tuple[str, float, list[str]]]] = defaultdict(list)
 
     @pytest.hookimpl(wrapper=True)
@@ -236,6 +237,9 @@ class CaseTable:
             for marker in item.iter_markers("case"):
                 told = [value for name, value in report.user_properties if name == "told"]
                 self._rows[marker.args[0]].append((report.outcome, report.duration, told))
+            for name, value in report.user_properties:
+                if name == "losses":
+                    self._losses |= value
         return report
 
     def pytest_sessionfinish(self) -> None:
@@ -249,7 +253,23 @@ class CaseTable:
             lines.append(
                 f"| {case} | {criterion} | {result}{f': {told}' if told else ''} | {len(tried)} | {seconds:.1f} |"
             )
-        start, end = "<!-- cases -->\n", "<!-- end of cases -->"
+        self._write("cases", lines)
+        if self._losses:
+            self._write("losses", self._laid_over())
+
+    def _laid_over(self) -> list[str]:
+        """Each loss to its last bit, in hexadecimal: a step a line, a run a column, bold where it is another."""
+        runs = list(self._losses)
+        lines = ["| step | " + " | ".join(runs) + " |", "|--:|" + "---|" * len(runs)]
+        for step, first in self._losses[runs[0]].items():
+            found = [losses.get(step) for losses in self._losses.values()]
+            cells = ["none" if loss is None else f"`{loss.hex()}`" for loss in found]
+            cells = [cell if loss == first else f"**{cell}**" for loss, cell in zip(found, cells)]
+            lines.append(f"| {step} | " + " | ".join(cells) + " |")
+        return lines
+
+    def _write(self, name: str, lines: list[str]) -> None:
+        start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         before, rest = self._document.read_text(encoding="utf-8").split(start)
         after = rest.split(end)[1]
         self._document.write_text(before + start + "\n".join(lines) + "\n" + end + after, encoding="utf-8")

@@ -60,9 +60,7 @@ def augment(
     u, theta, shrink = _geometry(cache, photos, samples, sides, config, seed)
     with record_function(PHOTOS):
         canvas, sizes = canvas_on(cache, photos, shrink, device)
-    mean = canvas.float().sum((2, 3)) / torch.from_numpy(sizes.prod(1, keepdims=True)).to(device)
-    views, inside = _resample(canvas, sizes, theta, sides)
-    views = views + (1 - inside) * _fill_colors(mean, u[:, 11:16])
+    views = _resample(canvas, sizes, theta, sides, _fill_colors(canvas, sizes, u[:, 11:16]))
     views = _color(views, uniform(seed, samples, 9, COLOR), config)
     return _blur_and_noise(views, uniform(seed, samples, 4, NOISE), config).clamp_(0, 255)
 
@@ -87,8 +85,8 @@ def augment_bands(
     """
     _, theta, shrink = _geometry(cache, photos, samples, sides, config, seed)
     canvas = torch.from_numpy(cache.bands.canvas(photos, shrink)).to(device)
-    views, inside = _resample(canvas, shrunk_sizes(cache.sizes[photos], shrink), theta, sides)
-    return views + (1 - inside) * torch.tensor(outside, device=device)[:, None, None]
+    sizes = shrunk_sizes(cache.sizes[photos], shrink)
+    return _resample(canvas, sizes, theta, sides, torch.tensor(outside, device=device)[None, :, None, None])
 
 
 def _geometry(cache: PhotoCache, photos: np.ndarray, samples: np.ndarray, sides: tuple[int, int], config, seed: int):
@@ -134,34 +132,36 @@ def _view_maps(sizes: np.ndarray, u: np.ndarray, sides: tuple[int, int], config:
     return np.stack(rows, 1), np.sqrt(box_w * box_h / (h * w))
 
 
-def _resample(canvas: Tensor, sizes: np.ndarray, theta: np.ndarray, sides: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Views of photos in the top left corners of `canvas` (B, C, Hc, Wc), 0 beyond each, and where its photo is."""
-    B, C, canvas_h, canvas_w = canvas.shape
-    # The last channel says where the photo is.
-    photos = torch.zeros(B, C + 1, canvas_h, canvas_w, device=canvas.device)
-    photos[:, :C] = canvas
-    heights, widths = torch.from_numpy(sizes).to(canvas.device).unbind(1)
-    rows, columns = (torch.arange(side, device=canvas.device) for side in (canvas_h, canvas_w))
-    photos[:, C] = (rows[:, None] < heights[:, None, None]) & (columns < widths[:, None, None])
-    theta = theta * (2 * sizes[:, ::-1] / np.array([canvas_w, canvas_h]))[:, :, None]
+def _resample(canvas: Tensor, sizes: np.ndarray, theta: np.ndarray, sides, outside: Tensor) -> Tensor:
+    """Views of photos in the top left corners of `canvas` (B, C, Hc, Wc), and beyond them `outside`, (1 or B, C, 1, 1)."""
+    canvas_sides = canvas.shape[2:]
+    # What is sampled beyond a tensor is 0, so that 0 is made to stand for what lies beyond a photo.
+    photos = canvas - outside
+    if (sizes != np.array(canvas_sides)).any():
+        heights, widths = torch.from_numpy(sizes).to(canvas.device)[:, :, None, None, None].unbind(1)
+        rows, columns = (torch.arange(side, device=canvas.device) for side in canvas_sides)
+        photos.masked_fill_((rows[:, None] >= heights) | (columns >= widths), 0)
+    theta = theta * (2 * sizes[:, ::-1] / np.array(canvas_sides[::-1]))[:, :, None]
     theta[:, :, 2] -= 1  # the [-1, 1] of grid_sample
-    grid = F.affine_grid(torch.from_numpy(theta).float().to(canvas.device), [B, C + 1, *sides], align_corners=False)
-    views = F.grid_sample(photos, grid, padding_mode="zeros", align_corners=False)
-    return views[:, :C], views[:, C:]
+    across, down, start = torch.from_numpy(theta).float().to(canvas.device)[:, None, None].unbind(-1)
+    y, x = ((2 * torch.arange(side, device=canvas.device) + 1) / side - 1 for side in sides)
+    grid = (x[:, None] * across + start) + y[:, None, None] * down  # (B, h, w, 2)
+    return F.grid_sample(photos, grid, padding_mode="zeros", align_corners=False).add_(outside)
 
 
-def _fill_colors(mean: Tensor, u: np.ndarray) -> Tensor:
-    """What lies beyond a photo, (B, 3, 1, 1): white, black, a grey, a colour, or the photo's own mean."""
-    color = torch.from_numpy(u[:, 1:4] * 255).to(mean)
-    grey = color[:, :1].expand(-1, 3)
-    kind = torch.from_numpy(np.floor(u[:, 0] * 5)).to(mean.device)[:, None]
-    fill = torch.where(kind == 0, torch.full_like(mean, 255), torch.zeros_like(mean))
-    fill = torch.where(kind == 2, grey, fill)
-    fill = torch.where(kind == 3, color, fill)
-    return torch.where(kind == 4, mean, fill)[:, :, None, None]
+def _fill_colors(canvas: Tensor, sizes: np.ndarray, u: np.ndarray) -> Tensor:
+    """What lies beyond a photo, (B, 3, 1, 1) float32: white, black, a grey, a colour, or the photo's own mean."""
+    kind, color = np.floor(u[:, :1] * 5), u[:, 1:4] * 255
+    fill = np.select([kind == 0, kind == 1, kind == 2], [255.0, 0.0, color[:, :1]], color)
+    fill = torch.from_numpy(fill).float().to(canvas.device)
+    own = np.flatnonzero(kind == 4)
+    sums = canvas[torch.from_numpy(own).to(canvas.device)].sum((2, 3), dtype=torch.float32)
+    fill[own] = sums / torch.from_numpy(sizes[own].prod(1, keepdims=True)).to(canvas.device)
+    return fill[:, :, None, None]
 
 
 _TO_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
+_FROM_YIQ = torch.linalg.inv(_TO_YIQ)  # once: an accelerator is waited for where it inverts a matrix
 
 
 def _color(views: Tensor, u: np.ndarray, config: ViewConfig) -> Tensor:
@@ -175,14 +175,12 @@ def _color(views: Tensor, u: np.ndarray, config: ViewConfig) -> Tensor:
     zero, one = torch.zeros_like(angle), torch.ones_like(angle)
     cos, sin = saturation * torch.cos(angle), saturation * torch.sin(angle)
     turn = torch.stack([one, zero, zero, zero, cos, -sin, zero, sin, cos], -1).reshape(-1, 3, 3)
-    to_yiq = _TO_YIQ.to(views)
-    matrix = torch.linalg.inv(to_yiq) @ turn @ to_yiq
+    matrix = _FROM_YIQ.to(views) @ turn @ _TO_YIQ.to(views)
     gains = 1 + config.white_balance * signed[:, 5:8]
     matrix = matrix * (gains * (brightness * contrast)[:, None])[:, :, None]
     mean = views.mean((1, 2, 3)) * brightness
     offset = (mean * (1 - contrast))[:, None, None]
-    B, _, h, w = views.shape
-    return (matrix @ views.flatten(2) + offset).reshape(B, 3, h, w)
+    return torch.baddbmm(offset, matrix, views.flatten(2)).view_as(views)
 
 
 def _blur_and_noise(views: Tensor, u: np.ndarray, config: ViewConfig) -> Tensor:
@@ -212,31 +210,31 @@ def mix(views: Tensor, labels: Tensor, samples: np.ndarray, num_classes: int, co
         Mixed views, and target probabilities (B, K).
     """
     targets = F.one_hot(labels, num_classes).float()
-    if config.mix_probability == 0:
+    blocks = uniform(seed, samples[::BLOCK] // BLOCK, 3, MIX)
+    mixes = np.repeat(blocks[:, 0] < config.mix_probability, BLOCK)
+    if not mixes.any():
         return views, targets
     from scipy.special import betaincinv
 
     B, _, h, w = views.shape
-    blocks = uniform(seed, samples[::BLOCK] // BLOCK, 3, MIX)
     own = uniform(seed, samples, 3, MIX + 100)
     shift = 1 + np.floor(blocks[:, 2] * (BLOCK - 1)).astype(int)
     partner = (np.arange(B).reshape(-1, BLOCK)[:, :1] + (np.arange(BLOCK)[None] + shift[:, None]) % BLOCK).reshape(-1)
-    mixes = np.repeat(blocks[:, 0] < config.mix_probability, BLOCK)
     cuts = np.repeat(blocks[:, 1] < config.cutmix_share, BLOCK)
 
     blend = betaincinv(config.mixup_alpha, config.mixup_alpha, own[:, 0])
     blend = np.where(mixes & ~cuts, np.maximum(blend, 1 - blend), 1.0)  # the photo's own share
     cut_h, cut_w = (np.sqrt(own[:, 0]) * side * (mixes & cuts) for side in (h, w))
     top, left = own[:, 1] * (h - cut_h), own[:, 2] * (w - cut_w)
-    top, bottom = np.rint(top)[:, None], np.rint(top + cut_h)[:, None]
-    left, right = np.rint(left)[:, None], np.rint(left + cut_w)[:, None]
-    rows = (np.arange(h)[None] >= top) & (np.arange(h)[None] < bottom)
-    columns = (np.arange(w)[None] >= left) & (np.arange(w)[None] < right)
-    share = np.where(cuts, 1 - rows.sum(1) * columns.sum(1) / (h * w), blend)
+    top, bottom, left, right = (np.rint(edge) for edge in (top, top + cut_h, left, left + cut_w))
+    share = np.where(cuts, 1 - (bottom - top) * (right - left) / (h * w), blend)
 
-    own_part = torch.from_numpy(
-        np.where(cuts[:, None, None], ~(rows[:, :, None] & columns[:, None, :]), blend[:, None, None])
-    )
-    own_part = own_part[:, None].to(views)
-    share = torch.from_numpy(share)[:, None].to(targets)
-    return views * own_part + views[partner] * (1 - own_part), targets * share + targets[partner] * (1 - share)
+    def on_device(numbers: np.ndarray) -> Tensor:
+        return torch.from_numpy(numbers).to(views.device)
+
+    edges = on_device(np.stack([top, bottom, left, right, blend])).to(views.dtype)[:, :, None, None, None]
+    top, bottom, left, right, blend = edges
+    y, x = torch.arange(h, device=views.device)[:, None], torch.arange(w, device=views.device)
+    own_part = blend.masked_fill((y >= top) & (y < bottom) & (x >= left) & (x < right), 0)  # (B, 1, h, w)
+    share, partner = on_device(share)[:, None].to(targets), on_device(partner)
+    return torch.lerp(views[partner], views, own_part), torch.lerp(targets[partner], targets, share)

@@ -12,7 +12,6 @@ import os
 import statistics
 import sys
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,16 +24,14 @@ import training.loop
 import training.pretext
 from hvit.benchmark import machine
 from hvit.commands.terminal import at_least, print_json, print_table
-from training.config import FinetuneConfig, kind_of, load_config
+from training.config import kind_of, load_config
 from training.distributed import world
-from training.finetune import Finetuning
 from training.marks import AUGMENTATION, BACKWARD, PHOTOS, UPDATE
-from training.pretrain import Pretraining
 from training.program import Training
 from training.stopping import EXIT_USER
+from training.timing import begun, take_steps, wait
 
 STEP, REST = "step", "forward, and all else"
-WARM_UP = 3
 TURNS = 5
 
 
@@ -47,8 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         with world(args.device) as here, tempfile.TemporaryDirectory() as folder:
             if here.size > 1:
                 raise ValueError("one process is profiled; leave torchrun out")
-            program = Finetuning if kind is FinetuneConfig else Pretraining
-            found = profiled(program(config, Path(folder) / "run", None, here), args.steps)
+            found = profiled(begun(config, Path(folder) / "run", here), args.steps)
     except ValueError as error:
         print(f"training.profile: {error}", file=sys.stderr)
         return EXIT_USER
@@ -61,28 +57,23 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def profiled(training: Training, steps: int) -> dict:
-    """Times some steps of a training that has not begun.
+    """Takes the next steps of a training apart.
 
     Args:
         steps: of a turn.
     """
-    training._begin()
-    training.signals.finishes_step = True
-    for _ in range(WARM_UP):
-        training.train_step()
-    _wait(training)
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (training.here.device.type == "cuda")
     with profile(activities=activities) as found:
         for _ in range(steps):
             with record_function(STEP):
                 training.train_step()
-        _wait(training)
+        wait(training)
     real, without = [], []
     for _ in range(TURNS):
-        real.append(_turn(training, steps))
+        real.append(take_steps(training, steps)[0])
         with _pictures_again():
-            training.train_step()  # makes the pictures that the turn takes
-            without.append(_turn(training, steps))
+            take_steps(training, 1)  # makes the pictures that the turn takes
+            without.append(take_steps(training, steps)[0])
     return {
         "steps": steps,
         "images_per_step": training.schedule.images_per_step,
@@ -91,20 +82,6 @@ def profiled(training: Training, steps: int) -> dict:
         "images_per_s_without_pictures": training.schedule.images_per_step / statistics.median(without),
         "of_speed_without_pictures": statistics.median(b / a for a, b in zip(real, without)),
     }
-
-
-def _turn(training: Training, steps: int) -> float:
-    """Seconds of a step, the mean over a turn."""
-    began = time.perf_counter()
-    for _ in range(steps):
-        training.train_step()
-    _wait(training)
-    return (time.perf_counter() - began) / steps
-
-
-def _wait(training: Training) -> None:
-    if training.here.device.type == "cuda":
-        torch.cuda.synchronize()
 
 
 @contextmanager

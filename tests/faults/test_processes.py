@@ -173,6 +173,12 @@ def told(record_property):
     return lambda text: record_property("told", text)
 
 
+@pytest.fixture
+def lay_over(record_property):
+    """Shows the losses of runs, by name and step, side by side under the table."""
+    return lambda runs: record_property("losses", runs)
+
+
 @pytest.fixture(scope="module")
 def straight(micro, tmp_path_factory) -> Path:
     """The run of two processes that nothing happened to."""
@@ -185,7 +191,9 @@ def straight(micro, tmp_path_factory) -> Path:
 @pytest.mark.parametrize(
     "rank", [pytest.param(1, marks=pytest.mark.case("T1")), pytest.param(0, marks=pytest.mark.case("T2"))]
 )
-def test_a_killed_process_is_started_again_and_the_run_ends_as_it_would_have(micro, straight, tmp_path, rank, told):
+def test_a_killed_process_is_started_again_and_the_run_ends_as_it_would_have(
+    micro, straight, tmp_path, rank, told, lay_over
+):
     with Program(tmp_path / "killed", "--config", micro, restarts=1) as program:
         step = random.Random(rank).randint(4, 16)
         program.reach(step)
@@ -197,6 +205,7 @@ def test_a_killed_process_is_started_again_and_the_run_ends_as_it_would_have(mic
         recovery_s = time.monotonic() - killed
         assert program.end() == 0, program.said()
     laid_over = program.losses()
+    lay_over({"nothing happened": losses(straight), f"process {rank} killed after step {max(before)}": laid_over})
     assert laid_over == losses(straight) and len(laid_over) == 24
     assert all(laid_over[step].hex() == loss.hex() for step, loss in before.items())
     assert last_state(program.run_dir) == last_state(straight)
