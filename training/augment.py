@@ -133,7 +133,7 @@ def _view_maps(sizes: np.ndarray, u: np.ndarray, sides: tuple[int, int], config:
 
 
 def _resample(canvas: Tensor, sizes: np.ndarray, theta: np.ndarray, sides, outside: Tensor) -> Tensor:
-    """Views of photos in the top left corners of `canvas` (B, C, Hc, Wc), and beyond them `outside`, (1 or B, C, 1, 1)."""
+    """Views of photos in the top left corners of `canvas` (B, C, Hc, Wc); beyond lies `outside` (1 or B, C, 1, 1)."""
     canvas_sides = canvas.shape[2:]
     # What is sampled beyond a tensor is 0, so that 0 is made to stand for what lies beyond a photo.
     photos = canvas - outside
