@@ -1,4 +1,4 @@
-"""The flags all training programs share."""
+"""The flags that training programs share."""
 
 import argparse
 from pathlib import Path
@@ -6,15 +6,21 @@ from pathlib import Path
 MUST, AUTO = "must", "auto"  # whether there must be a run to go on with
 
 
-def program_parser(prog: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """--config, --set, --run-dir, --resume or --dry-run, --tag, --device."""
+def config_parser(prog: str, description: str, examples: str, override: str) -> argparse.ArgumentParser:
+    """--config and --set, of all that is told by a configuration; `override` is an example of a --set."""
     parser = argparse.ArgumentParser(
         prog=prog, description=description, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", type=Path, required=True, help="YAML file, see training/configs")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a key, e.g. optim.lr=0.001"
+        "--set", action="append", default=[], metavar="KEY=VALUE", help=f"override a key, e.g. {override}"
     )
+    return parser
+
+
+def program_parser(prog: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """--config, --set, --run-dir, --resume or --dry-run, --tag, --device."""
+    parser = config_parser(prog, description, examples, "optim.lr=0.001")
     parser.add_argument("--run-dir", type=Path, help="folder to write (default: runs/<name of the config>)")
     how = parser.add_mutually_exclusive_group()
     how.add_argument(

@@ -24,6 +24,7 @@ import training.loop
 import training.pretext
 from hvit.benchmark import machine
 from hvit.commands.terminal import at_least, print_json, print_table
+from training.command_line import config_parser
 from training.config import kind_of, load_config
 from training.distributed import world
 from training.marks import AUGMENTATION, BACKWARD, PHOTOS, UPDATE
@@ -140,15 +141,8 @@ def _print(document: dict) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="training.profile",
-        description="Where the time of a training step goes.",
-        epilog=__doc__.split("\n", 2)[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--config", type=Path, required=True, help="YAML file, see training/configs")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a key, e.g. batch_size=32"
+    parser = config_parser(
+        "training.profile", "Where the time of a training step goes.", __doc__.split("\n", 2)[2], "batch_size=32"
     )
     parser.add_argument("--steps", type=at_least(1), default=20, metavar="N", help="of each turn (default 20)")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")

@@ -22,6 +22,7 @@ from pathlib import Path
 from hvit.benchmark import machine
 from hvit.commands.terminal import at_least, print_json, print_table, progress
 from hvit.files import write_json
+from training.command_line import config_parser
 from training.config import FinetuneConfig, PretrainConfig, kind_of, load_config
 from training.distributed import world
 from training.stopping import EXIT_USER
@@ -177,15 +178,11 @@ def _print(document: dict) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="training.scaling",
-        description="How much faster more processes train, and whether they learn the same.",
-        epilog=__doc__.split("\n", 2)[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--config", type=Path, required=True, help="YAML file, see training/configs")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a key, e.g. batch_size=32"
+    parser = config_parser(
+        "training.scaling",
+        "How much faster more processes train, and whether they learn the same.",
+        __doc__.split("\n", 2)[2],
+        "batch_size=32",
     )
     parser.add_argument(
         "--processes",

@@ -18,6 +18,7 @@ from hvit.data.dataset import DataError, Sample, read_samples
 from hvit.models.config import UNIT_PX
 from hvit.models.sparse import VisibleUnits
 from training.augment import BLOCK, augment, batch_sides, mix
+from training.command_line import config_parser
 from training.config import FinetuneConfig, PretrainConfig, ViewConfig, kind_of, load_config
 from training.masking import kept_units
 
@@ -159,15 +160,11 @@ def _laid_out(rows: list[tuple[str, list[np.ndarray]]], side: int) -> np.ndarray
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="training.sheet",
-        description="Draw a sheet of augmented leaves, with the strengths of a configuration.",
-        epilog=__doc__.split("\n", 2)[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--config", type=Path, required=True, help="YAML file, see training/configs")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a key, e.g. augment.color=0.4"
+    parser = config_parser(
+        "training.sheet",
+        "Draw a sheet of augmented leaves, with the strengths of a configuration.",
+        __doc__.split("\n", 2)[2],
+        "augment.color=0.4",
     )
     parser.add_argument(
         "--data", type=Path, default=LEAVES, metavar="DIR", help=f"one data set (default {LEAVES}: drawn leaves)"

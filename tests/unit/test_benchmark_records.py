@@ -1,7 +1,7 @@
 """The tables of docs/benchmarks.md are those of the records beside it, number by number."""
 
-import itertools
 import json
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -32,14 +32,13 @@ def speed(row: dict) -> str:
 
 
 def inference() -> str:
-    rows = record("infer-cpu")["rows"] + record("infer-cpu-compiled")["rows"]
-    found = []
-    for setting, group in itertools.groupby(
-        rows, lambda row: (row["threads"], row["precision"], row["batch_size"], row["compiled"])
-    ):
-        group, (threads, precision, batch, compiled) = list(group), setting
-        found.append([threads, precision + ", compiled" * compiled, batch, *map(speed, group)])
-    return table(["threads", "precision", "batch", *(f"`{row['model']}`" for row in group)], 2, found)
+    by_setting = defaultdict(list)
+    for row in record("infer-cpu")["rows"] + record("infer-cpu-compiled")["rows"]:
+        precision = row["precision"] + ", compiled" * row["compiled"]
+        by_setting[row["threads"], precision, row["batch_size"]].append(row)
+    models = [f"`{row['model']}`" for row in next(iter(by_setting.values()))]
+    rows = [[*setting, *map(speed, group)] for setting, group in by_setting.items()]
+    return table(["threads", "precision", "batch", *models], 2, rows)
 
 
 def sizes() -> str:
