@@ -48,6 +48,7 @@ from training.stopping import (
     GaveUp,
     Signals,
     Stopped,
+    leave_status,
 )
 
 SKIPPED = "skipped.jsonl"  # of the run: the photos of each step that was skipped
@@ -461,7 +462,12 @@ def _both(first: Told | None, second: Told | None) -> Told | None:
 
 def start(kind: type[Training], parser: argparse.ArgumentParser, print_plan, argv: list[str] | None) -> int:
     """`main` of a training program: from the command line to the exit status."""
-    args, size = parser.parse_args(argv), int(os.environ.get("WORLD_SIZE", 1))
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as mistake:
+        leave_status(mistake.code)
+        raise
+    size = int(os.environ.get("WORLD_SIZE", 1))
     try:
         with Signals():  # a stop while photos are read is none of a step
             status = _start(kind, args, print_plan)
@@ -480,7 +486,7 @@ def start(kind: type[Training], parser: argparse.ArgumentParser, print_plan, arg
         status = EXIT_STORAGE
     except BaseException:
         return _broken(size)
-    return status if size == 1 else _leave(status)
+    return _leave(status, size)
 
 
 def _start(kind: type[Training], args: argparse.Namespace, print_plan) -> int:
@@ -518,12 +524,15 @@ def _broken(size: int) -> int:
     if isinstance(error, RuntimeError) and ("gloo" in str(error) or isinstance(error, torch.distributed.DistError)):
         rank = os.environ["RANK"]
         print(f"process {rank} lost another process: {str(error).splitlines()[0]}", file=sys.stderr, flush=True)
-        return _leave(EXIT_LOST)
+        return _leave(EXIT_LOST, size)
     traceback.print_exc()
-    return _leave(1)
+    return _leave(1, size)
 
 
-def _leave(status: int) -> int:
+def _leave(status: int, size: int) -> int:
+    leave_status(status)
+    if size == 1:
+        return status
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

@@ -1,6 +1,8 @@
 """How a training program ends: its exit codes, and the signals that ask it to stop or to save."""
 
+import os
 import signal
+from pathlib import Path
 from types import FrameType
 
 # What a program ends with; docs/reliability.md explains each. 0 is done, 1 an error nobody foresaw.
@@ -12,7 +14,17 @@ EXIT_LOST = 6  # another process hangs, or is gone
 EXIT_PREEMPTED = 75  # stopped by a signal, its state saved: --resume goes on
 EXIT_INTERRUPTED = 130  # stopped at once by a second Ctrl-C
 
+STATUS_FILE = "HVIT_STATUS"  # the variable that names a file for an exit status: torchrun ends with 1 whatever it was
+LITTLE_KNOWN = (1, EXIT_LOST)  # what another process may know the reason of
+
 SAVE_SIGNAL = getattr(signal, "SIGUSR1", None)  # Windows has none
+
+
+def leave_status(status: int) -> None:
+    """Leaves an exit status for whoever started torchrun, where a file is named for it."""
+    named = os.environ.get(STATUS_FILE)
+    if named and not (status in LITTLE_KNOWN and os.path.exists(named)):
+        Path(named).write_text(f"{status}\n")
 
 
 class GaveUp(Exception):

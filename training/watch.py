@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch.distributed as dist
 
-from training.stopping import EXIT_LOST
+from training.stopping import EXIT_LOST, leave_status
 
 STOP_S = 10  # for a question to the store to be answered
 LOOKS = 10  # in the time a process may stand still
@@ -105,4 +105,5 @@ class Watch(threading.Thread):
 def _end(reason: str) -> None:
     print(f"\n{reason}; what this process was doing:", file=sys.stderr, flush=True)
     faulthandler.dump_traceback(file=sys.stderr)
+    leave_status(EXIT_LOST)
     os._exit(EXIT_LOST)

@@ -28,7 +28,8 @@ fi
 PATH="$PWD/.venv/bin:$PATH"
 export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 # else --max-restarts finds the dead: docs/reliability.md
 host=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-before=$(cat "$run/run.json" 2>/dev/null)
+export HVIT_STATUS="$PWD/hvit-$SLURM_JOB_ID.status" # torchrun ends with 1 whatever its processes meant; here they say it
+rm -f "$HVIT_STATUS"
 
 # The time is nearly up. Not srun is told, which would kill its tasks, but torchrun on every node, and only once: a
 # second signal would make it leave before its processes have saved.
@@ -43,13 +44,11 @@ srun --ntasks-per-node=1 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" --kill-on-b
 srun=$!
 while wait "$srun"; status=$?; kill -0 "$srun" 2>/dev/null; do :; done # a signal ends wait, and not srun
 
-# torchrun ends with 1 whatever its processes meant. The run says what they did, unless they never came to write to it.
-word=""
-if [ "$status" != 0 ] && [ "$(cat "$run/run.json" 2>/dev/null)" != "$before" ]; then
-    word=$(python -m training.outcome "$run")
-    status=$?
-fi
-if [ -n "$asked" ] && [ "$status" != 0 ] && [ "$word" != failed ]; then
+said=$(cat "$HVIT_STATUS" 2>/dev/null)
+rm -f "$HVIT_STATUS"
+if [ "$status" != 0 ]; then status=${said:-$status}; fi
+# Stopped because its time was up, and saved; or killed before it could say so.
+if [ -n "$asked" ] && [ "$status" != 0 ] && [ "${said:-75}" = 75 ]; then
     echo "slurm.sh: $run goes on when the queue starts job $SLURM_JOB_ID again"
     scontrol requeue "$SLURM_JOB_ID"
     status=75

@@ -16,13 +16,13 @@ from hvit.data.cache import AGAIN_S, open_cache
 from hvit.data.dataset import read_samples
 from hvit.data.photos import LostPhotoError, read_photo
 from hvit.runs import Run, RunError, RunWriter
-from training import finetune, outcome, pretrain
+from training import finetune, pretrain
 from training.config import load_config
 from training.distributed import World, world
 from training.guard import Guard
 from training.program import Training
 from training.state import Checkpoints, StorageError
-from training.stopping import GaveUp, Signals, Stopped
+from training.stopping import GaveUp, Signals, Stopped, leave_status
 from training.watch import Watch
 
 MICRO = "model={name: hvit_tiny, embed_dims: [16, 16, 32, 32], depths: [1, 1, 1, 1], head_dim: 16}"
@@ -132,17 +132,44 @@ def test_a_request_to_save_saves_and_goes_on(words, run_dir, straight, at_step):
     assert seen == ["step-00000004"] and _losses(run_dir) == straight[0] and _last_state(run_dir) == straight[1]
 
 
-def test_one_command_begins_a_run_goes_on_with_it_and_leaves_a_finished_one(
-    words, run_dir, straight, stop_after, capsys
-):
+def test_one_command_begins_a_run_goes_on_with_it_and_leaves_a_finished_one(words, run_dir, straight, stop_after):
     stop_after(3)
     assert finetune.main([*words, "--resume", "auto"]) == 75
-    assert outcome.main([str(run_dir)]) == 75
     assert finetune.main([*words, "--resume", "auto"]) == 0
     assert _losses(run_dir) == straight[0] and _last_state(run_dir) == straight[1]
     before = (run_dir / "run.json").read_bytes()
     assert finetune.main([*words, "--resume", "auto"]) == 0 and (run_dir / "run.json").read_bytes() == before
-    assert outcome.main([str(run_dir)]) == 0
+
+
+@pytest.fixture
+def left(tmp_path, monkeypatch) -> Path:
+    """The file that programs leave their exit status in."""
+    monkeypatch.setenv("HVIT_STATUS", str(tmp_path / "status"))
+    return tmp_path / "status"
+
+
+def test_an_exit_status_is_left_where_a_file_is_named_for_it(words, run_dir, stop_after, left):
+    stop_after(3)
+    assert finetune.main(words) == 75 and left.read_text() == "75\n"
+    assert finetune.main([*words, "--set", "epoch=3"]) == 2 and left.read_text() == "2\n"
+    with pytest.raises(SystemExit):
+        finetune.main([*words, "--resume", "perhaps"])
+    assert left.read_text() == "2\n"
+    assert finetune.main([*words, "--resume"]) == 0 and left.read_text() == "0\n"
+
+
+@pytest.mark.parametrize(("told", "kept"), [([6, 4], 4), ([4, 6], 4), ([3, 1], 3), ([1], 1), ([6, 6], 6), ([6, 0], 0)])
+def test_what_a_process_knows_of_itself_stands_before_what_it_knows_of_others(left, told, kept):
+    for status in told:
+        leave_status(status)
+    assert left.read_text() == f"{kept}\n"
+
+
+def test_nothing_is_left_where_no_file_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HVIT_STATUS", raising=False)
+    leave_status(3)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_begun_again_by_torchrun_starts_over_where_nothing_was_saved(words, run_dir, straight, monkeypatch):

@@ -1,6 +1,5 @@
 """The Slurm script, with a Slurm of three small programs, and tasks that only write what a training would."""
 
-import json
 import os
 import re
 import signal
@@ -14,14 +13,11 @@ import pytest
 ROOT = Path(__file__).parents[4]
 SCRIPT = ROOT / "training" / "launch" / "slurm.sh"
 PROGRAMS = {
-    "srun": 'printf "%s\\n" "$@" > "$FAKE/line"; tell() { echo "$1" > "$RUN/run.json"; }; eval "$TASKS"',
+    "srun": 'printf "%s\\n" "$@" > "$FAKE/line"; tell() { echo "$1" > "$HVIT_STATUS"; }; eval "$TASKS"',
     "scancel": 'echo "scancel $*" >> "$FAKE/asked"; kill -TERM "$(cat "$FAKE/tasks")"',
     "scontrol": 'case "$1" in show) printf "node07\\nnode08\\n" ;; *) echo "scontrol $*" >> "$FAKE/asked" ;; esac',
 }
-PREEMPTED = json.dumps({"status": "preempted", "exit_status": 75})
-TELL_PREEMPTED = f"tell '{PREEMPTED}'"
-TELL_DONE = f"tell '{json.dumps({'status': 'done', 'exit_status': 0})}'"
-TELL_FAILED = f"tell '{json.dumps({'status': 'failed', 'exit_status': 3})}'"
+TELL_DONE, TELL_FAILED, TELL_PREEMPTED = "tell 0", "tell 3", "tell 75"
 
 
 class Job:
@@ -29,28 +25,27 @@ class Job:
 
     Args:
         folder: empty, for its run and what was said to Slurm.
-        tasks: what srun does, in bash; `tell TEXT` writes the `run.json` of the run.
-        before: the `run.json` of an earlier attempt.
+        tasks: what srun does, in bash; `tell STATUS` is what a program says of itself.
+        before: what a program of an earlier attempt said.
         words: of the job, where they are not those of a fine-tuning.
     """
 
     def __init__(self, folder: Path, tasks: str, before: str | None = None, words: tuple[str, ...] | None = None):
         self.folder = folder
-        for name in ("bin", "run"):
-            (folder / name).mkdir()
+        (folder / "bin").mkdir()
         for name, text in PROGRAMS.items():
             (program := folder / "bin" / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
             program.chmod(0o755)
         if before is not None:
-            (folder / "run" / "run.json").write_text(before)
-        environment = os.environ | {"FAKE": str(folder), "RUN": str(folder / "run"), "TASKS": tasks}
+            (folder / "hvit-4242.status").write_text(before)
+        environment = os.environ | {"FAKE": str(folder), "TASKS": tasks}
         environment |= {
             "PATH": os.pathsep.join([f"{folder}/bin", os.environ["PATH"], str(Path(sys.executable).parent)])
         }
         environment |= {"SLURM_JOB_ID": "4242", "SLURM_JOB_NODELIST": "node[07-08]", "SLURM_JOB_NUM_NODES": "2"}
         words = ("training.finetune", "--config", "x.yaml", "--run-dir", f"{folder}/run") if words is None else words
         self._started = subprocess.Popen(
-            ["bash", SCRIPT, *words], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+            ["bash", SCRIPT, *words], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
         )
 
     def signal(self, number: int, tasks: bool = False) -> None:
@@ -85,8 +80,10 @@ def until_told_to_stop(tell: str) -> str:
     [
         pytest.param(TELL_DONE, None, 0, id="done"),
         pytest.param(f"{TELL_FAILED}; exit 1", None, 3, id="given up"),
-        pytest.param("exit 1", None, 1, id="refused before there was a run"),
-        pytest.param("exit 1", PREEMPTED, 1, id="refused, and the run says how the attempt before ended"),
+        pytest.param("tell 2; exit 1", "75", 2, id="refused"),
+        pytest.param("exit 1", None, 1, id="broken before it could say anything"),
+        pytest.param("exit 1", "75", 1, id="and what the attempt before said does not count"),
+        pytest.param("tell 6; exit 0", None, 0, id="a process was lost, and done after a restart"),
     ],
 )
 def test_a_job_that_ends_by_itself_tells_how_and_is_not_started_again(tmp_path, tasks, before, status):
@@ -99,9 +96,10 @@ def test_a_job_that_ends_by_itself_tells_how_and_is_not_started_again(tmp_path, 
     ("tell", "before", "status", "requeued"),
     [
         pytest.param(f"kill -USR1 $PPID; {TELL_PREEMPTED}", None, 75, True, id="told again, and saved"),
-        pytest.param(":", PREEMPTED, 75, True, id="stopped while it read photos, or killed before it had saved"),
+        pytest.param(":", None, 75, True, id="killed before it had saved"),
         pytest.param(TELL_DONE, None, 0, False, id="it was the last step"),
         pytest.param(TELL_FAILED, None, 3, False, id="it gave up in this step"),
+        pytest.param("tell 4", None, 4, False, id="the disk is full"),
     ],
 )
 def test_a_job_whose_time_is_nearly_up_is_stopped_once_and_started_again(tmp_path, tell, before, status, requeued):
@@ -109,6 +107,7 @@ def test_a_job_whose_time_is_nearly_up_is_stopped_once_and_started_again(tmp_pat
     job.signal(signal.SIGUSR1)
     assert job.end() == status, job.said
     assert job.asked == ["scancel --signal=TERM 4242"] + ["scontrol requeue 4242"] * requeued
+    assert not (tmp_path / "hvit-4242.status").exists()
 
 
 def test_a_job_that_a_person_cancels_saves_and_is_not_started_again(tmp_path):
