@@ -100,31 +100,41 @@ def measure(
     least_s: float = LEAST_S,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Timing]:
-    """Times some models in turns.
+    """Times some models in one setting, as `measure_all` does."""
+    return measure_all([(name, setting) for name in dict.fromkeys(names)], turns, least_s, progress)
+
+
+def measure_all(
+    cases: Sequence[tuple[str, Setting]],
+    turns: int = TURNS,
+    least_s: float = LEAST_S,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Timing]:
+    """Times some models, or one in several settings, in turns.
 
     Args:
-        names: of this family or of timm.
-        turns: each model computes once in each.
+        cases: names of this family or of timm, and how each is run; all with the same number of threads.
+        turns: each computes once in each.
         least_s: seconds a model computes in a turn; 0 is one pass.
         progress: called with the turns of single models done and their number.
     Raises:
         ValueError: there is no such model, or it does not compute at this size.
     """
-    names = list(dict.fromkeys(names))
     before = torch.get_num_threads()
     try:
-        if setting.threads is not None:
-            torch.set_num_threads(setting.threads)
-        cases = [_Case(name, setting) for name in names]
-        done, total = 0, (turns + 1) * len(cases)
-        for case in cases:
+        [threads] = {setting.threads for _, setting in cases}
+        if threads is not None:
+            torch.set_num_threads(threads)
+        made = [_Case(name, setting) for name, setting in cases]
+        done, total = 0, (turns + 1) * len(made)
+        for case in made:
             case.warm_up(least_s)
             progress(done := done + 1, total)
         for _ in range(turns):
-            for case in cases:
+            for case in made:
                 case.take_turn()
                 progress(done := done + 1, total)
-        return [Timing(c.name, setting, tuple(c.times_ms), c.peak_mb, c.first_s) for c in cases]
+        return [Timing(c.name, c.setting, tuple(c.times_ms), c.peak_mb, c.first_s) for c in made]
     finally:
         torch.set_num_threads(before)
 
@@ -133,7 +143,7 @@ class _Case:
     """One model in one setting."""
 
     def __init__(self, name: str, setting: Setting):
-        self.name, self._setting, self.times_ms = name, setting, []
+        self.name, self.setting, self.times_ms = name, setting, []
         before = _allocated(setting.device)
         self._model = build(name, setting.img_size).to(setting.device, memory_format=torch.channels_last)
         dtype = TYPES[setting.precision]
@@ -159,7 +169,7 @@ class _Case:
             self._call(*self._inputs)
 
     def _train(self) -> None:
-        with torch.autocast(self._setting.device, torch.bfloat16, enabled=self._setting.precision == "bf16"):
+        with torch.autocast(self.setting.device, torch.bfloat16, enabled=self.setting.precision == "bf16"):
             loss = F.cross_entropy(self._call(*self._inputs), self._labels)
         loss.backward()
         self._optimizer.step()
@@ -177,15 +187,15 @@ class _Case:
         self.times_ms.append(1000 * self._timed(self._passes) / self._passes)
 
     def _timed(self, passes: int) -> float:
-        _wait(self._setting.device)
+        _wait(self.setting.device)
         began = time.perf_counter()
         for _ in range(passes):
             self._pass()
-        _wait(self._setting.device)
+        _wait(self.setting.device)
         return time.perf_counter() - began
 
     def _peak_bytes(self) -> float:
-        if self._setting.device == "cuda":
+        if self.setting.device == "cuda":
             torch.cuda.reset_peak_memory_stats()
             held = torch.cuda.memory_allocated()  # by the other models too
             static = self._own_bytes + self._moments()
@@ -194,7 +204,7 @@ class _Case:
         return _tensor_bytes(self._model, self._inputs) + self._moments() + _peak_of_allocations(self._pass)
 
     def _moments(self) -> int:
-        if self._setting.mode == "infer":
+        if self.setting.mode == "infer":
             return 0
         states = (v for state in self._optimizer.state.values() for v in state.values())
         return sum(v.nbytes for v in states if isinstance(v, Tensor))
@@ -260,14 +270,16 @@ def _cpu() -> str:
         return platform.processor() or platform.machine()
 
 
-def to_dict(timing: Timing, first: Timing) -> dict:
+def to_dict(timing: Timing, first: Timing, eager: Timing | None = None) -> dict:
     """A row of the record; floats are not rounded.
 
     Args:
         first: the timing this one is compared with.
+        eager: the same model, not compiled, of the same turns.
     """
     median, low, high = timing.times_as_fast(first)
     row = {"model": timing.model, **asdict(timing.setting), "images_per_s": timing.images_per_s}
     row |= {"median_ms": timing.median_ms, "times_ms": list(timing.times_ms)}
     row |= {"peak_mb": timing.peak_mb, "first_s": timing.first_s}
-    return row | {"against": first.model, "times_as_fast": median, "times_as_fast_range": [low, high]}
+    row |= {"against": first.model, "times_as_fast": median, "times_as_fast_range": [low, high]}
+    return row | {"times_as_fast_as_eager": None if eager is None else timing.times_as_fast(eager)[0]}

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 
 from hvit.data.classes import crop_of, crop_title, crops, is_healthy, spoken
+from hvit.runs import STALE_S, Live
+
+SLOW_STEP_S = 120  # after which a step is said to take long
 
 PLANTS_UNKNOWN = "Plants unknown: accuracy may be too high"
 UNFAMILIAR = "This does not look like any leaf I know. No diagnosis."
@@ -16,6 +19,20 @@ def duration(seconds: float) -> str:
     if days:
         return f"{days} d {hours:02d} h"
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
+
+
+def training_progress(live: Live) -> str:
+    """How far a run that trains has come: "step 120 of 800, 141 img/s, about 12 min 30 s left"."""
+    parts = [f"step {live.step:,} of {live.total_steps:,}"]
+    if live.silent_s > STALE_S:
+        return f"{parts[0]}, silent for {duration(live.silent_s)}"
+    if live.step_age_s > SLOW_STEP_S:
+        parts.append(f"no step for {duration(live.step_age_s)}")
+    if live.images_per_s is not None:
+        parts.append(f"{live.images_per_s:.0f} img/s")
+    if live.left_s is not None:
+        parts.append(f"about {duration(live.left_s)} left")
+    return ", ".join(parts)
 
 
 def verdict_message(verdict: str, names: list[str], probs: list[float], classes: tuple[str, ...]) -> str:

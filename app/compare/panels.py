@@ -14,7 +14,7 @@ from app.cache import comparisons, records
 from app.cache.records import Record
 from app.compare import words
 from app.words import split_title
-from hvit.runs import RunError
+from hvit.runs import RunError, live_of
 from hvit.ways import Way
 
 MOST_WAYS = 8
@@ -98,7 +98,9 @@ def standing(ways: Sequence[Way[Record]]) -> None:
     for way in ways:
         for record in way.members:
             if record.status in NOT_QUIET:
-                text = words.state_of_run(record.name, record.status, record.info, now, _last_row(record))
+                text = words.state_of_run(
+                    record.name, record.status, record.info, now, _last_row(record), live_of(record.info)
+                )
                 st.html(f'<p class="run-state {record.status}" role="status">{html.escape(text)}</p>')
             if record.problem:
                 widgets.notice(f"{record.problem}.")

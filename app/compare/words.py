@@ -9,7 +9,9 @@ from typing import Any
 
 from app.words import NBSP, between, counted, joined, rate
 from hvit.comparison import Gain
+from hvit.runs import Live
 from hvit.ways import ABSENT
+from hvit.words import training_progress
 
 METRICS = {
     "top1": "right at first name",
@@ -56,16 +58,19 @@ def seeds(numbers: Sequence[int | None]) -> str:
     return f"{len(numbers)} seeds" + (f" ({', '.join(known)})" if known else "")
 
 
-def state_of_run(name: str, status: str, info: dict, now: datetime, last: dict | None) -> str:
+def state_of_run(name: str, status: str, info: dict, now: datetime, last: dict | None, live: Live | None = None) -> str:
     """How a run stands, in one sentence.
 
     Args:
         info: `run.json`.
         last: the last row it logged.
+        live: how far its training has come, as far as that is known.
     """
     reached = f"epoch {last['epoch']:.1f}, step {last['step']:,}" if _is_placed(last) else "nothing logged yet"
     silent = _ago(info.get("heartbeat"), now)
     if status == "running":
+        if live is not None:
+            reached = training_progress(live)
         return f"{name} is running: {reached}, last sign of life {silent} ago." if silent else f"{name} is running."
     if status == "stopped":
         tail = f"no sign of life for {silent}" if silent else "no sign of life"

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from hvit.commands.terminal import positive, print_json, print_table, progress
@@ -87,12 +88,21 @@ def _settings(args) -> list:
 
 
 def _measure(args, names: list[str]) -> dict:
-    from hvit.benchmark import measure, to_dict
+    from hvit.benchmark import measure_all, to_dict
 
-    settings, rows = _settings(args), []
-    for number, setting in enumerate(settings, 1):
-        timings = measure(names, setting, args.turns, progress=progress(f"setting {number} of {len(settings)}"))
-        rows += [to_dict(timing, timings[0]) for timing in timings]
+    names, settings, rows = list(dict.fromkeys(names)), _settings(args), []
+    # Compiled or not is compared within the same turns.
+    together = [
+        list(group) for _, group in itertools.groupby(settings, lambda setting: replace(setting, compiled=False))
+    ]
+    for number, group in enumerate(together, 1):
+        cases = [(name, setting) for setting in group for name in names]
+        timings = measure_all(cases, args.turns, progress=progress(f"setting {number} of {len(together)}"))
+        eager = {timing.model: timing for timing in timings if not timing.setting.compiled}
+        firsts = {timing.setting: timing for timing in timings if timing.model == names[0]}
+        for timing in timings:
+            same = eager.get(timing.model) if timing.setting.compiled else None
+            rows.append(to_dict(timing, firsts[timing.setting], same))
     return {"rows": rows}
 
 
@@ -112,9 +122,11 @@ def _print_rows(document: dict) -> None:
     settings = ("mode", "device", "precision", "compiled", "threads", "batch_size", "img_size")
     for told, rows in itertools.groupby(document["rows"], lambda row: [row[key] for key in settings]):
         rows = list(rows)
+        beside_eager = rows[0]["times_as_fast_as_eager"] is not None
         print("\n" + _setting_line(dict(zip(settings, told))))
+        header = ["model", "img/s", "ms a pass", "quickest to slowest turn", "peak MB", "times as fast"]
         print_table(
-            ["model", "img/s", "ms a pass", "quickest to slowest turn", "peak MB", "times as fast"],
+            [*header, *(["as eager"] if beside_eager else [])],
             (
                 [
                     row["model"],
@@ -124,11 +136,13 @@ def _print_rows(document: dict) -> None:
                     f"{row['peak_mb']:.0f}",
                     f"{row['times_as_fast']:.2f} ({row['times_as_fast_range'][0]:.2f} to "
                     f"{row['times_as_fast_range'][1]:.2f})",
+                    *([f"{row['times_as_fast_as_eager']:.2f}"] if beside_eager else []),
                 ]
                 for row in rows
             ),
         )
-        print(f"times as fast as {rows[0]['model']}: median over {len(rows[0]['times_ms'])} turns, lowest to highest")
+        compared = rows[0]["model"] + " and as itself, eager" * beside_eager
+        print(f"times as fast as {compared}: median over {len(rows[0]['times_ms'])} turns, lowest to highest")
 
 
 def _print_profile(document: dict) -> None:

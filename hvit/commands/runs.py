@@ -1,10 +1,8 @@
 """`hvit runs`: the runs that are here, shipped and local."""
 
 from hvit.commands.terminal import print_json, print_table
-from hvit.runs import STALE_S
-from hvit.words import PLANTS_UNKNOWN, duration
-
-SLOW_STEP_S = 120  # after which a step is said to take long
+from hvit.runs import Live
+from hvit.words import PLANTS_UNKNOWN, training_progress
 
 EXAMPLES = """examples:
   python -m hvit runs
@@ -37,7 +35,7 @@ def run(args) -> int:
                     len(row["classes"] or []) or None,
                     row["started"],
                     "yes" if row["can_predict"] else "no",
-                    progress(row["progress"]),
+                    training_progress(Live(**row["progress"])) if row["progress"] else None,
                 ]
                 for row in rows
             ],
@@ -45,19 +43,3 @@ def run(args) -> int:
         if doubtful := [row["name"] for row in rows if row["plants_known"] is False]:
             print(f"\n{PLANTS_UNKNOWN}: {', '.join(doubtful)}")
     return 0
-
-
-def progress(live: dict | None) -> str | None:
-    """How far a run that trains has come, in words; see `hvit.runs.Live`."""
-    if live is None:
-        return None
-    parts = [f"step {live['step']} of {live['total_steps']}"]
-    if live["silent_s"] > STALE_S:
-        return f"{parts[0]}, silent for {duration(live['silent_s'])}"
-    if live["step_age_s"] > SLOW_STEP_S:
-        parts.append(f"no step for {duration(live['step_age_s'])}")
-    if live["images_per_s"] is not None:
-        parts.append(f"{live['images_per_s']:.0f} img/s")
-    if live["left_s"] is not None:
-        parts.append(f"about {duration(live['left_s'])} left")
-    return ", ".join(parts)

@@ -38,6 +38,25 @@ def test_models_take_turns(monkeypatch):
     assert torch.get_num_threads() == before
 
 
+def test_eager_and_compiled_take_turns_in_one_process(monkeypatch, capsys):
+    order = []
+
+    def take_turn(case):
+        order.append(case.setting.compiled)
+        case.times_ms.append(1.0 if case.setting.compiled else 2.0)
+
+    monkeypatch.setattr(benchmark._Case, "take_turn", take_turn)
+    monkeypatch.setattr(torch, "compile", lambda model: model)
+    words = "--models hvit_tiny --threads 1 --batch-size 1 --precision fp32 --img-size 64 --turns 3 --compile no yes"
+    assert main(["benchmark", *words.split(), "--json"]) == 0
+    eager, compiled = json.loads(capsys.readouterr().out)["rows"]
+    assert order == [False, True] * 3
+    assert eager["times_as_fast_as_eager"] is None and compiled["times_as_fast_as_eager"] == 2
+    assert eager["times_as_fast"] == compiled["times_as_fast"] == 1  # hvit_tiny is the first in both
+    assert main(["benchmark", *words.split()]) == 0
+    assert "times as fast as hvit_tiny and as itself, eager: median over 3 turns" in capsys.readouterr().out
+
+
 def test_training_needs_more_memory_than_inference_and_counts_the_moments_of_the_optimizer():
     infer = measure(["hvit_tiny"], SMALL, 1, 0.0)[0]
     train = measure(["hvit_tiny"], Setting("train", "cpu", "bf16", False, 1, 2, 64), 1, 0.0)[0]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hvit import runs
-from hvit.commands.runs import progress
 from hvit.runs import Run, RunError, RunWriter, find_run, list_runs, survey
+from hvit.words import training_progress
 
 
 def _writer(path, **changes) -> RunWriter:
@@ -218,7 +218,7 @@ def test_a_run_that_trains_tells_how_far_it_is(tmp_path):
     writer._write()
     live = Run(tmp_path / "one").live
     assert (live.step, live.total_steps, live.images_per_s) == (120, 400, 38.4) and 745 < live.left_s <= 750
-    assert progress(Run(tmp_path / "one").row()["progress"]).startswith("step 120 of 400, 38 img/s, about 12 min ")
+    assert training_progress(Run(tmp_path / "one").live).startswith("step 120 of 400, 38 img/s, about 12 min ")
     writer.finish("done", {})
     assert Run(tmp_path / "one").live is None and "process" not in Run(tmp_path / "one").info
 
@@ -230,7 +230,7 @@ def test_a_run_that_fell_silent_says_since_when_and_promises_no_end(tmp_path):
     _change(tmp_path / "one", heartbeat=(datetime.now(UTC) - timedelta(hours=3)).isoformat())
     run = Run(tmp_path / "one")
     assert run.status == "stopped" and run.live.left_s is None
-    assert progress(run.row()["progress"]) == "step 120 of 400, silent for 3 h 00 min"
+    assert training_progress(run.live) == "step 120 of 400, silent for 3 h 00 min"
 
 
 def test_a_run_that_lives_but_makes_no_step_says_so(tmp_path):
@@ -238,7 +238,7 @@ def test_a_run_that_lives_but_makes_no_step_says_so(tmp_path):
     writer.progress(120, 400, 38.4, 750.0)
     told = writer.info["progress"] | {"at": (datetime.now(UTC) - timedelta(minutes=5)).isoformat()}
     _change(tmp_path / "one", progress=told)
-    assert "no step for 5 min 0" in progress(Run(tmp_path / "one").row()["progress"])
+    assert "no step for 5 min 0" in training_progress(Run(tmp_path / "one").live)
 
 
 def test_a_run_gives_signs_of_life_whatever_it_does(tmp_path, monkeypatch):
