@@ -44,7 +44,8 @@ class Group:
     def parse(cls, word: str) -> "Group":
         """From PROCESSES or PROCESSESxTHREADS."""
         processes, sign, threads = word.partition("x")
-        if not processes.isdecimal() or not (threads.isdecimal() or not sign) or "0" in (processes, threads):
+        numbers = [processes, threads] if sign else [processes]
+        if not all(number.isdecimal() and int(number) for number in numbers):
             raise argparse.ArgumentTypeError(f"{word!r} is no number of processes; expected one like 4, or 2x4")
         return cls(int(processes), int(threads or 1))
 
@@ -92,36 +93,38 @@ def measured(args: argparse.Namespace, sizes: list[int]) -> list[dict]:
         for group, size, reports in zip(args.processes, sizes, found):
             reports.append(_trained(args, group, size))
             show(done := done + 1, total)
-    rows, first = [], found[0]
-    for group, reports in zip(args.processes, found):
-        speeds = [report["images_per_step"] / report["step_s"] for report in reports]
-        ratios = [speed * r["step_s"] / r["images_per_step"] for speed, r in zip(speeds, first)]
-        row = asdict(group) | {"images_per_step": reports[0]["images_per_step"]}
-        row |= {"images_per_s": statistics.median(speeds), "step_s": [report["step_s"] for report in reports]}
-        row |= {"times_as_fast": statistics.median(ratios), "times_as_fast_range": [min(ratios), max(ratios)]}
-        differences = [
-            abs(a - b) for r, s in zip(reports, first) for a, b in zip(r["losses"], s["losses"], strict=True)
-        ]
-        rows.append(row | {"largest_difference_of_a_loss": None if args.weak else max(differences)})
-    return rows
+    return [_row(group, reports, found[0], args.weak) for group, reports in zip(args.processes, found)]
+
+
+def _row(group: Group, reports: list[dict], first: list[dict], weak: bool) -> dict:
+    """What a group came to in all turns.
+
+    Args:
+        reports, first: of this group and of the first, turn by turn.
+        weak: whether steps grew, so that losses are not of the same photos.
+    """
+    speeds, others = ([report["images_per_step"] / report["step_s"] for report in turns] for turns in (reports, first))
+    ratios = [speed / other for speed, other in zip(speeds, others)]
+    row = asdict(group) | {"images_per_step": reports[0]["images_per_step"], "images_per_s": statistics.median(speeds)}
+    row |= {"step_s": [report["step_s"] for report in reports]}
+    row |= {"times_as_fast": statistics.median(ratios), "times_as_fast_range": [min(ratios), max(ratios)]}
+    differences = [
+        abs(loss - other)
+        for report, its_turn in zip(reports, first)
+        for loss, other in zip(report["losses"], its_turn["losses"], strict=True)
+    ]
+    return row | {"largest_difference_of_a_loss": None if weak else max(differences)}
 
 
 def _trained(args: argparse.Namespace, group: Group, size: int) -> dict:
     """What the processes of a group report, started as any training is."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        words = [
-            f"--nproc-per-node={group.processes}",
-            "--standalone",
-            "-m",
-            "training.scaling",
-            "--config",
-            args.config,
-        ]
-        words += [word for override in args.set for word in ("--set", override)]
-        words += ["--set", f"batch_size={size}", "--steps", args.steps, "--device", args.device]
+        launcher = ["torch.distributed.run", "--standalone", f"--nproc-per-node={group.processes}"]
+        words = ["training.scaling", "--config", args.config, "--steps", args.steps, "--device", args.device]
+        words += [word for override in (*args.set, f"batch_size={size}") for word in ("--set", override)]
         done = subprocess.run(
-            [sys.executable, "-m", "torch.distributed.run", *map(str, words), "--report", str(report)],
+            [sys.executable, "-m", *launcher, "-m", *map(str, words), "--report", str(report)],
             env=os.environ | {"OMP_NUM_THREADS": str(group.threads)},
             capture_output=True,
             text=True,

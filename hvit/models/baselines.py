@@ -151,7 +151,7 @@ def plain_model(name: str, num_classes: int, img_size: int) -> nn.Module:
 
 
 def _timm():
-    from hvit.timm_models import declare_missing_torchvision_ops
+    from hvit.torchvision_ops import declare_missing_torchvision_ops
 
     declare_missing_torchvision_ops()  # before timm, which imports torchvision
     import timm
