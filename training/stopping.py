@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -21,10 +22,11 @@ SAVE_SIGNAL = getattr(signal, "SIGUSR1", None)  # Windows has none
 
 
 def leave_status(status: int) -> None:
-    """Leaves an exit status for whoever started torchrun, where a file is named for it."""
+    """Leaves an exit status for whoever started torchrun, where a file is named for it and can be written."""
     named = os.environ.get(STATUS_FILE)
     if named and not (status in LITTLE_KNOWN and os.path.exists(named)):
-        Path(named).write_text(f"{status}\n")
+        with suppress(OSError):  # the disk may be full, and a process that ends must end
+            Path(named).write_text(f"{status}\n")
 
 
 class GaveUp(Exception):

@@ -47,8 +47,8 @@ while wait "$srun"; status=$?; kill -0 "$srun" 2>/dev/null; do :; done # a signa
 said=$(cat "$HVIT_STATUS" 2>/dev/null)
 rm -f "$HVIT_STATUS"
 if [ "$status" != 0 ]; then status=${said:-$status}; fi
-# Stopped because its time was up, and saved; or killed before it could say so.
-if [ -n "$asked" ] && [ "$status" != 0 ] && [ "${said:-75}" = 75 ]; then
+# Stopped because its time was up, and saved (75); or killed before it could say so, and others at most lost it (1, 6).
+if [ -n "$asked" ] && [ "$status" != 0 ] && [[ "${said:-75}" =~ ^(75|1|6)$ ]]; then
     echo "slurm.sh: $run goes on when the queue starts job $SLURM_JOB_ID again"
     scontrol requeue "$SLURM_JOB_ID"
     status=75

@@ -165,6 +165,12 @@ def test_what_a_process_knows_of_itself_stands_before_what_it_knows_of_others(le
     assert left.read_text() == f"{kept}\n"
 
 
+def test_a_status_that_cannot_be_written_keeps_no_process_from_ending(tmp_path, monkeypatch):
+    monkeypatch.setenv("HVIT_STATUS", str(tmp_path / "nowhere" / "status"))
+    leave_status(4)
+    assert not list(tmp_path.iterdir())
+
+
 def test_nothing_is_left_where_no_file_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HVIT_STATUS", raising=False)

@@ -97,6 +97,7 @@ def test_a_job_that_ends_by_itself_tells_how_and_is_not_started_again(tmp_path, 
     [
         pytest.param(f"kill -USR1 $PPID; {TELL_PREEMPTED}", None, 75, True, id="told again, and saved"),
         pytest.param(":", None, 75, True, id="killed before it had saved"),
+        pytest.param("tell 6", None, 75, True, id="one was killed before it had saved, and the others lost it"),
         pytest.param(TELL_DONE, None, 0, False, id="it was the last step"),
         pytest.param(TELL_FAILED, None, 3, False, id="it gave up in this step"),
         pytest.param("tell 4", None, 4, False, id="the disk is full"),
