@@ -2,13 +2,15 @@
 
 import io
 import json
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.test_diagnose_journey import DESKTOP, FILES, PHONE, Visit
+from tests.browser.photos import FILES
+from tests.browser.visit import DESKTOP, PHONE, Visit
 
 pytestmark = pytest.mark.browser
 
@@ -16,49 +18,30 @@ MAP = ".st-key-picture_map img"
 TO_ATTENTION = "Explain on the Attention page"
 
 
-def explaining(browser, dashboard, viewport) -> Visit:
+def explaining(browser, dashboard, viewport) -> Iterator[Visit]:
     """Someone who gave a photo on Diagnose and asks why."""
-    visit = Visit(browser, dashboard, viewport)
-    visit.upload(FILES[:2])
-    visit.page.get_by_role("link", name=TO_ATTENTION).click()
-    visit.page.locator(MAP).wait_for()
-    settle(visit)
-    return visit
-
-
-def settle(visit: Visit) -> None:
-    """Until the script has run to its end, and everything it sent is drawn."""
-    visit.page.wait_for_timeout(300)  # a click takes that long to reach the script
-    visit.settle()
-    visit.page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
-
-
-def click(visit: Visit, role: str, name: str) -> None:
-    visit.page.get_by_role(role, name=name, exact=True).click()
-    settle(visit)
+    with closing(Visit(browser, dashboard, viewport)) as visit:
+        visit.upload(FILES[:2])
+        visit.page.get_by_role("link", name=TO_ATTENTION).click()
+        visit.page.locator(MAP).wait_for()
+        visit.settle()
+        yield visit
 
 
 def select(visit: Visit, label: str, option: str) -> None:
     visit.page.get_by_label(label).first.click()
     visit.page.get_by_role("option", name=option, exact=True).click()
-    settle(visit)
+    visit.settle()
 
 
 @pytest.fixture(scope="module")
-def desktop(browser, dashboard) -> Visit:
-    return explaining(browser, dashboard, DESKTOP)
+def desktop(browser, dashboard) -> Iterator[Visit]:
+    yield from explaining(browser, dashboard, DESKTOP)
 
 
 @pytest.fixture(scope="module")
-def phone(browser, dashboard) -> Visit:
-    return explaining(browser, dashboard, PHONE)
-
-
-def saved(visit: Visit, label: str) -> tuple[str, bytes]:
-    """Name and content of a file."""
-    with visit.page.expect_download() as waiting:
-        visit.page.get_by_role("button", name=label).click()
-    return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
+def phone(browser, dashboard) -> Iterator[Visit]:
+    yield from explaining(browser, dashboard, PHONE)
 
 
 def test_class_and_method_change_the_map_and_the_address(desktop):
@@ -68,7 +51,7 @@ def test_class_and_method_change_the_map_and_the_address(desktop):
         chip for chip in page.get_by_role("radiogroup", name="Explain").get_by_role("radio").all_inner_texts()
         if chip not in (answer, "Difference")
     )  # fmt: skip
-    click(desktop, "radio", other)
+    desktop.click("radio", other)
     second = page.locator(MAP).get_attribute("src")
     select(desktop, "Method", "Grad-CAM")
     page.get_by_text("Grad-CAM, stage 4 for").wait_for()
@@ -89,29 +72,29 @@ def test_a_square_is_chosen_by_mouse_and_by_keyboard(desktop):
     )
     page.mouse.click(photo["x"] + 0.75 * photo["width"], photo["y"] + 0.25 * photo["height"])
     page.get_by_text("Square B1 at stage 4").wait_for()
-    settle(desktop)
+    desktop.settle()
     assert "square=B1" in page.url
     page.get_by_role("radio", name="A2").focus()
     page.keyboard.press("Space")
     page.get_by_text("Square A2 at stage 4").wait_for()
-    settle(desktop)
-    click(desktop, "button", "All squares")
+    desktop.settle()
+    desktop.click("button", "All squares")
     assert page.get_by_text("looks here, at stage").count() == 0 and "square=" not in page.url
 
 
 def test_the_files_hold_what_is_on_the_screen(desktop):
     page = desktop.page
     page.get_by_role("button", name="Save").click()
-    name, picture = saved(desktop, "Picture (PNG)")
+    name, picture = desktop.download("Picture (PNG)")
     assert name == "one.gradcam.png" and Image.open(io.BytesIO(picture)).width == 512
-    name, numbers = saved(desktop, "Numbers (NPY)")
+    name, numbers = desktop.download("Numbers (NPY)")
     attribution = np.load(io.BytesIO(numbers), allow_pickle=False)
     assert name == "one.gradcam.npy" and attribution.shape == (160, 160) and attribution.dtype == np.float32
-    record = json.loads(saved(desktop, "Record (JSON)")[1])
+    record = json.loads(desktop.download("Record (JSON)")[1])
     assert record["method"] == "gradcam" and record["arguments"] == {"stage": 3} and record["run"] == "leaf33-tiny"
     assert record["class"] is not None and record["photo"] == "one.jpg" and len(record["sha256"]) == 64
     page.keyboard.press("Escape")
-    settle(desktop)
+    desktop.settle()
 
 
 def test_the_randomised_twin_stands_beside_the_map(desktop):
@@ -136,26 +119,26 @@ def test_on_a_phone_a_square_is_as_large_as_a_finger(phone):
     assert min(min(box["width"], box["height"]) for box in boxes) >= 44
     squares.nth(3).click()
     page.get_by_text("Square B2 at stage 4").wait_for()
-    settle(phone)
+    phone.settle()
     assert phone.overflow_px() == 0
 
 
 def test_a_drawn_leaf_is_in_the_link_and_comes_back_from_it(browser, dashboard):
-    visit = Visit(browser, dashboard, DESKTOP)
-    page = visit.page
-    page.get_by_role("button", name="Four drawn leaves").click()
-    page.locator(".summary").wait_for()
-    settle(visit)
-    page.get_by_role("link", name=TO_ATTENTION).click()
-    page.locator(MAP).wait_for()
-    settle(visit)
-    page.get_by_role("button", name="Link").click()
-    link = page.get_by_test_id("stCode").inner_text().strip()
-    assert "sample=leafsim" in link and "run=leafsim-tiny" in link and link.startswith(dashboard)
-    page.goto(link)
-    page.locator(MAP).wait_for()
-    settle(visit)
-    assert page.get_by_text("On: lesion").is_visible() and visit.outside == []
+    with closing(Visit(browser, dashboard, DESKTOP)) as visit:
+        page = visit.page
+        page.get_by_role("button", name="Four drawn leaves").click()
+        page.locator(".summary").wait_for()
+        visit.settle()
+        page.get_by_role("link", name=TO_ATTENTION).click()
+        page.locator(MAP).wait_for()
+        visit.settle()
+        page.get_by_role("button", name="Link").click()
+        link = page.get_by_test_id("stCode").inner_text().strip()
+        assert "sample=leafsim" in link and "run=leafsim-tiny" in link and link.startswith(dashboard)
+        page.goto(link)
+        page.locator(MAP).wait_for()
+        visit.settle()
+        assert page.get_by_text("On: lesion").is_visible() and visit.outside == []
 
 
 def test_nothing_was_asked_of_the_outside_and_nothing_went_wrong(desktop, phone):

@@ -1,135 +1,69 @@
 """What a person does on the Diagnose page, in a real browser."""
 
-import csv
-import io
-from urllib.parse import urlsplit
+from collections.abc import Iterator
+from contextlib import closing
 
-import numpy as np
 import pytest
-from PIL import Image
+
+from tests.browser.photos import FILES
+from tests.browser.visit import DESKTOP, LOADED_WIDTH_PX, PHONE, Visit
 
 pytestmark = pytest.mark.browser
 
-DESKTOP = {"width": 1440, "height": 900}
-PHONE = {"width": 375, "height": 812}
-LOADED_WIDTH_PX = "image => image.decode().then(() => image.naturalWidth)"
-WAIT_MS = 90_000  # a loaded machine with two cores needs some of it
 
-
-def leaf(seed: int, size: int = 160) -> bytes:
-    """A drawn leaf as JPEG; every seed gives other bytes."""
-    draw = np.random.default_rng(seed)
-    pixels = np.full((size, size, 3), 190, np.uint8)
-    y, x = np.mgrid[:size, :size] / size
-    pixels[((x - 0.5) / 0.28) ** 2 + ((y - 0.5) / 0.4) ** 2 < 1] = [60, 120, 50]
-    pixels = np.clip(pixels + draw.normal(0, 12, pixels.shape), 0, 255).astype(np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG")
-    return out.getvalue()
-
-
-FILES = [
-    {"name": "one.jpg", "mimeType": "image/jpeg", "buffer": leaf(1)},
-    {"name": "two.jpg", "mimeType": "image/jpeg", "buffer": leaf(2)},
-    {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": leaf(3)[:900]},
-]
-
-
-class Visit:
-    """One open page, with everything it asked for and complained about."""
-
-    def __init__(self, browser, address: str, viewport: dict[str, int]):
-        self.page = browser.new_context(viewport=viewport, accept_downloads=True).new_page()
-        self.page.set_default_timeout(WAIT_MS)
-        self.outside, self.complaints = [], []
-        self.page.on("request", self._note_request)
-        self.page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(address)
-        self.page.get_by_text("Show me a leaf.").wait_for(timeout=WAIT_MS)
-
-    def _note_request(self, request) -> None:
-        address = urlsplit(request.url)
-        if address.scheme not in ("data", "blob") and address.hostname not in ("127.0.0.1", "localhost"):
-            self.outside.append(request.url)
-
-    def upload(self, files: list[dict]) -> None:
-        self.page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(files)
-        self.page.locator(".summary").wait_for(timeout=WAIT_MS)
-        self.settle()
-
-    def settle(self) -> None:
-        """Until the script has run to its end."""
-        from playwright.sync_api import expect
-
-        app = self.page.get_by_test_id("stApp")
-        expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=WAIT_MS)
-
-    def overflow_px(self) -> int:
-        """How far the page can be scrolled sideways."""
-        return self.page.evaluate(
-            "() => Math.max(...[document.documentElement, document.querySelector('[data-testid=stMain]')]"
-            ".map(e => e.scrollWidth - e.clientWidth))"
-        )
+@pytest.fixture(scope="module")
+def desktop(browser, dashboard) -> Iterator[Visit]:
+    with closing(Visit(browser, dashboard, DESKTOP)) as visit:
+        visit.upload(FILES)
+        yield visit
 
 
 @pytest.fixture(scope="module")
-def desktop(browser, dashboard) -> Visit:
-    visit = Visit(browser, dashboard, DESKTOP)
-    visit.upload(FILES)
-    return visit
-
-
-@pytest.fixture(scope="module")
-def phone(browser, dashboard) -> Visit:
-    visit = Visit(browser, dashboard, PHONE)
-    visit.upload(FILES)
-    return visit
+def phone(browser, dashboard) -> Iterator[Visit]:
+    with closing(Visit(browser, dashboard, PHONE)) as visit:
+        visit.upload(FILES)
+        yield visit
 
 
 def test_every_photo_has_its_verdict_and_the_broken_one_its_reason(desktop):
-    assert desktop.page.locator(".summary").inner_text().startswith("3 photos: ")
-    assert "1 unreadable" in desktop.page.locator(".summary").inner_text()
-    desktop.page.get_by_role("button", name="broken.jpg").click()
-    desktop.page.get_by_text("broken.jpg cannot be read:").wait_for(timeout=WAIT_MS)
+    said = desktop.page.locator(".summary").inner_text()
+    assert said.startswith("3 photos: ") and "1 unreadable" in said
+    desktop.click("button", "broken.jpg", exact=False)
+    desktop.page.get_by_text("broken.jpg cannot be read:").wait_for()
     assert desktop.page.get_by_text("The other 2 photos are done.").is_visible()
 
 
 def test_the_bars_are_drawn_and_the_map_has_a_scale(desktop):
     page = desktop.page
     page.get_by_role("button", name="one.jpg").click()
-    page.locator(".js-plotly-plot .bars path").first.wait_for(timeout=WAIT_MS)
+    page.locator(".js-plotly-plot .bars path").first.wait_for()
     page.get_by_text("Show map").click()
-    page.get_by_text("2x the average").wait_for(timeout=WAIT_MS)
+    page.get_by_text("2x the average").wait_for()
     desktop.settle()
     photo = page.get_by_alt_text("The photo, with the map over it")
     assert photo.evaluate(LOADED_WIDTH_PX) == 160
 
 
 def test_the_table_downloads_with_one_row_a_photo(desktop):
-    with desktop.page.expect_download(timeout=WAIT_MS) as waiting:
-        desktop.page.get_by_role("button", name="CSV").click()
-    text = waiting.value.path().read_text(encoding="utf-8-sig")
-    rows = list(csv.DictReader(io.StringIO(text)))
+    rows = desktop.download_rows("CSV")
     assert [row["file"] for row in rows] == ["one.jpg", "two.jpg", "broken.jpg"]
     assert rows[2]["verdict"] == "unreadable" and rows[2]["error"]
     assert rows[0]["label"] in rows[0]["prediction_set"].split("; ")
 
 
 def test_the_report_needs_nothing_from_outside(desktop):
-    with desktop.page.expect_download(timeout=WAIT_MS) as waiting:
-        desktop.page.get_by_role("button", name="Report").click()
-    report = waiting.value.path().read_text(encoding="utf-8")
+    report = desktop.download("Report")[1].decode()
     assert "broken.jpg cannot be read:" in report and report.count("data:image/jpeg;base64,") == 2
     assert "http" not in report and "<script" not in report
 
 
 def test_a_chosen_crop_is_in_the_address_and_comes_back_from_it(browser, dashboard, desktop):
     desktop.page.get_by_role("radio", name="Tomato").click()
-    desktop.page.wait_for_url("**/?crop=Tomato", timeout=WAIT_MS)
+    desktop.page.wait_for_url("**/?crop=Tomato")
     desktop.settle()
-    again = Visit(browser, desktop.page.url, DESKTOP)
-    assert again.page.get_by_role("radio", name="Tomato").is_checked()
+    with closing(Visit(browser, desktop.page.url, DESKTOP)) as again:
+        again.settle()
+        assert again.page.get_by_role("radio", name="Tomato").is_checked()
 
 
 def test_on_a_phone_nothing_hangs_over_the_edge(phone):
@@ -152,13 +86,13 @@ def test_on_a_phone_the_verdict_stands_above_the_photo_and_the_model_last(phone)
 
 
 @pytest.fixture(scope="module", params=[DESKTOP, PHONE], ids=["desktop", "phone"])
-def without_photo(request, browser, dashboard) -> Visit:
+def without_photo(request, browser, dashboard) -> Iterator[Visit]:
     """A visitor who has no photo and asks for four drawn leaves."""
-    visit = Visit(browser, dashboard, request.param)
-    visit.page.get_by_role("button", name="Four drawn leaves").click()
-    visit.page.locator(".summary").wait_for(timeout=WAIT_MS)
-    visit.settle()
-    return visit
+    with closing(Visit(browser, dashboard, request.param)) as visit:
+        visit.page.get_by_role("button", name="Four drawn leaves").click()
+        visit.page.locator(".summary").wait_for()
+        visit.settle()
+        yield visit
 
 
 def test_four_drawn_leaves_are_marked_as_drawn_and_bring_their_run(without_photo):
@@ -177,15 +111,14 @@ def test_the_truth_of_a_drawn_leaf_is_told_and_can_be_outlined(without_photo):
     conditions = set()
     for i in (4, 3, 2, 1):
         page.get_by_role("button", name=f"Drawn leaf {i}").click()
-        page.get_by_text(f"{i} of 4").wait_for(timeout=WAIT_MS)
+        page.get_by_text(f"{i} of 4").wait_for()
         without_photo.settle()
         conditions.add(page.locator(".truth").inner_text())
     assert len(conditions) == 4 and sum("without a disease" in text for text in conditions) == 1
     while not page.get_by_text("Outline what was drawn").is_visible():
-        page.get_by_role("button", name="Next").click()
-        without_photo.settle()
+        without_photo.click("button", "Next", exact=False)
     page.get_by_text("Outline what was drawn").click()
-    page.get_by_text("The white line runs around").wait_for(timeout=WAIT_MS)
+    page.get_by_text("The white line runs around").wait_for()
     without_photo.settle()
     outlined = page.get_by_alt_text("The drawn leaf, with the outline over it")
     assert outlined.evaluate(LOADED_WIDTH_PX) == 960
@@ -193,15 +126,10 @@ def test_the_truth_of_a_drawn_leaf_is_told_and_can_be_outlined(without_photo):
 
 
 def test_table_and_report_say_which_leaves_are_drawn(without_photo):
-    page = without_photo.page
-    with page.expect_download(timeout=WAIT_MS) as waiting:
-        page.get_by_role("button", name="CSV").click()
-    rows = list(csv.DictReader(io.StringIO(waiting.value.path().read_text(encoding="utf-8-sig"))))
+    rows = without_photo.download_rows("CSV")
     assert [row["file"] for row in rows] == [f"Drawn leaf {i}" for i in (1, 2, 3, 4)]
     assert all(row["address"].startswith("leafsim:v1/") and row["drawn_as"] for row in rows)
-    with page.expect_download(timeout=WAIT_MS) as waiting:
-        page.get_by_role("button", name="Report").click()
-    report = waiting.value.path().read_text(encoding="utf-8")
+    report = without_photo.download("Report")[1].decode()
     assert all(f"Drawn by LeafSim, not a photograph: {row['address']}." in report for row in rows)
 
 

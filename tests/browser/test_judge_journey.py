@@ -1,19 +1,17 @@
 """What a person does on the pages that judge runs, in a real browser."""
 
-import csv
-import io
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
+
+from tests.browser.visit import PHONE, Visit
 
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).resolve().parents[2]
-WAIT_MS = 90_000
-DESKTOP, PHONE = {"width": 1440, "height": 1600}, {"width": 375, "height": 812}
+TALL_DESKTOP = {"width": 1440, "height": 1600}
 CLASSES = ["Rust", "Scab", "healthy"]
 ANSWERS = [("Rust", "Rust")] * 5 + [("Rust", "Scab")] * 3 + [("healthy", "healthy")] * 4
 BETTER = [(true, true) for true, _ in ANSWERS]
@@ -47,10 +45,6 @@ NUM_POINTS = """name => {
   const graph = document.querySelector('.js-plotly-plot');
   return graph?.data ? Math.max(0, ...graph.data.filter(t => t.name === name).map(t => t.x.length)) : 0;
 }"""
-OVERFLOW_PX = (
-    "() => Math.max(...[document.documentElement, document.querySelector('[data-testid=stMain]')]"
-    ".map(e => e.scrollWidth - e.clientWidth))"
-)
 
 
 @pytest.fixture(scope="module")
@@ -64,77 +58,63 @@ def judged(runs_folder, recorded_run) -> Path:
 @pytest.fixture
 def visit(browser, dashboard, judged):
     """Opens a page; the browser forgets everything afterwards."""
-    contexts = []
+    visits = []
 
-    def open_page(path: str, viewport: dict = DESKTOP, **query):
-        contexts.append(browser.new_context(viewport=viewport, accept_downloads=True))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(WAIT_MS)
-        page.goto(f"{dashboard}/{path}?{urlencode(query, doseq=True)}")
-        page.locator(".page-title").wait_for()
-        return page
+    def open_page(path: str, viewport: dict = TALL_DESKTOP, **query) -> Visit:
+        visits.append(Visit(browser, f"{dashboard}/{path}", viewport, **query))
+        return visits[-1]
 
     yield open_page
-    for context in contexts:
-        context.close()
-
-
-def settle(page) -> None:
-    """Until the script has run to its end and nothing moves any more."""
-    from playwright.sync_api import expect
-
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=WAIT_MS)
-    page.wait_for_function(
-        "() => { const y = document.querySelector('.js-plotly-plot').getBoundingClientRect().top;"
-        " const still = window.lastY === y; window.lastY = y; return still; }",
-        polling=300,
-    )
-
-
-def downloaded(page, button: str) -> list[dict]:
-    with page.expect_download(timeout=WAIT_MS) as waiting:
-        page.get_by_role("button", name=button).click()
-    return list(csv.DictReader(io.StringIO(waiting.value.path().read_text(encoding="utf-8-sig"))))
+    for each in visits:
+        each.close()
 
 
 def test_a_click_on_a_confusion_shows_its_pictures_and_the_address_leads_back(visit):
-    page = visit("evaluation", judged="judged-plain")
+    plain = visit("evaluation", judged="judged-plain")
+    page = plain.page
     page.wait_for_function(IS_DRAWN)
-    settle(page)  # what comes late would move the matrix under the pointer
+    plain.settle()  # what comes late would move the matrix under the pointer
     place = page.evaluate(PLACE_OF_CELL, ["Rust", "Scab"])
     page.mouse.move(place["x"], place["y"])
     page.mouse.click(place["x"], place["y"])
     page.get_by_text("3 of 8 pictures of rust were called scab (37.5").wait_for()
     page.locator(".gallery figure img").nth(2).wait_for()
-    assert [row["called"] for row in downloaded(page, "CSV of 3 pictures")] == ["Scab"] * 3
+    plain.settle()
+    assert [row["called"] for row in plain.download_rows("CSV of 3 pictures")] == ["Scab"] * 3
     page.wait_for_url("**/evaluation?*true=Rust&called=Scab*")
     again = visit("evaluation", judged="judged-plain", true="Rust", called="Scab")
-    again.get_by_text("3 of 8 pictures of rust were called scab (37.5").wait_for()
+    again.page.get_by_text("3 of 8 pictures of rust were called scab (37.5").wait_for()
+    assert plain.outside == [] and plain.complaints == [] and again.complaints == []
 
 
 def test_on_a_phone_the_confusions_are_a_list_that_opens_pictures(visit):
-    page = visit("evaluation", PHONE, judged="judged-plain")
-    page.get_by_role("button", name="3 of 8").click()
-    page.locator(".gallery figure img").nth(2).wait_for()
-    assert not page.locator(".js-plotly-plot").is_visible()
-    assert page.evaluate(OVERFLOW_PX) == 0
+    plain = visit("evaluation", PHONE, judged="judged-plain")
+    plain.page.get_by_role("button", name="3 of 8").click()
+    plain.page.locator(".gallery figure img").nth(2).wait_for()
+    plain.settle()
+    assert not plain.page.locator(".js-plotly-plot").is_visible()
+    assert plain.overflow_px() == 0 and plain.complaints == []
 
 
 def test_two_runs_lead_to_the_pictures_they_disagree_on(visit):
-    page = visit("compare_runs")
+    compared = visit("compare_runs")
+    page = compared.page
     page.get_by_role("button", name="judged: better and plain").click()
     page.get_by_role("radio", name="Disagreements").click()
     page.get_by_text("Of 12 pictures. First: judged-better. Second: judged-plain.").wait_for()
     page.locator(".gallery figure img").nth(2).wait_for()
-    rows = downloaded(page, "CSV of 3 pictures")
+    compared.settle()
+    rows = compared.download_rows("CSV of 3 pictures")
     assert [(row["first_called"], row["second_called"]) for row in rows] == [("Rust", "Scab")] * 3
     page.wait_for_url("**/compare_runs?*runs=judged-better&runs=judged-plain*")
+    assert compared.outside == [] and compared.complaints == []
 
 
 def test_on_a_phone_the_comparison_does_not_hang_over_the_edge(visit):
-    page = visit("compare_runs", PHONE, runs=["judged-better", "judged-plain"], view="Better or chance?")
-    page.get_by_text("Exact McNemar test").wait_for()
-    assert page.evaluate(OVERFLOW_PX) == 0
+    compared = visit("compare_runs", PHONE, runs=["judged-better", "judged-plain"], view="Better or chance?")
+    compared.page.get_by_text("Exact McNemar test").wait_for()
+    compared.settle()
+    assert compared.overflow_px() == 0 and compared.complaints == []
 
 
 def test_a_run_grows_on_the_page_while_it_is_written(visit, judged, tmp_path):
@@ -144,7 +124,7 @@ def test_a_run_grows_on_the_page_while_it_is_written(visit, judged, tmp_path):
     )  # fmt: skip
     try:
         assert training.stdout.readline() == "ready\n"
-        page = visit("compare_runs", runs=["growing"])
+        page = visit("compare_runs", runs=["growing"]).page
         page.get_by_text("growing is running: epoch 2.0, step 2").wait_for()
         page.wait_for_function(f"() => ({NUM_POINTS})('growing') === 2")
         (tmp_path / "go on").touch()
