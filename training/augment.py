@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.profiler import record_function
 
-from hvit.data.cache import PhotoCache, shrunk_sizes
-from hvit.data.resident import canvas_on
+from hvit.data.cache import PhotoCache
+from hvit.data.preprocess import shrunk_sizes
 from training.config import AugmentConfig, ViewConfig
 from training.draws import uniform
 from training.marks import AUGMENTATION, PHOTOS
@@ -59,7 +59,7 @@ def augment(
     """
     u, theta, shrink = _geometry(cache, photos, samples, sides, config, seed)
     with record_function(PHOTOS):
-        canvas, sizes = canvas_on(cache, photos, shrink, device)
+        canvas, sizes = cache.canvas_on(photos, shrink, device)
     views = _resample(canvas, sizes, theta, sides, _fill_colors(canvas, sizes, u[:, 11:16]))
     views = _color(views, uniform(seed, samples, 9, COLOR), config)
     return _blur_and_noise(views, uniform(seed, samples, 4, NOISE), config).clamp_(0, 255)

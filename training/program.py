@@ -24,7 +24,6 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.profiler import record_function
 
 from hvit.data.cache import PhotoCache, UnreadablePhotosError
-from hvit.data.resident import make_resident
 from hvit.files import append_line, write_bytes
 from hvit.runs import INFO, Run, RunLock, RunWriter, refuse_taken, truncate_lines
 from training.command_line import AUTO, run_dir_of
@@ -117,7 +116,7 @@ class Training(ABC):
         self._gather(run_dir if begun else None)
         if not here.agrees(self.photos.fingerprint):
             raise ConfigError(f"process {here.rank} reads other photos than process 0; all must see the same data.dirs")
-        if make_resident(self.photos, here.device):
+        if self.photos.make_resident(here.device):
             self.say("all photos are in the memory of the accelerator")
         self.schedule = Schedule.of(config, self.num_photos, here.size)
         self.step, self.last_saved = 0, time.monotonic()

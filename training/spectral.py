@@ -49,7 +49,7 @@ def _open_bands(cache: PhotoCache, config: FinetuneConfig, here: World) -> None:
         here.barrier()
     spectral, folder = config.spectral, config.data.cache_dir
     show, workers = progress_bar("preparing bands"), readers(cache.samples)
-    cache.bands = open_bands(cache, len(spectral.channels), spectral.white, folder, show, workers)
+    cache.bands = open_bands(cache.samples, cache.sizes, len(spectral.channels), spectral.white, folder, show, workers)
     if here.is_main:
         here.barrier()
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hvit.data.cache import PhotoCache, shrunk_sizes
 from hvit.data.dataset import DataError, DrawnSample, Sample
+from hvit.data.preprocess import shrunk_sizes
 from hvit.data.spectral import InvalidBandsError, find_bands, fit_planes
 from hvit.files import file_sha256, write_bytes
 from hvit.processes import answers
@@ -53,16 +53,18 @@ class BandCache:
 
 
 def open_bands(
-    photos: PhotoCache,
+    samples: list[Sample],
+    sizes: np.ndarray,
     num_bands: int,
     scale: float,
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
     workers: int = 1,
 ) -> BandCache:
-    """The bands of the photos of a cache; reads or draws them where that was not done before.
+    """The bands of cached photos; reads or draws them where that was not done before.
 
     Args:
+        samples, sizes: of `hvit.data.cache.PhotoCache`.
         num_bands, scale: of `hvit.data.spectral.read_bands`.
         folder: where caches are kept.
         progress: called with the photos done and their number.
@@ -70,7 +72,6 @@ def open_bands(
     Raises:
         DataError: a file of bands cannot be read, or is not of its photo; names it.
     """
-    samples, sizes = photos.samples, photos.sizes
     identities = [_identity(sample) for sample in samples]
     words = ["bands", 1, num_bands, scale, sizes.tolist(), identities]
     key = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:16]

@@ -7,22 +7,24 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
 
+from hvit.data.band_cache import BandCache
 from hvit.data.dataset import DataError, Sample
 from hvit.data.photos import InvalidPhotoError, LostPhotoError
+from hvit.data.preprocess import shrunk_sizes
+from hvit.data.resident import ResidentPhotos
 from hvit.files import write_bytes
 from hvit.processes import answers
 
-if TYPE_CHECKING:
-    from hvit.data.band_cache import BandCache
-    from hvit.data.resident import ResidentPhotos
-
 T = TypeVar("T")
 MAX_UNREADABLE = 0.005
+MOST_RESIDENT = 0.5  # of an accelerator's memory that is free: the rest is for training
 COULD_NOT_BE_OPENED = "the file could not be opened."
 AGAIN_S = (0.2, 1.0)  # pauses before a file that cannot be opened is tried again: a network drive may be busy
 
@@ -48,11 +50,11 @@ class PhotoCache:
         pixels: of all photos, one after the other, uint8.
         offsets: where each begins in `pixels`, and the end, (N + 1,).
         bands: their spectral pictures, where a program asked for them; None else.
-        resident: the same pixels on an accelerator, where a program put them there; None else.
+        resident: the same pixels on an accelerator, where `make_resident` put them there; None else.
     """
 
-    bands: "BandCache | None" = None
-    resident: "ResidentPhotos | None" = None
+    bands: BandCache | None = None
+    resident: ResidentPhotos | None = None
 
     def __init__(self, samples: list[Sample], index: dict, pixels: np.ndarray):
         reasons = index["unreadable"]
@@ -91,10 +93,26 @@ class PhotoCache:
             image[:, :h, :w] = photo.transpose(2, 0, 1)
         return canvas, sizes
 
+    def canvas_on(self, indices: np.ndarray, shrink: np.ndarray, device: torch.device) -> tuple[Tensor, np.ndarray]:
+        """`canvas` in the memory of a device: (B, 3, H, W) uint8, and the sizes (B, 2)."""
+        if self.resident is not None:
+            return self.resident.canvas(indices, shrink)
+        canvas, sizes = self.canvas(indices, shrink)
+        canvas = torch.from_numpy(canvas)
+        if device.type == "cuda":  # a copy from pinned memory is not waited for
+            canvas = canvas.pin_memory()
+        return canvas.to(device, non_blocking=True), sizes
 
-def shrunk_sizes(sizes: np.ndarray, shrink: np.ndarray) -> np.ndarray:
-    """Heights and widths (B, 2) after each is scaled down by a whole number, (B,)."""
-    return np.maximum(1, sizes // shrink[:, None])
+    def make_resident(self, device: torch.device) -> bool:
+        """Moves the pixels to an accelerator, unless they would take more than half of what is free there.
+
+        Returns:
+            Whether they are there now; those on the CPU stay in the file that is mapped into memory.
+        """
+        if device.type != "cuda" or self.pixels.nbytes > MOST_RESIDENT * torch.cuda.mem_get_info(device)[0]:
+            return False
+        self.resident = ResidentPhotos(self.pixels, self.sizes, self.offsets, device)
+        return True
 
 
 def open_cache(

@@ -34,6 +34,11 @@ def fitted_sides(height: int, width: int, img_size: int) -> tuple[int, int]:
     return best
 
 
+def shrunk_sizes(sizes: np.ndarray, shrink: np.ndarray) -> np.ndarray:
+    """Heights and widths (B, 2) after each is scaled down by a whole number, (B,)."""
+    return np.maximum(1, sizes // shrink[:, None])
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """How a photo becomes a tensor; stored in `model.json` and nowhere else.

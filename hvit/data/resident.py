@@ -5,22 +5,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hvit.data.cache import PhotoCache, shrunk_sizes
-
-MOST = 0.5  # of the memory that is free: the rest is for training
+from hvit.data.preprocess import shrunk_sizes
 
 
 class ResidentPhotos:
     """Photos of a cache in the memory of a device.
 
     Args:
-        cache: where they come from.
+        pixels, sizes, offsets: of `hvit.data.cache.PhotoCache`.
         device: where they go.
     """
 
-    def __init__(self, cache: PhotoCache, device: torch.device):
-        self._pixels = torch.from_numpy(np.array(cache.pixels)).to(device)
-        self._sizes, self._offsets = cache.sizes, cache.offsets
+    def __init__(self, pixels: np.ndarray, sizes: np.ndarray, offsets: np.ndarray, device: torch.device):
+        self._pixels = torch.from_numpy(np.array(pixels)).to(device)
+        self._sizes, self._offsets = sizes, offsets
 
     def canvas(self, photos: np.ndarray, shrink: np.ndarray) -> tuple[Tensor, np.ndarray]:
         """Several photos in the top left corners of one tensor, as `PhotoCache.canvas` lays them out.
@@ -59,28 +57,3 @@ class ResidentPhotos:
         places = torch.where(inside, starts + 3 * (y * strides + x), 0)
         pixels = torch.stack([self._pixels[places + channel] for channel in range(3)], 1)
         return pixels * inside[:, None]
-
-
-def make_resident(cache: PhotoCache, device: torch.device) -> bool:
-    """Moves the photos of a cache to an accelerator, unless they would take more than half of what is free there.
-
-    Returns:
-        Whether they are there now; those on the CPU stay in the file that is mapped into memory.
-    """
-    if device.type != "cuda" or cache.pixels.nbytes > MOST * torch.cuda.mem_get_info(device)[0]:
-        return False
-    cache.resident = ResidentPhotos(cache, device)
-    return True
-
-
-def canvas_on(
-    cache: PhotoCache, photos: np.ndarray, shrink: np.ndarray, device: torch.device
-) -> tuple[Tensor, np.ndarray]:
-    """`PhotoCache.canvas` on a device: (B, 3, H, W) uint8, and the sizes (B, 2)."""
-    if cache.resident is not None:
-        return cache.resident.canvas(photos, shrink)
-    canvas, sizes = cache.canvas(photos, shrink)
-    canvas = torch.from_numpy(canvas)
-    if device.type == "cuda":  # a copy from pinned memory is not waited for
-        canvas = canvas.pin_memory()
-    return canvas.to(device, non_blocking=True), sizes

@@ -1,6 +1,7 @@
-"""The import arrows: pages -> app -> hvit <- training."""
+"""The import arrows: pages -> app -> hvit <- training, and no circles."""
 
 import ast
+import graphlib
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,39 @@ def test_imports_follow_the_arrows(path):
 )
 def test_a_broken_arrow_is_found(path, source, broken):
     assert broken_arrows(path, source) == broken
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_modules(source, modules):
+    """Which of `modules` a file imports, at the top, inside functions and for types alone."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {name if name in modules else node.module for name in inner}
+    return names & modules
+
+
+def circle_in(sources):
+    """The modules of a circle of imports, None where there is none; `sources` maps modules to their text."""
+    arrows = {name: imported_modules(source, sources.keys()) for name, source in sources.items()}
+    try:
+        graphlib.TopologicalSorter(arrows).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return None
+
+
+def test_imports_run_in_no_circle():
+    assert circle_in({module_of(path): path.read_text(encoding="utf-8") for path in FILES}) is None
+
+
+def test_a_circle_is_found():
+    assert circle_in({"a.b": "from a import c", "a.c": "def f():\n    import a.b", "a": ""}) is not None
+    assert circle_in({"a.b": "from a import c", "a.c": "import os", "a": "from a.b import x"}) is None

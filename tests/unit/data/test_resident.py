@@ -6,7 +6,7 @@ import torch
 
 from hvit.data.cache import open_cache
 from hvit.data.dataset import read_samples
-from hvit.data.resident import ResidentPhotos, canvas_on, make_resident
+from hvit.data.resident import ResidentPhotos
 
 CPU = torch.device("cpu")
 
@@ -19,20 +19,20 @@ def cache(photo_folder, tmp_path):
 def test_whole_photos_are_the_same_to_the_bit(cache):
     photos, shrink = np.array([3, 0, 3, 7, 20]), np.ones(5, dtype=int)
     expected, expected_sizes = cache.canvas(photos, shrink)
-    canvas, sizes = ResidentPhotos(cache, CPU).canvas(photos, shrink)
+    canvas, sizes = ResidentPhotos(cache.pixels, cache.sizes, cache.offsets, CPU).canvas(photos, shrink)
     assert np.array_equal(canvas.numpy(), expected) and np.array_equal(sizes, expected_sizes)
 
 
 def test_photos_of_different_sides_and_scales_lie_in_the_corner_with_nothing_beyond():
-    class Cache:
-        sizes = np.array([[64, 96], [96, 64], [32, 32]])
-        offsets = np.concatenate([[0], np.cumsum(sizes.prod(1) * 3)])
-        pixels = np.random.default_rng(0).integers(1, 256, int(offsets[-1]), dtype=np.uint8)
+    whole = np.array([[64, 96], [96, 64], [32, 32]])
+    offsets = np.concatenate([[0], np.cumsum(whole.prod(1) * 3)])
+    pixels = np.random.default_rng(0).integers(1, 256, int(offsets[-1]), dtype=np.uint8)
 
     def photo(i: int) -> np.ndarray:
-        return Cache.pixels[Cache.offsets[i] : Cache.offsets[i + 1]].reshape(*Cache.sizes[i], 3)
+        return pixels[offsets[i] : offsets[i + 1]].reshape(*whole[i], 3)
 
-    canvas, sizes = ResidentPhotos(Cache, CPU).canvas(np.array([0, 1, 2, 1]), np.array([2, 1, 1, 3]))
+    resident = ResidentPhotos(pixels, whole, offsets, CPU)
+    canvas, sizes = resident.canvas(np.array([0, 1, 2, 1]), np.array([2, 1, 1, 3]))
     assert sizes.tolist() == [[32, 48], [96, 64], [32, 32], [32, 21]] and canvas.shape == (4, 3, 96, 64)
     halved = photo(0).reshape(32, 2, 48, 2, 3).mean((1, 3)).round()  # ties to even, as torch rounds
     assert np.array_equal(canvas[0, :, :32, :48].numpy().transpose(1, 2, 0), halved)
@@ -44,15 +44,15 @@ def test_photos_of_different_sides_and_scales_lie_in_the_corner_with_nothing_bey
 
 
 def test_photos_stay_in_their_file_on_the_cpu_and_where_they_would_not_fit(cache, monkeypatch):
-    assert not make_resident(cache, CPU) and cache.resident is None
+    assert not cache.make_resident(CPU) and cache.resident is None
     free = 2 * cache.pixels.nbytes - 1
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 10 * free))
-    assert not make_resident(cache, torch.device("cuda")) and cache.resident is None
+    assert not cache.make_resident(torch.device("cuda")) and cache.resident is None
 
 
 def test_what_is_resident_is_read_there(cache):
     photos, shrink = np.array([1, 2]), np.ones(2, dtype=int)
-    expected = canvas_on(cache, photos, shrink, CPU)[0]
-    cache.resident = ResidentPhotos(cache, CPU)
+    expected = cache.canvas_on(photos, shrink, CPU)[0]
+    cache.resident = ResidentPhotos(cache.pixels, cache.sizes, cache.offsets, CPU)
     cache.pixels = None  # nothing reads the file any more
-    assert torch.equal(canvas_on(cache, photos, shrink, CPU)[0], expected)
+    assert torch.equal(cache.canvas_on(photos, shrink, CPU)[0], expected)

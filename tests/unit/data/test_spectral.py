@@ -169,7 +169,7 @@ def photos_with_bands(tmp_path):
 def test_the_cache_holds_bands_at_the_pixels_of_its_photos(photos_with_bands, tmp_path):
     photos = open_cache(read_samples([photos_with_bands]), 96, tmp_path / "cache")
     for _ in range(2):  # written, then read again
-        bands = open_bands(photos, 2, 1.0, tmp_path / "cache")
+        bands = open_bands(photos.samples, photos.sizes, 2, 1.0, tmp_path / "cache")
         assert bands.present.tolist() == [True, True, True, False]
         for i in range(3):
             raw = np.load(photos.samples[i].path.with_suffix(".npy"))
@@ -185,15 +185,15 @@ def test_the_cache_holds_bands_at_the_pixels_of_its_photos(photos_with_bands, tm
 
 def test_changed_bands_are_read_again(photos_with_bands, tmp_path):
     photos = open_cache(read_samples([photos_with_bands]), 96, tmp_path / "cache")
-    before = np.array(open_bands(photos, 2, 1.0, tmp_path / "cache")[0])
+    before = np.array(open_bands(photos.samples, photos.sizes, 2, 1.0, tmp_path / "cache")[0])
     file = photos.samples[0].path.with_suffix(".npy")
     np.save(file, 1 - np.load(file))
-    after = open_bands(photos, 2, 1.0, tmp_path / "cache")[0]
+    after = open_bands(photos.samples, photos.sizes, 2, 1.0, tmp_path / "cache")[0]
     np.testing.assert_allclose(after, 1 - before.astype(np.float32), atol=2e-3)
 
 
 def test_bands_that_do_not_fit_stop_the_preparation_and_are_named(photos_with_bands, tmp_path):
     photos = open_cache(read_samples([photos_with_bands]), 96, tmp_path / "cache")
     with pytest.raises(DataError, match=r"0\.npy holds an array of \(2, 32, 48\); expected \(5, height"):
-        open_bands(photos, 5, 1.0, tmp_path / "cache")
+        open_bands(photos.samples, photos.sizes, 5, 1.0, tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*.partial"))
