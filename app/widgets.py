@@ -120,6 +120,26 @@ def choose_record(records: Sequence[Record]) -> Record:
     return known[name]
 
 
+def choice(label: str, titles: Mapping[str, str], key: str, labelled: bool = True) -> str:
+    """One of a few things side by side, the first to begin with; it is in the address.
+
+    Args:
+        titles: what can be chosen, and how it is called.
+        labelled: whether the label is seen, or for screen readers alone.
+    """
+    state.keep_among(key, list(titles))
+    return st.segmented_control(
+        label,
+        list(titles),
+        default=next(iter(titles)),
+        required=True,
+        key=key,
+        format_func=titles.get,
+        bind="query-params",
+        label_visibility="visible" if labelled else "collapsed",
+    )
+
+
 def figures(cells: Sequence[tuple[str, str, str]]) -> None:
     """Numbers side by side: what each is, its value, and what belongs to it."""
     parts = (

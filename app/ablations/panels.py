@@ -129,15 +129,8 @@ def _hundredfold(value: float | None) -> float | None:
 def convergence(variants: Variants) -> None:
     """How the variants learned, over their seeds."""
     st.subheader("How they learned")
-    metric = st.segmented_control(
-        "Metric",
-        list(CURVES),
-        default="macro_f1",
-        required=True,
-        key=state.ABLATION_METRIC,
-        bind="query-params",
-        format_func=lambda name: metric_title(*CURVES[name]),
-        label_visibility="collapsed",
+    metric = widgets.choice(
+        "Metric", {name: metric_title(*parts) for name, parts in CURVES.items()}, state.ABLATION_METRIC, labelled=False
     )
     ways, unreadable = [], []
     for variant, members in variants.items():

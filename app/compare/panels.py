@@ -115,16 +115,7 @@ def _last_row(record: Record) -> dict | None:
 
 def choose_view() -> str:
     """Which part is shown; it is in the address."""
-    return st.segmented_control(
-        "Show",
-        list(VIEWS),
-        default="curves",
-        required=True,
-        key=state.RUNS_VIEW,
-        format_func=VIEWS.get,
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    return widgets.choice("Show", VIEWS, state.RUNS_VIEW, labelled=False)
 
 
 def choose_split(ways: Sequence[Way[Record]]) -> str | None:

@@ -49,15 +49,7 @@ def curves(ways: Sequence[Way[Record]]) -> None:
         chosen = st.selectbox(
             "Metric", options, key=state.METRIC, format_func=titles.get, bind="query-params", width=320
         )
-        axis = st.segmented_control(
-            "Along",
-            list(words.AXES),
-            default="step",
-            required=True,
-            key=state.AXIS,
-            format_func=words.AXES.get,
-            bind="query-params",
-        )
+        axis = widgets.choice("Along", words.AXES, state.AXIS)
         smoothing = st.slider("Smoothing", 0.0, 0.95, 0.0, 0.05, key=state.SMOOTHING, bind="query-params", width=220)
         each_seed = st.toggle("Each seed", key=state.EACH_SEED, bind="query-params")
     split, metric = chosen.split("/", 1)
@@ -309,15 +301,7 @@ def cost(ways: Sequence[Way[Record]]) -> None:
     if not any(score for _, score in found):
         panels.not_evaluated()
         return
-    unit = st.segmented_control(
-        "Against",
-        list(COSTS),
-        default="params",
-        required=True,
-        key=state.COST,
-        format_func=COSTS.get,
-        bind="query-params",
-    )
+    unit = widgets.choice("Against", COSTS, state.COST)
     with st.spinner("Counting"):
         costs = [comparisons.cost(way.members[0]) for way in ways]
     colors = theme.palette(st.context.theme.type)
@@ -392,15 +376,7 @@ def disagreements(ways: Sequence[Way[Record]]) -> None:
     labels, predicted = numbered_alike(answers, rows)
     numbers = outcomes(labels, *predicted)
     _outcome_counts(numbers, first, second)
-    outcome = st.segmented_control(
-        "Pictures where",
-        list(words.OUTCOMES),
-        default="only_first_right",
-        required=True,
-        key=state.OUTCOME,
-        format_func=words.OUTCOMES.get,
-        bind="query-params",
-    )
+    outcome = widgets.choice("Pictures where", words.OUTCOMES, state.OUTCOME)
     chosen = np.flatnonzero(numbers == OUTCOMES.index(outcome))
     if not len(chosen):
         widgets.sentence("There is none.", "below")

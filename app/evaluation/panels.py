@@ -72,13 +72,4 @@ def headline(record: Record, split: str, scores: Scores, calibrated: bool, times
 
 def choose_view() -> str:
     """Which part is shown; it is in the address."""
-    return st.segmented_control(
-        "Show",
-        list(VIEWS),
-        default="confusions",
-        required=True,
-        key=state.ERRORS_VIEW,
-        format_func=VIEWS.get,
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    return widgets.choice("Show", VIEWS, state.ERRORS_VIEW, labelled=False)

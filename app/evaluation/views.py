@@ -33,17 +33,14 @@ NUMBERS = {"counts": "pictures", "rates": "% of the class"}
 
 def confusions(record: Record, answers: Answers, scores: Scores) -> None:
     """The matrix, or on a phone the list of the most frequent confusions; and the photos of a chosen cell."""
-    order_options = list(ORDERS) if crops(answers.classes) else ["similarity"]
+    has_crops = bool(crops(answers.classes))
     places = [st.container(key=key) for key in ("matrix_place", "confusion_list", "cell_photos")]
     with places[2]:  # before the matrix, which frames what is chosen here
         true, called = _choose_cell(answers)
     with places[0]:
         with st.container(horizontal=True, key="matrix_tools"):
-            if len(order_options) > 1:
-                order = _pills("Order", order_options, state.ORDER, ORDERS)
-            else:
-                order = order_options[0]
-            numbers = _pills("Numbers", list(NUMBERS), state.NUMBERS, NUMBERS)
+            order = widgets.choice("Order", ORDERS, state.ORDER) if has_crops else "similarity"
+            numbers = widgets.choice("Numbers", NUMBERS, state.NUMBERS)
         _matrix(answers, scores, order, numbers == "rates", (true, called))
     with places[1]:
         st.subheader("Most often confused")
@@ -57,13 +54,6 @@ def confusions(record: Record, answers: Answers, scores: Scores) -> None:
             st.button(line, key=key, type="tertiary", on_click=state.show_cell, args=pair)
     with places[2]:
         _pictures_of_cell(answers, true, called)
-
-
-def _pills(label: str, options: Sequence[str], key: str, titles: dict[str, str]) -> str:
-    state.keep_among(key, options)
-    return st.segmented_control(
-        label, options, default=options[0], required=True, key=key, format_func=titles.get, bind="query-params"
-    )
 
 
 def _matrix(answers: Answers, scores: Scores, order: str, rates: bool, chosen: tuple[str | None, str | None]) -> None:
@@ -146,7 +136,7 @@ def kinds(record: Record, answers: Answers, scores: Scores) -> None:
     st.plotly_chart(figure, key="kinds_of_error", config=NO_MODEBAR, alt=told)
     if len(crops(answers.classes)) > 1:
         _by_crop(answers, numbers, shown)
-    kind = _pills("Pictures of", shown, state.KIND, {kind: words.kind_title(kind, answers.classes) for kind in shown})
+    kind = widgets.choice("Pictures of", {kind: words.kind_title(kind, answers.classes) for kind in shown}, state.KIND)
     rows = np.flatnonzero(numbers == KINDS.index(kind))
     if len(rows):
         photos(answers, rows[np.argsort(-answers.confidence[rows], kind="stable")], f"kind_{kind}")

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from app.figures.rows import Interval, Row, draw_rows
 from app.theme import PAPER, Palette
-
-ROW_PX = 66
-Interval = tuple[float, float]
 
 
 def shares(
@@ -32,65 +30,10 @@ def shares(
     """
     if len({len(titles), len(values), len(intervals), len(notes), len(row_colors)}) != 1:
         raise ValueError("one title, value, interval, note and color for each row")
-    figure = go.Figure()
-    for row, (title, value, interval, note, color) in enumerate(zip(titles, values, intervals, notes, row_colors)):
-        figure.add_annotation(
-            text=f"{title}<br><b>{note}</b>",
-            x=0,
-            xref="paper",
-            xanchor="left",
-            y=row,
-            yshift=10,
-            yanchor="bottom",
-            align="left",
-            showarrow=False,
-            font={"size": 13, "color": colors.ink},
-        )
-        if value is None:
-            continue
-        if interval is not None:
-            figure.add_trace(
-                go.Scatter(
-                    x=list(interval),
-                    y=[row, row],
-                    mode="lines",
-                    line={"color": color, "width": 3},
-                    opacity=0.45,
-                    hoverinfo="skip",
-                    showlegend=False,
-                )
-            )
-        figure.add_trace(
-            go.Scatter(
-                x=[value],
-                y=[row],
-                mode="markers",
-                marker={"color": color, "size": 11},
-                name=title,
-                hovertemplate=f"{title}: {note}<extra></extra>",
-                showlegend=False,
-            )
-        )
+    rows = list(map(Row, titles, notes, values, intervals, row_colors))
     low, high = _around(values, intervals)
     low = 0.0 if from_zero else low
-    figure.update_xaxes(
-        range=[low, high],
-        tickformat=".0%" if high - low > 0.05 else ".1%",
-        nticks=6,
-        gridcolor=colors.rule,
-        zeroline=False,
-        fixedrange=True,
-        title={"text": axis, "font": {"size": 12}},
-    )
-    figure.update_yaxes(range=[len(titles) - 0.7, -0.85], visible=False, fixedrange=True)
-    figure.update_layout(
-        height=ROW_PX * len(titles) + 62,
-        margin={"l": 0, "r": 8, "t": 6, "b": 50},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        dragmode=False,
-    )
-    return figure
+    return draw_rows(rows, axis, (low, high), ".0%" if high - low > 0.05 else ".1%", colors, opacity=0.45)
 
 
 def _around(values: Sequence[float | None], intervals: Sequence[Interval | None]) -> Interval:
