@@ -10,6 +10,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 SEED = "seed"
 INIT = "init"
+# How a training is kept running, stored and recorded; none of it changes what is learned.
+HOUSEKEEPING = {"data.cache_dir", "log_every", "checkpoint_minutes", "hang_minutes", "skip_limit"}
 
 
 class _Absent:
@@ -60,9 +62,9 @@ class Way(Generic[M]):
 def ways_of(members: Sequence[M]) -> list[Way[M]]:
     """Sorts runs into ways, by name.
 
-    Runs belong together where kind and configuration are equal but for the seed. A run that starts from another
-    (`init`) of the same seed, `pre-0` for seed 0 and `pre-1` for seed 1, still belongs to its companions. A run whose
-    configuration is not known stands alone.
+    Runs belong together where kind and configuration are equal but for the seed and `HOUSEKEEPING`. A run that starts
+    from another (`init`) of the same seed, `pre-0` for seed 0 and `pre-1` for seed 1, still belongs to its companions.
+    A run whose configuration is not known stands alone.
     """
     exact = _buckets((_key(member), (member,)) for member in members)
     # Only runs that would stand alone are sorted by the seed in their `init`: else seeds 0, 1 and 2 that all start
@@ -89,7 +91,7 @@ def _key(member: Member, seed_in_init: bool = False) -> str:
         return f"alone: {member.name}"
     # What is off or unsaid counts as absent: a run is not another way because its program did not know an option yet.
     said = ((key, value) for key, value in flattened(member.config).items() if value is not None and value is not False)
-    settings = {key: value for key, value in said if key != SEED}
+    settings = {key: value for key, value in said if key != SEED and key not in HOUSEKEEPING}
     init, ending = settings.get(INIT), f"-{member.seed}"
     if seed_in_init and isinstance(init, str) and init.endswith(ending):
         settings[INIT] = init.removesuffix(ending) + "-<seed>"

@@ -36,6 +36,12 @@ def test_an_option_that_is_off_is_as_if_it_were_not_there():
     assert [way.seeds for way in ways_of([*runs, Member("b", 0, before | {"spectral": 1})])] == [[0, 1], [0]]
 
 
+def test_how_a_training_is_kept_running_makes_no_other_way():
+    runs = [Member("a-0", 0, {"seed": 0, "lr": 1, "log_every": 50, "data": {"cache_dir": "cache", "side": 160}})]
+    runs += [Member("a-1", 1, {"seed": 1, "lr": 1, "hang_minutes": 10.0, "skip_limit": 10, "data": {"side": 160}})]
+    assert [way.seeds for way in ways_of(runs)] == [[0, 1]]
+
+
 def test_two_ways_are_never_named_alike():
     runs = [Member(f"a-{i}", i % 2, {"seed": i % 2, "lr": i // 2}) for i in range(4)]
     assert [way.name for way in ways_of(runs)] == ["a-0, a-1", "a-2, a-3"]
