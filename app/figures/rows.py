@@ -1,5 +1,6 @@
 """Rows of a dot and its interval, the name and the numbers of each above it: what shares and gains are drawn with."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,8 @@ import plotly.graph_objects as go
 from app.theme import Palette
 
 ROW_PX = 66
-AXIS_PX = 62
+ABOVE_PX, TICKS_PX, LINE_PX = 12, 34, 16
+AXIS_CHARACTERS = 50  # of a line below the axis: what a phone has room for
 Interval = tuple[float, float]
 
 
@@ -45,6 +47,7 @@ def draw_rows(
     for place, row in enumerate(rows):
         figure.add_annotation(
             text=f"{row.title}<br><b>{row.note}</b>", font={"size": 13, "color": colors.ink}, align="left",
+            bgcolor=colors.paper,  # a line at 0 passes behind it
             x=0, xref="paper", xanchor="left", y=place, yshift=10, yanchor="bottom", showarrow=False,
         )  # fmt: skip
         if row.value is None:
@@ -57,13 +60,21 @@ def draw_rows(
             x=[row.value], y=[place], mode="markers", marker={"color": row.color, "size": 11},
             name=row.title, hovertemplate=f"{row.title}<br>{row.note}<extra></extra>",
         )  # fmt: skip
+    below = _lines(axis)
+    bottom_px = TICKS_PX + LINE_PX * len(below)
     figure.update_xaxes(
         range=list(span), tickformat=tickformat, nticks=7, gridcolor=colors.rule, zeroline=False, fixedrange=True,
-        title={"text": axis, "font": {"size": 12}},
+        title={"text": "<br>".join(below), "font": {"size": 12}},
     )  # fmt: skip
     figure.update_yaxes(range=[len(rows) - 0.7, -0.85], visible=False, fixedrange=True)
     figure.update_layout(
-        height=ROW_PX * len(rows) + AXIS_PX, margin={"l": 0, "r": 8, "t": 6, "b": 50},
+        height=ROW_PX * len(rows) + ABOVE_PX + bottom_px, margin={"l": 0, "r": 8, "t": 6, "b": bottom_px},
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", showlegend=False, dragmode=False,
     )  # fmt: skip
     return figure
+
+
+def _lines(text: str) -> list[str]:
+    """Broken after commas, where it is too long for one line."""
+    glued = ", ".join(part.replace(" ", "\u00a0") for part in text.split(", "))
+    return [line.replace("\u00a0", " ") for line in textwrap.wrap(glued, AXIS_CHARACTERS, break_long_words=False)]

@@ -28,6 +28,16 @@ def test_only_gains_clear_of_zero_have_a_color():
     assert low == -high and high > 0.2
 
 
+def test_what_stands_below_the_axis_fits_a_phone_and_has_room():
+    short = shares(["a"], [0.5], [None], [""], "macro-F1, n = 4", ["#111111"])
+    long = shares(
+        ["a"], [0.5], [None], [""], "gain in right at first name, 95 % interval, 3 pairs of runs", ["#111111"]
+    )
+    assert short.layout.xaxis.title.text == "macro-F1, n = 4"
+    assert long.layout.xaxis.title.text == "gain in right at first name, 95 % interval,<br>3 pairs of runs"
+    assert long.layout.margin.b - short.layout.margin.b == long.layout.height - short.layout.height > 12
+
+
 def test_cost_is_logarithmic_where_models_differ_much():
     arguments = [0.5, 0.6], [(0.4, 0.6), None], ["#111111"] * 2, "parameters", "right"
     assert accuracy_by_cost(["a", "b"], [1, 50], *arguments).layout.xaxis.type == "log"
