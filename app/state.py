@@ -22,7 +22,7 @@ COLOR = "color"
 CLASS = "class"
 BESIDE = "beside"
 SELECT_BY = "select_by"
-MAP = "map"
+MAP, MAP_BESIDE = MAPS = "map", "map_beside"
 MAP_PHOTO = "map_photo"
 CUT_X = "cut_x"
 CUT_Y = "cut_y"
@@ -78,7 +78,7 @@ _SHOWN_ANYWAY = "_shown_anyway"
 _PHOTOS_FOLDER = "_photos_folder"
 _SELECTED = "_selected_samples"
 _DRAWN_SELECTED = "_selected_samples_when_drawn"
-_TIMES_SELECTED = "_times_selected"
+_TIMES_DRAWN = "_times_drawn"
 _REFINED = "_refined"
 
 
@@ -341,31 +341,41 @@ def selected_samples() -> frozenset[str]:
 
 
 def select_samples(ids: Iterable[str]) -> None:
-    """Selects samples by something else than the map, which then is drawn anew and shows them."""
-    st.session_state[_SELECTED] = st.session_state[_DRAWN_SELECTED] = frozenset(ids)
-    st.session_state[_TIMES_SELECTED] = st.session_state.get(_TIMES_SELECTED, 0) + 1
+    """Selects samples by something else than a map; both are drawn anew then and show them."""
+    st.session_state[_SELECTED] = frozenset(ids)
+    for which in MAPS:
+        _draw_anew(which)
 
 
-def map_key() -> str:
-    """Key of the map. A new one takes away the line that was drawn on it."""
-    return f"{MAP}_{st.session_state.get(_TIMES_SELECTED, 0)}"
+def map_key(which: str) -> str:
+    """Key of one of `MAPS`. A new one takes away the line that was drawn on it."""
+    return f"{which}_{st.session_state.get(_TIMES_DRAWN, {}).get(which, 0)}"
 
 
-def select_on_map(ids: Sequence[str]) -> None:
-    """Takes over what was just selected on the map, whose points carry rows of `ids`."""
-    points = st.session_state[map_key()]["selection"]["points"]
+def select_on_map(which: str, ids: Sequence[str]) -> None:
+    """Takes over what was just selected on a map, whose points carry rows of `ids`; the other map shows it too."""
+    points = st.session_state[map_key(which)]["selection"]["points"]
     rows = [point["customdata"] for point in points if "customdata" in point]
     st.session_state[_SELECTED] = frozenset(ids[row[0] if isinstance(row, list) else row] for row in rows)
+    for other in MAPS:
+        if other != which:
+            _draw_anew(other)
 
 
-def selected_when_drawn() -> frozenset[str]:
-    """What was selected when the map was last drawn anew: it is not drawn again because its selection changes."""
-    return st.session_state.get(_DRAWN_SELECTED, frozenset())
+def selected_when_drawn(which: str) -> frozenset[str]:
+    """What was selected when a map was last drawn anew: it is not drawn again because of a line drawn on it."""
+    return st.session_state.get(_DRAWN_SELECTED, {}).get(which, frozenset())
 
 
 def draw_selection() -> None:
-    """The map is about to be drawn anew, with what is selected now."""
-    st.session_state[_DRAWN_SELECTED] = selected_samples()
+    """The maps are about to be drawn anew, with what is selected now."""
+    st.session_state[_DRAWN_SELECTED] = dict.fromkeys(MAPS, selected_samples())
+
+
+def _draw_anew(which: str) -> None:
+    st.session_state[_DRAWN_SELECTED] = st.session_state.get(_DRAWN_SELECTED, {}) | {which: selected_samples()}
+    times = st.session_state.get(_TIMES_DRAWN, {})
+    st.session_state[_TIMES_DRAWN] = times | {which: times.get(which, 0) + 1}
 
 
 def is_refined(photo: PhotoFile) -> bool:

@@ -87,11 +87,13 @@ def explore(record: Record, samples: MappedSamples, beside: Record | None, other
         mode, highlight, photo, by_click = _controls(record, samples)
     place = None if photo is None else _placed(photo, record, samples)
     with st.container(key="space_body"):
+        drawn_as = mode, highlight, by_click, colors
         with st.container(key="space_map"):
-            _map(record, samples, mode, highlight, by_click, colors, photo, place, is_narrow=others is not None)
+            marker = None if place is None else _marker(photo, place)
+            _map(state.MAP, record, samples, *drawn_as, marker, has_neighbor=others is not None)
         if others is not None:
             with st.container(key="space_beside"):
-                _map_beside(beside, others, mode, highlight, colors)
+                _map(state.MAP_BESIDE, beside, others, *drawn_as)
         with st.container(key="space_selection"):
             if place is not None:
                 with st.container(key="space_photo"):
@@ -160,46 +162,36 @@ def _placed(photo: PhotoFile, record: Record, samples: MappedSamples) -> Placed 
         return None
 
 
+def _marker(photo: PhotoFile, placed: Placed) -> Marker:
+    at = placed.place
+    return Marker(at.x, at.y, f"<b>{html.escape(photo.name)}</b>", placed.unfamiliar, tuple(at.neighbors.tolist()))
+
+
 def _map(
+    which: str,
     record: Record,
     samples: MappedSamples,
     mode: str,
     highlight: str | None,
     by_click: bool,
     colors: theme.Palette,
-    photo: PhotoFile | None,
-    place: Placed | None,
-    is_narrow: bool,
+    marker: Marker | None = None,
+    has_neighbor: bool = True,
 ) -> None:
-    marker = None
-    if place is not None:
-        at = place.place
-        marker = Marker(at.x, at.y, f"<b>{html.escape(photo.name)}</b>", place.unfamiliar, tuple(at.neighbors.tolist()))
-    height_px, selected = BESIDE_PX if is_narrow else HEIGHT_PX, state.selected_when_drawn()
+    """One of `state.MAPS`; what is selected on either stands out on both."""
+    if mode not in groups.modes(samples):
+        mode = groups.modes(samples)[0]
+    height_px, selected = BESIDE_PX if has_neighbor else HEIGHT_PX, state.selected_when_drawn(which)
     figure, found = map_figure(samples, mode, highlight, selected, marker, by_click, colors, height_px)
-    if is_narrow:
+    if has_neighbor:
         st.html(f'<p class="summary">{html.escape(record.name)}</p>')
     st.plotly_chart(
         figure,
-        key=state.map_key(),
+        key=state.map_key(which),
         config=TOOLBAR,
-        on_select=partial(state.select_on_map, samples.map.sample_ids.tolist()),
+        on_select=partial(state.select_on_map, which, samples.map.sample_ids.tolist()),
         selection_mode=("points", "box", "lasso"),
         alt=f"Map of {len(samples.map):,} leaves by the features of {record.name}; what is on it is listed below",
-    )
-    _legend(found, samples)
-
-
-def _map_beside(
-    record: Record, samples: MappedSamples, mode: str, highlight: str | None, colors: theme.Palette
-) -> None:
-    """The map of another run, on which the selected leaves stand out too."""
-    if mode not in groups.modes(samples):
-        mode = groups.modes(samples)[0]
-    figure, found = map_figure(samples, mode, highlight, state.selected_samples(), None, True, colors, BESIDE_PX)
-    st.html(f'<p class="summary">{html.escape(record.name)}</p>')
-    st.plotly_chart(
-        figure, key="map_beside", config=TOOLBAR, alt=f"Map of the same leaves by the features of {record.name}"
     )
     _legend(found, samples)
 

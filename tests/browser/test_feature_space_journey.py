@@ -14,6 +14,14 @@ CLASSES = ["Grape___Black_rot", "Potato___Early_blight", "Tomato___Late_blight",
 NUM_LEAVES = 5000
 GOAL_S = 0.6
 DRAWN = "() => document.querySelector('.js-plotly-plot')?._fullLayout?._size"
+STANDS_OUT = (
+    "number => document.querySelectorAll('.js-plotly-plot')[number]?._fullData?.every("
+    "t => t.selectedpoints && t.selectedpoints.length < t.x.length)"
+)
+NUM_SELECTED = (
+    "number => document.querySelectorAll('.js-plotly-plot')[number]._fullData"
+    ".reduce((sum, t) => sum + (t.selectedpoints?.length ?? 0), 0)"
+)
 SAID = ".st-key-space_selection .summary"
 
 
@@ -36,10 +44,10 @@ class MapVisit(Visit):
         self.page.wait_for_function(DRAWN)
         self.settle()
 
-    def draw_around(self, x: float, y: float, radius: float) -> float:
-        """Draws a circle on the first map, all in fractions of its sides; returns the seconds until it is counted."""
+    def draw_around(self, x: float, y: float, radius: float, number: int = 0) -> float:
+        """Draws a circle on a map, all in fractions of its sides; returns the seconds until it is counted."""
         self.settle()
-        box = self.page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+        box = self.page.locator(".js-plotly-plot .nsewdrag").nth(number).bounding_box()
         before = self.page.locator(SAID).first.inner_text() if self.page.locator(SAID).count() else ""
         corners = [
             (
@@ -99,10 +107,12 @@ def test_a_leaf_is_clicked_and_two_runs_stand_side_by_side(visit):
     assert page.locator(".js-plotly-plot").count() == 2
     maps.draw_around(0.5, 0.2, 0.3)
     maps.settle()
-    page.wait_for_function(
-        "() => document.querySelectorAll('.js-plotly-plot')[1]._fullData.every("
-        "t => t.selectedpoints && t.selectedpoints.length < t.x.length)"
-    )
+    page.wait_for_function(STANDS_OUT, arg=1)
+    maps.draw_around(0.5, 0.7, 0.25, number=1)
+    maps.settle()
+    page.wait_for_function(STANDS_OUT, arg=0)
+    count = int(page.locator(SAID).first.inner_text().split(" of ")[0].replace(",", ""))
+    assert [page.evaluate(NUM_SELECTED, number) for number in (0, 1)] == [count, count]
     page.locator(".st-key-select_by").get_by_role("combobox").click()
     page.get_by_role("option", name="Clicking on one").click()
     maps.settle()

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from app.state import MAPS
 from hvit.feature_space import read_map
 from hvit.runs import Run
 
@@ -48,9 +49,11 @@ def traces(app: AppTest, chart: int = 0) -> list[dict]:
     return json.loads(app.get("plotly_chart")[chart].proto.spec)["data"]
 
 
-def select(app: AppTest, rows: list[int], folder: Path, run: str = "first") -> AppTest:
-    """What the page does when these rows are drawn around."""
-    app.session_state["_selected_samples"] = frozenset(ids_of(folder, run)[row] for row in rows)
+def select(app: AppTest, rows: list[int], folder: Path, run: str = "first", which: str = "map") -> AppTest:
+    """What the page does when these rows are drawn around on one of its maps."""
+    ids = frozenset(ids_of(folder, run)[row] for row in rows)
+    app.session_state["_selected_samples"] = ids
+    app.session_state["_selected_samples_when_drawn"] = {other: ids for other in MAPS if other != which}
     return app.run()
 
 
@@ -122,12 +125,13 @@ def test_a_class_is_found_and_can_be_selected_as_a_whole(runs):
     assert "20 of 60 leaves selected" in said
 
 
-def test_another_run_is_set_beside_and_the_same_leaves_stand_out_there(runs):
-    app = select(opened(run="first", beside="second"), list(range(10)), runs)
+@pytest.mark.parametrize("which", [0, 1])
+def test_another_run_is_set_beside_and_the_same_leaves_stand_out_there(runs, which):
+    app = select(opened(run="first", beside="second"), list(range(10)), runs, which=MAPS[which])
     said = words_of(app)
     assert "first: 80\u00a0% named rightly" in said and "second: 80\u00a0% named rightly" in said
-    assert [len(trace["selectedpoints"]) for trace in traces(app, 1)] == [4, 6]
-    assert all("selectedpoints" not in trace for trace in traces(app, 0))  # the browser shows what was drawn there
+    assert [len(trace["selectedpoints"]) for trace in traces(app, 1 - which)] == [4, 6]
+    assert all("selectedpoints" not in trace for trace in traces(app, which))  # the browser shows what was drawn there
 
 
 def test_the_address_carries_the_whole_state(runs):
