@@ -52,6 +52,11 @@ def sentence(text: str, style: str = "caution") -> None:
     st.html(f'<p class="{style}">{html.escape(text)}</p>')
 
 
+def unseen_title(text: str) -> None:
+    """What a page is called, for screen readers alone, where what it does is plain to see."""
+    st.html(f'<h1 class="unseen">{html.escape(text)}</h1>')
+
+
 def notice(text: str) -> None:
     """One sentence that asks for attention, in the style of the page."""
     st.html(f'<p class="notice" role="status">{html.escape(text)}</p>')

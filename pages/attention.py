@@ -6,6 +6,7 @@ from app import state, widgets
 from app.attention import panels, question
 from app.cache import explanations, runs
 
+widgets.unseen_title("Attention")
 sheet = st.container(key="attention")
 choices = runs.diagnosing_runs()
 if not choices:

@@ -6,6 +6,7 @@ from app import state, widgets
 from app.cache import diagnoses, photos, runs
 from app.diagnose import panels
 
+widgets.unseen_title("Diagnose")
 sheet = st.container(key="sheet")
 choices = runs.diagnosing_runs()
 if not choices:
