@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -100,14 +99,24 @@ def test_a_training_that_ends_by_itself_returns_how_so_that_modal_does_not_try_a
 UNTIL_STOPPED = "stop() { echo > runs/mine/saved; exit 1; }; trap stop TERM; echo > begun; while :; do sleep 0.02; done"
 
 
-def test_a_preemption_saves_before_it_is_handed_on(modal_app, tmp_path):
+@pytest.fixture
+def interruptible():
+    """An interrupt raises KeyboardInterrupt, also where a shell has started the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_preemption_saves_before_it_is_handed_on(modal_app, tmp_path, monkeypatch, interruptible):
+    class Preempted(subprocess.Popen):
+        def wait(self, timeout=None):
+            if timeout is not None:
+                until_begun(tmp_path)
+                os.kill(os.getpid(), signal.SIGINT)  # as Modal does
+            return super().wait(timeout)
+
     torchrun(tmp_path, UNTIL_STOPPED)
-
-    def preempt():
-        until_begun(tmp_path)
-        os.kill(os.getpid(), signal.SIGINT)  # as Modal does
-
-    threading.Thread(target=preempt, daemon=True).start()
+    monkeypatch.setattr(modal_app.subprocess, "Popen", Preempted)
     with pytest.raises(KeyboardInterrupt):
         modal_app.train(*WORDS)
     assert (tmp_path / "runs" / "mine" / "saved").exists()
