@@ -24,6 +24,7 @@ BESIDE = "beside"
 SELECT_BY = "select_by"
 MAP, MAP_BESIDE = MAPS = "map", "map_beside"
 MAP_PHOTO = "map_photo"
+POINTED = "pointed"
 CUT_X = "cut_x"
 CUT_Y = "cut_y"
 JUDGED = "judged"
@@ -376,6 +377,11 @@ def _draw_anew(which: str) -> None:
     st.session_state[_DRAWN_SELECTED] = st.session_state.get(_DRAWN_SELECTED, {}) | {which: selected_samples()}
     times = st.session_state.get(_TIMES_DRAWN, {})
     st.session_state[_TIMES_DRAWN] = times | {which: times.get(which, 0) + 1}
+
+
+def pointed_leaf() -> dict | None:
+    """The map and the row of the leaf that the pointer rested on last; None before it did."""
+    return st.session_state.get(POINTED, {}).get("leaf")
 
 
 def is_refined(photo: PhotoFile) -> bool:

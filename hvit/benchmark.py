@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from hvit.models import SIZES, create_model
+from hvit.models import HViT, create_model
 from hvit.models.baselines import PREFIX, plain_model
 
 NUM_CLASSES = 1000
@@ -32,6 +32,7 @@ SHORT = {  # names that papers use, as timm writes them
 }
 RIVALS = ("deit_small", "swin_tiny", "convnext_tiny", "hiera_tiny", "resnet50")
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+Builder = Callable[[str, int], nn.Module]  # of a name and a side in px
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ def measure_all(
     turns: int = TURNS,
     least_s: float = LEAST_S,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    builder: Builder | None = None,
 ) -> list[Timing]:
     """Times some models, or one in several settings, in turns.
 
@@ -117,6 +119,7 @@ def measure_all(
         turns: each computes once in each.
         least_s: seconds a model computes in a turn; 0 is one pass.
         progress: called with the turns of single models done and their number.
+        builder: makes the models; `build` where it is not given.
     Raises:
         ValueError: there is no such model, or it does not compute at this size.
     """
@@ -125,7 +128,7 @@ def measure_all(
         [threads] = {setting.threads for _, setting in cases}
         if threads is not None:
             torch.set_num_threads(threads)
-        made = [_Case(name, setting) for name, setting in cases]
+        made = [_Case(name, setting, builder or build) for name, setting in cases]
         done, total = 0, (turns + 1) * len(made)
         for case in made:
             case.warm_up(least_s)
@@ -142,15 +145,15 @@ def measure_all(
 class _Case:
     """One model in one setting."""
 
-    def __init__(self, name: str, setting: Setting):
+    def __init__(self, name: str, setting: Setting, builder: Builder):
         self.name, self.setting, self.times_ms = name, setting, []
         before = _allocated(setting.device)
-        self._model = build(name, setting.img_size).to(setting.device, memory_format=torch.channels_last)
+        self._model = builder(name, setting.img_size).to(setting.device, memory_format=torch.channels_last)
         dtype = TYPES[setting.precision]
         sides = (setting.batch_size, 3, setting.img_size, setting.img_size)
         self._images = torch.randn(sides, device=setting.device).contiguous(memory_format=torch.channels_last)
         self._inputs: tuple[Tensor, ...] = (self._images,)
-        bands = SIZES[name].spectral_chans if name in SIZES else 0
+        bands = self._model.config.spectral_chans if isinstance(self._model, HViT) else 0
         if bands:
             self._inputs += (torch.randn(sides[0], bands, *sides[2:], device=setting.device),)
         if setting.mode == "infer":

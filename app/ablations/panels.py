@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import state, theme, widgets
 from app.ablations import words
-from app.cache import comparisons, records
+from app.cache import costs, records
 from app.cache.records import Record
 from app.compare.words import metric_title
 from app.figures.curves import WayCurves, learning_curves
@@ -86,7 +86,7 @@ def table(rows: Sequence[AblationRow], variants: Variants, name: str) -> None:
     for row in rows:
         own = variants[row.variant][0].config
         changed = words.changes(differences([full, own])) if full and own else ""
-        cost = comparisons.cost(variants[row.variant][0])
+        cost = costs.cost_of(variants[row.variant][0])
         shown.append(
             {
                 "Variant": words.variant_title(row.variant),

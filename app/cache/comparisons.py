@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -19,9 +17,6 @@ from hvit.files import CARD
 from hvit.intervals import Interval, accuracy_interval, f1_draws, macro_f1_interval
 from hvit.runs import Run, RunError
 from hvit.ways import Way, ways_of
-
-if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
-    from hvit.models.counting import Cost
 
 REMEMBERED = 256
 
@@ -248,25 +243,6 @@ def _compared(
         counts = " and ".join(f"{size:,}" for size in sizes)
         least = f"not evaluated on the same pictures ({counts}); compared on the {len(labels):,} they share"
     return paired_gain(first == labels, second == labels), paired_f1_gain(labels, first, second), tests, least
-
-
-def cost(record: Record) -> Cost | None:
-    """Parameters and GMACs at the size the run serves; None where it does not describe a model that can be built."""
-    card = record.card or {}
-    size = (card.get("preprocessing") or {}).get("img_size")
-    if not isinstance(card.get("architecture"), str) or not isinstance(card.get("arguments"), dict) or not size:
-        return None
-    return _cost(card["architecture"], json.dumps(card["arguments"], sort_keys=True), size)
-
-
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
-def _cost(architecture: str, arguments: str, img_size: int) -> Cost | None:
-    from hvit.models.counting import cost_of
-
-    try:
-        return cost_of(architecture, json.loads(arguments), img_size)
-    except (ValueError, TypeError):
-        return None
 
 
 def top1_on(record: Record, split: str) -> float | None:

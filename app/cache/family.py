@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.cache.records import Record
 from app.cache.runs import inference
 
-if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
+if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.benchmark import Timing
-    from hvit.models.counting import Cost
 
 IMG_SIZE, PASSES = 224, 10
 
@@ -24,21 +22,6 @@ def sizes() -> list[dict]:
     from hvit.models.counting import count
 
     return count(IMG_SIZE)
-
-
-def cost_of(record: Record) -> Cost | None:
-    """Parameters and multiply-accumulates of a run's model at the size it is served with; None where it has no card."""
-    card = record.card or {}
-    if not {"architecture", "arguments", "preprocessing"} <= set(card):
-        return None
-    return _cost(card["architecture"], card["arguments"], card["preprocessing"]["img_size"])
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _cost(architecture: str, arguments: dict, img_size: int) -> Cost:
-    from hvit.models.counting import cost_of
-
-    return cost_of(architecture, arguments, img_size)
 
 
 def threads() -> list[int]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 from app import state, theme, widgets
-from app.cache import comparisons, records
+from app.cache import comparisons, costs, records
 from app.cache.comparisons import Verdicts, WayScore
 from app.cache.records import Record
 from app.compare import panels, words
@@ -26,10 +28,13 @@ from hvit.runs import RunError
 from hvit.ways import Way, differences, flattened
 from hvit.words import class_in_text, class_title
 
+if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
+    from hvit.benchmark import Timing
+    from hvit.models.counting import Cost
+
 MODEBAR = {"displaylogo": False, "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d", "toImage"]]}
 NO_MODEBAR = {"displayModeBar": False}
 EACH_WITH_EACH = "each with each"
-COSTS = {"params": "Parameters", "gmacs": "GMACs"}
 
 
 def curves(ways: Sequence[Way[Record]]) -> None:
@@ -294,56 +299,83 @@ def settings(ways: Sequence[Way[Record]]) -> None:
     widgets.sentence("The seed is left out. An empty cell: the run has no such setting.", "standing")
 
 
+@dataclass(frozen=True)
+class _Priced:
+    """A way with its score, what its model costs, and how long one photo takes here; None until that is measured."""
+
+    way: Way[Record]
+    score: WayScore
+    cost: Cost
+    time: Timing | None
+    color: str
+
+    def price(self, unit: str) -> float | None:
+        if unit == "time":
+            return None if self.time is None else self.time.median_ms
+        return self.cost.params / 1e6 if unit == "params" else self.cost.gmacs
+
+
 def cost(ways: Sequence[Way[Record]]) -> None:
-    """Accuracy against parameters and multiply-accumulates, counted on the recorded architecture."""
+    """Accuracy against parameters and multiply-accumulates, counted, and the time of one photo, measured on request."""
     split = panels.choose_split(ways)
-    found = [(way, comparisons.way_score(way, split)) for way in ways] if split else []
-    if not any(score for _, score in found):
+    scores = [comparisons.way_score(way, split) for way in ways] if split else []
+    if not any(scores):
         panels.not_evaluated()
         return
-    unit = widgets.choice("Against", COSTS, state.COST)
-    with st.spinner("Counting"):
-        costs = [comparisons.cost(way.members[0]) for way in ways]
-    colors = theme.palette(st.context.theme.type)
-    kept = [
-        (way, score, price, colors.ways[i])
-        for i, ((way, score), price) in enumerate(zip(found, costs))
-        if score is not None and price is not None
-    ]
-    if not kept:
+    unit = widgets.choice("Against", words.COSTS, state.COST)
+    priced = _priced(ways, scores)
+    if not priced:
         widgets.notice("None of these runs says in its model.json which model it is.")
         return
-    sizes = sorted({price.img_size for _, _, price, _ in kept})
-    at = f"at {sizes[0]} px" if len(sizes) == 1 else "each at the size it serves"
-    figure = accuracy_by_cost(
-        [way.name for way, _, _, _ in kept],
-        [getattr(price, unit) / (1e6 if unit == "params" else 1) for _, _, price, _ in kept],
-        [score.top1 for _, score, _, _ in kept],
-        [score.top1_ci for _, score, _, _ in kept],
-        [color for *_, color in kept],
-        "parameters, millions" if unit == "params" else f"GMACs a picture, {at}",
-        f"right at first name, {split_title(split).lower()}",
-        colors,
-    )
-    st.plotly_chart(figure, key="accuracy_by_cost", config=NO_MODEBAR, alt=f"Accuracy against {COSTS[unit]}")
-    rows = [
-        {
-            "Runs": way.name,
-            "Model": str(way.members[0].card["architecture"]),
-            "Parameters, millions": round(price.params / 1e6, 3),
-            "GMACs": round(price.gmacs, 4),
-            "Side, px": price.img_size,
-            "Right, %": 100 * score.top1,
-        }
-        for way, score, price, _ in kept
-    ]
-    widgets.table(rows, "cost")
-    told = (
-        "Counted on the recorded architecture. Runs record no latency, which belongs to a machine: the Models page "
-        "measures it on this one."
-    )
-    left_out = [way.name for (way, score), price in zip(found, costs) if score is None or price is None]
-    widgets.sentence(told + (f" Left out: {', '.join(left_out)}." if left_out else ""), "standing")
+    prices = [each.price(unit) for each in priced]
+    if None not in prices:
+        figure = accuracy_by_cost(
+            [each.way.name for each in priced],
+            prices,
+            [each.score.top1 for each in priced],
+            [each.score.top1_ci for each in priced],
+            [each.color for each in priced],
+            words.cost_axis(unit, {each.cost.img_size for each in priced}),
+            f"right at first name, {split_title(split).lower()}",
+            theme.palette(st.context.theme.type),
+        )
+        st.plotly_chart(figure, key="accuracy_by_cost", config=NO_MODEBAR, alt=f"Accuracy against {words.COSTS[unit]}")
+    if unit == "time":
+        _measure([each.way.members[0] for each in priced], is_measured=None not in prices)
+    widgets.table([_cost_row(each) for each in priced], "cost")
+    left_out = sorted({way.name for way in ways} - {each.way.name for each in priced})
+    widgets.sentence(words.COUNTED + (f" Left out: {', '.join(left_out)}." if left_out else ""), "standing")
+
+
+def _priced(ways: Sequence[Way[Record]], scores: Sequence[WayScore | None]) -> list[_Priced]:
+    """The ways that were evaluated and say which model they are; colors are those of all ways."""
+    colors = theme.palette(st.context.theme.type).ways
+    with st.spinner("Counting"):
+        found = [costs.cost_of(way.members[0]) for way in ways]
+    kept = [(*row, colors[i]) for i, row in enumerate(zip(ways, scores, found)) if None not in row]
+    times = costs.times_of([way.members[0] for way, *_ in kept]) or [None] * len(kept)
+    return [_Priced(way, score, cost, time, color) for (way, score, cost, color), time in zip(kept, times)]
+
+
+def _cost_row(each: _Priced) -> dict:
+    row = {
+        "Runs": each.way.name,
+        "Model": str(each.way.members[0].card["architecture"]),
+        "Parameters, millions": round(each.cost.params / 1e6, 3),
+        "GMACs": round(each.cost.gmacs, 4),
+        "Side, px": each.cost.img_size,
+        "Right, %": 100 * each.score.top1,
+    }
+    return row if each.time is None else row | {"One photo, ms": each.time.median_ms}
+
+
+def _measure(models: Sequence[Record], is_measured: bool) -> None:
+    """What measured times are worth, and the button that measures."""
+    widgets.sentence(words.MEASURED if is_measured else words.NOT_MEASURED, "standing" if is_measured else "below")
+    if st.button("Measure again" if is_measured else "Measure", type="tertiary" if is_measured else "secondary"):
+        with widgets.progress("Passes") as progress:
+            costs.measure(models, progress)
+        st.rerun()
 
 
 def disagreements(ways: Sequence[Way[Record]]) -> None:

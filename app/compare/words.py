@@ -31,6 +31,15 @@ SHARES = {"top1", "macro_f1", "knn_top1", "probe_top1"}
 FIRST_SHOWN = ("val", "macro_f1"), ("val", "top1"), ("holdout", "probe_top1"), ("holdout", "knn_top1")
 AXES = {"step": "Step", "epoch": "Epoch", "time_s": "Time"}
 AXIS_TITLES = {"step": "optimizer steps", "epoch": "epochs", "time_s": "time of training, min"}
+COSTS = {"params": "Parameters", "gmacs": "GMACs", "time": "Time"}
+COUNTED = "Parameters and GMACs: counted on the recorded architecture."
+NOT_MEASURED = (
+    "How long one photo takes was not measured here yet. That takes a few seconds, in which nothing else is answered."
+)
+MEASURED = (
+    "Medians of 10 turns on one thread of this machine; the models compute one after the other in each turn, with "
+    "random weights. Another machine, or a busy one, gives other times: trust their ratios more."
+)
 OUTCOMES = {
     "only_first_right": "only the first is right",
     "only_second_right": "only the second is right",
@@ -145,3 +154,13 @@ def score_note(value: float | None, interval: tuple[float, float] | None) -> str
 def suggestion(stem: str, ways: Sequence[str]) -> str:
     """`tenth: leafsim, mae and scratch`."""
     return f"{stem}: {joined([way.removeprefix(stem).lstrip('-_ ') or way for way in ways])}"
+
+
+def cost_axis(unit: str, sides_px: set[int]) -> str:
+    """What stands below the axis of costs, of models that serve pictures of these sides."""
+    at = f"at {min(sides_px)} px" if len(sides_px) == 1 else "each at the size it serves"
+    return {
+        "params": "parameters, millions",
+        "gmacs": f"GMACs a picture, {at}",
+        "time": f"ms for one photo on this machine, {at}",
+    }[unit]

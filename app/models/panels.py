@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import state, widgets
-from app.cache import cards, family
+from app.cache import cards, costs, family
 from app.models import words
 from app.widgets import sentence
 from app.words import between, rate
@@ -120,7 +120,7 @@ def card(record: Record) -> None:
         ValueError: what it recorded is damaged.
     """
     cards.refuse_incomplete(record)
-    cost = family.cost_of(record)
+    cost = costs.cost_of(record)
     st.html(f'<h3 class="card-title">{html.escape(record.name)}</h3>')
     sentence(words.in_short(record, cost), "below")
     for text in (words.status(record), record.problem, words.plants(record)):

@@ -22,6 +22,12 @@ NUM_SELECTED = (
     "number => document.querySelectorAll('.js-plotly-plot')[number]._fullData"
     ".reduce((sum, t) => sum + (t.selectedpoints?.length ?? 0), 0)"
 )
+PLACE_OF_FIRST_POINT = (
+    "() => { const g = document.querySelector('.js-plotly-plot'), l = g._fullLayout, d = g._fullData[1];"
+    "const r = g.getBoundingClientRect();"
+    "return [r.left + l.xaxis._offset + l.xaxis.d2p(d.x[0]), r.top + l.yaxis._offset + l.yaxis.d2p(d.y[0])] }"
+)
+POINTED = ".pointed-leaf img"
 SAID = ".st-key-space_selection .summary"
 
 
@@ -81,6 +87,21 @@ def visit(browser, dashboard, mapped_runs):
         each.close()
 
 
+def test_a_leaf_shows_its_picture_while_the_pointer_is_on_it(visit):
+    maps = visit()
+    place = maps.page.evaluate(PLACE_OF_FIRST_POINT)
+    maps.page.mouse.move(place[0] - 4, place[1] - 4)
+    maps.page.mouse.move(*place)
+    maps.page.locator(POINTED).wait_for()
+    assert maps.page.locator(POINTED).evaluate(LOADED_WIDTH_PX) > 100
+    box = maps.page.locator(POINTED).bounding_box()
+    assert box["x"] + box["width"] < place[0] or box["x"] > place[0]  # beside the leaf, not on it
+    maps.page.mouse.move(5, 5)
+    maps.page.locator(POINTED).wait_for(state="hidden")
+    maps.settle()
+    assert maps.overflow_px() == 0 and maps.outside == [] and maps.complaints == []
+
+
 def test_leaves_are_drawn_around_counted_seen_and_exported(visit):
     maps = visit()
     page = maps.page
@@ -117,11 +138,7 @@ def test_a_leaf_is_clicked_and_two_runs_stand_side_by_side(visit):
     page.get_by_role("option", name="Clicking on one").click()
     maps.settle()
     page.wait_for_function(DRAWN)
-    place = page.evaluate(
-        "() => { const g = document.querySelector('.js-plotly-plot'), l = g._fullLayout, d = g._fullData[1];"
-        "const r = g.getBoundingClientRect();"
-        "return [r.left + l.xaxis._offset + l.xaxis.d2p(d.x[0]), r.top + l.yaxis._offset + l.yaxis.d2p(d.y[0])] }"
-    )
+    place = page.evaluate(PLACE_OF_FIRST_POINT)
     page.mouse.move(place[0] - 4, place[1] - 4)
     page.mouse.move(*place)
     page.wait_for_timeout(400)

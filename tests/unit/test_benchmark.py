@@ -1,13 +1,14 @@
 """Models timed in turns, and what bounds their stages."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from hvit import benchmark
 from hvit.__main__ import main
-from hvit.benchmark import Setting, Timing, build, measure
+from hvit.benchmark import Setting, Timing, build, measure, measure_all
 from hvit.bottlenecks import bottlenecks
 
 SMALL = Setting("infer", "cpu", "fp32", False, 1, 1, 64)
@@ -36,6 +37,18 @@ def test_models_take_turns(monkeypatch):
     assert order == ["hvit_tiny", "hvit_tiny_dfca"] * 2
     assert [len(one.times_ms) for one in found] == [2, 2] and shown[-1] == (6, 6)
     assert torch.get_num_threads() == before
+
+
+def test_models_made_by_others_are_timed_under_their_own_names_each_at_its_size():
+    made = []
+
+    def builder(name: str, img_size: int) -> torch.nn.Module:
+        made.append((name, img_size))
+        return build("hvit_tiny_dfca" if name == "with bands" else "hvit_tiny", img_size)
+
+    cases = [("plain", SMALL), ("with bands", replace(SMALL, img_size=96))]
+    found = measure_all(cases, 1, 0.0, builder=builder)
+    assert made == [("plain", 64), ("with bands", 96)] and [one.model for one in found] == ["plain", "with bands"]
 
 
 def test_eager_and_compiled_take_turns_in_one_process(monkeypatch, capsys):

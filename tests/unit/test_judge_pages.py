@@ -239,7 +239,15 @@ def test_accuracy_stands_against_counted_cost(judged):
     model = create_model("hvit_tiny", num_classes=4, img_size=64)
     millions = round(sum(p.numel() for p in model.parameters()) / 1e6, 3)
     assert frame["Parameters, millions"].tolist() == [millions] * 2 and frame["Side, px"].tolist() == [64] * 2
-    assert "Runs record no latency" in words_of(app)
+
+
+def test_the_time_of_one_photo_is_measured_when_asked_and_models_that_are_alike_once(judged):
+    app = opened("compare_runs", runs=["plain", "better"], view="Cost", cost="Time")
+    assert "was not measured here yet" in words_of(app) and not app.get("plotly_chart")
+    next(button for button in app.button if button.label == "Measure").click().run()
+    assert "Medians of 10 turns on one thread" in words_of(app) and len(app.get("plotly_chart")) == 1
+    first, second = app.dataframe[0].value["One photo, ms"]
+    assert first == second > 0
 
 
 def test_disagreements_of_two_runs_open_their_pictures(judged):

@@ -1,0 +1,81 @@
+"""What the models of runs cost: parameters and multiply-accumulates, counted; time, measured here on request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app.cache.records import Record
+from app.cache.runs import inference
+
+if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
+    from torch import nn
+
+    from hvit.benchmark import Timing
+    from hvit.models.counting import Cost
+
+REMEMBERED = 256
+TURNS, LEAST_S = 10, 0.05
+Model = tuple[str, str, int]  # architecture, its arguments as JSON, and the side in px it serves
+
+
+def cost_of(record: Record) -> Cost | None:
+    """Parameters and GMACs at the size the run serves; None where it does not describe a model that can be built."""
+    model = _model_of(record)
+    return None if model is None else _cost(*model)
+
+
+@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+def _cost(architecture: str, arguments: str, img_size: int) -> Cost | None:
+    from hvit.models.counting import cost_of
+
+    try:
+        return cost_of(architecture, json.loads(arguments), img_size)
+    except (ValueError, TypeError):
+        return None
+
+
+def times_of(records: Sequence[Record]) -> list[Timing] | None:
+    """How long one photo takes with the model of each run; None until they were measured in the same turns."""
+    models = [_model_of(record) for record in records]
+    found = next((times for times in reversed(_measured()) if times.keys() >= set(models)), None)
+    return None if found is None else [found[model] for model in models]
+
+
+def measure(records: Sequence[Record], progress: Callable[[int, int], None]) -> None:
+    """Measures the models of runs that `cost_of` can count, in turns, on one thread; nothing else computes meanwhile.
+
+    Args:
+        progress: called with the turns of single models done and their number.
+    """
+    from hvit.benchmark import Setting, measure_all
+
+    models = {str(i): model for i, model in enumerate(dict.fromkeys(_model_of(record) for record in records))}
+
+    def build(name: str, img_size: int) -> nn.Module:
+        from hvit.models import create_model
+
+        architecture, arguments, _ = models[name]
+        return create_model(architecture, **json.loads(arguments))
+
+    cases = [(name, Setting("infer", "cpu", "fp32", False, 1, 1, model[2])) for name, model in models.items()]
+    with inference:
+        timings = measure_all(cases, TURNS, LEAST_S, progress, build)
+    _measured().append(dict(zip(models.values(), timings)))
+
+
+@st.cache_resource(show_spinner=False)
+def _measured() -> list[dict[Model, Timing]]:
+    """What was measured since the dashboard started, together in each; the same for all who look."""
+    return []
+
+
+def _model_of(record: Record) -> Model | None:
+    card = record.card or {}
+    size = (card.get("preprocessing") or {}).get("img_size")
+    if not isinstance(card.get("architecture"), str) or not isinstance(card.get("arguments"), dict) or not size:
+        return None
+    return card["architecture"], json.dumps(card["arguments"], sort_keys=True), size
