@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from hvit.models.counting import Cost
 
 REMEMBERED = 256
-TURNS, LEAST_S = 10, 0.05
+TURNS, LEAST_S = 10, 0.1
 Model = tuple[str, str, int]  # architecture, its arguments as JSON, and the side in px it serves
 
 

@@ -342,7 +342,7 @@ def cost(ways: Sequence[Way[Record]]) -> None:
         st.plotly_chart(figure, key="accuracy_by_cost", config=NO_MODEBAR, alt=f"Accuracy against {words.COSTS[unit]}")
     if unit == "time":
         _measure([each.way.members[0] for each in priced], is_measured=None not in prices)
-    widgets.table([_cost_row(each) for each in priced], "cost")
+    widgets.table([_cost_row(each) for each in priced], "cost", formats={"One photo, ms": "%.1f"})
     left_out = sorted({way.name for way in ways} - {each.way.name for each in priced})
     widgets.sentence(words.COUNTED + (f" Left out: {', '.join(left_out)}." if left_out else ""), "standing")
 
