@@ -97,7 +97,9 @@ def test_a_run_that_breaks_says_so(tiny_config, tmp_path, monkeypatch):
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(tiny_config, tmp_path):
-    words = ["--config", tiny_config, "--set", "epochs=40", "--set", "log_every=1", "--run-dir", tmp_path / "stopped"]
+    settings = [MICRO, "epochs=40", "log_every=1", "eval_every=8"]
+    words = ["--config", tiny_config, *(word for setting in settings for word in ("--set", setting))]
+    words += ["--run-dir", tmp_path / "stopped"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "training.finetune", *map(str, words)]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
