@@ -4,7 +4,7 @@ const REST_MS = 80;
 const LOOK_MS = 400; // for maps that were drawn anew
 const ROOM_PX = 176;
 
-const pictures = new Map(); // of leaves, in base64; null where the photo is not at hand
+const pictures = new Map(); // of leaves, in base64
 const listened = new WeakSet();
 let view = null; // of the last call: where to show, whom to ask, which maps
 let pointed = null; // {map, row, x, y}, null while the pointer is on no leaf
@@ -15,7 +15,7 @@ const name = ({ map, row }) => `${map} ${row}`;
 export default function ({ data, parentElement, setStateValue }) {
   const figure = parentElement.querySelector("figure");
   view = { figure, image: figure.querySelector("img"), maps: data.maps, ask: (leaf) => setStateValue("leaf", leaf) };
-  if (data.pointed) pictures.set(name(data.pointed), data.picture);
+  if (data.picture) pictures.set(name(data.pointed), data.picture); // else asked for again: a folder may be named yet
   show();
   clearInterval(look);
   look = setInterval(listen, LOOK_MS);
