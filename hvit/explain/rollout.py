@@ -138,9 +138,8 @@ def walk(share: Tensor, stages: list[StageRecord], matrices: list[list[Tensor]],
     """
     for stage, of_blocks in zip(reversed(stages), reversed(matrices)):
         share = _through_blocks(share, stage, of_blocks, residual)
-        share = _through_taps(share, stage.position_weights, stride=1)
-        if stage.merge_weights is not None:
-            share = _through_taps(share, stage.merge_weights, stride=2)
+        for convolution in reversed(stage.convolutions):
+            share = convolution.spread(share)
     return share
 
 
@@ -151,14 +150,6 @@ def _through_blocks(share: Tensor, stage: StageRecord, matrices: list[Tensor], r
         weight = attended.float()[:, None] if residual == "norms" else 1 - residual
         rows = rows * (1 - weight) + (rows * weight) @ matrix
     return grid_of(rows.transpose(1, 2), stage.window_tokens, share.shape)
-
-
-def _through_taps(share: Tensor, weights: Tensor, stride: int) -> Tensor:
-    """Spreads (B, H, W, Q) over the 3x3 tokens under each: (B, stride*H, stride*W, Q)."""
-    B, H, W, Q = share.shape
-    taps = share.reshape(B, H * W, Q).transpose(1, 2)[:, :, None] * weights.float().reshape(B, 1, H * W, 9).mT
-    taps = taps.reshape(B, Q * 9, H * W)
-    return F.fold(taps, (stride * H, stride * W), kernel_size=3, padding=1, stride=stride).permute(0, 2, 3, 1)
 
 
 def _mean_heads(stages: list[StageRecord]) -> list[list[Tensor]]:

@@ -10,12 +10,25 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from hvit.models.config import STRIDES, UNIT_PX, ModelConfig
+from hvit.models.conv_front import (
+    ConvDownsample,
+    ConvPatchEmbed,
+    InvertedResidual,
+    ReceptiveField,
+    folded_tensors,
+    front_blocks,
+    full_precision_on_cpu,
+    group_blocks,
+    initialize_front,
+    record_blocks,
+)
 from hvit.models.fusion import Fusion, FusionRecord
 from hvit.models.layers import Block, PatchEmbed, PatchMerging, PositionConv, grid_of, windows_of
 from hvit.models.sparse import SIDES, VisibleUnits
 
 MIN_SIDE_PX = 64
 MIDDLE = 4  # of the nine taps of a 3x3 kernel
+FIRST_ATTENDING = 2  # of the stages, where the first two are convolutions
 FUSED_STAGE = 2  # the first with global attention; a spectral picture joins in as its tokens enter
 
 
@@ -24,16 +37,15 @@ class StageRecord:
     """What one stage did to a batch.
 
     Attributes:
-        attentions: one tensor a block, (B*windows, num_heads, T, T); windows run row by row within an image.
+        attentions: one tensor a block, (B*windows, num_heads, T, T); windows run row by row within an image. Empty for
+            a stage of convolutions.
         window_tokens: side of a window in tokens; 0 where attention is global.
         attended: one tensor a block, (B*windows, T): how much attention adds to a token, see `Block`.
         tokens: output of the stage, (B, H, W, C), before any norm.
-        position_weights: row-stochastic weights of the position convolution, (B, H, W, 9) over the 3x3 tokens around
-            (row by row; 0 beyond the border), with the token itself in the middle.
-        merge_weights: the like of the convolution into this stage, over the 3x3 tokens of the stage before; None for
-            the first stage.
-        merge_input: tokens of the stage before as that convolution reads them, normalised, (B, 2H, 2W, C'); None for
-            the first stage.
+        convolutions: of the convolutions in order, before the attention blocks: how much each position feeds another.
+            Of a stage that attends: the convolution into it (none for the first stage) and the position convolution.
+        merge_input: tokens of the stage before as this stage reads them, (B, 2H, 2W, C'): normalised where it begins
+            with a norm; None for the first stage.
         fusion: what a spectral picture added as tokens entered; None where there was none.
     """
 
@@ -41,10 +53,39 @@ class StageRecord:
     window_tokens: int
     attended: list[Tensor]
     tokens: Tensor
-    position_weights: Tensor
-    merge_weights: Tensor | None = None
+    convolutions: list[ReceptiveField]
     merge_input: Tensor | None = None
     fusion: FusionRecord | None = None
+
+
+class ConvStage(nn.Module):
+    """Inverted residual blocks at one stride: a stage of the convolutional front."""
+
+    def __init__(self, config: ModelConfig, index: int, drop_path_rates: list[float]):
+        super().__init__()
+        group, in_chans = config.front_config.groups[index + 1], config.embed_dims[index - 1]
+        entering, *blocks = group_blocks(in_chans, group, [0.0, *drop_path_rates])
+        self.merge = entering if index else nn.Identity()  # that of the first stage ends the patch embedding
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, tokens: Tensor, embedding: None = None, checkpointed: bool = False, fuse: None = None) -> Tensor:
+        """(B, H, W, C) -> (B, H', W', C')."""
+        with full_precision_on_cpu(tokens):
+            feature_map = self.merge(tokens.permute(0, 3, 1, 2))
+            for block in self.blocks:
+                if checkpointed:
+                    feature_map = checkpoint(block, feature_map, use_reentrant=False)
+                else:
+                    feature_map = block(feature_map)
+        return feature_map.permute(0, 2, 3, 1)
+
+    def forward_with_record(self, tokens: Tensor, embedding: None = None, fuse: None = None) -> StageRecord:
+        """The same output, with the receptive field of every block."""
+        enters = isinstance(self.merge, InvertedResidual)
+        blocks = [self.merge, *self.blocks] if enters else self.blocks
+        with full_precision_on_cpu(tokens):
+            feature_map, fields = record_blocks(blocks, tokens.permute(0, 3, 1, 2))
+        return StageRecord([], 0, [], feature_map.permute(0, 2, 3, 1), fields, tokens if enters else None)
 
 
 class Stage(nn.Module):
@@ -54,7 +95,10 @@ class Stage(nn.Module):
         super().__init__()
         dim = config.embed_dims[index]
         self.window_tokens = config.window_tokens[index]
-        self.merge = PatchMerging(config.embed_dims[index - 1], dim) if index else nn.Identity()
+        if config.front is not None and index == FIRST_ATTENDING:
+            self.merge = ConvDownsample(config.front_config, dim)
+        else:
+            self.merge = PatchMerging(config.embed_dims[index - 1], dim) if index else nn.Identity()
         self.position = PositionConv(dim)
         self.blocks = nn.ModuleList(Block(dim, config.head_dim, config.mlp_ratio, rate) for rate in drop_path_rates)
 
@@ -118,12 +162,15 @@ class Stage(nn.Module):
         fuse: Callable[[Tensor, Tensor], tuple[Tensor, FusionRecord]] | None = None,
     ) -> StageRecord:
         """The same outputs, with every attention matrix kept, and what else mixes tokens."""
-        merge_weights = merge_input = None
+        convolutions, merge_input = [], None
         if isinstance(self.merge, PatchMerging):
             merge_input = self.merge.norm(tokens)
-            merge_weights = receptive_field_weights(self.merge, merge_input)
+            convolutions = [ReceptiveField(receptive_field_weights(self.merge, merge_input), stride=2, before=1)]
             tokens = self.merge.conv(merge_input.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        position_weights = neighbor_weights(self.position, tokens)
+        elif isinstance(self.merge, ConvDownsample):
+            merge_input = tokens
+            tokens, convolutions = self.merge.forward_with_record(tokens)
+        convolutions.append(ReceptiveField(neighbor_weights(self.position, tokens), stride=1, before=1))
         tokens, fusion = self.position(tokens), None
         if embedding is not None:
             tokens = tokens + embedding
@@ -135,9 +182,7 @@ class Stage(nn.Module):
             attentions.append(weights)
             attended.append(share)
         outputs = grid_of(windows, self.window_tokens, tokens.shape)
-        return StageRecord(
-            attentions, self.window_tokens, attended, outputs, position_weights, merge_weights, merge_input, fusion
-        )
+        return StageRecord(attentions, self.window_tokens, attended, outputs, convolutions, merge_input, fusion)
 
 
 @torch.no_grad()
@@ -200,6 +245,7 @@ def fit_sides(height: int, width: int) -> tuple[int, int]:
 class Backbone(nn.Module):
     """Four stages at strides 4, 8, 16 and 32: windows of one 32-px unit in the first two, global attention after.
 
+    With a `front`, the first two stages and the way down to stride 16 are convolutions (`hvit.models.conv_front`).
     Any size from 64 px: sides are resized (antialiased) to the nearest multiple of 32, so there are no padded tokens.
     With `spectral_chans`, tokens that enter the third stage attend to those of a spectral picture, where there is one.
     """
@@ -211,25 +257,62 @@ class Backbone(nn.Module):
         total = sum(config.depths)
         rates = [config.drop_path_rate * i / max(1, total - 1) for i in range(total)]
         first = [sum(config.depths[:i]) for i in range(4)]
-        self.patch_embed = PatchEmbed(config.in_chans, config.embed_dims[0])
-        self.stages = nn.ModuleList(Stage(config, i, rates[first[i] : first[i] + config.depths[i]]) for i in range(4))
+        front, kinds = config.front_config, [Stage] * 4
+        if front is None:
+            self.patch_embed = PatchEmbed(config.in_chans, config.embed_dims[0])
+        else:
+            self.patch_embed = ConvPatchEmbed(front, config.in_chans)
+            kinds = [ConvStage, ConvStage, Stage, Stage]
+        self.stages = nn.ModuleList(
+            kind(config, i, rates[first[i] : first[i] + config.depths[i]]) for i, kind in enumerate(kinds)
+        )
         # One embedding tiled over the units, and one of the whole image at stride 16 that is interpolated:
         # windows then never conflict with interpolation (Bolya et al. 2023, arXiv:2311.05613).
         unit, grid = UNIT_PX // STRIDES[0], max(2, config.img_size // STRIDES[2])
-        self.unit_embedding = nn.Parameter(torch.zeros(1, unit, unit, config.embed_dims[0]))
+        self.unit_embedding = None if front else nn.Parameter(torch.zeros(1, unit, unit, config.embed_dims[0]))
         self.image_embedding = nn.Parameter(torch.zeros(1, grid, grid, config.embed_dims[2]))
         self.norm = nn.LayerNorm(config.embed_dims[3])
         self.apply(initialize)
+        if front is not None:
+            initialize_front(self)
         for embedding in (self.unit_embedding, self.image_embedding):
-            nn.init.trunc_normal_(embedding, std=0.02)
+            if embedding is not None:
+                nn.init.trunc_normal_(embedding, std=0.02)
         self.fusion = None
         if config.spectral_chans:  # drawn last: all else starts as in the model without it
             self.fusion = Fusion(config.spectral_chans, config.embed_dims[FUSED_STAGE], config.head_dim)
             self.fusion.apply(initialize)
 
+    @torch.no_grad()
+    def load_front(self, tensors: dict[str, Tensor]) -> None:
+        """Takes the weights of the convolutional front from a timm EfficientNet-Lite, its batch norms folded in.
+
+        Args:
+            tensors: state dict of the timm model that `config.front_config.source` names.
+        Raises:
+            ValueError: there is no front, or the weights are of another net; nothing is changed then.
+        """
+        if self.config.front is None:
+            raise ValueError("this model has no convolutional front to load weights into; use a _conv size")
+        convolutions = [self.patch_embed.stem]
+        for block in front_blocks(self.patch_embed, self.stages):
+            convolutions += [conv for conv in (block.expand, block.depthwise, block.project) if conv is not None]
+        folded = list(folded_tensors(self.config.front_config, tensors))
+        for conv, (weight, _) in zip(convolutions, folded, strict=True):
+            if conv.weight.shape != weight.shape:
+                raise ValueError(
+                    f"a convolution of {self.config.front} is {tuple(conv.weight.shape)}, and that of the weights "
+                    f"{tuple(weight.shape)}; expected those of {self.config.front_config.source}"
+                )
+        for conv, (weight, bias) in zip(convolutions, folded, strict=True):
+            conv.weight.copy_(weight)
+            conv.bias.copy_(bias)
+
     def embeddings(self, height: int, width: int) -> list[Tensor | None]:
         """Position embedding of each stage for images of these sides in px; None where a stage has none."""
-        unit = self.unit_embedding.repeat(1, height // UNIT_PX, width // UNIT_PX, 1)
+        unit = self.unit_embedding
+        if unit is not None:
+            unit = unit.repeat(1, height // UNIT_PX, width // UNIT_PX, 1)
         grid, image = (height // STRIDES[2], width // STRIDES[2]), self.image_embedding
         if image.shape[1:3] != grid:
             image = F.interpolate(image.permute(0, 3, 1, 2), grid, mode="bicubic", antialias=True, align_corners=False)
@@ -290,6 +373,8 @@ class Backbone(nn.Module):
             ValueError: the sides are no multiples of 32, or `kept` does not fit them; or the windows of this backbone
                 are not units.
         """
+        if self.config.front is not None:
+            raise ValueError("units can be left out of attention, not of convolutions; use a size without _conv")
         height, width = images.shape[-2:]
         if (height, width) != fit_sides(height, width):
             raise ValueError(f"images are {height}x{width} px; units need sides that are multiples of {UNIT_PX} px")

@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass, replace
 
+from hvit.models.conv_front import FRONTS, FrontConfig
+
 STRIDES = (4, 8, 16, 32)
 UNIT_PX = 32  # sides of an image are multiples of this; one unit is one window of stages 1 and 2
 
@@ -13,7 +15,9 @@ class ModelConfig:
     Args:
         embed_dims: channels of the four stages.
         depths: blocks of the four stages.
-        head_dim: channels of one attention head; divides every entry of `embed_dims`.
+        front: name in `FRONTS` of the convolutions that are stages 1 and 2 and the way down to stride 16, which decide
+            the first two entries of `embed_dims` and `depths`; None where all stages attend.
+        head_dim: channels of one attention head; divides the `embed_dims` of every stage that attends.
         mlp_ratio: hidden channels of an MLP as a multiple of its input.
         window_tokens: side of an attention window in tokens, a stage; 0 is global attention.
         in_chans: channels of an image.
@@ -33,6 +37,7 @@ class ModelConfig:
     img_size: int = 224
     drop_path_rate: float = 0.0
     spectral_chans: int = 0
+    front: str | None = None
 
     def __post_init__(self):
         for name in ("embed_dims", "depths", "window_tokens"):
@@ -42,12 +47,31 @@ class ModelConfig:
             object.__setattr__(self, name, value)
         if self.spectral_chans < 0:
             raise ValueError(f"spectral_chans is {self.spectral_chans}, expected 0 or more")
-        for dim in self.embed_dims:
+        if self.front is not None:
+            self._check_front()
+        for dim in self.embed_dims if self.front is None else self.embed_dims[2:]:
             if dim % self.head_dim:
                 raise ValueError(f"embed_dims {self.embed_dims} are not all multiples of head_dim {self.head_dim}")
         for tokens, stride in zip(self.window_tokens, STRIDES):
             if tokens and UNIT_PX % (tokens * stride):
                 raise ValueError(f"a window of {tokens} tokens at stride {stride} does not tile {UNIT_PX} px")
+
+    def _check_front(self) -> None:
+        if self.front not in FRONTS:
+            raise ValueError(f"front is {self.front!r}, expected one of {', '.join(FRONTS)}")
+        groups = self.front_config.groups[1:3]
+        # The first block of a group enters the stage, as a merging convolution does; the others are its depth.
+        dims, depths = (tuple(values) for values in zip(*((group.channels, group.repeats - 1) for group in groups)))
+        if self.embed_dims[:2] != dims or self.depths[:2] != depths:
+            raise ValueError(
+                f"embed_dims {self.embed_dims} and depths {self.depths} do not begin with those of {self.front}: "
+                f"{dims} and {depths}"
+            )
+
+    @property
+    def front_config(self) -> FrontConfig | None:
+        """The convolutional front; None where all stages attend."""
+        return None if self.front is None else FRONTS[self.front]
 
     def to_dict(self) -> dict:
         """Plain lists and numbers, for JSON and YAML."""
@@ -61,5 +85,12 @@ SIZES = {
     "hvit_base": ModelConfig((128, 256, 512, 1024), (1, 2, 9, 4)),
     "hvit_large": ModelConfig((192, 384, 768, 1536), (1, 2, 12, 7)),
 }
+# Convolutions with outside weights up to stride 16, attention above: what little data asks for.
+CONV_SIZES = {
+    "hvit_tiny_conv": ModelConfig(
+        (24, 40, 192, 320), (1, 1, 4, 2), head_dim=32, mlp_ratio=3.0, front="efficientnet_lite0"
+    ),
+    "hvit_small_conv": ModelConfig((24, 48, 320, 512), (2, 2, 7, 4), head_dim=32, front="efficientnet_lite2"),
+}
 # With a spectral stream beside the images, of the five bands of LeafSim unless `spectral_chans` says otherwise.
-SIZES |= {f"{name}_dfca": replace(config, spectral_chans=5) for name, config in SIZES.items()}
+SIZES |= {f"{name}_dfca": replace(config, spectral_chans=5) for name, config in SIZES.items()} | CONV_SIZES

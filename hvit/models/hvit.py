@@ -165,7 +165,12 @@ class HViT(nn.Module):
 
     def no_weight_decay(self) -> set[str]:
         """Names of the parameters besides norms and biases that must not decay."""
-        return {"backbone.unit_embedding", "backbone.image_embedding"}
+        names = {"backbone.image_embedding"}
+        return names if self.backbone.unit_embedding is None else names | {"backbone.unit_embedding"}
+
+    def load_front(self, tensors: dict[str, Tensor]) -> None:
+        """Starts the convolutional front of a `_conv` size from outside weights; see `Backbone.load_front`."""
+        self.backbone.load_front(tensors)
 
     def layer_numbers(self) -> dict[str, int]:
         """Number of the layer each parameter belongs to: 0 next to the image, then one a block, the head last.

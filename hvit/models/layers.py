@@ -47,12 +47,13 @@ class DropPath(nn.Module):
         self.draws: Tensor | None = None
 
     def forward(self, branch: Tensor, num_images: int) -> Tensor:
-        """`branch` is (num_images * windows, T, C): the windows of an image are dropped together."""
+        """`branch` is (num_images * windows, ...): the windows of an image are dropped together."""
         if self.rate == 0.0 or not self.training:
             return branch
         draws = torch.rand(num_images, device=branch.device) if self.draws is None else self.draws
         keep = (draws >= self.rate).to(branch.dtype) / (1 - self.rate)
-        return branch * keep.repeat_interleave(branch.shape[0] // num_images)[:, None, None]
+        keep = keep.repeat_interleave(branch.shape[0] // num_images)
+        return branch * keep.reshape(-1, *[1] * (branch.ndim - 1))
 
 
 class PatchEmbed(nn.Module):

@@ -119,9 +119,8 @@ def test_gradient_rollout_equals_the_product_of_full_matrices(model, photos):
     weighted = iter([(a * g).clamp_min(0).mean(1).detach() for a, g in zip(attentions, gradients)])
     product = torch.eye(HEIGHT * WIDTH // 16, dtype=torch.float64)
     for stage in details.stages:
-        if stage.merge_weights is not None:
-            product = taps_matrix(stage.merge_weights, 0, 2) @ product
-        product = taps_matrix(stage.position_weights, 0, 1) @ product
+        for convolution in stage.convolutions:
+            product = taps_matrix(convolution.weights, 0, convolution.stride) @ product
         for _ in stage.attentions:
             matrix = attention_matrix(next(weighted), stage, 0)
             rows, identity = matrix.sum(1, keepdim=True), torch.eye(len(matrix), dtype=torch.float64)
