@@ -80,6 +80,7 @@ def save_checkpoint(
     ood: tuple[Rejector, float] | None = None,
     half: bool = True,
     spectral: SpectralStream | None = None,
+    pretrained: dict | None = None,
 ) -> None:
     """Writes `model.safetensors`, then `model.json`, then it can be loaded.
 
@@ -91,6 +92,7 @@ def save_checkpoint(
         half: store floating-point weights as float16, but for those beyond its range: the variances of a baseline's
             batch norm can be.
         spectral: what the spectral stream of the model expects; of a `_dfca` model only, which needs it.
+        pretrained: where outside weights came from, see `hvit.models.pretrained.Origin`; None without any.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     if half:
@@ -118,6 +120,7 @@ def save_checkpoint(
             "data_fingerprint": data_fingerprint,
             "licences": licences,
             **({} if spectral is None else {"spectral": spectral.to_dict()}),
+            **({} if pretrained is None else {"pretrained": pretrained}),
         },
     )
 

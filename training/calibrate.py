@@ -47,6 +47,7 @@ def finish_run(
     preprocessing: Preprocessing,
     material: Material,
     arguments: dict,
+    pretrained: dict | None = None,
 ) -> dict[str, float]:
     """Writes weights, card and the calibrating half's predictions into the run.
 
@@ -55,6 +56,7 @@ def finish_run(
         preprocessing: the run is served with.
         material: what it was trained on; its calibrating photos are used here.
         arguments: of `create_model`, beside the name.
+        pretrained: where outside weights came from, see `hvit.models.pretrained.Origin`.
     Returns:
         Figures for the run's summary, all on the calibrating half.
     """
@@ -69,6 +71,7 @@ def finish_run(
         data_fingerprint=train.fingerprint,
         licences=config.data.licences,
         spectral=material.stream,
+        pretrained=pretrained,
     )
     save_checkpoint(**common)
     checkpoint = load_checkpoint(run_dir)  # float16-rounded, as it ships

@@ -53,6 +53,7 @@ class DataConfig(PhotosConfig):
     """Photos with labels, and how often each is drawn."""
 
     calibrate_only: list[str] = []  # data sets whose validation photos only calibrate
+    field: list[str] = []  # data sets of photos taken outdoors: coverage and accuracy are given for these apart
     balance: float = Field(0.0, ge=0, le=1)  # 0 draws photos evenly, 1 draws classes evenly
     source_weights: dict[str, float] = {}  # how often photos of a data set are drawn, against 1
     train_fraction: float = Field(1.0, gt=0, le=1)  # of the training photos of each class: what fewer labels cost
@@ -128,6 +129,11 @@ class ModelSection(Section):
     head_dim: int | None = Field(None, ge=1)  # channels of an attention head; divides every entry of embed_dims
     drop_path_rate: float = Field(0.1, ge=0, lt=1)
     grad_checkpointing: bool = False
+    weights: Path | None = None  # of a published net, see training.import_weights; those of the head are not taken
+
+    @field_serializer("weights")
+    def _with_forward_slashes(self, weights: Path | None) -> str | None:
+        return None if weights is None else weights.as_posix()
 
     @field_validator("name")
     def _exists(cls, name: str) -> str:
@@ -196,6 +202,23 @@ class LossConfig(Section):
         if self.name == "focal" and self.gamma is None:
             raise ValueError("gamma of the focal loss is null; name a number, for example 2")
         return self
+
+
+class DistillConfig(Section):
+    """Learning from the answers of trained runs beside the labels (Hinton et al. 2015, arXiv:1503.02531)."""
+
+    teacher: Path | list[Path]  # runs, by path or name; of several the mean of their probabilities
+    weight: float = Field(0.7, gt=0, le=1)  # of the teacher; the labels have the rest
+    temperature: float = Field(2.0, gt=0)  # divides the logits of both, so that small probabilities count more
+
+    @field_serializer("teacher")
+    def _with_forward_slashes(self, teacher: Path | list[Path]) -> str | list[str]:
+        return [run.as_posix() for run in teacher] if isinstance(teacher, list) else teacher.as_posix()
+
+    @property
+    def teachers(self) -> list[Path]:
+        """All teachers."""
+        return self.teacher if isinstance(self.teacher, list) else [self.teacher]
 
 
 class EarlyStopping(Section):
@@ -271,6 +294,8 @@ class FinetuneConfig(Section):
     aux_mae_weight: float = Field(0.0, ge=0)  # of painting masked parts, beside the loss of the labels
     masked: MaskedConfig | None = None  # of that painting; what is not said is as in `MaskedConfig`
     init: Path | None = None  # a run, by path or name, whose backbone training starts from
+    init_head: bool = False  # take over the head of that run too; it must know the same classes
+    distill: DistillConfig | None = None
     epochs: float = Field(100, gt=0)
     freeze_epochs: float = Field(0.0, ge=0)  # at the start, in which the head alone learns
     batch_size: int = Field(64, gt=0, multiple_of=8)  # per process
@@ -345,6 +370,16 @@ class FinetuneConfig(Section):
         if self.sharded and self.freeze_epochs > 0 and self.aux_mae_weight > 0:
             raise ValueError("sharded does not go with freeze_epochs and aux_mae_weight together; leave one out")
         return _not_both(self)
+
+    @model_validator(mode="after")
+    def _weights_come_from_one_place(self):
+        if self.init is not None and self.model.weights is not None:
+            raise ValueError("init and model.weights both say where weights come from; leave one of them out")
+        if self.init_head and self.init is None:
+            raise ValueError("init_head takes over the head of a run; name the run: init")
+        if self.distill is not None and self.aux_mae_weight > 0:
+            raise ValueError("distill and aux_mae_weight do not go together: no teacher sees masked pictures")
+        return self
 
     @model_validator(mode="after")
     def _there_is_something_to_freeze(self):

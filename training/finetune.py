@@ -9,6 +9,7 @@ torchrun --standalone --nproc-per-node=4 -m training.finetune --config training/
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from hvit.files import file_sha256
 from training.calibrate import finish_run
 from training.command_line import program_parser
 from training.config import ConfigError, FinetuneConfig
+from training.distill import Teacher, load_teachers
 from training.distributed import World
 from training.ema import Ema
 from training.loop import predict, score, train_step
@@ -33,7 +35,18 @@ from training.plan import print_plan
 from training.program import Training, start
 from training.sampler import Sampler, class_shares, sample_weights
 from training.sharded import Whole, shard
-from training.start import joint_model, model_arguments, new_model, parent_of, take_backbone
+from training.start import (
+    joint_model,
+    model_arguments,
+    new_model,
+    origin_of,
+    parent_of,
+    preprocessing_for,
+    take_backbone,
+    take_head,
+    take_weights,
+    weights_of,
+)
 from training.state import save_tensors
 
 BEST = "best.safetensors"
@@ -65,9 +78,19 @@ class Finetuning(Training):
         return self.material.plants_known
 
     def _gather(self, resumed: Path | None) -> None:
+        config = self.config
+        # What can be refused is refused before photos are read; the draws of these models are none of the run's.
+        with torch.random.fork_rng(devices=[]):
+            self.outside_weights = weights_of(config) if resumed is None else None
+            self.parent_run = parent_of(config) if resumed is None else None
+            teachers = load_teachers(config.distill, self.here.device) if config.distill else []
         self.material = gather(self.config, self.here, resumed)
         self.train_labels = self.material.labels(self.material.train)
         self.val_labels = self.material.labels(self.material.val)[self.material.selects]
+        self.teacher = None
+        if config.distill:
+            bf16 = config.precision == "bf16"
+            self.teacher = Teacher(teachers, self.material.classes, config.distill, bf16)
 
     def _write_split(self) -> None:
         write_split(self.run_dir, self.material)
@@ -78,14 +101,19 @@ class Finetuning(Training):
     def _build(self, fresh: bool) -> None:
         """Model, average, optimizer, loss and the order of the samples."""
         config, train = self.config, self.material.train
-        self.preprocessing = Preprocessing(config.eval_img_size)
+        parent, weights = self.parent_run, self.outside_weights
+        self.preprocessing, self.origin = preprocessing_for(config, parent, weights), origin_of(parent, weights)
         self.best, self.patience = None, Patience(config.early_stopping)
         self.step_is_frozen = False
         self.arguments = model_arguments(config, len(self.material.classes))
         self.model = new_model(config, self.arguments).to(self.here.device)
-        parent = parent_of(config) if fresh else None
+        if weights is not None:
+            take_weights(self.model, weights)
+            self.say(f"starting from the weights of {weights.origin.architecture}, {weights.origin.trained_on}")
         if parent is not None:
             take_backbone(self.model, parent)
+            if config.init_head:
+                take_head(self.model, parent, self.material.classes)
             self.parent = parent.name
             self.say(f"starting from the backbone of {parent.name}")
         # What learns: the model, with a decoder beside it where it also paints masked parts.
@@ -106,13 +134,20 @@ class Finetuning(Training):
         self.loss = ClassificationLoss(config.loss, optim.label_smoothing, shares, classes).to(self.here.device)
 
     def _extra(self) -> dict:
-        return {"best": self.best, "patience": self.patience.state}
+        return {
+            "best": self.best,
+            "patience": self.patience.state,
+            "preprocessing": self.preprocessing.to_dict(),
+            "pretrained": self.origin,
+        }
 
     def _beside(self) -> list[Path]:
         return [self.states.folder / BEST] if self.best else []
 
     def _restore(self, step: int, extra: dict) -> None:
         self.best, self.patience = extra["best"], Patience(self.config.early_stopping, extra["patience"])
+        if "preprocessing" in extra:  # a run of before knew one normalization only
+            self.preprocessing, self.origin = Preprocessing.from_dict(extra["preprocessing"]), extra["pretrained"]
         self.ended_early = self.patience.is_over and step < self.schedule.total_steps
         if self.best and self.here.is_main:
             self.states.restore(step, BEST)
@@ -157,6 +192,7 @@ class Finetuning(Training):
             self.here,
             self.is_frozen,
             self.material.stream,
+            self.teacher,
         )
         if self.is_frozen and self.here.size > 1 and not self.is_sharded:
             for parameter in self.model.get_classifier().parameters():
@@ -209,14 +245,21 @@ class Finetuning(Training):
         if self.ended_early:
             summary["stopped_at_step"] = self.step
         return summary | finish_run(
-            self.run_dir, model, self.config, Preprocessing(size), self.material, self.arguments
+            self.run_dir,
+            model,
+            self.config,
+            replace(self.preprocessing, img_size=size),
+            self.material,
+            self.arguments,
+            self.origin,
         )
 
     def _serving_size(self, model: torch.nn.Module) -> int:
         """The size that scores best on the selecting half: a net often sees more above the size it trained at."""
         metric, best = self.config.select_by, None
         for size in self.config.serve_img_sizes or [self.config.eval_img_size]:
-            value = score(self._logits(model, Preprocessing(size), self.here.alone), self.val_labels)[metric]
+            logits = self._logits(model, replace(self.preprocessing, img_size=size), self.here.alone)
+            value = score(logits, self.val_labels)[metric]
             self.say(f"served at {size} px: {metric} {value:.4f}")
             if best is None or better(value, best[1], metric):
                 best = (size, value)

@@ -19,6 +19,7 @@ from hvit.models import Baseline, HViT
 from hvit.words import duration
 from training.augment import augment, batch_sides, mix
 from training.config import FinetuneConfig
+from training.distill import Teacher
 from training.distributed import World, average_gradients
 from training.draws import uniform
 from training.losses import ClassificationLoss
@@ -45,6 +46,7 @@ def train_step(
     world: World,
     frozen: bool = False,
     stream: SpectralStream | None = None,
+    teacher: Teacher | None = None,
 ) -> Tensor:
     """Accumulates the gradients of optimizer step `step` into `model`.
 
@@ -56,6 +58,7 @@ def train_step(
         progress: fraction of training done, in [0, 1).
         frozen: whether the head alone learns, for which there is no auxiliary loss.
         stream: what the spectral stream of the model expects.
+        teacher: whose answers count beside the labels.
     Returns:
         Mean loss of this process's samples, a detached scalar.
     """
@@ -81,6 +84,8 @@ def train_step(
             else:
                 logits, painting = step_model(images, *spectral), None
         loss = loss_of(logits, targets)
+        if teacher is not None:
+            loss = teacher.blend(loss, logits, views)
         if painting is not None:
             loss = loss + config.aux_mae_weight * painting
         with record_function(BACKWARD):

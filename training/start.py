@@ -1,9 +1,14 @@
 """The model a configuration asks for, and where its weights start: at random, or from the backbone of another run."""
 
+from dataclasses import replace
+
+from torch import Tensor
+
 from hvit.checkpoint import Checkpoint, load_checkpoint
 from hvit.data.preprocess import Preprocessing
 from hvit.models import Baseline, HViT, create_model
-from hvit.models.config import STRIDES
+from hvit.models.config import SIZES, STRIDES
+from hvit.models.pretrained import PretrainedWeights, PretrainedWeightsError, load_pretrained
 from hvit.models.pretraining import JointModel, MaskedDecoder
 from hvit.runs import find_run
 from training.config import ConfigError, FinetuneConfig, MaskedConfig
@@ -70,6 +75,72 @@ def parent_of(config: FinetuneConfig) -> Checkpoint | None:
     return checkpoint
 
 
+def weights_of(config: FinetuneConfig) -> PretrainedWeights | None:
+    """The outside weights `model.weights` names; None where training starts without.
+
+    Raises:
+        PretrainedWeightsError: the file cannot be read.
+        ConfigError: it holds the weights of another net.
+    """
+    if config.model.weights is None:
+        return None
+    weights = load_pretrained(config.model.weights)
+    name = config.model.name
+    front = None if config.model.is_baseline else SIZES[name].front_config
+    fits = name if config.model.is_baseline else front and front.source
+    if fits is None:
+        raise ConfigError(f"model.weights: {name} has no part that starts from outside weights; a _conv size has")
+    if weights.origin.architecture != fits:
+        raise ConfigError(
+            f"model.weights: {config.model.weights} holds {weights.origin.architecture}, and {name} takes {fits}"
+        )
+    return weights
+
+
+def take_weights(model: HViT | Baseline, weights: PretrainedWeights) -> None:
+    """Starts a baseline, all but its head, or the convolutional front of an HViT from outside weights.
+
+    Raises:
+        PretrainedWeightsError: they do not fit.
+    """
+    try:
+        if isinstance(model, Baseline):
+            _take_tensors(model, {f"net.{name}": value for name, value in weights.tensors.items()})
+        else:
+            model.load_front(weights.tensors)
+    except (KeyError, ValueError) as error:
+        raise PretrainedWeightsError(f"model.weights: {error}") from None
+
+
+def preprocessing_for(
+    config: FinetuneConfig, parent: Checkpoint | None, weights: PretrainedWeights | None
+) -> Preprocessing:
+    """Preprocessing of a new run: weights that exist already decide its normalization."""
+    usual = Preprocessing(config.eval_img_size)
+    if parent is not None:
+        return replace(parent.preprocessing, img_size=config.eval_img_size)
+    return usual if weights is None else replace(usual, mean=weights.origin.mean, std=weights.origin.std)
+
+
+def origin_of(parent: Checkpoint | None, weights: PretrainedWeights | None) -> dict | None:
+    """Where outside weights came from, those of the parent included, as `model.json` records it; None without any."""
+    if weights is not None:
+        return weights.origin.to_dict()
+    return None if parent is None else parent.card.get("pretrained")
+
+
+def take_head(model: HViT | Baseline, parent: Checkpoint, classes: list[str]) -> None:
+    """Takes over the head of a run that knows the same classes.
+
+    Raises:
+        ConfigError: it knows others.
+    """
+    if list(parent.classes) != classes:
+        other = sorted(set(parent.classes) ^ set(classes))
+        raise ConfigError(f"init_head: run {parent.name} knows other classes; only one of the two has {other[0]}")
+    model.get_classifier().load_state_dict(parent.model.get_classifier().state_dict())
+
+
 def take_backbone(model: HViT | Baseline, parent: Checkpoint) -> None:
     """Takes over all but the head, which is new whatever the classes of the parent were.
 
@@ -97,11 +168,27 @@ def take_backbone(model: HViT | Baseline, parent: Checkpoint) -> None:
 
 
 def _take_all_but_the_head(model: Baseline, parent: Checkpoint) -> None:
+    try:
+        _take_tensors(model, parent.model.state_dict())
+    except ValueError:
+        size = parent.card["arguments"]["img_size"]
+        raise ConfigError(f"init: run {parent.name} was made for another size; set eval_img_size to {size}") from None
+
+
+def _take_tensors(model: Baseline, tensors: dict[str, Tensor]) -> None:
+    """Loads all but the head.
+
+    Raises:
+        ValueError: a tensor is missing or of another shape; nothing is changed then.
+    """
     head = {id(parameter) for parameter in model.get_classifier().parameters()}
     new = {name for name, parameter in model.named_parameters() if id(parameter) in head}
-    values, theirs = model.state_dict(), parent.model.state_dict()
-    taken = {name: theirs[name] for name in values if name not in new}
-    if any(values[name].shape != value.shape for name, value in taken.items()):
-        size = parent.card["arguments"]["img_size"]
-        raise ConfigError(f"init: run {parent.name} was made for another size; set eval_img_size to {size}")
-    model.load_state_dict(values | taken)
+    values = model.state_dict()
+    for name, value in values.items():
+        if name in new:
+            continue
+        if name not in tensors:
+            raise ValueError(f"the weights have no {name.removeprefix('net.')}")
+        if tensors[name].shape != value.shape:
+            raise ValueError(f"{name.removeprefix('net.')} is {tuple(tensors[name].shape)}, not {tuple(value.shape)}")
+    model.load_state_dict(values | {name: tensors[name] for name in values if name not in new})
