@@ -65,7 +65,7 @@ class Teacher:
         """
         mean = 0
         for checkpoint, order in zip(self._checkpoints, self._orders):
-            images = checkpoint.preprocessing.normalize(views).contiguous(memory_format=torch.channels_last)
+            images = checkpoint.preprocessing.normalize(views)
             with torch.autocast(views.device.type, torch.bfloat16, enabled=self._bf16 and views.is_cuda):
                 logits = checkpoint.model(images)
             mean = mean + (logits.float()[:, order] / self.temperature).softmax(-1)

@@ -8,6 +8,8 @@ import difflib
 import torch
 from torch import Tensor, nn
 
+from hvit.models.layers import for_convolution
+
 PREFIX = "timm:"
 
 
@@ -55,11 +57,11 @@ class Baseline(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised RGB (B, 3, H, W) -> logits (B, K)."""
-        return self.net(_channels_last(images))
+        return self.net(for_convolution(images))
 
     def forward_stages(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Logits (B, K) and the mean of up to four feature maps, (B, C) each, from the image upward."""
-        features, maps = self.net.forward_intermediates(_channels_last(images), indices=self._stages)
+        features, maps = self.net.forward_intermediates(for_convolution(images), indices=self._stages)
         return self.net.forward_head(features), [m.mean(dim=(2, 3)) for m in maps]
 
     def get_classifier(self) -> nn.Module:
@@ -115,11 +117,6 @@ class Baseline(nn.Module):
                     ) from None
         finally:
             self.train(training)
-
-
-def _channels_last(images: Tensor) -> Tensor:
-    """The memory layout in which depthwise convolutions are several times as fast, on CPUs and accelerators."""
-    return images.contiguous(memory_format=torch.channels_last)
 
 
 class SampleDropPath(nn.Module):

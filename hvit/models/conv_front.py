@@ -5,7 +5,7 @@ start from its ImageNet weights. There is no norm here at all: batch norms of ou
 convolutions when they come in (`folded_tensors`), so that no statistics change in training, and DDP, accumulation and
 resume stay exact.
 
-Feature maps travel as (B, C, H, W) in channels-last memory: the same memory as tokens (B, H, W, C).
+On the CPU, feature maps (B, C, H, W) lie in channels-last memory: the same memory as tokens (B, H, W, C).
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvit.models.layers import DropPath
+from hvit.models.layers import DropPath, for_convolution
 
 BATCH_NORM_EPS = 1e-3  # of the TensorFlow weights that timm's tf_efficientnet_lite* hold
 
@@ -208,7 +208,7 @@ class ConvPatchEmbed(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) -> tokens (B, H/4, W/4, C)."""
         with full_precision_on_cpu(images):
-            feature_map = F.relu6(self.stem(images.contiguous(memory_format=torch.channels_last)))
+            feature_map = F.relu6(self.stem(for_convolution(images)))
             return self.blocks(feature_map).permute(0, 2, 3, 1)
 
 

@@ -27,6 +27,17 @@ def grid_of(windows: Tensor, side: int, shape: tuple[int, int, int, int]) -> Ten
     return windows.reshape(shape)
 
 
+def for_convolution(feature_map: Tensor) -> Tensor:
+    """A feature map (B, C, H, W) in the memory layout in which convolutions are quick: channels last on the CPU.
+
+    On CUDA it is not: cuDNN compiles kernels for every new shape there, which took 10 seconds a shape on an H100, and
+    batches have many.
+    """
+    if feature_map.is_cuda:
+        return feature_map.contiguous()
+    return feature_map.contiguous(memory_format=torch.channels_last)
+
+
 class LayerNorm2d(nn.LayerNorm):
     """LayerNorm over the channels at each position of a feature map (B, C, H, W)."""
 
@@ -72,8 +83,8 @@ class PatchEmbed(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) -> tokens (B, H/4, W/4, C)."""
-        feature_map = F.relu(self.norm1(self.conv1(images.contiguous(memory_format=torch.channels_last))))
-        return self.norm2(self.conv2(feature_map)).permute(0, 2, 3, 1)
+        feature_map = F.relu(self.norm1(self.conv1(for_convolution(images))))
+        return self.norm2(self.conv2(for_convolution(feature_map))).permute(0, 2, 3, 1)
 
 
 class PatchMerging(nn.Module):
@@ -86,7 +97,7 @@ class PatchMerging(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, H, W, C) -> (B, H/2, W/2, C')."""
-        return self.conv(self.norm(tokens).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return self.conv(for_convolution(self.norm(tokens).permute(0, 3, 1, 2))).permute(0, 2, 3, 1)
 
 
 class PositionConv(nn.Module):
@@ -97,7 +108,7 @@ class PositionConv(nn.Module):
         self.conv = nn.Conv2d(dim, dim, 3, padding=1, groups=dim)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return tokens + self.conv(tokens.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return tokens + self.conv(for_convolution(tokens.permute(0, 3, 1, 2))).permute(0, 2, 3, 1)
 
 
 class Attention(nn.Module):
