@@ -41,7 +41,7 @@ def import_weights(args: argparse.Namespace) -> None:
     """
     if args.out.suffix != ".safetensors":
         raise PretrainedWeightsError(f"--out {args.out}: expected a name that ends in .safetensors")
-    if args.out.exists() and args.out.samefile(args.file):
+    if args.out.resolve() == args.file.resolve():
         raise PretrainedWeightsError(f"--out {args.out} is the file to import; choose another name")
     weights = import_state_dict(
         args.file, args.architecture, args.source, args.licence, args.trained_on, args.mean, args.std

@@ -192,12 +192,15 @@ def _licences(record: Record) -> None:
 
 
 def _pretrained(record: Record) -> None:
-    if rows := words.pretrained_rows(record):
-        body = "".join(
-            f'<tr><th>{html.escape(name)}</th><td{' class="hash"' * (name == "SHA-256")}>{html.escape(text)}</td></tr>'
-            for name, text in rows
-        )
-        st.html(f'<h4>Weights it started from</h4><table class="plain">{body}</table>')
+    rows = words.pretrained_rows(record)
+    if not rows:
+        return
+    body = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>" for name, text in rows)
+    sha256 = html.escape(record.card["pretrained"]["sha256"])
+    st.html(
+        f'<h4>Weights it started from</h4><table class="plain">{body}</table>'
+        f'<p class="standing">SHA-256 of that file <span class="hash">{sha256}</span></p>'
+    )
 
 
 def _notes(record: Record) -> None:

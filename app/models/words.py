@@ -197,12 +197,8 @@ def pretrained_rows(record: Record) -> list[tuple[str, str]]:
     found = (record.card or {}).get("pretrained")
     if found is None:
         return []
-    rows = [("Net", size_name(found["architecture"]))]
-    rows += [
-        (title, found[key])
-        for key, title in (("trained_on", "Trained on"), ("source", "Source"), ("licence", "Licence"))
-    ]
-    return [*rows, ("SHA-256", found["sha256"])]
+    facts = (("trained_on", "Trained on"), ("source", "Source"), ("licence", "Licence"))
+    return [("Net", size_name(found["architecture"])), *((title, found[key]) for key, title in facts)]
 
 
 def plants(record: Record) -> str | None:

@@ -26,7 +26,7 @@ def refuse_unknown_baseline(name: str) -> None:
 
 
 class Baseline(nn.Module):
-    """A timm model with random weights: what training, calibration, evaluation and diagnosis ask of a model.
+    """A timm model: what training, calibration, evaluation and diagnosis ask of a model.
 
     Batch norm is left as it is: its statistics are those of a process's pictures, so that such a baseline, unlike an
     HViT, depends on how many processes and passes a batch is divided among.

@@ -177,8 +177,9 @@ def _read_pickle(path: Path) -> object:
         with warnings.catch_warnings(action="ignore"):  # of odd pickle protocols, in damaged files
             return torch.load(path, map_location="cpu", weights_only=True)
     except DAMAGE as error:
-        # As PyTorch says it: "unsupported GLOBAL posix.system whose module ...", "Unsupported global: GLOBAL a.B was ..."
-        if code := re.search(r"GLOBAL (\S+)", str(error)):
+        # PyTorch says "unsupported GLOBAL posix.system whose module ..." or "Unsupported global: GLOBAL a.B was ...".
+        code = re.search(r"GLOBAL ((?:\w+\.)+\w+)\s", str(error))
+        if code is not None and not _is_cut_in(path, code[1].rpartition(".")[2]):
             raise PretrainedWeightsError(
                 f"{path} holds code or objects beside weights ({code[1]}), which are never loaded; save a state dict "
                 "alone: torch.save(model.state_dict(), FILE)"
@@ -186,6 +187,11 @@ def _read_pickle(path: Path) -> object:
         raise PretrainedWeightsError(
             f"{path} is truncated, damaged or no file of torch.save ({type(error).__name__}); get it again"
         ) from None
+
+
+def _is_cut_in(path: Path, name: str) -> bool:
+    """Whether a file ends in this name: the unpickler takes it for a whole one, less its last byte."""
+    return path.read_bytes()[:-1].endswith(name.encode())
 
 
 def renamed(tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, Tensor]:

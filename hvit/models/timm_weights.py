@@ -97,9 +97,7 @@ def weights_from_file(path: Path, architecture: str) -> PretrainedWeights:
     except PretrainedWeightsError as error:
         raise PretrainedWeightsError(f"{path}: {error}") from None
     cfg = net.pretrained_cfg
-    origin = Origin(
-        architecture, tuple(cfg["mean"]), tuple(cfg["std"]), path.name, UNKNOWN, UNKNOWN, file_sha256(path)
-    )
+    origin = Origin(architecture, tuple(cfg["mean"]), tuple(cfg["std"]), path.name, UNKNOWN, UNKNOWN, file_sha256(path))
     return PretrainedWeights(tensors, origin)
 
 

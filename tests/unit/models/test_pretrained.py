@@ -96,7 +96,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path, suffix):
     else:
         torch.save(STATE, path, _use_new_zipfile_serialization=suffix == ".pth")
     whole = path.read_bytes()
-    for end in [*range(0, len(whole), max(1, len(whole) // 40)), len(whole) - 1]:
+    for end in [*range(0, len(whole), max(1, len(whole) // 300)), len(whole) - 1]:
         path.write_bytes(whole[:end])
         with pytest.raises(PretrainedWeightsError, match="is truncated, damaged or no"):
             read_state_dict(path)
@@ -181,7 +181,7 @@ def test_names_that_agree_win_over_order():
         (_state((2, 3), (3,), (2,), names=("a.weight", "b.weight", "b.bias")), r"b.weight is \(3,\), and bn.weight of"),
         ({"conv.weight": OWN["conv.weight"]}, "no tensor for bn.weight of the model"),
         (OWN | {"fc.weight": torch.ones(2)}, "holds 4 tensors and the model 3: fc.weight has no place"),
-        (_state((2, 3), (2,), (2,), names=("a.weight", "b.bias", "b.weight")), "b.bias comes where the model has bn.we"),
+        (_state((2, 3), (2,), (2,), names=("a.weight", "b.bias", "b.weight")), "b.bias comes where the model has bn"),
         (OWN | {"bn.bias": torch.tensor([1.0, float("nan")])}, "bn.bias holds values that are not finite"),
         (OWN | {"bn.bias": torch.ones(2, dtype=torch.int64)}, "bn.bias is torch.int64, and bn.bias of the model torch"),
     ],

@@ -120,7 +120,7 @@ def test_a_config_with_a_file_is_written_with_its_path(tiny_config):
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        (["model.weights=w.pth"], "hvit_tiny has no part that starts .*hvit_tiny_conv, hvit_small_conv and models of t"),
+        (["model.weights=w.pth"], "hvit_tiny has no part that starts .*hvit_tiny_conv, hvit_small_conv and models"),
         ([*OVERRIDES, "model.weights=w.pth", "init=some"], "init and model.weights both say"),
         (["model.name=hvit_tiny_conv", "model.weights=w.pth", "freeze_epochs=1"], "freeze_epochs keeps a backbone"),
     ],
