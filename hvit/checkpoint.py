@@ -13,6 +13,7 @@ from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import SpectralStream
 from hvit.files import CARD, WEIGHTS, file_sha256, write_bytes, write_json
 from hvit.models import Baseline, HViT, create_model
+from hvit.models.pretrained import Origin
 from hvit.rejection import METHOD, Rejector
 
 SCHEMA_VERSION = 1
@@ -156,6 +157,11 @@ def read_card(run_dir: Path) -> dict:
             missing += [f"{part}.{key}" for key in keys if key not in card[part]]
     if missing:
         raise CheckpointError(f"{CARD} of run {run_dir.name} lacks {', '.join(missing)}; copy the run again")
+    if "pretrained" in card:
+        try:
+            Origin.from_dict(card["pretrained"])
+        except ValueError as error:
+            raise CheckpointError(f"{CARD} of run {run_dir.name} has a damaged `pretrained`: {error}") from None
     return card
 
 

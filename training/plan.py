@@ -21,7 +21,7 @@ from training.material import fewer, read_all
 from training.memory import activation_bytes, print_memory
 from training.sampler import class_shares, sample_weights
 from training.schedule import Schedule
-from training.start import joint_model, model_arguments, new_model, parent_of
+from training.start import check_start, joint_model, model_arguments, new_model
 
 UNDIVIDED = "to divide"  # in the place of a split: near-duplicates are found when the photos are decoded
 
@@ -45,8 +45,8 @@ def print_plan(config: FinetuneConfig, run_dir: Path, here: World) -> None:
         if not any(s.split in (split, UNDIVIDED) for s in samples):
             raise ConfigError(f"data.dirs hold no {split} photos; expected DIR/{split}/CLASS/*.jpg")
 
-    parent = parent_of(config)
     model = new_model(config, model_arguments(config, len(classes))).to(here.device)
+    begins = check_start(config, model)
     schedule = Schedule.of(config, num_photos, here.size)
     print(f"Plan of {run_dir}; nothing is trained or written.")
     if (run_dir / INFO).exists():
@@ -54,7 +54,7 @@ def print_plan(config: FinetuneConfig, run_dir: Path, here: World) -> None:
     print_photos(samples, config.data.shares)
     shares = _print_classes([s for s in samples if s.relative in learning], classes, config)
     loss = ClassificationLoss(config.loss, config.optim.label_smoothing, torch.from_numpy(shares), classes)
-    _print_model(model, parent.name if parent else None, config, loss)
+    _print_model(model, begins, config, loss)
     _print_spectral(config)
     _print_steps(schedule, config, here, is_estimate=any(s.split == UNDIVIDED for s in samples))
     print_rates(schedule, config.optim.layer_decay ** max(model.layer_numbers().values()))
@@ -102,9 +102,8 @@ def _print_classes(samples: list[Sample], classes: list[str], config: FinetuneCo
     return drawn
 
 
-def _print_model(model: HViT | Baseline, parent: str | None, config: FinetuneConfig, loss: ClassificationLoss) -> None:
+def _print_model(model: HViT | Baseline, start: str, config: FinetuneConfig, loss: ClassificationLoss) -> None:
     params = sum(parameter.numel() for parameter in model.parameters())
-    start = "random weights" if parent is None else f"the backbone of {parent}"
     print(f"\nModel     {config.model.name}, {params:,} parameters, from {start}, {config.precision}")
     weights = loss.weights
     evened = f", class weights {weights.min():.2f} to {weights.max():.2f}" if config.loss.class_weights > 0 else ""

@@ -216,6 +216,7 @@ def _write_run(writer: RunWriter, parent: Checkpoint, photos: OwnPhotos, seed: i
         conformal={"alpha": level.alpha, "method": "lac", "threshold": level.threshold},
         ood=(_rejector(photos, seed), threshold),
         spectral=parent.spectral,
+        pretrained=parent.card.get("pretrained"),
         half=False,  # the head is then the fitted one to the last digit that counts
     )
     checkpoint = load_checkpoint(run_dir)

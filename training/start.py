@@ -7,11 +7,15 @@ from torch import Tensor
 from hvit.checkpoint import Checkpoint, load_checkpoint
 from hvit.data.preprocess import Preprocessing
 from hvit.models import Baseline, HViT, create_model
-from hvit.models.config import SIZES, STRIDES
-from hvit.models.pretrained import PretrainedWeights, PretrainedWeightsError, load_pretrained
+from hvit.models.baselines import PREFIX
+from hvit.models.config import STRIDES
+from hvit.models.pretrained import UNKNOWN, Origin, PretrainedWeights, PretrainedWeightsError
 from hvit.models.pretraining import JointModel, MaskedDecoder
+from hvit.models.timm_weights import refuse_without_hub_weights, weights_from_file, weights_from_hub
 from hvit.runs import find_run
 from training.config import ConfigError, FinetuneConfig, MaskedConfig
+
+FROM_HUB = "timm"  # as `model.weights`
 
 
 def model_arguments(config: FinetuneConfig, num_classes: int) -> dict:
@@ -76,40 +80,58 @@ def parent_of(config: FinetuneConfig) -> Checkpoint | None:
 
 
 def weights_of(config: FinetuneConfig) -> PretrainedWeights | None:
-    """The outside weights `model.weights` names; None where training starts without.
+    """The pretrained weights `model.weights` names; None where training starts without.
 
     Raises:
-        PretrainedWeightsError: the file cannot be read.
-        ConfigError: it holds the weights of another net.
+        PretrainedWeightsError: they cannot be read or downloaded, or are those of another net.
     """
-    if config.model.weights is None:
+    weights, architecture = config.model.weights, config.model.weights_architecture
+    if weights is None:
         return None
-    weights = load_pretrained(config.model.weights)
-    name = config.model.name
-    front = None if config.model.is_baseline else SIZES[name].front_config
-    fits = name if config.model.is_baseline else front and front.source
-    if fits is None:
-        raise ConfigError(f"model.weights: {name} has no part that starts from outside weights; a _conv size has")
-    if weights.origin.architecture != fits:
-        raise ConfigError(
-            f"model.weights: {config.model.weights} holds {weights.origin.architecture}, and {name} takes {fits}"
-        )
-    return weights
+    try:
+        return weights_from_hub(architecture) if weights == FROM_HUB else weights_from_file(weights, architecture)
+    except PretrainedWeightsError as error:
+        raise PretrainedWeightsError(f"model.weights: {error}") from None
 
 
 def take_weights(model: HViT | Baseline, weights: PretrainedWeights) -> None:
-    """Starts a baseline, all but its head, or the convolutional front of an HViT from outside weights.
+    """Starts a baseline, all but its head, or the convolutional front of an HViT from pretrained weights.
 
     Raises:
-        PretrainedWeightsError: they do not fit.
+        PretrainedWeightsError: they do not fit; nothing is changed then.
     """
     try:
         if isinstance(model, Baseline):
             _take_tensors(model, {f"net.{name}": value for name, value in weights.tensors.items()})
         else:
             model.load_front(weights.tensors)
-    except (KeyError, ValueError) as error:
+    except ValueError as error:
         raise PretrainedWeightsError(f"model.weights: {error}") from None
+
+
+def check_start(config: FinetuneConfig, model: HViT | Baseline) -> str:
+    """Where the weights of a model will come from, in words; checked as far as that goes without downloading.
+
+    Raises:
+        ValueError: training would refuse it.
+    """
+    if (parent := parent_of(config)) is not None:
+        return f"the backbone of {parent.name}"
+    if config.model.weights is None:
+        return "random weights"
+    architecture = config.model.weights_architecture
+    if config.model.weights == FROM_HUB:
+        refuse_without_hub_weights(architecture)
+        return f"timm's pretrained weights of {architecture.removeprefix(PREFIX)}, to be downloaded"
+    weights = weights_of(config)
+    take_weights(model, weights)
+    return start_in_words(weights.origin)
+
+
+def start_in_words(origin: Origin) -> str:
+    """`pretrained weights of tf_efficientnet_lite0 (ImageNet-1k)`."""
+    learned = "" if origin.trained_on == UNKNOWN else f" ({origin.trained_on})"
+    return f"pretrained weights of {origin.architecture.removeprefix(PREFIX)}{learned}"
 
 
 def preprocessing_for(
@@ -190,5 +212,8 @@ def _take_tensors(model: Baseline, tensors: dict[str, Tensor]) -> None:
         if name not in tensors:
             raise ValueError(f"the weights have no {name.removeprefix('net.')}")
         if tensors[name].shape != value.shape:
-            raise ValueError(f"{name.removeprefix('net.')} is {tuple(tensors[name].shape)}, not {tuple(value.shape)}")
+            raise ValueError(
+                f"{name.removeprefix('net.')} of the weights is {tuple(tensors[name].shape)}, and of this model "
+                f"{tuple(value.shape)}; where that depends on the size of pictures, change eval_img_size"
+            )
     model.load_state_dict(values | {name: tensors[name] for name in values if name not in new})

@@ -137,6 +137,7 @@ def card(record: Record) -> None:
             _conditions(record)
         with st.container(key="card_right"):
             _licences(record)
+            _pretrained(record)
             _notes(record)
             _made(record)
             _downloads(record)
@@ -188,6 +189,18 @@ def _licences(record: Record) -> None:
     if rows:
         body = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>" for name, text in rows)
         st.html(f'<h4>Data and licences</h4><table class="plain">{body}</table>')
+
+
+def _pretrained(record: Record) -> None:
+    rows = words.pretrained_rows(record)
+    if not rows:
+        return
+    body = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>" for name, text in rows)
+    sha256 = html.escape(record.card["pretrained"]["sha256"])
+    st.html(
+        f'<h4>Weights it started from</h4><table class="plain">{body}</table>'
+        f'<p class="standing">SHA-256 of that file <span class="hash">{sha256}</span></p>'
+    )
 
 
 def _notes(record: Record) -> None:

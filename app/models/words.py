@@ -69,7 +69,15 @@ def in_short(record: Record, cost: Cost | None) -> str:
     known = crops(record.classes)
     of = f" of {counted(len(known), 'crop')}" if known else ""
     told = f" It tells {len(record.classes)} conditions{of} apart." if record.classes else ""
-    return f"{what}{size}.{told} It learned from {_material(record)}."
+    return f"{what}{size}.{told} It learned from {_material(record)}{_pretrained_on(card)}."
+
+
+def _pretrained_on(card: dict) -> str:
+    """`, starting from weights trained on ImageNet-1k`."""
+    if card.get("pretrained") is None:
+        return ""
+    learned = card["pretrained"]["trained_on"]
+    return f", starting from weights trained on {'other pictures' if learned == 'unknown' else learned}"
 
 
 def _material(record: Record) -> str:
@@ -182,6 +190,15 @@ def made_with(record: Record) -> list[str]:
 def licence_rows(record: Record) -> list[tuple[str, str]]:
     """Data sets and their licences, as recorded."""
     return sorted(((record.card or {}).get("licences") or {}).items())
+
+
+def pretrained_rows(record: Record) -> list[tuple[str, str]]:
+    """What is recorded of the pretrained weights it, or the run it came from, started from; empty without any."""
+    found = (record.card or {}).get("pretrained")
+    if found is None:
+        return []
+    facts = (("trained_on", "Trained on"), ("source", "Source"), ("licence", "Licence"))
+    return [("Net", size_name(found["architecture"])), *((title, found[key]) for key, title in facts)]
 
 
 def plants(record: Record) -> str | None:

@@ -19,14 +19,14 @@ def refuse_unknown_baseline(name: str) -> None:
     Raises:
         ValueError: timm has no such model; names the nearest.
     """
-    known, bare = _timm().list_models(), name.removeprefix(PREFIX)
+    known, bare = import_timm().list_models(), name.removeprefix(PREFIX)
     if bare not in known:
         near = difflib.get_close_matches(bare, known, 1)
         raise ValueError(f"timm has no model {bare!r}" + (f"; did you mean {PREFIX}{near[0]}?" if near else ""))
 
 
 class Baseline(nn.Module):
-    """A timm model with random weights: what training, calibration, evaluation and diagnosis ask of a model.
+    """A timm model: what training, calibration, evaluation and diagnosis ask of a model.
 
     Batch norm is left as it is: its statistics are those of a process's pictures, so that such a baseline, unlike an
     HViT, depends on how many processes and passes a batch is divided among.
@@ -147,12 +147,13 @@ def plain_model(name: str, num_classes: int, img_size: int) -> nn.Module:
     """
     refuse_unknown_baseline(name)
     try:
-        return _timm().create_model(name, num_classes=num_classes, img_size=img_size)
+        return import_timm().create_model(name, num_classes=num_classes, img_size=img_size)
     except TypeError:  # convolutions take any size, and no such word
-        return _timm().create_model(name, num_classes=num_classes)
+        return import_timm().create_model(name, num_classes=num_classes)
 
 
-def _timm():
+def import_timm():
+    """The module timm, imported when it is first needed."""
     from hvit.torchvision_ops import declare_missing_torchvision_ops
 
     declare_missing_torchvision_ops()  # before timm, which imports torchvision
@@ -172,7 +173,7 @@ def _build(name: str, num_classes: int, drop_path_rate: float, img_size: int) ->
     )
     for sizes in ways:
         try:
-            return _timm().create_model(name, pretrained=False, **arguments, **sizes)
+            return import_timm().create_model(name, pretrained=False, **arguments, **sizes)
         except TypeError as error:
             if "drop_path_rate" in str(error):
                 raise ValueError(f"{PREFIX}{name} has no paths to drop; set model.drop_path_rate to 0") from None

@@ -212,6 +212,17 @@ REFERENCES = {
             **_arxiv("2204.06507"),
         },
     ),
+    "deng2009imagenet": Reference(
+        "inproceedings",
+        {
+            "author": "Deng, Jia and Dong, Wei and Socher, Richard and Li, Li-Jia and Li, Kai and Fei-Fei, Li",
+            "title": "{ImageNet}: A Large-Scale Hierarchical Image Database",
+            "booktitle": "Conference on Computer Vision and Pattern Recognition",
+            "pages": "248--255",
+            "year": "2009",
+            "doi": "10.1109/CVPR.2009.5206848",
+        },
+    ),
     "wilson1927inference": Reference(
         "article",
         {

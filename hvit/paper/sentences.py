@@ -6,6 +6,7 @@ from hvit.data.balance import CALIBRATE, CV, SELECT, TEST, TRAIN, balance_of
 from hvit.data.classes import crops
 from hvit.metrics import wilson
 from hvit.models.baselines import PREFIX
+from hvit.paper import pretrained
 from hvit.paper.record import Record, Text, cite
 from hvit.paper.references import TOOL, cited_for
 
@@ -40,7 +41,8 @@ def model(text: Text, record: Record) -> None:
     else:
         what, keys = name, []
     parent = run.info.get("parent")
-    start = "from random weights" if parent is None else f"from the backbone of run {parent}"
+    origin = pretrained.origin_of(record)
+    start = pretrained.start(origin) if parent is None else f"from the backbone of run {parent}"
     if run.info.get("kind") == "pretrain":
         goal = "without labels"
     else:
@@ -50,6 +52,8 @@ def model(text: Text, record: Record) -> None:
     if run.status != "done":
         text.say(f"Run {run.name} is not finished ({run.status}).")
     text.say(f"Run {run.name}: {what}{cite(TOOL)}{_size(record, name)} {verb} {start} {goal}.", *keys, TOOL)
+    if origin is not None:
+        pretrained.pretrained(text, origin, through_parent=parent is not None)
     if (spectral := record.card.get("spectral")) is not None:
         kind = "measured bands" if spectral["kind"] == "bands" else "indices computed from the colors of the photo"
         text.say(f"Its spectral stream takes {kind}: {', '.join(spectral['names'])}.")

@@ -186,6 +186,28 @@ def test_an_incomplete_card_is_said_to_be(runs):
     assert "model.json of run hand lacks conformal.alpha" in words_of(opened("models"))
 
 
+PRETRAINED = {
+    "architecture": "timm:tf_efficientnet_lite0", "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "source": "a <page>",
+    "licence": "Apache 2.0", "trained_on": "ImageNet-1k", "sha256": "5" * 64,
+}  # fmt: skip
+
+
+def test_the_card_tells_which_weights_a_run_started_from(runs):
+    assert "Weights it started from" not in words_of(opened("models"))
+    card = json.loads((runs / "hand" / "model.json").read_text())
+    (runs / "hand" / "model.json").write_text(json.dumps(card | {"pretrained": PRETRAINED}))
+    said = words_of(opened("models"))
+    for fact in ("Weights it started from", "starting from weights trained on ImageNet-1k.", "tf_efficientnet_lite0",
+                 "a &lt;page&gt;", "Apache 2.0", "5" * 64):  # fmt: skip
+        assert fact in said, fact
+
+
+def test_a_damaged_origin_of_weights_is_said_to_be(runs):
+    card = json.loads((runs / "hand" / "model.json").read_text())
+    (runs / "hand" / "model.json").write_text(json.dumps(card | {"pretrained": {"source": 3}}))
+    assert "model.json of run hand has a damaged `pretrained`" in words_of(opened("models"))
+
+
 def test_damaged_scores_are_said_to_be(runs):
     (runs / "hand" / "eval" / "test" / "metrics.json").write_text("[]")
     assert "eval/test/metrics.json of run hand is damaged" in words_of(opened("models"))

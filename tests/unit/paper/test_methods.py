@@ -170,6 +170,34 @@ def test_a_run_of_frozen_features_tells_its_head_and_its_folds(tmp_path):
     assert "5-fold cross-validation" in methods.text and "pedregosa2011scikit" in methods.keys
 
 
+PRETRAINED = {
+    "architecture": "timm:tf_efficientnet_lite0", "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "source": "a page",
+    "licence": "Apache 2.0", "trained_on": "ImageNet-1k", "sha256": "5" * 64,
+}  # fmt: skip
+
+
+def test_pretrained_weights_are_told_with_their_source_licence_and_data(tmp_path):
+    run = write_records(tmp_path / "run", config=FULL, card=CARD | {"pretrained": PRETRAINED}, info=INFO)
+    methods = methods_of(Run(run))
+    for fact in (
+        "was trained from pretrained weights of tf_efficientnet_lite0 to tell",
+        "Those were trained on ImageNet-1k [@deng2009imagenet] and come from a page (licence: Apache 2.0), SHA-256 555",
+        "with mean 0.5, 0.5, 0.5 and standard deviation 0.5, 0.5, 0.5.",
+    ):
+        assert fact in methods.text, fact
+    assert "deng2009imagenet" in entries(methods.bibtex) and "random weights" not in methods.text
+
+
+def test_what_nobody_said_of_pretrained_weights_is_not_told(tmp_path):
+    unknown = PRETRAINED | {"licence": "unknown", "trained_on": "unknown"}
+    child = INFO | {"parent": "first"}
+    run = write_records(tmp_path / "run", config=FULL, card=CARD | {"pretrained": unknown}, info=child)
+    methods = methods_of(Run(run))
+    assert "from the backbone of run first to tell" in methods.text and "unknown" not in methods.text
+    assert "The pretrained weights of tf_efficientnet_lite0 that its parent began with come from a page" in methods.text
+    assert "deng2009imagenet" not in methods.keys
+
+
 def test_a_run_that_is_not_finished_says_so(tmp_path):
     run = write_records(tmp_path / "stopped", config=FULL, card=CARD, info=INFO | {"status": "preempted"})
     assert "is not finished (preempted)" in methods_of(Run(run)).text

@@ -1,0 +1,41 @@
+"""The sentences of a Methods paragraph on the pretrained weights a run started from."""
+
+from hvit.models.baselines import PREFIX
+from hvit.models.pretrained import UNKNOWN, Origin
+from hvit.paper.record import Record, Text, cite
+
+DATA_KEYS = {"ImageNet": "deng2009imagenet"}  # what they were trained on, and the work to cite
+
+
+def origin_of(record: Record) -> Origin | None:
+    """Origin of the pretrained weights that a run, or the run it started from, began with; None without any.
+
+    Raises:
+        ValueError: what the run recorded of it is damaged.
+    """
+    recorded = record.card.get("pretrained")
+    return None if recorded is None else Origin.from_dict(recorded)
+
+
+def start(origin: Origin | None) -> str:
+    """`from pretrained weights of tf_efficientnet_lite0`."""
+    return "from random weights" if origin is None else f"from pretrained weights of {_name(origin)}"
+
+
+def pretrained(text: Text, origin: Origin, through_parent: bool) -> None:
+    """Where pretrained weights come from, whose they are, and the normalization they expect.
+
+    Args:
+        through_parent: whether the run's parent started from them, and not the run itself.
+    """
+    keys = [key for word, key in DATA_KEYS.items() if word in origin.trained_on]
+    whose = f"The pretrained weights of {_name(origin)} that its parent began with" if through_parent else "Those"
+    learned = "" if origin.trained_on == UNKNOWN else f" were trained on {origin.trained_on}{cite(*keys)} and"
+    licence = "" if origin.licence == UNKNOWN else f" (licence: {origin.licence})"
+    mean, std = (", ".join(f"{value:g}" for value in values) for values in (origin.mean, origin.std))
+    text.say(f"{whose}{learned} come from {origin.source}{licence}, SHA-256 {origin.sha256}.", *keys)
+    text.say(f"Pictures were normalized as they expect, with mean {mean} and standard deviation {std}.")
+
+
+def _name(origin: Origin) -> str:
+    return origin.architecture.removeprefix(PREFIX)
