@@ -9,6 +9,7 @@ torchrun --standalone --nproc-per-node=4 -m training.finetune --config training/
 import argparse
 import os
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from torch import Tensor
 from hvit.data.cache import PhotoCache
 from hvit.data.preprocess import Preprocessing
 from hvit.files import file_sha256
-from training.calibrate import finish_run
+from training.augment import batch_sides
+from training.calibrate import finish_run, finish_s
 from training.command_line import program_parser
 from training.config import ConfigError, FinetuneConfig
 from training.distill import Teacher, load_teachers
@@ -50,6 +52,7 @@ from training.start import (
 from training.state import save_tensors
 
 BEST = "best.safetensors"
+TIMED_PHOTOS = 64  # that tell how long a validation takes
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -76,6 +79,33 @@ class Finetuning(Training):
     @property
     def plants_known(self) -> bool:
         return self.material.plants_known
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        config = self.config
+        return batch_sides(config.seed, self.step, config.phase_at(self.fraction).img_size, config.square)
+
+    @property
+    def speed_boundaries(self) -> list[float]:
+        thaws = self.schedule.freeze_steps / self.schedule.total_steps
+        return [*(phase.until for phase in self.config.phases), *([thaws] if thaws > 0 else [])]
+
+    def _area(self, progress: float) -> float:
+        return self.config.phase_at(progress).img_size ** 2
+
+    def _upkeep_s(self) -> tuple[float, float]:
+        config, material, model = self.config, self.material, self.averaged()
+        few = material.selects[np.linspace(0, len(material.selects) - 1, TIMED_PHOTOS).astype(int)]
+        for photos in (few[:8], few):  # the first pass of a net is slower than others
+            began = time.perf_counter()
+            predict(model, material.val, photos, self.preprocessing, self.here, stream=material.stream)
+        validation_s = (time.perf_counter() - began) / len(few) * len(material.selects)
+        if not self.here.is_main:
+            return validation_s, 0.0
+        sizes = config.serve_img_sizes or [config.eval_img_size]
+        choosing_s = sum(self.here.size * validation_s * (size / config.eval_img_size) ** 2 for size in sizes)
+        preprocessing = replace(self.preprocessing, img_size=max(sizes))
+        return validation_s, choosing_s + finish_s(model, config, preprocessing, material)
 
     def _gather(self, resumed: Path | None) -> None:
         config = self.config
@@ -148,19 +178,19 @@ class Finetuning(Training):
         self.best, self.patience = extra["best"], Patience(self.config.early_stopping, extra["patience"])
         if "preprocessing" in extra:  # a run of before knew one normalization only
             self.preprocessing, self.origin = Preprocessing.from_dict(extra["preprocessing"]), extra["pretrained"]
-        self.ended_early = self.patience.is_over and step < self.schedule.total_steps
+        self.ended_early = self.patience.is_over and not self.at_end
         if self.best and self.here.is_main:
             self.states.restore(step, BEST)
 
     def _begin(self) -> None:
         photos, classes = len(self.material.train), len(self.material.classes)
-        self.say(f"{photos} photos, {classes} classes, {self.schedule.total_steps} steps to {self.run_dir}")
+        self.say(f"{photos} photos, {classes} classes, {self._length} to {self.run_dir}")
         self._freeze() if self.is_frozen else self._thaw()
 
     @property
     def is_frozen(self) -> bool:
         """Whether the head alone learns now."""
-        return self.step < self.schedule.freeze_steps
+        return self.place < self.schedule.freeze_steps
 
     def _freeze(self) -> None:
         """The head alone learns. The rest is as in evaluation: it drops no path, and batch norm gathers nothing."""
@@ -188,7 +218,7 @@ class Finetuning(Training):
             self.preprocessing,
             self.loss,
             self.config,
-            self.step / self.schedule.total_steps,
+            self.fraction,
             self.here,
             self.is_frozen,
             self.material.stream,
@@ -218,7 +248,7 @@ class Finetuning(Training):
             if not self.is_frozen:
                 self.patience.see(scores)
         self.here.barrier()
-        self.ended_early = self.here.any(self.patience.is_over and self.step < self.schedule.total_steps)
+        self.ended_early = self.here.any(self.patience.is_over and not self.at_end)
         if self.ended_early:
             rule = self.config.early_stopping
             self.say(f"\nstopped at step {self.step}: no better {rule.metric} in {rule.patience} validations")

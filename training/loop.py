@@ -160,13 +160,18 @@ def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 class Progress:
     """Images a second and time left, and a line that tells them: a terminal's rewrites itself, in a log it is rare.
 
+    Args:
+        left_s: seconds left, where a clock tells them.
     Attributes:
+        total: steps of the whole training.
         images_per_s: over the last seconds; None before there were any.
         left_s: to the last step, judged by all steps so far; None before the first.
     """
 
-    def __init__(self, total_steps: int, images_per_step: int, start_step: int):
-        self._total, self._images, self._start = total_steps, images_per_step, start_step
+    def __init__(
+        self, total_steps: int, images_per_step: int, start_step: int, left_s: Callable[[], float] | None = None
+    ):
+        self.total, self._images, self._start, self._clock_s = total_steps, images_per_step, start_step, left_s
         self._began = self._said = self._measured = time.monotonic()
         self._measured_step = start_step
         self.images_per_s: float | None = None
@@ -175,17 +180,18 @@ class Progress:
     def __call__(self, step: int) -> None:
         """A step was done."""
         now = time.monotonic()
-        if now - self._measured >= MEASURED_S or self.images_per_s is None or step == self._total:
+        if now - self._measured >= MEASURED_S or self.images_per_s is None or step == self.total:
             self.images_per_s = (step - self._measured_step) * self._images / max(1e-9, now - self._measured)
             self._measured, self._measured_step = now, step
-        self.left_s = (now - self._began) / (step - self._start) * (self._total - step)
+        by_steps_s = (now - self._began) / (step - self._start) * (self.total - step)
+        self.left_s = by_steps_s if self._clock_s is None else self._clock_s()
 
     def say(self, step: int, loss: float, note: str = "") -> None:
         """Prints the line where it is time to."""
         now, interactive = time.monotonic(), sys.stderr.isatty()
-        if now - self._said < (1.0 if interactive else 30.0) and step < self._total:
+        if now - self._said < (1.0 if interactive else 30.0) and step < self.total:
             return
         speed = f"{self.images_per_s:.0f} img/s  {duration(self.left_s)} left"
-        line = f"step {step}/{self._total}  loss {loss:.3f}  {speed}  {note}"
+        line = f"step {step}/{self.total}  loss {loss:.3f}  {speed}  {note}"
         print(("\r" + line) if interactive else line, end="" if interactive else "\n", file=sys.stderr, flush=True)
         self._said = now
