@@ -25,12 +25,12 @@ from training.augment import batch_sides
 from training.calibrate import finish_run, finish_s
 from training.command_line import program_parser
 from training.config import ConfigError, FinetuneConfig
-from training.distill import Teacher, load_teachers
+from training.distill import FeatureStudent, Teacher, check_same_classes, load_teachers
 from training.distributed import World
 from training.ema import Ema
 from training.loop import predict, score, train_step
 from training.losses import ClassificationLoss
-from training.material import gather, write_split
+from training.material import gather, listed_classes, write_split
 from training.optim import adamw
 from training.patience import Patience, better
 from training.plan import print_plan
@@ -38,6 +38,7 @@ from training.program import Training, start
 from training.sampler import Sampler, class_shares, sample_weights
 from training.sharded import Whole, shard
 from training.start import (
+    check_head,
     joint_model,
     model_arguments,
     new_model,
@@ -113,7 +114,12 @@ class Finetuning(Training):
         with torch.random.fork_rng(devices=[]):
             self.outside_weights = weights_of(config) if resumed is None else None
             self.parent_run = parent_of(config) if resumed is None else None
-            teachers = load_teachers(config.distill, self.here.device) if config.distill else []
+            teachers = load_teachers(config, self.here.device)
+            takes_head = config.init_head and self.parent_run is not None
+            listed = listed_classes(config) if teachers or takes_head else []
+            check_same_classes(teachers, listed)
+            if takes_head:
+                check_head(self.parent_run, listed)
         self.material = gather(self.config, self.here, resumed)
         self.train_labels = self.material.labels(self.material.train)
         self.val_labels = self.material.labels(self.material.val)[self.material.selects]
@@ -146,8 +152,7 @@ class Finetuning(Training):
                 take_head(self.model, parent, self.material.classes)
             self.parent = parent.name
             self.say(f"starting from the backbone of {parent.name}")
-        # What learns: the model, with a decoder beside it where it also paints masked parts.
-        self.learner = self.model if config.aux_mae_weight == 0 else joint_model(self.model, config.masked)
+        self.learner = self._with_auxiliary_parts(self.model)
         self.learner.to(self.here.device)
         optim = config.optim
         self.ema = Ema(self.model, optim.ema_decay)
@@ -163,18 +168,31 @@ class Finetuning(Training):
         shares = torch.from_numpy(class_shares(self.train_labels, weights, len(classes)))
         self.loss = ClassificationLoss(config.loss, optim.label_smoothing, shares, classes).to(self.here.device)
 
+    def _with_auxiliary_parts(self, model: torch.nn.Module) -> torch.nn.Module:
+        """What learns: the model, and beside it what an auxiliary loss needs and the trained model does not."""
+        config = self.config
+        if config.aux_mae_weight > 0:
+            return joint_model(model, config.masked)
+        if config.learns_features:
+            side = config.phases[0].img_size
+            return FeatureStudent(model, self.teacher.embedding_dims(side), side)
+        return model
+
     def _extra(self) -> dict:
         return {
             "best": self.best,
             "patience": self.patience.state,
             "preprocessing": self.preprocessing.to_dict(),
             "pretrained": self.origin,
+            **({} if self.teacher is None else {"teachers": self.teacher.sha256}),
         }
 
     def _beside(self) -> list[Path]:
         return [self.states.folder / BEST] if self.best else []
 
     def _restore(self, step: int, extra: dict) -> None:
+        if self.teacher is not None and "teachers" in extra and extra["teachers"] != self.teacher.sha256:
+            raise ConfigError("--resume: the teacher is not the one this run began with; bring it back")
         self.best, self.patience = extra["best"], Patience(self.config.early_stopping, extra["patience"])
         if "preprocessing" in extra:  # a run of before knew one normalization only
             self.preprocessing, self.origin = Preprocessing.from_dict(extra["preprocessing"]), extra["pretrained"]

@@ -19,7 +19,7 @@ from hvit.models import Baseline, HViT
 from hvit.words import duration
 from training.augment import augment, batch_sides, mix
 from training.config import FinetuneConfig
-from training.distill import Teacher
+from training.distill import Teacher, distillation_loss
 from training.distributed import World, average_gradients
 from training.draws import uniform
 from training.losses import ClassificationLoss
@@ -51,8 +51,8 @@ def train_step(
     """Accumulates the gradients of optimizer step `step` into `model`.
 
     Args:
-        step_model: `model`, or the `JointModel` around it where an auxiliary loss is asked for and nothing is frozen;
-            or the wrapper of either that averages gradients over processes.
+        step_model: `model`; or, where nothing is frozen, the `JointModel` or `FeatureStudent` around it that an
+            auxiliary loss needs; or the wrapper of either that averages gradients over processes.
         labels: class number of each photo of `cache`.
         loss_of: logits and target probabilities to a scalar.
         progress: fraction of training done, in [0, 1).
@@ -76,16 +76,19 @@ def train_step(
         set_drop_paths(model, config.seed, samples, world.device)
         last = part == config.accum_steps - 1
         average_gradients(step_model, last)
+        painting = guesses = None
         with torch.autocast(world.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
             images, *spectral = model_batch(views, samples, preprocessing, stream, config.spectral, config.seed)
             if config.aux_mae_weight > 0 and not frozen:
                 kept = kept_units(config.seed, samples, sides, config.masked.mask_ratio).to(world.device)
                 logits, painting = step_model(images, kept, *spectral)
+            elif config.learns_features and not frozen:
+                logits, guesses = step_model(images, *spectral)
             else:
-                logits, painting = step_model(images, *spectral), None
+                logits = step_model(images, *spectral)
         loss = loss_of(logits, targets)
         if teacher is not None:
-            loss = teacher.blend(loss, logits, views)
+            loss = distillation_loss(loss, logits, teacher(views[:, :3]), config.distill, guesses)
         if painting is not None:
             loss = loss + config.aux_mae_weight * painting
         with record_function(BACKWARD):
