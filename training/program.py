@@ -363,6 +363,7 @@ class Training(ABC):
         budget = self.time_budget
         self.save_s = 0.0
         self.validation_s, self.finish_s = (0.0, 0.0) if budget.is_fixed else self._upkeep_s()
+        self.first_validation_s = self.validation_s
         least_s = self.here.of_main(round(self.validation_s + self.finish_s + budget.used_s))
         if not budget.is_fixed and self.step == 0 and least_s >= budget.budget_s:
             raise ConfigError(
@@ -371,11 +372,15 @@ class Training(ABC):
             )
 
     def _left_beside_steps_s(self, progress: float) -> float:
-        """Seconds that validations, checkpoints and the end will take from a fraction of training on."""
+        """Seconds that validations, checkpoints and the end will take from a fraction of training on.
+
+        The end was estimated at the start; where validations take longer now than they did then, so will it.
+        """
         total, every = self.schedule.total_steps, self.schedule.eval_every
         validations = -(-total // every) - (progress * total) // every
         saves = 1 + self.time_budget.left_s / (60 * self.config.checkpoint_minutes)
-        return validations * self.validation_s + saves * self.save_s + self.finish_s
+        slowdown = max(1.0, self.validation_s / max(1e-9, self.first_validation_s))
+        return validations * self.validation_s + saves * self.save_s + slowdown * self.finish_s
 
     def _timed_step(self) -> Told | None:
         """`train_step`; by the clock, the next segment is laid before it where one is due."""

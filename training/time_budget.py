@@ -22,6 +22,8 @@ from training.distributed import World
 PARTS = 1_000_000  # progress is counted in millionths: whole numbers are the same on every process and after a resume
 MILESTONES = 20
 FIRST_STEPS = 12  # that measure the speed, where it is not known yet
+OVERTIME_STEPS = 6  # in which the schedule comes down to its end though no time is left
+RECENT_STEPS = 32  # that the speed is at least a mean over, where there are so many since it could have changed
 FILE = "time_budget.json"  # of the run
 
 
@@ -79,7 +81,8 @@ class TimeBudget:
         self._area, self._here = area, here
         self._used_s, self._began = used_s, now() if began is None else began
         self._speed = step_s  # seconds of a step, and the area they were measured at
-        self._took: list[float] = []
+        self._took: list[float] = []  # seconds of recent steps, and how many of them are of the newest segment
+        self._num_new = 0
         self._shapes: set[tuple] = set()
         self._starts = True  # the first segment of this process is laid anew
 
@@ -126,8 +129,8 @@ class TimeBudget:
         if self._speed is None:
             return FIRST_STEPS, begins  # progress waits until the speed is known
         left_s, step_s = self.budget_s - self.used_s - upkeep_s, self._speed[0]
-        if left_s <= step_s:  # overtime: the schedule still comes down to its end
-            return FIRST_STEPS, PARTS
+        if left_s <= step_s:
+            return OVERTIME_STEPS, PARTS
         target = next(milestone for milestone in self._milestones if milestone > begins)
         num_steps = max(1, round(left_s * (target - begins) / (PARTS - begins) / step_s))
         if is_measured or num_steps <= FIRST_STEPS:
@@ -136,20 +139,24 @@ class TimeBudget:
 
     def _measure(self, begins: int) -> bool:
         """Updates the seconds of a step from `begins` on; whether they are measured there, not guessed from before."""
-        area = self._area(begins / PARTS)
-        if self._took:
-            before = self.segments[-1].begins / PARTS
-            self._speed, self._took = (sum(self._took) / len(self._took), self._area(before)), []
+        if self._num_new:
+            recent = self._took[-max(self._num_new, RECENT_STEPS) :]
+            before = self._area(self.segments[-1].begins / PARTS)
+            self._speed, self._took, self._num_new = (sum(recent) / len(recent), before), recent[-RECENT_STEPS:], 0
         elif self._speed is None:
             return False
+        area = self._area(begins / PARTS)
         step_s, measured_at = self._speed
         self._speed = step_s * area / measured_at, area
+        if begins in self._boundaries:
+            self._took = []
         return begins not in self._boundaries and not self._starts
 
     def took(self, seconds: float, shape: tuple) -> None:
         """A step took that long, on pictures of this shape. The first of a shape, which compiles, tells nothing."""
         if shape in self._shapes:
             self._took.append(seconds)
+            self._num_new += 1
         self._shapes.add(shape)
 
     def expected_steps(self, otherwise: int) -> int:

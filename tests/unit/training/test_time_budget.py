@@ -74,7 +74,7 @@ def test_out_of_time_the_schedule_still_comes_to_its_end(seconds):
     seconds[0] = 500.0
     end = _run_through(budget, seconds, lambda progress: 1.0, step=step)
     last = budget.segments[-1]
-    assert last.num_steps == 12 and end == last.end_step and budget.progress(end) == 1.0
+    assert last.num_steps == 6 and end == last.end_step and budget.progress(end) == 1.0
 
 
 def test_the_first_step_of_a_shape_does_not_tell_the_speed(seconds):
