@@ -19,7 +19,7 @@ def config_parser(prog: str, description: str, examples: str, override: str) -> 
 
 
 def program_parser(prog: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """--config, --set, --run-dir, --resume or --dry-run, --tag, --device."""
+    """--config, --set, --run-dir, --resume or --dry-run, --minutes or --replay, --tag, --device."""
     parser = config_parser(prog, description, examples, "optim.lr=0.001")
     parser.add_argument("--run-dir", type=Path, help="folder to write (default: runs/<name of the config>)")
     how = parser.add_mutually_exclusive_group()
@@ -33,11 +33,29 @@ def program_parser(prog: str, description: str, examples: str) -> argparse.Argum
         "command begins a run and goes on with it",
     )
     how.add_argument("--dry-run", action="store_true", help="print what would be done; train and write nothing")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "--minutes",
+        type=_minutes,
+        metavar="N",
+        help="lay the schedule over N minutes instead of the epochs of the configuration: all that is given in epochs "
+        "becomes its share of that time",
+    )
+    length.add_argument(
+        "--replay", type=Path, metavar="RUN", help="take the steps that RUN, trained with --minutes, took"
+    )
     parser.add_argument(
         "--tag", action="append", default=[], metavar="WORD", help="a word to find the run by, kept in it"
     )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     return parser
+
+
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not 0 < minutes < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} minutes; expected more than 0")
+    return minutes
 
 
 def run_dir_of(args: argparse.Namespace) -> Path:

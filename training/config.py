@@ -227,12 +227,21 @@ class DistillConfig(Section):
     """Learning from the answers of trained runs beside the labels (Hinton et al. 2015, arXiv:1503.02531)."""
 
     teacher: Path | list[Path]  # runs, by path or name; of several the mean of their probabilities
-    weight: float = Field(0.7, gt=0, le=1)  # of the teacher; the labels have the rest
+    weight: float = Field(0.7, ge=0, le=1)  # of the teacher's probabilities; the labels have the rest
     temperature: float = Field(2.0, gt=0)  # divides the logits of both, so that small probabilities count more
+    features: float = Field(0.0, ge=0)  # of predicting the teacher's pooled features, beside both
 
     @field_serializer("teacher")
     def _with_forward_slashes(self, teacher: Path | list[Path]) -> str | list[str]:
         return [run.as_posix() for run in teacher] if isinstance(teacher, list) else teacher.as_posix()
+
+    @model_validator(mode="after")
+    def _something_is_learned(self):
+        if not self.teachers:
+            raise ValueError("teacher names no run; name one, or several whose probabilities are averaged")
+        if self.weight == 0 and self.features == 0:
+            raise ValueError("weight and features are both 0, so nothing would be learned from the teacher; set one")
+        return self
 
     @property
     def teachers(self) -> list[Path]:
@@ -398,6 +407,8 @@ class FinetuneConfig(Section):
             raise ValueError("init_head takes over the head of a run; name the run: init")
         if self.distill is not None and self.aux_mae_weight > 0:
             raise ValueError("distill and aux_mae_weight do not go together: no teacher sees masked pictures")
+        if self.distill is not None and self.sharded:
+            raise ValueError("distill and sharded were not made to go together; set sharded to false")
         return self
 
     @model_validator(mode="after")
@@ -411,6 +422,11 @@ class FinetuneConfig(Section):
         if self.freeze_epochs > self.epochs:
             raise ValueError(f"freeze_epochs is {self.freeze_epochs}, more than all {self.epochs} epochs")
         return self
+
+    @property
+    def learns_features(self) -> bool:
+        """Whether the student also predicts the pooled features of its teachers."""
+        return self.distill is not None and self.distill.features > 0
 
     def phase_at(self, progress: float) -> Phase:
         """The phase at a fraction of training."""

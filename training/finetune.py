@@ -9,6 +9,7 @@ torchrun --standalone --nproc-per-node=4 -m training.finetune --config training/
 import argparse
 import os
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,15 +21,16 @@ from torch import Tensor
 from hvit.data.cache import PhotoCache
 from hvit.data.preprocess import Preprocessing
 from hvit.files import file_sha256
-from training.calibrate import finish_run
+from training.augment import batch_sides
+from training.calibrate import finish_run, finish_s
 from training.command_line import program_parser
 from training.config import ConfigError, FinetuneConfig
-from training.distill import Teacher, load_teachers
+from training.distill import FeatureStudent, Teacher, check_same_classes, load_teachers
 from training.distributed import World
 from training.ema import Ema
 from training.loop import predict, score, train_step
 from training.losses import ClassificationLoss
-from training.material import gather, write_split
+from training.material import gather, listed_classes, write_split
 from training.optim import adamw
 from training.patience import Patience, better
 from training.plan import print_plan
@@ -36,6 +38,7 @@ from training.program import Training, start
 from training.sampler import Sampler, class_shares, sample_weights
 from training.sharded import Whole, shard
 from training.start import (
+    check_head,
     joint_model,
     model_arguments,
     new_model,
@@ -51,6 +54,7 @@ from training.start import (
 from training.state import save_tensors
 
 BEST = "best.safetensors"
+TIMED_PHOTOS = 64  # that tell how long a validation takes
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -78,13 +82,45 @@ class Finetuning(Training):
     def plants_known(self) -> bool:
         return self.material.plants_known
 
+    @property
+    def sides(self) -> tuple[int, int]:
+        config = self.config
+        return batch_sides(config.seed, self.step, config.phase_at(self.fraction).img_size, config.square)
+
+    @property
+    def speed_boundaries(self) -> list[float]:
+        thaws = self.schedule.freeze_steps / self.schedule.total_steps
+        return [*(phase.until for phase in self.config.phases), *([thaws] if thaws > 0 else [])]
+
+    def _area(self, progress: float) -> float:
+        return self.config.phase_at(progress).img_size ** 2
+
+    def _upkeep_s(self) -> tuple[float, float]:
+        config, material, model = self.config, self.material, self.averaged()
+        few = material.selects[np.linspace(0, len(material.selects) - 1, TIMED_PHOTOS).astype(int)]
+        for photos in (few[:8], few):  # the first pass of a net is slower than others
+            began = time.perf_counter()
+            predict(model, material.val, photos, self.preprocessing, self.here, stream=material.stream)
+        validation_s = (time.perf_counter() - began) / len(few) * len(material.selects)
+        if not self.here.is_main:
+            return validation_s, 0.0
+        sizes = config.serve_img_sizes or [config.eval_img_size]
+        choosing_s = sum(self.here.size * validation_s * (size / config.eval_img_size) ** 2 for size in sizes)
+        preprocessing = replace(self.preprocessing, img_size=max(sizes))
+        return validation_s, choosing_s + finish_s(model, config, preprocessing, material)
+
     def _gather(self, resumed: Path | None) -> None:
         config = self.config
         # What can be refused is refused before photos are read; the draws of these models are none of the run's.
         with torch.random.fork_rng(devices=[]):
             self.outside_weights = weights_of(config) if resumed is None else None
             self.parent_run = parent_of(config) if resumed is None else None
-            teachers = load_teachers(config.distill, self.here.device) if config.distill else []
+            teachers = load_teachers(config, self.here.device)
+            takes_head = config.init_head and self.parent_run is not None
+            listed = listed_classes(config) if teachers or takes_head else []
+            check_same_classes(teachers, listed)
+            if takes_head:
+                check_head(self.parent_run, listed)
         self.material = gather(self.config, self.here, resumed)
         self.train_labels = self.material.labels(self.material.train)
         self.val_labels = self.material.labels(self.material.val)[self.material.selects]
@@ -117,8 +153,7 @@ class Finetuning(Training):
                 take_head(self.model, parent, self.material.classes)
             self.parent = parent.name
             self.say(f"starting from the backbone of {parent.name}")
-        # What learns: the model, with a decoder beside it where it also paints masked parts.
-        self.learner = self.model if config.aux_mae_weight == 0 else joint_model(self.model, config.masked)
+        self.learner = self._with_auxiliary_parts(self.model)
         self.learner.to(self.here.device)
         optim = config.optim
         self.ema = Ema(self.model, optim.ema_decay)
@@ -134,34 +169,47 @@ class Finetuning(Training):
         shares = torch.from_numpy(class_shares(self.train_labels, weights, len(classes)))
         self.loss = ClassificationLoss(config.loss, optim.label_smoothing, shares, classes).to(self.here.device)
 
+    def _with_auxiliary_parts(self, model: torch.nn.Module) -> torch.nn.Module:
+        """What learns: the model, and beside it what an auxiliary loss needs and the trained model does not."""
+        config = self.config
+        if config.aux_mae_weight > 0:
+            return joint_model(model, config.masked)
+        if config.learns_features:
+            side = config.phases[0].img_size
+            return FeatureStudent(model, self.teacher.embedding_dims(side), side)
+        return model
+
     def _extra(self) -> dict:
         return {
             "best": self.best,
             "patience": self.patience.state,
             "preprocessing": self.preprocessing.to_dict(),
             "pretrained": self.origin,
+            **({} if self.teacher is None else {"teachers": self.teacher.sha256}),
         }
 
     def _beside(self) -> list[Path]:
         return [self.states.folder / BEST] if self.best else []
 
     def _restore(self, step: int, extra: dict) -> None:
+        if self.teacher is not None and "teachers" in extra and extra["teachers"] != self.teacher.sha256:
+            raise ConfigError("--resume: the teacher is not the one this run began with; bring it back")
         self.best, self.patience = extra["best"], Patience(self.config.early_stopping, extra["patience"])
         if "preprocessing" in extra:  # a run of before knew one normalization only
             self.preprocessing, self.origin = Preprocessing.from_dict(extra["preprocessing"]), extra["pretrained"]
-        self.ended_early = self.patience.is_over and step < self.schedule.total_steps
+        self.ended_early = self.patience.is_over and not self.at_end
         if self.best and self.here.is_main:
             self.states.restore(step, BEST)
 
     def _begin(self) -> None:
         photos, classes = len(self.material.train), len(self.material.classes)
-        self.say(f"{photos} photos, {classes} classes, {self.schedule.total_steps} steps to {self.run_dir}")
+        self.say(f"{photos} photos, {classes} classes, {self._length} to {self.run_dir}")
         self._freeze() if self.is_frozen else self._thaw()
 
     @property
     def is_frozen(self) -> bool:
         """Whether the head alone learns now."""
-        return self.step < self.schedule.freeze_steps
+        return self.place < self.schedule.freeze_steps
 
     def _freeze(self) -> None:
         """The head alone learns. The rest is as in evaluation: it drops no path, and batch norm gathers nothing."""
@@ -189,7 +237,7 @@ class Finetuning(Training):
             self.preprocessing,
             self.loss,
             self.config,
-            self.step / self.schedule.total_steps,
+            self.fraction,
             self.here,
             self.is_frozen,
             self.material.stream,
@@ -219,7 +267,7 @@ class Finetuning(Training):
             if not self.is_frozen:
                 self.patience.see(scores)
         self.here.barrier()
-        self.ended_early = self.here.any(self.patience.is_over and self.step < self.schedule.total_steps)
+        self.ended_early = self.here.any(self.patience.is_over and not self.at_end)
         if self.ended_early:
             rule = self.config.early_stopping
             self.say(f"\nstopped at step {self.step}: no better {rule.metric} in {rule.patience} validations")

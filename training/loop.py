@@ -19,7 +19,7 @@ from hvit.models import Baseline, HViT
 from hvit.words import duration
 from training.augment import augment, batch_sides, mix
 from training.config import FinetuneConfig
-from training.distill import Teacher
+from training.distill import Teacher, distillation_loss
 from training.distributed import World, average_gradients
 from training.draws import uniform
 from training.losses import ClassificationLoss
@@ -51,8 +51,8 @@ def train_step(
     """Accumulates the gradients of optimizer step `step` into `model`.
 
     Args:
-        step_model: `model`, or the `JointModel` around it where an auxiliary loss is asked for and nothing is frozen;
-            or the wrapper of either that averages gradients over processes.
+        step_model: `model`; or, where nothing is frozen, the `JointModel` or `FeatureStudent` around it that an
+            auxiliary loss needs; or the wrapper of either that averages gradients over processes.
         labels: class number of each photo of `cache`.
         loss_of: logits and target probabilities to a scalar.
         progress: fraction of training done, in [0, 1).
@@ -76,16 +76,19 @@ def train_step(
         set_drop_paths(model, config.seed, samples, world.device)
         last = part == config.accum_steps - 1
         average_gradients(step_model, last)
+        painting = guesses = None
         with torch.autocast(world.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
             images, *spectral = model_batch(views, samples, preprocessing, stream, config.spectral, config.seed)
             if config.aux_mae_weight > 0 and not frozen:
                 kept = kept_units(config.seed, samples, sides, config.masked.mask_ratio).to(world.device)
                 logits, painting = step_model(images, kept, *spectral)
+            elif config.learns_features and not frozen:
+                logits, guesses = step_model(images, *spectral)
             else:
-                logits, painting = step_model(images, *spectral), None
+                logits = step_model(images, *spectral)
         loss = loss_of(logits, targets)
         if teacher is not None:
-            loss = teacher.blend(loss, logits, views)
+            loss = distillation_loss(loss, logits, teacher(views[:, :3]), config.distill, guesses)
         if painting is not None:
             loss = loss + config.aux_mae_weight * painting
         with record_function(BACKWARD):
@@ -160,13 +163,18 @@ def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 class Progress:
     """Images a second and time left, and a line that tells them: a terminal's rewrites itself, in a log it is rare.
 
+    Args:
+        left_s: seconds left, where a clock tells them.
     Attributes:
+        total: steps of the whole training.
         images_per_s: over the last seconds; None before there were any.
         left_s: to the last step, judged by all steps so far; None before the first.
     """
 
-    def __init__(self, total_steps: int, images_per_step: int, start_step: int):
-        self._total, self._images, self._start = total_steps, images_per_step, start_step
+    def __init__(
+        self, total_steps: int, images_per_step: int, start_step: int, left_s: Callable[[], float] | None = None
+    ):
+        self.total, self._images, self._start, self._clock_s = total_steps, images_per_step, start_step, left_s
         self._began = self._said = self._measured = time.monotonic()
         self._measured_step = start_step
         self.images_per_s: float | None = None
@@ -175,17 +183,18 @@ class Progress:
     def __call__(self, step: int) -> None:
         """A step was done."""
         now = time.monotonic()
-        if now - self._measured >= MEASURED_S or self.images_per_s is None or step == self._total:
+        if now - self._measured >= MEASURED_S or self.images_per_s is None or step == self.total:
             self.images_per_s = (step - self._measured_step) * self._images / max(1e-9, now - self._measured)
             self._measured, self._measured_step = now, step
-        self.left_s = (now - self._began) / (step - self._start) * (self._total - step)
+        by_steps_s = (now - self._began) / (step - self._start) * (self.total - step)
+        self.left_s = by_steps_s if self._clock_s is None else self._clock_s()
 
     def say(self, step: int, loss: float, note: str = "") -> None:
         """Prints the line where it is time to."""
         now, interactive = time.monotonic(), sys.stderr.isatty()
-        if now - self._said < (1.0 if interactive else 30.0) and step < self._total:
+        if now - self._said < (1.0 if interactive else 30.0) and step < self.total:
             return
         speed = f"{self.images_per_s:.0f} img/s  {duration(self.left_s)} left"
-        line = f"step {step}/{self._total}  loss {loss:.3f}  {speed}  {note}"
+        line = f"step {step}/{self.total}  loss {loss:.3f}  {speed}  {note}"
         print(("\r" + line) if interactive else line, end="" if interactive else "\n", file=sys.stderr, flush=True)
         self._said = now

@@ -116,6 +116,15 @@ def read_all(config: FinetuneConfig) -> list[Sample]:
     return samples
 
 
+def listed_classes(config: FinetuneConfig) -> list[str]:
+    """Names of the classes to learn, from the names of folders and files alone: no photo is read.
+
+    Raises:
+        ConfigError, DataError: see `read_all`.
+    """
+    return class_names([sample for sample in read_all(config) if sample.split != "test"])
+
+
 def fewer(samples: list[Sample], fraction: float, seed: int) -> list[Sample]:
     """A share of each class, at least one photo of it: the same on every machine, and a part of any larger share."""
     of_class: dict[str, list[Sample]] = {}

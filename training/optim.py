@@ -34,13 +34,13 @@ def adamw(
     return torch.optim.AdamW(groups, lr=lr, betas=(0.9, beta2), fused=True)
 
 
-def lr_at(step: int, total_steps: int, warmup_steps: int, lr: float, min_lr: float, thaw_step: int = 0) -> float:
+def lr_at(step: float, total_steps: int, warmup_steps: int, lr: float, min_lr: float, thaw_step: int = 0) -> float:
     """Learning rate of optimizer step `step` (from 0): linear warm-up to `lr`, then cosine to `min_lr` at the last.
 
     Where a frozen backbone starts to learn, at `thaw_step`, the rate warms up once more.
     """
     since = step - thaw_step if step >= thaw_step else step
-    warm = lr * (since + 1) / max(1, warmup_steps)
+    warm = min(lr, lr * (since + 1) / max(1, warmup_steps))  # between two steps, see training by the clock
     if step < warmup_steps:
         return warm
     progress = (step - warmup_steps) / max(1, total_steps - 1 - warmup_steps)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from hvit.checkpoint import Checkpoint
 from hvit.commands.terminal import print_table
 from hvit.data.dataset import SPLITS, Sample, class_names, groups_from_names, with_groups
 from hvit.data.splits import split_by_group
@@ -14,6 +15,7 @@ from hvit.models import Baseline, HViT
 from hvit.runs import INFO
 from training.augment import batch_sides
 from training.config import ConfigError, FinetuneConfig, PretrainConfig
+from training.distill import check_same_classes, load_teachers
 from training.distributed import World
 from training.losses import ClassificationLoss
 from training.masking import kept_units
@@ -21,7 +23,7 @@ from training.material import fewer, read_all
 from training.memory import activation_bytes, print_memory
 from training.sampler import class_shares, sample_weights
 from training.schedule import Schedule
-from training.start import check_start, joint_model, model_arguments, new_model
+from training.start import check_head, check_start, joint_model, model_arguments, new_model, parent_of
 
 UNDIVIDED = "to divide"  # in the place of a split: near-duplicates are found when the photos are decoded
 
@@ -45,6 +47,10 @@ def print_plan(config: FinetuneConfig, run_dir: Path, here: World) -> None:
         if not any(s.split in (split, UNDIVIDED) for s in samples):
             raise ConfigError(f"data.dirs hold no {split} photos; expected DIR/{split}/CLASS/*.jpg")
 
+    teachers = load_teachers(config, here.device)
+    check_same_classes(teachers, classes)
+    if config.init_head:
+        check_head(parent_of(config), classes)
     model = new_model(config, model_arguments(config, len(classes))).to(here.device)
     begins = check_start(config, model)
     schedule = Schedule.of(config, num_photos, here.size)
@@ -55,6 +61,7 @@ def print_plan(config: FinetuneConfig, run_dir: Path, here: World) -> None:
     shares = _print_classes([s for s in samples if s.relative in learning], classes, config)
     loss = ClassificationLoss(config.loss, config.optim.label_smoothing, torch.from_numpy(shares), classes)
     _print_model(model, begins, config, loss)
+    _print_teachers(teachers, config)
     _print_spectral(config)
     _print_steps(schedule, config, here, is_estimate=any(s.split == UNDIVIDED for s in samples))
     print_rates(schedule, config.optim.layer_decay ** max(model.layer_numbers().values()))
@@ -112,6 +119,20 @@ def _print_model(model: HViT | Baseline, start: str, config: FinetuneConfig, los
     if config.aux_mae_weight > 0:
         hidden = f"{100 * config.masked.mask_ratio:.0f} % of each picture"
         print(f"          and {config.aux_mae_weight:g} times that of painting {hidden}, while nothing is frozen")
+
+
+def _print_teachers(teachers: list[Checkpoint], config: FinetuneConfig) -> None:
+    if not teachers:
+        return
+    distill = config.distill
+    params = sum(parameter.numel() for teacher in teachers for parameter in teacher.model.parameters())
+    names = ", ".join(teacher.name for teacher in teachers)
+    print(f"Teacher   {names}, {params:,} parameters, not in the memory below")
+    features = f", and its pooled features {distill.features:g} times" if distill.features > 0 else ""
+    print(
+        f"          its probabilities at temperature {distill.temperature:g} count {distill.weight:g}, the labels "
+        f"{1 - distill.weight:g}{features}"
+    )
 
 
 def _print_spectral(config: FinetuneConfig) -> None:

@@ -8,6 +8,7 @@ python -m training.finetune --config training/configs/leafsim_narrow.yaml --set 
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,23 @@ class Pretraining(Training):
     def plants_known(self) -> bool | None:
         return self.material.plants_known if len(self.material.known) else None
 
+    @property
+    def sides(self) -> tuple[int, int]:
+        return batch_sides(self.config.seed, self.step, self.config.img_size, self.config.square)
+
+    @property
+    def speed_boundaries(self) -> list[float]:
+        return []
+
+    def _area(self, progress: float) -> float:
+        return self.config.img_size**2
+
+    def _upkeep_s(self) -> tuple[float, float]:
+        """A validation is timed by predicting as many photos of its own; the end only writes a file."""
+        began = time.perf_counter()
+        self._judged_features()
+        return time.perf_counter() - began, 0.0
+
     def _gather(self, resumed: Path | None) -> None:
         self.material = gather_unlabeled(self.config, self.here)
 
@@ -101,8 +119,8 @@ class Pretraining(Training):
         self.control, self.seen = extra["control"], extra["seen"]
 
     def _begin(self) -> None:
-        photos, steps = len(self.material.learns), self.schedule.total_steps
-        self.say(f"{photos} photos, {steps} steps of {self.config.method} to {self.run_dir}")
+        photos = len(self.material.learns)
+        self.say(f"{photos} photos, {self._length} of {self.config.method} to {self.run_dir}")
         self.step_module = self.together()
         if self.step == 0:
             self._judge()  # what random weights tell: the control
@@ -110,7 +128,7 @@ class Pretraining(Training):
     def _gradients(self) -> Tensor:
         config, here = self.config, self.here
         self.learner.train()
-        sides = batch_sides(config.seed, self.step, config.img_size, config.square)
+        sides = self.sides
         total = torch.zeros((), device=here.device)
         for part in range(config.accum_steps):
             samples = samples_of_pass(self.step, part, here.rank, config, here.size)
@@ -136,15 +154,18 @@ class Pretraining(Training):
         Raises:
             GaveUp: they have collapsed, or are about to.
         """
-        self.learner.eval()
-        material = self.material
-        queries = _some(material.held_out if material.judges else material.learns, MOST_QUERIES)
-        vectors = self._seen_by(self.compared(), queries)
-        places = self._places(queries) if material.judges else None
+        vectors, places = self._judged_features()
         reason = self._look(vectors, places) if self.writer else None
         self.seen = []
         if self.here.any(reason is not None):
             raise GaveUp(reason)
+
+    def _judged_features(self) -> tuple[np.ndarray, tuple | None]:
+        """The vectors that must not collapse, and what `_places` gives where photos have labels."""
+        self.learner.eval()
+        material = self.material
+        queries = _some(material.held_out if material.judges else material.learns, MOST_QUERIES)
+        return self._seen_by(self.compared(), queries), self._places(queries) if material.judges else None
 
     def _places(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Features and class names of photos that were learned from, then of held-out ones."""
@@ -171,7 +192,7 @@ class Pretraining(Training):
             values["loss"] = float(np.mean(self.seen))
         self.writer.log(self.step, self.step / self.schedule.steps_per_epoch, "holdout", **values)
         self.say(f"step {self.step}: " + "  ".join(f"{name} {value:.4f}" for name, value in values.items()))
-        if self.step <= self.schedule.warmup_steps or not self.seen:
+        if self.place <= self.schedule.warmup_steps or not self.seen:
             return None
         knn = values["knn_top1"] if places is not None else None
         return collapse(self.config.method, values["loss"], self.pretext.chance, vectors, knn, self.control)

@@ -49,6 +49,7 @@ from training.stopping import (
     Stopped,
     leave_status,
 )
+from training.time_budget import PARTS, Segment, TimeBudget, now, read_segments, recorded_segments
 
 SKIPPED = "skipped.jsonl"  # of the run: the photos of each step that was skipped
 UNREADABLE = "unreadable.json"  # of the run: photos that were left out, and why
@@ -67,11 +68,14 @@ class Training(ABC):
         resume: "must" go on from the newest checkpoint in it, "auto" where there is one; None starts anew.
         here: this process among all.
         tags: words to find the run by.
+        minutes: lay the schedule over this time; None takes the epochs of the configuration.
+        replay: a run by path or name, that was trained by the clock: take its steps, and do not look at the clock.
     Attributes:
         learner: what learns.
         ema: the average of its weights; None where there is none.
         optimizer: of all its weights.
         step: optimizer steps done.
+        time_budget: where training by the clock stands; None where epochs are counted.
         ended_early: whether there is nothing left to learn before the last step.
     Raises:
         ValueError: what a user can mend: in the configuration, the data sets or the folder.
@@ -85,6 +89,7 @@ class Training(ABC):
     sampler: Sampler
     ema: Ema | None = None
     parent: str | None = None
+    time_budget: TimeBudget | None = None
     ended_early = False
 
     def __init__(
@@ -94,8 +99,12 @@ class Training(ABC):
         resume: str | None,
         here: World,
         tags: Sequence[str] = (),
+        minutes: float | None = None,
+        replay: Path | None = None,
     ):
+        self.began = now()  # reading photos is a part of the time training may take
         torch.manual_seed(config.seed)
+        self.minutes, self.replayed = minutes, None if replay is None else recorded_segments(replay)
         self.config, self.run_dir, self.here, self.tags = config, run_dir, here, tags
         self.states = Checkpoints(run_dir / "checkpoints", here if self.is_sharded else here.alone)
         self.signals = Signals()
@@ -119,13 +128,14 @@ class Training(ABC):
         if self.photos.make_resident(here.device):
             self.say("all photos are in the memory of the accelerator")
         self.schedule = Schedule.of(config, self.num_photos, here.size)
+        self.time_budget = self._new_time_budget()
         self.step, self.last_saved = 0, time.monotonic()
         self._build(fresh=not begun)
         self.step_module = self.learner
         self.guard = Guard(here, self.learner, config.skip_limit)
         if begun:
             self._go_on_from(begun)
-        self.progress = Progress(self.schedule.total_steps, self.schedule.images_per_step, self.step)
+        self.progress = self._new_progress()
         self.writer = self._open_run(begun) if here.is_main else None
         if self.is_sharded:
             self._refuse_unseen()
@@ -151,6 +161,24 @@ class Training(ABC):
     @abstractmethod
     def plants_known(self) -> bool | None:
         """Whether every photo says which plant it shows; None where that plays no part."""
+
+    @property
+    @abstractmethod
+    def sides(self) -> tuple[int, int]:
+        """Height and width in pixels of the pictures of the next step."""
+
+    @property
+    @abstractmethod
+    def speed_boundaries(self) -> list[float]:
+        """Fractions of training where a step begins to take another time."""
+
+    @abstractmethod
+    def _area(self, progress: float) -> float:
+        """Pixels of a square picture at a fraction of training."""
+
+    @abstractmethod
+    def _upkeep_s(self) -> tuple[float, float]:
+        """Seconds of one validation, and of all that follows the last step, measured now; all processes call it."""
 
     @abstractmethod
     def _gather(self, resumed: Path | None) -> None:
@@ -235,20 +263,22 @@ class Training(ABC):
                 raise
 
     def _run(self) -> int:
-        total_steps = self.schedule.total_steps
         self._begin()
-        self.progress = Progress(total_steps, self.schedule.images_per_step, self.step)
+        if self.time_budget is not None:
+            self._measure_upkeep()
+        self.progress = self._new_progress()
         self.here.judge(True)
         self.signals.finishes_step = True
-        while self.step < total_steps and not self.ended_early:
+        while not self.at_end and not self.ended_early:
             if self.writer and time.monotonic() - self.last_saved > 60 * self.config.checkpoint_minutes:
                 self.signals.save = True  # tells all processes
-            told = self.train_step()
-            at_end = self.step == total_steps
-            if at_end or self.step % self.schedule.eval_every == 0:
+            place = self.place
+            told = self._timed_step()
+            at_end = self.at_end
+            if at_end or self._passes_validation(place):
                 told = _both(told, self._settle())
                 self.here.beat(self.step)
-                self._judge()
+                self._timed_validation()
                 at_end |= self.ended_early
             stopping = told is not None and told.stop and not at_end
             if stopping or at_end or (told is not None and told.save):
@@ -261,16 +291,130 @@ class Training(ABC):
             return self._stopped(EXIT_PREEMPTED)
         summary = self._finish()
         if self.writer:
-            self._record("done", 0, summary | self._skipped())
+            self._record("done", 0, summary | self._skipped() | self._time_used())
             self.writer.write_manifest()
             self.say(f"\ndone: {self.run_dir}")
         self.here.barrier()
         return 0
 
+    # How far training has come: in steps, or by the clock.
+
+    @property
+    def place(self) -> float:
+        """Where training stands on its schedule, in steps of the schedule: without a clock, the steps done."""
+        if self.time_budget is None:
+            return self.step
+        return self.fraction * self.schedule.total_steps
+
+    @property
+    def fraction(self) -> float:
+        """Of training that is done, in [0, 1]."""
+        by_epochs = self.time_budget is None
+        return self.step / self.schedule.total_steps if by_epochs else self.time_budget.progress(self.step)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the last step is done."""
+        return self.fraction >= 1
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the whole training; by the clock, as many as are expected now."""
+        total = self.schedule.total_steps
+        return total if self.time_budget is None else self.time_budget.expected_steps(total)
+
+    @property
+    def _length(self) -> str:
+        """What is said of how long training is."""
+        by_clock = self.time_budget is not None and not self.time_budget.is_fixed
+        return f"{self.time_budget.budget_s / 60:g} minutes" if by_clock else f"{self.total_steps} steps"
+
+    def _passes_validation(self, before: float) -> bool:
+        """Whether a validation is due, between the place of the step before and this one."""
+        every = self.schedule.eval_every
+        return self.place // every > before // every
+
+    def _new_progress(self) -> Progress:
+        by_clock = self.time_budget is not None and not self.time_budget.is_fixed
+        left_s = (lambda: self.time_budget.left_s) if by_clock else None
+        return Progress(self.total_steps, self.schedule.images_per_step, self.step, left_s)
+
+    def _new_time_budget(self, state: dict | None = None) -> TimeBudget | None:
+        """The one asked for, or the one of a checkpoint; None where epochs are counted.
+
+        Args:
+            state: of the checkpoint, where there is one that was trained by the clock.
+        """
+        if self.minutes is None and self.replayed is None and state is None:
+            return None
+        segments, used_s, step_s, fixed = [], 0.0, None, self.replayed is not None
+        if state is not None:
+            segments, used_s, step_s = read_segments(state), state["used_s"], state["step_s"]
+            fixed |= state["fixed"] and self.minutes is None
+        budget_s = 60 * self.minutes if self.minutes is not None else state["budget_s"] if state is not None else 0.0
+        if self.replayed is not None:
+            segments = self.replayed
+        return TimeBudget(
+            budget_s, self.speed_boundaries, self._area, self.here, segments, used_s, step_s, fixed, self.began
+        )
+
+    def _measure_upkeep(self) -> None:
+        """Measures what takes time beside the steps, and refuses a budget that holds nothing else."""
+        budget = self.time_budget
+        self.save_s = 0.0
+        self.validation_s, self.finish_s = (0.0, 0.0) if budget.is_fixed else self._upkeep_s()
+        self.first_validation_s = self.validation_s
+        least_s = self.here.of_main(round(self.validation_s + self.finish_s + budget.used_s))
+        if not budget.is_fixed and self.step == 0 and least_s >= budget.budget_s:
+            raise ConfigError(
+                f"--minutes {budget.budget_s / 60:g} leaves no time for a step: reading, one validation and what "
+                f"follows the last step take about {least_s / 60:.1f} minutes; give more"
+            )
+
+    def _left_beside_steps_s(self, progress: float) -> float:
+        """Seconds that validations, checkpoints and the end will take from a fraction of training on.
+
+        The end was estimated at the start; where validations take longer now than they did then, so will it.
+        """
+        total, every = self.schedule.total_steps, self.schedule.eval_every
+        validations = -(-total // every) - (progress * total) // every
+        saves = 1 + self.time_budget.left_s / (60 * self.config.checkpoint_minutes)
+        slowdown = max(1.0, self.validation_s / max(1e-9, self.first_validation_s))
+        return validations * self.validation_s + saves * self.save_s + slowdown * self.finish_s
+
+    def _timed_step(self) -> Told | None:
+        """`train_step`; by the clock, the next segment is laid before it where one is due."""
+        budget = self.time_budget
+        if budget is None:
+            return self.train_step()
+        if budget.is_due(self.step):
+            budget.lay(self.step, self._left_beside_steps_s)
+            self.progress.total = self.total_steps
+            if self.writer:
+                budget.write(self.run_dir)
+        began, shape = now(), self.sides
+        told = self.train_step()
+        budget.took(now() - began, shape)
+        return told
+
+    def _timed_validation(self) -> None:
+        began = now()
+        self._judge()
+        self.validation_s = now() - began
+
+    def _time_used(self) -> dict[str, float]:
+        """Of the summary: minutes that were asked for and used, and the steps that fitted in."""
+        budget = self.time_budget
+        if budget is None:
+            return {}
+        budget.write(self.run_dir)
+        asked = {} if budget.is_fixed else {"minutes": budget.budget_s / 60, "minutes_used": budget.used_s / 60}
+        return asked | {"steps": self.step}
+
     def train_step(self) -> Told | None:
         """One optimizer step; returns what is known of it, or of the one before where this one is still computed."""
         schedule = self.schedule
-        lr = schedule.lr(self.step)
+        lr = schedule.lr(self.place)
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group["lr_scale"]
         self.guard.begin()
@@ -289,13 +433,13 @@ class Training(ABC):
         self.step += 1
         self.here.beat(self.step)
         self.progress(self.step)
-        logs = self.step % self.config.log_every == 0 or self.step == schedule.total_steps
+        logs = self.step % self.config.log_every == 0 or self.at_end
         if logs or self.reads_at_once:
             told = _both(told, self._settle())
             self.guard.give_up_if_hopeless()
         if self.writer:
             progress = self.progress
-            self.writer.progress(self.step, schedule.total_steps, progress.images_per_s, progress.left_s)
+            self.writer.progress(self.step, self.total_steps, progress.images_per_s, progress.left_s)
             if told is not None:
                 progress.say(self.step, told.loss, self._note)
             if logs:
@@ -364,6 +508,14 @@ class Training(ABC):
                 "--run-dir"
             )
         self.step, self.guard.skipped, self.guard.in_a_row = step, extra["skipped"], extra["skipped_in_a_row"]
+        recorded = extra["time_budget"] if "time_budget" in extra else None  # runs of before had none
+        if self.replayed is not None and (recorded is None or read_segments(recorded) != self.replayed):
+            raise ConfigError("--resume: this run did not begin with the same --replay; start a new --run-dir")
+        if recorded is None and self.minutes is not None:  # so far epochs were counted
+            so_far = Segment(0, self.schedule.total_steps, 0, PARTS)
+            self.time_budget.segments.append(so_far)
+        else:
+            self.time_budget = self._new_time_budget(recorded)
         self._restore(step, extra["own"])
 
     def _open_run(self, begun: int) -> RunWriter:
@@ -414,7 +566,7 @@ class Training(ABC):
     def _save(self, must: bool) -> None:
         """Writes a checkpoint. One that cannot be written ends training only where nothing comes after it."""
         self._settle()
-        self.last_saved = time.monotonic()
+        began = self.last_saved = time.monotonic()
         if not self.writer and not self.is_sharded:
             return
         extra = {
@@ -423,6 +575,7 @@ class Training(ABC):
             "skipped": self.guard.skipped,
             "skipped_in_a_row": self.guard.in_a_row,
             "own": self._extra(),
+            **({} if self.time_budget is None else {"time_budget": self.time_budget.state}),
         }
         try:
             self.states.save(self.step, self.learner, self.ema, self.optimizer, extra, self._beside())
@@ -430,6 +583,7 @@ class Training(ABC):
             if must:
                 raise
             self.say(f"\n{error}; training goes on, and the checkpoint before this one is kept")
+        self.save_s = time.monotonic() - began
 
     def _record(self, status: str, exit_status: int | None, summary: dict) -> None:
         if self.writer and self.writer.info["status"] == "running":
@@ -494,6 +648,8 @@ def _start(kind: type[Training], args: argparse.Namespace, print_plan) -> int:
         if args.dry_run:
             if here.is_main:
                 print_plan(config, run_dir, here)
+                if args.minutes is not None:
+                    print(f"\nTime      {args.minutes:g} minutes: epochs and steps above are shares of them")
             return 0
         resume = AUTO if here.restarted else args.resume
         ended = here.of_main(_ended(run_dir, here.restarted) if here.is_main and resume == AUTO else GOES_ON)
@@ -501,7 +657,7 @@ def _start(kind: type[Training], args: argparse.Namespace, print_plan) -> int:
             if here.is_main:
                 print(f"{kind.name}: {run_dir} is {Run(run_dir).status}", file=sys.stderr)
             return ended
-        return kind(config, run_dir, resume, here, args.tag).run()
+        return kind(config, run_dir, resume, here, args.tag, args.minutes, args.replay).run()
 
 
 def _ended(run_dir: Path, restarted: bool) -> int:

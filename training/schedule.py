@@ -42,7 +42,7 @@ class Schedule:
             eval_every=max(1, round(config.eval_every * steps_per_epoch)),
         )
 
-    def lr(self, step: int) -> float:
-        """Learning rate of the head at optimizer step `step`, from 0."""
+    def lr(self, step: float) -> float:
+        """Learning rate of the head at a place of the schedule: optimizer steps from 0, by the clock in between."""
         optim = self.optim
         return lr_at(step, self.total_steps, self.warmup_steps, optim.lr, optim.min_lr, self.freeze_steps)

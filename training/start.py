@@ -151,15 +151,28 @@ def origin_of(parent: Checkpoint | None, weights: PretrainedWeights | None) -> d
     return None if parent is None else parent.card.get("pretrained")
 
 
+def check_head(parent: Checkpoint, classes: list[str]) -> None:
+    """Refuses a run whose head is of other classes.
+
+    Raises:
+        ConfigError: names the first class that only one of the two has.
+    """
+    if not parent.classes:
+        raise ConfigError(f"init_head: run {parent.name} was pre-trained without labels and has no head; leave it out")
+    if other := sorted(set(parent.classes) ^ set(classes)):
+        raise ConfigError(
+            f"init_head: run {parent.name} knows {len(parent.classes)} classes and the photos show {len(classes)}; "
+            f"only one of the two has {other[0]}; without init_head the head is new"
+        )
+
+
 def take_head(model: HViT | Baseline, parent: Checkpoint, classes: list[str]) -> None:
-    """Takes over the head of a run that knows the same classes.
+    """Takes over the head of a run that knows the same classes; both name them in sorted order.
 
     Raises:
         ConfigError: it knows others.
     """
-    if list(parent.classes) != classes:
-        other = sorted(set(parent.classes) ^ set(classes))
-        raise ConfigError(f"init_head: run {parent.name} knows other classes; only one of the two has {other[0]}")
+    check_head(parent, classes)
     model.get_classifier().load_state_dict(parent.model.get_classifier().state_dict())
 
 

@@ -64,6 +64,11 @@ class Baseline(nn.Module):
         features, maps = self.net.forward_intermediates(for_convolution(images), indices=self._stages)
         return self.net.forward_head(features), [m.mean(dim=(2, 3)) for m in maps]
 
+    def forward_embedding(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, K) and the pooled features before the classifier, (B, C)."""
+        features = self.net.forward_features(for_convolution(images))
+        return self.net.forward_head(features), self.net.forward_head(features, pre_logits=True)
+
     def get_classifier(self) -> nn.Module:
         return self.net.get_classifier()
 

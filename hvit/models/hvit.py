@@ -145,6 +145,13 @@ class HViT(nn.Module):
         tokens = self.backbone.stage_tokens(images, spectral=spectral, present=present)
         return self.forward_head(self.backbone.norm(tokens[-1])), [t.mean(dim=(1, 2)) for t in tokens]
 
+    def forward_embedding(
+        self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Logits (B, K) and the pooled features they are computed from, (B, C)."""
+        embedding = self.forward_head(self.backbone(images, spectral, present), pre_logits=True)
+        return self.head(embedding), embedding
+
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
         """A new head; 0 classes leave the embedding.
 
