@@ -179,7 +179,7 @@ def patient_sha256(sample: Sample) -> str:
 
 
 def _decode(sample: Sample, side: int) -> np.ndarray:
-    return _shrunk(_patiently(sample.read, LostPhotoError).pixels, side)
+    return shrunk_to_area(_patiently(sample.read, LostPhotoError).pixels, side)
 
 
 def _patiently(call: Callable[[], T], error: type[Exception]) -> T:
@@ -192,7 +192,8 @@ def _patiently(call: Callable[[], T], error: type[Exception]) -> T:
     return call()
 
 
-def _shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
+def shrunk_to_area(pixels: np.ndarray, side: int) -> np.ndarray:
+    """A photo larger than `side` squared in area, scaled down to it: antialiased, aspect kept."""
     height, width = pixels.shape[:2]
     scale = side / (height * width) ** 0.5
     if scale >= 1:
