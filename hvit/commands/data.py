@@ -43,7 +43,9 @@ packed photo and of its original.
 
 
 def add_parser(subparsers) -> None:
-    parser = subparsers.add_parser("data", help="check, draw, pack and fetch data sets", description=__doc__, epilog=EXAMPLES)
+    parser = subparsers.add_parser(
+        "data", help="check, draw, pack and fetch data sets", description=__doc__, epilog=EXAMPLES
+    )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
     checking = actions.add_parser("check", help="leaks, copies, broken files, balance, background", epilog=EXAMPLES)
     checking.add_argument(

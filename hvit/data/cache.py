@@ -19,6 +19,7 @@ from hvit.data.dataset import DataError, Sample
 from hvit.data.photos import InvalidPhotoError, LostPhotoError
 from hvit.data.preprocess import shrunk_sizes
 from hvit.data.resident import ResidentPhotos
+from hvit.data.transfer import to_device
 from hvit.files import write_bytes
 from hvit.processes import answers
 
@@ -98,10 +99,7 @@ class PhotoCache:
         if self.resident is not None:
             return self.resident.canvas(indices, shrink)
         canvas, sizes = self.canvas(indices, shrink)
-        canvas = torch.from_numpy(canvas)
-        if device.type == "cuda":  # a copy from pinned memory is not waited for
-            canvas = canvas.pin_memory()
-        return canvas.to(device, non_blocking=True), sizes
+        return to_device(canvas, device), sizes
 
     def make_resident(self, device: torch.device) -> bool:
         """Moves the pixels to an accelerator, unless they would take more than half of what is free there.
