@@ -7,6 +7,7 @@ import csv
 import gzip
 import hashlib
 import io
+import math
 import os
 import tarfile
 from collections.abc import Callable, Iterator
@@ -60,7 +61,8 @@ def pack(
     Args:
         samples: photos to pack.
         out: file to write; compressed where it ends in .tar.gz or .tgz, which saves about 0.7 kB a photo.
-        side: photos larger than `side` squared in area are scaled down to it, as a cache with this `cache_side` does.
+        side: photos larger than `side` squared in area are scaled down to it, as a cache with this `cache_side` does;
+            but no side gets shorter than 64 px.
         image_format: webp, jpeg or avif.
         quality: of the encoder, 1 to 100.
         workers: processes that decode and encode; the file is the same for any number.
@@ -125,7 +127,9 @@ def _encode(sample: Sample, side: int, image_format: str, quality: int) -> tuple
     """The packed file, and SHA-256 of the original."""
     photo, out = sample.read(), io.BytesIO()
     name, options = FORMATS[image_format]
-    Image.fromarray(shrunk_to_area(photo.pixels, side)).save(out, name, quality=quality, **options)
+    height, width = photo.pixels.shape[:2]
+    least = math.ceil(MIN_SIDE_PX * (max(height, width) / min(height, width)) ** 0.5)  # a narrow photo stays readable
+    Image.fromarray(shrunk_to_area(photo.pixels, max(side, least))).save(out, name, quality=quality, **options)
     return out.getvalue(), photo.sha256
 
 

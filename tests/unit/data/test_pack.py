@@ -35,6 +35,7 @@ def test_an_unpacked_data_set_has_the_same_classes_splits_and_sizes_in_a_cache(p
     assert [(s.source, s.split, s.label, s.path.stem) for s in again] == [
         (s.source, s.split, s.label, s.path.stem) for s in samples
     ]
+    assert all(min(cv2.imread(str(s.path)).shape[:2]) >= 64 for s in again)
     before, after = (open_cache(chosen, 70, tmp_path / "cache") for chosen in (samples, again))
     assert before.sizes.tolist() == after.sizes.tolist()
     assert np.mean([np.abs(before[i].astype(int) - after[i]).mean() for i in range(len(before))]) < 4  # of 255
