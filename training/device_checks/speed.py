@@ -37,7 +37,7 @@ def _num_parameters(name: str) -> int:
 
 def speed_parts(settings: Settings) -> list[Part]:
     """Training with photos, then models by themselves, then pre-training."""
-    steps_s, infer_s, train_s, pretrain_s = (60, 90, 120, 60) if settings.on_gpu else (240, 120, 240, 240)
+    steps_s, infer_s, train_s, pretrain_s = (90, 90, 150, 90) if settings.on_gpu else (240, 120, 240, 240)
     names = models_checked()
     small = [name for name in names if _num_parameters(name) < SMALL]
     skipped = {name: _why_skipped(settings, name) for name in names}
