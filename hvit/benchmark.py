@@ -148,10 +148,14 @@ class _Case:
     def __init__(self, name: str, setting: Setting, builder: Builder):
         self.name, self.setting, self.times_ms = name, setting, []
         before = _allocated(setting.device)
-        self._model = builder(name, setting.img_size).to(setting.device, memory_format=torch.channels_last)
+        model = builder(name, setting.img_size)
+        # This family trains on CUDA in contiguous memory, see `hvit.models.layers.for_convolution`.
+        as_trained = setting.device == "cuda" and setting.mode == "train" and isinstance(model, HViT)
+        layout = torch.contiguous_format if as_trained else torch.channels_last
+        self._model = model.to(setting.device, memory_format=layout)
         dtype = TYPES[setting.precision]
         sides = (setting.batch_size, 3, setting.img_size, setting.img_size)
-        self._images = torch.randn(sides, device=setting.device).contiguous(memory_format=torch.channels_last)
+        self._images = torch.randn(sides, device=setting.device).contiguous(memory_format=layout)
         self._inputs: tuple[Tensor, ...] = (self._images,)
         bands = self._model.config.spectral_chans if isinstance(self._model, HViT) else 0
         if bands:

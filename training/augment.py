@@ -15,6 +15,7 @@ from torch.profiler import record_function
 
 from hvit.data.cache import PhotoCache
 from hvit.data.preprocess import shrunk_sizes
+from hvit.data.transfer import to_device
 from training.config import AugmentConfig, ViewConfig
 from training.draws import uniform
 from training.marks import AUGMENTATION, PHOTOS
@@ -84,9 +85,9 @@ def augment_bands(
         (B, C, h, w) float32; what stands for photos without bands means nothing.
     """
     _, theta, shrink = _geometry(cache, photos, samples, sides, config, seed)
-    canvas = torch.from_numpy(cache.bands.canvas(photos, shrink)).to(device)
+    canvas = to_device(cache.bands.canvas(photos, shrink), device)
     sizes = shrunk_sizes(cache.sizes[photos], shrink)
-    return _resample(canvas, sizes, theta, sides, torch.tensor(outside, device=device)[None, :, None, None])
+    return _resample(canvas, sizes, theta, sides, to_device(torch.tensor(outside), device)[None, :, None, None])
 
 
 def _geometry(cache: PhotoCache, photos: np.ndarray, samples: np.ndarray, sides: tuple[int, int], config, seed: int):
@@ -138,12 +139,12 @@ def _resample(canvas: Tensor, sizes: np.ndarray, theta: np.ndarray, sides, outsi
     # What is sampled beyond a tensor is 0, so that 0 is made to stand for what lies beyond a photo.
     photos = canvas - outside
     if (sizes != np.array(canvas_sides)).any():
-        heights, widths = torch.from_numpy(sizes).to(canvas.device)[:, :, None, None, None].unbind(1)
+        heights, widths = to_device(sizes, canvas.device)[:, :, None, None, None].unbind(1)
         rows, columns = (torch.arange(side, device=canvas.device) for side in canvas_sides)
         photos.masked_fill_((rows[:, None] >= heights) | (columns >= widths), 0)
     theta = theta * (2 * sizes[:, ::-1] / np.array(canvas_sides[::-1]))[:, :, None]
     theta[:, :, 2] -= 1  # the [-1, 1] of grid_sample
-    across, down, start = torch.from_numpy(theta).float().to(canvas.device)[:, None, None].unbind(-1)
+    across, down, start = to_device(torch.from_numpy(theta).float(), canvas.device)[:, None, None].unbind(-1)
     y, x = ((2 * torch.arange(side, device=canvas.device) + 1) / side - 1 for side in sides)
     grid = (x[:, None] * across + start) + y[:, None, None] * down  # (B, h, w, 2)
     return F.grid_sample(photos, grid, padding_mode="zeros", align_corners=False).add_(outside)
@@ -153,10 +154,11 @@ def _fill_colors(canvas: Tensor, sizes: np.ndarray, u: np.ndarray) -> Tensor:
     """What lies beyond a photo, (B, 3, 1, 1) float32: white, black, a grey, a colour, or the photo's own mean."""
     kind, color = np.floor(u[:, :1] * 5), u[:, 1:4] * 255
     fill = np.select([kind == 0, kind == 1, kind == 2], [255.0, 0.0, color[:, :1]], color)
-    fill = torch.from_numpy(fill).float().to(canvas.device)
+    fill = to_device(torch.from_numpy(fill).float(), canvas.device)
     own = np.flatnonzero(kind == 4)
-    sums = canvas[torch.from_numpy(own).to(canvas.device)].sum((2, 3), dtype=torch.float32)
-    fill[own] = sums / torch.from_numpy(sizes[own].prod(1, keepdims=True)).to(canvas.device)
+    rows = to_device(own, canvas.device)
+    sums = canvas[rows].sum((2, 3), dtype=torch.float32)
+    fill[rows] = sums / to_device(sizes[own].prod(1, keepdims=True), canvas.device)
     return fill[:, :, None, None]
 
 
@@ -164,9 +166,14 @@ _TO_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, 
 _FROM_YIQ = torch.linalg.inv(_TO_YIQ)  # once: an accelerator is waited for where it inverts a matrix
 
 
+_BLUR = torch.tensor([[0.0625, 0.125, 0.0625], [0.125, 0.25, 0.125], [0.0625, 0.125, 0.0625]])
+# SplitMix64's increment and its two multipliers, as int64.
+_SPLITMIX = tuple(n - (1 << 64) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+
+
 def _color(views: Tensor, u: np.ndarray, config: ViewConfig) -> Tensor:
     """Brightness, contrast, saturation or none, a little hue and white balance as one 3x4 matrix a photo."""
-    u = torch.from_numpy(u).float().to(views.device)
+    u = to_device(torch.from_numpy(u).float(), views.device)
     change = (u[:, :1] < config.color_probability).float()
     signed = (2 * u - 1) * change
     brightness, contrast, saturation = (1 + config.color * signed[:, i] for i in (1, 2, 3))
@@ -175,7 +182,8 @@ def _color(views: Tensor, u: np.ndarray, config: ViewConfig) -> Tensor:
     zero, one = torch.zeros_like(angle), torch.ones_like(angle)
     cos, sin = saturation * torch.cos(angle), saturation * torch.sin(angle)
     turn = torch.stack([one, zero, zero, zero, cos, -sin, zero, sin, cos], -1).reshape(-1, 3, 3)
-    matrix = _FROM_YIQ.to(views) @ turn @ _TO_YIQ.to(views)
+    from_yiq, to_yiq = (to_device(constant, views.device) for constant in (_FROM_YIQ, _TO_YIQ))
+    matrix = from_yiq @ turn @ to_yiq
     gains = 1 + config.white_balance * signed[:, 5:8]
     matrix = matrix * (gains * (brightness * contrast)[:, None])[:, :, None]
     mean = views.mean((1, 2, 3)) * brightness
@@ -184,17 +192,41 @@ def _color(views: Tensor, u: np.ndarray, config: ViewConfig) -> Tensor:
 
 
 def _blur_and_noise(views: Tensor, u: np.ndarray, config: ViewConfig) -> Tensor:
-    blurred = torch.from_numpy(u[:, 0] < config.blur_probability)
-    if blurred.any():
-        kernel = torch.tensor([0.25, 0.5, 0.25], device=views.device)
-        kernel = (kernel[:, None] * kernel)[None, None].expand(3, 1, 3, 3)
-        views[blurred] = F.conv2d(F.pad(views[blurred], (1, 1, 1, 1), mode="replicate"), kernel, groups=3)
-    for i in np.flatnonzero(u[:, 1] < config.noise_probability):
-        # The generator's seed comes from the sample's own draw: no other sample changes its noise.
-        generator = torch.Generator(views.device).manual_seed(int(u[i, 3] * 2**53))
-        noise = torch.randn(views.shape[1:], generator=generator, device=views.device)
-        views[i] += noise * (config.noise * 255 * u[i, 2])
+    blurred = np.flatnonzero(u[:, 0] < config.blur_probability)
+    if blurred.size:
+        rows, kernel = to_device(blurred, views.device), to_device(_BLUR, views.device).expand(3, 1, 3, 3)
+        views[rows] = F.conv2d(F.pad(views[rows], (1, 1, 1, 1), mode="replicate"), kernel, groups=3)
+    noisy = np.flatnonzero(u[:, 1] < config.noise_probability)
+    # The seed comes from the sample's own draw: no other sample changes its noise.
+    seeds, strengths = (u[noisy, 3] * 2**53).astype(np.int64), config.noise * 255 * u[noisy, 2]
+    if views.device.type != "cpu" and noisy.size:
+        noise = normal_noise(to_device(seeds, views.device), views.shape[1:])
+        noise *= to_device(torch.from_numpy(strengths).float(), views.device)[:, None, None, None]
+        return views.index_add_(0, to_device(noisy, views.device), noise)
+    for i, seed, strength in zip(noisy, seeds, strengths):
+        generator = torch.Generator(views.device).manual_seed(int(seed))
+        views[i] += torch.randn(views.shape[1:], generator=generator, device=views.device) * strength
     return views
+
+
+def normal_noise(seeds: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Standard normal numbers of each sample, all at once: generators would be launched one by one.
+
+    SplitMix64 of a counter (Steele et al. 2014), two uniform numbers of 24 bits, Box & Muller 1958.
+
+    Args:
+        seeds: of each sample, (B,) int64.
+        shape: of what a sample gets.
+    Returns:
+        (B, *shape) float32, on the device of `seeds`.
+    """
+    counters = torch.arange(1, math.prod(shape) + 1, device=seeds.device) * _SPLITMIX[0]
+    bits = seeds[:, None] * _SPLITMIX[1] + counters  # int64 wraps around
+    bits = (bits ^ (bits >> 30 & (1 << 34) - 1)) * _SPLITMIX[1]  # the mask makes the shift one of unsigned numbers
+    bits = (bits ^ (bits >> 27 & (1 << 37) - 1)) * _SPLITMIX[2]
+    radius = ((bits >> 40 & 0xFFFFFF) + 1).float().mul_(2.0**-24).log_().mul_(-2).sqrt_()
+    angle = (bits >> 16 & 0xFFFFFF).float().mul_(2 * math.pi * 2.0**-24)
+    return radius.mul_(angle.cos_()).reshape(-1, *shape)
 
 
 @record_function(AUGMENTATION)
@@ -230,7 +262,7 @@ def mix(views: Tensor, labels: Tensor, samples: np.ndarray, num_classes: int, co
     share = np.where(cuts, 1 - (bottom - top) * (right - left) / (h * w), blend)
 
     def on_device(numbers: np.ndarray) -> Tensor:
-        return torch.from_numpy(numbers).to(views.device)
+        return to_device(numbers, views.device)
 
     edges = on_device(np.stack([top, bottom, left, right, blend])).to(views.dtype)[:, :, None, None, None]
     top, bottom, left, right, blend = edges

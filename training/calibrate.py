@@ -78,7 +78,8 @@ def finish_run(
         pretrained=pretrained,
     )
     save_checkpoint(**common)
-    checkpoint = load_checkpoint(run_dir)  # float16-rounded, as it ships
+    device = next(model.parameters()).device
+    checkpoint = load_checkpoint(run_dir, device)  # float16-rounded, as it ships
     calibrates, reference = (
         _unchanged(cache, indices)
         for cache, indices in (
@@ -107,7 +108,7 @@ def finish_run(
         conformal={"alpha": level.alpha, "method": "lac", "threshold": level.threshold},
         ood=(rejector, threshold),
     )
-    result = evaluate(load_checkpoint(run_dir), samples, workers=readers(samples))
+    result = evaluate(load_checkpoint(run_dir, device), samples, workers=readers(samples))
     return {
         "calibrate_n": len(samples),
         "calibrate_top1": result.document["top1"],

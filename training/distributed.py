@@ -138,6 +138,7 @@ def world(device: str = "auto", hang_s: float = 600.0):
     here = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if cuda else torch.device("cpu")
     if cuda:
         torch.cuda.set_device(here)
+        torch.backends.cudnn.allow_tf32 = False  # what is computed in float32 is judged as if on the CPU
     attempt = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
     if size == 1:
         yield World(rank, size, here, attempt > 0)

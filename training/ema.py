@@ -17,14 +17,18 @@ class Ema:
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
         self.decay = decay
         self.updates = 0
+        self._pairs: tuple[nn.Module, list[torch.Tensor], list[torch.Tensor]] | None = None
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
-        pairs = list(zip(self.model.state_dict().values(), model.state_dict().values()))
-        averaged = [pair for pair in pairs if pair[0].is_floating_point()]
-        torch._foreach_lerp_([average for average, _ in averaged], [value for _, value in averaged], 1 - decay)
-        for average, value in pairs:
+        if self._pairs is None or self._pairs[0] is not model:
+            # Collected once: it takes milliseconds of the host, and all that writes weights does so in place.
+            self._pairs = (model, list(self.model.state_dict().values()), list(model.state_dict().values()))
+        _, averages, values = self._pairs
+        floats = [i for i, average in enumerate(averages) if average.is_floating_point()]
+        torch._foreach_lerp_([averages[i] for i in floats], [values[i] for i in floats], 1 - decay)
+        for average, value in zip(averages, values):
             if not average.is_floating_point():
                 average.copy_(value)  # the counters of batch norm, in baselines

@@ -15,6 +15,7 @@ from hvit.data.cache import PhotoCache
 from hvit.data.inputs import model_inputs, stacked
 from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import SpectralStream
+from hvit.data.transfer import to_device
 from hvit.models import Baseline, HViT
 from hvit.words import duration
 from training.augment import augment, batch_sides, mix
@@ -71,7 +72,7 @@ def train_step(
         views = augment(cache, photos, samples, sides, strengths, config.seed, world.device)
         if cache.bands is not None:
             views = with_bands(views, cache, photos, samples, strengths, config.seed, stream)
-        targets = torch.from_numpy(labels[photos]).to(world.device)
+        targets = to_device(labels[photos], world.device)
         views, targets = mix(views, targets, samples, model.num_classes, strengths, config.seed)
         set_drop_paths(model, config.seed, samples, world.device)
         last = part == config.accum_steps - 1
@@ -80,7 +81,7 @@ def train_step(
         with torch.autocast(world.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
             images, *spectral = model_batch(views, samples, preprocessing, stream, config.spectral, config.seed)
             if config.aux_mae_weight > 0 and not frozen:
-                kept = kept_units(config.seed, samples, sides, config.masked.mask_ratio).to(world.device)
+                kept = to_device(kept_units(config.seed, samples, sides, config.masked.mask_ratio), world.device)
                 logits, painting = step_model(images, kept, *spectral)
             elif config.learns_features and not frozen:
                 logits, guesses = step_model(images, *spectral)
@@ -101,7 +102,7 @@ def set_drop_paths(model: HViT | Baseline, seed: int, samples: np.ndarray, devic
     """Decides which blocks the samples of the next pass skip, by their global numbers."""
     drop_paths = model.drop_paths()
     draws = torch.from_numpy(uniform(seed, samples, max(1, len(drop_paths)), DROP_PATH)).float()
-    for module, column in zip(drop_paths, draws.T.to(device)):
+    for module, column in zip(drop_paths, to_device(draws.T, device)):
         module.draws = column
 
 

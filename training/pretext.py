@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from hvit.data.cache import PhotoCache
 from hvit.data.preprocess import Preprocessing
+from hvit.data.transfer import to_device
 from hvit.models import HViT
 from hvit.models.pretraining import Contrastive, MaskedAutoencoder
 from training.augment import augment
@@ -92,9 +93,9 @@ class Painting(Pretext):
 
     def loss(self, step_module: nn.Module, cache: PhotoCache, photos: np.ndarray, samples: np.ndarray, sides) -> Tensor:
         views = self._views(cache, photos, samples, sides)
-        kept = kept_units(self.config.seed, samples, sides, self.config.masked.mask_ratio).to(self.world.device)
+        kept = kept_units(self.config.seed, samples, sides, self.config.masked.mask_ratio)
         with self._autocast():
-            return step_module(views, kept)
+            return step_module(views, to_device(kept, self.world.device))
 
     def compared(self) -> nn.Module:
         return self.model

@@ -63,22 +63,38 @@ def profiled(training: Training, steps: int) -> dict:
     Args:
         steps: of a turn.
     """
+    return {
+        "steps": steps,
+        "images_per_step": training.schedule.images_per_step,
+        "parts": parts_of_steps(training, steps),
+        **speeds(training, steps),
+    }
+
+
+def parts_of_steps(training: Training, steps: int) -> list[dict]:
+    """Milliseconds a step of each part, by torch's profiler: "name", "host_ms", "share" of the host's, "device_ms"."""
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (training.here.device.type == "cuda")
     with profile(activities=activities) as found:
         for _ in range(steps):
             with record_function(STEP):
                 training.train_step()
         wait(training)
+    return _parts(found.events(), steps)
+
+
+def speeds(training: Training, steps: int, turns: int = TURNS) -> dict[str, float]:
+    """Images a second of real steps, and of steps whose pictures cost nothing, in turns.
+
+    Args:
+        steps: of a turn.
+    """
     real, without = [], []
-    for _ in range(TURNS):
+    for _ in range(turns):
         real.append(take_steps(training, steps)[0])
         with _pictures_again():
             take_steps(training, 1)  # makes the pictures that the turn takes
             without.append(take_steps(training, steps)[0])
     return {
-        "steps": steps,
-        "images_per_step": training.schedule.images_per_step,
-        "parts": _parts(found.events(), steps),
         "images_per_s": training.schedule.images_per_step / statistics.median(real),
         "images_per_s_without_pictures": training.schedule.images_per_step / statistics.median(without),
         "of_speed_without_pictures": statistics.median(b / a for a, b in zip(real, without)),

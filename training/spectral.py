@@ -10,6 +10,7 @@ from hvit.data.cache import PhotoCache
 from hvit.data.dataset import readers
 from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import SpectralStream, vegetation_indices
+from hvit.data.transfer import to_device
 from training.augment import augment_bands
 from training.config import AugmentConfig, ConfigError, FinetuneConfig, SpectralConfig
 from training.distributed import World
@@ -82,7 +83,7 @@ def with_bands(
     """
     sides = tuple(views.shape[-2:])
     bands = augment_bands(cache, photos, samples, sides, strengths, seed, views.device, stream.mean)
-    present = torch.from_numpy(cache.bands.present[photos]).to(views)
+    present = to_device(torch.from_numpy(cache.bands.present[photos]).to(views.dtype), views.device)
     return torch.cat([views, bands, present[:, None, None, None].expand(-1, 1, *sides)], 1)
 
 
@@ -106,7 +107,7 @@ def model_batch(
     images = preprocessing.normalize(views[:, :3])
     if stream is None:
         return (images,)
-    kept = torch.from_numpy(uniform(seed, samples, 1, MODALITY)[:, 0] >= spectral.dropout).to(views.device)
+    kept = to_device(uniform(seed, samples, 1, MODALITY)[:, 0] >= spectral.dropout, views.device)
     if stream.kind == "indices":
         return images, stream.normalize(vegetation_indices(views)), kept
     whole = views[:, -1].amin((1, 2)) > 1 - 1e-3  # a blend of two ones may differ from 1 by rounding

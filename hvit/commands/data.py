@@ -1,4 +1,4 @@
-"""`hvit data`: check data sets, look at them, draw them, and fetch public ones."""
+"""`hvit data`: check data sets, look at them, draw them, pack them small, and fetch public ones."""
 
 import sys
 from collections import Counter
@@ -15,6 +15,7 @@ EXAMPLES = """examples:
   python -m hvit data check data/field-256 data/coffee-leaf-256 --save-to runs/my-run
   python -m hvit data synthesize --out leaves --n 2000
   python -m hvit data sheet my-photos --out sheet.jpg
+  python -m hvit data pack data/field-256 data/coffee-leaf-256 --out photos.tar.gz --quality 60
   python -m hvit data list
   python -m hvit data fetch plantdoc --out data
 
@@ -32,10 +33,19 @@ What is written:
   truth.csv                          address, class, species, severity and more of each leaf
   README.md                          what the columns mean, and the command that makes the data set again
 """
+PACK_EXAMPLES = """examples:
+  python -m hvit data pack my-photos --out photos.tar
+  python -m hvit data pack data/field-256 data/coffee-leaf-256 --out photos.tar.gz --side 160 --quality 60
+
+`tar xf FILE` gives DATASET/SPLIT/CLASS/NAME.webp back, a data set like any other, and packed.csv: the SHA-256 of each
+packed photo and of its original.
+"""
 
 
 def add_parser(subparsers) -> None:
-    parser = subparsers.add_parser("data", help="check, draw and fetch data sets", description=__doc__, epilog=EXAMPLES)
+    parser = subparsers.add_parser(
+        "data", help="check, draw, pack and fetch data sets", description=__doc__, epilog=EXAMPLES
+    )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
     checking = actions.add_parser("check", help="leaks, copies, broken files, balance, background", epilog=EXAMPLES)
     checking.add_argument(
@@ -77,6 +87,7 @@ def add_parser(subparsers) -> None:
     showing.add_argument("--size", type=positive, default=160, metavar="PX", help="side of each photo (default 160)")
     showing.add_argument("--seed", type=at_least(0), default=0, metavar="S", help="another one chooses other photos")
     showing.set_defaults(run=run_sheet, parser=showing)
+    _add_pack(actions)
     listing = actions.add_parser("list", help="public data sets that can be fetched", epilog=EXAMPLES)
     listing.add_argument("--json", action="store_true", help="print one JSON document")
     listing.set_defaults(run=run_list, parser=listing)
@@ -84,6 +95,25 @@ def add_parser(subparsers) -> None:
     fetching.add_argument("name", metavar="NAME", help="see `data list`")
     fetching.add_argument("--out", type=Path, default=Path("data"), metavar="DIR", help="where to (default data)")
     fetching.set_defaults(run=run_fetch, parser=fetching)
+
+
+def _add_pack(actions) -> None:
+    packing = actions.add_parser("pack", help="a small copy in one tar file", epilog=PACK_EXAMPLES)
+    packing.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="data sets; nothing is written into them")
+    packing.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="to write; ends in .tar, or .tar.gz, which is smaller"
+    )
+    packing.add_argument(
+        "--side", type=positive, default=160, metavar="PX", help="photos of a larger area get PX squared (default 160)"
+    )
+    packing.add_argument("--format", choices=["webp", "jpeg", "avif"], default="webp", help="default webp")
+    packing.add_argument("--quality", type=positive, default=80, metavar="Q", help="1 to 100 (default 80)")
+    packing.add_argument(
+        "--splits", default="train,val", metavar="NAMES", help="with commas between (default train,val); or all"
+    )
+    packing.add_argument("--workers", type=positive, metavar="N", help="processes (default one a core)")
+    packing.add_argument("--json", action="store_true", help="print one JSON document")
+    packing.set_defaults(run=run_pack, parser=packing)
 
 
 def run_check(args) -> int:
@@ -149,6 +179,43 @@ def run_sheet(args) -> int:
     sheet.save(args.out, quality=88, optimize=True)
     print(f"{args.out}: {sheet.width} x {sheet.height} px")
     return 0
+
+
+def run_pack(args) -> int:
+    from dataclasses import asdict
+
+    from hvit.data.dataset import read_samples
+    from hvit.data.pack import pack
+    from hvit.processes import worth_starting
+
+    samples = _of_splits(read_samples(args.folders), args.splits)
+    workers = args.workers or worth_starting(len(samples))
+    packed = pack(samples, args.out, args.side, args.format, args.quality, workers, progress("photos"))
+    if args.json:
+        print_json({"out": str(args.out), **asdict(packed)})
+        return 0
+    counts = ", ".join(f"{split or 'no split'} {count}" for split, count in packed.splits.items())
+    print(f"{args.out}: {packed.photos} photos ({counts}), {packed.num_bytes / 1e6:.1f} MB")
+    for path, reason in packed.unreadable.items():
+        print(f"left out {path}: {reason}", file=sys.stderr)
+    return 0
+
+
+def _of_splits(samples: list, names: str) -> list:
+    """Samples of some splits; of data sets without splits, all.
+
+    Raises:
+        DataError: there is no such split, or a data set holds none of them.
+    """
+    from hvit.data.dataset import SPLITS, DataError
+
+    wanted = SPLITS if names == "all" else names.split(",")
+    if unknown := sorted(set(wanted) - set(SPLITS)):
+        raise DataError(f"--splits {names}: no split {unknown[0]!r}; expected {', '.join(SPLITS)}, or all")
+    chosen = [sample for sample in samples if sample.split is None or sample.split in wanted]
+    if lacking := sorted({s.source for s in samples} - {s.source for s in chosen}):
+        raise DataError(f"--splits {names}: {lacking[0]} has no photos of these splits")
+    return chosen
 
 
 def run_list(args) -> int:

@@ -19,6 +19,7 @@ from hvit.data.dataset import DataError, Sample
 from hvit.data.photos import InvalidPhotoError, LostPhotoError
 from hvit.data.preprocess import shrunk_sizes
 from hvit.data.resident import ResidentPhotos
+from hvit.data.transfer import to_device
 from hvit.files import write_bytes
 from hvit.processes import answers
 
@@ -98,10 +99,7 @@ class PhotoCache:
         if self.resident is not None:
             return self.resident.canvas(indices, shrink)
         canvas, sizes = self.canvas(indices, shrink)
-        canvas = torch.from_numpy(canvas)
-        if device.type == "cuda":  # a copy from pinned memory is not waited for
-            canvas = canvas.pin_memory()
-        return canvas.to(device, non_blocking=True), sizes
+        return to_device(canvas, device), sizes
 
     def make_resident(self, device: torch.device) -> bool:
         """Moves the pixels to an accelerator, unless they would take more than half of what is free there.
@@ -179,7 +177,7 @@ def patient_sha256(sample: Sample) -> str:
 
 
 def _decode(sample: Sample, side: int) -> np.ndarray:
-    return _shrunk(_patiently(sample.read, LostPhotoError).pixels, side)
+    return shrunk_to_area(_patiently(sample.read, LostPhotoError).pixels, side)
 
 
 def _patiently(call: Callable[[], T], error: type[Exception]) -> T:
@@ -192,7 +190,8 @@ def _patiently(call: Callable[[], T], error: type[Exception]) -> T:
     return call()
 
 
-def _shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
+def shrunk_to_area(pixels: np.ndarray, side: int) -> np.ndarray:
+    """A photo larger than `side` squared in area, scaled down to it: antialiased, aspect kept."""
     height, width = pixels.shape[:2]
     scale = side / (height * width) ** 0.5
     if scale >= 1:

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import SpectralStream, fit_planes, vegetation_indices
+from hvit.data.transfer import to_device
 
 
 def model_inputs(
@@ -38,7 +39,7 @@ def model_inputs(
 
 def stacked(inputs: list[tuple[Tensor, ...]], device: torch.device) -> tuple[Tensor, ...]:
     """Inputs of several photos of the same sides as one batch: what `model(*batch)` takes."""
-    return tuple(torch.stack(parts).to(device) for parts in zip(*inputs))
+    return tuple(to_device(torch.stack(parts), device) for parts in zip(*inputs))
 
 
 def mirrored(batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

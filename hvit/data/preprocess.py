@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hvit.data.transfer import to_device
+
 UNIT_PX = 32
 MIN_SIDE_PX = 64
 MAX_STRETCH = 1.1
@@ -64,8 +66,9 @@ class Preprocessing:
 
     def normalize(self, images: Tensor) -> Tensor:
         """Pixels (B, 3, H, W), uint8 or float in [0, 255] -> float32, zero mean and unit variance a channel."""
-        mean = torch.tensor(self.mean, device=images.device).mul(255)[:, None, None]
-        std = torch.tensor(self.std, device=images.device).mul(255)[:, None, None]
+        mean, std = (
+            to_device(torch.tensor(v).mul(255)[:, None, None], images.device) for v in (self.mean, self.std)
+        )
         return (images.float() - mean) / std
 
     def __call__(self, pixels: np.ndarray) -> Tensor:

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hvit.data.preprocess import shrunk_sizes
+from hvit.data.transfer import to_device
 
 
 class ResidentPhotos:
@@ -40,17 +41,15 @@ class ResidentPhotos:
             taken = self._whole(photos[rows], by * sizes[rows])
             if by > 1:
                 taken = F.avg_pool2d(taken.float(), int(by)).round_().to(torch.uint8)
-            canvas[torch.from_numpy(rows).to(canvas.device), :, : taken.shape[2], : taken.shape[3]] = taken
+            canvas[to_device(rows, canvas.device), :, : taken.shape[2], : taken.shape[3]] = taken
         return canvas, sizes
 
     def _whole(self, photos: np.ndarray, sizes: np.ndarray) -> Tensor:
         """The top left (h, w) of each photo, as many as `sizes` (B, 2) say: (B, 3, H, W) uint8, zeros beyond."""
         device = self._pixels.device
         starts, strides = self._offsets[photos], self._sizes[photos, 1]
-        starts, strides, heights, widths = (
-            torch.from_numpy(np.ascontiguousarray(numbers)).to(device)[:, None, None]
-            for numbers in (starts, strides, sizes[:, 0], sizes[:, 1])
-        )
+        numbers = np.stack([starts, strides, sizes[:, 0], sizes[:, 1]])  # one copy instead of four
+        starts, strides, heights, widths = to_device(numbers, device)[:, :, None, None]
         y = torch.arange(int(sizes[:, 0].max()), device=device)[None, :, None]
         x = torch.arange(int(sizes[:, 1].max()), device=device)[None, None, :]
         inside = (y < heights) & (x < widths)

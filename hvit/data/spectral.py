@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from hvit.data.photos import DAMAGED, MAX_PIXELS
+from hvit.data.transfer import to_device
 
 Kind = Literal["bands", "indices"]
 INDICES = ("ExG", "VARI", "GLI", "NGRDI")
@@ -52,7 +53,7 @@ class SpectralStream:
 
     def normalize(self, planes: Tensor) -> Tensor:
         """Reflectance or indices (B, C, H, W) -> zero mean and unit variance a channel."""
-        mean, std = (torch.tensor(v, device=planes.device)[:, None, None] for v in (self.mean, self.std))
+        mean, std = (to_device(torch.tensor(v)[:, None, None], planes.device) for v in (self.mean, self.std))
         return (planes - mean) / std
 
     def to_dict(self) -> dict:

@@ -88,7 +88,7 @@ class MaskedDecoder(nn.Module):
         B, units, dim = len(kept), grid[0] * grid[1], fused.shape[-1]
         tokens = self.mask_token.to(fused.dtype).expand(B, units, dim)
         tokens = tokens.scatter(1, kept[..., None].expand(-1, -1, dim), fused)
-        tokens = tokens + grid_positions(*grid, dim).to(tokens)
+        tokens = tokens + grid_positions(*grid, dim, tokens.device).to(tokens)
         for block in self.blocks:
             tokens = block(tokens, B)
         return self.paint(self.norm(tokens))
@@ -186,15 +186,15 @@ def unit_pixels(images: Tensor, normalize: bool = False) -> Tensor:
     return units
 
 
-def grid_positions(rows: int, columns: int, dim: int) -> Tensor:
+def grid_positions(rows: int, columns: int, dim: int, device: torch.device | None = None) -> Tensor:
     """Sines and cosines of each row and column at geometric frequencies, (rows*columns, dim); any grid, no weights.
 
     Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.5, half of the channels for each axis.
     """
-    frequencies = 100.0 ** -(torch.arange(dim // 4) / (dim // 4))
+    frequencies = 100.0 ** -(torch.arange(dim // 4, device=device) / (dim // 4))
 
     def axis(length: int) -> Tensor:
-        angles = torch.arange(length)[:, None] * frequencies
+        angles = torch.arange(length, device=device)[:, None] * frequencies
         return torch.cat([angles.sin(), angles.cos()], -1)  # (length, dim/2)
 
     return torch.cat(

@@ -4,7 +4,7 @@ import torch
 
 from hvit.data.cache import open_cache
 from hvit.data.dataset import read_samples
-from training.augment import augment, batch_sides, mix
+from training.augment import augment, batch_sides, mix, normal_noise
 from training.config import AugmentConfig
 
 STILL = AugmentConfig(
@@ -115,3 +115,12 @@ def test_shapes_of_batches_are_multiples_of_32_of_about_the_same_area():
     for height, width in shapes:
         assert height % 32 == width % 32 == 0
         assert 0.6 < height * width / 128**2 < 1.6
+
+
+def test_the_noise_of_an_accelerator_is_normal_and_depends_on_the_seed_of_its_sample_alone():
+    noise = normal_noise(torch.tensor([3, 4, 2**53 - 1]), (3, 128, 128))
+    assert noise.shape == (3, 3, 128, 128) and noise.dtype == torch.float32
+    assert noise.mean((1, 2, 3)).abs().max() < 0.02 and (noise.std((1, 2, 3)) - 1).abs().max() < 0.02
+    assert (noise.pow(4).mean() - 3).abs() < 0.1  # the fourth moment of a normal distribution
+    assert torch.corrcoef(noise.flatten(1)).triu(1).abs().max() < 0.02
+    assert torch.equal(normal_noise(torch.tensor([4]), (3, 128, 128))[0], noise[1])
