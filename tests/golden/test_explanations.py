@@ -7,7 +7,7 @@ import torch
 from hvit.explain import METHODS
 from hvit.explain.integrated_gradients import blurred
 from tests.unit.explain.test_methods import HEIGHT, WIDTH, Scored, drawn_classifier, drawn_photos
-from tests.unit.explain.test_rollout import attention_matrix, taps_matrix
+from tests.unit.explain.test_rollout import attention_matrix, convolution_matrix
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_gradient_rollout_equals_the_product_of_full_matrices(model, photos):
     product = torch.eye(HEIGHT * WIDTH // 16, dtype=torch.float64)
     for stage in details.stages:
         for convolution in stage.convolutions:
-            product = taps_matrix(convolution.weights, 0, convolution.stride) @ product
+            product = convolution_matrix(convolution, 0) @ product
         for _ in stage.attentions:
             matrix = attention_matrix(next(weighted), stage, 0)
             rows, identity = matrix.sum(1, keepdim=True), torch.eye(len(matrix), dtype=torch.float64)

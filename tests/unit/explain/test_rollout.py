@@ -83,16 +83,18 @@ def block_matrix(stage, block, image, residual):
     return skip * torch.eye(len(matrix), dtype=torch.float64) + (1 - skip) * matrix
 
 
-def taps_matrix(weights, image, stride):
-    height, width = weights.shape[1:3]
-    below, beside = stride * height, stride * width
+def convolution_matrix(field, image):
+    """(outputs, inputs) float64 of a receptive field, tap by tap."""
+    height, width, taps = field.weights.shape[1:]
+    side, below, beside = round(taps**0.5), field.stride * height, field.stride * width
     matrix = torch.zeros(height * width, below * beside, dtype=torch.float64)
     for row in range(height):
         for column in range(width):
-            for tap in range(9):
-                y, x = stride * row + tap // 3 - 1, stride * column + tap % 3 - 1
+            for tap in range(taps):
+                y = field.stride * row + tap // side - field.before
+                x = field.stride * column + tap % side - field.before
                 if 0 <= y < below and 0 <= x < beside:
-                    matrix[row * width + column, y * beside + x] += weights[image, row, column, tap].double()
+                    matrix[row * width + column, y * beside + x] += field.weights[image, row, column, tap].double()
     return matrix
 
 
@@ -100,8 +102,7 @@ def explicit(stages, image, residual):
     """A'_L ... P_4 M_4 ... A'_1 P_1 as one product of full matrices, (tokens of the last of these stages, N_1)."""
     product = None
     for stage in stages:
-        matrices = [] if stage.merge_weights is None else [taps_matrix(stage.merge_weights, image, 2)]
-        matrices.append(taps_matrix(stage.position_weights, image, 1))
+        matrices = [convolution_matrix(field, image) for field in stage.convolutions]
         matrices += [block_matrix(stage, block, image, residual) for block in range(len(stage.attentions))]
         for matrix in matrices:
             product = matrix if product is None else matrix @ product
@@ -113,10 +114,14 @@ def with_identities(details, positions=True):
     stages = []
     for stage in details.stages:
         attentions = [torch.eye(a.shape[-1]).expand_as(a) for a in stage.attentions]
-        alone = F.one_hot(torch.tensor(4), 9).float().expand_as(stage.position_weights)
-        position_weights = alone if positions else stage.position_weights
-        stages.append(replace(stage, attentions=attentions, position_weights=position_weights))
+        convolutions = [*stage.convolutions[:-1], alone(stage.convolutions[-1])] if positions else stage.convolutions
+        stages.append(replace(stage, attentions=attentions, convolutions=convolutions))
     return replace(details, stages=stages)
+
+
+def alone(field):
+    """A 3x3 receptive field in which each position feeds itself only."""
+    return replace(field, weights=F.one_hot(torch.tensor(4), 9).float().expand_as(field.weights))
 
 
 def equal(actual, expected):
@@ -153,9 +158,8 @@ def test_one_head_is_followed_without_its_skip_path_and_through_all_below(detail
     below = [*stages[:2], replace(stages[2], attentions=stages[2].attentions[:1])]
     expected = attention_matrix(stages[2].attentions[1][:, 1], stages[2], 0) @ explicit(below, 0, 0.5)
     equal(head_rollout(details, stage=2, block=1, head=1)[0], expected.mean(0))
-    first = attention_matrix(stages[0].attentions[0][:, 0], stages[0], 0) @ taps_matrix(
-        stages[0].position_weights, 0, 1
-    )
+    positions = convolution_matrix(stages[0].convolutions[0], 0)
+    first = attention_matrix(stages[0].attentions[0][:, 0], stages[0], 0) @ positions
     equal(head_rollout(details, stage=0, block=0, head=0)[0], first.mean(0))
 
 
@@ -167,9 +171,7 @@ def test_images_of_a_batch_do_not_mix(model, images, details):
 
 def test_windows_may_be_taken_in_any_order(details):
     """In the first stage alone, moving windows about moves their shares about, and changes nothing else."""
-    stage = replace(
-        details.stages[0], position_weights=with_identities(details).stages[0].position_weights, merge_weights=None
-    )
+    stage = replace(details.stages[0], convolutions=with_identities(details).stages[0].convolutions)
     order = torch.tensor([4, 2, 0, 5, 1, 3])  # of the six windows of an image
     moved = replace(
         stage,
@@ -184,7 +186,7 @@ def test_windows_may_be_taken_in_any_order(details):
 
 def test_a_token_of_a_window_sees_nothing_outside_it(details):
     stages = with_identities(details).stages
-    only = replace(details, stages=[replace(details.stages[0], position_weights=stages[0].position_weights)])
+    only = replace(details, stages=[replace(details.stages[0], convolutions=stages[0].convolutions)])
     share = query_rollout(only, 0, [0])[0, 0]
     assert share[:8, :8].sum() == pytest.approx(1) and share[8:].sum() == 0 and share[:, 8:].sum() == 0
 
