@@ -21,7 +21,8 @@ def test_both_ways_give_the_logits_of_timm_for_a_photo_that_is_not_square(model)
     with torch.no_grad():
         logits, features = model.forward_stages(WIDE)
         torch.testing.assert_close(logits, model.net(WIDE))
-        assert torch.equal(model(WIDE), model.net(WIDE)) and logits.shape == (2, 5)
+        torch.testing.assert_close(model(WIDE), model.net(WIDE))  # in another memory layout sums round otherwise
+        assert logits.shape == (2, 5)
         theirs = model.net.forward_intermediates(WIDE, intermediates_only=True)
     assert len(features) == 4
     torch.testing.assert_close(features[-1], theirs[-1].mean((2, 3)))
