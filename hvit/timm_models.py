@@ -24,12 +24,15 @@ def _cfg() -> dict:
         "fixed_input_size": False,
         "mean": (0.485, 0.456, 0.406),
         "std": (0.229, 0.224, 0.225),
-        "first_conv": "backbone.patch_embed.conv1",
         "classifier": "head",
     }
 
 
-default_cfgs = {name: _cfg() for name in SIZES}
+def _first_conv(name: str) -> str:
+    return "backbone.patch_embed.conv1" if SIZES[name].front is None else "backbone.patch_embed.stem"
+
+
+default_cfgs = {name: _cfg() | {"first_conv": _first_conv(name)} for name in SIZES}
 
 
 def _build(name: str, pretrained: bool, **arguments) -> torch.nn.Module:
@@ -91,3 +94,15 @@ def hvit_base_dfca(pretrained: bool = False, **arguments) -> torch.nn.Module:
 def hvit_large_dfca(pretrained: bool = False, **arguments) -> torch.nn.Module:
     """HViT-L with a spectral stream of `spectral_chans` bands, 309 M parameters; see `HViT.forward`."""
     return _build("hvit_large_dfca", pretrained, **arguments)
+
+
+@register_model
+def hvit_tiny_conv(pretrained: bool = False, **arguments) -> torch.nn.Module:
+    """HViT-T whose first two stages are convolutions of EfficientNet-Lite0, 5.2 M parameters; see `HViT.load_front`."""
+    return _build("hvit_tiny_conv", pretrained, **arguments)
+
+
+@register_model
+def hvit_small_conv(pretrained: bool = False, **arguments) -> torch.nn.Module:
+    """HViT-S whose first two stages are convolutions of EfficientNet-Lite2, 24 M parameters; see `HViT.load_front`."""
+    return _build("hvit_small_conv", pretrained, **arguments)

@@ -120,6 +120,9 @@ class PretrainData(PhotosConfig):
         return self
 
 
+_NO_CONVOLUTIONS = "a net that can leave masked parts out, which convolutions at strides 4 and 8 do not"
+
+
 class ModelSection(Section):
     """The net: one of the family, or a baseline of timm's (timm:resnet50). What is None is that of the named size."""
 
@@ -144,6 +147,11 @@ class ModelSection(Section):
     @property
     def is_baseline(self) -> bool:
         return self.name.startswith(PREFIX)
+
+    @property
+    def has_front(self) -> bool:
+        """Whether the first stages are convolutions."""
+        return not self.is_baseline and SIZES[self.name].front is not None
 
     @property
     def is_fused(self) -> bool:
@@ -363,6 +371,8 @@ class FinetuneConfig(Section):
             raise ValueError("masked is about the auxiliary loss, and aux_mae_weight is 0; set it, or leave masked out")
         if self.aux_mae_weight > 0 and self.model.is_baseline:
             raise ValueError(f"aux_mae_weight needs an HViT, to leave masked parts out; {self.model.name} cannot")
+        if self.aux_mae_weight > 0 and self.model.has_front:
+            raise ValueError(f"aux_mae_weight needs {_NO_CONVOLUTIONS}; {self.model.name} cannot")
         return self
 
     @model_validator(mode="after")
@@ -483,6 +493,12 @@ class PretrainConfig(Section):
     @model_validator(mode="after")
     def _sharded_or_compiled(self):
         return _not_both(self)
+
+    @model_validator(mode="after")
+    def _masked_parts_can_be_left_out(self):
+        if self.method == "mae" and self.model.has_front:
+            raise ValueError(f"mae needs {_NO_CONVOLUTIONS}; {self.model.name} cannot: use simclr, or a plain size")
+        return self
 
     @model_validator(mode="before")
     @classmethod

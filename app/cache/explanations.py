@@ -316,8 +316,9 @@ def last_grid(photo: PhotoFile, checkpoint: Checkpoint) -> tuple[int, int]:
 
 
 def blocks_of(checkpoint: Checkpoint) -> list[tuple[int, int]]:
-    """Stage and number of every block of the model, from 0."""
-    return [(stage, block) for stage, depth in enumerate(checkpoint.model.config.depths) for block in range(depth)]
+    """Stage and number of every block of attention of the model, from 0."""
+    config = checkpoint.model.config
+    return [(stage, block) for stage in config.attention_stages for block in range(config.depths[stage])]
 
 
 def inputs_of(photo: PhotoFile, checkpoint: Checkpoint) -> tuple[Tensor, ...]:

@@ -25,7 +25,8 @@ def explain(
 
     The features are those that the next layer reads, after its norm: a norm takes out the size of a token, so before it
     the gradient stands at right angles to the features and their product says nothing. At the last stage the sum is
-    exactly the logit without the bias of the head; below, only to first order.
+    exactly the logit without the bias of the head; below, only to first order. Stages 1 and 2 of a `_conv` size have no
+    norm after them: what is explained there are the features as they are.
 
     Args:
         stage: 0 to 3.

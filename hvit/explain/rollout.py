@@ -8,6 +8,8 @@ stage to stage, so other matrices stand between those:
   arXiv:2109.07152);
 - the position convolution with its residual: the norm of what each of 3x3 tokens contributes;
 - merging, an overlapping 3x3 convolution of stride 2: the same, so that neighbors share the tokens under them;
+- an inverted residual block of the `_conv` sizes: its depthwise convolution by the norm of what each tap adds to the
+  channels that the activation lets through, and its skip path by the norms of what it keeps and what the branch adds;
 - the read-out: the mean over the tokens of the last stage.
 
 All are row-stochastic, so what is read out is a set of shares that sums to 1. It is walked down from the top, a vector
@@ -110,10 +112,12 @@ def head_rollout(details: Details, stage: int, block: int, head: int, residual: 
     Returns:
         (B, H/4, W/4) float32; each image sums to 1.
     Raises:
-        ValueError: as for `rollout`, or there is no such block or head.
+        ValueError: as for `rollout`, or there is no such block or head; a stage of convolutions has none.
     """
     stages = _below(details, residual, stage)
     top = stages[-1]
+    if not top.attentions:
+        raise ValueError(f"stage {stage} is of convolutions and has no heads; ask for those of a stage with attention")
     num_heads = top.attentions[0].shape[1]
     if not 0 <= block < len(top.attentions) or not 0 <= head < num_heads:
         raise ValueError(

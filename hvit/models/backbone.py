@@ -308,6 +308,11 @@ class Backbone(nn.Module):
             conv.weight.copy_(weight)
             conv.bias.copy_(bias)
 
+    def no_weight_decay(self) -> set[str]:
+        """Names of the position embeddings: the parameters besides norms and biases that must not decay."""
+        names = ("unit_embedding", "image_embedding")
+        return {name for name in names if getattr(self, name) is not None}
+
     def embeddings(self, height: int, width: int) -> list[Tensor | None]:
         """Position embedding of each stage for images of these sides in px; None where a stage has none."""
         unit = self.unit_embedding
@@ -374,7 +379,7 @@ class Backbone(nn.Module):
                 are not units.
         """
         if self.config.front is not None:
-            raise ValueError("units can be left out of attention, not of convolutions; use a size without _conv")
+            raise ValueError("parts of an image can be left out of attention, not of convolutions; use a plain size")
         height, width = images.shape[-2:]
         if (height, width) != fit_sides(height, width):
             raise ValueError(f"images are {height}x{width} px; units need sides that are multiples of {UNIT_PX} px")

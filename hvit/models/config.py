@@ -49,9 +49,9 @@ class ModelConfig:
             raise ValueError(f"spectral_chans is {self.spectral_chans}, expected 0 or more")
         if self.front is not None:
             self._check_front()
-        for dim in self.embed_dims if self.front is None else self.embed_dims[2:]:
-            if dim % self.head_dim:
-                raise ValueError(f"embed_dims {self.embed_dims} are not all multiples of head_dim {self.head_dim}")
+        if any(self.embed_dims[stage] % self.head_dim for stage in self.attention_stages):
+            which = "all" if self.front is None else "from the third on"
+            raise ValueError(f"embed_dims {self.embed_dims} are not {which} multiples of head_dim {self.head_dim}")
         for tokens, stride in zip(self.window_tokens, STRIDES):
             if tokens and UNIT_PX % (tokens * stride):
                 raise ValueError(f"a window of {tokens} tokens at stride {stride} does not tile {UNIT_PX} px")
@@ -72,6 +72,11 @@ class ModelConfig:
     def front_config(self) -> FrontConfig | None:
         """The convolutional front; None where all stages attend."""
         return None if self.front is None else FRONTS[self.front]
+
+    @property
+    def attention_stages(self) -> tuple[int, ...]:
+        """Numbers of the stages that attend, from 0; the others are convolutions."""
+        return (0, 1, 2, 3) if self.front is None else (2, 3)
 
     def to_dict(self) -> dict:
         """Plain lists and numbers, for JSON and YAML."""

@@ -152,12 +152,19 @@ class InvertedResidual(nn.Module):
         branch = self.project(F.relu6(filtered))
         weights = tap_weights(self.depthwise, hidden, (filtered > 0) & (filtered < 6))
         if self.has_skip:
-            added, kept = branch.norm(dim=1), feature_map.norm(dim=1)
-            share = (added / (added + kept).clamp_min(1e-30))[..., None]
-            alone = F.one_hot(torch.tensor(weights.shape[-1] // 2, device=weights.device), weights.shape[-1])
-            weights = share * weights + (1 - share) * alone.to(weights.dtype)
+            weights = self._with_skip_path(weights, feature_map, branch)
             branch = feature_map + self.drop_path(branch, len(branch))
         return branch, ReceptiveField(weights, self.depthwise.stride[0], self.depthwise.before)
+
+    @staticmethod
+    @torch.no_grad()
+    def _with_skip_path(weights: Tensor, feature_map: Tensor, branch: Tensor) -> Tensor:
+        """Weights (B, H, W, taps) of a branch, and of the position itself that the skip path keeps."""
+        added, kept = branch.float().norm(dim=1), feature_map.float().norm(dim=1)
+        share = (added / (added + kept).clamp_min(1e-30))[..., None]
+        alone = torch.zeros_like(weights[0, 0, 0])
+        alone[len(alone) // 2] = 1
+        return share * weights + (1 - share) * alone
 
     def _expanded(self, feature_map: Tensor) -> Tensor:
         return feature_map if self.expand is None else F.relu6(self.expand(feature_map))

@@ -33,7 +33,10 @@ class Details:
 
     @property
     def tokens_read(self) -> list[Tensor]:
-        """Tokens of each stage as what follows reads them, normalised: four of (B, H, W, C)."""
+        """Tokens of each stage as what follows reads them: four of (B, H, W, C).
+
+        They are normalised, but for those that a convolution of a `_conv` size reads, which has no norm before it.
+        """
         return [*(stage.merge_input for stage in self.stages[1:]), self.final_tokens]
 
     @property
@@ -172,8 +175,7 @@ class HViT(nn.Module):
 
     def no_weight_decay(self) -> set[str]:
         """Names of the parameters besides norms and biases that must not decay."""
-        names = {"backbone.image_embedding"}
-        return names if self.backbone.unit_embedding is None else names | {"backbone.unit_embedding"}
+        return {f"backbone.{name}" for name in self.backbone.no_weight_decay()}
 
     def load_front(self, tensors: dict[str, Tensor]) -> None:
         """Starts the convolutional front of a `_conv` size from outside weights; see `Backbone.load_front`."""

@@ -43,7 +43,7 @@ class Contrastive(nn.Module):
 
     def no_weight_decay(self) -> set[str]:
         """Names of the parameters besides norms and biases that must not decay."""
-        return {"backbone.unit_embedding", "backbone.image_embedding"}
+        return {f"backbone.{name}" for name in self.backbone.no_weight_decay()}
 
 
 class MaskedDecoder(nn.Module):
@@ -113,7 +113,7 @@ class MaskedAutoencoder(nn.Module):
 
     def no_weight_decay(self) -> set[str]:
         """Names of the parameters besides norms and biases that must not decay."""
-        return {"backbone.unit_embedding", "backbone.image_embedding", "decoder.mask_token"}
+        return {f"backbone.{name}" for name in self.backbone.no_weight_decay()} | {"decoder.mask_token"}
 
 
 class JointModel(nn.Module):

@@ -7,12 +7,12 @@ import torch
 from hvit.explain import METHODS
 from hvit.explain.integrated_gradients import blurred
 from tests.unit.explain.test_methods import HEIGHT, WIDTH, Scored, drawn_classifier, drawn_photos
-from tests.unit.explain.test_rollout import attention_matrix, taps_matrix
+from tests.unit.explain.test_rollout import SIZES, attention_matrix, convolution_matrix
 
 
-@pytest.fixture(scope="module")
-def model():
-    return drawn_classifier()
+@pytest.fixture(scope="module", params=SIZES)
+def model(request):
+    return drawn_classifier(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_integrated_gradients_add_up_to_what_the_score_gained(model, photos):
     with torch.no_grad():
         gained = (model(photo) - model(blurred(photo, 0.125)))[0]
     most = int(gained.abs().argmax())
-    found = METHODS["integrated_gradients"](model, photo, most, steps=64)
+    found = METHODS["integrated_gradients"](model, photo, most, steps=256)  # ReLU6 bends often
     assert found.attribution.sum() == pytest.approx(float(gained[most]), rel=0.02)
     assert abs(gained[most]) > 0.3  # 2 % of it is more than rounding
 
@@ -91,8 +91,9 @@ def test_grad_cam_of_the_last_stage_divides_the_logit_among_the_tokens(model, ph
     assert found.values.mean() == pytest.approx(float(logit - model.head.bias[3]), abs=1e-4)
 
 
-def test_grad_cam_of_a_lower_stage_by_explicit_gradient(model, photos):
+def test_grad_cam_of_a_lower_stage_by_explicit_gradient(photos):
     """From the normalized tokens of stage 2 on, the rest of the model is computed here by its parts."""
+    model = drawn_classifier()
     backbone = model.backbone
     with torch.no_grad():
         normed = backbone.stages[2].merge.norm(backbone.stage_tokens(photos[1])[1])
@@ -112,6 +113,23 @@ def test_grad_cam_of_a_lower_stage_by_explicit_gradient(model, photos):
     assert expected.min() < 0 < expected.max()  # the sign is kept
 
 
+def test_grad_cam_of_a_stage_of_convolutions_reads_its_outputs_as_they_are(photos):
+    """Each token of stage 1 is read by the convolutions that follow, without a norm."""
+    model = drawn_classifier("conv")
+    with torch.no_grad():
+        tokens = model.backbone.stage_tokens(photos[1], 1)[0]
+    tokens.requires_grad_()
+    features, embeddings = tokens, model.backbone.embeddings(HEIGHT, WIDTH)
+    for stage, embedding in zip(model.backbone.stages[1:], embeddings[1:]):
+        features = stage(features, embedding)
+    (gradient,) = torch.autograd.grad(model.forward_head(model.backbone.norm(features))[0, 1], [tokens])
+    expected = (gradient[0].mean((0, 1)) * tokens[0].detach()).sum(-1)
+    found = METHODS["gradcam"](model, photos[1], 1, stage=0)
+    torch.testing.assert_close(torch.from_numpy(found.attribution), expected, atol=1e-5, rtol=1e-4)
+    assert found.attribution.shape == (HEIGHT // 4, WIDTH // 4)
+    assert expected.min() < 0 < expected.max()  # the sign is kept
+
+
 def test_gradient_rollout_equals_the_product_of_full_matrices(model, photos):
     details = model.forward_details(photos[0].clone().requires_grad_())
     attentions = [a for stage in details.stages for a in stage.attentions]
@@ -120,7 +138,7 @@ def test_gradient_rollout_equals_the_product_of_full_matrices(model, photos):
     product = torch.eye(HEIGHT * WIDTH // 16, dtype=torch.float64)
     for stage in details.stages:
         for convolution in stage.convolutions:
-            product = taps_matrix(convolution.weights, 0, convolution.stride) @ product
+            product = convolution_matrix(convolution, 0) @ product
         for _ in stage.attentions:
             matrix = attention_matrix(next(weighted), stage, 0)
             rows, identity = matrix.sum(1, keepdim=True), torch.eye(len(matrix), dtype=torch.float64)

@@ -19,6 +19,8 @@ PARAMS = {
     "hvit_small_dfca": 22965256,
     "hvit_base_dfca": 90567720,
     "hvit_large_dfca": 309066568,
+    "hvit_tiny_conv": 5172120,
+    "hvit_small_conv": 24489120,
 }
 MACS = {
     "hvit_tiny": 646108928,
@@ -29,6 +31,8 @@ MACS = {
     "hvit_small_dfca": 3193687552,
     "hvit_base_dfca": 12231875584,
     "hvit_large_dfca": 35637308928,
+    "hvit_tiny_conv": 726824576,
+    "hvit_small_conv": 2950826304,
 }
 
 
@@ -38,21 +42,53 @@ def on_meta(name):
 
 
 def macs_by_hand(config, side=224):
-    """Two 3x3 stem convolutions; then per stage merging, position convolution, and blocks of 12 C^2 + 2 T C a token."""
+    """The way to the tokens of the stages; then per stage a position convolution, and blocks of 4 C^2 + 2 T C a token
+    for attention and 2 r C^2 for an MLP of ratio r (12 C^2 together with the usual 4)."""
     dims = config.embed_dims
-    macs = (side // 2) ** 2 * 9 * config.in_chans * dims[0] // 2 + (side // 4) ** 2 * 9 * dims[0] // 2 * dims[0]
+    macs = plain_way_macs(config, side) if config.front is None else front_macs(config, side)
     for stage, (dim, depth, window) in enumerate(zip(dims, config.depths, config.window_tokens)):
+        if config.front is not None and stage < 2:
+            continue
         tokens = (side // (4 << stage)) ** 2
         attended = window**2 or tokens
         macs += tokens * 9 * dim  # depthwise
-        macs += tokens * 9 * dims[stage - 1] * dim if stage else 0
-        macs += depth * tokens * (12 * dim**2 + 2 * attended * dim)
+        macs += depth * tokens * ((4 + 2 * config.mlp_ratio) * dim**2 + 2 * attended * dim)
     if config.spectral_chans:  # four 3x3 convolutions to stride 16, then one attention: 4 C^2 + 2 N C a token
         dim, tokens = dims[2], (side // 16) ** 2
         widths = [config.spectral_chans, dim // 8, dim // 4, dim // 2, dim]
         macs += sum(9 * a * b * (side >> i) ** 2 for i, (a, b) in enumerate(zip(widths, widths[1:]), 1))
         macs += tokens * (4 * dim**2 + 2 * tokens * dim)
     return macs + dims[3] * config.num_classes
+
+
+def plain_way_macs(config, side):
+    """Two 3x3 stem convolutions, and 3x3 merging into each later stage."""
+    dims = config.embed_dims
+    macs = (side // 2) ** 2 * 9 * config.in_chans * dims[0] // 2 + (side // 4) ** 2 * 9 * dims[0] // 2 * dims[0]
+    return macs + sum((side // (4 << i)) ** 2 * 9 * dims[i - 1] * dims[i] for i in (1, 2, 3))
+
+
+# Table 1 of Tan & Le 2019 without its last two rows: kernel, stride, expansion; then channels and blocks of each row.
+LITE_ROWS = ((3, 1, 1), (3, 2, 6), (5, 2, 6), (3, 2, 6), (5, 1, 6))
+LITE = {
+    "efficientnet_lite0": ((16, 1), (24, 2), (40, 2), (80, 3), (112, 3)),
+    "efficientnet_lite2": ((16, 1), (24, 3), (48, 3), (88, 4), (120, 4)),  # width 1.1, depth 1.2
+}
+
+
+def front_macs(config, side):
+    """A 3x3 stem of 32 channels, inverted residual blocks to stride 16, a linear map, and 3x3 merging into stage 4."""
+    below, side = 32, side // 2
+    macs = side**2 * 9 * config.in_chans * below
+    for (kernel, stride, expansion), (channels, repeats) in zip(LITE_ROWS, LITE[config.front]):
+        for block in range(repeats):
+            hidden = below * expansion
+            macs += side**2 * below * hidden if expansion > 1 else 0
+            side //= stride if block == 0 else 1
+            macs += side**2 * (kernel**2 * hidden + hidden * channels)
+            below = channels
+    third, fourth = config.embed_dims[2:]
+    return macs + side**2 * below * third + (side // 2) ** 2 * 9 * third * fourth
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,13 @@ from torch import nn
 
 from hvit.explain import METHODS
 from hvit.models import HViT, ModelConfig
-from tests.unit.explain.test_rollout import drawn_model
+from tests.unit.explain.test_rollout import SIZES, drawn_model
 
 HEIGHT, WIDTH = 64, 96
 
 
-def drawn_classifier():
-    model = drawn_model(ModelConfig((8, 16, 16, 32), (1, 2, 2, 1), head_dim=8, num_classes=5, img_size=64))
+def drawn_classifier(size="plain"):
+    model = drawn_model(SIZES[size])
     with torch.no_grad():
         model.head.weight.mul_(50)
         model.head.bias.copy_(torch.arange(5.0))
@@ -28,9 +28,9 @@ def drawn_photos():
     return torch.randn(2, 1, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.fixture(scope="module")
-def model():
-    return drawn_classifier()
+@pytest.fixture(scope="module", params=SIZES)
+def model(request):
+    return drawn_classifier(request.param)
 
 
 @pytest.fixture(scope="module")

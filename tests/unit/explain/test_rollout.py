@@ -10,9 +10,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hvit.explain.rollout import explain, head_rollout, lift, query_rollout, rollout, rollout_heatmap
 from hvit.models import HViT, ModelConfig, create_model
+from hvit.models.conv_front import InvertedResidual
 from hvit.models.layers import grid_of, windows_of
 
 HEIGHT, WIDTH = 64, 96
+SIZES = {  # the convolutions of the second have 3x3 and 5x5 taps, and at stride 2 read one position more after than before
+    "plain": ModelConfig((8, 16, 16, 32), (1, 2, 2, 1), head_dim=8, num_classes=5, img_size=64),
+    "conv": ModelConfig(
+        (24, 40, 16, 32), (1, 1, 2, 1), head_dim=8, num_classes=5, img_size=64, front="efficientnet_lite0"
+    ),
+}
 
 
 def drawn_model(config):
@@ -24,12 +31,20 @@ def drawn_model(config):
                 parameter.mul_(40)
             if "position.conv.weight" in name:
                 parameter.mul_(20)
+            if name.endswith(("depthwise.bias", "expand.bias")):  # some channels then pass the activation, some do not
+                parameter.normal_()
     return model
 
 
+@pytest.fixture(scope="module", params=SIZES)
+def model(request):
+    return drawn_model(SIZES[request.param])
+
+
 @pytest.fixture(scope="module")
-def model():
-    return drawn_model(ModelConfig((8, 16, 16, 32), (1, 2, 2, 1), head_dim=8, num_classes=5, img_size=64))
+def plain_details(images):
+    with torch.no_grad():
+        return drawn_model(SIZES["plain"]).forward_details(images)
 
 
 @pytest.fixture(scope="module")
@@ -83,16 +98,18 @@ def block_matrix(stage, block, image, residual):
     return skip * torch.eye(len(matrix), dtype=torch.float64) + (1 - skip) * matrix
 
 
-def taps_matrix(weights, image, stride):
-    height, width = weights.shape[1:3]
-    below, beside = stride * height, stride * width
+def convolution_matrix(field, image):
+    """(outputs, inputs) float64 of a receptive field, tap by tap."""
+    height, width, taps = field.weights.shape[1:]
+    side, below, beside = round(taps**0.5), field.stride * height, field.stride * width
     matrix = torch.zeros(height * width, below * beside, dtype=torch.float64)
     for row in range(height):
         for column in range(width):
-            for tap in range(9):
-                y, x = stride * row + tap // 3 - 1, stride * column + tap % 3 - 1
+            for tap in range(taps):
+                y = field.stride * row + tap // side - field.before
+                x = field.stride * column + tap % side - field.before
                 if 0 <= y < below and 0 <= x < beside:
-                    matrix[row * width + column, y * beside + x] += weights[image, row, column, tap].double()
+                    matrix[row * width + column, y * beside + x] += field.weights[image, row, column, tap].double()
     return matrix
 
 
@@ -100,8 +117,7 @@ def explicit(stages, image, residual):
     """A'_L ... P_4 M_4 ... A'_1 P_1 as one product of full matrices, (tokens of the last of these stages, N_1)."""
     product = None
     for stage in stages:
-        matrices = [] if stage.merge_weights is None else [taps_matrix(stage.merge_weights, image, 2)]
-        matrices.append(taps_matrix(stage.position_weights, image, 1))
+        matrices = [convolution_matrix(field, image) for field in stage.convolutions]
         matrices += [block_matrix(stage, block, image, residual) for block in range(len(stage.attentions))]
         for matrix in matrices:
             product = matrix if product is None else matrix @ product
@@ -113,10 +129,14 @@ def with_identities(details, positions=True):
     stages = []
     for stage in details.stages:
         attentions = [torch.eye(a.shape[-1]).expand_as(a) for a in stage.attentions]
-        alone = F.one_hot(torch.tensor(4), 9).float().expand_as(stage.position_weights)
-        position_weights = alone if positions else stage.position_weights
-        stages.append(replace(stage, attentions=attentions, position_weights=position_weights))
+        convolutions = [*stage.convolutions[:-1], alone(stage.convolutions[-1])] if positions else stage.convolutions
+        stages.append(replace(stage, attentions=attentions, convolutions=convolutions))
     return replace(details, stages=stages)
+
+
+def alone(field):
+    """A 3x3 receptive field in which each position feeds itself only."""
+    return replace(field, weights=F.one_hot(torch.tensor(4), 9).float().expand_as(field.weights))
 
 
 def equal(actual, expected):
@@ -153,9 +173,12 @@ def test_one_head_is_followed_without_its_skip_path_and_through_all_below(detail
     below = [*stages[:2], replace(stages[2], attentions=stages[2].attentions[:1])]
     expected = attention_matrix(stages[2].attentions[1][:, 1], stages[2], 0) @ explicit(below, 0, 0.5)
     equal(head_rollout(details, stage=2, block=1, head=1)[0], expected.mean(0))
-    first = attention_matrix(stages[0].attentions[0][:, 0], stages[0], 0) @ taps_matrix(
-        stages[0].position_weights, 0, 1
-    )
+
+
+def test_a_head_of_the_first_stage_reads_what_its_position_convolution_passes(plain_details):
+    details, stages = plain_details, plain_details.stages
+    positions = convolution_matrix(stages[0].convolutions[0], 0)
+    first = attention_matrix(stages[0].attentions[0][:, 0], stages[0], 0) @ positions
     equal(head_rollout(details, stage=0, block=0, head=0)[0], first.mean(0))
 
 
@@ -165,11 +188,10 @@ def test_images_of_a_batch_do_not_mix(model, images, details):
     torch.testing.assert_close(rollout(details)[1:], alone, atol=1e-6, rtol=1e-4)
 
 
-def test_windows_may_be_taken_in_any_order(details):
+def test_windows_may_be_taken_in_any_order(plain_details):
     """In the first stage alone, moving windows about moves their shares about, and changes nothing else."""
-    stage = replace(
-        details.stages[0], position_weights=with_identities(details).stages[0].position_weights, merge_weights=None
-    )
+    details = plain_details
+    stage = replace(details.stages[0], convolutions=with_identities(details).stages[0].convolutions)
     order = torch.tensor([4, 2, 0, 5, 1, 3])  # of the six windows of an image
     moved = replace(
         stage,
@@ -182,9 +204,9 @@ def test_windows_may_be_taken_in_any_order(details):
     assert not torch.equal(*shares)
 
 
-def test_a_token_of_a_window_sees_nothing_outside_it(details):
-    stages = with_identities(details).stages
-    only = replace(details, stages=[replace(details.stages[0], position_weights=stages[0].position_weights)])
+def test_a_token_of_a_window_sees_nothing_outside_it(plain_details):
+    details, stages = plain_details, with_identities(plain_details).stages
+    only = replace(details, stages=[replace(details.stages[0], convolutions=stages[0].convolutions)])
     share = query_rollout(only, 0, [0])[0, 0]
     assert share[:8, :8].sum() == pytest.approx(1) and share[8:].sum() == 0 and share[:, 8:].sum() == 0
 
@@ -203,6 +225,35 @@ def test_identity_attention_gives_the_receptive_block_of_the_convolutions(positi
     top = 3 * 8 - (tokens - 1) // 2
     assert (rows.min(), rows.max()) == (columns.min(), columns.max()) == (top, top + tokens - 1)
     assert share.count_nonzero() == tokens**2 and share.sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_identity_attention_gives_the_receptive_block_of_inverted_residuals():
+    """Of one token at stride 32, by hand from the top, over tokens at stride 4.
+
+    Merging and the position convolution: 1 + 2 = 3, then 2 * 3 + 1 = 7; at stride 16 the position convolution and three
+    5x5 and two 3x3 blocks: 7 + 2 + 12 + 4 = 25; a 3x3 of stride 2: 51; at stride 8 a 5x5 block, and a 5x5 of stride 2:
+    2 * (51 + 4) + 3 = 113; and a 3x3 block: 115. A 3x3 of stride 2 reads positions 2 i to 2 i + 2, and a 5x5 reads
+    2 i - 1 to 2 i + 3: the left end goes from 10 to 10 - 1, 18 - 1, 17 - 9, 16, 16 - 2, 28 - 1, 27 - 1.
+    """
+    model = drawn_model(replace(SIZES["conv"], embed_dims=(24, 40, 8, 8), depths=(1, 1, 1, 1)))
+    with torch.no_grad():
+        for block in model.modules():
+            if isinstance(block, InvertedResidual):  # all channels pass everywhere, so that no tap is 0
+                block.depthwise.weight.fill_(1e-3)
+                block.depthwise.bias.fill_(3)
+        details = model.forward_details(torch.randn(1, 3, 640, 640, generator=torch.Generator().manual_seed(0)))
+    share = query_rollout(with_identities(details, positions=False), 3, [10 * 20 + 10])[0, 0]
+    rows, columns = share.nonzero(as_tuple=True)
+    assert rows.max() - rows.min() == columns.max() - columns.min() == 114
+    assert rows.min() == columns.min() == 26
+    assert share.sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_a_stage_of_convolutions_has_no_heads(images):
+    with torch.no_grad():
+        details = drawn_model(SIZES["conv"]).forward_details(images)
+    with pytest.raises(ValueError, match="stage 1 is of convolutions and has no heads"):
+        head_rollout(details, 1, 0, 0)
 
 
 def test_a_residual_of_one_ignores_attention(details):
@@ -230,9 +281,9 @@ def test_a_residual_outside_zero_to_one_is_refused(details, residual):
         (lambda details: head_rollout(details, 1, 0, 2), "2 blocks of 2 heads"),
     ],
 )
-def test_what_is_not_in_the_model_is_refused(details, ask, told):
+def test_what_is_not_in_the_model_is_refused(plain_details, ask, told):
     with pytest.raises(ValueError, match=told):
-        ask(details)
+        ask(plain_details)
 
 
 def test_lift_is_against_an_even_share():
@@ -243,17 +294,18 @@ def test_lift_is_against_an_even_share():
 def test_one_pass_gives_logits_features_and_heatmap(model, images, details):
     logits, features, picture = rollout_heatmap(model, images[:1])
     torch.testing.assert_close(logits, details.logits[:1], atol=1e-5, rtol=0)
-    assert [f.shape for f in features] == [(1, 8), (1, 16), (1, 16), (1, 32)]
+    assert [f.shape for f in features] == [(1, dim) for dim in model.config.embed_dims]
     torch.testing.assert_close(features[2], details.stages[2].tokens[:1].mean((1, 2)), atol=1e-5, rtol=0)
     assert picture.shape == (HEIGHT // 4, WIDTH // 4) and picture.dtype == np.float32
     assert 0 <= picture.min() and picture.max() <= 1
     assert np.array_equal(picture, explain(model, images[:1]).heatmap)
 
 
-def test_a_map_is_cheap():
+@pytest.mark.parametrize("name", ["hvit_tiny", "hvit_tiny_conv"])
+def test_a_map_is_cheap(name):
     """In multiply-accumulates for a photo of 224 px, against 1.5 and 3 times the time on the clock, which is measured
     by hand: a clock would fail on a busy machine."""
-    model = create_model("hvit_tiny").eval()
+    model = create_model(name).eval()
     images = torch.zeros(1, 3, 224, 224)
     counts = []
     for compute in (

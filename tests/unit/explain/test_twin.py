@@ -9,6 +9,7 @@ from hvit.explain.controls import edges
 from hvit.explain.twin import LEVELS, cascade, map_similarities, randomized_twin, rank_correlation
 from hvit.models import create_model
 from tests.unit.explain.test_methods import drawn_classifier, drawn_photos
+from tests.unit.explain.test_rollout import SIZES
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,8 @@ def test_a_baseline_has_a_twin_too():
 
 
 def test_levels_hold_every_weight_once_and_the_last_one_is_the_twin(model):
-    for name in (*model.state_dict(), *create_model("hvit_tiny_dfca", num_classes=3, spectral_chans=2).state_dict()):
+    fused = create_model("hvit_tiny_dfca", num_classes=3, spectral_chans=2)
+    for name in (*model.state_dict(), *fused.state_dict(), *create_model("hvit_tiny_conv").state_dict()):
         assert sum(name.startswith(prefixes) for prefixes in LEVELS.values()) == 1, name
     before = {key: value.clone() for key, value in model.state_dict().items()}
     steps, twin = dict(cascade(model, 3)), randomized_twin(model, 3).state_dict()
@@ -58,7 +60,9 @@ def test_levels_hold_every_weight_once_and_the_last_one_is_the_twin(model):
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
-def test_the_cascade_falls_for_a_method_that_reads_the_weights_and_not_for_edges(model):
+@pytest.mark.parametrize("size", SIZES)
+def test_the_cascade_falls_for_a_method_that_reads_the_weights_and_not_for_edges(size):
+    model = drawn_classifier(size)
     image, models = drawn_photos()[0], dict(cascade(model, 7))
 
     def by_method(network):
