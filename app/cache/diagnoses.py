@@ -143,7 +143,8 @@ def facts_about(diagnosis: Diagnosis, run: RunChoice, checkpoint: Checkpoint, cr
 @st.cache_data(max_entries=32, show_spinner=False)
 def _past_results(path: str, model: str, crop: str | None, _checkpoint: Checkpoint) -> evidence.Scored | None:
     """The photos a run was judged on; with a crop, those of that crop, answered as if it had been chosen."""
-    from hvit.calibration import prediction_set, softmax
+    from hvit.calibration import softmax
+    from hvit.verdicts import conformal_sets
 
     run = Run(Path(path))
     if run.judged_on is None:
@@ -157,9 +158,9 @@ def _past_results(path: str, model: str, crop: str | None, _checkpoint: Checkpoi
         own = possible[labels]
         logits, labels = np.where(possible, logits[own], -np.inf), labels[own]
     probs = softmax(logits, _checkpoint.temperature)
-    threshold = _checkpoint.conformal["threshold"] if _checkpoint.conformal else 0.0
+    sets = conformal_sets(probs, classes, _checkpoint.conformal)
     crop_of_photo = np.array([crop_of(classes[label]) for label in labels], dtype=str)
-    return evidence.scored(probs, labels, prediction_set(probs, threshold), crop_of_photo)
+    return evidence.scored(probs, labels, sets, crop_of_photo)
 
 
 def table_of(rows: Sequence[dict]) -> bytes:

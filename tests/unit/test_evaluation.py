@@ -12,13 +12,15 @@ from hvit.calibration import softmax
 from hvit.checkpoint import load_checkpoint
 from hvit.data.dataset import DataError, Sample, read_samples
 from hvit.diagnosis import diagnose, diagnose_many
-from hvit.evaluation import Predictions, evaluate, predict_pixels, predict_samples, record_evaluation, score
-from hvit.rejection import Rejector
+from hvit.evaluation import evaluate, predict_pixels, predict_samples, record_evaluation
+from hvit.predictions import Predictions
+from hvit.rejection import METHODS, Rejector
 from hvit.runs import Run
+from hvit.scores import score
 
 KEYS = [
     "n", "top1", "top1_ci", "top5", "macro_f1", "balanced_accuracy", "nll", "ece", "brier", "coverage",
-    "mean_set_size", "accepted", "per_class", "confusion", "classes",
+    "mean_set_size", "accepted", "named", "named_correct", "per_class", "confusion", "classes",
 ]  # fmt: skip
 
 
@@ -53,7 +55,7 @@ def test_scores_by_hand(checkpoint):
         checkpoint,
         temperature=2.0,
         conformal={"alpha": 0.1, "method": "lac", "threshold": 0.65},  # a class is in the set from 0.35
-        ood=replace(Rejector.fit([np.stack([near] * 10)] * 4), threshold=0.5),
+        ood=Rejector(METHODS["knn"].fit([np.stack([near] * 10)] * 4, None, None), threshold=0.5),
     )
     found = score(known, Predictions((2 * np.log(probs)).astype(np.float32), features, []), labels)
     assert list(found) == KEYS
@@ -65,6 +67,7 @@ def test_scores_by_hand(checkpoint):
     assert found["brier"] == pytest.approx((0.14 + 0.62 + 0.26 + 0.78) / 4, rel=1e-5)
     assert found["coverage"] == 0.75 and found["mean_set_size"] == 1.25
     assert found["accepted"] == 0.75
+    assert found["named"] == 0.5 and found["named_correct"] == 1.0  # the first and the third: the last is unfamiliar
     assert found["per_class"]["Tomato___healthy"] == {"n": 0, "precision": 0.0, "recall": None, "f1": None}
     json.dumps(found, allow_nan=False)
 
@@ -83,7 +86,7 @@ def test_evaluation_and_diagnosis_agree_on_a_photo(checkpoint, samples, evaluati
         assert list(found.probabilities.values()) == pytest.approx(list(probs / probs.sum()), abs=1e-4)
         assert evaluation.predictions.sha256[i] == found.sha256
         stages = [stage[i : i + 1] for stage in evaluation.predictions.stage_features]
-        assert checkpoint.ood.score(stages)[0] == pytest.approx(found.ood_score, abs=1e-4)
+        assert checkpoint.ood.score(stages, None)[0] == pytest.approx(found.ood_score, abs=1e-4)
 
 
 def test_logits_do_not_depend_on_the_batch(checkpoint, samples, evaluation):
