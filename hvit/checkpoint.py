@@ -295,6 +295,10 @@ def load_rejector(run_dir: Path, record: dict | None) -> Rejector | None:
         raise CheckpointError(
             f"{CARD} of run {run_dir.name} has ood.method {record['method']!r}; this version knows {', '.join(METHODS)}"
         )
+    for key in ("threshold", "unsure_threshold"):
+        value = record.get(key)
+        if not isinstance(value, int | float) and not (value is None and key == "unsure_threshold"):
+            raise CheckpointError(f"{CARD} of run {run_dir.name} has ood.{key} {value!r}; expected a number")
     try:
         method = METHODS[record["method"]].load(path)
     except RejectionFileError as error:
