@@ -1,6 +1,7 @@
 """Weights and card of a run: all that is needed to predict, and nothing that is unpickled."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +10,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
+from hvit.data.classes import crop_of
 from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import SpectralStream
 from hvit.files import CARD, WEIGHTS, file_sha256, write_bytes, write_json
 from hvit.models import Baseline, HViT, create_model
 from hvit.models.pretrained import Origin
-from hvit.rejection import METHOD, Rejector
+from hvit.rejection import METHODS, RejectionFileError, Rejector
 
 SCHEMA_VERSION = 1
 REJECTION = "rejection.npz"
@@ -41,7 +43,7 @@ class Checkpoint:
         classes: names, in the order of the logits.
         preprocessing: photo to tensor.
         temperature: divides the logits; 1.0 where the run is not calibrated.
-        conformal: {"alpha", "method", "threshold"}, or None.
+        conformal: {"alpha", "method", "threshold": number or {crop: number}}, or None.
         ood: rejects what looks like nothing in training, or None.
         sha256: of the weights.
         device: where the model is.
@@ -78,7 +80,7 @@ def save_checkpoint(
     licences: dict[str, str],
     temperature: float | None = None,
     conformal: dict | None = None,
-    ood: tuple[Rejector, float] | None = None,
+    ood: Rejector | None = None,
     half: bool = True,
     spectral: SpectralStream | None = None,
     pretrained: dict | None = None,
@@ -89,7 +91,8 @@ def save_checkpoint(
         architecture, arguments: of `create_model`.
         data_fingerprint: of the training photos.
         licences: of the data, by data set.
-        ood: rejector and the largest score that is accepted.
+        conformal: {"alpha", "method", "threshold"}.
+        ood: detector with its thresholds.
         half: store floating-point weights as float16, but for those beyond its range: the variances of a baseline's
             batch norm can be.
         spectral: what the spectral stream of the model expects; of a `_dfca` model only, which needs it.
@@ -101,11 +104,8 @@ def save_checkpoint(
     write_bytes(run_dir / WEIGHTS, save_tensors(tensors))
     rejection = None
     if ood is not None:
-        rejector, threshold = ood
-        rejector.save(run_dir / REJECTION)
-        rejection = {
-            "method": METHOD, "file": REJECTION, "threshold": threshold, "sha256": file_sha256(run_dir / REJECTION)
-        }  # fmt: skip
+        ood.save(run_dir / REJECTION)
+        rejection = _rejection_record(ood, run_dir / REJECTION)
     write_json(
         run_dir / CARD,
         {
@@ -124,6 +124,37 @@ def save_checkpoint(
             **({} if pretrained is None else {"pretrained": pretrained}),
         },
     )
+
+
+def save_calibration(run_dir: Path, temperature: float, conformal: dict, ood: Rejector | None) -> None:
+    """Replaces the calibration in `model.json` and the file of its detector; weights and all else stay.
+
+    The detector goes to a file named by its content first, then `model.json` names it, then the old one is removed: a
+    crash leaves a run that can predict, as before or as after.
+
+    Raises:
+        CheckpointError: the run has no card that can be read.
+    """
+    card = read_card(run_dir)
+    before, record = card["ood"], None
+    if ood is not None:
+        unnamed = run_dir / f"{REJECTION}.partial"  # a name the manifest passes over
+        ood.save(unnamed)
+        name = REJECTION if before is None else f"rejection-{file_sha256(unnamed)[:12]}.npz"
+        path = run_dir / name
+        os.replace(unnamed, path)
+        record = _rejection_record(ood, path)
+    write_json(run_dir / CARD, card | {"temperature": temperature, "conformal": conformal, "ood": record})
+    if before is not None and (record is None or before["file"] != record["file"]):
+        if Path(before["file"]).name == before["file"]:  # a card is untrusted: nothing outside the run is removed
+            (run_dir / before["file"]).unlink(missing_ok=True)
+
+
+def _rejection_record(ood: Rejector, path: Path) -> dict:
+    record = {"method": ood.method.name, "file": path.name, "threshold": float(ood.threshold)}
+    if ood.unsure_threshold is not None:
+        record["unsure_threshold"] = float(ood.unsure_threshold)
+    return record | {"sha256": file_sha256(path)}
 
 
 def _halved(value: torch.Tensor) -> torch.Tensor:
@@ -162,7 +193,21 @@ def read_card(run_dir: Path) -> dict:
             Origin.from_dict(card["pretrained"])
         except ValueError as error:
             raise CheckpointError(f"{CARD} of run {run_dir.name} has a damaged `pretrained`: {error}") from None
+    if card["conformal"] is not None:
+        _check_thresholds(card["conformal"]["threshold"], card["classes"], run_dir)
     return card
+
+
+def _check_thresholds(threshold: object, classes: list[str], run_dir: Path) -> None:
+    """Refuses thresholds of prediction sets that are no numbers in [0, 1], or lack a crop of the run."""
+    crops = {crop_of(name) for name in classes} if isinstance(threshold, dict) else set()
+    values = list(threshold.values()) if isinstance(threshold, dict) else [threshold]
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v <= 1 for v in values)
+    if not numbers or (isinstance(threshold, dict) and crops - set(threshold)):
+        raise CheckpointError(
+            f"{CARD} of run {run_dir.name} has conformal.threshold {threshold}; expected a number from 0 to 1, or one "
+            "for each crop; calibrate the run again: python -m training.calibrate"
+        )
 
 
 def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless: bool = False) -> Checkpoint:
@@ -215,7 +260,7 @@ def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless:
         preprocessing=preprocessing,
         temperature=1.0 if card["temperature"] is None else card["temperature"],
         conformal=card["conformal"],
-        ood=_rejector(run_dir, card["ood"]),
+        ood=load_rejector(run_dir, card["ood"]),
         sha256=card["sha256"],
         device=device,
         spectral=spectral,
@@ -239,15 +284,32 @@ def _checked_tensors(run_dir: Path, expected: str) -> dict[str, torch.Tensor]:
         raise CheckpointError(f"{WEIGHTS} of run {run_dir.name} cannot be read: {error}") from None
 
 
-def _rejector(run_dir: Path, record: dict | None) -> Rejector | None:
+def load_rejector(run_dir: Path, record: dict | None) -> Rejector | None:
+    """The detector that `ood` of model.json describes; None where it describes none.
+
+    Raises:
+        CheckpointError: its file is missing, changed, or of a method this version does not know.
+    """
     if record is None:
         return None
     name = record["file"]
     path = run_dir / name
     if Path(name).name != name or not path.exists():
         raise CheckpointError(f"run {run_dir.name} has no {name}, which tells strange photos apart; copy the run again")
-    if record["method"] != METHOD or file_sha256(path) != record["sha256"]:
+    if file_sha256(path) != record["sha256"]:
         raise CheckpointError(
             f"{name} of run {run_dir.name} was changed or damaged after it was written; copy the run again"
         )
-    return Rejector.load(path, record["threshold"])
+    if record["method"] not in METHODS:
+        raise CheckpointError(
+            f"{CARD} of run {run_dir.name} has ood.method {record['method']!r}; this version knows {', '.join(METHODS)}"
+        )
+    for key in ("threshold", "unsure_threshold"):
+        value = record.get(key)
+        if not isinstance(value, int | float) and not (value is None and key == "unsure_threshold"):
+            raise CheckpointError(f"{CARD} of run {run_dir.name} has ood.{key} {value!r}; expected a number")
+    try:
+        method = METHODS[record["method"]].load(path)
+    except RejectionFileError as error:
+        raise CheckpointError(f"{name} of run {run_dir.name} {error}; calibrate the run again") from None
+    return Rejector(method, record["threshold"], record.get("unsure_threshold"))

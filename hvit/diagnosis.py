@@ -11,13 +11,15 @@ import cv2
 import numpy as np
 import torch
 
-from hvit.calibration import prediction_set, softmax
+from hvit.calibration import softmax
 from hvit.checkpoint import Checkpoint
 from hvit.data.classes import select_crop
-from hvit.data.inputs import mirrored, model_inputs, stacked
+from hvit.data.inputs import model_inputs, stacked
 from hvit.data.photos import InvalidPhotoError, Photo, decode_photo
 from hvit.data.spectral import InvalidBandsError, read_bands
+from hvit.data.views import MIRROR, view_of
 from hvit.models import HViT
+from hvit.verdicts import verdicts
 from hvit.words import verdict_message
 
 # Judged on the photo with its longer side at 512 px, so that the same scene gives the same answer at any resolution.
@@ -208,7 +210,7 @@ def _score(checkpoint: Checkpoint, batch: tuple[torch.Tensor, ...], tta: bool, o
         logits, features = checkpoint.model.forward_stages(*batch)
     views = [logits.cpu().numpy()]
     if tta:
-        views.append(checkpoint.model(*mirrored(batch)).cpu().numpy())
+        views.append(checkpoint.model(*view_of(batch, MIRROR)).cpu().numpy())
     stages = [stage.cpu().numpy() for stage in features]
     return [
         _Scores(np.stack([view[i] for view in views]), [stage[i] for stage in stages], heatmaps[i])
@@ -241,16 +243,10 @@ def _conclude(checkpoint: Checkpoint, seen: _Seen, scores: _Scores, crop: str | 
             flags.append(f"not_like_{crop.lower()}")
         probs = np.where(mask, probs, 0.0) / max(probs[mask].sum(), 1e-300)
     order = np.argsort(-probs, kind="stable")
-    if checkpoint.conformal is None:
-        chosen = [int(order[0])]
-    else:
-        inside = prediction_set(probs[None], checkpoint.conformal["threshold"])[0] & (probs > 0)
-        chosen = [int(k) for k in order if inside[k]]
-    in_distribution, ood_score = True, None
-    if checkpoint.ood is not None:
-        ood_score = float(checkpoint.ood.score([stage[None] for stage in scores.stage_features])[0])
-        in_distribution = ood_score <= checkpoint.ood.threshold
-    verdict = "unfamiliar" if not in_distribution else "named" if len(chosen) == 1 else "unsure"
+    # Rejection reads the photo itself, never its mirror image: the first view.
+    found = verdicts(checkpoint, probs[None], [stage[None] for stage in scores.stage_features], scores.logits[:1])
+    chosen = [int(k) for k in order if found.sets[0, k]]
+    verdict = str(found.words[0])
     names = [classes[k] for k in chosen]
     return Diagnosis(
         sha256=seen.sha256,
@@ -261,8 +257,8 @@ def _conclude(checkpoint: Checkpoint, seen: _Seen, scores: _Scores, crop: str | 
         probability=float(probs[order[0]]),
         probabilities={name: float(p) for name, p in zip(classes, probs)},
         prediction_set=names,
-        in_distribution=in_distribution,
-        ood_score=ood_score,
+        in_distribution=bool(found.accepted[0]),
+        ood_score=None if found.scores is None else float(found.scores[0]),
         severity=None,
         flags=flags,
         run=checkpoint.name,

@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -13,34 +13,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvit import metrics
-from hvit.calibration import mean_of_views, prediction_set, softmax
 from hvit.checkpoint import Checkpoint
 from hvit.data.dataset import DataError, Sample
-from hvit.data.inputs import mirrored, model_inputs, stacked
+from hvit.data.inputs import model_inputs, stacked
 from hvit.data.photos import InvalidPhotoError, Photo
 from hvit.data.spectral import InvalidBandsError
+from hvit.data.views import PLAIN, TTA, view_of
 from hvit.files import write_bytes, write_json
+from hvit.predictions import Predictions, ViewPredictions
 from hvit.processes import answers
 from hvit.runs import TEST_EVALUATIONS, write_manifest
+from hvit.scores import count_unknown, score
 
 FEATURES = "features.npz"  # in eval/<split>/ of a run
 WINDOW = 512  # photos decoded at a time: bounds memory, and lets photos of equal sides share batches
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What the model said of photos, before any calibration.
-
-    Attributes:
-        logits: (N, K) float32; with `tta`, those whose calibrated probabilities are the mean over both views.
-        stage_features: mean token of each stage, four of (N, C) float32.
-        sha256: of each sample.
-    """
-
-    logits: np.ndarray
-    stage_features: list[np.ndarray]
-    sha256: list[str]
 
 
 @dataclass(frozen=True)
@@ -64,7 +50,8 @@ def predict_pixels(checkpoint: Checkpoint, photos: Iterable[np.ndarray], batch_s
         [model_inputs(pixels, checkpoint.preprocessing, checkpoint.spectral) for pixels in window]
         for window in _windows(photos)
     )
-    return _concatenated([_predict_window(checkpoint, window, batch_size) for window in windows], [])
+    parts = [_predict_window(checkpoint, window, batch_size, (PLAIN,)) for window in windows]
+    return _concatenated(parts, []).of_photo()
 
 
 def predict_samples(
@@ -86,6 +73,30 @@ def predict_samples(
     Raises:
         DataError: a photo or its bands cannot be read; names it.
     """
+    views = TTA["mirror"] if tta else (PLAIN,)
+    found = predict_views(checkpoint, samples, views, batch_size, progress, workers, without_bands)
+    return found.mean(checkpoint.temperature) if tta else found.of_photo()
+
+
+def predict_views(
+    checkpoint: Checkpoint,
+    samples: list[Sample],
+    views: Sequence[tuple[int, bool]],
+    batch_size: int = 32,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    workers: int = 1,
+    without_bands: bool = False,
+) -> ViewPredictions:
+    """Logits of several views of each photo, decoded once, and the features of the first view.
+
+    Args:
+        views: of `hvit.data.views`; the photo itself comes first.
+        progress: called with the photos done and their number.
+        workers: processes that read.
+        without_bands: leave bands unread, as if there were none.
+    Raises:
+        DataError: a photo or its bands cannot be read; names it.
+    """
     parts, hashes, stream = [], [], checkpoint.spectral
     if checkpoint.takes_bands and not without_bands:
         calls = [partial(sample.read_with_bands, stream.num_bands, stream.scale) for sample in samples]
@@ -103,7 +114,7 @@ def predict_samples(
                 raise DataError(str(error)) from None
             hashes.append(photo.sha256)
             inputs.append(model_inputs(photo.pixels, checkpoint.preprocessing, stream, bands))
-        parts.append(_predict_window(checkpoint, inputs, batch_size, tta))
+        parts.append(_predict_window(checkpoint, inputs, batch_size, views))
         progress(min(start + WINDOW, len(samples)), len(samples))
     return _concatenated(parts, hashes)
 
@@ -124,8 +135,13 @@ def _windows(photos: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
 
 
 @torch.inference_mode()
-def _predict_window(checkpoint: Checkpoint, photos: list[tuple[Tensor, ...]], batch_size: int, tta: bool = False):
-    """Batches hold photos of equal sides, so that none is padded and the answer does not depend on its neighbors."""
+def _predict_window(
+    checkpoint: Checkpoint, photos: list[tuple[Tensor, ...]], batch_size: int, views: Sequence[tuple[int, bool]]
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Logits of each view (V, N, K), and features of the first.
+
+    Batches hold photos of equal sides, so that none is padded and the answer does not depend on its neighbors.
+    """
     by_sides: dict[torch.Size, list[int]] = {}
     for i, (image, *_) in enumerate(photos):
         by_sides.setdefault(image.shape, []).append(i)
@@ -135,20 +151,18 @@ def _predict_window(checkpoint: Checkpoint, photos: list[tuple[Tensor, ...]], ba
         for start in range(0, len(rows), batch_size):
             part = rows[start : start + batch_size]
             batch = stacked([photos[i] for i in part], checkpoint.device)
-            batch_logits, batch_features = checkpoint.model.forward_stages(*batch)
-            batch_logits = batch_logits.cpu().numpy()
-            if tta:
-                views = np.stack([batch_logits, checkpoint.model(*mirrored(batch)).cpu().numpy()])
-                batch_logits = mean_of_views(views, checkpoint.temperature).astype(np.float32)
+            first, stages = checkpoint.model.forward_stages(*view_of(batch, views[0]))
+            others = [checkpoint.model(*view_of(batch, view)) for view in views[1:]]
+            batch_logits = torch.stack([first, *others]).cpu().numpy()
             for j, i in enumerate(part):
-                logits[i] = batch_logits[j]
-                features[i] = [stage[j].cpu().numpy() for stage in batch_features]
-    return np.stack(logits), [np.stack(stage) for stage in zip(*features)]
+                logits[i] = batch_logits[:, j]
+                features[i] = [stage[j].cpu().numpy() for stage in stages]
+    return np.stack(logits, axis=1), [np.stack(stage) for stage in zip(*features)]
 
 
-def _concatenated(parts: list, hashes: list[str]) -> Predictions:
-    logits = np.concatenate([part[0] for part in parts])
-    return Predictions(logits, [np.concatenate(stage) for stage in zip(*(part[1] for part in parts))], hashes)
+def _concatenated(parts: list, hashes: list[str]) -> ViewPredictions:
+    logits = np.concatenate([part[0] for part in parts], axis=1)
+    return ViewPredictions(logits, [np.concatenate(stage) for stage in zip(*(part[1] for part in parts))], hashes)
 
 
 def evaluate(
@@ -159,6 +173,7 @@ def evaluate(
     workers: int = 1,
     tta: bool = False,
     without_bands: bool = False,
+    unknown_classes: str = "error",
 ) -> Evaluation:
     """Scores a run on photos with known classes, on calibrated probabilities; rejected photos count too.
 
@@ -167,54 +182,32 @@ def evaluate(
         workers: processes that read.
         tta: average the probabilities of each photo and its mirror image.
         without_bands: leave bands unread, as if there were none.
+        unknown_classes: "error", or "report": photos of classes the run does not know are predicted, left out of all
+            figures, and counted by verdict under `unknown`.
     Raises:
         DataError: there are no photos, one cannot be read, or a class is not one the run knows.
     """
     if not samples:
         raise DataError("there are no photos to evaluate")
     unknown = sorted({sample.label for sample in samples} - set(checkpoint.classes))
-    if unknown:
+    if unknown and unknown_classes == "error":
         raise DataError(
             f"run {checkpoint.name} does not know the class {', '.join(unknown[:5])}"
             f"{' and others' if len(unknown) > 5 else ''}; "
-            f"it knows {len(checkpoint.classes)}, for example {checkpoint.classes[0]}"
+            f"it knows {len(checkpoint.classes)}, for example {checkpoint.classes[0]}; "
+            "to count what it says of others: --unknown-classes report"
         )
     predictions = predict_samples(checkpoint, samples, batch_size, progress, workers, tta, without_bands)
     number = {name: i for i, name in enumerate(checkpoint.classes)}
-    labels = np.array([number[sample.label] for sample in samples])
-    return Evaluation(score(checkpoint, predictions, labels), samples, predictions)
-
-
-def score(checkpoint: Checkpoint, predictions: Predictions, labels: np.ndarray) -> dict:
-    """The document of `evaluate --json`; None where the run was not calibrated for a figure."""
-    probs = softmax(predictions.logits, checkpoint.temperature)
-    predicted, K = probs.argmax(1), probs.shape[1]
-    confusion = metrics.confusion_matrix(labels, predicted, K)
-    right = int((predicted == labels).sum())
-    coverage = mean_set_size = accepted = None
-    if checkpoint.conformal is not None:
-        sets = prediction_set(probs, checkpoint.conformal["threshold"])
-        coverage = float(sets[np.arange(len(labels)), labels].mean())
-        mean_set_size = float(sets.sum(1).mean())
-    if checkpoint.ood is not None:
-        accepted = float((checkpoint.ood.score(predictions.stage_features) <= checkpoint.ood.threshold).mean())
-    return {
-        "n": len(labels),
-        "top1": right / len(labels),
-        "top1_ci": list(metrics.wilson(right, len(labels))),
-        "top5": metrics.top_k(probs, labels, 5),
-        "macro_f1": metrics.macro_f1(labels, predicted, K),
-        "balanced_accuracy": metrics.balanced_accuracy(labels, predicted, K),
-        "nll": metrics.nll(probs, labels),
-        "ece": metrics.ece(probs, labels),
-        "brier": metrics.brier(probs, labels),
-        "coverage": coverage,
-        "mean_set_size": mean_set_size,
-        "accepted": accepted,
-        "per_class": dict(zip(checkpoint.classes, metrics.per_class(confusion))),
-        "confusion": confusion.tolist(),
-        "classes": list(checkpoint.classes),
-    }
+    is_known = np.array([sample.label in number for sample in samples])
+    known = [sample for sample in samples if sample.label in number]
+    scored = predictions.only(is_known)
+    labels = np.array([number[sample.label] for sample in known], dtype=int)
+    document = score(checkpoint, scored, labels, [sample.source for sample in known])
+    if unknown_classes == "report":
+        names = [sample.label for sample in samples if sample.label not in number]
+        document["unknown"] = count_unknown(checkpoint, predictions.only(~is_known), names)
+    return Evaluation(document, known, scored)
 
 
 def record_evaluation(run_dir: Path, split: str, evaluation: Evaluation) -> None:

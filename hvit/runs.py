@@ -86,6 +86,15 @@ class Run:
         return material_of(self.config)
 
     @property
+    def field_sets(self) -> tuple[str, ...]:
+        """Names of the data sets of field photos, as `data.field` of the configuration lists them."""
+        data = (self.config or {}).get("data")
+        named = data.get("field", ()) if isinstance(data, dict) else ()
+        if not isinstance(named, list | tuple) or not all(isinstance(name, str) for name in named):
+            raise RunError(f"data.field in {CONFIG} of run {self.name} is {named!r}; expected a list of data sets")
+        return tuple(named)
+
+    @property
     def plants_known(self) -> bool | None:
         """Whether photos were held out plant by plant; None where the run does not say, as runs of before do not."""
         return self.info.get("plants_known")
@@ -524,17 +533,18 @@ def write_manifest(path: Path) -> None:
     write_json(path / MANIFEST, {"files": files})
 
 
-def add_to_manifest(path: Path, written: Iterable[str]) -> None:
+def add_to_manifest(path: Path, written: Iterable[str], removed: Iterable[str] = ()) -> None:
     """Brings `manifest.json` up to date for some files, and leaves the others listed that are not in this copy.
 
     Args:
         written: files of the run that are new or changed, as `eval/test/tsne.npz`.
+        removed: files that are no longer part of it.
     """
     before = Run(path)._json(MANIFEST)
     if before is None:
         return write_manifest(path)
     files = before["files"] | {name: file_sha256(path / name) for name in written}
-    write_json(path / MANIFEST, {"files": dict(sorted(files.items()))})
+    write_json(path / MANIFEST, {"files": {name: files[name] for name in sorted(set(files) - set(removed))}})
 
 
 def _age_s(stamp: str | None) -> float:

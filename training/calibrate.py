@@ -1,47 +1,125 @@
-"""From trained weights to a run that can predict: half precision, temperature, prediction sets, rejection.
+"""Calibrates a run on photos that neither trained nor selected: temperature, prediction sets, rejection.
 
-Everything here is computed on the float16-rounded weights that ship, on photos that neither trained nor selected.
+python -m training.calibrate --run runs/leaf45-tiny --data data/plantvillage-160 data/field-256
+python -m training.calibrate --run runs/leaf45-tiny --data data/* --ood-method relative_mahalanobis --conformal auto
+python -m training.calibrate --run runs/leaf45-tiny --data data/* --by-path --json
+
+A run is calibrated when its training ends; this does it again, from its weights: after they came from another machine,
+or to serve it with another method. Everything is computed on the float16-rounded weights that ship. What evaluation
+recorded in the run (eval/) stays as it is: its figures are those of the calibration before.
 """
 
+import argparse
 import copy
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 
-from hvit.calibration import fit_conformal, fit_temperature, prediction_set, softmax
-from hvit.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from hvit.calibration import fit_temperature
+from hvit.checkpoint import Checkpoint, load_checkpoint, save_calibration, save_checkpoint
+from hvit.commands.device import chosen_device
+from hvit.commands.terminal import Parser, print_json, progress
 from hvit.data.cache import MAX_UNREADABLE, PhotoCache, UnreadablePhotosError, patient_sha256
-from hvit.data.dataset import readers
+from hvit.data.dataset import DataError, Sample, readers
+from hvit.data.leafsim import EARLY_STRESS
 from hvit.data.preprocess import Preprocessing
-from hvit.evaluation import evaluate, predict_samples
+from hvit.evaluation import predict_samples
+from hvit.files import CARD, write_json
 from hvit.models import Baseline, HViT
-from hvit.rejection import Rejector
-from training.config import FinetuneConfig
+from hvit.rejection import METHODS, Rejector
+from hvit.runs import INFO, Run, RunError, add_to_manifest, find_run
+from hvit.scores import score
+from training.config import CalibrationConfig, ConfigError, FinetuneConfig
+from training.conformal import AUTO, STRATEGIES, choose_conformal, levels_for
 from training.draws import uniform
-from training.material import Material
+from training.labeled_features import LabeledFeatures
+from training.material import SPLIT, Material, write_roles
+from training.recorded_photos import RecordedPhotos, check_unchanged, find_recorded
+from training.unknowns import (
+    Acceptance,
+    SetRecipe,
+    calibration_set,
+    leave_one_class_out,
+    rejection_threshold,
+    unsure_quantile,
+)
 
-ALPHAS = (0.02, 0.015, 0.01, 0.0075, 0.005, 0.003)
-ALPHAS_OF_FEW = (0.05, 0.1)  # where there are too few photos for any of these
-ERRORS_NOT_NAMED = 0.6
-ACCEPTED = 0.94
-ACCEPTED_EACH = 0.90
-FOLDS = 5
+REFERENCE_PHOTOS, SEED = 6000, 0  # where a run does not say
 TIMED_PHOTOS = 48
 
 
-@dataclass(frozen=True)
-class Level:
-    """The level of the prediction sets and what chose it."""
+def main(argv: list[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
+    try:
+        run = find_run(args.run)
+        if run.status == "running":
+            raise RunError(f"run {run.name} is still training; calibrate it when it is done")
+        summary = calibrate_again(run, args.data, _options(run, args), args.by_path, args.device)
+    except ValueError as error:
+        print(f"training.calibrate: {error}", file=sys.stderr)
+        return 2
+    if args.json:
+        print_json({"run": run.name, "summary": summary})
+    else:
+        for name, value in summary.items():
+            print(f"{name:<24} {value:.4f}" if isinstance(value, float) else f"{name:<24} {value}")
+    return 0
 
-    alpha: float
-    threshold: float
-    errors_not_named: float
+
+def calibrate_again(
+    run: Run, dirs: list[Path], options: CalibrationConfig, by_path: bool = False, device: str = "auto"
+) -> dict:
+    """Calibrates a finished run from its weights, and writes model.json, the detector, run.json and the manifest.
+
+    Nothing is written before everything is computed.
+
+    Args:
+        dirs: data sets that hold the photos of the run's split.csv.
+        by_path: the photos were encoded again: match them by path, and record their new paths and hashes.
+    Returns:
+        Figures for the run's summary, all on the calibrating half.
+    """
+    checkpoint = load_checkpoint(run.path, chosen_device(device))
+    recorded = find_recorded(run.path, dirs, by_path, early_stress=EARLY_STRESS in checkpoint.classes)
+    if not by_path:
+        check_unchanged(recorded, run.name)
+    reference, calibrating = calibration_photos(recorded, run.config or {})
+    summary = calibrate(checkpoint, reference, calibrating, options, run.field_sets)
+    _record(run, checkpoint.card["ood"], summary, recorded if by_path else None)
+    return summary
+
+
+def calibration_photos(recorded: RecordedPhotos, config: dict) -> tuple[list[Sample], list[Sample]]:
+    """Training photos that a detector is fitted to, as many as the configuration says, and calibrating photos.
+
+    Raises:
+        DataError: the run's split.csv lists none of one kind.
+    """
+    train, calibrating = recorded.of_role("train"), recorded.of_role("calibrate")
+    if not train or not calibrating:
+        raise DataError(f"{SPLIT} lists {len(train)} photos that train and {len(calibrating)} that calibrate")
+    count, seed = config.get("rejection_photos", REFERENCE_PHOTOS), config.get("seed", SEED)
+    return [train[i] for i in stratified(train, count, seed)], calibrating
+
+
+def _record(run: Run, ood_before: dict | None, summary: dict, recorded: RecordedPhotos | None) -> None:
+    detector = Run(run.path).model_card()["ood"]["file"]
+    written, removed = [CARD, INFO, detector], {ood_before["file"]} - {detector} if ood_before else ()
+    if recorded is not None:
+        hashes = [sample.sha256() for sample in recorded.samples]
+        write_roles(run.path, recorded.samples, hashes, [row["role"] for row in recorded.rows])
+        written.append(SPLIT)
+    info = run.info
+    kept = {name: value for name, value in info["summary"].items() if not name.startswith("calibrate_")}
+    write_json(run.path / INFO, info | {"summary": kept | summary})
+    add_to_manifest(run.path, written, removed)
 
 
 def finish_run(
@@ -52,8 +130,8 @@ def finish_run(
     material: Material,
     arguments: dict,
     pretrained: dict | None = None,
-) -> dict[str, float]:
-    """Writes weights, card and the calibrating half's predictions into the run.
+) -> dict:
+    """Writes weights and card into the run, and calibrates it.
 
     Args:
         model: with the selected weights.
@@ -64,61 +142,80 @@ def finish_run(
     Returns:
         Figures for the run's summary, all on the calibrating half.
     """
-    train, val, classes = material.train, material.val, material.classes
-    common = dict(
+    train, val = material.train, material.val
+    save_checkpoint(
         run_dir=run_dir,
         model=model,
         architecture=config.model.name,
         arguments=arguments,
-        classes=classes,
+        classes=material.classes,
         preprocessing=preprocessing,
         data_fingerprint=train.fingerprint,
         licences=config.data.licences,
         spectral=material.stream,
         pretrained=pretrained,
     )
-    save_checkpoint(**common)
-    device = next(model.parameters()).device
-    checkpoint = load_checkpoint(run_dir, device)  # float16-rounded, as it ships
-    calibrates, reference = (
-        _unchanged(cache, indices)
-        for cache, indices in (
-            (val, material.calibrates),
-            (train, _stratified(train, config.rejection_photos, config.seed)),
-        )
-    )
-    samples = [val.samples[i] for i in calibrates]
+    reference = _unchanged(train, stratified(train.samples, config.rejection_photos, config.seed))
+    calibrates = _unchanged(val, material.calibrates)
     print("calibrating", file=sys.stderr, flush=True)
-    known_samples = [train.samples[i] for i in reference]
-    known = predict_samples(checkpoint, known_samples, workers=readers(known_samples))
-    rejector = Rejector.fit(known.stage_features)
-    predicted = predict_samples(checkpoint, samples, workers=readers(samples))
-    labels = np.array([classes.index(sample.label) for sample in samples])
-    groups = np.array([sample.group for sample in samples])
-
-    temperature = fit_temperature(predicted.logits, labels)
-    scores = rejector.score(predicted.stage_features)
-    threshold = rejection_threshold(scores, np.array([sample.source for sample in samples]))
-    probs = softmax(predicted.logits, temperature)
-    alphas = supported(ALPHAS, len(labels)) or supported(ALPHAS_OF_FEW, len(labels)) or ALPHAS_OF_FEW[-1:]
-    level = choose_level(probs, labels, groups, scores <= threshold, alphas)
-    save_checkpoint(
-        **common,
-        temperature=temperature,
-        conformal={"alpha": level.alpha, "method": "lac", "threshold": level.threshold},
-        ood=(rejector, threshold),
+    summary = calibrate(
+        load_checkpoint(run_dir, next(model.parameters()).device),  # float16-rounded, as it ships
+        [train.samples[i] for i in reference],
+        [val.samples[i] for i in calibrates],
+        config.calibration,
+        tuple(config.data.field),
     )
-    result = evaluate(load_checkpoint(run_dir, device), samples, workers=readers(samples))
-    return {
-        "calibrate_n": len(samples),
-        "calibrate_top1": result.document["top1"],
-        "calibrate_nll": result.document["nll"],
-        "calibrate_ece": result.document["ece"],
-        "temperature": temperature,
-        "alpha": level.alpha,
-        "errors_not_named": level.errors_not_named,
-        **({"calibrate_lost": lost} if (lost := len(material.calibrates) - len(calibrates)) else {}),
-    }
+    lost = len(material.calibrates) - len(calibrates)
+    return summary | ({"calibrate_lost": lost} if lost else {})
+
+
+def calibrate(
+    checkpoint: Checkpoint,
+    reference: list[Sample],
+    calibrating: list[Sample],
+    options: CalibrationConfig,
+    field_sets: Sequence[str],
+) -> dict:
+    """Fits temperature, prediction sets and rejection to a run's weights, and writes them into it.
+
+    Args:
+        reference: training photos that the detector is fitted to.
+        calibrating: photos that neither trained nor selected, with their groups.
+        field_sets: names of the data sets of field photos.
+    Returns:
+        Figures for the run's summary, all on the calibrating photos.
+    """
+    photos, known = (_features(checkpoint, samples) for samples in (calibrating, reference))
+    temperature = fit_temperature(photos.logits, photos.labels)
+    method = METHODS[options.ood_method].fit(known.features, known.logits, known.labels)
+    scores = method.score(photos.features, photos.logits)
+    acceptance = Acceptance(options.accepted_laboratory, options.accepted_field, tuple(field_sets))
+    ood = Rejector(method, rejection_threshold(scores, photos.sources, acceptance))
+    calibrates = calibration_set(photos, temperature, field_sets, ood.accepts(scores))
+    strategies = STRATEGIES if options.conformal == AUTO else (options.conformal,)
+    level, reason, compared = choose_conformal(calibrates, levels_for(len(photos)), strategies)
+    summary = {"temperature": temperature, "alpha": level.alpha, "errors_not_named": level.errors_not_named}
+    if options.max_unknown_named is not None:
+        recipe = SetRecipe(temperature, level.alpha, level.strategy)
+        left_out = leave_one_class_out(METHODS[options.ood_method], known, photos, photos, recipe, acceptance)
+        quantile = unsure_quantile(left_out, options.max_unknown_named)
+        limit = min(float(np.quantile(scores, quantile)), ood.threshold)
+        ood = replace(ood, unsure_threshold=limit)
+        summary["unsure_quantile"] = quantile
+    save_calibration(checkpoint.run_dir, temperature, level.to_card(), ood)
+    found = replace(checkpoint, temperature=temperature, conformal=level.to_card(), ood=ood)
+    document = score(found, photos.predictions, photos.labels)
+    for name in ("n", "top1", "nll", "ece", "named", "named_correct"):
+        summary[f"calibrate_{name}"] = document[name]
+    for name, other in compared.items():
+        summary[f"conformal_{name}_lowest_coverage"] = other.lowest_coverage
+        summary[f"conformal_{name}_set_size"] = other.mean_set_size
+    return summary | {"conformal_reason": reason}
+
+
+def _features(checkpoint: Checkpoint, samples: list[Sample]) -> LabeledFeatures:
+    found = predict_samples(checkpoint, samples, progress=progress("photos"), workers=readers(samples))
+    return LabeledFeatures.of(found, samples, checkpoint.classes)
 
 
 def _unchanged(cache: PhotoCache, indices: Sequence[int]) -> list[int]:
@@ -135,52 +232,6 @@ def _unchanged(cache: PhotoCache, indices: Sequence[int]) -> list[int]:
             raise UnreadablePhotosError(f"{told}; bring them back, then go on with --resume")
         print(f"{told}; calibrating without them", file=sys.stderr, flush=True)
     return kept
-
-
-def rejection_threshold(scores: np.ndarray, sources: np.ndarray) -> float:
-    """The least score that accepts 94 % of all photos and 90 % of those of each data set.
-
-    Chosen on photos of leaves alone: what strange photos look like is not known beforehand.
-    """
-    each = [np.quantile(scores[sources == source], ACCEPTED_EACH) for source in np.unique(sources)]
-    return float(max(np.quantile(scores, ACCEPTED), *each))
-
-
-def supported(alphas: Sequence[float], num_photos: int) -> list[float]:
-    """The levels that so many photos can hold, even four fifths of them: at a stricter one every class is possible."""
-    fewest = num_photos * (FOLDS - 1) / FOLDS + 1
-    return [alpha for alpha in alphas if alpha * fewest >= 1]
-
-
-def choose_level(
-    probs: np.ndarray, labels: np.ndarray, groups: np.ndarray, accepted: np.ndarray, alphas: Sequence[float] = ALPHAS
-) -> Level:
-    """The mildest level at which at least 60 % of the errors are not named: in a set of two or more, or rejected.
-
-    Each level is judged by cross-fitting over groups: the sets of a fold use the threshold of the others.
-
-    Args:
-        probs: calibrated, (N, K).
-        labels: (N,).
-        groups: photos of one group stay in one fold, (N,).
-        accepted: photos that are not rejected, (N,).
-        alphas: levels to choose from, the mildest first.
-    """
-    wrong = probs.argmax(1) != labels
-    numbers = np.unique(groups, return_inverse=True)[1]
-    folds = (uniform(0, numbers, 1, 3000)[:, 0] * FOLDS).astype(int)
-    for alpha in alphas:
-        sizes = np.zeros(len(labels), dtype=int)
-        for fold in range(FOLDS):
-            inside = folds == fold
-            if inside.any() and not inside.all():
-                limit = fit_conformal(probs[~inside], labels[~inside], alpha)
-                sizes[inside] = prediction_set(probs[inside], limit).sum(1)
-        not_named = (sizes > 1) | ~accepted
-        share = float(not_named[wrong].mean()) if wrong.any() else 1.0
-        if share >= ERRORS_NOT_NAMED:
-            break
-    return Level(alpha, fit_conformal(probs, labels, alpha), share)
 
 
 def finish_s(model: HViT | Baseline, config: FinetuneConfig, preprocessing: Preprocessing, material: Material) -> float:
@@ -200,7 +251,7 @@ def finish_s(model: HViT | Baseline, config: FinetuneConfig, preprocessing: Prep
         device=torch.device("cpu"),
         spectral=material.stream,
     )
-    few = [train.samples[i] for i in _stratified(train, TIMED_PHOTOS, config.seed)]
+    few = [train.samples[i] for i in stratified(train.samples, TIMED_PHOTOS, config.seed)]
     for samples in (few[:8], few):  # the first pass of a net is slower than others
         began = time.perf_counter()
         predict_samples(checkpoint, samples)
@@ -208,15 +259,52 @@ def finish_s(model: HViT | Baseline, config: FinetuneConfig, preprocessing: Prep
     return photo_s * (min(config.rejection_photos, len(train)) + 2 * len(material.calibrates))
 
 
-def _stratified(cache: PhotoCache, count: int, seed: int) -> list[int]:
-    """Photos drawn evenly over (data set, class), at most `count`, in order."""
+def stratified(samples: list[Sample], count: int, seed: int) -> list[int]:
+    """Row numbers of photos sampled evenly over (data set, class), at most `count`, in order."""
     strata = defaultdict(list)
-    keys = uniform(seed, np.arange(len(cache)), 1, 4000)[:, 0]
+    keys = uniform(seed, np.arange(len(samples)), 1, 4000)[:, 0]
     for i in np.argsort(keys, kind="stable"):
-        strata[(cache.samples[i].source, cache.samples[i].label)].append(int(i))
+        strata[(samples[i].source, samples[i].label)].append(int(i))
     chosen, turn = [], 0
     queues = [strata[key] for key in sorted(strata)]
-    while len(chosen) < min(count, len(cache)):
+    while len(chosen) < min(count, len(samples)):
         chosen += [queue[turn] for queue in queues if turn < len(queue)][: count - len(chosen)]
         turn += 1
     return sorted(chosen)
+
+
+def _options(run: Run, args: argparse.Namespace) -> CalibrationConfig:
+    """Those of the run's configuration, with what the command line sets."""
+    given = {
+        "ood_method": args.ood_method,
+        "conformal": args.conformal,
+        "accepted_laboratory": args.accepted_laboratory,
+        "accepted_field": args.accepted_field,
+        "max_unknown_named": args.max_unknown_named,
+    }
+    before = (run.config or {}).get("calibration") or {}
+    try:
+        return CalibrationConfig(**before | {key: value for key, value in given.items() if value is not None})
+    except (TypeError, ValidationError) as error:
+        raise ConfigError(f"calibration: {' '.join(str(error).split())}") from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="training.calibrate", description=__doc__.split("\n", 1)[0], epilog=__doc__.split("\n", 2)[2])
+    parser.add_argument("--run", required=True, help="path or name of a finished run")
+    parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="DIR", help="the run's data sets")
+    parser.add_argument("--ood-method", choices=sorted(METHODS), help="how strange photos are told apart")
+    parser.add_argument("--conformal", choices=[*STRATEGIES, AUTO], help="thresholds of the prediction sets")
+    parser.add_argument("--accepted-laboratory", type=float, metavar="SHARE", help="of known laboratory photos")
+    parser.add_argument("--accepted-field", type=float, metavar="SHARE", help="of known field photos")
+    parser.add_argument(
+        "--max-unknown-named", type=float, metavar="SHARE", help="of photos of a class left out; more are made unsure"
+    )
+    parser.add_argument("--by-path", action="store_true", help="photos were encoded again: match them by path")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

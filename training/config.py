@@ -12,6 +12,7 @@ from hvit.data.leafsim import BANDS, EARLY_STRESS, SCHEME
 from hvit.data.spectral import INDICES
 from hvit.models import SIZES, refuse_unknown
 from hvit.models.baselines import PREFIX
+from hvit.rejection import METHODS
 
 Metric = Literal["top1", "macro_f1", "nll"]  # what a validation measures, see `training.loop.score`
 
@@ -53,10 +54,10 @@ class DataConfig(PhotosConfig):
     """Photos with labels, and how often each is drawn."""
 
     calibrate_only: list[str] = []  # data sets whose validation photos only calibrate
-    field: list[str] = []  # data sets of photos taken outdoors: coverage and accuracy are given for these apart
     balance: float = Field(0.0, ge=0, le=1)  # 0 draws photos evenly, 1 draws classes evenly
     source_weights: dict[str, float] = {}  # how often photos of a data set are drawn, against 1
     train_fraction: float = Field(1.0, gt=0, le=1)  # of the training photos of each class: what fewer labels cost
+    field: list[str] = []  # data sets of photos from the field: calibrated and reported apart from laboratory photos
 
     @model_validator(mode="after")
     def _weights_make_sense(self):
@@ -209,6 +210,18 @@ class OptimConfig(AdamWConfig):
     layer_decay: float = Field(1.0, gt=0, le=1)  # the learning rate of a layer against that of the layer above it
 
 
+class CalibrationConfig(Section):
+    """How a trained run is calibrated, see `training.calibrate`."""
+
+    ood_method: Literal[tuple(METHODS)] = "knn"  # the out-of-distribution detector
+    conformal: Literal["pooled", "by-crop", "field-weighted", "auto"] = "auto"  # thresholds of the prediction sets
+    # Known photos that must stay in distribution, in each data set; used where `data.field` names one.
+    accepted_laboratory: float = Field(0.96, gt=0, lt=1)
+    accepted_field: float = Field(0.92, gt=0, lt=1)
+    # Photos of a class left out that may be given a single name: stranger ones are made unsure. None: no such limit.
+    max_unknown_named: float | None = Field(None, gt=0, lt=1)
+
+
 class LossConfig(Section):
     """What a wrong answer costs; label smoothing is in `optim`."""
 
@@ -346,6 +359,7 @@ class FinetuneConfig(Section):
     hang_minutes: float = Field(10.0, gt=0)  # a process that stands still for longer ends them all
     skip_limit: int = Field(10, ge=1)  # steps in a row whose loss or gradients are not finite, before training gives up
     rejection_photos: int = Field(6000, ge=100)  # of the training photos, that strange ones are told apart by
+    calibration: CalibrationConfig = CalibrationConfig()
     select_by: Metric = "macro_f1"
     precision: Literal["fp32", "bf16"] = "fp32"
     sharded: bool = False  # processes divide weights, gradients, moments and average among them; alone it does nothing

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hvit.checkpoint import load_checkpoint, read_card
+from hvit.checkpoint import load_checkpoint, load_rejector, read_card
 from hvit.commands.device import chosen_device
 from hvit.commands.terminal import Parser, at_least, print_json, progress
 from hvit.data.dataset import DataError, DrawnSample, Sample, read_samples, readers
@@ -20,7 +20,6 @@ from hvit.evaluation import FEATURES, predict_samples, read_features, record_fea
 from hvit.feature_space import MAP, FeatureMap, MapError, fit_map, read_map
 from hvit.feature_space.feature_map import FEWEST
 from hvit.processes import answers
-from hvit.rejection import Rejector
 from hvit.runs import DEFAULT_RUN, Run, RunError, add_to_manifest, find_run
 
 MOST_POINTS = 20_000
@@ -42,11 +41,13 @@ class Material:
 
     Attributes:
         stages: mean tokens of each stage, four of (N, C).
+        logits: recorded ones, (N, K).
         labels, splits, paths, sample_ids: (N,) text.
         rows: in the recorded predictions of the split, (N,).
     """
 
     stages: list[np.ndarray]
+    logits: np.ndarray
     labels: np.ndarray
     splits: np.ndarray
     paths: np.ndarray
@@ -56,8 +57,8 @@ class Material:
     def only(self, chosen: np.ndarray) -> "Material":
         """These rows."""
         return Material(
-            [stage[chosen] for stage in self.stages], self.labels[chosen], self.splits[chosen], self.paths[chosen],
-            self.sample_ids[chosen], self.rows[chosen],
+            [stage[chosen] for stage in self.stages], self.logits[chosen], self.labels[chosen], self.splits[chosen],
+            self.paths[chosen], self.sample_ids[chosen], self.rows[chosen],
         )  # fmt: skip
 
 
@@ -109,7 +110,8 @@ def gather(run: Run, splits: list[str], data: list[Path] | None, device: str = "
             add_to_manifest(run.path, [f"eval/{split}/{FEATURES}"])
         columns = [np.array(predictions[name], dtype=str) for name in ("label", "path", "sample_id")]
         count = len(columns[0])
-        parts.append((stages, columns[0], np.full(count, split), columns[1], columns[2], np.arange(count)))
+        logits = np.array(predictions["logits"], dtype=np.float32).reshape(count, -1)
+        parts.append((stages, logits, columns[0], np.full(count, split), columns[1], columns[2], np.arange(count)))
     stages = [np.concatenate(stage) for stage in zip(*(part[0] for part in parts))]
     return Material(stages, *(np.concatenate(column) for column in list(zip(*parts))[1:]))
 
@@ -208,16 +210,16 @@ def make_map(
         raise MapError(f"{len(material.rows)} samples are too few for a map; it takes at least {FEWEST}")
     found = fit_map(
         material.stages[-1].astype(np.float32), material.labels, material.splits, material.rows, material.sample_ids,
-        _strangeness(run, card, material.stages), _severity(material.paths), seed, like, step,
+        _strangeness(run, card, material), _severity(material.paths), seed, like, step,
     )  # fmt: skip
     return replace(found, about=found.about | {"weights": card["sha256"], "openTSNE": openTSNE.__version__})
 
 
-def _strangeness(run: Run, card: dict, stages: list[np.ndarray]) -> np.ndarray | None:
+def _strangeness(run: Run, card: dict, material: Material) -> np.ndarray | None:
     record = card["ood"]
     if record is None or not (run.path / record["file"]).exists():
         return None
-    return Rejector.load(run.path / record["file"], record["threshold"]).score(stages)
+    return load_rejector(run.path, record).score(material.stages, material.logits)
 
 
 def _severity(paths: np.ndarray) -> np.ndarray | None:

@@ -108,7 +108,8 @@ def read_all(config: FinetuneConfig) -> list[Sample]:
         ConfigError: it says something of a data set that is not among them.
         DataError: a data set cannot be read.
     """
-    named = set(config.data.calibrate_only) | set(config.data.source_weights) | set(config.data.licences)
+    data = config.data
+    named = {*data.calibrate_only, *data.source_weights, *data.licences, *data.field}
     samples = read_samples(config.data.dirs, early_stress=config.data.early_stress)
     unknown = named - {sample.source for sample in samples}
     if unknown:

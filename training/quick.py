@@ -18,18 +18,22 @@ from hvit.commands.device import chosen_device
 from hvit.commands.terminal import Parser, at_least, print_json, print_table, progress
 from hvit.data.cache import data_fingerprint
 from hvit.data.splits import folds_by_group
-from hvit.evaluation import Evaluation, Predictions, record_evaluation, score
+from hvit.evaluation import Evaluation, record_evaluation
 from hvit.files import write_json
 from hvit.models import HViT
+from hvit.predictions import Predictions
 from hvit.rejection import Rejector
+from hvit.rejection.neighbors import NearestNeighbors
 from hvit.runs import DEFAULT_RUN, INFO, RunError, RunWriter, find_run
+from hvit.scores import score
 from hvit.words import PLANTS_UNKNOWN
-from training.calibrate import Level, choose_level, rejection_threshold, supported
+from training.conformal import CalibrationSet, Level, choose_level, supported
 from training.draws import uniform
 from training.learning_curve import Curve, Gain, gain_of_twice, learning_curve
 from training.linear_head import C, LinearHead
 from training.material import write_roles
 from training.own_photos import OwnPhotos, find, see
+from training.unknowns import rejection_threshold
 
 SPLIT = "cv"  # under eval/: what was predicted of each photo by a head that had not seen its fold
 CURVE = "learning_curve.json"
@@ -187,8 +191,8 @@ def cross_validate(
         rest, inside = folds != fold, folds == fold
         head = LinearHead.fit(photos.embeddings[rest], labels[rest], K)
         logits[inside] = head.logits(photos.embeddings[inside])
-        rejector = Rejector.fit([stage[rest] for stage in photos.stage_features])
-        strangeness[inside] = rejector.score([stage[inside] for stage in photos.stage_features])
+        neighbors = NearestNeighbors.fit([stage[rest] for stage in photos.stage_features])
+        strangeness[inside] = neighbors.score([stage[inside] for stage in photos.stage_features])
     curve = learning_curve(photos.embeddings, labels, photos.groups, divisions, seed, progress)
     return CrossValidation(folds, logits, strangeness, curve)
 
@@ -202,7 +206,8 @@ def _write_run(writer: RunWriter, parent: Checkpoint, photos: OwnPhotos, seed: i
     threshold = rejection_threshold(judged.strangeness, sources)
     accepted = judged.strangeness <= threshold
     alphas = supported(ALPHAS, len(labels)) or ALPHAS[:1]
-    level = choose_level(softmax(judged.logits, temperature), labels, photos.groups, accepted, alphas)
+    probs = softmax(judged.logits, temperature)
+    level = choose_level(CalibrationSet(probs, labels, photos.groups, sources, accepted, photos.classes), alphas)
     save_checkpoint(
         run_dir,
         _with_head(parent.model, LinearHead.fit(photos.embeddings, labels, len(photos.classes))),
@@ -213,8 +218,8 @@ def _write_run(writer: RunWriter, parent: Checkpoint, photos: OwnPhotos, seed: i
         writer.info["data_fingerprint"],
         parent.card["licences"],  # the backbone learned from those data; whose the new photos are, their owner knows
         temperature=temperature,
-        conformal={"alpha": level.alpha, "method": "lac", "threshold": level.threshold},
-        ood=(_rejector(photos, seed), threshold),
+        conformal=level.to_card(),
+        ood=Rejector(_neighbors(photos, seed), threshold),
         spectral=parent.spectral,
         pretrained=parent.card.get("pretrained"),
         half=False,  # the head is then the fitted one to the last digit that counts
@@ -239,10 +244,10 @@ def _with_head(backbone: HViT, head: LinearHead) -> HViT:
     return model
 
 
-def _rejector(photos: OwnPhotos, seed: int) -> Rejector:
+def _neighbors(photos: OwnPhotos, seed: int) -> NearestNeighbors:
     keys = uniform(seed, np.arange(len(photos.samples)), 1, REFERENCE)[:, 0]
     chosen = np.sort(np.argsort(keys, kind="stable")[:MOST_REFERENCE])
-    return Rejector.fit([stage[chosen] for stage in photos.stage_features])
+    return NearestNeighbors.fit([stage[chosen] for stage in photos.stage_features])
 
 
 def _summary(

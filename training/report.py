@@ -1,6 +1,8 @@
 """What runs can and cannot do, as a page of tables: docs/results.md.
 
 python -m training.report --run runs/leaf33-tiny runs/leafsim-tiny --photos data --strange data/not-leaf
+python -m training.report --run runs/leaf45-tiny --photos data --strange data/not-leaf data/green-not-crop-192
+    data/other-leaves-160 data/apple-atldsd-256
 """
 
 import argparse
@@ -10,18 +12,28 @@ from pathlib import Path
 
 import numpy as np
 
-from hvit.calibration import prediction_set, softmax
+from hvit.calibration import softmax
 from hvit.checkpoint import Checkpoint, load_checkpoint
 from hvit.commands.terminal import progress
 from hvit.data.check import background_control
 from hvit.data.dataset import DRAWN_PX, Sample, read_samples, readers
 from hvit.data.leafsim import SCHEME, Address, draw, plan
 from hvit.data.leafsim.plan import HEALTHY
-from hvit.evaluation import predict_pixels, predict_samples
+from hvit.evaluation import predict_pixels
 from hvit.metrics import confusion_matrix, macro_f1, per_class, wilson
 from hvit.processes import answers, worth_starting
 from hvit.runs import Run
+from hvit.verdicts import verdicts
 from hvit.words import PLANTS_UNKNOWN
+from training.report_verdicts import (
+    accepted_by_data,
+    percent,
+    predict_with_progress,
+    prediction_sets,
+    promises_by_data,
+    rounded,
+    unknown_kinds,
+)
 
 RESAMPLES = 2000
 NOTES = "notes.md"  # of the run: what a reader of the figures must know, in words
@@ -38,19 +50,20 @@ def main(argv: list[str] | None = None) -> int:
         print(f"training.report: {error}", file=sys.stderr)
         return 2
     runs = " ".join(f"runs/{run.resolve().name}" for run in args.run)
-    command = f"python -m training.report --run {runs} --strange data/{args.strange.resolve().name}"
+    strange = " ".join(f"data/{folder.resolve().name}" for folder in args.strange)
+    command = f"python -m training.report --run {runs} --strange {strange}"
     args.out.write_text(f"# Results\n\nWritten by `{command}`.\n\n" + "\n".join(pages), encoding="utf-8")
     print(args.out)
     return 0
 
 
-def report(run_dir: Path, photos: Path, strange: Path) -> str:
+def report(run_dir: Path, photos: Path, strange: list[Path]) -> str:
     """Markdown from the recorded test predictions of a run, and from its photos where a figure needs pixels.
 
     Args:
         run_dir: a finished run with eval/test.
         photos: folder that holds the run's data sets by name; drawn leaves need none.
-        strange: photos that are not leaves, with a test split.
+        strange: data sets with photos of no class the run knows, with a test split.
     Raises:
         ValueError: the run has no recorded test predictions, or photos are missing.
     """
@@ -65,7 +78,8 @@ def report(run_dir: Path, photos: Path, strange: Path) -> str:
     samples = read_samples(_places(run, table["path"], photos))
     tested = _tested(samples, table["path"])
     packs = np.array([sample.source for sample in tested])
-    accepted = _accepted(checkpoint, tested)
+    found = predict_with_progress(checkpoint, tested)
+    said = verdicts(checkpoint, probs, found.stage_features, found.photo_logits)
     drawn = np.array([path.startswith(SCHEME) for path in table["path"]])
     sections = [made_by(run), _accuracy(probs, labels, packs, samples)]
     if drawn.any():
@@ -75,8 +89,10 @@ def report(run_dir: Path, photos: Path, strange: Path) -> str:
             _severities(addresses, (probs.argmax(1) == labels)[drawn]),
         ]
     sections += [
-        _sets(checkpoint, probs, labels, accepted),
-        _rejection(packs, accepted, strange.name, _accepted(checkpoint, read_samples([strange], "test"))),
+        prediction_sets(checkpoint, probs, labels, said),
+        promises_by_data(checkpoint, probs, labels, packs, said, run.field_sets),
+        accepted_by_data(packs, said.accepted),
+        unknown_kinds(checkpoint, strange),
     ]
     if {COFFEE, LABORATORY} <= set(packs):
         sections.append(_shape(checkpoint, tested))
@@ -163,46 +179,6 @@ def _bootstrap_f1(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -
     return macro_f1(labels, predicted, num_classes), float(low), float(high)
 
 
-def _sets(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarray, accepted: np.ndarray) -> list[str]:
-    sets = prediction_set(probs, checkpoint.conformal["threshold"])
-    wrong = probs.argmax(1) != labels
-    named = (sets.sum(1) == 1) & accepted
-    covered = sets[np.arange(len(labels)), labels]
-    rightly = f"{_percent((~wrong)[named].mean())} of them rightly" if named.any() else "so none wrongly"
-    return [
-        '### Saying "not sure"',
-        "",
-        f"Prediction sets are made for {_percent(1 - checkpoint.conformal['alpha'])}. They hold the right class of",
-        f"{_percent(covered.mean())} of the {len(labels)} test photos with {sets.sum(1).mean():.2f} classes each.",
-        f"{_percent(named.mean())} of the photos are named, {rightly}. Of the",
-        f"{int(wrong.sum())} errors {_percent((~named)[wrong].mean())} are not named: they are in a larger set,",
-        "or called unfamiliar.",
-    ]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def _accepted(checkpoint: Checkpoint, samples: list[Sample]) -> np.ndarray:
-    """Whether each looks like what the run learned from."""
-    predicted = predict_samples(checkpoint, samples, progress=progress("test photos"), workers=readers(samples))
-    return checkpoint.ood.score(predicted.stage_features) <= checkpoint.ood.threshold
-
-
-def _rejection(packs: np.ndarray, accepted: np.ndarray, strange: str, strange_accepted: np.ndarray) -> list[str]:
-    rows = [
-        *((name, accepted[packs == name]) for name in np.unique(packs)),
-        ("together", accepted),
-        (f"{strange}: no leaves", strange_accepted),
-    ]
-    lines = ['### Saying "unfamiliar"', "", "| test photos | n | accepted % | rejected % |", "|---|--:|--:|--:|"]
-    for name, flags in rows:
-        share = flags.mean()
-        lines.append(f"| {name} | {len(flags)} | {100 * share:.1f} | {100 * (1 - share):.1f} |")
-    return lines
-
-
 def _conditions(probs: np.ndarray, labels: np.ndarray, classes: list[str]) -> list[str]:
     lines = [
         "### Conditions",
@@ -216,13 +192,9 @@ def _conditions(probs: np.ndarray, labels: np.ndarray, classes: list[str]) -> li
     ]
     rows = per_class(confusion_matrix(labels, probs.argmax(1), len(classes)))
     return lines + [
-        f"| {name} | {row['n']} | {_rounded(row['precision'])} | {_rounded(row['recall'])} |"
+        f"| {name} | {row['n']} | {rounded(row['precision'])} | {rounded(row['recall'])} |"
         for name, row in zip(classes, rows)
     ]
-
-
-def _rounded(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.1f}"
 
 
 def _severities(addresses: list[Address], right: np.ndarray) -> list[str]:
@@ -261,8 +233,8 @@ def _shape(checkpoint: Checkpoint, tested: list[Sample]) -> list[str]:
     return [
         "### The shape of a photo",
         "",
-        f"Padding the {len(coffee)} coffee photos to a square keeps the label of {_percent((before == after).mean())}.",
-        f"Cropping the {len(lab)} laboratory photos to 2:1 turns {_percent(is_coffee[cropped].mean())} into coffee.",
+        f"Padding the {len(coffee)} coffee photos to a square keeps the label of {percent((before == after).mean())}.",
+        f"Cropping the {len(lab)} laboratory photos to 2:1 turns {percent(is_coffee[cropped].mean())} into coffee.",
     ]
 
 
@@ -294,7 +266,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="training.report", description="Write the results of runs as Markdown.")
     parser.add_argument("--run", nargs="+", type=Path, required=True, help="folders of runs with a recorded test")
     parser.add_argument("--photos", type=Path, default=Path("data"), help="folder that holds the data sets by name")
-    parser.add_argument("--strange", type=Path, required=True, help="photos that are not leaves, with a test split")
+    parser.add_argument(
+        "--strange",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="data sets with photos of no class the runs know, with a test split",
+    )
     parser.add_argument("--out", type=Path, default=Path("docs/results.md"))
     return parser
 

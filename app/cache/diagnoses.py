@@ -35,6 +35,7 @@ class Facts:
     """What a run recorded about answers like the present one; None where it recorded nothing.
 
     Args:
+        on_field: of field photos of the crop; None where the run does not say which photos are of the field.
         material: what the run learned from and was judged on, in words.
         judged_on: "test", or "cv" where each photo was judged by a model that had not seen it.
         problem: why the record could not be read.
@@ -45,6 +46,7 @@ class Facts:
     named_rightly: evidence.Count | None
     lists_held: evidence.Count | None
     top1: evidence.Count | None
+    on_field: evidence.FieldFacts | None
     material: str
     judged_on: str | None
     problem: str | None
@@ -128,6 +130,7 @@ def facts_about(diagnosis: Diagnosis, run: RunChoice, checkpoint: Checkpoint, cr
     except RunError as error:
         problem = str(error)
     answered = past is not None and diagnosis.label is not None
+    crop_named = crop_of(diagnosis.label) if answered else ""
     return Facts(
         calibrated=checkpoint.card["temperature"] is not None,
         usual_distance=checkpoint.card["ood"]["threshold"] if checkpoint.card["ood"] else None,
@@ -135,7 +138,8 @@ def facts_about(diagnosis: Diagnosis, run: RunChoice, checkpoint: Checkpoint, cr
         lists_held=evidence.lists_held_the_name(past) if answered else None,
         material=words.material(run.learned_from),
         judged_on=Run(run.path).judged_on,
-        top1=evidence.top1(past.of_crop(crop_of(diagnosis.label))) if answered else None,
+        top1=evidence.top1(past.of_crop(crop_named)) if answered else None,
+        on_field=evidence.on_field(past, crop_named) if answered and Run(run.path).field_sets else None,
         problem=problem,
     )
 
@@ -143,7 +147,8 @@ def facts_about(diagnosis: Diagnosis, run: RunChoice, checkpoint: Checkpoint, cr
 @st.cache_data(max_entries=32, show_spinner=False)
 def _past_results(path: str, model: str, crop: str | None, _checkpoint: Checkpoint) -> evidence.Scored | None:
     """The photos a run was judged on; with a crop, those of that crop, answered as if it had been chosen."""
-    from hvit.calibration import prediction_set, softmax
+    from hvit.calibration import softmax
+    from hvit.verdicts import conformal_sets
 
     run = Run(Path(path))
     if run.judged_on is None:
@@ -152,14 +157,15 @@ def _past_results(path: str, model: str, crop: str | None, _checkpoint: Checkpoi
     classes = list(_checkpoint.classes)
     labels = np.array([classes.index(name) for name in recorded["label"]], dtype=int)
     logits = np.array(recorded["logits"], dtype=np.float64).reshape(len(labels), len(classes))
+    is_field = np.isin([path.split("/")[0] for path in recorded["path"]], list(run.field_sets))
     if crop is not None:
         possible = select_crop(classes, crop)
         own = possible[labels]
-        logits, labels = np.where(possible, logits[own], -np.inf), labels[own]
+        logits, labels, is_field = np.where(possible, logits[own], -np.inf), labels[own], is_field[own]
     probs = softmax(logits, _checkpoint.temperature)
-    threshold = _checkpoint.conformal["threshold"] if _checkpoint.conformal else 0.0
+    sets = conformal_sets(probs, classes, _checkpoint.conformal)
     crop_of_photo = np.array([crop_of(classes[label]) for label in labels], dtype=str)
-    return evidence.scored(probs, labels, prediction_set(probs, threshold), crop_of_photo)
+    return evidence.scored(probs, labels, sets, crop_of_photo, is_field)
 
 
 def table_of(rows: Sequence[dict]) -> bytes:

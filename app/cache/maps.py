@@ -177,7 +177,7 @@ def _seen(key: str, model: str, _photo: PhotoFile, _checkpoint: Checkpoint) -> t
     best = int(probs.argmax())
     strangeness, unfamiliar = None, False
     if _checkpoint.ood is not None:
-        strangeness = float(_checkpoint.ood.score(found.stage_features)[0])
+        strangeness = float(_checkpoint.ood.score(found.stage_features, found.photo_logits)[0])
         unfamiliar = strangeness > _checkpoint.ood.threshold
     return (_checkpoint.classes[best], float(probs[best])), strangeness, unfamiliar, found.stage_features[-1][0]
 

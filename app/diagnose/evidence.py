@@ -18,6 +18,7 @@ class Scored:
         right: whether the most likely class was the true one, (N,).
         set_size: classes in the prediction set of each photo, (N,).
         covered: whether that set held the true class, (N,).
+        is_field: whether it is a photo from the field, (N,).
     """
 
     crop: np.ndarray
@@ -25,11 +26,15 @@ class Scored:
     right: np.ndarray
     set_size: np.ndarray
     covered: np.ndarray
+    is_field: np.ndarray
 
     def of_crop(self, crop: str) -> "Scored":
         """Only the photos whose true class is of this crop."""
-        own = self.crop == crop
-        return Scored(*(getattr(self, field.name)[own] for field in fields(self)))
+        return self.only(self.crop == crop)
+
+    def only(self, rows: np.ndarray) -> "Scored":
+        """The photos of a mask."""
+        return Scored(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,45 @@ class Count:
     n: int
 
 
-def scored(probs: np.ndarray, labels: np.ndarray, sets: np.ndarray, crop: np.ndarray) -> Scored:
-    """From calibrated probabilities (N, K), true indices (N,), prediction sets (N, K) bool and true crops (N,)."""
+@dataclass(frozen=True)
+class FieldFacts:
+    """What was counted on field photos of one crop; a count is None below 30 photos.
+
+    Args:
+        n: field photos of the crop that were tested.
+        named_correct: of those given a single name, how many got the right one.
+        lists_held: of all, how many had the right name in their list.
+        top1: of all, how many were given the right name first.
+    """
+
+    n: int
+    named_correct: Count | None
+    lists_held: Count | None
+    top1: Count | None
+
+
+def scored(
+    probs: np.ndarray, labels: np.ndarray, sets: np.ndarray, crop: np.ndarray, is_field: np.ndarray | None = None
+) -> Scored:
+    """A recorded evaluation from its arrays.
+
+    Args:
+        probs: calibrated, (N, K).
+        labels: true class indices, (N,).
+        sets: prediction sets, (N, K) bool.
+        crop: of the true class, (N,) text.
+        is_field: (N,) bool; no photo where it is left out.
+    """
     rows = np.arange(len(labels))
-    return Scored(crop, probs.max(1), probs.argmax(1) == labels, sets.sum(1), sets[rows, labels])
+    is_field = np.zeros(len(labels), dtype=bool) if is_field is None else is_field
+    return Scored(crop, probs.max(1), probs.argmax(1) == labels, sets.sum(1), sets[rows, labels], is_field)
+
+
+def on_field(past: Scored, crop: str) -> FieldFacts:
+    """The field photos of a crop; of all crops where it is empty, as in a run without crops."""
+    own = past.only(past.is_field)
+    own = own.of_crop(crop) if crop else own
+    return FieldFacts(len(own.right), _count(own.right[own.set_size == 1]), _count(own.covered), _count(own.right))
 
 
 def named_rightly(past: Scored, probability: float) -> Count | None:

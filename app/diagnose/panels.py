@@ -240,6 +240,8 @@ def why(diagnosis: Diagnosis, facts: Facts, run: RunChoice, drawing: Drawing | N
     if facts.top1 is not None and diagnosis.verdict != "unfamiliar":
         with st.expander(f"How good is it{f' on {crop}' if crop else ''}? (n = {facts.top1.n:,})"):
             st.write(plain(words.accuracy_sentence(crop, facts)))
+            if outdoors := words.field_accuracy(crop, facts):
+                st.write(plain(outdoors))
     if run.plants_known is False:
         sentence(f"{PLANTS_UNKNOWN}.", "standing")
     if drawing is not None:

@@ -156,13 +156,46 @@ def meaning_of_the_bars(diagnosis: Diagnosis, facts: Facts) -> list[str]:
             f"Lists made this way held the right name for {_in_100(count.share)} of 100 {_tested(facts)} "
             f"(n = {count.n:,})."
         )
-    return said
+    return said + field_sentences(diagnosis, facts)
+
+
+def field_sentences(diagnosis: Diagnosis, facts: Facts) -> list[str]:
+    """What was counted outdoors, or that nothing was; empty where the run does not say which photos those are."""
+    found, crop = facts.on_field, crop_of(diagnosis.label)
+    if found is None:
+        return []
+    photos = f"field photos of {crop.replace('_', ' ')}" if crop else "field photos"
+    if found.n == 0:
+        return [f"No {photos.replace('photos', 'photo', 1)} was ever tested: outdoors, expect less."]
+    if diagnosis.verdict == "named" and found.named_correct:
+        count, what = found.named_correct, f"{photos} that were named, {{}} were named rightly"
+    elif diagnosis.verdict == "unsure" and found.lists_held:
+        count, what = found.lists_held, f"{photos}, {{}} had the right name in their list"
+    else:
+        return [f"Only {found.n:,} {photos} were tested: too few to count answers like this one."]
+    return [f"Of 100 {what.format(_in_100(count.share))} (n = {count.n:,})."]
+
+
+def field_accuracy(crop: str, facts: Facts) -> str | None:
+    """How often the first name was right on field photos of a crop; None where the run names none."""
+    found = facts.on_field
+    if found is None:
+        return None
+    photos = f"field photos of {crop.replace('_', ' ')}" if crop else "field photos"
+    if found.n == 0:
+        return f"No {photos.replace('photos', 'photo', 1)} was ever tested: outdoors, expect less."
+    if found.top1 is None:
+        return f"Only {found.n:,} {photos} were tested: too few for a number."
+    return f"On {photos}: right for {_in_100(found.top1.share)} of 100 (n = {found.top1.n:,})."
 
 
 def distance(diagnosis: Diagnosis, facts: Facts) -> str:
-    """How far the photo lies from those the model learned from, and what is usual."""
+    """How far the photo lies from those the model learned from, and what is usual.
+
+    Of the distances that models use, some can be negative: a number below the usual one says familiar in all of them.
+    """
     return (
-        f"Distance to the nearest {facts.material} I learned from: {diagnosis.ood_score:.2f}. "
+        f"Distance from the {facts.material} I learned from: {diagnosis.ood_score:.2f}. "
         f"Usual: up to {facts.usual_distance:.2f}."
     )
 

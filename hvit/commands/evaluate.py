@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from hvit.commands.terminal import positive, print_json, progress
+from hvit.commands.terminal import positive, print_json, print_table, progress
 from hvit.words import PLANTS_UNKNOWN
 
 EXAMPLES = """examples:
@@ -11,6 +11,7 @@ EXAMPLES = """examples:
   python -m hvit evaluate --run leaf33-tiny --data data/field-256 data/coffee-leaf-256 --split test --json
   python -m hvit evaluate --run runs/my-run --data my-photos --save
   python -m hvit evaluate --run leaf33-tiny --data data/field-256 --tta
+  python -m hvit evaluate --run leaf33-tiny --data data/not-leaf --unknown-classes report
   python -m hvit evaluate --run leafsim-tiny --data leafsim:v1/1/0-23999
   python -m hvit evaluate --run runs/my-dfca --data photos-with-bands --without-bands
 
@@ -28,6 +29,13 @@ def add_parser(subparsers) -> None:
         "--data", nargs="+", type=Path, required=True, metavar="DIR", help="data sets: folders, or drawn leaves"
     )
     parser.add_argument("--split", metavar="NAME", help="train, val or test (default: test where there are splits)")
+    parser.add_argument(
+        "--unknown-classes",
+        choices=["error", "report"],
+        default="error",
+        help="report: predict photos of classes the run does not know, leave them out of the figures, and count what "
+        "it says of them",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--save", action="store_true", help="record predictions and scores in the run")
     parser.add_argument("--tta", action="store_true", help="average over each photo and its mirror image")
@@ -60,8 +68,9 @@ def run(args) -> int:
     early_stress = EARLY_STRESS in checkpoint.classes
     samples = [sample for folder in args.data for sample in _samples(folder, args.split, early_stress)]
     result = evaluate(
-        checkpoint, samples, args.batch_size, progress("photos"), readers(samples), args.tta, args.without_bands
-    )
+        checkpoint, samples, args.batch_size, progress("photos"), readers(samples), args.tta, args.without_bands,
+        args.unknown_classes,
+    )  # fmt: skip
     if args.save:
         split = args.split or samples[0].split or "all"
         record_evaluation(found.path, split, result)
@@ -85,18 +94,35 @@ def _samples(folder: Path, split: str | None, early_stress: bool):
 
 
 def _print(document: dict, name: str) -> None:
-    low, high = document["top1_ci"]
     print(f"{name} on {document['n']} photos")
-    print(f"  top-1               {100 * document['top1']:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f})")
+    if document["n"]:
+        low, high = document["top1_ci"]
+        top1 = f"{100 * document['top1']:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f})"
+        print(f"  top-1               {top1}")
     for key, title in (
         ("top5", "top-5"),
         ("macro_f1", "macro-F1"),
         ("balanced_accuracy", "balanced accuracy"),
         ("coverage", "sets hold the class"),
         ("accepted", "accepted"),
+        ("named", "named"),
+        ("named_correct", "correct if named"),
     ):
         if document[key] is not None:
             print(f"  {title:<19} {100 * document[key]:.1f} %")
     for key, title in (("mean_set_size", "mean set size"), ("nll", "NLL"), ("ece", "ECE"), ("brier", "Brier score")):
         if document[key] is not None:
             print(f"  {title:<19} {document[key]:.3f}")
+    if len(document["by_data"]) > 1:
+        print("by data set, %")
+        keys = ("top1", "coverage", "accepted", "named", "named_correct")
+        rows = [[name, part["n"], *(_percent(part[key]) for key in keys)] for name, part in document["by_data"].items()]
+        print_table(["", "n", "top-1", "coverage", "accepted", "named", "correct if named"], rows)
+    if document.get("unknown"):
+        print("classes the run does not know")
+        rows = [[name, *counts.values()] for name, counts in document["unknown"].items()]
+        print_table(["", *next(iter(document["unknown"].values()))], rows)
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{100 * share:.1f}"

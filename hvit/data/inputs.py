@@ -40,8 +40,3 @@ def model_inputs(
 def stacked(inputs: list[tuple[Tensor, ...]], device: torch.device) -> tuple[Tensor, ...]:
     """Inputs of several photos of the same sides as one batch: what `model(*batch)` takes."""
     return tuple(to_device(torch.stack(parts), device) for parts in zip(*inputs))
-
-
-def mirrored(batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """The same batch with left and right exchanged, bands included."""
-    return tuple(part.flip(3) if part.ndim == 4 else part for part in batch)

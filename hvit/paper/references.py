@@ -223,6 +223,58 @@ REFERENCES = {
             "doi": "10.1109/CVPR.2009.5206848",
         },
     ),
+    "lee2018mahalanobis": Reference(
+        "inproceedings",
+        {
+            "author": "Lee, Kimin and Lee, Kibok and Lee, Honglak and Shin, Jinwoo",
+            "title": "A Simple Unified Framework for Detecting Out-of-Distribution Samples and Adversarial Attacks",
+            "booktitle": "Advances in Neural Information Processing Systems",
+            "volume": "31",
+            "year": "2018",
+            **_arxiv("1807.03888"),
+        },
+    ),
+    "ren2021relative": Reference(
+        "misc",
+        {
+            "author": "Ren, Jie and Fort, Stanislav and Liu, Jeremiah and others",
+            "title": "A Simple Fix to {Mahalanobis} Distance for Improving Near-{OOD} Detection",
+            "year": "2021",
+            **_arxiv("2106.09022"),
+        },
+    ),
+    "wang2022vim": Reference(
+        "inproceedings",
+        {
+            "author": "Wang, Haoqi and Li, Zhizhong and Feng, Litong and Zhang, Wayne",
+            "title": "{ViM}: Out-of-Distribution with Virtual-Logit Matching",
+            "booktitle": "IEEE/CVF Conference on Computer Vision and Pattern Recognition",
+            "year": "2022",
+            **_arxiv("2203.10807"),
+        },
+    ),
+    "liu2020energy": Reference(
+        "inproceedings",
+        {
+            "author": "Liu, Weitang and Wang, Xiaoyun and Owens, John and Li, Yixuan",
+            "title": "Energy-based Out-of-distribution Detection",
+            "booktitle": "Advances in Neural Information Processing Systems",
+            "volume": "33",
+            "year": "2020",
+            **_arxiv("2010.03759"),
+        },
+    ),
+    "tibshirani2019covariate": Reference(
+        "inproceedings",
+        {
+            "author": "Tibshirani, Ryan J. and Foygel Barber, Rina and Cand{\\`e}s, Emmanuel J. and Ramdas, Aaditya",
+            "title": "Conformal Prediction Under Covariate Shift",
+            "booktitle": "Advances in Neural Information Processing Systems",
+            "volume": "32",
+            "year": "2019",
+            **_arxiv("1904.06019"),
+        },
+    ),
     "wilson1927inference": Reference(
         "article",
         {

@@ -22,6 +22,20 @@ ROLE_WORDS = {
 }
 SCORED = ("test", "cv")
 LIBRARIES = {"python": "Python", "numpy": "NumPy"}
+DETECTORS = {  # by ood.method: how strangeness is measured, and the works that describe it
+    "knn": ("the distance to their nearest neighbors in feature space", ["sun2022knn"]),
+    "knn_last_stages": (
+        "the distance to their nearest neighbors in the features of the last two stages", ["sun2022knn"],
+    ),
+    "mahalanobis": ("the Mahalanobis distance to the nearest class", ["lee2018mahalanobis"]),
+    "relative_mahalanobis": ("the relative Mahalanobis distance", ["ren2021relative"]),
+    "half_relative_mahalanobis": (
+        "the Mahalanobis distance to the nearest class less half of that to the mean of all training photos",
+        ["lee2018mahalanobis", "ren2021relative"],
+    ),
+    "vim": ("virtual-logit matching", ["wang2022vim"]),
+    "energy": ("the energy of the logits", ["liu2020energy"]),
+}  # fmt: skip
 
 
 def model(text: Text, record: Record) -> None:
@@ -260,11 +274,27 @@ def calibration(text: Text, record: Record) -> None:
             f"level of {level}.",
             "sadinle2019least",
         )
-    if ood is not None and ood.get("method") == "knn":
+        _threshold_groups(text, conformal)
+    if ood is not None and ood.get("method") in DETECTORS:
+        distance, works = DETECTORS[ood["method"]]
         text.say(
-            "Photos unlike those of training are rejected by the distance to their nearest neighbors in feature space"
-            f"{cite('sun2022knn')}, beyond {ood['threshold']:.3f}.",
-            "sun2022knn",
+            f"Photos unlike those of training are rejected by {distance}{cite(*works)}, beyond "
+            f"{ood['threshold']:.3f}.",
+            *works,
+        )
+        if ood.get("unsure_threshold") is not None:
+            text.say(f"Photos beyond {ood['unsure_threshold']:.3f} are never given a single name.")
+
+
+def _threshold_groups(text: Text, conformal: dict) -> None:
+    """Where the thresholds of prediction sets are not one for all photos alike."""
+    if conformal.get("groups") == "by-crop":
+        text.say("Their thresholds are set for each predicted crop; crops with few photos share one.")
+    if conformal.get("groups") == "field-weighted":
+        text.say(
+            "Their threshold is a weighted one, in which field photos count as much as all others together"
+            f"{cite('tibshirani2019covariate')}.",
+            "tibshirani2019covariate",
         )
 
 

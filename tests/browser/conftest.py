@@ -37,7 +37,7 @@ def _write_run(run: Path, classes: list[str], data: str) -> None:
     from hvit.checkpoint import save_checkpoint
     from hvit.data.preprocess import Preprocessing
     from hvit.models import create_model
-    from hvit.rejection import Rejector
+    from hvit.rejection import METHODS, Rejector
 
     torch.manual_seed(0)
     arguments = {"num_classes": len(classes), "img_size": 64}
@@ -46,7 +46,8 @@ def _write_run(run: Path, classes: list[str], data: str) -> None:
     features = [draw.normal(size=(20, channels)).astype(np.float32) for channels in model.config.embed_dims]
     save_checkpoint(
         run, model, "hvit_tiny", arguments, classes, Preprocessing(64), "drawn", {}, temperature=1.0,
-        conformal={"alpha": 0.1, "method": "lac", "threshold": 0.6}, ood=(Rejector.fit(features), 2.0),
+        conformal={"alpha": 0.1, "method": "lac", "threshold": 0.6},
+        ood=Rejector(METHODS["knn"].fit(features, None, None), 2.0),
     )  # fmt: skip
     info = {"schema_version": 1, "status": "done", "kind": "finetune", "summary": {}}
     (run / "run.json").write_text(json.dumps(info))

@@ -51,7 +51,7 @@ def write_run(path: Path, classes: list[str], data: str, kind: str = "", channel
     from hvit.data.preprocess import Preprocessing
     from hvit.data.spectral import SpectralStream
     from hvit.models import create_model
-    from hvit.rejection import Rejector
+    from hvit.rejection import METHODS, Rejector
     from hvit.runs import RunWriter
 
     config = {"epochs": 1, "data": {"dirs": [data]}}
@@ -65,7 +65,7 @@ def write_run(path: Path, classes: list[str], data: str, kind: str = "", channel
     model = create_model(architecture, **arguments)
     model.head.weight.data.mul_(20)  # so that photos get different answers
     rng = np.random.default_rng(0)
-    rejector = Rejector.fit([rng.normal(size=(20, dim)) for dim in model.config.embed_dims])
+    detector = METHODS["knn"].fit([rng.normal(size=(20, dim)) for dim in model.config.embed_dims], None, None)
     save_checkpoint(
         path,
         model,
@@ -77,7 +77,7 @@ def write_run(path: Path, classes: list[str], data: str, kind: str = "", channel
         {"drawn": "none"},
         temperature=1.5,
         conformal={"alpha": 0.02, "method": "lac", "threshold": 0.6},
-        ood=(rejector, 2.0),
+        ood=Rejector(detector, 2.0),
         spectral=stream,
     )
     writer.finish("done", {"top1": None})

@@ -120,6 +120,9 @@ def parts() -> str:
     ])  # fmt: skip
 
 
-@pytest.mark.parametrize("made", [inference, inference_on_gpu, compiled_inference, sizes, training, step, scaling, parts])
+TABLES = [inference, inference_on_gpu, compiled_inference, sizes, training, step, scaling, parts]
+
+
+@pytest.mark.parametrize("made", TABLES)
 def test_a_table_is_that_of_its_record(made):
     assert made() in (DOCS / "benchmarks.md").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hvit.calibration import fit_conformal, fit_temperature, prediction_set, softmax
+from hvit.calibration import fit_conformal, fit_temperature, prediction_set, set_thresholds, softmax
 
 
 def test_temperature_recovers_the_one_the_labels_were_drawn_at():
@@ -47,3 +47,25 @@ def test_error_rates_outside_0_and_1_are_refused(alpha):
 def test_nothing_to_calibrate_on_is_refused():
     with pytest.raises(ValueError, match="no photos"):
         fit_temperature(np.empty((0, 3)), np.empty(0, dtype=int))
+
+
+def test_a_threshold_for_each_photo():
+    probs = np.array([[0.8, 0.2], [0.8, 0.2]])
+    assert prediction_set(probs, np.array([0.5, 0.9])).sum(1).tolist() == [1, 2]
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        prediction_set(probs, np.array([0.5, 1.2]))
+
+
+def test_the_predicted_crop_chooses_the_threshold():
+    classes = ["Apple___Rust", "Corn_(maize)___Rust"]
+    probs = np.array([[0.8, 0.2], [0.3, 0.7]])
+    assert set_thresholds({"apple": 0.1, "maize": 0.2}, probs, classes).tolist() == [0.1, 0.2]
+    assert set_thresholds(0.3, probs, classes).tolist() == [0.3, 0.3]
+    with pytest.raises(ValueError, match="no number for 'maize'"):
+        set_thresholds({"apple": 0.1}, probs, classes)
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0])
+def test_weights_must_be_above_zero(weight):
+    with pytest.raises(ValueError, match="above 0"):
+        fit_conformal(np.array([[0.9, 0.1]]), np.array([0]), 0.1, np.array([weight]))

@@ -1,10 +1,11 @@
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
 
-from hvit.checkpoint import CheckpointError, load_checkpoint
+from hvit.checkpoint import CheckpointError, load_checkpoint, save_calibration
 
 
 @pytest.fixture
@@ -55,6 +56,13 @@ def test_a_missing_file_is_named(run, name, expected):
         (lambda card: card["ood"].pop("threshold"), r"lacks ood\.threshold"),
         (lambda card: card.update(conformal={"alpha": 0.1}), r"lacks conformal\.method, conformal\.threshold"),
         (lambda card: card["ood"].update(file="../rejection.npz"), "rejection.npz"),
+        (lambda card: card["ood"].update(method="oracle"), "ood.method 'oracle'; this version knows knn"),
+        (lambda card: card["ood"].update(method="vim"), "rejection.npz of run copy has no array origin"),
+        (lambda card: card["ood"].update(threshold="high"), "ood.threshold 'high'"),
+        (lambda card: card["ood"].update(unsure_threshold=[1]), r"ood.unsure_threshold \[1\]"),
+        (lambda card: card["conformal"].update(threshold=1.5), "conformal.threshold 1.5"),
+        (lambda card: card["conformal"].update(threshold={"potato": 0.5}), "expected a number from 0 to 1, or one"),
+        (lambda card: card["conformal"].update(threshold={"potato": 0.5, "tomato": "1"}), "conformal.threshold"),
     ],
 )  # fmt: skip
 def test_a_card_that_does_not_fit_is_refused(run, change, expected):
@@ -85,3 +93,25 @@ def test_a_card_that_is_not_json_is_refused(run):
     (run / "model.json").write_text('{"schema_version": 1,')
     with pytest.raises(CheckpointError, match="damaged"):
         load_checkpoint(run)
+
+
+def test_calibrating_again_leaves_weights_and_one_detector(run):
+    before = load_checkpoint(run)
+    ood = replace(before.ood, threshold=1.0, unsure_threshold=0.5)
+    save_calibration(run, 0.7, {"alpha": 0.1, "method": "lac", "threshold": {"potato": 0.5, "tomato": 0.9}}, ood)
+    after = load_checkpoint(run)
+    assert after.temperature == 0.7 and after.conformal["threshold"] == {"potato": 0.5, "tomato": 0.9}
+    assert (after.ood.threshold, after.ood.unsure_threshold) == (1.0, 0.5) and after.sha256 == before.sha256
+    assert [path.name for path in run.glob("rejection*")] == [after.card["ood"]["file"]]
+
+
+def test_a_crash_before_the_card_is_written_leaves_the_run_as_it_was(run, monkeypatch):
+    before = load_checkpoint(run)
+
+    def full(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("hvit.checkpoint.write_json", full)
+    with pytest.raises(OSError):
+        save_calibration(run, 0.7, before.conformal, replace(before.ood, threshold=1.0))
+    assert load_checkpoint(run).card == before.card

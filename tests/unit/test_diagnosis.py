@@ -10,7 +10,6 @@ from PIL import Image
 
 from hvit.checkpoint import load_checkpoint
 from hvit.diagnosis import diagnose, diagnose_many, photo_flags
-from hvit.rejection import Rejector
 from hvit.words import verdict_message
 
 EARLY, LATE, HEALTHY = "Potato___Early_blight", "Tomato___Late_blight", "Tomato___healthy"
@@ -74,7 +73,7 @@ def test_the_verdict_follows_the_set_and_the_distance(checkpoint):
     assert unsure.verdict == "unsure" and set(unsure.prediction_set) == {EARLY, LATE, HEALTHY}
     probs = [unsure.probabilities[name] for name in unsure.prediction_set]
     assert probs == sorted(probs, reverse=True) and unsure.prediction_set[0] == unsure.label
-    strange = diagnose(replace(checkpoint, ood=Rejector(checkpoint.ood.reference, threshold=-1.0)), data)
+    strange = diagnose(replace(checkpoint, ood=replace(checkpoint.ood, threshold=-1.0)), data)
     assert strange.verdict == "unfamiliar" and strange.in_distribution is False
     assert strange.label == named.label and strange.probabilities == named.probabilities
 
@@ -82,8 +81,8 @@ def test_the_verdict_follows_the_set_and_the_distance(checkpoint):
 def test_a_score_at_the_threshold_is_accepted(checkpoint):
     data = png(picture(1))
     score = diagnose(checkpoint, data).ood_score
-    at = replace(checkpoint, ood=Rejector(checkpoint.ood.reference, threshold=score))
-    below = replace(checkpoint, ood=Rejector(checkpoint.ood.reference, threshold=score - 1e-6))
+    at = replace(checkpoint, ood=replace(checkpoint.ood, threshold=score))
+    below = replace(checkpoint, ood=replace(checkpoint.ood, threshold=score - 1e-6))
     assert diagnose(at, data).in_distribution is True
     assert diagnose(below, data).in_distribution is False
 

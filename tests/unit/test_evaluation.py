@@ -12,13 +12,15 @@ from hvit.calibration import softmax
 from hvit.checkpoint import load_checkpoint
 from hvit.data.dataset import DataError, Sample, read_samples
 from hvit.diagnosis import diagnose, diagnose_many
-from hvit.evaluation import Predictions, evaluate, predict_pixels, predict_samples, record_evaluation, score
-from hvit.rejection import Rejector
+from hvit.evaluation import evaluate, predict_pixels, predict_samples, record_evaluation
+from hvit.predictions import Predictions
+from hvit.rejection import METHODS, Rejector
 from hvit.runs import Run
+from hvit.scores import count_unknown, score
 
 KEYS = [
     "n", "top1", "top1_ci", "top5", "macro_f1", "balanced_accuracy", "nll", "ece", "brier", "coverage",
-    "mean_set_size", "accepted", "per_class", "confusion", "classes",
+    "mean_set_size", "accepted", "named", "named_correct", "per_class", "confusion", "classes",
 ]  # fmt: skip
 
 
@@ -53,7 +55,7 @@ def test_scores_by_hand(checkpoint):
         checkpoint,
         temperature=2.0,
         conformal={"alpha": 0.1, "method": "lac", "threshold": 0.65},  # a class is in the set from 0.35
-        ood=replace(Rejector.fit([np.stack([near] * 10)] * 4), threshold=0.5),
+        ood=Rejector(METHODS["knn"].fit([np.stack([near] * 10)] * 4, None, None), threshold=0.5),
     )
     found = score(known, Predictions((2 * np.log(probs)).astype(np.float32), features, []), labels)
     assert list(found) == KEYS
@@ -65,6 +67,7 @@ def test_scores_by_hand(checkpoint):
     assert found["brier"] == pytest.approx((0.14 + 0.62 + 0.26 + 0.78) / 4, rel=1e-5)
     assert found["coverage"] == 0.75 and found["mean_set_size"] == 1.25
     assert found["accepted"] == 0.75
+    assert found["named"] == 0.5 and found["named_correct"] == 1.0  # the first and the third: the last is unfamiliar
     assert found["per_class"]["Tomato___healthy"] == {"n": 0, "precision": 0.0, "recall": None, "f1": None}
     json.dumps(found, allow_nan=False)
 
@@ -83,7 +86,7 @@ def test_evaluation_and_diagnosis_agree_on_a_photo(checkpoint, samples, evaluati
         assert list(found.probabilities.values()) == pytest.approx(list(probs / probs.sum()), abs=1e-4)
         assert evaluation.predictions.sha256[i] == found.sha256
         stages = [stage[i : i + 1] for stage in evaluation.predictions.stage_features]
-        assert checkpoint.ood.score(stages)[0] == pytest.approx(found.ood_score, abs=1e-4)
+        assert checkpoint.ood.score(stages, None)[0] == pytest.approx(found.ood_score, abs=1e-4)
 
 
 def test_logits_do_not_depend_on_the_batch(checkpoint, samples, evaluation):
@@ -107,6 +110,47 @@ def test_progress_ends_at_the_number_of_photos(checkpoint, samples):
 def test_a_class_the_run_does_not_know_is_named(checkpoint, samples):
     with pytest.raises(DataError, match="does not know the class Rice___Blast"):
         evaluate(checkpoint, [*samples, replace(samples[0], label="Rice___Blast")])
+
+
+def test_unknown_classes_are_counted_and_left_out_of_the_figures(checkpoint, samples, evaluation):
+    unknown = [replace(sample, label="Rice___Blast") for sample in samples[:5]]
+    found = evaluate(checkpoint, [*unknown, *samples], unknown_classes="report")
+    counts = found.document.pop("unknown")
+    assert set(counts) == {"Rice___Blast"} and list(counts["Rice___Blast"])[0] == "n"
+    row = counts["Rice___Blast"]
+    assert row["n"] == 5 == row["named"] + row["unsure"] + row["unfamiliar"] and row["told_healthy"] <= row["named"]
+    assert found.document["n"] == 12 == len(found.samples)
+    assert found.document["top1"] == evaluation.document["top1"]
+
+
+def test_overlooked_diseases_are_those_named_healthy(checkpoint):
+    """Three photos, named: healthy, a disease, and unsure between both."""
+    logits = np.log([[0.02, 0.03, 0.95], [0.96, 0.02, 0.02], [0.45, 0.05, 0.5]])
+    known = replace(checkpoint, temperature=1.0, conformal={"alpha": 0.1, "method": "lac", "threshold": 0.6}, ood=None)
+    counts = count_unknown(known, Predictions(logits, [], []), ["Rice___Blast"] * 3)
+    assert counts == {"Rice___Blast": {"n": 3, "named": 2, "unsure": 1, "unfamiliar": 0, "told_healthy": 1}}
+
+
+def test_only_unknown_classes_leave_figures_null(checkpoint, samples):
+    strangers = [replace(sample, label="animal") for sample in samples[:3]]
+    document = evaluate(checkpoint, strangers, unknown_classes="report").document
+    assert document["n"] == 0 and document["top1"] is None and document["unknown"]["animal"]["n"] == 3
+    json.dumps(document, allow_nan=False)
+
+
+def test_every_data_set_gets_the_same_figures(checkpoint, samples, evaluation):
+    parts = [replace(sample, source="a" if i < 4 else "b") for i, sample in enumerate(samples)]
+    document = evaluate(checkpoint, parts).document
+    by_data = document["by_data"]
+    assert {name: part["n"] for name, part in by_data.items()} == {"a": 4, "b": 8}
+    assert set(document) - set(by_data["a"]) == {"by_data", "confusion", "classes"}
+    for key in ("top1", "nll", "coverage", "accepted", "named"):
+        assert (4 * by_data["a"][key] + 8 * by_data["b"][key]) / 12 == pytest.approx(document[key])
+
+
+def test_augmentation_leaves_rejection_to_the_photo_itself(checkpoint, samples):
+    alone, averaged = (predict_samples(checkpoint, samples[:2], tta=tta) for tta in (False, True))
+    assert np.array_equal(averaged.photo_logits, alone.logits) and not np.array_equal(averaged.logits, alone.logits)
 
 
 def test_a_subset_of_the_classes_is_scored(checkpoint, samples):

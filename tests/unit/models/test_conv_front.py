@@ -163,7 +163,7 @@ def test_shares_are_spread_as_the_transposed_convolution_spreads(kernel, stride)
 
 @torch.no_grad()
 def test_a_tap_weighs_what_it_adds_to_the_channels_that_pass():
-    """By hand: the middle position reads 1 to 9; the taps of channel one are 1, those of channel two 10, but blocked."""
+    """By hand: the middle reads 1 to 9; the taps of channel one are 1, those of channel two 10, but blocked."""
     conv = SameConv2d(2, 2, 3, groups=2)
     conv.weight[0], conv.weight[1] = 1, 10
     inputs = torch.arange(1.0, 10).reshape(1, 1, 3, 3).expand(1, 2, 3, 3)

@@ -52,7 +52,7 @@ def test_strangeness_is_that_of_the_runs_rejection(run, evaluated):
     assert embed.main(["--run", str(run)]) == 0
     checkpoint = load_checkpoint(run)
     with np.load(run / "eval" / "test" / "features.npz") as features:
-        expected = checkpoint.ood.score([features[f"stage{i}"] for i in (1, 2, 3, 4)])
+        expected = checkpoint.ood.score([features[f"stage{i}"] for i in (1, 2, 3, 4)], None)
     assert read_map(run / "eval" / "test" / "tsne.npz").strangeness == pytest.approx(expected, abs=1e-5)
 
 

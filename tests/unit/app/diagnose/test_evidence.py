@@ -36,3 +36,16 @@ def test_a_list_holds_the_name_when_the_true_class_is_in_it():
 def test_one_crop_is_counted_alone():
     assert len(past(30, 0, 0.9).of_crop("apple").right) == 30
     assert len(past(30, 0, 0.9).of_crop("rice").right) == 0
+
+
+def test_field_photos_of_a_crop_are_counted_apart():
+    # 40 apples of the field, 36 of them right and all named; 10 of the laboratory; no rice.
+    found = past(46, 4, 0.9)
+    outdoors = evidence.Scored(found.crop, found.confidence, found.right, found.set_size, found.covered, np.r_[
+        np.zeros(10, dtype=bool), np.ones(40, dtype=bool)
+    ])  # fmt: skip
+    assert evidence.on_field(outdoors, "apple") == evidence.FieldFacts(
+        40, evidence.Count(0.9, 40), evidence.Count(0.9, 40), evidence.Count(0.9, 40)
+    )
+    assert evidence.on_field(outdoors, "rice") == evidence.FieldFacts(0, None, None, None)
+    assert evidence.on_field(outdoors, "").n == 40

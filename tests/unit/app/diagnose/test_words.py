@@ -135,7 +135,7 @@ def test_accuracy_of_cross_validation_is_not_called_a_test():
         words.accuracy_sentence("", facts)
         == "The first name was right for 90 of 100 photos held out in turn (n = 300)."
     )
-    facts.calibrated, facts.named_rightly, facts.lists_held = True, None, None
+    facts.calibrated, facts.named_rightly, facts.lists_held, facts.on_field = True, None, None, None
     named = diagnosis("named", {"Apple___Apple_scab": 0.9})
     assert words.meaning_of_the_bars(named, facts)[0].startswith(
         "The bars are chances, set on photos held out in turn:"
@@ -173,13 +173,60 @@ def test_flags_come_with_what_to_do():
 
 
 def test_a_count_that_was_not_recorded_is_not_mentioned():
-    nothing = SimpleNamespace(calibrated=True, named_rightly=None, lists_held=None, material="photos", judged_on="test")
+    nothing = SimpleNamespace(
+        calibrated=True, named_rightly=None, lists_held=None, material="photos", judged_on="test", on_field=None
+    )
     named = diagnosis("named", {"Tomato___Late_blight": 0.94})
     assert len(words.meaning_of_the_bars(named, nothing)) == 1
     share = SimpleNamespace(share=0.93, n=1412)
     counted = SimpleNamespace(
-        calibrated=True, named_rightly=share, lists_held=None, material="photos", judged_on="test"
+        calibrated=True, named_rightly=share, lists_held=None, material="photos", judged_on="test", on_field=None
     )
     assert words.meaning_of_the_bars(named, counted)[1] == (
         "Of 100 test photos with a score like this, 93 were named rightly (n = 1,412)."
     )
+
+
+def _count(share: float, n: int):
+    return SimpleNamespace(share=share, n=n)
+
+
+def _on_field(n: int, named=None, lists=None, top1=None):
+    found = SimpleNamespace(n=n, named_correct=named, lists_held=lists, top1=top1)
+    return SimpleNamespace(on_field=found)
+
+
+NAMED = diagnosis("named", {"Apple___Apple_scab": 0.9, "Apple___healthy": 0.1})
+UNSURE = diagnosis("unsure", {"Apple___Apple_scab": 0.6, "Apple___healthy": 0.4}, set_size=2)
+
+
+@pytest.mark.parametrize(
+    "answer, facts, said",
+    [
+        (
+            NAMED,
+            _on_field(90, named=_count(0.94, 60)),
+            ["Of 100 field photos of apple that were named, 94 were named rightly (n = 60)."],
+        ),
+        (
+            UNSURE,
+            _on_field(90, lists=_count(0.96, 90)),
+            ["Of 100 field photos of apple, 96 had the right name in their list (n = 90)."],
+        ),
+        (NAMED, _on_field(0), ["No field photo of apple was ever tested: outdoors, expect less."]),
+        (NAMED, _on_field(12), ["Only 12 field photos of apple were tested: too few to count answers like this one."]),
+        (NAMED, SimpleNamespace(on_field=None), []),
+    ],
+)
+def test_what_was_counted_outdoors_is_said_beside(answer, facts, said):
+    assert words.field_sentences(answer, facts) == said
+
+
+def test_accuracy_outdoors_is_told_apart():
+    assert words.field_accuracy("apple", _on_field(50, top1=_count(0.82, 50))) == (
+        "On field photos of apple: right for 82 of 100 (n = 50)."
+    )
+    assert words.field_accuracy("maize", _on_field(0)).startswith("No field photo of maize was ever tested")
+    few = "Only 7 field photos of maize were tested: too few for a number."
+    assert words.field_accuracy("maize", _on_field(7)) == few
+    assert words.field_accuracy("apple", SimpleNamespace(on_field=None)) is None

@@ -1,0 +1,24 @@
+"""Out-of-distribution detection: is a photo like those the model was trained on? One method a file, one interface."""
+
+from hvit.rejection.energy import Energy
+from hvit.rejection.mahalanobis import HalfRelativeMahalanobis, Mahalanobis, RelativeMahalanobis
+from hvit.rejection.method import RejectionFileError, RejectionMethod
+from hvit.rejection.neighbors import NearestNeighbors, NearestNeighborsLastStages
+from hvit.rejection.rejector import Rejector
+from hvit.rejection.vim import VirtualLogit
+
+# By the name in model.json, `ood.method`.
+METHODS: dict[str, type[RejectionMethod]] = {
+    method.name: method
+    for method in (
+        NearestNeighbors,
+        NearestNeighborsLastStages,
+        Mahalanobis,
+        HalfRelativeMahalanobis,
+        RelativeMahalanobis,
+        VirtualLogit,
+        Energy,
+    )
+}
+
+__all__ = ["METHODS", "RejectionFileError", "RejectionMethod", "Rejector"]

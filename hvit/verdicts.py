@@ -1,0 +1,103 @@
+"""Prediction sets and verdicts from logits and features: the one place that decides named, unsure or unfamiliar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hvit.calibration import prediction_set, set_thresholds
+from hvit.rejection import Rejector
+
+if TYPE_CHECKING:
+    from hvit.checkpoint import Checkpoint
+
+NAMED, UNSURE, UNFAMILIAR = "named", "unsure", "unfamiliar"
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What is said of each of N photos.
+
+    Attributes:
+        sets: prediction sets, (N, K) bool.
+        scores: out-of-distribution scores, (N,); None for a run without rejection.
+        accepted: in distribution, (N,) bool; all of them without rejection.
+    """
+
+    sets: np.ndarray
+    scores: np.ndarray | None
+    accepted: np.ndarray
+
+    def only(self, rows: np.ndarray) -> Verdicts:
+        """The photos of a mask, or of row numbers."""
+        scores = None if self.scores is None else self.scores[rows]
+        return Verdicts(self.sets[rows], scores, self.accepted[rows])
+
+    @property
+    def named(self) -> np.ndarray:
+        """Accepted, with a set of one class, (N,) bool."""
+        return self.accepted & (self.sets.sum(1) == 1)
+
+    @property
+    def unsure(self) -> np.ndarray:
+        """Accepted, with a set of two classes or more, (N,) bool."""
+        return self.accepted & ~self.named
+
+    @property
+    def words(self) -> np.ndarray:
+        """named, unsure or unfamiliar, (N,) text."""
+        return np.where(self.named, NAMED, np.where(self.accepted, UNSURE, UNFAMILIAR))
+
+
+def verdicts(
+    checkpoint: Checkpoint, probs: np.ndarray, features: list[np.ndarray], photo_logits: np.ndarray
+) -> Verdicts:
+    """The verdicts of a run.
+
+    Args:
+        probs: calibrated, (N, K); zero for classes that are ruled out beforehand, as those of other crops.
+        features, photo_logits: what rejection reads, see `hvit.rejection.RejectionMethod`.
+    """
+    return decide(probs, checkpoint.classes, checkpoint.conformal, checkpoint.ood, features, photo_logits)
+
+
+def decide(
+    probs: np.ndarray,
+    classes: Sequence[str],
+    conformal: dict | None,
+    ood: Rejector | None,
+    features: list[np.ndarray],
+    photo_logits: np.ndarray,
+) -> Verdicts:
+    """`verdicts` from the parts of a checkpoint; without `conformal`, a set is the most likely class alone."""
+    sets = conformal_sets(probs, classes, conformal)
+    if ood is None:
+        return Verdicts(sets, None, np.ones(len(probs), dtype=bool))
+    scores = ood.score(features, photo_logits)
+    accepted = ood.accepts(scores)
+    return Verdicts(at_least_two(sets, probs, accepted & ~ood.may_name(scores)), scores, accepted)
+
+
+def conformal_sets(probs: np.ndarray, classes: Sequence[str], conformal: dict | None) -> np.ndarray:
+    """Prediction sets (N, K) bool from the card's `conformal` alone; the most likely class without it."""
+    if conformal is None:
+        return np.arange(probs.shape[1]) == probs.argmax(1)[:, None]
+    return prediction_set(probs, set_thresholds(conformal["threshold"], probs, classes)) & (probs > 0)
+
+
+def at_least_two(sets: np.ndarray, probs: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Prediction sets in which the photos of a mask hold their two most likely classes, where two are possible.
+
+    Args:
+        sets: (N, K) bool.
+        probs: (N, K).
+        which: photos that must not be named, (N,) bool.
+    """
+    if probs.shape[1] < 2 or not which.any():
+        return sets
+    widened, rows = sets.copy(), np.flatnonzero(which)
+    widened[rows[:, None], np.argsort(-probs[rows], axis=1, kind="stable")[:, :2]] = True
+    return widened & (probs > 0)
