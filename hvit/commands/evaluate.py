@@ -63,7 +63,7 @@ def run(args) -> int:
         checkpoint, samples, args.batch_size, progress("photos"), readers(samples), args.tta, args.without_bands
     )
     if args.save:
-        split = args.split or samples[0].split or "all"
+        split = samples[0].split or "all"
         record_evaluation(found.path, split, result)
         print(f"recorded in {found.path}/eval/{split}", file=sys.stderr)
     if found.plants_known is False:
@@ -76,12 +76,12 @@ def run(args) -> int:
 
 
 def _samples(folder: Path, split: str | None, early_stress: bool):
-    from hvit.data.dataset import read_samples
+    from hvit.data.dataset import of_split, read_samples
 
     samples = read_samples([folder], early_stress=early_stress)
     if split is None and any(sample.split for sample in samples):
         split = "test"
-    return read_samples([folder], split, early_stress) if split else samples
+    return of_split(samples, split, [folder]) if split else samples
 
 
 def _print(document: dict, name: str) -> None:

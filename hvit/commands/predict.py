@@ -93,17 +93,20 @@ def photo_files(given: list[Path]) -> list[Path]:
     Raises:
         ValueError: one does not exist, or a folder holds none.
     """
-    from hvit.data.photos import SUFFIXES, find_photos
+    from hvit.data.folders import list_photos
+    from hvit.data.photos import SUFFIXES
 
     files = []
     for path in given:
         if path.is_dir():
-            found = find_photos(path)
-            if not found:
+            listing = list_photos(path)
+            if listing.note:
+                print(listing.note, file=sys.stderr)
+            if not listing.photos:
                 raise ValueError(
                     f"{path}: no photos in this folder; looked for {' '.join(sorted(s[1:] for s in SUFFIXES))}"
                 )
-            files += found
+            files += listing.photos
         elif path.exists():
             files.append(path)
         else:

@@ -471,7 +471,7 @@ def test_a_file_that_cannot_be_opened_is_tried_again(photos, tmp_path, monkeypat
             raise LostPhotoError("the file cannot be opened: Stale file handle.")
         return true_read(path)
 
-    monkeypatch.setattr("hvit.data.dataset.read_photo", read)
+    monkeypatch.setattr("hvit.data.samples.read_photo", read)
     assert open_cache(samples, 64, tmp_path / "cache").unreadable == {}
     assert tries.count(samples[5].path) == len(AGAIN_S) + 1
 
