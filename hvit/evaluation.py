@@ -16,7 +16,7 @@ from torch import Tensor
 from hvit import metrics
 from hvit.calibration import mean_of_views, prediction_set, softmax
 from hvit.checkpoint import Checkpoint
-from hvit.data.dataset import DataError, Sample
+from hvit.data.dataset import DataError, Sample, spelled_as
 from hvit.data.inputs import mirrored, model_inputs, stacked
 from hvit.data.photos import InvalidPhotoError, Photo
 from hvit.data.spectral import InvalidBandsError
@@ -172,6 +172,7 @@ def evaluate(
     """
     if not samples:
         raise DataError("there are no photos to evaluate")
+    samples = spelled_as(samples, checkpoint.classes)
     unknown = sorted({sample.label for sample in samples} - set(checkpoint.classes))
     if unknown:
         raise DataError(

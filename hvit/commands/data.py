@@ -88,11 +88,20 @@ def add_parser(subparsers) -> None:
 
 def run_check(args) -> int:
     from hvit.data.check import CHECK, check, record_check
-    from hvit.data.dataset import groups_from_csv, groups_from_names, read_samples, readers, with_groups
+    from hvit.data.dataset import (
+        class_names,
+        groups_from_csv,
+        groups_from_names,
+        read_samples,
+        readers,
+        with_groups,
+    )
     from hvit.runs import find_run
 
     run = find_run(args.save_to) if args.save_to else None
     samples = read_samples(args.folders)
+    if len(classes := class_names(samples)) == 1:
+        print(f"{classes[0]} is the only class: nothing can be told apart", file=sys.stderr)
     if args.group_from:
         samples = with_groups(samples, groups_from_names(samples, args.group_from))
     elif args.groups_csv:
@@ -139,14 +148,17 @@ def run_sheet(args) -> int:
     from PIL import Image
 
     from hvit.data.dataset import DataError, read_samples
-    from hvit.data.sheet import contact_sheet
+    from hvit.data.sheet import contact_sheet, row_titles
 
     if args.out.suffix.lower() not in (".jpg", ".jpeg", ".png"):
         raise DataError(f"--out {args.out}: expected a name that ends in .jpg or .png")
     if not args.out.resolve().parent.is_dir():
         raise DataError(f"--out {args.out}: there is no folder {args.out.resolve().parent.name} to write into")
-    sheet = Image.fromarray(contact_sheet(read_samples(args.folders, args.split), args.columns, args.size, args.seed))
+    samples = read_samples(args.folders, args.split)
+    sheet = Image.fromarray(contact_sheet(samples, args.columns, args.size, args.seed))
     sheet.save(args.out, quality=88, optimize=True)
+    if note := row_titles(samples).note:
+        print(note, file=sys.stderr)
     print(f"{args.out}: {sheet.width} x {sheet.height} px")
     return 0
 

@@ -3,11 +3,11 @@
 import difflib
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hvit.data.folders import DataError, list_photos, listed
+from hvit.data.folders import DataError, clean_name, list_photos, listed
 from hvit.data.layouts import SPLITS, read_layout, split_named
 from hvit.data.leafsim import SCHEME, Span
 from hvit.data.manifests import WORKBOOKS, clean_path, groups_in_table, read_manifest
@@ -31,6 +31,7 @@ __all__ = [
     "readers",
     "say_nothing",
     "say_on_stderr",
+    "spelled_as",
     "with_groups",
 ]
 
@@ -115,6 +116,12 @@ def check_classes(samples: list[Sample], dirs: list[Path]) -> None:
         raise DataError(
             f"{places}: {', '.join(classes) or 'none'} is the only class; expected a folder for each of two or more"
         )
+
+
+def spelled_as(samples: list[Sample], classes: Sequence[str]) -> list[Sample]:
+    """The samples with their classes spelled as a run spells them: older runs keep outer spaces and NFD."""
+    spelling = {clean_name(name): name for name in classes}
+    return [replace(s, label=spelling[s.label]) if s.label in spelling else s for s in samples]
 
 
 def read_unlabeled(folders: list[Path], say: Callable[[str], None] = say_on_stderr) -> list[Sample]:
