@@ -22,6 +22,7 @@ from hvit.metrics import confusion_matrix, macro_f1, per_class, wilson
 from hvit.processes import answers, worth_starting
 from hvit.runs import Run
 from hvit.words import PLANTS_UNKNOWN
+from training.command_line import reports_os_errors
 
 RESAMPLES = 2000
 NOTES = "notes.md"  # of the run: what a reader of the figures must know, in words
@@ -30,6 +31,7 @@ CONTROL_LEAVES = 4000  # drawn again for the background control
 SEVERITIES = (0.0, 0.02, 0.05, 0.1, 0.25, 1.0)  # ends of the bins
 
 
+@reports_os_errors("training.report")
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:

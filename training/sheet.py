@@ -19,7 +19,7 @@ from hvit.fonts import drawing_font
 from hvit.models.config import UNIT_PX
 from hvit.models.sparse import VisibleUnits
 from training.augment import BLOCK, augment, batch_sides, mix
-from training.command_line import config_parser
+from training.command_line import config_parser, reports_os_errors
 from training.config import FinetuneConfig, PretrainConfig, ViewConfig, kind_of, load_config
 from training.masking import kept_units
 
@@ -30,6 +30,7 @@ PAPER, INK = (255, 255, 255), (40, 44, 40)
 CPU = torch.device("cpu")
 
 
+@reports_os_errors("training.sheet")
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:

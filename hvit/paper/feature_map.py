@@ -6,7 +6,7 @@ import numpy as np
 from hvit.answers import Answers
 from hvit.data.classes import crop_of, crops, spoken
 from hvit.feature_space.feature_map import MAP, FeatureMap, read_map
-from hvit.fonts import figure_labels
+from hvit.fonts import Labels, figure_labels
 from hvit.metrics import wilson
 from hvit.paper import style
 from hvit.paper.drawing import Drawing, interval
@@ -44,7 +44,7 @@ def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
     classes = next(iter(answers.values())).classes
     shown = [k for k in range(len(classes)) if (true == k).any()]
     names = figure_labels([capitalized(spoken(classes[k])) for k in shown])
-    lines = [f"{k}  {name}" if name != str(k) else name for k, name in enumerate(names.drawn, 1)]
+    lines = _lines(names)
     side, columns = width_mm - 2 * MARGIN_MM, _columns(lines, width_mm)
     key_mm = LINE_MM * -(-len(shown) // columns)
     height = side + key_mm + GAP_MM + 2 * MARGIN_MM
@@ -154,6 +154,11 @@ def _columns(lines: list[str], width_mm: float) -> int:
     if columns < 1:
         raise FigureError(f"the names of the classes need {np.ceil(each):.0f}mm, and --width is {width_mm:g}mm")
     return min(columns, len(lines))
+
+
+def _lines(names: Labels) -> list[str]:
+    """Numbers and names of the classes; the number alone where no font can write the name."""
+    return [f"{k}  {name}" if name != str(k) else name for k, name in enumerate(names.drawn, 1)]
 
 
 def _key(axes, lines: list[str], colors: list[str], columns: int, width_mm: float) -> None:
