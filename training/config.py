@@ -17,7 +17,7 @@ Metric = Literal["top1", "macro_f1", "nll"]  # what a validation measures, see `
 
 # What PyYAML raises: its own errors, and those of Python where a tag or a date does not fit its value.
 NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
-MOST_ALIASES = 20
+MOST_ALIASES, MOST_NESTED = 20, 50
 
 
 class ConfigError(ValueError):
@@ -533,17 +533,29 @@ def _parsed(text: str, trouble: str) -> Any:
     """YAML as Python's values.
 
     Raises:
-        ConfigError: it is not, or refers to itself so often that it unfolds to more than anyone wrote.
+        ConfigError: it is not, or is nested or refers to itself so often that it is more than anyone wrote.
     """
     try:
-        aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader))
-        values = yaml.safe_load(text) if aliases <= MOST_ALIASES else None
+        reason = _beyond_limits(text)
+        values = yaml.safe_load(text) if reason is None else None
     except NOT_YAML as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConfigError(f"{trouble}: {reason}") from None
-    if aliases > MOST_ALIASES:
-        raise ConfigError(f"{trouble} that is read here: it has {aliases} aliases, the limit is {MOST_ALIASES}")
+    if reason is not None:
+        raise ConfigError(f"{trouble}: {reason}")
     return values
+
+
+def _beyond_limits(text: str) -> str | None:
+    """What a YAML text has too much of, found before anything is built of it; None where it is within limits."""
+    aliases = depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        aliases += isinstance(event, yaml.AliasEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if aliases > MOST_ALIASES:
+            return f"more than {MOST_ALIASES} aliases"
+        if depth > MOST_NESTED:
+            return f"more than {MOST_NESTED} brackets or sections within each other"
+    return None
 
 
 def _apply(values: dict[str, Any], override: str) -> None:

@@ -66,14 +66,14 @@ def test_a_value_that_is_not_yaml_is_one_line(tiny_config, value):
 
 
 def test_nesting_without_an_end_is_refused(tiny_config):
-    with pytest.raises(ConfigError, match="the value is not YAML") as refused:
+    with pytest.raises(ConfigError, match="more than 50 brackets") as refused:
         load_config(tiny_config, [f"seed={'[' * 20_000}"])
     assert len(str(refused.value)) < 300
 
 
 def test_aliases_that_unfold_to_more_than_anyone_wrote_are_refused(tiny_config):
     laughs = "[&a0 [x], " + ", ".join(f"&a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)) + "]"
-    with pytest.raises(ConfigError, match="81 aliases, the limit is 20"):
+    with pytest.raises(ConfigError, match="more than 20 aliases"):
         load_config(tiny_config, [f"data.dirs={laughs}"])
 
 
