@@ -15,6 +15,7 @@ MAY_CHANGE = frozenset({
     "batch_size", "accum_steps",  # of a process: the photos of a step, over all of them, are compared instead
     "sharded", "compile", "model.grad_checkpointing",  # how a step is computed, not what
 })  # fmt: skip
+BY_NAME = ("init", "distill.teacher", "model.weights")  # runs and files, which may be elsewhere
 LISTED = 8
 
 
@@ -50,9 +51,13 @@ def _alike(key: str, before: dict[str, Any], after: dict[str, Any], run: Run) ->
     first, second = before.get(key), after.get(key)
     if first == second or key in MAY_CHANGE:
         return True
-    if key == "init" and first and second:  # a run by path or by name; it is read no more
-        return first.rstrip("/").rpartition("/")[2] == second.rstrip("/").rpartition("/")[2]
+    if key in BY_NAME and first and second:
+        return _last_parts(first) == _last_parts(second)
     return key == "epochs" and run.status == "done" and second > first
+
+
+def _last_parts(paths: str | list[str]) -> list[str]:
+    return [path.rstrip("/").rpartition("/")[2] for path in ([paths] if isinstance(paths, str) else paths)]
 
 
 def flat(values: dict, prefix: str = "") -> dict[str, Any]:

@@ -20,7 +20,7 @@ VERSIONS = (
     "color", "colour", "rgb", "original", "originals", "raw", "images", "image", "grayscale", "greyscale", "gray",
     "grey", "segmented", "segmentation", "augmented", "masks", "mask", "labels", "annotations", "resized", "cropped",
 )  # fmt: skip
-NO_SPLIT = "beside the splits, and no split: call it train, val or test"
+NO_SPLIT = "in no split: rename the folder to train, val or test where it is one"
 NO_PART = f"beside {COTTON_ORIGINALS} and {COTTON_COPIES}"
 NO_CLASS = "in no folder of a class"
 SPLIT_ONLY = "named like a split, without folders of classes in it"

@@ -185,7 +185,7 @@ def test_a_run_keeps_its_own_spelling_of_classes(tmp_path):
     assert class_names(spelled_as(samples, ["Mehltau\u0308", "Rust "])) == ["Mehltau\u0308", "Rust "]
 
 
-@pytest.mark.parametrize("command", [["data", "check"], ["predict"], ["data", "sheet", "--out", "sheet.png"]])
+@pytest.mark.parametrize("command", [["data", "check"], ["data", "sheet", "--out", "sheet.png"]])
 def test_commands_say_what_they_passed_over_in_one_line(tmp_path, monkeypatch, capsys, command):
     monkeypatch.chdir(tmp_path)
     for name in CLASSES:
@@ -193,11 +193,13 @@ def test_commands_say_what_they_passed_over_in_one_line(tmp_path, monkeypatch, c
         folder.mkdir(parents=True)
         Image.fromarray(np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8)).save(folder / "1.png")
     touch(tmp_path / "photos" / "Rust" / "._1.png")
-    monkeypatch.setattr("hvit.runs.find_run", _refuse)
-    main([*command[:2], "photos", *command[2:]])
-    said = [line for line in capsys.readouterr().err.splitlines() if "passed over" in line]
+    assert main([*command[:2], "photos", *command[2:]]) == 0
+    said = capsys.readouterr().err.splitlines()
     assert said == ["photos: passed over 1 (hidden or left by another program: Rust/._1.png)"]
 
 
-def _refuse(*_):
-    raise ValueError("no run is needed to say what a folder holds")
+def test_a_mistake_is_the_only_line_whatever_was_passed_over(tmp_path, capsys):
+    fill(tmp_path, ".")
+    touch(tmp_path / "notes.txt")
+    assert main(["data", "check", str(tmp_path), "--group-from", "plant("]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
