@@ -4,8 +4,9 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hvit.data.folders import find_photos
 from hvit.data.leafsim import Address
-from hvit.data.photos import MAX_BYTES, find_photos
+from hvit.data.photos import MAX_BYTES
 
 
 class FolderError(ValueError):

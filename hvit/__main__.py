@@ -5,6 +5,7 @@ import sys
 from importlib import import_module
 
 from hvit.commands.terminal import EXIT_USER, Parser
+from hvit.console import escape_unprintable
 
 COMMANDS = ("predict", "explain", "evaluate", "runs", "models", "data", "figure", "methods", "export", "benchmark")
 EXAMPLES = """examples:
@@ -26,6 +27,7 @@ def make_parser() -> Parser:
 
 
 def main(argv: list[str] | None = None) -> int:
+    escape_unprintable()
     args = make_parser().parse_args(argv)
     try:
         status = args.run(args)

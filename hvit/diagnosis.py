@@ -13,7 +13,7 @@ import torch
 
 from hvit.calibration import softmax
 from hvit.checkpoint import Checkpoint
-from hvit.data.classes import select_crop
+from hvit.data.classes import crop_of, select_crop
 from hvit.data.inputs import model_inputs, stacked
 from hvit.data.photos import InvalidPhotoError, Photo, decode_photo
 from hvit.data.spectral import InvalidBandsError, read_bands
@@ -240,7 +240,7 @@ def _conclude(checkpoint: Checkpoint, seen: _Seen, scores: _Scores, crop: str | 
     if crop is not None:
         mask = select_crop(classes, crop)
         if probs[~mask].sum() > 0.5:
-            flags.append(f"not_like_{crop.lower()}")
+            flags.append(f"not_like_{crop_of(classes[int(mask.argmax())])}")
         probs = np.where(mask, probs, 0.0) / max(probs[mask].sum(), 1e-300)
     order = np.argsort(-probs, kind="stable")
     # Rejection reads the photo itself, never its mirror image: the first view.

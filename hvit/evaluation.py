@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from hvit.checkpoint import Checkpoint
-from hvit.data.dataset import DataError, Sample
+from hvit.data.dataset import DataError, Sample, spelled_as
 from hvit.data.inputs import model_inputs, stacked
 from hvit.data.photos import InvalidPhotoError, Photo
 from hvit.data.spectral import InvalidBandsError
@@ -189,6 +189,7 @@ def evaluate(
     """
     if not samples:
         raise DataError("there are no photos to evaluate")
+    samples = spelled_as(samples, checkpoint.classes)
     unknown = sorted({sample.label for sample in samples} - set(checkpoint.classes))
     if unknown and unknown_classes == "error":
         raise DataError(

@@ -475,9 +475,9 @@ class RunWriter:
             "at": _now(),
         }
 
-    def truncate_metrics(self, step: int) -> None:
+    def truncate_metrics(self, step: int) -> int:
         """Removes lines beyond a step: on resume they will be written again."""
-        truncate_lines(self.path / METRICS, step)
+        return truncate_lines(self.path / METRICS, step)
 
     def finish(self, status: str, summary: dict[str, Any], exit_status: int | None = None) -> None:
         """Sets the final status (done, failed or preempted) and the summary, and lets go of the folder.
@@ -507,15 +507,33 @@ class RunWriter:
         write_json(self.path / INFO, self.info)
 
 
-def truncate_lines(path: Path, step: int) -> None:
-    """Keeps the rows of a file of JSON lines up to a step; a torn last line goes too, and no file is fine."""
+def truncate_lines(path: Path, step: int) -> int:
+    """Keeps the rows of a file of JSON lines up to a step; a torn last line goes too, and no file is fine.
+
+    Returns:
+        Number of other lines that are no rows with a step; they are dropped.
+    """
     if not path.exists():
-        return
-    lines, kept = path.read_bytes().split(b"\n"), b""
+        return 0
+    lines, kept, wrong = path.read_bytes().split(b"\n"), [], 0
     for line in lines[:-1]:  # what follows the last line break is nothing, or torn
-        if json.loads(line)["step"] <= step:
-            kept += line + b"\n"
-    write_bytes(path, kept)
+        at = _step_of(line)
+        if at is None:
+            wrong += 1
+        elif at <= step:
+            kept.append(line + b"\n")
+    write_bytes(path, b"".join(kept))
+    return wrong
+
+
+def _step_of(line: bytes) -> float | None:
+    """The step of a row; None where the line is none."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    at = row.get("step") if isinstance(row, dict) else None
+    return at if isinstance(at, int | float) else None
 
 
 def write_manifest(path: Path) -> None:

@@ -22,6 +22,7 @@ from hvit.commands.terminal import at_least, print_json, print_table
 from hvit.files import CARD, write_bytes
 from hvit.runs import CONFIG, INFO, Run, list_runs, public, write_manifest
 from training.ablation_plan import AblationPlan, Trial, trials_of
+from training.command_line import reports_os_errors
 from training.config import ConfigError, load_config
 from training.stopping import EXIT_PREEMPTED, EXIT_USER
 
@@ -29,6 +30,7 @@ EXIT_FAILED = 1
 TTA = "tta.json"  # beside metrics.json: the scores with test-time augmentation
 
 
+@reports_os_errors("training.ablate")
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:

@@ -1,7 +1,13 @@
 """The flags that training programs share."""
 
 import argparse
+import functools
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+
+from hvit.console import escape_unprintable
 
 MUST, AUTO = "must", "auto"  # whether there must be a run to go on with
 
@@ -56,6 +62,42 @@ def _minutes(text: str) -> float:
     if not 0 < minutes < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} minutes; expected more than 0")
     return minutes
+
+
+def check_folder(folder: Path, option: str) -> None:
+    """Checks that a folder is there, or can be made: neither it nor what lies above it may be a file.
+
+    Raises:
+        ValueError: it cannot; names what is in the way.
+    """
+    for place in (folder, *folder.parents):
+        if place.is_dir():
+            return
+        if os.path.lexists(place):
+            what = "a file" if place.is_file() else "no folder"
+            raise ValueError(f"{option} {folder}: {place} is {what}; name another folder")
+
+
+def reports_os_errors(name: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Decorates the `main` of a program: a file or folder that cannot be used is one line, and exit status 2.
+
+    Args:
+        name: of the program.
+    """
+
+    def decorate(main: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(main)
+        def reporting(argv: list[str] | None = None) -> int:
+            escape_unprintable()
+            try:
+                return main(argv)
+            except OSError as error:
+                print(f"{name}: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+                return 2
+
+        return reporting
+
+    return decorate
 
 
 def run_dir_of(args: argparse.Namespace) -> Path:

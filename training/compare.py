@@ -11,8 +11,10 @@ from pathlib import Path
 from hvit.commands.terminal import print_json
 from hvit.comparison import compare_runs
 from hvit.runs import find_run
+from training.command_line import reports_os_errors
 
 
+@reports_os_errors("training.compare")
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:

@@ -16,13 +16,17 @@ from hvit.rejection import METHODS
 
 Metric = Literal["top1", "macro_f1", "nll"]  # what a validation measures, see `training.loop.score`
 
+# What PyYAML raises: its own errors, and those of Python where a tag or a date does not fit its value.
+NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
+MOST_ALIASES, MOST_NESTED = 20, 50
+
 
 class ConfigError(ValueError):
     """A configuration a program cannot run with; one line for the user."""
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class PhotosConfig(Section):
@@ -364,7 +368,7 @@ class FinetuneConfig(Section):
     precision: Literal["fp32", "bf16"] = "fp32"
     sharded: bool = False  # processes divide weights, gradients, moments and average among them; alone it does nothing
     compile: bool = False  # torch.compile: minutes at the start, less time a step on accelerators
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
 
     @model_validator(mode="after")
     def _phases_cover_training(self):
@@ -502,7 +506,7 @@ class PretrainConfig(Section):
     precision: Literal["fp32", "bf16"] = "fp32"
     sharded: bool = False  # processes divide weights, gradients, moments and average among them; alone it does nothing
     compile: bool = False  # torch.compile: minutes at the start, less time a step on accelerators
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
 
     @model_validator(mode="after")
     def _sharded_or_compiled(self):
@@ -560,10 +564,7 @@ def load_config(path: Path, overrides: list[str], kind: type[Config] = FinetuneC
         raise ConfigError(
             f"no configuration file {path}" + (f"; did you mean training/configs/{near[0]}?" if near else "")
         )
-    try:
-        values = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
+    values = read_yaml(path)
     for override in overrides:
         _apply(values, override)
     try:
@@ -575,10 +576,57 @@ def load_config(path: Path, overrides: list[str], kind: type[Config] = FinetuneC
 def kind_of(path: Path) -> type[FinetuneConfig] | type[PretrainConfig]:
     """What a YAML file configures: a pre-training where it names a method, else a fine-tuning."""
     try:
-        values = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError):
+        values = read_yaml(path)
+    except (OSError, ConfigError):
         return FinetuneConfig  # `load_config` then says what is wrong
-    return PretrainConfig if isinstance(values, dict) and "method" in values else FinetuneConfig
+    return PretrainConfig if "method" in values else FinetuneConfig
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The keys and values of a YAML file; none of an empty one.
+
+    Raises:
+        ConfigError: it is no YAML in UTF-8, or holds something else.
+        OSError: it cannot be read.
+    """
+    try:
+        values = _parsed(path.read_text(encoding="utf-8"), f"{path} is not YAML")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not text in UTF-8: {error}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} holds {type(values).__name__} {values!r:.40}; expected keys, for example epochs: 10")
+    return values
+
+
+def _parsed(text: str, trouble: str) -> Any:
+    """YAML as Python's values.
+
+    Raises:
+        ConfigError: it is not, or is nested or refers to itself so often that it is more than anyone wrote.
+    """
+    try:
+        reason = _beyond_limits(text)
+        values = yaml.safe_load(text) if reason is None else None
+    except NOT_YAML as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if reason is not None:
+        raise ConfigError(f"{trouble}: {reason}")
+    return values
+
+
+def _beyond_limits(text: str) -> str | None:
+    """What a YAML text has too much of, found before anything is built of it; None where it is within limits."""
+    aliases = depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        aliases += isinstance(event, yaml.AliasEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if aliases > MOST_ALIASES:
+            return f"more than {MOST_ALIASES} aliases"
+        if depth > MOST_NESTED:
+            return f"more than {MOST_NESTED} brackets or sections within each other"
+    return None
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
@@ -590,7 +638,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
         values = values.setdefault(parent, {})
         if not isinstance(values, dict):
             raise ConfigError(f"--set {override}: {parent} is not a section")
-    values[leaf] = yaml.safe_load(text)
+    values[leaf] = _parsed(text, f"--set {' '.join(override.split()):.80}: the value is not YAML")
 
 
 def _section_of(annotation: Any) -> type[BaseModel]:

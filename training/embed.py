@@ -21,6 +21,7 @@ from hvit.feature_space import MAP, FeatureMap, MapError, fit_map, read_map
 from hvit.feature_space.feature_map import FEWEST
 from hvit.processes import answers
 from hvit.runs import DEFAULT_RUN, Run, RunError, add_to_manifest, find_run
+from training.command_line import reports_os_errors
 
 MOST_POINTS = 20_000
 SAME_ANSWERS = 0.98  # of the recorded ones; other machines differ in the last bits, other weights in much more
@@ -62,6 +63,7 @@ class Material:
         )  # fmt: skip
 
 
+@reports_os_errors("training.embed")
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:

@@ -48,6 +48,7 @@ from hvit.files import write_bytes
 from hvit.models import Baseline as OtherModel
 from hvit.models import HViT
 from hvit.runs import add_to_manifest, find_run
+from training.command_line import reports_os_errors
 
 IMG_SIZE = 128
 MOST_PROMISING = 3  # methods that are tried with the second baseline too
@@ -73,6 +74,7 @@ SCHEMA = pa.schema(
 )
 
 
+@reports_os_errors("training.explain")
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:

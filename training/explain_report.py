@@ -13,11 +13,13 @@ import pyarrow.parquet as pq
 from hvit.explain.ranking import Mean, MethodScore, best_of, ranking
 from hvit.explain.twin import LEVELS
 from hvit.runs import Run, find_run
+from training.command_line import reports_os_errors
 
 BEGIN, END = "<!-- tables: written by training.explain_report -->", "<!-- end of tables -->"
 SPLIT = "test"
 
 
+@reports_os_errors("training.explain_report")
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +14,14 @@ from hvit.commands.terminal import progress as progress_bar
 from hvit.data.cache import PhotoCache, open_cache
 from hvit.data.dataset import (
     Sample,
+    check_classes,
     class_names,
     groups_from_names,
     plants_known,
     read_samples,
     readers,
+    say_nothing,
+    say_on_stderr,
     with_groups,
 )
 from hvit.data.duplicates import Fingerprints, groups_of, near_duplicate_pairs
@@ -70,7 +73,8 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
         ConfigError: the data sets lack train or validation photos, or cannot be divided.
         DataError: a data set cannot be read.
     """
-    samples = read_all(config)
+    samples = read_all(config, say_on_stderr if here.is_main else say_nothing)
+    check_classes([sample for sample in samples if sample.split != "test"], config.data.dirs)
     known = config.data.group_from is not None or plants_known(samples)
     samples = with_splits(samples, config, here)
     caches = []
@@ -101,16 +105,18 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
     return Material(train, val, np.flatnonzero(selecting), np.flatnonzero(~selecting), known, stream)
 
 
-def read_all(config: FinetuneConfig) -> list[Sample]:
+def read_all(config: FinetuneConfig, say: Callable[[str], None] = say_on_stderr) -> list[Sample]:
     """The samples of all data sets of a configuration.
 
+    Args:
+        say: of `read_samples`.
     Raises:
         ConfigError: it says something of a data set that is not among them.
         DataError: a data set cannot be read.
     """
     data = config.data
     named = {*data.calibrate_only, *data.source_weights, *data.licences, *data.field}
-    samples = read_samples(config.data.dirs, early_stress=config.data.early_stress)
+    samples = read_samples(data.dirs, early_stress=data.early_stress, say=say)
     unknown = named - {sample.source for sample in samples}
     if unknown:
         raise ConfigError(f"data names {', '.join(sorted(unknown))}, which is none of the data sets in data.dirs")

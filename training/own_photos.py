@@ -22,7 +22,7 @@ from hvit.data.dataset import (
     with_groups,
 )
 from hvit.data.duplicates import reduced
-from hvit.data.photos import SUFFIXES, InvalidPhotoError
+from hvit.data.photos import InvalidPhotoError
 from hvit.evaluation import predict_pixels
 from hvit.processes import answers
 from training.material import filled_groups
@@ -79,7 +79,8 @@ def find(place: Path, group_from: str | None, groups_csv: Path | None) -> tuple[
     Raises:
         DataError: there is nothing to learn from, or a photo has no group.
     """
-    samples, warnings = read_samples([place]), []
+    warnings: list[str] = []
+    samples = read_samples([place], say=warnings.append)
     if tested := sum(sample.split == "test" for sample in samples):
         samples = [sample for sample in samples if sample.split != "test"]
         warnings.append(f"{tested} test photos are left alone; judge the run on them at the end")
@@ -88,7 +89,6 @@ def find(place: Path, group_from: str | None, groups_csv: Path | None) -> tuple[
         warnings.append(f"{copies} augmented copies are left out")
     if not samples:
         raise DataError(f"{place}: no photos to learn from beside test")
-    warnings += _empty_folders(place, samples)
     if group_from is not None:
         samples = with_groups(samples, groups_from_names(samples, group_from))
     elif groups_csv is not None:
@@ -148,19 +148,6 @@ def see(
     embeddings = np.concatenate([part.logits for part in parts])
     features = [np.concatenate(stage) for stage in zip(*(part.stage_features for part in parts))]
     return OwnPhotos(kept, sha256, embeddings, features, known, warnings)
-
-
-def _empty_folders(place: Path, samples: list[Sample]) -> list[str]:
-    """Class folders without a photo: their classes would be missing in silence, as of a phone that writes HEIC."""
-    if not place.is_dir() or any(sample.split for sample in samples):
-        return []
-    filled = {sample.path.relative_to(place).parts[0] for sample in samples}
-    folders = sorted(path.name for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return [
-        f"{name} holds no photos and is no class; looked for {' '.join(sorted(suffix[1:] for suffix in SUFFIXES))}"
-        for name in folders
-        if name not in filled
-    ]
 
 
 def refuse_too_few(samples: list[Sample]) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from hvit.checkpoint import Checkpoint
 from hvit.commands.terminal import print_table
-from hvit.data.dataset import SPLITS, Sample, class_names, groups_from_names, with_groups
+from hvit.data.dataset import SPLITS, Sample, check_classes, class_names, groups_from_names, with_groups
 from hvit.data.splits import split_by_group
 from hvit.models import Baseline, HViT
 from hvit.runs import INFO
@@ -35,6 +35,7 @@ def print_plan(config: FinetuneConfig, run_dir: Path, here: World) -> None:
         ValueError: what a user can mend: in the configuration or the data sets.
     """
     samples = divided(read_all(config), config)
+    check_classes([sample for sample in samples if sample.split != "test"], config.data.dirs)
     train = fewer([s for s in samples if s.split == "train"], config.data.train_fraction, config.seed)
     kept = {sample.relative for sample in train}
     samples = [s for s in samples if s.split != "train" or s.relative in kept]

@@ -24,7 +24,7 @@ import training.loop
 import training.pretext
 from hvit.benchmark import machine
 from hvit.commands.terminal import at_least, print_json, print_table
-from training.command_line import config_parser
+from training.command_line import config_parser, reports_os_errors
 from training.config import kind_of, load_config
 from training.distributed import world
 from training.marks import AUGMENTATION, BACKWARD, PHOTOS, UPDATE
@@ -36,6 +36,7 @@ STEP, REST = "step", "forward, and all else"
 TURNS = 5
 
 
+@reports_os_errors("training.profile")
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else torch's profiler says on stderr when it starts and stops

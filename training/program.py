@@ -23,16 +23,18 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.profiler import record_function
 
+from hvit.console import escape_unprintable
 from hvit.data.cache import PhotoCache, UnreadablePhotosError
 from hvit.files import append_line, write_bytes
-from hvit.runs import INFO, Run, RunLock, RunWriter, refuse_taken, truncate_lines
-from training.command_line import AUTO, run_dir_of
+from hvit.runs import INFO, METRICS, Run, RunLock, RunWriter, refuse_taken, truncate_lines
+from training.command_line import AUTO, check_folder, run_dir_of
 from training.config import ConfigError, FinetuneConfig, PretrainConfig, load_config
 from training.distributed import World, world
 from training.ema import Ema
 from training.guard import Guard, Told
 from training.loop import Progress
 from training.marks import UPDATE
+from training.resume import check_resumed_config
 from training.sampler import Sampler, samples_of_pass
 from training.schedule import Schedule
 from training.state import Checkpoints, StorageError
@@ -55,7 +57,9 @@ SKIPPED = "skipped.jsonl"  # of the run: the photos of each step that was skippe
 UNREADABLE = "unreadable.json"  # of the run: photos that were left out, and why
 SEEN_S = 60  # until all nodes see a file that one of them wrote: shared file systems remember for a while
 COMPILED_SHAPES = 64
+MOST_SKIPPED = 0.5  # of all steps, in a run that may end as done
 GOES_ON = -1  # in the place of an exit status
+MISNAMED = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
@@ -289,6 +293,11 @@ class Training(ABC):
         self.here.judge(False)
         if self.here.any(self.signals.stop):  # it came with the last step
             return self._stopped(EXIT_PREEMPTED)
+        if self.guard.skipped > MOST_SKIPPED * self.step:
+            raise GaveUp(
+                f"{self.guard.skipped} of {self.step} steps were skipped, so that hardly anything was learned; lower "
+                f"optim.lr, and look at the photos that {SKIPPED} lists"
+            )
         summary = self._finish()
         if self.writer:
             self._record("done", 0, summary | self._skipped() | self._time_used())
@@ -489,6 +498,8 @@ class Training(ABC):
                 raise ConfigError(
                     f"--resume: no checkpoint in {self.states.folder}; --resume auto starts this run over"
                 )
+            if begun:
+                check_resumed_config(Run(self.run_dir), self.config)
         return self.here.of_main(begun)
 
     def _go_on_from(self, step: int) -> None:
@@ -535,8 +546,9 @@ class Training(ABC):
             lock=self.lock,
         )
         last = begun or -1  # the state of random weights may have been judged at step 0
-        writer.truncate_metrics(last)
-        truncate_lines(self.run_dir / SKIPPED, last)
+        for name in (METRICS, SKIPPED):
+            if wrong := truncate_lines(self.run_dir / name, last):
+                self.say(f"{wrong} damaged lines of {name} are dropped")
         self._write_split()
         if reasons := self.photos.unreadable:
             write_bytes(self.run_dir / UNREADABLE, json.dumps(reasons, indent=2, ensure_ascii=False).encode())
@@ -615,6 +627,7 @@ def _both(first: Told | None, second: Told | None) -> Told | None:
 
 def start(kind: type[Training], parser: argparse.ArgumentParser, print_plan, argv: list[str] | None) -> int:
     """`main` of a training program: from the command line to the exit status."""
+    escape_unprintable()
     try:
         args = parser.parse_args(argv)
     except SystemExit as mistake:
@@ -633,6 +646,9 @@ def start(kind: type[Training], parser: argparse.ArgumentParser, print_plan, arg
         print(f"{kind.name}: {error}", file=sys.stderr)
         status = EXIT_USER
     except OSError as error:
+        if error.errno in MISNAMED and not isinstance(error, StorageError):
+            print(f"{kind.name}: {error.filename}: {error.strerror}; name another folder", file=sys.stderr)
+            return _leave(EXIT_USER, size)
         if not isinstance(error, StorageError) and error.errno not in FULL:
             return _broken(size)
         print(f"{kind.name}: {error}; make room, then go on with --resume", file=sys.stderr)
@@ -644,6 +660,8 @@ def start(kind: type[Training], parser: argparse.ArgumentParser, print_plan, arg
 
 def _start(kind: type[Training], args: argparse.Namespace, print_plan) -> int:
     config, run_dir = load_config(args.config, args.set, kind.config_kind), run_dir_of(args)
+    check_folder(run_dir, "--run-dir")
+    check_folder(config.data.cache_dir, "data.cache_dir")
     with world(args.device, 60 * config.hang_minutes) as here:
         if args.dry_run:
             if here.is_main:

@@ -16,6 +16,7 @@ from hvit.calibration import fit_temperature, softmax
 from hvit.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hvit.commands.device import chosen_device
 from hvit.commands.terminal import Parser, at_least, print_json, print_table, progress
+from hvit.console import escape_unprintable
 from hvit.data.cache import data_fingerprint
 from hvit.data.splits import folds_by_group
 from hvit.evaluation import Evaluation, record_evaluation
@@ -72,6 +73,7 @@ class CrossValidation:
 
 
 def main(argv: list[str] | None = None) -> int:
+    escape_unprintable()
     args = _parser().parse_args(argv)
     try:
         result = quick(args, lambda line: print(line, file=sys.stderr, flush=True))

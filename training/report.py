@@ -25,6 +25,7 @@ from hvit.processes import answers, worth_starting
 from hvit.runs import Run
 from hvit.verdicts import verdicts
 from hvit.words import PLANTS_UNKNOWN
+from training.command_line import reports_os_errors
 from training.report_verdicts import (
     accepted_by_data,
     percent,
@@ -42,6 +43,7 @@ CONTROL_LEAVES = 4000  # drawn again for the background control
 SEVERITIES = (0.0, 0.02, 0.05, 0.1, 0.25, 1.0)  # ends of the bins
 
 
+@reports_os_errors("training.report")
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:

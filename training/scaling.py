@@ -22,7 +22,7 @@ from pathlib import Path
 from hvit.benchmark import machine
 from hvit.commands.terminal import at_least, print_json, print_table, progress
 from hvit.files import write_json
-from training.command_line import config_parser
+from training.command_line import config_parser, reports_os_errors
 from training.config import FinetuneConfig, PretrainConfig, kind_of, load_config
 from training.distributed import world
 from training.stopping import EXIT_USER
@@ -50,6 +50,7 @@ class Group:
         return cls(int(processes), int(threads or 1))
 
 
+@reports_os_errors("training.scaling")
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:

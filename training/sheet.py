@@ -10,15 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from hvit.data.cache import PhotoCache
-from hvit.data.classes import spoken
 from hvit.data.dataset import DataError, Sample, read_samples
+from hvit.data.sheet import row_titles
+from hvit.fonts import drawing_font
 from hvit.models.config import UNIT_PX
 from hvit.models.sparse import VisibleUnits
 from training.augment import BLOCK, augment, batch_sides, mix
-from training.command_line import config_parser
+from training.command_line import config_parser, reports_os_errors
 from training.config import FinetuneConfig, PretrainConfig, ViewConfig, kind_of, load_config
 from training.masking import kept_units
 
@@ -29,6 +30,7 @@ PAPER, INK = (255, 255, 255), (40, 44, 40)
 CPU = torch.device("cpu")
 
 
+@reports_os_errors("training.sheet")
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
@@ -43,6 +45,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"training.sheet: {error}", file=sys.stderr)
         return 2
     Image.fromarray(picture).save(args.out, quality=80, optimize=True)
+    if note := row_titles(samples).note:
+        print(note, file=sys.stderr)
     print(f"{args.out}: {picture.shape[1]} x {picture.shape[0]} px")
     return 0
 
@@ -73,10 +77,9 @@ def sheet(samples: list[Sample], config: FinetuneConfig | PretrainConfig, side: 
         raise DataError("there are no training photos for a sheet")
     cache = in_memory(samples)
     rows = []
-    for i, sample in enumerate(samples):
-        words = spoken(sample.label)
+    for i, title in enumerate(row_titles(samples).drawn):
         tiles = views_of(cache, np.full(VIEWS, i), i * VIEWS, (side, side), config.augment, config.seed)
-        rows.append((words[:1].upper() + words[1:], [_fitted(cache[i], side), *tiles]))
+        rows.append((title, [_fitted(cache[i], side), *tiles]))
     uneven = _uneven_sides(config, side)
     photos = np.arange(VIEWS - 1) % len(samples)
     tiles = views_of(cache, photos, 10_000, uneven, config.augment, config.seed)
@@ -149,7 +152,8 @@ def _laid_out(rows: list[tuple[str, list[np.ndarray]]], side: int) -> np.ndarray
     width = 2 * MARGIN + (VIEWS + 1) * (side + GAP) + GAP
     heights = [TITLE + max(len(tile) for tile in tiles) + GAP for _, tiles in rows]
     picture = Image.new("RGB", (width, 2 * MARGIN + sum(heights)), PAPER)
-    pen, font, top = ImageDraw.Draw(picture), ImageFont.load_default(12), MARGIN
+    titles = [title for title, _ in rows]
+    pen, font, top = ImageDraw.Draw(picture), drawing_font(titles, 12), MARGIN
     for (title, tiles), height in zip(rows, heights):
         pen.text((MARGIN, top), title, INK, font)
         for column, tile in enumerate(tiles):

@@ -17,6 +17,7 @@ from hvit.evaluation import predict_samples
 from hvit.files import write_json
 from hvit.metrics import balanced_accuracy, confusion_matrix, per_class, wilson
 from hvit.runs import find_run, write_manifest
+from training.command_line import reports_os_errors
 
 # The end of a real class's name -> the condition that is drawn like it.
 COUNTERPARTS = {
@@ -33,6 +34,7 @@ COUNTERPARTS = {
 RESAMPLES = 2000
 
 
+@reports_os_errors("training.transfer")
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hvit.data.cache import PhotoCache
-from hvit.data.dataset import plants_known, read_samples, read_unlabeled, with_groups
+from hvit.data.dataset import plants_known, read_samples, read_unlabeled, say_nothing, say_on_stderr, with_groups
 from hvit.data.splits import split_by_group
 from training.config import ConfigError, PretrainConfig
 from training.distributed import World
@@ -51,12 +51,13 @@ def gather_unlabeled(config: PretrainConfig, here: World) -> Unlabeled:
         DataError: a data set cannot be read.
     """
     data = config.data
-    samples = read_samples(data.dirs) if data.dirs else []
+    say = say_on_stderr if here.is_main else say_nothing
+    samples = read_samples(data.dirs, say=say) if data.dirs else []
     known = data.group_from is not None or plants_known(samples)
     labeled = [sample for sample in with_splits(samples, config, here) if sample.split == "train"]
     if data.dirs and not labeled:
         raise ConfigError("data.dirs hold no train photos; expected DIR/train/CLASS/*.jpg")
-    others = read_unlabeled(data.unlabeled)
+    others = read_unlabeled(data.unlabeled, say)
     unknown = set(data.licences) - {sample.source for sample in labeled + others}
     if unknown:
         raise ConfigError(f"data.licences names {', '.join(sorted(unknown))}, which is none of the data sets")

@@ -368,7 +368,7 @@ def files_of(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation)
         return (json.dumps(made | told, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
     def picture() -> bytes:
-        caption = export.caption(explanation, checkpoint) + (", drawn by LeafSim" if told else "")
+        caption = export.drawn_caption(explanation, checkpoint) + (", drawn by LeafSim" if told else "")
         return export.png(explanation, decode_photo(bytes_of(photo)).pixels, caption)
 
     def array() -> bytes:

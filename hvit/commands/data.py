@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from hvit.commands.terminal import at_least, positive, print_json, print_table, progress
+from hvit.commands.terminal import at_least, positive, print_json, print_notes, print_table, progress
 from hvit.words import PLANTS_UNKNOWN
 
 EXAMPLES = """examples:
@@ -118,16 +118,27 @@ def _add_pack(actions) -> None:
 
 def run_check(args) -> int:
     from hvit.data.check import CHECK, check, record_check
-    from hvit.data.dataset import groups_from_csv, groups_from_names, read_samples, readers, with_groups
+    from hvit.data.dataset import (
+        class_names,
+        groups_from_csv,
+        groups_from_names,
+        read_samples,
+        readers,
+        with_groups,
+    )
     from hvit.runs import find_run
 
     run = find_run(args.save_to) if args.save_to else None
-    samples = read_samples(args.folders)
+    notes: list[str] = []
+    samples = read_samples(args.folders, say=notes.append)
+    if len(classes := class_names(samples)) == 1:
+        notes.append(f"{classes[0]} is the only class: nothing can be told apart")
     if args.group_from:
         samples = with_groups(samples, groups_from_names(samples, args.group_from))
     elif args.groups_csv:
         samples = with_groups(samples, groups_from_csv(samples, args.groups_csv))
     report = check(samples, progress("photos"), readers(samples))
+    print_notes(notes)
     if run is not None:
         report = record_check(run, report, samples)
         print(f"recorded in {run.path / CHECK}", file=sys.stderr)
@@ -169,14 +180,17 @@ def run_sheet(args) -> int:
     from PIL import Image
 
     from hvit.data.dataset import DataError, read_samples
-    from hvit.data.sheet import contact_sheet
+    from hvit.data.sheet import contact_sheet, row_titles
 
     if args.out.suffix.lower() not in (".jpg", ".jpeg", ".png"):
         raise DataError(f"--out {args.out}: expected a name that ends in .jpg or .png")
     if not args.out.resolve().parent.is_dir():
         raise DataError(f"--out {args.out}: there is no folder {args.out.resolve().parent.name} to write into")
-    sheet = Image.fromarray(contact_sheet(read_samples(args.folders, args.split), args.columns, args.size, args.seed))
+    notes: list[str] = []
+    samples = read_samples(args.folders, args.split, say=notes.append)
+    sheet = Image.fromarray(contact_sheet(samples, args.columns, args.size, args.seed))
     sheet.save(args.out, quality=88, optimize=True)
+    print_notes(notes + [note for note in [row_titles(samples).note] if note])
     print(f"{args.out}: {sheet.width} x {sheet.height} px")
     return 0
 

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from hvit.commands.terminal import positive, print_json, print_table, progress
+from hvit.commands.terminal import positive, print_json, print_notes, print_table, progress
 from hvit.words import PLANTS_UNKNOWN
 
 EXAMPLES = """examples:
@@ -66,15 +66,17 @@ def run(args) -> int:
     if args.without_bands and not checkpoint.takes_bands:
         raise ValueError(f"--without-bands: run {checkpoint.name} takes no bands; leave the option out")
     early_stress = EARLY_STRESS in checkpoint.classes
-    samples = [sample for folder in args.data for sample in _samples(folder, args.split, early_stress)]
+    notes: list[str] = []
+    samples = [sample for folder in args.data for sample in _samples(folder, args.split, early_stress, notes)]
     result = evaluate(
         checkpoint, samples, args.batch_size, progress("photos"), readers(samples), args.tta, args.without_bands,
         args.unknown_classes,
     )  # fmt: skip
     if args.save:
-        split = args.split or samples[0].split or "all"
+        split = samples[0].split or "all"
         record_evaluation(found.path, split, result)
         print(f"recorded in {found.path}/eval/{split}", file=sys.stderr)
+    print_notes(notes)
     if found.plants_known is False:
         print(f"{found.name}: {PLANTS_UNKNOWN}", file=sys.stderr)
     if args.json:
@@ -84,13 +86,13 @@ def run(args) -> int:
     return 0
 
 
-def _samples(folder: Path, split: str | None, early_stress: bool):
-    from hvit.data.dataset import read_samples
+def _samples(folder: Path, split: str | None, early_stress: bool, notes: list[str]):
+    from hvit.data.dataset import of_split, read_samples
 
-    samples = read_samples([folder], early_stress=early_stress)
+    samples = read_samples([folder], early_stress=early_stress, say=notes.append)
     if split is None and any(sample.split for sample in samples):
         split = "test"
-    return read_samples([folder], split, early_stress) if split else samples
+    return of_split(samples, split, [folder]) if split else samples
 
 
 def _print(document: dict, name: str) -> None:

@@ -104,8 +104,11 @@ def _method(name: str, class_name: str | None):
 
 
 def _class_index(checkpoint, name: str | None) -> int | None:
+    from hvit.data.folders import clean_name
+
     if name is None:
         return None
+    name = next((known for known in checkpoint.classes if clean_name(known) == clean_name(name)), name)
     if name not in checkpoint.classes:
         near = difflib.get_close_matches(name, checkpoint.classes, 1, cutoff=0.4)
         hint = f"did you mean {near[0]}?" if near else f"it knows {', '.join(checkpoint.classes)}"
@@ -139,7 +142,7 @@ def _write(out: Path, path: Path, checkpoint, photo, explanation) -> dict:
     stem = f"{path.stem}.{explanation.method}"
     files = [out / f"{stem}.{ending}" for ending in ("png", "npy", "json")]
     record = export.record(explanation, checkpoint, path.name, photo.sha256)
-    caption = export.caption(explanation, checkpoint)
+    caption = export.drawn_caption(explanation, checkpoint)
     write_bytes(files[0], export.png(explanation, photo.pixels, caption))
     write_bytes(files[1], export.npy(explanation, *photo.pixels.shape[:2]))
     write_json(files[2], record)

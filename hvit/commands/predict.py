@@ -3,10 +3,10 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hvit.commands.terminal import positive, print_json, progress, write_csv
+from hvit.commands.terminal import positive, print_json, print_notes, progress, write_csv
 from hvit.runs import DEFAULT_RUN
 from hvit.words import PLANTS_UNKNOWN
 
@@ -51,7 +51,8 @@ def add_parser(subparsers) -> None:
 
 
 def run(args) -> int:
-    files = photo_files(args.photos)
+    notes: list[str] = []
+    files = photo_files(args.photos, notes.append)
     if args.spectral and len(files) != 1:
         raise ValueError(f"--spectral {args.spectral} holds the bands of one photo, and {len(files)} are given")
     if args.csv and args.csv.is_dir():
@@ -82,28 +83,34 @@ def run(args) -> int:
     if args.csv:
         write_csv(args.csv, [csv_row(row) for row in rows])
         print(f"{args.csv}: {len(rows)} photos", file=sys.stderr)
+    print_notes(notes)
     if found.plants_known is False:
         print(f"{found.name}: {PLANTS_UNKNOWN}", file=sys.stderr)
     return EXIT_UNREADABLE if any(row["error"] for row in rows) else 0
 
 
-def photo_files(given: list[Path]) -> list[Path]:
+def photo_files(given: list[Path], say: Callable[[str], None]) -> list[Path]:
     """The photos named, and those in the folders named, in order.
 
+    Args:
+        say: called with one line for each folder in which something was passed over.
     Raises:
         ValueError: one does not exist, or a folder holds none.
     """
-    from hvit.data.photos import SUFFIXES, find_photos
+    from hvit.data.folders import list_photos
+    from hvit.data.photos import SUFFIXES
 
     files = []
     for path in given:
         if path.is_dir():
-            found = find_photos(path)
-            if not found:
+            listing = list_photos(path)
+            if listing.note:
+                say(listing.note)
+            if not listing.photos:
                 raise ValueError(
                     f"{path}: no photos in this folder; looked for {' '.join(sorted(s[1:] for s in SUFFIXES))}"
                 )
-            files += found
+            files += listing.photos
         elif path.exists():
             files.append(path)
         else:

@@ -78,6 +78,12 @@ def progress(label: str) -> Callable[[int, int], None]:
     return show
 
 
+def print_notes(notes: Iterable[str]) -> None:
+    """Lines on stderr for whoever gave the data; commands print them once nothing can be a mistake any more."""
+    for line in dict.fromkeys(notes):
+        print(line, file=sys.stderr)
+
+
 def print_json(value: Any) -> None:
     """One JSON document on stdout, in ASCII whatever the console; floats are not rounded, and there is no NaN."""
     print(json.dumps(value, allow_nan=False))

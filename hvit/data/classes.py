@@ -1,7 +1,7 @@
-"""Class names, and how people say them. A class is a folder's name: `Crop___Condition`."""
+"""Class names, and how people say them. A class is a folder's name: `Crop___Condition`, in any alphabet."""
 
 import difflib
-import re
+import unicodedata
 from collections.abc import Iterable
 
 import numpy as np
@@ -13,16 +13,26 @@ SPOKEN_CONDITIONS = {
     "Spider_mites_Two-spotted_spider_mite": "spider mites",
     "Haunglongbing_(Citrus_greening)": "citrus greening",
 }
+JOINERS = "\u200c\u200d"  # invisible, within words of Persian and Hindi
 PROPER_NOUNS = {"Septoria", "Cercospora", "Phoma", "Esca", "Alternaria", "Fusarium", "Verticillium", "Phytophthora"}
 
 
 def crop_of(name: str) -> str:
-    """`Corn_(maize)___Common_rust` -> `maize`; empty where the name has no crop."""
+    """`Corn_(maize)___Common_rust` -> `maize`, `Café___Roya` -> `café`; empty where the name has no crop."""
     crop, separator, _ = name.partition("___")
     if not separator:
         return ""
-    crop = crop.lower()
-    return SPOKEN_CROPS[crop] if crop in SPOKEN_CROPS else re.sub(r"[^a-z0-9]+", "_", crop).strip("_")
+    crop = unicodedata.normalize("NFC", crop).lower()
+    return SPOKEN_CROPS[crop] if crop in SPOKEN_CROPS else words_of(crop)
+
+
+def words_of(text: str) -> str:
+    """Letters and digits of any alphabet, in NFC, with one underscore in the place of all between them.
+
+    The marks of Indic, Thai and Arabic writing belong to their letters.
+    """
+    letters = unicodedata.normalize("NFC", text)
+    return "_".join("".join(c if unicodedata.category(c)[0] in "LMN" or c in JOINERS else " " for c in letters).split())
 
 
 def crop_title(crop: str) -> str:
@@ -56,7 +66,7 @@ def spoken(name: str) -> str:
 
 
 def select_crop(classes: Iterable[str], crop: str) -> np.ndarray:
-    """Which classes belong to a crop.
+    """Which classes belong to a crop, compared in NFC without regard to case.
 
     Returns:
         Boolean mask, (K,).
@@ -64,10 +74,11 @@ def select_crop(classes: Iterable[str], crop: str) -> np.ndarray:
         ValueError: none does; names the nearest crop and all known ones.
     """
     classes = list(classes)
-    mask = np.array([crop_of(name) == crop.lower() for name in classes])
+    wanted = words_of(crop).casefold()
+    mask = np.array([crop_of(name).casefold() == wanted != "" for name in classes])
     if not mask.any():
         known = crops(classes)
-        near = difflib.get_close_matches(crop.lower(), known, 1)
+        near = difflib.get_close_matches(wanted, known, 1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise ValueError(f"this run knows no crop {crop!r}; {hint}It knows {', '.join(known)}")
     return mask

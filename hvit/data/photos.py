@@ -72,15 +72,6 @@ class Photo:
     animated: bool
 
 
-def find_photos(folder: Path) -> list[Path]:
-    """Files below a folder that end like a photo's, whatever the case, sorted by path.
-
-    `leaf.bands.tif` is none: it holds the bands of `leaf.jpg`, see `hvit.data.spectral`.
-    """
-    found = (path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(path for path in found if not path.stem.lower().endswith(".bands"))
-
-
 def read_photo(path: Path) -> Photo:
     """Decodes a file; see `decode_photo`.
 

@@ -5,10 +5,12 @@ from collections import defaultdict
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from hvit.data.classes import spoken
-from hvit.data.dataset import DataError, Sample
+from hvit.data.dataset import DataError, Sample, class_names
+from hvit.fonts import Labels, drawing_font, figure_labels
+from hvit.words import capitalized
 
 GAP, MARGIN = 4, 24  # pixels
 PAPER, INK = (255, 255, 255), (40, 44, 40)
@@ -33,18 +35,23 @@ def contact_sheet(samples: list[Sample], columns: int = 8, side: int = 160, seed
     of_class = defaultdict(list)
     for sample in sorted(samples, key=lambda s: hashlib.sha256(f"{seed}/{s.relative}".encode()).digest()):
         of_class[sample.label].append(sample)
-    font = ImageFont.load_default(13)
+    titles = row_titles(samples)
+    font = drawing_font(titles.drawn, 13)
     width = MARGIN * 2 + columns * (side + GAP) - GAP
     sheet = Image.new("RGB", (width, MARGIN + len(of_class) * (side + 24) + MARGIN // 2), PAPER)
     pen = ImageDraw.Draw(sheet)
-    for row, name in enumerate(sorted(of_class)):
+    for row, (name, title) in enumerate(zip(sorted(of_class), titles.drawn)):
         top = MARGIN // 2 + row * (side + 24)
-        words = spoken(name)
-        pen.text((MARGIN, top), words[:1].upper() + words[1:], INK, font)
+        pen.text((MARGIN, top), title, INK, font)
         for column, sample in enumerate(of_class[name][:columns]):
             photo = _fitted(sample.read().pixels, side)
             sheet.paste(Image.fromarray(photo), (MARGIN + column * (side + GAP), top + 20))
     return np.asarray(sheet)
+
+
+def row_titles(samples: list[Sample]) -> Labels:
+    """Names of the classes above the rows of a sheet, sorted, as the fonts of this computer can write them."""
+    return figure_labels([capitalized(spoken(name)) for name in class_names(samples)])
 
 
 def _fitted(pixels: np.ndarray, side: int) -> np.ndarray:

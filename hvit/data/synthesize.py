@@ -14,6 +14,7 @@ from PIL import Image
 
 from hvit.data.dataset import DRAWN_PX, DataError
 from hvit.data.leafsim import BANDS, CONDITIONS, EARLY_STRESS, VERSION, Address, DrawnLeaf, draw, plan
+from hvit.data.leafsim.address import MOST_LEAVES
 from hvit.data.leafsim.leaf import MAX_SIZE
 from hvit.data.photos import MIN_SIDE_PX
 from hvit.processes import answers
@@ -54,8 +55,10 @@ def find_leaves(seed: int, num_leaves: int, conditions: Sequence[str] = (), band
         conditions: classes to keep; none keeps all.
         bands: whether leaves are named by what their bands show: then Early_stress is a class too.
     Raises:
-        DataError: a condition is not one; names the nearest.
+        DataError: a condition is not one; names the nearest. Or there are more leaves than a data set may have.
     """
+    if num_leaves > MOST_LEAVES:
+        raise DataError(f"--n {num_leaves} leaves are more than a data set may have: {MOST_LEAVES:,}")
     known = [*CONDITIONS, EARLY_STRESS] if bands else list(CONDITIONS)
     for name in conditions:
         if name not in known:

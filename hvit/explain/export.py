@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hvit.explain.picture import explained
+from hvit.fonts import can_write
 from hvit.words import class_in_text, class_title
 
 if TYPE_CHECKING:  # import torch, which a page loads only when it needs it
@@ -46,6 +47,17 @@ def caption(explanation: Explanation, checkpoint: Checkpoint) -> str:
     if explanation.against is not None:
         named += f" rather than {class_in_text(checkpoint.classes[explanation.against])}"
     return f"{method} for {named}, {checkpoint.name}"
+
+
+def drawn_caption(explanation: Explanation, checkpoint: Checkpoint) -> str:
+    """`caption`, with the number of the class where no font of this computer can write its name."""
+    words = caption(explanation, checkpoint)
+    if can_write(words):
+        return words
+    method = explanation.method.replace("_", " ")
+    if explanation.class_index is None:
+        return f"{method} (belongs to no class)"
+    return f"{method} for class {explanation.class_index + 1} of {len(checkpoint.classes)}; the JSON file names it"
 
 
 def png(explanation: Explanation, pixels: np.ndarray, caption: str) -> bytes:

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from hvit.fonts import drawing_font
+
 if TYPE_CHECKING:  # without torch, which pages load only when they need it
     from hvit.explain.explanation import Explanation
     from hvit.explain.heat import Scale
@@ -54,14 +56,14 @@ def explained(pixels: np.ndarray, explanation: Explanation, caption: str) -> Ima
     """The photo (H, W, 3) uint8 with its heatmap, above the labeled scale and two lines: the caption and the unit."""
     stops = stops_of(explanation.scale)
     photo = Image.fromarray(with_heat(_at_a_readable_size(pixels), explanation.heatmap, stops))
-    font = ImageFont.load_default(TEXT_PX)
+    font, captioned = ImageFont.load_default(TEXT_PX), drawing_font([caption], TEXT_PX)
     line = TEXT_PX + 6
     width = max(photo.width, NARROWEST_PX)
     picture = Image.new("RGB", (width, photo.height + 3 * line + BAR_PX + 2 * MARGIN_PX), PAPER)
     picture.paste(photo, ((width - photo.width) // 2, 0))
     draw = ImageDraw.Draw(picture)
     left, top, length = MARGIN_PX, photo.height + MARGIN_PX, width - 2 * MARGIN_PX
-    draw.text((left, top), caption, INK, font)
+    draw.text((left, top), caption, INK, captioned)
     draw.text((left, top + line), explanation.scale.unit, INK, font)
     bar = np.linspace(0, 1, length)[None].repeat(BAR_PX, 0)
     # With the grey of a photo under it as in the picture, so that the colors are the same.

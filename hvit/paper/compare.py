@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 
 from hvit.answers import Answers, numbered_alike, shared
+from hvit.fonts import figure_labels
 from hvit.paper import style
 from hvit.paper.drawing import Drawing, interval
 from hvit.paper.scores import Scores, scores_of
@@ -33,7 +34,8 @@ def draw(groups: Sequence[Group], width_mm: float, split: str | None = None) -> 
     num_classes = 1 + max(int(labels.max()), *(int(row.max()) for row in predicted))
     scores = [scores_of(labels, [by_run[run.name] for run in group.runs], num_classes) for group in groups]
     titles = [group.title for group in groups]
-    left = MARGIN_MM + style.text_width_mm(titles) + 2.0
+    names = figure_labels(titles)
+    left = MARGIN_MM + style.text_width_mm(names.drawn) + 2.0
     panel = (width_mm - left - GAP_MM - 2 * MARGIN_MM) / 2
     if panel < LEAST_PANEL_MM:
         needed = left + GAP_MM + 2 * MARGIN_MM + 2 * LEAST_PANEL_MM
@@ -42,16 +44,19 @@ def draw(groups: Sequence[Group], width_mm: float, split: str | None = None) -> 
             "shorter names: --labels"
         )
     height = ROW_MM * len(groups)
-    with matplotlib.rc_context(style.rules()):
+    with matplotlib.rc_context(style.rules(names.drawn)):
         figure = style.sheet(width_mm, FOOT_MM + height + HEAD_MM)
         for number, (title, key) in enumerate((("Top-1, %", "top1"), ("Macro-F1, %", "f1"))):
             axes = style.axes_at(figure, left + number * (panel + GAP_MM), FOOT_MM, panel, height)
             _panel(axes, scores, key, title)
-            axes.set_yticks(range(len(groups)), titles if number == 0 else [])
+            axes.set_yticks(range(len(groups)), names.drawn if number == 0 else [])
     told = dict.fromkeys(caution for run, one in zip(runs, answers) for caution in cautions(run, one))
-    caption = " ".join([_caption(titles, scores, counted(answers[0]), len(answers[0])), *told])
+    told = [names.caption, *told] if names.caption else told
+    caption = " ".join(
+        [_caption(titles, scores, counted(answers[0]), len(answers[0])), *[names.caption] * bool(names.caption), *told]
+    )
     origins = tuple(predictions_of(run, one.split) for run, one in zip(runs, answers))
-    return Drawing(f"Comparison of {', '.join(titles)}", caption, origins, figure)
+    return Drawing(f"Comparison of {', '.join(titles)}", caption, origins, figure, names.drawn, names.note)
 
 
 def same_photos(answers: Sequence[Answers]) -> tuple[np.ndarray, list[np.ndarray]]:

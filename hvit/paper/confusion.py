@@ -1,12 +1,14 @@
 """The confusion matrix of one run, by class or summed up by crop."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import matplotlib
 import numpy as np
 
 from hvit.answers import Answers
 from hvit.data.classes import crop_of, crop_title, crops, spoken
+from hvit.fonts import Labels, figure_labels
 from hvit.metrics import confusion_matrix, wilson
 from hvit.paper import style
 from hvit.paper.drawing import Drawing, interval
@@ -38,6 +40,11 @@ class Table:
     counts: np.ndarray
     names: list[str]
     kin: list[str]
+
+    @cached_property
+    def labels(self) -> Labels:
+        """The names as the fonts of this computer can write them."""
+        return figure_labels(self.names)
 
     @property
     def columns(self) -> list[str]:
@@ -103,7 +110,7 @@ def _right_mm(table: Table) -> float:
 
 
 def _row_labels(table: Table) -> list[str]:
-    return [f"{name}  {k}" for name, k in zip(table.names, table.columns)]
+    return [k if name == k else f"{name}  {k}" for name, k in zip(table.labels.drawn, table.columns)]
 
 
 def _row_counts(table: Table) -> list[str]:
@@ -125,7 +132,7 @@ def draw(run: Run, width_mm: float, split: str | None = None, by: str | None = N
     K, left, right = len(table.names), _left_mm(table), _right_mm(table)
     side = width_mm - left - right
     height = K * min(side / K, max(LINE_MM, HIGHEST_CELL_MM))
-    with matplotlib.rc_context(style.rules()):
+    with matplotlib.rc_context(style.rules(table.labels.drawn)):
         figure = style.sheet(width_mm, FOOT_MM + height + HEAD_MM)
         axes = style.axes_at(figure, left, FOOT_MM, side, height)
         totals = table.counts.sum(1, keepdims=True)
@@ -138,7 +145,8 @@ def draw(run: Run, width_mm: float, split: str | None = None, by: str | None = N
         _scale(style.axes_at(figure, left, FOOT_MM - 3.6, side, 1.6))
     title = f"Confusion matrix of {answers.run}, {answers.split}"
     caption = " ".join([*_caption(answers, table, written, reason), *cautions(run, answers)])
-    return Drawing(title, caption, (predictions_of(run, answers.split),), figure, reason)
+    note = "; ".join(filter(None, (reason, table.labels.note))) or None
+    return Drawing(title, caption, (predictions_of(run, answers.split),), figure, table.labels.drawn, note)
 
 
 def _shade(axes, shares: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> None:
@@ -215,6 +223,8 @@ def _caption(answers: Answers, table: Table, written: bool, reason: str | None) 
         "Shades" + (" and numbers" if written else "") + ": percent of the row"
         + ("; cells under 0.5 % are left empty." if written else "."),
     ]  # fmt: skip
+    if table.labels.caption:
+        parts.append(table.labels.caption)
     if kind == "crops":
         right, n = int(np.trace(table.counts)), int(table.counts.sum())
         parts.append(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import matplotlib
 import numpy as np
 
+from hvit.fonts import figure_labels
 from hvit.paper import style
 from hvit.paper.drawing import Drawing
 from hvit.paper.sources import Group, origin
@@ -57,10 +58,11 @@ def draw(groups: Sequence[Group], width_mm: float, metric: str | None = None) ->
         raise FigureError(f"learning curves need 45 mm, and --width is {width_mm:g}mm")
     metric = metric or usual_metric(groups[0].runs[0])
     curves = [curve_of(group, metric) for group in groups]
-    names = [group.title for group in groups]
+    titles = figure_labels([group.title for group in groups])
+    names = titles.drawn
     width, columns = width_mm - LEFT_MM - RIGHT_MM, _columns(names, width_mm)
     height, legend = GOLDEN * width, style.LINE_MM * 1.25 * -(-len(names) // columns) if len(names) > 1 else 0.0
-    with matplotlib.rc_context(style.rules()):
+    with matplotlib.rc_context(style.rules(names)):
         figure = style.sheet(width_mm, FOOT_MM + height + legend + HEAD_MM)
         axes = style.axes_at(figure, LEFT_MM, FOOT_MM, width, height)
         for i, (name, curve) in enumerate(zip(names, curves)):
@@ -79,10 +81,11 @@ def draw(groups: Sequence[Group], width_mm: float, metric: str | None = None) ->
                 borderpad=0, columnspacing=1.4, labelspacing=0.35, handletextpad=0.6,
             )  # fmt: skip
     origins = tuple(origin(run, METRICS) for group in groups for run in group.runs)
-    return Drawing(f"Learning curves of {', '.join(names)}", _caption(groups, curves, metric), origins, figure)
+    caption = " ".join(filter(None, (_caption(groups, curves, metric), titles.caption)))
+    return Drawing(f"Learning curves of {', '.join(titles.names)}", caption, origins, figure, names, titles.note)
 
 
-def _columns(names: list[str], width_mm: float) -> int:
+def _columns(names: Sequence[str], width_mm: float) -> int:
     """Columns of the legend above the axes, as many as there is room for."""
     em_mm = style.MIN_PT / style.PT_PER_INCH * style.MM_PER_INCH
     each = style.text_width_mm(names) + (HANDLE_EM + 0.6 + 1.4) * em_mm

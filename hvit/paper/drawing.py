@@ -27,6 +27,7 @@ class Drawing:
         caption: what is seen, with numbers of photos and intervals.
         origins: the runs and files it was drawn from.
         figure: at its size on paper.
+        texts: names in the figure, whose letters may need other fonts.
         note: what whoever asked for it must be told, such as that it is not quite what was asked for; or None.
     """
 
@@ -34,6 +35,7 @@ class Drawing:
     caption: str
     origins: tuple[Origin, ...]
     figure: "Figure"
+    texts: tuple[str, ...] = ()
     note: str | None = None
 
     @property
@@ -72,7 +74,7 @@ def save(drawing: Drawing, out: Path, command: list[str]) -> Path:
     import matplotlib
 
     kind, buffer = out.suffix.lower()[1:], io.BytesIO()
-    with matplotlib.rc_context(style.rules()):
+    with matplotlib.rc_context(style.rules(drawing.texts)):
         drawing.figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=_metadata(drawing, kind))
     write_bytes(out, buffer.getvalue())
     origins = "\n".join(f"From {origin}." for origin in drawing.origins)

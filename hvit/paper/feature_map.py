@@ -6,6 +6,7 @@ import numpy as np
 from hvit.answers import Answers
 from hvit.data.classes import crop_of, crops, spoken
 from hvit.feature_space.feature_map import MAP, FeatureMap, read_map
+from hvit.fonts import Labels, figure_labels
 from hvit.metrics import wilson
 from hvit.paper import style
 from hvit.paper.drawing import Drawing, interval
@@ -39,22 +40,26 @@ def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
     answers = {name: answers_of(run, name) for name in dict.fromkeys(found.splits.tolist())}
     if any(row >= len(answers[name]) for name, row in zip(found.splits, found.rows)):
         raise RunError(f"the map of run {run.name} does not fit its predictions: make it again with training.embed")
-    labels, right = _read(found, answers)
+    true, right = _read(found, answers)
     classes = next(iter(answers.values())).classes
-    shown = [k for k in range(len(classes)) if (labels == k).any()]
-    side, columns = width_mm - 2 * MARGIN_MM, _columns(classes, shown, width_mm)
+    shown = [k for k in range(len(classes)) if (true == k).any()]
+    names = figure_labels([capitalized(spoken(classes[k])) for k in shown])
+    lines = _lines(names)
+    side, columns = width_mm - 2 * MARGIN_MM, _columns(lines, width_mm)
     key_mm = LINE_MM * -(-len(shown) // columns)
     height = side + key_mm + GAP_MM + 2 * MARGIN_MM
-    with matplotlib.rc_context(style.rules()):
+    with matplotlib.rc_context(style.rules(names.drawn)):
         figure = style.sheet(width_mm, height)
         axes = style.axes_at(figure, MARGIN_MM, key_mm + GAP_MM + MARGIN_MM, side, side)
         colors = _colors(classes)
-        _dots(axes, found.coordinates, labels, right, colors)
-        _numbers(axes, found.coordinates, labels, shown, side)
-        _key(style.axes_at(figure, MARGIN_MM, MARGIN_MM, side, key_mm), classes, shown, colors, columns, side / columns)
+        _dots(axes, found.coordinates, true, right, colors)
+        _numbers(axes, found.coordinates, true, shown, side)
+        key = style.axes_at(figure, MARGIN_MM, MARGIN_MM, side, key_mm)
+        _key(key, lines, [colors[k] for k in shown], columns, side / columns)
     told = dict.fromkeys(caution for one in answers.values() for caution in cautions(run, one))
-    caption = " ".join([_caption(run, found, answers, right), *told])
-    return Drawing(f"Feature space of {run.name}, {split}", caption, (_origin(run, split, answers),), figure)
+    caption = " ".join(filter(None, [_caption(run, found, answers, right), names.caption, *told]))
+    title, origins = f"Feature space of {run.name}, {split}", (_origin(run, split, answers),)
+    return Drawing(title, caption, origins, figure, names.drawn, names.note)
 
 
 def map_of(run: Run, split: str | None) -> tuple[FeatureMap, str]:
@@ -143,27 +148,28 @@ def apart(centers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return centers
 
 
-def _columns(classes: tuple[str, ...], shown: list[int], width_mm: float) -> int:
-    each = KEY_MM + style.text_width_mm(_lines(classes, shown)) + 1.0
+def _columns(lines: list[str], width_mm: float) -> int:
+    each = KEY_MM + style.text_width_mm(lines) + 1.0
     columns = int((width_mm - 2 * MARGIN_MM) // each)
     if columns < 1:
         raise FigureError(f"the names of the classes need {np.ceil(each):.0f}mm, and --width is {width_mm:g}mm")
-    return min(columns, len(shown))
+    return min(columns, len(lines))
 
 
-def _lines(classes: tuple[str, ...], shown: list[int]) -> list[str]:
-    return [f"{number}  {capitalized(spoken(classes[k]))}" for number, k in enumerate(shown, 1)]
+def _lines(names: Labels) -> list[str]:
+    """Numbers and names of the classes; the number alone where no font can write the name."""
+    return [f"{k}  {name}" if name != str(k) else name for k, name in enumerate(names.drawn, 1)]
 
 
-def _key(axes, classes: tuple[str, ...], shown: list[int], colors: list[str], columns: int, width_mm: float) -> None:
+def _key(axes, lines: list[str], colors: list[str], columns: int, width_mm: float) -> None:
     """The list of classes, in columns of `width_mm`."""
-    rows = -(-len(shown) // columns)
+    rows = -(-len(lines) // columns)
     axes.set(xlim=(0, columns * width_mm), ylim=(rows, 0))
     axes.axis("off")
-    for number, (k, line) in enumerate(zip(shown, _lines(classes, shown))):
+    for number, (color, line) in enumerate(zip(colors, lines)):
         column, row = divmod(number, rows)
         x, y = column * width_mm, row + 0.5
-        axes.plot(x + 1.0, y, marker="o", markersize=KEY_PT, color=colors[k], linestyle="none")
+        axes.plot(x + 1.0, y, marker="o", markersize=KEY_PT, color=color, linestyle="none")
         axes.text(x + KEY_MM, y, line, va="center_baseline")
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
+
+from hvit.fonts import families_for
 
 if TYPE_CHECKING:  # matplotlib takes a second to import
     from matplotlib.axes import Axes
@@ -16,7 +17,6 @@ TITLE_PT = 7.5
 LINE_MM = 3.0  # from one line of the smallest text to the next
 MARGIN_MM = 1.0
 LAYOUT_DPI = 600  # at less, text is laid out as if it were wider than it prints
-FAMILIES = ("Arial", "Liberation Sans", "DejaVu Sans")  # the last comes with matplotlib
 INK, QUIET, GREY, RULE = "#22261f", "#6d6f66", "#8a8d86", "#d9d5c9"
 
 
@@ -44,19 +44,14 @@ class FigureError(ValueError):
     """A figure that cannot be drawn as asked; the message says what to do."""
 
 
-@cache
-def family() -> str:
-    """The first font of `FAMILIES` that is on this machine."""
-    from matplotlib import font_manager
+def rules(texts: Sequence[str] = ()) -> dict:
+    """Settings of matplotlib that hold while a figure is drawn and saved.
 
-    present = set(font_manager.fontManager.get_font_names())
-    return next(name for name in FAMILIES if name in present)
-
-
-def rules() -> dict:
-    """Settings of matplotlib that hold while a figure is drawn and saved."""
+    Args:
+        texts: names that the figure shows; fonts that have their letters are added where the usual one lacks them.
+    """
     return {
-        "font.family": family(),
+        "font.family": families_for(texts),
         "font.size": MIN_PT,
         "axes.titlesize": TITLE_PT,
         "axes.labelsize": TITLE_PT,
@@ -105,10 +100,11 @@ def axes_at(figure: "Figure", left: float, bottom: float, width: float, height: 
 
 def text_width_mm(texts: Iterable[str], size_pt: float = MIN_PT) -> float:
     """Width of the longest of some texts."""
+    texts = list(texts)
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
-    font = FontProperties(family=family())
+    font = FontProperties(family=families_for(texts))
     widths = [TextPath((0, 0), text, size=size_pt, prop=font).get_extents().width for text in texts if text.strip()]
     return max(widths, default=0.0) / PT_PER_INCH * MM_PER_INCH
 

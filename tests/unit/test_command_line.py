@@ -73,7 +73,7 @@ def test_importing_the_library_and_asking_for_help_load_nothing_heavy():
 def test_predict_prints_one_row_a_photo_in_the_order_given(here, capsys):
     status, out, err = answer(capsys, "predict", "photos/deeper/B.JPEG", "photos", "--run", "tiny", "--json")
     rows = json.loads(out)
-    assert status == 0 and err == ""
+    assert status == 0 and err == "photos: passed over 1 (no photo by its ending: notes.txt)\n"
     assert [row["file"] for row in rows] == ["photos/deeper/B.JPEG", "photos/a.jpg", "photos/deeper/B.JPEG"]
     assert rows[1]["sha256"] == hashlib.sha256(Path("photos/a.jpg").read_bytes()).hexdigest()
     assert rows[0]["probabilities"] == pytest.approx(rows[2]["probabilities"], abs=1e-4)

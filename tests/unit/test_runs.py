@@ -104,6 +104,16 @@ def test_lines_beyond_a_step_are_removed_on_resume(tmp_path):
     assert [row["step"] for row in Run(tmp_path / "one").metrics()] == [1, 2]
 
 
+@pytest.mark.parametrize("wrong", ["garbage", "5", "[1]", '{"epoch": 1}', '{"step": "1"}', "[" * 100_000, "\x00"])
+def test_damaged_lines_are_dropped_and_counted_on_resume(tmp_path, wrong):
+    writer = _writer(tmp_path / "one")
+    writer.log(1, 1, "train", loss=1.0)
+    metrics = tmp_path / "one" / "metrics.jsonl"
+    metrics.write_text(f"{wrong}\n{metrics.read_text()}{wrong}\n{wrong}")
+    assert writer.truncate_metrics(2) == 2
+    assert [row["step"] for row in Run(tmp_path / "one").metrics()] == [1]
+
+
 def test_a_run_is_not_overwritten_and_not_written_twice(tmp_path):
     first = _writer(tmp_path / "one")
     with pytest.raises(RunError, match=f"being written by process {os.getpid()}"):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 SCHEME = "leafsim:"
 VERSION = 1
+MOST_LEAVES = 1_000_000  # of a range: each takes about a kilobyte while it is read
+MOST_INDEX = 10**12
 SPLITS = ("train",) * 8 + ("val", "test")  # by the last digit of the index
 
 
@@ -69,6 +71,11 @@ class Span:
         """
         seed, span = _parts(text, r"(\d+-\d+)")
         first, last = map(int, span.split("-"))
+        if last - first >= MOST_LEAVES or last >= MOST_INDEX:
+            raise AddressError(
+                f"{text}: a range may hold {MOST_LEAVES:,} leaves, of numbers below {MOST_INDEX:,}; the largest from "
+                f"here on is {seed}/{min(first, MOST_INDEX - 1)}-{min(first + MOST_LEAVES, MOST_INDEX) - 1}"
+            )
         if last < first:
             raise AddressError(f"{text}: leaf {last} comes before leaf {first}; write {seed}/{last}-{first}")
         return cls(int(seed), first, last)

@@ -53,6 +53,10 @@ def test_spans_stand_beside_folders(photo_folder):
         ("leafsim:v1/7/42", "expected leafsim:v1/7/0-4999"),
         ("leafsim:v2/7/0-9", "this program draws LeafSim version 1, not 2"),
         ("leafsim:v1/7/9-0", "leaf 0 comes before leaf 9"),
+        ("leafsim:v1/7/0-1000000", "a range may hold 1,000,000 leaves.*the largest from here on is 7/0-999999"),
+        ("leafsim:v1/7/0-99999999999999999999", "the largest from here on is 7/0-999999"),
+        ("leafsim:v1/7/5-99999999999", "the largest from here on is 7/5-1000004"),
+        ("leafsim:v1/7/99999999999999-99999999999999", "numbers below 1,000,000,000,000"),
     ],
 )
 def test_names_that_are_none_are_refused(name, message):
@@ -120,3 +124,8 @@ def test_the_command_checks_a_span(capsys):
     assert json.loads(capsys.readouterr().out)["photos"] == 10
     assert main(["data", "check", "leafsim:v1/7/9"]) == 2
     assert "expected leafsim:v1/7/0-4999" in capsys.readouterr().err
+
+
+def test_leaves_without_an_end_are_not_drawn_as_files(tmp_path, capsys):
+    assert main(["data", "synthesize", "--out", str(tmp_path / "d"), "--n", "99999999999"]) == 2
+    assert "more than a data set may have: 1,000,000" in capsys.readouterr().err and not (tmp_path / "d").exists()

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hvit.data.photos import InvalidPhotoError, decode_photo, find_photos, read_photo
+from hvit.data.folders import find_photos
+from hvit.data.photos import InvalidPhotoError, decode_photo, read_photo
 
 RNG = np.random.default_rng(0)
 SMOOTH = np.asarray(Image.fromarray(RNG.integers(0, 256, (5, 6, 3), dtype=np.uint8)).resize((100, 80), Image.BICUBIC))

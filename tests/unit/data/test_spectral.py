@@ -10,8 +10,8 @@ import tifffile
 from hvit.data.band_cache import open_bands
 from hvit.data.cache import open_cache
 from hvit.data.dataset import DataError, DrawnSample, read_samples
+from hvit.data.folders import find_photos
 from hvit.data.leafsim import BANDS, EARLY_STRESS, Address, draw, plan
-from hvit.data.photos import find_photos
 from hvit.data.spectral import InvalidBandsError, SpectralStream, find_bands, fit_planes, read_bands
 
 PLANES = np.random.default_rng(0).uniform(0.02, 0.6, (5, 70, 90)).astype(np.float32)

@@ -14,7 +14,7 @@ from hvit.models.conv_front import InvertedResidual
 from hvit.models.layers import grid_of, windows_of
 
 HEIGHT, WIDTH = 64, 96
-SIZES = {  # the convolutions of the second have 3x3 and 5x5 taps, and at stride 2 read one position more after than before
+SIZES = {  # the second has 3x3 and 5x5 taps, which at stride 2 read one position more after than before
     "plain": ModelConfig((8, 16, 16, 32), (1, 2, 2, 1), head_dim=8, num_classes=5, img_size=64),
     "conv": ModelConfig(
         (24, 40, 16, 32), (1, 1, 2, 1), head_dim=8, num_classes=5, img_size=64, front="efficientnet_lite0"

@@ -53,3 +53,49 @@ def test_phases_must_cover_all_of_training(tiny_config):
 def test_a_missing_file_names_the_nearest(tmp_path):
     with pytest.raises(ConfigError, match="leaf33_tiny.yaml"):
         load_config(tmp_path / "leaf33_tny.yaml", [])
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["[", "*x", "2026-99-99", "%", "{a: [}", "!!timestamp x", "!!int ''", "!!bool x", "@", "\x01", "!!python/none ''"],
+)
+def test_a_value_that_is_not_yaml_is_one_line(tiny_config, value):
+    with pytest.raises(ConfigError, match="^--set seed=.*: the value is not YAML: ") as refused:
+        load_config(tiny_config, [f"seed={value}"])
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_nesting_without_an_end_is_refused(tiny_config):
+    with pytest.raises(ConfigError, match="more than 50 brackets") as refused:
+        load_config(tiny_config, [f"seed={'[' * 20_000}"])
+    assert len(str(refused.value)) < 300
+
+
+def test_aliases_that_unfold_to_more_than_anyone_wrote_are_refused(tiny_config):
+    laughs = "[&a0 [x], " + ", ".join(f"&a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)) + "]"
+    with pytest.raises(ConfigError, match="more than 20 aliases"):
+        load_config(tiny_config, [f"data.dirs={laughs}"])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"just words\n", "holds str 'just words'; expected keys"),
+        (b"[1, 2]\n", "holds list"),
+        (b"epochs: [\n", "is not YAML"),
+        (b"epochs: \xff\n", "is not text in UTF-8"),
+        (b"epochs: 2026-13-01\n", "is not YAML: month must be in 1..12"),
+    ],
+)
+def test_a_file_that_holds_no_configuration_is_one_line(tmp_path, content, words):
+    (tmp_path / "c.yaml").write_bytes(content)
+    with pytest.raises(ConfigError, match=words) as refused:
+        load_config(tmp_path / "c.yaml", [])
+    assert len(str(refused.value).splitlines()) == 1
+    assert kind_of(tmp_path / "c.yaml") is FinetuneConfig
+
+
+@pytest.mark.parametrize("override", ["epochs=.inf", "optim.lr=.inf", "seed=99999999999999999999", "eval_every=.nan"])
+def test_numbers_that_nothing_can_be_computed_with_are_refused(tiny_config, override):
+    with pytest.raises(ConfigError, match=override.partition("=")[0]):
+        load_config(tiny_config, [override])

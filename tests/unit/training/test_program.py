@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -410,13 +411,15 @@ def test_resuming_with_another_model_names_what_differs(words, stop_after, capsy
     assert finetune.main(words) == 75
     assert finetune.main([*words, "--resume", "--set", "model.depths=[2, 1, 1, 1]"]) == 2
     told = capsys.readouterr().err.splitlines()[-1]
-    assert "the checkpoint is of another model: backbone." in told and "missing there" in told
+    assert "model.depths was [1, 1, 1, 1] and is now [2, 1, 1, 1]; go on with that one" in told
 
 
-def test_resuming_on_other_photos_is_refused(words, stop_after, capsys):
+def test_resuming_on_other_photos_is_refused(words, stop_after, capsys, color_photos, tmp_path):
     stop_after(2)
     assert finetune.main(words) == 75
-    assert finetune.main([*words, "--resume", "--set", "data.train_fraction=0.5"]) == 2
+    moved = shutil.copytree(color_photos, tmp_path / "elsewhere" / color_photos.name)
+    (moved / "train" / "Tomato___healthy" / "00.png").unlink()
+    assert finetune.main([*words, "--resume", "--set", f"data.dirs=['{moved}']"]) == 2
     assert "the training photos are not those this run began with" in capsys.readouterr().err
 
 
@@ -471,7 +474,7 @@ def test_a_file_that_cannot_be_opened_is_tried_again(photos, tmp_path, monkeypat
             raise LostPhotoError("the file cannot be opened: Stale file handle.")
         return true_read(path)
 
-    monkeypatch.setattr("hvit.data.dataset.read_photo", read)
+    monkeypatch.setattr("hvit.data.samples.read_photo", read)
     assert open_cache(samples, 64, tmp_path / "cache").unreadable == {}
     assert tries.count(samples[5].path) == len(AGAIN_S) + 1
 

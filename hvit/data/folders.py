@@ -1,0 +1,224 @@
+"""Lists the photos below a folder, and what lies beside them that is passed over."""
+
+import os
+import stat
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hvit.data.photos import SUFFIXES
+
+# Written by archives, NAS, cameras and desktops; what begins with a dot (`._leaf.jpg`, `.ipynb_checkpoints`) is too.
+LEFTOVERS = frozenset({
+    "__macosx", "@eadir", "@recycle", "#recycle", "#snapshot", "@recently-snapshot", "@tmp", "$recycle.bin",
+    "system volume information", "lost+found", "network trash folder", "temporary items", "__pycache__",
+    "thumbs.db", "thumbs.db:encryptable", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "picasa.ini",
+    "zbthumbnail.info",
+})  # fmt: skip
+BANDS = (".npy",)  # a file of bands belongs to its photo, see `hvit.data.spectral`
+LEFTOVER = "hidden or left by another program"
+NOT_A_PHOTO = "no photo by its ending"
+DEAD_LINK = "a link to nothing, or to itself"
+LOOP = "a link back to a folder above"
+READ_ALREADY = "a link to a folder that is read already"
+NOT_REGULAR = "neither file nor folder"
+NOT_OPENED = "cannot be opened"
+NOT_UTF8 = "its name is not UTF-8: rename it"
+FEW, MANY = 3, 10  # names given as examples
+MANY_OF = frozenset({DEAD_LINK, LOOP, READ_ALREADY, NOT_OPENED})
+
+
+class DataError(ValueError):
+    """A data set that does not hold what was asked of it."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies below a folder.
+
+    Attributes:
+        folder: as it was given.
+        photos: paths of the photos, sorted.
+        folders: paths of all folders that were searched, sorted; the folder itself is none of them.
+        passed_over: reason -> what was passed over for it, as paths relative to `folder`.
+    """
+
+    folder: Path
+    photos: list[Path]
+    folders: list[Path]
+    passed_over: dict[str, list[str]] = field(default_factory=dict)
+
+    def relative(self, path: Path) -> tuple[str, ...]:
+        """The parts of a path below the folder."""
+        return path.relative_to(self.folder).parts
+
+    @property
+    def note(self) -> str | None:
+        """What was passed over and why, in one line; None where nothing was."""
+        return describe(self.folder, self.passed_over)
+
+
+def clean_name(name: str) -> str:
+    """A name as it is compared: Unicode NFC (a Mac's disk writes NFD), without spaces around it."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def is_leftover(name: str) -> bool:
+    """Whether a file or folder is hidden, or of a kind that archives, NAS and desktops leave behind."""
+    return name.startswith(".") or not LEFTOVERS.isdisjoint((name.casefold(), clean_name(name).casefold()))
+
+
+def find_photos(folder: Path) -> list[Path]:
+    """Paths of the photos below a folder, sorted; see `list_photos`."""
+    return list_photos(folder).photos
+
+
+def list_photos(folder: Path) -> Listing:
+    """Searches a folder and all below it for files that end like a photo's, whatever the case.
+
+    Each real folder is read once: links to folders are followed after all real folders, and one that leads to a folder
+    above, or to one that was read, is passed over. `leaf.bands.tif` is no photo: it holds the bands of `leaf.jpg`.
+
+    Raises:
+        OSError: the folder itself cannot be opened.
+    """
+    return _Search(Path(folder)).run()
+
+
+class _Search:
+    """One walk over a folder, breadth first, in an order that does not depend on that of the disk."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._photos: list[Path] = []
+        self._folders: list[Path] = []
+        self._links: list[Path] = []
+        self._passed_over: dict[str, list[str]] = {}
+        root = os.path.realpath(folder)
+        self._above = {str(parent) for parent in Path(root).parents}
+        self._read = {root}
+
+    def run(self) -> Listing:
+        due = self._entries_of(self._folder)
+        while due or self._links:
+            due = [deeper for folder in due for deeper in self._search(folder)]
+            if not due and self._links:
+                due = self._followed(self._links.pop(0))
+        passed_over = {reason: sorted(names) for reason, names in sorted(self._passed_over.items())}
+        key = lambda path: path.parts  # noqa: E731
+        return Listing(self._folder, sorted(self._photos, key=key), sorted(self._folders, key=key), passed_over)
+
+    def _search(self, folder: Path) -> list[Path]:
+        self._folders.append(folder)
+        try:
+            return self._entries_of(folder)
+        except OSError:
+            self._folders.pop()
+            self._pass_over(folder, NOT_OPENED)
+            return []
+
+    def _entries_of(self, folder: Path) -> list[Path]:
+        """Sorts the entries of a folder into photos, links and what is passed over; returns its folders."""
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+        folders = []
+        for entry in found:
+            path = folder / entry.name
+            if is_leftover(entry.name):
+                self._pass_over(path, LEFTOVER)
+            elif not _is_utf8(entry.name):
+                self._pass_over(path, NOT_UTF8)
+            elif (mode := _mode(entry)) is None:
+                self._pass_over(path, DEAD_LINK if entry.is_symlink() else NOT_OPENED)
+            elif stat.S_ISDIR(mode):
+                folders += self._folder_or_link(path)
+            elif not stat.S_ISREG(mode):
+                self._pass_over(path, NOT_REGULAR)
+            else:
+                self._file(path)
+        return folders
+
+    def _folder_or_link(self, path: Path) -> list[Path]:
+        """The folder, if it is a real one; a link (or a junction of Windows) waits until all real ones are read."""
+        target = os.path.realpath(path)
+        if target != os.path.join(os.path.realpath(path.parent), path.name):
+            self._links.append(path)
+            return []
+        if target in self._read:  # through a link that was followed
+            self._pass_over(path, READ_ALREADY)
+            return []
+        self._read.add(target)
+        return [path]
+
+    def _followed(self, link: Path) -> list[Path]:
+        target = os.path.realpath(link)
+        if target in self._above or Path(os.path.realpath(link.parent)).is_relative_to(target):
+            self._pass_over(link, LOOP)
+        elif target in self._read:
+            self._pass_over(link, READ_ALREADY)
+        else:
+            self._read.add(target)
+            return [link]
+        return []
+
+    def _file(self, path: Path) -> None:
+        suffix = path.suffix.lower()
+        if path.stem.lower().endswith(".bands") or suffix in BANDS:
+            return
+        if suffix in SUFFIXES:
+            self._photos.append(path)
+        else:
+            self._pass_over(path, NOT_A_PHOTO)
+
+    def _pass_over(self, path: Path, reason: str) -> None:
+        self._passed_over.setdefault(reason, []).append(path.relative_to(self._folder).as_posix())
+
+
+def _mode(entry: os.DirEntry) -> int | None:
+    """What an entry is, with links followed; None where it leads nowhere or cannot be seen."""
+    try:
+        if not entry.is_symlink():  # without another call to the disk
+            if entry.is_file():
+                return stat.S_IFREG
+            if entry.is_dir():
+                return stat.S_IFDIR
+        return entry.stat().st_mode
+    except OSError:
+        return None
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # bytes that Python keeps as surrogates: no table and no JSON could hold them
+        return False
+    return True
+
+
+def describe(folder: Path, passed_over: dict[str, list[str]]) -> str | None:
+    """`my-photos: passed over 2 (no photo by its ending: a.txt, b.csv)`; None where nothing was passed over."""
+    if not passed_over:
+        return None
+    told = [f"{len(names)} ({reason}: {_few(names, reason)})" for reason, names in passed_over.items()]
+    return printable(f"{folder}: passed over {'; '.join(told)}")
+
+
+def _few(names: list[str], reason: str) -> str:
+    most = MANY if reason in MANY_OF else FEW
+    return listed(names, most)
+
+
+def listed(names: Iterable[str], most: int = FEW) -> str:
+    """`a, b, c and 4 more`."""
+    names = list(names)
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def printable(line: str) -> str:
+    """The same in one line that any console can show: line breaks and bytes that are no text are escaped."""
+    return "".join(
+        letter if letter.isprintable() and not "\ud800" <= letter <= "\udfff" else ascii(letter)[1:-1]
+        for letter in line
+    )
