@@ -11,7 +11,7 @@ COMMANDS = ("predict", "explain", "evaluate", "runs", "models", "data", "figure"
 EXAMPLES = """examples:
   python -m hvit predict leaf.jpg
   python -m hvit explain leaf.jpg --method gradient_rollout --out maps
-  python -m hvit evaluate --run leaf33-tiny --data data/field-256
+  python -m hvit evaluate --run leaf45-tiny --data data/field-256
   python -m hvit data check data/field-256
   python -m hvit data synthesize --out leaves --n 2000
 """

@@ -19,7 +19,7 @@ from typing import Any
 from hvit.files import CARD, WEIGHTS, append_line, file_sha256, write_bytes, write_json
 
 SCHEMA_VERSION = 1
-DEFAULT_RUN = "leaf33-tiny"
+DEFAULT_RUN = "leaf45-tiny"
 HEARTBEAT_S = 10
 STALE_S = 60
 INFO, CONFIG, METRICS, MANIFEST = "run.json", "config.yaml", "metrics.jsonl", "manifest.json"

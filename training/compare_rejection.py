@@ -1,6 +1,6 @@
 """Compares out-of-distribution detectors of a run on validation photos, and says which to calibrate it with.
 
-python -m training.compare_rejection --run leaf33-tiny --known data/plantvillage-160 data/field-256 data/coffee-leaf-256
+python -m training.compare_rejection --run leaf45-tiny --known data/plantvillage-160 data/field-256 data/coffee-leaf-256
     --unknown data/not-leaf data/green-not-crop-192 data/other-leaves-160 --field field-256
 python -m training.compare_rejection --run leaf45-tiny --known data/* --unknown data/not-leaf --json
 

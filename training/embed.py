@@ -27,7 +27,7 @@ MOST_POINTS = 20_000
 SAME_ANSWERS = 0.98  # of the recorded ones; other machines differ in the last bits, other weights in much more
 EXAMPLES = """examples:
   python -m training.embed --run leafsim-tiny
-  python -m training.embed --run leaf33-tiny --split test --max-points 10000
+  python -m training.embed --run leaf45-tiny --split test --max-points 10000
   python -m training.embed --run runs/narrow-simclr-0 --align-with runs/narrow-scratch-0
   python -m training.embed --run runs/mine --split test train --data my-photos
 

@@ -1,6 +1,6 @@
 """The tables of docs/explanations.md, from what runs recorded of their explanations.
 
-python -m training.explain_report --run runs/leafsim-tiny runs/leaf33-tiny
+python -m training.explain_report --run runs/leafsim-tiny runs/leaf45-tiny
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Where the time of a training step goes, and how much faster it would be if its pictures cost nothing.
 
-python -m training.profile --config training/configs/leaf33_tiny.yaml
+python -m training.profile --config training/configs/leaf45_tiny.yaml
 python -m training.profile --config training/configs/leafsim_simclr.yaml --set batch_size=32 --steps 10
 
 The share of each part is that of the first process, from torch's profiler. The speed without pictures is measured in

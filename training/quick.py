@@ -1,6 +1,6 @@
 """A run on your own photos in a minute: the frozen backbone of another run, and a new head fitted to its features.
 
-python -m training.quick my-photos --run leaf33-tiny
+python -m training.quick my-photos --run leaf45-tiny
 """
 
 import copy
@@ -45,7 +45,7 @@ MOST_REFERENCE = 6000  # photos that strange ones are told apart by
 REFERENCE = 4100  # stream of draws
 EXAMPLES = """examples:
   python -m training.quick my-photos
-  python -m training.quick my-photos --run leaf33-tiny --run-dir runs/my-leaves
+  python -m training.quick my-photos --run leaf45-tiny --run-dir runs/my-leaves
   python -m training.quick my-photos --group-from 'plant(\\d+)'
   python -m training.quick my-photos --groups-csv plants.csv --json
   python -m training.quick leafsim:v1/7/0-299

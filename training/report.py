@@ -1,6 +1,6 @@
 """What runs can and cannot do, as a page of tables: docs/results.md.
 
-python -m training.report --run runs/leaf33-tiny runs/leafsim-tiny --photos data --strange data/not-leaf
+python -m training.report --run runs/leaf45-tiny runs/leafsim-tiny --photos data --strange data/not-leaf
 python -m training.report --run runs/leaf45-tiny --photos data --strange data/not-leaf data/green-not-crop-192
     data/other-leaves-160 data/apple-atldsd-256
 """

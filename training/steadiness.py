@@ -1,6 +1,6 @@
 """Measures how often labels stay under quarter turns and a mirror, and what averaging over such views gains and costs.
 
-python -m training.steadiness --run leaf33-tiny --data data/field-256 --split val
+python -m training.steadiness --run leaf45-tiny --data data/field-256 --split val
 python -m training.steadiness --run leaf45-tiny --data data/field-256 data/bean-chilli-field-224 --json
 
 Each photo is decoded once and seen in eight views. Averages are over calibrated probabilities. The run is not changed.

@@ -7,11 +7,11 @@ from hvit.commands.terminal import positive, print_json, print_notes, print_tabl
 from hvit.words import PLANTS_UNKNOWN
 
 EXAMPLES = """examples:
-  python -m hvit evaluate --run leaf33-tiny --data data/field-256
-  python -m hvit evaluate --run leaf33-tiny --data data/field-256 data/coffee-leaf-256 --split test --json
+  python -m hvit evaluate --run leaf45-tiny --data data/field-256
+  python -m hvit evaluate --run leaf45-tiny --data data/field-256 data/coffee-leaf-256 --split test --json
   python -m hvit evaluate --run runs/my-run --data my-photos --save
-  python -m hvit evaluate --run leaf33-tiny --data data/field-256 --tta
-  python -m hvit evaluate --run leaf33-tiny --data data/not-leaf --unknown-classes report
+  python -m hvit evaluate --run leaf45-tiny --data data/field-256 --tta
+  python -m hvit evaluate --run leaf45-tiny --data data/not-leaf --unknown-classes report
   python -m hvit evaluate --run leafsim-tiny --data leafsim:v1/1/0-23999
   python -m hvit evaluate --run runs/my-dfca --data photos-with-bands --without-bands
 

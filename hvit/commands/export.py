@@ -7,7 +7,7 @@ from hvit.commands.terminal import print_json
 from hvit.runs import DEFAULT_RUN
 
 EXAMPLES = """examples:
-  python -m hvit export --run leaf33-tiny --format onnx --out leaf33.onnx
+  python -m hvit export --run leaf45-tiny --format onnx --out leaf45.onnx
   python -m hvit export --run runs/my-run --format onnx --out my.onnx --json
 
 The file takes upright RGB pixels, uint8 (batch, 3, height, width), sides multiples of 32 px, and gives logits and

@@ -9,10 +9,10 @@ from hvit.commands.terminal import print_json
 
 EXAMPLES = """examples:
   python -m hvit figure confusion --run leafsim-tiny --out confusion.pdf --width 85mm
-  python -m hvit figure confusion --run leaf33-tiny --out confusion.pdf --width 180mm
-  python -m hvit figure confusion --run leaf33-tiny --out crops.pdf --by crop
-  python -m hvit figure reliability --run leaf33-tiny --out reliability.pdf
-  python -m hvit figure map --run leaf33-tiny --out map.pdf
+  python -m hvit figure confusion --run leaf45-tiny --out confusion.pdf --width 180mm
+  python -m hvit figure confusion --run leaf45-tiny --out crops.pdf --by crop
+  python -m hvit figure reliability --run leaf45-tiny --out reliability.pdf
+  python -m hvit figure map --run leaf45-tiny --out map.pdf
   python -m hvit figure curves --run tenth-simclr-0 tenth-simclr-1 tenth-simclr-2 --out curves.svg --metric top1
   python -m hvit figure compare --run tenth-scratch-0 tenth-scratch-1 tenth-simclr-0 tenth-simclr-1 --out ways.pdf
 

@@ -6,9 +6,9 @@ from hvit.commands.terminal import print_json
 from hvit.runs import DEFAULT_RUN
 
 EXAMPLES = """examples:
-  python -m hvit methods --run leaf33-tiny
+  python -m hvit methods --run leaf45-tiny
   python -m hvit methods --run tenth-simclr-0 > methods.md
-  python -m hvit methods --run leaf33-tiny --json
+  python -m hvit methods --run leaf45-tiny --json
 
 Everything said was recorded by the run; what it did not record is left out. Where a run starts from another that is
 here too, that one is told first. Citations are [@key] as Pandoc reads them, and their BibTeX follows the text.

@@ -23,7 +23,7 @@ def run(args) -> int:
     if args.json:
         print_json(rows)
     elif not rows:
-        print("no runs in runs/; train one: python -m training.finetune --config training/configs/leaf33_tiny.yaml")
+        print("no runs in runs/; train one: python -m training.finetune --config training/configs/leaf45_tiny.yaml")
     else:
         print_table(
             ["name", "status", "kind", "classes", "started", "predicts", "progress"],

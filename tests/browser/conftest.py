@@ -26,7 +26,7 @@ def runs_folder(tmp_path_factory) -> Path:
     from hvit.data.leafsim import CONDITIONS
 
     folder = tmp_path_factory.mktemp("runs")
-    _write_run(folder / "leaf33-tiny", CLASSES, "photos")
+    _write_run(folder / "leaf45-tiny", CLASSES, "photos")
     _write_run(folder / "leafsim-tiny", sorted(CONDITIONS), "leafsim:v1/7/0-99")
     return folder
 

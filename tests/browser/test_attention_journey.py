@@ -91,7 +91,7 @@ def test_the_files_hold_what_is_on_the_screen(desktop):
     attribution = np.load(io.BytesIO(numbers), allow_pickle=False)
     assert name == "one.gradcam.npy" and attribution.shape == (160, 160) and attribution.dtype == np.float32
     record = json.loads(desktop.download("Record (JSON)")[1])
-    assert record["method"] == "gradcam" and record["arguments"] == {"stage": 3} and record["run"] == "leaf33-tiny"
+    assert record["method"] == "gradcam" and record["arguments"] == {"stage": 3} and record["run"] == "leaf45-tiny"
     assert record["class"] is not None and record["photo"] == "one.jpg" and len(record["sha256"]) == 64
     page.keyboard.press("Escape")
     desktop.settle()

@@ -40,7 +40,7 @@ def test_from_the_classes_of_a_run_to_its_pictures_and_on_to_its_card(browser, d
 
 
 @pytest.mark.parametrize(
-    "path, run, words", [("data", "leafsim-tiny", "Check"), ("models", "leaf33-tiny", "What it is for")]
+    "path, run, words", [("data", "leafsim-tiny", "Check"), ("models", "leaf45-tiny", "What it is for")]
 )
 def test_on_a_phone_nothing_hangs_over_the_edge(browser, dashboard, path, run, words):
     with closing(Visit(browser, f"{dashboard}/{path}", PHONE, run=run)) as visit:

@@ -136,10 +136,10 @@ def test_table_and_report_say_which_leaves_are_drawn(without_photo):
 def test_a_photo_and_a_run_of_drawn_leaves_are_kept_apart(without_photo):
     page = without_photo.page
     page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files([FILES[0]])
-    page.get_by_text("This model learned from drawn leaves only. For a photo choose leaf33-tiny.").wait_for()
+    page.get_by_text("This model learned from drawn leaves only. For a photo choose leaf45-tiny.").wait_for()
     without_photo.settle()
     assert without_photo.overflow_px() == 0 and page.locator(".drawn-tag").count() == 0
-    page.get_by_role("button", name="Use leaf33-tiny").click()
+    page.get_by_role("button", name="Use leaf45-tiny").click()
     page.get_by_text("Not one of my 2 crops?").wait_for()
     without_photo.settle()
     assert "run=" not in page.url

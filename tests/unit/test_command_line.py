@@ -118,7 +118,7 @@ def test_a_crop_restricts_the_answer(here, capsys):
         (["predict", "photos", "--rnu", "tiny"], "--run"),
         (["evaluate", "--rnu", "tiny", "--data", "photos"], "did you mean --run?"),
         (["predict", "photos", "--run", "tinny"], "did you mean tiny?"),
-        (["predict", "photos"], "no run leaf33-tiny"),
+        (["predict", "photos"], "no run leaf45-tiny"),
         (["predict", "photos", "--run", "tiny", "--crop", "tomatto"], "did you mean tomato?"),
         (["predict", "photos", "--run", "tiny", "--batch-size", "0"], "at least 1"),
         (["predict", "photos", "--run", "tiny", "--batch-size", "many"], "'many' is not a whole number"),

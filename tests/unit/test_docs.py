@@ -24,8 +24,8 @@ def commands(document: Path) -> list[str]:
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 KINDS = {"training.finetune": FinetuneConfig, "training.pretrain": PretrainConfig}
 SHOWN_BY_THE_DASHBOARD = [
-    widgets.QUICK_COMMAND.format(run="leaf33-tiny"),
-    maps.embed_command("leaf33-tiny", "test"),
+    widgets.QUICK_COMMAND.format(run="leaf45-tiny"),
+    maps.embed_command("leaf45-tiny", "test"),
     widgets.TRAIN_COMMAND,
     widgets.TRAIN_COMMAND + widgets.FROM_NOTHING,
 ]

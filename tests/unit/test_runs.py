@@ -215,10 +215,10 @@ def test_a_configuration_that_is_not_one_is_refused(tmp_path):
 
 
 def test_an_unknown_run_names_the_nearest(tmp_path):
-    _writer(tmp_path / "leaf33-tiny").finish("done", {})
-    assert find_run("leaf33-tiny", tmp_path).name == find_run(tmp_path / "leaf33-tiny").name == "leaf33-tiny"
-    with pytest.raises(RunError, match="did you mean leaf33-tiny"):
-        find_run("leaf33-tinny", tmp_path)
+    _writer(tmp_path / "leaf45-tiny").finish("done", {})
+    assert find_run("leaf45-tiny", tmp_path).name == find_run(tmp_path / "leaf45-tiny").name == "leaf45-tiny"
+    with pytest.raises(RunError, match="did you mean leaf45-tiny"):
+        find_run("leaf45-tinny", tmp_path)
 
 
 def test_a_run_that_trains_tells_how_far_it_is(tmp_path):

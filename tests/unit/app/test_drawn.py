@@ -15,7 +15,7 @@ def run(name: str, classes=CONDITIONS, learned_from=("drawings",)) -> RunChoice:
     return RunChoice(name, Path(name), tuple(classes), frozenset(learned_from))
 
 
-PHOTOS = run("leaf33-tiny", ["Apple___Scab", "Apple___healthy"], ["photos"])
+PHOTOS = run("leaf45-tiny", ["Apple___Scab", "Apple___healthy"], ["photos"])
 
 
 def test_every_four_are_new_test_leaves_of_four_conditions_and_one_is_without_a_disease():

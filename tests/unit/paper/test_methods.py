@@ -164,9 +164,9 @@ def test_a_run_of_frozen_features_tells_its_head_and_its_folds(tmp_path):
         "data": {"dirs": ["photos"]}, "model": {"name": "hvit_tiny", "frozen": True}, "folds": 5,
         "head": {"kind": "logistic regression", "C": 0.1},
     }  # fmt: skip
-    run = write_records(tmp_path / "quick", config=config, info={"tags": ["quick"], "parent": "leaf33-tiny"})
+    run = write_records(tmp_path / "quick", config=config, info={"tags": ["quick"], "parent": "leaf45-tiny"})
     methods = methods_of(Run(run))
-    assert "frozen weights from the backbone of run leaf33-tiny" in methods.text
+    assert "frozen weights from the backbone of run leaf45-tiny" in methods.text
     assert "5-fold cross-validation" in methods.text and "pedregosa2011scikit" in methods.keys
 
 

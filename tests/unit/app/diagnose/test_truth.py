@@ -100,7 +100,7 @@ def test_a_run_of_drawings_is_not_for_photos_and_the_address_is_told():
     said = " ".join(truth.how_drawn(drawing("Rust"), "leafsim-tiny", {"drawings"}))
     assert "leafsim:v1/5/9" in said and "None is a photograph." in said
     assert "leafsim-tiny learned from drawn leaves only. Do not use it on photos of real leaves." in said
-    assert "leaf33-tiny" not in " ".join(truth.how_drawn(drawing("Rust"), "leaf33-tiny", {"photos"}))
+    assert "leaf45-tiny" not in " ".join(truth.how_drawn(drawing("Rust"), "leaf45-tiny", {"photos"}))
 
 
 def test_the_table_holds_identifiers_and_is_empty_for_a_photo():
