@@ -235,7 +235,7 @@ def _print(document: dict) -> None:
 
 
 def _rejected(part: dict) -> str:
-    return f"{_percent(part['rejected'])} ({part['auroc']:.3f})"
+    return f"{_percent(part['rejected'])} ({part['auroc']:.3f}), {_percent(part['named'])} named"
 
 
 def _named(part: dict, with_second: float) -> str:

@@ -217,7 +217,8 @@ class OptimConfig(AdamWConfig):
 class CalibrationConfig(Section):
     """How a trained run is calibrated, see `training.calibrate`."""
 
-    ood_method: Literal[tuple(METHODS)] = "knn"  # the out-of-distribution detector
+    # The out-of-distribution detector; this one won on validation, see docs/calibration.md.
+    ood_method: Literal[tuple(METHODS)] = "half_relative_mahalanobis"
     conformal: Literal["pooled", "by-crop", "field-weighted", "auto"] = "auto"  # thresholds of the prediction sets
     # Known photos that must stay in distribution, in each data set; used where `data.field` names one.
     accepted_laboratory: float = Field(0.96, gt=0, lt=1)
