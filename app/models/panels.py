@@ -43,6 +43,7 @@ def the_family() -> None:
         f"Parameters with a head of 1,000 classes. Each size also comes with a spectral stream of five bands: {extra}.",
         "standing",
     )
+    sentence(words.CONV, "standing")
     with st.container(key="models_measure"):
         _measure(plain)
 

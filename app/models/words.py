@@ -15,6 +15,11 @@ if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from hvit.models.counting import Cost
 
 NAMES = {"hvit_tiny": "HViT-T", "hvit_small": "HViT-S", "hvit_base": "HViT-B", "hvit_large": "HViT-L"}
+FORMS = {"_dfca": "with a spectral stream", "_conv": "conv"}
+CONV = (
+    "Conv: the first two stages and the way down to stride 16 are convolutions of a published network (EfficientNet-Lite) "
+    "and can start from its ImageNet weights; attention follows from there on. Best where photos are few."
+)
 BYTES_A_PARAMETER = 4
 
 
@@ -27,10 +32,10 @@ def noisy(cores: int) -> str:
 
 
 def size_name(name: str) -> str:
-    """`hvit_tiny_dfca` -> `HViT-T with a spectral stream`."""
-    bare = name.removesuffix("_dfca")
+    """`hvit_tiny_dfca` -> `HViT-T with a spectral stream`, `hvit_tiny_conv` -> `HViT-T conv`."""
+    bare = next((name.removesuffix(form) for form in FORMS if name.endswith(form)), name)
     title = NAMES[bare] if bare in NAMES else name.removeprefix("timm:")
-    return title if bare == name else f"{title} with a spectral stream"
+    return title if bare == name else f"{title} {FORMS[name.removeprefix(bare)]}"
 
 
 def millions(params: int) -> str:

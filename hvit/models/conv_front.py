@@ -111,15 +111,15 @@ class SameConv2d(nn.Conv2d):
     """A convolution with bias over sides that its stride divides, padded as TensorFlow pads "same"."""
 
     def __init__(self, in_chans: int, out_chans: int, kernel: int, stride: int = 1, groups: int = 1):
-        super().__init__(in_chans, out_chans, kernel, stride, groups=groups)
-        self.before, self.after = same_padding(kernel, stride)
+        before, after = same_padding(kernel, stride)
+        # The same on both sides is done by the convolution itself, which copies nothing.
+        super().__init__(in_chans, out_chans, kernel, stride, padding=before if before == after else 0, groups=groups)
+        self.before, self.after = before, after
 
     def forward(self, feature_map: Tensor) -> Tensor:
-        return super().forward(self.padded(feature_map))
+        return super().forward(feature_map if self.before == self.after else self.padded(feature_map))
 
     def padded(self, feature_map: Tensor) -> Tensor:
-        if self.before == self.after == 0:
-            return feature_map
         return F.pad(feature_map, (self.before, self.after) * 2)
 
 
@@ -138,8 +138,8 @@ class InvertedResidual(nn.Module):
     def forward(self, feature_map: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', H/stride, W/stride)."""
         hidden = self._expanded(feature_map)
-        branch = self.project(F.relu6(self.depthwise(hidden)))
-        return feature_map + self.drop_path(branch, len(branch)) if self.has_skip else branch
+        branch = self.project(F.relu6(self.depthwise(hidden), inplace=True))
+        return feature_map + self.drop_path(branch, branch.shape[0]) if self.has_skip else branch
 
     def forward_with_record(self, feature_map: Tensor) -> tuple[Tensor, ReceptiveField]:
         """The same, and how much each input position feeds each output position.
@@ -153,7 +153,7 @@ class InvertedResidual(nn.Module):
         weights = tap_weights(self.depthwise, hidden, (filtered > 0) & (filtered < 6))
         if self.has_skip:
             weights = self._with_skip_path(weights, feature_map, branch)
-            branch = feature_map + self.drop_path(branch, len(branch))
+            branch = feature_map + self.drop_path(branch, branch.shape[0])
         return branch, ReceptiveField(weights, self.depthwise.stride[0], self.depthwise.before)
 
     @staticmethod
@@ -167,7 +167,7 @@ class InvertedResidual(nn.Module):
         return share * weights + (1 - share) * alone
 
     def _expanded(self, feature_map: Tensor) -> Tensor:
-        return feature_map if self.expand is None else F.relu6(self.expand(feature_map))
+        return feature_map if self.expand is None else F.relu6(self.expand(feature_map), inplace=True)
 
 
 @torch.no_grad()
@@ -215,7 +215,7 @@ class ConvPatchEmbed(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) -> tokens (B, H/4, W/4, C)."""
         with full_precision_on_cpu(images):
-            feature_map = F.relu6(self.stem(for_convolution(images)))
+            feature_map = F.relu6(self.stem(for_convolution(images)), inplace=True)
             return self.blocks(feature_map).permute(0, 2, 3, 1)
 
 

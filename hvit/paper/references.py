@@ -50,6 +50,29 @@ REFERENCES = {
             "doi": "10.5281/zenodo.4414861",
         },
     ),
+    "sandler2018mobilenetv2": Reference(
+        "inproceedings",
+        {
+            "author": "Sandler, Mark and Howard, Andrew and Zhu, Menglong and Zhmoginov, Andrey and Chen, Liang-Chieh",
+            "title": "{MobileNetV2}: Inverted Residuals and Linear Bottlenecks",
+            "booktitle": "Proceedings of the IEEE/CVF Conference on Computer Vision and Pattern Recognition",
+            "pages": "4510--4520",
+            "year": "2018",
+            **_arxiv("1801.04381"),
+        },
+    ),
+    "tan2019efficientnet": Reference(
+        "inproceedings",
+        {
+            "author": "Tan, Mingxing and Le, Quoc V.",
+            "title": "{EfficientNet}: Rethinking Model Scaling for Convolutional Neural Networks",
+            "booktitle": "Proceedings of the 36th International Conference on Machine Learning",
+            "volume": "97",
+            "pages": "6105--6114",
+            "year": "2019",
+            **_arxiv("1905.11946"),
+        },
+    ),
     "pedregosa2011scikit": Reference(
         "article",
         {

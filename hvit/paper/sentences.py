@@ -43,15 +43,17 @@ def model(text: Text, record: Record) -> None:
     run, name = record.run, record.card.get("architecture") or record("model.name")
     if name is None:
         return
-    bare = name.removesuffix("_dfca")
+    bare = name.removesuffix("_dfca").removesuffix("_conv")
     if name.startswith(PREFIX):
         what, keys = (
             f"{name.removeprefix(PREFIX)} as implemented in timm{cite('wightman2019timm')}",
             ["wightman2019timm"],
         )
     elif bare in FAMILY:
-        what = f"{FAMILY[bare]}{' with a spectral stream' if name != bare else ''}, a hierarchical vision transformer"
-        what, keys = what + _shape(record), []
+        form = " with a spectral stream" if name.endswith("_dfca") else ""
+        what = f"{FAMILY[bare]}{form}, a hierarchical vision transformer{_shape(record)}"
+        front, keys = _front(name)
+        what += front
     else:
         what, keys = name, []
     parent = run.info.get("parent")
@@ -91,6 +93,19 @@ def _shape(record: Record) -> str:
         if value is not None
     ]
     return f" changed to {' and '.join(changed)} in its four stages" if changed else ""
+
+
+def _front(name: str) -> tuple[str, list[str]]:
+    """What a `_conv` size begins with, and the works to cite for it; nothing for the others."""
+    from hvit.models.config import SIZES
+
+    front = SIZES[name].front_config if name in SIZES else None
+    if front is None:
+        return "", []
+    keys = ["sandler2018mobilenetv2", "tan2019efficientnet"]
+    published = front.source.removeprefix(PREFIX).removeprefix("tf_")
+    said = " whose first two stages, and the way down to stride 16, are the inverted residual blocks of "
+    return f"{said}{published}{cite(*keys)} with their batch norms folded in", keys
 
 
 def _size(record: Record, name: str) -> str:

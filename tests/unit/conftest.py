@@ -38,12 +38,26 @@ def indices_run(tmp_path_factory) -> Path:
     return write_run(tmp_path_factory.mktemp("runs") / "indices", CLASSES, "photos", "indices", INDICES)
 
 
-def write_run(path: Path, classes: list[str], data: str, kind: str = "", channels: tuple[str, ...] = ()) -> Path:
+@pytest.fixture(scope="session")
+def conv_run(tmp_path_factory) -> Path:
+    """The like of a model whose first two stages are convolutions."""
+    return write_run(tmp_path_factory.mktemp("runs") / "conv", CLASSES, "photos", architecture="hvit_tiny_conv")
+
+
+def write_run(
+    path: Path,
+    classes: list[str],
+    data: str,
+    kind: str = "",
+    channels: tuple[str, ...] = (),
+    architecture: str = "hvit_tiny",
+) -> Path:
     """Writes a run with drawn weights.
 
     Args:
         data: the data set its configuration names.
-        kind, channels: of its spectral stream, if it has one.
+        kind, channels: of its spectral stream, if it has one; its model is then hvit_tiny_dfca.
+        architecture: name of its model.
     """
     import torch
 
@@ -58,7 +72,7 @@ def write_run(path: Path, classes: list[str], data: str, kind: str = "", channel
     writer = RunWriter(path, "finetune", config, 0, ["training/finetune.py"], "0" * 64)
     torch.manual_seed(0)
     arguments = {"num_classes": len(classes), "img_size": 64}
-    architecture, stream = "hvit_tiny", None
+    stream = None
     if kind:
         architecture, arguments = "hvit_tiny_dfca", arguments | {"spectral_chans": len(channels)}
         stream = SpectralStream(kind, channels, (0.3,) * len(channels), (0.1,) * len(channels))

@@ -147,6 +147,18 @@ def test_a_square_shows_what_it_looks_at_and_all_squares_go_back(runs):
     assert value(app, "square") is None and "Square B2" not in words_of(app)
 
 
+def test_only_stages_that_attend_have_heads_to_show(runs, conv_run):
+    shutil.copytree(conv_run, runs / "conv")
+    app = with_photo(run="conv", method="Attention rollout", stage="1", block="Stage 1, block 1")
+    assert "Attention rollout, stage 1" in words_of(app)
+    blocks = next(box for box in app.selectbox if box.key == "block")
+    assert blocks.options[0] == "not shown" and blocks.value == "nothing"
+    assert blocks.options[1:] == [f"Stage {name}" for name in ("3, block 1", "3, block 2", "3, block 3", "3, block 4",
+                                                              "4, block 1", "4, block 2")]  # fmt: skip
+    app = choose(app, "block", "3.1")
+    assert [alt for alt in pictures(app) if alt.startswith("Head")] == [f"Head {number}" for number in range(1, 7)]
+
+
 def test_heads_of_a_block_are_shown_on_request(runs):
     app = choose(with_photo(), "block", "3.1")
     assert "Head 4" in words_of(app) and "Head 5" not in words_of(app)

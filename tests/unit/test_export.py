@@ -42,6 +42,19 @@ def test_the_file_answers_photos_of_any_sides_like_the_run(exported, bands_run):
         assert probabilities == pytest.approx((logits / 1.5).softmax(1).numpy(), abs=1e-3)
 
 
+def test_the_file_of_a_model_that_begins_with_convolutions_answers_photos_of_any_sides(conv_run, tmp_path):
+    checkpoint, draws = load_checkpoint(conv_run), np.random.default_rng(3)
+    written = export.export_onnx(checkpoint, tmp_path / "model.onnx")
+    assert written.inputs == {"pixels": ["batch", 3, "height", "width"]} and written.difference < 1e-4
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    for batch, height, width in ((1, 96, 64), (3, 160, 224)):
+        pixels = draws.integers(0, 256, (batch, 3, height, width), dtype=np.uint8)
+        with torch.inference_mode():
+            logits = checkpoint.model(checkpoint.preprocessing.normalize(torch.from_numpy(pixels)))
+        (answer,) = session.run(["logits"], {"pixels": pixels})
+        assert answer == pytest.approx(logits.numpy(), abs=1e-3)
+
+
 def test_the_file_says_what_it_takes_to_use_it(exported, bands_run):
     session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
     told, card = session.get_modelmeta().custom_metadata_map, json.loads((bands_run / "model.json").read_text())
