@@ -1,11 +1,12 @@
-"""Writing files whole or not at all, and knowing what is in them."""
+"""Writes files whole or not at all, opens regular files only, and hashes them."""
 
 import errno
 import hashlib
 import json
 import os
+import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 WEIGHTS, CARD = "model.safetensors", "model.json"  # of a run
 
@@ -47,7 +48,53 @@ def append_line(path: Path, line: str) -> None:
             raise
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Opens a regular file for reading in binary mode.
+
+    A pipe would make the reader wait and a device would never end, so both are refused, without waiting.
+
+    Raises:
+        NotRegularFileError: it is a folder, pipe, socket or device.
+        OSError: it cannot be opened.
+    """
+    _check_regular(os.stat(path), path)  # first: opening some devices has effects of its own
+    file = open(path, "rb", opener=_open_without_waiting)
+    try:
+        _check_regular(os.fstat(file.fileno()), path)  # again: another may have taken its place
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+class NotRegularFileError(OSError):
+    """A folder, pipe, socket or device where a file was expected."""
+
+
+KINDS_OF_FILES = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def _check_regular(status: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = KINDS_OF_FILES.get(stat.S_IFMT(status.st_mode), "something else")
+        raise NotRegularFileError(errno.EINVAL, f"it is {kind}, not a file", str(path))
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # Windows has neither pipes in folders nor the flag
+
+
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as file:
+    """SHA-256 of a regular file's bytes, in hexadecimal.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,30 +1,42 @@
 """Bytes of a file to an upright RGB photo, or a sentence that says why not."""
 
-import codecs
 import hashlib
 import io
-import struct
-import threading
-import warnings
-import zlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-MOVING = ("GIF", "WEBP", "PNG")
-PHOTO_STARTS = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"II*", b"MM\x00*")
-HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-LIMIT = 50  # megabytes, and megapixels
-MAX_BYTES = MAX_PIXELS = LIMIT * 1_000_000
-MIN_SIDE_PX = 64
+from hvit.data.color_profiles import profile_mode, to_srgb
+from hvit.data.decoding_work import DecodingWork, bmp_work, gif_work, tiff_work, webp_work
+from hvit.data.file_kinds import format_of
+from hvit.data.heif_boxes import heif_work
+from hvit.data.invalid_photo import InvalidPhotoError, LostPhotoError
+from hvit.data.jpeg_markers import is_jpeg_complete, jpeg_without_metadata
+from hvit.data.photo_limits import EXPORT_SMALLER, LIMIT, MAX_BYTES, check_bytes, check_sides
+from hvit.data.png_chunks import png_without_texts
+from hvit.data.tiff_header import exif_orientation
+from hvit.files import open_regular
 
-EXPORT_SMALLER = f"the limit is {LIMIT}. Export it smaller."
+SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif",
+})  # fmt: skip
+COUNT_WORK = {
+    "GIF": gif_work, "WEBP": webp_work, "BMP": bmp_work, "TIFF": tiff_work, "HEIF": heif_work, "AVIF": heif_work,
+}  # fmt: skip
+MOVING = ("GIF", "WEBP", "PNG", "AVIF")
+
 ENDS_EARLY = "the file ends too early. Copy it again from the camera."
-EXIF_ORIENTATION = 0x0112
+DAMAGED = "the file is damaged. Copy it again from the camera."
+DAMAGED_HEIC = (
+    "it is in the iPhone's HEIC format, and cannot be decoded. Copy it again, or set Camera > Formats > Most "
+    "Compatible, or export it as JPEG."
+)
+NO_HEIC = "it is in the iPhone's HEIC format, and pillow-heif is not installed: pip install -r requirements.txt."
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -34,27 +46,7 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# What Pillow raises on damaged files, found by feeding it 90,000 of them.
-DAMAGED = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    EOFError,
-    struct.error,
-    zlib.error,
-)
-_warnings_lock = threading.Lock()  # catch_warnings changes the whole process: two threads would leave it changed
-
-
-class InvalidPhotoError(ValueError):
-    """A file that is not a readable photo; the message is for people and does not hold the file's name."""
-
-
-class LostPhotoError(InvalidPhotoError):
-    """A file that cannot be opened: it may be there again in a moment."""
+ROWS_AT_A_TIME = 256  # of deep grey values: bounds memory
 
 
 @dataclass(frozen=True)
@@ -72,128 +64,177 @@ class Photo:
     animated: bool
 
 
+def photo_bytes(path: Path) -> bytes:
+    """The bytes of a file that may be a photo; of one that is too large, none are read.
+
+    Raises:
+        LostPhotoError: it cannot be opened, or is no file.
+        InvalidPhotoError: it is too large.
+    """
+    try:
+        with open_regular(path) as file:
+            data = file.read(MAX_BYTES + 1)  # the size that a file system tells may be wrong
+            size = max(len(data), file.seek(0, io.SEEK_END))
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        raise LostPhotoError(f"the file cannot be opened: {getattr(error, 'strerror', None) or error}.") from None
+    check_bytes(size)
+    return data
+
+
 def read_photo(path: Path) -> Photo:
     """Decodes a file; see `decode_photo`.
 
     Raises:
         InvalidPhotoError: it cannot be read, or is not a photo.
     """
-    try:
-        size = Path(path).stat().st_size
-        data = b"" if size > MAX_BYTES else Path(path).read_bytes()
-    except OSError as error:
-        raise LostPhotoError(f"the file cannot be opened: {error.strerror}.") from None
-    if size > MAX_BYTES:
-        raise InvalidPhotoError(_too_large(size))
-    return decode_photo(data)
+    return decode_photo(photo_bytes(path))
 
 
 def decode_photo(data: bytes) -> Photo:
-    """Decodes a JPEG, PNG, WebP, GIF, BMP or TIFF of 64 px to 50 megapixels and at most 50 MB.
+    """Decodes a JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, HEIF or AVIF of 64 px to 50 megapixels and at most 50 MB.
 
-    The kind is told by content, not by name. Grey, palette, CMYK, 16-bit (scaled) and transparent photos (on white)
-    become RGB, EXIF orientation is applied, and of an animation the first frame is taken. Sizes are judged by the
-    header, before anything is decoded.
+    The kind is told by content, not by name. Colors are brought to sRGB where an ICC profile tells of others. Grey,
+    palette, CMYK, 16-bit (scaled) and transparent photos (on white) become RGB, EXIF orientation is applied, and of an
+    animation the first frame is taken. Size and work are judged by headers, before anything is decoded.
 
     Raises:
         InvalidPhotoError: with one sentence that says why.
     """
-    if not data:
-        raise InvalidPhotoError("it is empty (0 bytes). Copy it again.")
-    if len(data) > MAX_BYTES:
-        raise InvalidPhotoError(_too_large(len(data)))
-    with _warnings_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of odd metadata, and of large pictures: those are refused below
+    with photo_errors():
+        if not data:
+            raise InvalidPhotoError("it is empty (0 bytes). Copy it again.")
+        check_bytes(len(data))
+        kind = format_of(data)
         try:
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-            _check_size(*image.size)
+            image = _opened(kind, data)
+            check_sides(*image.size)
             animated = image.format in MOVING and image.is_animated
             image.load()
-            if _is_cut_short(data):
-                raise InvalidPhotoError(ENDS_EARLY)
+            check_sides(*image.size)  # that of an HEIF becomes known now
+            if kind == "JPEG" and not any(data[-64:]) and not is_jpeg_complete(data):
+                raise InvalidPhotoError(ENDS_EARLY)  # the decoder paints what is missing grey, without a complaint
             pixels = _to_rgb(_upright(image))
-        except InvalidPhotoError:
+        except (InvalidPhotoError, MemoryError):
             raise
         except Image.DecompressionBombError:
             raise InvalidPhotoError(f"it has far more than {LIMIT} megapixels; {EXPORT_SMALLER}") from None
-        except DAMAGED as error:
-            raise InvalidPhotoError(_what_else(data, error)) from None
+        except Exception as error:  # decoders raise every kind for damaged files
+            raise InvalidPhotoError(_why(kind, error)) from error
     return Photo(pixels, hashlib.sha256(data).hexdigest(), animated)
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise InvalidPhotoError(f"it has {_above(width * height / 1e6)} megapixels; {EXPORT_SMALLER}")
-    if min(width, height) < MIN_SIDE_PX:
-        least = f"both sides must be at least {MIN_SIDE_PX} px"
-        raise InvalidPhotoError(f"it is {width} x {height} px; {least}. Use the original photo.")
+@contextmanager
+def photo_errors() -> Iterator[None]:
+    """Turns whatever goes wrong with one photo into an `InvalidPhotoError`, so that it never stops the others.
 
-
-def _is_cut_short(data: bytes) -> bool:
-    """Whether a JPEG's end is zeros where pictures end with a marker: a download that stopped, or a card that failed.
-
-    Such a file has its full size, so the decoder paints the rest grey without a complaint.
+    Every reader of several photos catches `InvalidPhotoError`, and this is the one place that catches all else.
     """
-    return data.startswith(b"\xff\xd8") and not any(data[-64:]) and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
-
-
-def _what_else(data: bytes, error: Exception) -> str:
-    """Names what came instead of a photo, as far as its first bytes tell."""
-    if data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS:
-        return "it is in the iPhone's HEIC format. Set Camera > Formats > Most Compatible, or export it as JPEG."
-    if data.startswith(b"%PDF"):
-        return "it is a PDF, not a picture. Choose a JPEG, PNG or WebP."
-    if _is_text(data[:512]):
-        return "it is not a picture (it contains text). Choose a JPEG, PNG or WebP."
-    if data.startswith(PHOTO_STARTS) or data[:4] + data[8:12] == b"RIFFWEBP":
-        return _why(error)
-    return "it is not a picture I can read. Choose a JPEG, PNG or WebP."
-
-
-def _is_text(head: bytes) -> bool:
     try:
-        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)  # the last character may be cut
-    except UnicodeDecodeError:
-        return False
-    return all(letter.isprintable() or letter in "\t\r\n\f" for letter in text)
+        yield
+    except InvalidPhotoError:
+        raise
+    except MemoryError:
+        raise InvalidPhotoError("there is not enough memory to read it. Export it smaller.") from None
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InvalidPhotoError(f"the program failed on it ({reason}). Please report that.") from error
 
 
-def _why(error: Exception) -> str:
+def _opened(kind: str, data: bytes) -> Image.Image:
+    """The picture with its header read, but not decoded; metadata that does not change the photo is left out.
+
+    Raises:
+        InvalidPhotoError: its size is none that is read, or decoding would be too much work.
+    """
+    work = DecodingWork()
+    if kind == "JPEG":
+        data, exif, xmp = jpeg_without_metadata(work, data)
+        image = Image.open(io.BytesIO(data), formats=[kind])
+        image.info |= {"exif": exif, "xmp": xmp}
+        return image
+    if kind == "PNG":
+        data = png_without_texts(work, data)
+    else:
+        COUNT_WORK[kind](work, data)
+    return _opened_heif(data) if kind == "HEIF" else Image.open(io.BytesIO(data), formats=[kind])
+
+
+def _opened_heif(data: bytes) -> Image.Image:
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError:
+        raise InvalidPhotoError(NO_HEIC) from None
+    return HeifImageFile(io.BytesIO(data))  # without registering it for all users of Pillow in this process
+
+
+def _why(kind: str, error: Exception) -> str:
+    if kind == "HEIF":
+        return DAMAGED_HEIC
     words = ("truncated", "not processed", "unexpected end")
     if isinstance(error, EOFError | IndexError) or any(word in str(error).lower() for word in words):
         return ENDS_EARLY
-    return "the file is damaged. Copy it again from the camera."
-
-
-def _too_large(size: int) -> str:
-    return f"it has {_above(size / 1e6)} MB; {EXPORT_SMALLER}"
-
-
-def _above(number: float) -> str:
-    """A number above the limit, so rounded that it still reads as above it."""
-    return f"{number:.0f}" if number >= LIMIT + 1 else f"{max(number, LIMIT + 0.1):.1f}"
+    return DAMAGED
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    turn = UPRIGHT.get(image.getexif().get(EXIF_ORIENTATION))
+    turn = None if image.format == "TIFF" else UPRIGHT.get(_orientation(image.info))  # Pillow turns a TIFF itself
     return image if turn is None else image.transpose(turn)
 
 
+def _orientation(info: dict) -> int | None:
+    """What EXIF, or else XMP, says, as Pillow's `getexif` finds it, but without copying every entry of them."""
+    exif = info.get("exif")
+    if not exif and "Raw profile type exif" in info:  # as ImageMagick writes EXIF into a PNG
+        exif = bytes.fromhex("".join(info["Raw profile type exif"].split("\n")[3:]))
+    if (found := exif_orientation(exif or b"")) is not None:
+        return found
+    xmp = info.get("XML:com.adobe.xmp") or info.get("xmp") or b""
+    xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    match = re.search(rb'tiff:Orientation(="|>)([0-9])', xmp)
+    return int(match[2]) if match else None
+
+
 def _to_rgb(image: Image.Image) -> np.ndarray:
+    profile = image.info.get("icc_profile")
+    mode = profile_mode(profile)
     if image.mode.startswith(("I", "F")):
-        return _deep_to_rgb(np.asarray(image), image.mode)
+        image = Image.fromarray(_deep_to_grey(np.asarray(image), image.mode))
+    alpha = None
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
+        alpha = image.getchannel("A")
+    if mode is not None and (image.mode == "CMYK") == (mode == "CMYK"):
+        given = _as_mode(image, mode)
+        image = image if given is None else to_srgb(given, profile) or image
+    if alpha is not None:
+        image = image.convert("RGB")
+        image.putalpha(alpha)
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return np.ascontiguousarray(image.convert("RGB"))
 
 
-def _deep_to_rgb(values: np.ndarray, mode: str) -> np.ndarray:
-    """Grey values of more than 8 bits, scaled (Pillow's own conversion clips them to white)."""
-    values = np.nan_to_num(values.astype(np.float32))
+def _as_mode(image: Image.Image, mode: str) -> Image.Image | None:
+    """The picture as its profile expects it; None where it is in color and the profile is for grey."""
+    if mode != "L":
+        return image.convert(mode)
+    if image.mode in ("L", "1"):
+        return image.convert("L")
+    red, green, blue = image.convert("RGB").split()  # of grey with transparency
+    return red if red.tobytes() == green.tobytes() == blue.tobytes() else None
+
+
+def _deep_to_grey(values: np.ndarray, mode: str) -> np.ndarray:
+    """Grey values of more than 8 bits to uint8, scaled (Pillow's own conversion clips them to white)."""
     if mode.startswith("I;16"):
         top = 65535.0
     else:  # 32 bits: the range is not written down, so the smallest usual one that holds the values
-        top = next((top for top in (1.0, 255.0, 65535.0) if values.max() <= top), float(values.max()))
-    grey = np.clip(values / top * 255, 0, 255).round().astype(np.uint8)
-    return np.repeat(grey[:, :, None], 3, axis=2)
+        largest = max(float(np.nan_to_num(rows.astype(np.float32)).max()) for rows in _row_blocks(values))
+        top = next((top for top in (1.0, 255.0, 65535.0) if largest <= top), largest)
+    grey = np.empty(values.shape, np.uint8)
+    for rows, out in zip(_row_blocks(values), _row_blocks(grey)):
+        out[:] = np.clip(np.nan_to_num(rows.astype(np.float32)) / top * 255, 0, 255).round().astype(np.uint8)
+    return grey
+
+
+def _row_blocks(values: np.ndarray) -> Iterator[np.ndarray]:
+    return (values[start : start + ROWS_AT_A_TIME] for start in range(0, len(values), ROWS_AT_A_TIME))

@@ -4,6 +4,8 @@ Indices are functions of the photo's red, green and blue: they show nothing that
 """
 
 import math
+import struct
+import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,14 +16,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvit.data.photos import DAMAGED, MAX_PIXELS
+from hvit.data.photo_limits import MAX_PIXELS
 from hvit.data.transfer import to_device
+from hvit.files import open_regular
 
 Kind = Literal["bands", "indices"]
 INDICES = ("ExG", "VARI", "GLI", "NGRDI")
 SMALLEST_SUM = 1.0  # of pixel values in a denominator, of 255: below it an index of nearly black pixels is 0
 MAX_BANDS = 16  # of a TIFF of the largest size: it is read whole
 MAX_STRETCH = 1.02  # of the aspect of bands against that of their photo
+# What tifffile and NumPy raise on damaged files.
+DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, struct.error)
+DAMAGED += (zlib.error,)
 BAND_SUFFIXES = (".npy", ".bands.npy", ".bands.tif", ".bands.tiff")
 TRUTH = "truth.csv"  # of a folder of drawn leaves, whose bands lie in a folder of their own
 
@@ -185,6 +191,8 @@ def _check_sides(path: Path, sides: tuple[int, int], photo_sides: tuple[int, int
 
 def _array_of(path: Path) -> np.ndarray:
     """An array that is read from the disk when it is used, where its format allows."""
+    with open_regular(path):
+        pass  # a pipe would make the readers below wait
     if path.suffix.lower() == ".npy":
         return np.load(path, mmap_mode="r", allow_pickle=False)
     import tifffile

@@ -16,7 +16,7 @@ from hvit.data.dataset import DRAWN_PX, DataError
 from hvit.data.leafsim import BANDS, CONDITIONS, EARLY_STRESS, VERSION, Address, DrawnLeaf, draw, plan
 from hvit.data.leafsim.address import MOST_LEAVES
 from hvit.data.leafsim.leaf import MAX_SIZE
-from hvit.data.photos import MIN_SIDE_PX
+from hvit.data.photo_limits import MIN_SIDE_PX
 from hvit.processes import answers
 
 BACKGROUND, LEAF, SYMPTOM, HALO, STRESS = range(5)  # values of a mask, as README tells them
