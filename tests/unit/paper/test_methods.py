@@ -81,10 +81,8 @@ def test_size_is_counted_on_the_recorded_architecture(full):
 def test_a_model_that_begins_with_convolutions_says_whose_and_cites_them(tmp_path):
     card = CARD | {"architecture": "hvit_tiny_conv"}
     methods = methods_of(Run(write_records(tmp_path / "conv", config=FULL, card=card, info=INFO)))
-    assert "HViT-T, a hierarchical vision transformer whose first two stages, and the way down to stride 16, are the " in (
-        methods.text
-    )
-    assert "inverted residual blocks of efficientnet_lite0 [@sandler2018mobilenetv2; @tan2019efficientnet]" in methods.text
+    assert "HViT-T, a hierarchical vision transformer whose first two stages, and the way down to" in methods.text
+    assert "blocks of efficientnet_lite0 [@sandler2018mobilenetv2; @tan2019efficientnet]" in methods.text
     assert {"sandler2018mobilenetv2", "tan2019efficientnet"} <= set(entries(methods.bibtex))
 
 
