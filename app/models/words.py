@@ -17,8 +17,8 @@ if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
 NAMES = {"hvit_tiny": "HViT-T", "hvit_small": "HViT-S", "hvit_base": "HViT-B", "hvit_large": "HViT-L"}
 FORMS = {"_dfca": "with a spectral stream", "_conv": "conv"}
 CONV = (
-    "Conv: the first two stages and the way down to stride 16 are convolutions of a published net (EfficientNet-Lite) "
-    "and can start from its ImageNet weights; attention follows from there on. Best where photos are few."
+    "Conv: the first two stages and the way down to stride 16 are convolutions of a published network "
+    "(EfficientNet-Lite) and can start from its ImageNet weights; attention follows from there on."
 )
 BYTES_A_PARAMETER = 4
 

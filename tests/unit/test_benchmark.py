@@ -85,14 +85,18 @@ def test_a_model_of_timm_goes_by_the_names_people_use():
         build("hvit_smal", 64)
 
 
-def test_the_parts_of_a_model_add_up():
+@pytest.mark.parametrize("name", ["hvit_tiny", "hvit_tiny_conv"])
+def test_the_parts_of_a_model_add_up(name):
     from hvit.models.counting import cost_of
 
-    parts = bottlenecks("hvit_tiny", SMALL)
+    parts = bottlenecks(name, SMALL)
     assert [part.name for part in parts][:2] == ["patch embedding", "stage 1"] and len(parts) == 6
     assert sum(part.share for part in parts) == pytest.approx(1)
-    assert sum(part.gmacs for part in parts) == pytest.approx(cost_of("hvit_tiny", {}, 64).gmacs, rel=0.01)
+    assert sum(part.gmacs for part in parts) == pytest.approx(cost_of(name, {}, 64).gmacs, rel=0.01)
     assert all(part.time_ms > 0 and 0 <= part.in_products <= 1 for part in parts)
+
+
+def test_a_model_of_another_family_is_not_taken_apart():
     with pytest.raises(ValueError, match="only models of this family"):
         bottlenecks("resnet18", SMALL)
 

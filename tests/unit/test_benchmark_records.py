@@ -65,6 +65,20 @@ def inference_on_gpu() -> str:
     return table(["model", "img/s", "published img/s", "times as fast", "peak MB"], 1, rows)
 
 
+def convolutions() -> str:
+    rows = []
+    for name in ("infer-cpu-conv", "train-cpu-conv"):
+        found = record(name)["rows"]
+        for plain, conv in zip(found[::2], found[1::2], strict=True):
+            assert (plain["model"], conv["model"]) == ("hvit_tiny", "hvit_tiny_conv")
+            speeds = [f"{row['images_per_s']:.1f}" for row in (plain, conv)]
+            peaks = [f"{row['peak_mb']:.0f}" for row in (plain, conv)]
+            setting = [plain[key] for key in ("mode", "img_size", "batch_size")]
+            rows.append([*setting, *speeds, f"{1 / conv['times_as_fast']:.2f}x", *peaks])
+    header = ["mode", "px", "batch", "`hvit_tiny`, img/s", "`hvit_tiny_conv`, img/s", "as long a picture"]
+    return table([*header, "peak MB", "peak MB, conv"], 1, rows)
+
+
 def compiled_inference() -> str:
     return beside_compiled("infer-cpu-compiled")
 
@@ -120,7 +134,7 @@ def parts() -> str:
     ])  # fmt: skip
 
 
-TABLES = [inference, inference_on_gpu, compiled_inference, sizes, training, step, scaling, parts]
+TABLES = [inference, convolutions, inference_on_gpu, compiled_inference, sizes, training, step, scaling, parts]
 
 
 @pytest.mark.parametrize("made", TABLES)

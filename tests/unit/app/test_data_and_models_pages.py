@@ -216,6 +216,7 @@ def test_damaged_scores_are_said_to_be(runs):
 def test_the_whole_family_is_listed_with_its_sizes(runs):
     said = words_of(opened("models"))
     assert all(fact in said for fact in ("HViT-T", "5,143,896", "HViT-L", "303,209,608", "33.50"))
+    assert all(fact in said for fact in ("HViT-T conv", "5,172,120", "EfficientNet-Lite"))
 
 
 def test_time_is_measured_on_request_and_comes_with_its_range(runs):

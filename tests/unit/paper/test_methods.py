@@ -78,6 +78,14 @@ def test_size_is_counted_on_the_recorded_architecture(full):
     assert f"({cost.params / 1e6:.2f} million parameters, {cost.gmacs:.2f} GMACs for a picture of 64 px)" in text
 
 
+def test_a_model_that_begins_with_convolutions_says_whose_and_cites_them(tmp_path):
+    card = CARD | {"architecture": "hvit_tiny_conv"}
+    methods = methods_of(Run(write_records(tmp_path / "conv", config=FULL, card=card, info=INFO)))
+    assert "HViT-T, a hierarchical vision transformer whose first two stages, and the way down to" in methods.text
+    assert "blocks of efficientnet_lite0 [@sandler2018mobilenetv2; @tan2019efficientnet]" in methods.text
+    assert {"sandler2018mobilenetv2", "tan2019efficientnet"} <= set(entries(methods.bibtex))
+
+
 def test_what_was_not_recorded_is_not_told(tmp_path):
     run = write_records(tmp_path / "bare", card={"temperature": None, "architecture": ..., "preprocessing": ...})
     methods = methods_of(Run(run))

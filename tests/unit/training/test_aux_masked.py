@@ -88,6 +88,7 @@ def test_two_processes_learn_what_one_does(tiny_config, tmp_path):
     [
         (["masked.mask_ratio=0.5"], "aux_mae_weight is 0"),
         (["aux_mae_weight=1", "model.name=timm:resnet18"], "needs an HViT"),
+        (["aux_mae_weight=1", "model.name=hvit_tiny_conv"], "can leave masked parts out.*hvit_tiny_conv cannot"),
         (["aux_mae_weight=1", "masked.decoder_dim=40"], "multiple of 32"),
     ],
 )

@@ -79,6 +79,21 @@ def test_fine_tuning_starts_from_it(pretrained, tiny_config, tmp_path):
     assert child.writer.info["parent"] == pretrained.name
 
 
+def test_a_model_that_begins_with_convolutions_learns_by_comparing_and_is_fine_tuned_from_there(
+    config_file, tiny_config, tmp_path
+):
+    model = "{name: hvit_tiny_conv, embed_dims: [24, 40, 32, 64], depths: [1, 1, 1, 1], head_dim: 16}"
+    assert _pretrain(config_file, tmp_path / "pre", "method=simclr", f"model={model}", "epochs=1") == 0
+    overrides = [f"init={tmp_path / 'pre'}", f"model={model}", "freeze_epochs=1", "epochs=2"]
+    with world("cpu") as here:
+        child = finetune.Finetuning(load_config(tiny_config, overrides), tmp_path / "child", None, here)
+    child._freeze()
+    assert {name for name, p in child.model.named_parameters() if p.requires_grad} == {"head.weight", "head.bias"}
+    theirs, ours = load_checkpoint(tmp_path / "pre", headless=True).model.state_dict(), child.model.state_dict()
+    assert "backbone.patch_embed.stem.weight" in theirs
+    assert all(torch.equal(ours[name], value) for name, value in theirs.items())
+
+
 def test_it_cannot_be_asked_for_a_diagnosis(pretrained):
     with pytest.raises(CheckpointError, match=f"knows no classes.*--set init={pretrained.name}"):
         load_checkpoint(pretrained)
@@ -190,6 +205,7 @@ def test_the_plan_says_what_would_be_done_and_writes_nothing(config_file, tmp_pa
         (["method=mae", "contrastive.temperature=0.5"], "contrastive has nothing to say where method is mae"),
         (["method=simclr", "accum_steps=2"], "set it to 1"),
         (["method=mae", "model={name: timm:resnet18}"], "cannot be pre-trained here"),
+        (["method=mae", "model={name: hvit_tiny_conv}"], "mae needs a net that can leave masked parts out.*simclr"),
         (["method=mae", "data.dirs=[]"], "list data sets in dirs"),
         (["method=mae", "data.unlabelled=[photos]"], "did you mean unlabeled"),
         (["method=mae", "optim.ema_decay=0.9"], "unknown key optim.ema_decay"),

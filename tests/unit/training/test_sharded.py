@@ -27,6 +27,11 @@ from training.state import Checkpoints
 
 ROOT = Path(__file__).parents[3]
 MICRO = "model={name: hvit_tiny, embed_dims: [16, 16, 32, 32], depths: [1, 1, 1, 1], head_dim: 16}"
+CONV = (
+    "model={name: hvit_tiny_conv, embed_dims: [24, 40, 32, 64], depths: [1, 1, 1, 1], head_dim: 16, "
+    "grad_checkpointing: true}"
+)
+SHARDED = ("sharded=true", "batch_size=8")
 CHECKPOINTED = MICRO.replace("}", ", grad_checkpointing: true}")
 
 
@@ -53,13 +58,17 @@ def alone(tiny_config, tmp_path_factory) -> Path:
 def two(tiny_config, tmp_path_factory) -> Path:
     """The same of two, with half of each weight, that saved after every step."""
     run_dir = tmp_path_factory.mktemp("runs") / "two"
-    words = _words(tiny_config, run_dir, CHECKPOINTED, "sharded=true", "batch_size=8", "checkpoint_minutes=1.0e-6")
+    _train_sharded(_words(tiny_config, run_dir, CHECKPOINTED, *SHARDED, "checkpoint_minutes=1.0e-6"))
+    return run_dir
+
+
+def _train_sharded(words: list[str]) -> None:
+    """Trains on two processes."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [*launcher, "-m", "training.finetune", *words]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
-    return run_dir
 
 
 @pytest.mark.case("T19")
@@ -69,6 +78,18 @@ def test_two_processes_with_half_of_each_weight_learn_what_one_does(alone, two):
     for row, same in zip(one, other):
         for name in {"loss", "grad_norm", "top1", "macro_f1", "nll"} & row.keys():
             assert same[name] == pytest.approx(row[name], abs=1e-5), (row["step"], name)
+
+
+@pytest.mark.case("T19")
+def test_a_model_that_begins_with_convolutions_learns_the_same_with_half_of_each_weight(tiny_config, tmp_path):
+    short = ["epochs=1", "eval_every=1", CONV]
+    assert finetune.main(_words(tiny_config, tmp_path / "alone", *short)) == 0
+    _train_sharded(_words(tiny_config, tmp_path / "two", *short, *SHARDED))
+    one, other = (_rows(tmp_path / name) for name in ("alone", "two"))
+    assert [row["split"] for row in one] == [row["split"] for row in other] and len(one) >= 2
+    for row, same in zip(one, other):
+        for name in {"loss", "grad_norm", "top1", "nll"} & row.keys():
+            assert same[name] == pytest.approx(row[name], abs=1e-4), (row["step"], name)
 
 
 @pytest.mark.case("T19")

@@ -32,6 +32,17 @@ def test_a_run_of_drawn_leaves_is_not_for_photos():
     assert "without photos" in words.meant_for(drawn)[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("hvit_tiny", "HViT-T"), ("hvit_small_conv", "HViT-S conv"), ("timm:resnet18", "resnet18"),
+        ("hvit_base_dfca", "HViT-B with a spectral stream"),
+    ],
+)  # fmt: skip
+def test_a_size_is_called_as_in_papers_and_by_its_form(name, title):
+    assert words.size_name(name) == title
+
+
 def test_a_backbone_names_nothing():
     backbone = record((), info={"kind": "pretrain"}, card={"architecture": "hvit_tiny", "classes": []})
     assert words.not_for(backbone) == [] and words.calibration(backbone) == []
