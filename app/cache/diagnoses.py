@@ -157,7 +157,9 @@ def _past_results(path: str, model: str, crop: str | None, _checkpoint: Checkpoi
     classes = list(_checkpoint.classes)
     labels = np.array([classes.index(name) for name in recorded["label"]], dtype=int)
     logits = np.array(recorded["logits"], dtype=np.float64).reshape(len(labels), len(classes))
-    is_field = np.isin([path.split("/")[0] for path in recorded["path"]], list(run.field_sets))
+    is_field = np.zeros(len(labels), dtype=bool)
+    if run.field_sets:
+        is_field = np.isin([path.split("/")[0] for path in recorded["path"]], run.field_sets)
     if crop is not None:
         possible = select_crop(classes, crop)
         own = possible[labels]
