@@ -16,7 +16,7 @@ class Details:
 
     Attributes:
         logits: (B, K).
-        embedding: pooled, normalised tokens of the last stage, (B, C); not pooled where the model's `global_pool` is "".
+        embedding: pooled, normalised tokens of the last stage, (B, C), or each of them where `global_pool` is "".
         stages: the four stages in order, with attentions, merging weights and tokens.
         final_tokens: normalised tokens of the last stage, whose mean is the embedding, (B, H, W, C).
     """

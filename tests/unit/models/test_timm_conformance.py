@@ -1,11 +1,11 @@
 """What timm's tests/test_models.py asks of every model, asked of every size of the family.
 
-Large sizes are built without memory (`meta`), where shapes and gradients exist and numbers do not; numbers are looked at
-in the tiny and small ones. Of timm's tests these do not apply:
+Large sizes are built without memory (`meta`), where shapes and gradients exist and numbers do not; numbers are looked
+at in the tiny and small ones. Of timm's tests these do not apply:
 
 - load_pretrained, features_pretrained: timm knows no weights of the family.
-- forward_torchscript, forward_fx, backward_fx: sides are checked and fitted, and stages called, by Python control flow
-  over shapes, which neither TorchScript nor symbolic tracing follows. `hvit export` writes ONNX instead.
+- forward_torchscript, forward_fx, backward_fx: optional inputs and any sides are handled by Python control flow, which
+  neither TorchScript nor symbolic tracing follows. `hvit export` writes ONNX through torch.export.
 
 `features_only` uses timm's getter, so that its test of features by intermediates is `test_features_only`.
 """
