@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 
 from tests.outside_connections import Watch
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read on import: gradio's client, and timm, would ask its hub before anything else
 
 CASES = {  # what training must survive, and how it is judged; a test of one is marked `case`
     "T1": "kill -9 of process 1 in any step, one restart: all losses, weights, average and optimizer equal to the bit",

@@ -80,13 +80,13 @@ def test_a_photo_gets_a_map_with_its_scale_and_its_test(runs):
 def test_where_nothing_speaks_for_the_class_the_page_says_so_and_shows_no_map(runs, monkeypatch):
     class_index = []
 
-    def finds_nothing(model, images, index, spectral, present, residual):
+    def finds_nothing(model, images, index, spectral=None, present=None, residual=0.5):
         class_index.append(index)
         nothing = np.zeros((16, 16), np.float32)
         return Explanation(nothing, "gradient_rollout", index, {"residual": residual}, LIFT, True, None, (index,))
 
     monkeypatch.setattr(gradient_rollout, "explain", finds_nothing)
-    app = with_photo()
+    app = upload(opened(), ("nothing.jpg", leaf(7777)))  # no map of it is remembered
     said = words_of(app)
     name = class_in_text(CLASSES[class_index[0]])
     assert f"Gradient rollout found no place that speaks for {name}." in said
