@@ -18,6 +18,7 @@ def _cfg() -> dict:
         "url": "",
         "num_classes": 1000,
         "input_size": (3, 224, 224),
+        "min_input_size": (3, 64, 64),
         "pool_size": (7, 7),
         "crop_pct": 1.0,
         "interpolation": "bilinear",
@@ -40,9 +41,11 @@ def _build(name: str, pretrained: bool, **arguments) -> torch.nn.Module:
         raise ValueError(f"{name} has no pretrained weights in timm; load a run: hvit.checkpoint.load_checkpoint(path)")
 
     def model(drop_rate: float = 0.0, global_pool: str = "avg", **fields) -> HViT:
-        if drop_rate or global_pool != "avg":
-            raise ValueError(f"{name} has no dropout before its head (drop_rate) and pools by 'avg' only (global_pool)")
-        return create_model(name, **fields)
+        if drop_rate:
+            raise ValueError(f"{name} has no dropout before its head; leave drop_rate at 0")
+        net = create_model(name, **fields)
+        net.set_global_pool(global_pool)
+        return net
 
     features = {"out_indices": (0, 1, 2, 3), "feature_cls": "getter"}
     return build_model_with_cfg(model, name, pretrained=False, feature_cfg=features, **arguments)
@@ -50,7 +53,11 @@ def _build(name: str, pretrained: bool, **arguments) -> torch.nn.Module:
 
 @register_model
 def hvit_tiny(pretrained: bool = False, **arguments) -> torch.nn.Module:
-    """HViT-T, 5.1 M parameters; `arguments` are fields of `ModelConfig` or timm's `features_only`, `out_indices`."""
+    """HViT-T, 5.1 M parameters.
+
+    Args:
+        arguments: fields of `ModelConfig`, `global_pool` ("avg" or ""), or timm's `features_only` and `out_indices`.
+    """
     return _build("hvit_tiny", pretrained, **arguments)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
+from tests.outside_connections import Watch
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read on import: gradio's client, and timm, would ask its hub before anything else
 
 CASES = {  # what training must survive, and how it is judged; a test of one is marked `case`
     "T1": "kill -9 of process 1 in any step, one restart: all losses, weights, average and optimizer equal to the bit",
@@ -65,6 +70,22 @@ def draw_leaf(class_index: int, seed: int, height: int = 96, width: int = 96) ->
         spot = (center[0] + int(rng.integers(-axes[0] // 2, axes[0] // 2)), center[1] + int(rng.integers(-12, 13)))
         cv2.circle(photo, spot, 3, (60, 40, 20), -1)
     return photo
+
+
+@pytest.fixture(scope="session")
+def outside_connections() -> Iterator[Watch]:
+    """Refuses connections to other computers for as long as tests run; processes that tests start are not watched."""
+    watch = Watch()
+    with pytest.MonkeyPatch.context() as patch:
+        watch.install(patch.setattr)
+        yield watch
+
+
+@pytest.fixture(autouse=True)
+def no_outside_connection(outside_connections: Watch) -> Iterator[None]:
+    """Fails the test that wanted to reach another computer, whatever became of the attempt."""
+    yield
+    assert outside_connections.taken() == [], "a test reaches no other computer"
 
 
 @pytest.fixture(autouse=True)

@@ -126,10 +126,12 @@ def read_all(config: FinetuneConfig, say: Callable[[str], None] = say_on_stderr)
 def listed_classes(config: FinetuneConfig) -> list[str]:
     """Names of the classes to learn, from the names of folders and files alone: no photo is read.
 
+    What is passed over is not said: reading the photos says it.
+
     Raises:
         ConfigError, DataError: see `read_all`.
     """
-    return class_names([sample for sample in read_all(config) if sample.split != "test"])
+    return class_names([sample for sample in read_all(config, say_nothing) if sample.split != "test"])
 
 
 def fewer(samples: list[Sample], fraction: float, seed: int) -> list[Sample]:

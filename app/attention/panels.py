@@ -20,6 +20,7 @@ from app.cache.explanations import OnWhat, Progress, Question
 from app.diagnose import words as verdict_words
 from app.widgets import picture, plain, sentence
 from app.words import percent
+from hvit.explain.export import nothing_found
 from hvit.explain.heat import Scale
 from hvit.explain.picture import stops_of, with_heat
 
@@ -79,6 +80,9 @@ def meanwhile(case: Case, question: Question, look: Look) -> Iterator[None]:
 def shown_map(case: Case, question: Question, explanation: Explanation, look: Look) -> None:
     """The map over its photo, with its scale and what to make of it; a line runs around the marked tenth."""
     title = words.what_is_shown(question)
+    if explanation.is_empty:
+        _over_photo(case, explanation, look, title, "picture_map")
+        return
     marked = explanations.marked(case.photo, case.checkpoint, explanation)
     _over_photo(case, explanation, look, title, "picture_map", marked)
     scale_of(explanation.scale, look.strength)
@@ -93,8 +97,11 @@ def shown_map(case: Case, question: Question, explanation: Explanation, look: Lo
 def _over_photo(
     case: Case, explanation: Explanation, look: Look, title: str, key: str, outlined: np.ndarray | None = None
 ) -> None:
+    """The photo with its map; where nothing was found, the photo alone and a sentence that says so."""
     st.html(f'<p class="map-title">{html.escape(title)}</p>')
-    if not look.heat:
+    if note := nothing_found(explanation, case.checkpoint.classes):
+        sentence(note, "notice")
+    if explanation.is_empty or not look.heat:
         picture(pictures.enlarged(case.diagnosis.pixels, MAP_PX), "The photo", case.is_drawn, key)
         return
     pixels = heated(case.diagnosis.pixels, explanation, look.strength)
@@ -119,6 +126,8 @@ def beside_map(
     if other is None:
         twin = explanations.explain(case.photo, case.checkpoint, question, progress, twin=True)
         _over_photo(case, twin, look, words.TWIN, "picture_beside")
+        if explanation.is_empty or twin.is_empty:
+            return
         scale_of(twin.scale, look.strength)
         sentence(words.likeness_line(explanations.likeness(explanation, twin)), "standing")
         return
@@ -128,7 +137,8 @@ def beside_map(
     asked = explanations.question_for(question, other.run.classes, other.diagnosis.label)
     answer = explanations.explain(other.photo, other.checkpoint, asked, progress)
     _over_photo(other, answer, look, f"{other.run.name}: {words.what_is_shown(asked)}", "picture_beside")
-    scale_of(answer.scale, look.strength)
+    if not answer.is_empty:
+        scale_of(answer.scale, look.strength)
     bold, rest = verdict_words.headline(other.diagnosis, other.photo.name)
     sentence(f"{other.run.name} says: {bold}{rest}", "below")
 
@@ -156,9 +166,14 @@ def scale_of(scale: Scale, strength: float) -> None:
 def tests_of(case: Case, question: Question, explanation: Explanation, place: DeltaGenerator) -> None:
     """Does it hold up? The photo covered in two ways, where the map of a drawn leaf lies, and the rank of the method.
 
+    Where nothing was found there is nothing to cover, and only the rank is shown.
+
     Args:
         place: where the outcome stands in words, near the map.
     """
+    if explanation.is_empty:
+        sentence(words.rank(explanations.judged(case.run), question.method), "rank")
+        return
     name = question.class_name or case.diagnosis.label
     test = explanations.put_to_the_test(case.photo, case.checkpoint, question, explanation, name, case.crop)
     with place:

@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from hvit.commands.terminal import at_least, positive, print_json, print_notes, print_table, progress
+from hvit.data.folders import printable
 from hvit.words import PLANTS_UNKNOWN
 
 EXAMPLES = """examples:
@@ -253,6 +254,14 @@ def run_fetch(args) -> int:
     return 0
 
 
+def _print_conflicts(conflicts: dict) -> None:
+    """Each pair of equal photos with different classes: only a person can tell which of the two is wrong."""
+    for (first, second), (one, other) in zip(conflicts["first"], conflicts["classes"]):
+        print(printable(f"  {first} is {one}, and the equal photo {second} is {other}"))
+    if (rest := conflicts["count"] - len(conflicts["first"])) > 0:
+        print(f"  and {rest} more")
+
+
 def _print(report: dict) -> None:
     splits = sorted({split for counts in report["classes"].values() for split in counts})
     rows = [
@@ -271,6 +280,7 @@ def _print(report: dict) -> None:
         ("conflicting_labels", "exact copies with another class"),
     ):
         print(f"{report[key]['count']} {title}")
+    _print_conflicts(report["conflicting_labels"])
     leaks = report["leaks"]
     print(
         f"leaks between splits: {leaks['exact']['count']} exact, {leaks['near']['count']} near, "

@@ -85,6 +85,8 @@ def run(args) -> int:
         from hvit.explain.export import caption
 
         print(f"{args.photo}: {caption(explanation, checkpoint)}: " + ", ".join(record["files"]))
+        if "note" in record and not explanation.is_empty:
+            print(f"  {record['note']}")
     return 0
 
 

@@ -37,7 +37,7 @@ def check(
     Returns:
         photos, classes {name: {split: n}}, unreadable, exact_copies, conflicting_labels, leaks {exact, near, group},
         near_duplicates, plants_known, background_control {top1, n, largest_class}. Of each kind of pair the first 50
-        are listed, and all are counted.
+        are listed, and all are counted; beside conflicting pairs stand their `classes`.
     Raises:
         DataError: no photo can be read.
     """
@@ -67,7 +67,7 @@ def check(
         "unreadable": unreadable,
         "exact_copies": _listed(exact, readable),
         "near_duplicates": _listed(near, readable),
-        "conflicting_labels": _listed([p for p in exact if labels[p[0]] != labels[p[1]]], readable),
+        "conflicting_labels": _conflicts(exact, readable),
         "leaks": {
             "exact": _listed(_across_splits(exact, readable), readable),
             "near": _listed(_across_splits(near, readable), readable),
@@ -200,6 +200,12 @@ def _groups_across_splits(samples: list[Sample]) -> dict:
             splits[sample.group].add(sample.split)
     spread = sorted(group for group, seen in splits.items() if len(seen) > 1)
     return {"count": len(spread), "first": spread[:LISTED]}
+
+
+def _conflicts(exact: list[tuple[int, int]], samples: list[Sample]) -> dict:
+    """Exact copies with another class, listed with the class of each of the two."""
+    pairs = [(i, j) for i, j in exact if samples[i].label != samples[j].label]
+    return _listed(pairs, samples) | {"classes": [[samples[i].label, samples[j].label] for i, j in pairs[:LISTED]]}
 
 
 def _listed(pairs, samples: list[Sample]) -> dict:

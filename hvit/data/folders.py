@@ -69,6 +69,11 @@ def is_leftover(name: str) -> bool:
     return name.startswith(".") or not LEFTOVERS.isdisjoint((name.casefold(), clean_name(name).casefold()))
 
 
+def describes_data_set(name: str) -> bool:
+    """Whether a file of this name, at the root of a data set, tells about it: README.md, manifest.csv."""
+    return name.lower() == "manifest.csv" or name.lower().partition(".")[0] == "readme"
+
+
 def find_photos(folder: Path) -> list[Path]:
     """Paths of the photos below a folder, sorted; see `list_photos`."""
     return list_photos(folder).photos
@@ -78,7 +83,8 @@ def list_photos(folder: Path) -> Listing:
     """Searches a folder and all below it for files that end like a photo's, whatever the case.
 
     Each real folder is read once: links to folders are followed after all real folders, and one that leads to a folder
-    above, or to one that was read, is passed over. `leaf.bands.tif` is no photo: it holds the bands of `leaf.jpg`.
+    above, or to one that was read, is passed over. `leaf.bands.tif` is no photo: it holds the bands of `leaf.jpg`. A
+    README and a manifest.csv at the root belong to the data set, and do not count as passed over.
 
     Raises:
         OSError: the folder itself cannot be opened.
@@ -168,7 +174,7 @@ class _Search:
             return
         if suffix in SUFFIXES:
             self._photos.append(path)
-        else:
+        elif path.parent != self._folder or not describes_data_set(path.name):
             self._pass_over(path, NOT_A_PHOTO)
 
     def _pass_over(self, path: Path, reason: str) -> None:

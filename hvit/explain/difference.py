@@ -22,4 +22,10 @@ def difference(one: Explanation, other: Explanation) -> Explanation:
         scale = LIFT_DIFFERENCE
     else:
         scale = replace(one.scale, unit=f"{one.scale.unit}, one class less the other")
-    return replace(one, attribution=one.attribution - other.attribution, scale=scale, against=other.class_index)
+    return replace(
+        one,
+        attribution=one.attribution - other.attribution,
+        scale=scale,
+        against=other.class_index,
+        nothing_for=one.nothing_for + other.nothing_for,
+    )

@@ -23,6 +23,7 @@ class Explanation:
         scale: what turns it into a heatmap.
         is_sum: whether the places share a whole, so that their sum means something; else each value stands for itself.
         against: the class whose attribution was taken off, in a difference; else None.
+        nothing_for: the classes among these two for which the method found no place; their attribution is 0 everywhere.
     """
 
     attribution: np.ndarray
@@ -32,6 +33,12 @@ class Explanation:
     scale: Scale
     is_sum: bool
     against: int | None = None
+    nothing_for: tuple[int, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was found at all, so that there is no map to show."""
+        return len(self.nothing_for) == (1 if self.against is None else 2)
 
     @property
     def values(self) -> np.ndarray:

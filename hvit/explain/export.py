@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hvit.explain.picture import explained
 from hvit.fonts import can_write
-from hvit.words import class_in_text, class_title
+from hvit.words import capitalized, class_in_text, class_title
 
 if TYPE_CHECKING:  # import torch, which a page loads only when it needs it
     from hvit.checkpoint import Checkpoint
@@ -35,12 +36,24 @@ def record(explanation: Explanation, checkpoint: Checkpoint, photo: str, sha256:
         "arguments": explanation.arguments,
         "grid": list(explanation.attribution.shape),
         "scale": explanation.scale.to_dict(),
+        **({"note": note} if (note := nothing_found(explanation, checkpoint.classes)) else {}),
     }
+
+
+def nothing_found(explanation: Explanation, classes: Sequence[str]) -> str | None:
+    """One sentence where the method found no place that speaks for a class; None where it found some."""
+    if not explanation.nothing_for:
+        return None
+    method = explanation.method.replace("_", " ")
+    names = " or ".join(class_in_text(classes[index]) for index in explanation.nothing_for)
+    return f"{capitalized(method)} found no place that speaks for {names}."
 
 
 def caption(explanation: Explanation, checkpoint: Checkpoint) -> str:
     """One line under the picture: method, class and run."""
     method = explanation.method.replace("_", " ")
+    if explanation.is_empty:
+        return f"{nothing_found(explanation, checkpoint.classes)} {checkpoint.name}"
     if explanation.class_index is None:
         return f"{method} (belongs to no class), {checkpoint.name}"
     named = class_title(checkpoint.classes[explanation.class_index])
@@ -61,7 +74,7 @@ def drawn_caption(explanation: Explanation, checkpoint: Checkpoint) -> str:
 
 
 def png(explanation: Explanation, pixels: np.ndarray, caption: str) -> bytes:
-    """The photo (H, W, 3) uint8 with the map over it, its scale and a caption."""
+    """The photo (H, W, 3) uint8 with the map over it, its scale and a caption; without a map where it is empty."""
     out = io.BytesIO()
     explained(pixels, explanation, caption).save(out, "PNG")
     return out.getvalue()

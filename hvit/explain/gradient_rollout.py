@@ -32,7 +32,8 @@ def explain(
 ) -> Explanation:
     """Shares of stride-4 tokens in what speaks for a class, (H/4, W/4); see `Method` for what the methods share.
 
-    They sum to 1, or are all 0 where no token of the last stage speaks for the class.
+    They sum to 1. Where no token of the last stage speaks for the class they are all 0, and the explanation says so:
+    its `nothing_for` holds the class.
 
     Args:
         residual: as for `rollout`.
@@ -51,11 +52,15 @@ def explain(
         )
     with torch.no_grad():
         speaks = (final_gradient * details.final_tokens).sum(-1).clamp_min(0).float()  # (1, H, W)
+        nothing_for = () if (speaks > 0).any() else (class_index,)
         share = (speaks / speaks.sum().clamp_min(1e-30))[..., None]
         rows = iter(map(_positive_rows, attentions, gradients))
         matrices = [[next(rows) for _ in stage.attentions] for stage in details.stages]
         share = walk(share, details.stages, matrices, residual)[0, ..., 0]
-    return Explanation(share.cpu().numpy(), "gradient_rollout", class_index, {"residual": residual}, LIFT, is_sum=True)
+    arguments = {"residual": residual}
+    return Explanation(
+        share.cpu().numpy(), "gradient_rollout", class_index, arguments, LIFT, is_sum=True, nothing_for=nothing_for
+    )
 
 
 def _positive_rows(attention: Tensor, gradient: Tensor) -> Tensor:

@@ -53,9 +53,12 @@ def with_heat(
 
 
 def explained(pixels: np.ndarray, explanation: Explanation, caption: str) -> Image.Image:
-    """The photo (H, W, 3) uint8 with its heatmap, above the labeled scale and two lines: the caption and the unit."""
-    stops = stops_of(explanation.scale)
-    photo = Image.fromarray(with_heat(_at_a_readable_size(pixels), explanation.heatmap, stops))
+    """The photo (H, W, 3) uint8 with its heatmap, above the labeled scale and two lines: the caption and the unit.
+
+    Where the explanation is empty, the photo as it is above the caption.
+    """
+    stops, large = stops_of(explanation.scale), _at_a_readable_size(pixels)
+    photo = Image.fromarray(large if explanation.is_empty else with_heat(large, explanation.heatmap, stops))
     font, captioned = ImageFont.load_default(TEXT_PX), drawing_font([caption], TEXT_PX)
     line = TEXT_PX + 6
     width = max(photo.width, NARROWEST_PX)
@@ -64,6 +67,8 @@ def explained(pixels: np.ndarray, explanation: Explanation, caption: str) -> Ima
     draw = ImageDraw.Draw(picture)
     left, top, length = MARGIN_PX, photo.height + MARGIN_PX, width - 2 * MARGIN_PX
     draw.text((left, top), caption, INK, captioned)
+    if explanation.is_empty:
+        return picture.crop((0, 0, width, top + line + MARGIN_PX))
     draw.text((left, top + line), explanation.scale.unit, INK, font)
     bar = np.linspace(0, 1, length)[None].repeat(BAR_PX, 0)
     # With the grey of a photo under it as in the picture, so that the colors are the same.

@@ -16,7 +16,7 @@ class Details:
 
     Attributes:
         logits: (B, K).
-        embedding: pooled, normalised tokens of the last stage, (B, C).
+        embedding: pooled, normalised tokens of the last stage, (B, C), or each of them where `global_pool` is "".
         stages: the four stages in order, with attentions, merging weights and tokens.
         final_tokens: normalised tokens of the last stage, whose mean is the embedding, (B, H, W, C).
     """
@@ -46,7 +46,17 @@ class Details:
 
 
 class HViT(nn.Module):
-    """A hierarchical vision transformer for classification."""
+    """A hierarchical vision transformer for classification.
+
+    Attributes:
+        num_features, head_hidden_size: C, channels of `forward_features` and of the pooled embedding.
+        num_classes: K.
+        global_pool: "avg", or "" for features and logits of each position, (B, H/32, W/32, C or K).
+        output_fmt: layout of `forward_features`, "NHWC" as in timm's swin_transformer.
+        feature_info: channels, stride and module of each stage, for timm's `features_only`.
+    """
+
+    output_fmt = "NHWC"
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -54,6 +64,7 @@ class HViT(nn.Module):
         self.backbone = Backbone(config)
         self.num_features = self.head_hidden_size = config.embed_dims[3]
         self.num_classes = config.num_classes
+        self.global_pool = "avg"
         self.head = _head(self.num_features, config.num_classes)
         self.feature_info = [
             {"num_chs": dim, "reduction": stride, "module": f"backbone.stages.{i}"}
@@ -77,12 +88,15 @@ class HViT(nn.Module):
         return self.forward_head(self.backbone(images, spectral, present))
 
     def forward_features(self, images: Tensor) -> Tensor:
-        """Normalised tokens of the last stage, (B, H/32, W/32, C)."""
+        """Normalised tokens of the last stage, never pooled, (B, H/32, W/32, C): the layout `output_fmt` names."""
         return self.backbone(images)
 
     def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:
-        """Logits (B, K) of `forward_features`; with `pre_logits` the pooled embedding (B, C)."""
-        embedding = features.mean(dim=(1, 2))
+        """Logits (B, K) of `forward_features`; with `pre_logits` the pooled embedding (B, C).
+
+        Where `global_pool` is "" they are those of each position, (B, H/32, W/32, K) and (B, H/32, W/32, C).
+        """
+        embedding = features.mean(dim=(1, 2)) if self.global_pool else features
         return embedding if pre_logits else self.head(embedding)
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:
@@ -109,29 +123,39 @@ class HViT(nn.Module):
             intermediates_only: return the maps alone, without the final features.
         Raises:
             ValueError: an index or a format that does not exist.
+        Returns:
+            The maps; unless `intermediates_only`, after what `forward_features` returns, or after the last stage there
+            is where `prune_intermediate_layers` dropped the later ones.
         """
         if output_fmt not in ("NCHW", "NHWC"):
             raise ValueError(f"output_fmt is {output_fmt!r}, expected 'NCHW' or 'NHWC'")
-        chosen = _stage_indices(indices)
+        chosen = _stage_indices(indices, len(self.backbone.stages))
         stop_early = stop_early and intermediates_only
         tokens = self.backbone.stage_tokens(images, max(chosen) + 1 if stop_early else 4)
         maps = [self.backbone.norm(tokens[i]) if norm and i == 3 else tokens[i] for i in sorted(set(chosen))]
         if output_fmt == "NCHW":
             maps = [m.permute(0, 3, 1, 2) for m in maps]
-        return maps if intermediates_only else (self.backbone.norm(tokens[3]), maps)
+        return maps if intermediates_only else (self.backbone.norm(tokens[-1]), maps)
 
     def prune_intermediate_layers(
         self, indices: int | list[int] = 1, prune_norm: bool = False, prune_head: bool = True
     ) -> list[int]:
-        """Drops the stages after the last one asked for, and the head: timm's hook for `features_only=True`."""
-        chosen = _stage_indices(indices)
-        self.backbone.stages = self.backbone.stages[: max(chosen) + 1]
-        if len(self.backbone.stages) <= FUSED_STAGE:
+        """Drops the stages after the last one asked for, and the head: timm's hook for `features_only=True`.
+
+        Where stages are dropped, so are the last norm and the head, which fit the last stage alone.
+        """
+        chosen = _stage_indices(indices, len(self.backbone.stages))
+        kept = max(chosen) + 1
+        drops_stages = kept < len(self.backbone.stages)
+        self.backbone.stages = self.backbone.stages[:kept]
+        if kept <= FUSED_STAGE:
             self.backbone.fusion = None
-        if prune_norm:
+        if prune_norm or drops_stages:
             self.backbone.norm = nn.Identity()
-        if prune_head:
-            self.reset_classifier(0)
+        if drops_stages:
+            self.num_features = self.head_hidden_size = self.config.embed_dims[kept - 1]
+        if prune_head or drops_stages:
+            self.reset_classifier(0, "")
         return chosen
 
     def forward_details(self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None) -> Details:
@@ -158,13 +182,25 @@ class HViT(nn.Module):
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
         """A new head; 0 classes leave the embedding.
 
+        Args:
+            global_pool: "avg" averages the positions, "" leaves them; None changes nothing.
         Raises:
-            ValueError: `global_pool` is not "avg": the head averages all tokens.
+            ValueError: another `global_pool`; nothing is changed then.
         """
-        if global_pool not in (None, "avg"):
-            raise ValueError(f"global_pool is {global_pool!r}; an HViT pools by 'avg' only")
+        if global_pool is not None:
+            self.set_global_pool(global_pool)
         self.num_classes = num_classes
         self.head = _head(self.num_features, num_classes)
+
+    def set_global_pool(self, global_pool: str) -> None:
+        """Chooses what `forward_head` does with positions: "avg" averages them, "" leaves them.
+
+        Raises:
+            ValueError: another one.
+        """
+        if global_pool not in ("avg", ""):
+            raise ValueError(f"global_pool is {global_pool!r}; an HViT pools by 'avg', or not at all: ''")
+        self.global_pool = global_pool
 
     def get_classifier(self) -> nn.Module:
         return self.head
@@ -184,7 +220,8 @@ class HViT(nn.Module):
     def layer_numbers(self) -> dict[str, int]:
         """Number of the layer each parameter belongs to: 0 next to the image, then one a block, the head last.
 
-        What enters a stage counts with its first block, and the last norm with the head, as in timm.
+        What enters a stage counts with its first block, and the last norm with the head. timm's swin_transformer and
+        vision_transformer count the last norm with the last block: there a layer decay makes its rate smaller.
         """
         depths = self.config.depths
         first = [1 + sum(depths[:stage]) for stage in range(4)]
@@ -200,6 +237,20 @@ class HViT(nn.Module):
                 numbers[name] = 1 + sum(depths) if is_top else 0
         return numbers
 
+    def group_matcher(self, coarse: bool = False) -> dict[str, str | list[tuple[str, tuple[int, ...] | None]]]:
+        """Patterns by which timm's `group_parameters` gives each parameter the number of `layer_numbers`.
+
+        Args:
+            coarse: number stages instead of blocks.
+        """
+        joins = r"^backbone\.(?:image_embedding|fusion)"  # tokens as they enter the third stage
+        if coarse:
+            blocks = [(r"^backbone\.stages\.(\d+)", None), (joins, (2,))]
+        else:
+            enters = r"^backbone\.stages\.(\d+)\.(?:merge|position)"
+            blocks = [(r"^backbone\.stages\.(\d+)\.blocks\.(\d+)", None), (enters, (0,)), (joins, (2, 0))]
+        return {"stem": r"^backbone\.(?:patch_embed|unit_embedding)", "blocks": blocks}
+
     def drop_paths(self) -> list[DropPath]:
         """The stochastic-depth modules in order, for a training loop to set their `draws`."""
         return [m for m in self.modules() if isinstance(m, DropPath) and m.rate > 0]
@@ -214,14 +265,14 @@ def _head(dim: int, num_classes: int) -> nn.Module:
     return head
 
 
-def _stage_indices(indices: int | list[int] | None) -> list[int]:
+def _stage_indices(indices: int | list[int] | None, num_stages: int) -> list[int]:
     if indices is None:
-        return [0, 1, 2, 3]
+        return list(range(num_stages))
     if isinstance(indices, int):
         indices = range(-indices, 0)
-    chosen = [i + 4 if i < 0 else i for i in indices]
-    if not chosen or not all(0 <= i < 4 for i in chosen):
-        raise ValueError(f"stages {list(indices)} asked for; there are 4, numbered 0 to 3")
+    chosen = [i + num_stages if i < 0 else i for i in indices]
+    if not chosen or not all(0 <= i < num_stages for i in chosen):
+        raise ValueError(f"stages {list(indices)} asked for; there are {num_stages}, numbered 0 to {num_stages - 1}")
     return chosen
 
 

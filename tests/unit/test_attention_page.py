@@ -4,10 +4,14 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from hvit.words import class_title
+from hvit.explain import gradient_rollout
+from hvit.explain.explanation import Explanation
+from hvit.explain.heat import LIFT
+from hvit.words import class_in_text, class_title
 from tests.unit.conftest import CLASSES
 from tests.unit.test_pages import MAIN, change_card, leaf, press, upload, words_of
 
@@ -71,6 +75,23 @@ def test_a_photo_gets_a_map_with_its_scale_and_its_test(runs):
     assert [button.label for button in app.get("download_button")] == [
         "Picture (PNG)", "Numbers (NPY)", "Record (JSON)",
     ]  # fmt: skip
+
+
+def test_where_nothing_speaks_for_the_class_the_page_says_so_and_shows_no_map(runs, monkeypatch):
+    class_index = []
+
+    def finds_nothing(model, images, index, spectral=None, present=None, residual=0.5):
+        class_index.append(index)
+        nothing = np.zeros((16, 16), np.float32)
+        return Explanation(nothing, "gradient_rollout", index, {"residual": residual}, LIFT, True, None, (index,))
+
+    monkeypatch.setattr(gradient_rollout, "explain", finds_nothing)
+    app = upload(opened(), ("nothing.jpg", leaf(7777)))  # no map of it is remembered
+    said = words_of(app)
+    name = class_in_text(CLASSES[class_index[0]])
+    assert f"Gradient rollout found no place that speaks for {name}." in said
+    assert "share, against the average" not in said and "Cover marked" not in said
+    assert "The photo" in pictures(app)
 
 
 def test_photos_given_on_diagnose_are_explained_here(runs):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hvit.checkpoint import load_checkpoint
 from hvit.explain import METHODS
 from tests.unit.conftest import CLASSES
 from tests.unit.test_command_line import answer, refusal
@@ -40,6 +41,24 @@ def test_three_files_are_written(here, capsys, method):
     assert (record["class"] is None) == (method == "rollout")
     with Image.open(f"maps/deep/leaf.{method}.png") as picture:
         assert picture.width == 512 and picture.height > 366
+
+
+def test_where_nothing_speaks_for_a_class_the_command_says_so_instead_of_a_map(here, capsys, monkeypatch):
+    def with_silent_class(*arguments):
+        checkpoint = load_checkpoint(*arguments)
+        checkpoint.model.head.weight.data[1] = 0  # its score is the bias, whatever the photo
+        return checkpoint
+
+    monkeypatch.setattr("hvit.checkpoint.load_checkpoint", with_silent_class)
+    words = ["explain", "leaf.jpg", "--run", "tiny", "--method", "gradient_rollout", "--class", CLASSES[1]]
+    status, out, _ = answer(capsys, *words, "--out", "maps")
+    note = "Gradient rollout found no place that speaks for tomato: late blight."
+    assert status == 0 and note.lower() in out.lower()
+    assert json.loads(Path("maps/leaf.gradient_rollout.json").read_text())["note"].lower() == note.lower()
+    assert not np.load("maps/leaf.gradient_rollout.npy").any()
+    with Image.open("maps/leaf.gradient_rollout.png") as picture:
+        shown = np.asarray(picture.convert("RGB"))[:366].astype(int)
+    assert np.abs(shown[..., 0] - shown[..., 1]).mean() > 5  # the photo in its colors; under a map it is grey
 
 
 def test_a_class_can_be_chosen_and_the_default_is_the_answer_of_predict(here, capsys):

@@ -1,7 +1,10 @@
 """The model of a run as an ONNX file."""
 
 import dataclasses
+import itertools
 import json
+import math
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -12,6 +15,7 @@ from hvit import export
 from hvit.__main__ import main
 from hvit.checkpoint import load_checkpoint
 from hvit.data.inputs import model_inputs
+from hvit.data.preprocess import fitted_sides
 from hvit.export import ExportError, Served
 
 
@@ -40,6 +44,16 @@ def test_the_file_answers_photos_of_any_sides_like_the_run(exported, bands_run):
         answer, probabilities = session.run(["logits", "probabilities"], shown)
         assert answer == pytest.approx(logits.numpy(), abs=1e-3)
         assert probabilities == pytest.approx((logits / 1.5).softmax(1).numpy(), abs=1e-3)
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 64), (480, 640), (50, 1000), (160, 192)])
+def test_the_documented_program_keeps_the_aspect_as_the_run_does(height, width):
+    document = (Path(__file__).resolve().parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
+    program = document.split("```python\n")[1].split("```")[0]
+    function = program[program.index("def fitted_sides") : program.index("photo = ")]
+    words = {"itertools": itertools, "math": math, "side": 128}
+    exec(function, words)
+    assert words["fitted_sides"](height, width) == fitted_sides(height, width, 128)
 
 
 def test_the_file_of_a_model_that_begins_with_convolutions_answers_photos_of_any_sides(conv_run, tmp_path):

@@ -49,6 +49,14 @@ def test_files_that_are_no_photos_are_said_with_examples(tmp_path):
     assert list_photos(tmp_path).note == f"{tmp_path}: {expected}"
 
 
+def test_what_describes_a_data_set_belongs_to_its_root(tmp_path):
+    for name in ("a.jpg", "README.md", "readme", "ReadMe.txt", "Manifest.csv", "Rust/README.md", "readmes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        touch(tmp_path / name)
+    expected = "passed over 2 (no photo by its ending: Rust/README.md, readmes.txt)"
+    assert list_photos(tmp_path).note == f"{tmp_path}: {expected}"
+
+
 def test_bands_belong_to_their_photo_and_are_not_passed_over(tmp_path):
     for name in ("a.jpg", "a.npy", "b.jpg", "b.bands.tif"):
         touch(tmp_path / name)

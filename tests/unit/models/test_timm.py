@@ -11,6 +11,7 @@ from hvit.torchvision_ops import declare_missing_torchvision_ops
 
 pytest.importorskip("hvit.timm_models")
 timm = pytest.importorskip("timm")
+from timm.models import group_parameters  # noqa: E402
 from timm.models._features import feature_take_indices  # noqa: E402  the oracle for stage indices
 
 
@@ -83,8 +84,52 @@ def test_a_new_classifier_has_the_classes_asked_for(images):
     assert model(images).shape == (1, 12) and model.num_classes == 12
     model.reset_classifier(0)
     assert model(images).shape == (1, model.num_features)
-    with pytest.raises(ValueError, match="'avg' only"):
+    with pytest.raises(ValueError, match="pools by 'avg', or not at all"):
         model.reset_classifier(3, global_pool="max")
+    assert model.num_classes == 0 and model.global_pool == "avg"
+
+
+def test_without_pooling_the_head_answers_for_each_position(model, images):
+    unpooled = create_model("hvit_tiny", num_classes=6).eval()
+    unpooled.load_state_dict(model.state_dict())
+    unpooled.set_global_pool("")
+    with torch.no_grad():
+        features, logits = model.forward_features(images), unpooled(images)
+        assert torch.equal(logits, model.head(features)) and logits.shape == (1, 2, 3, 6)
+        assert torch.equal(unpooled.forward_head(features, pre_logits=True), features)
+        unpooled.reset_classifier(0)
+        assert torch.equal(unpooled(images), features)
+        unpooled.reset_classifier(0, "avg")
+        assert torch.equal(unpooled(images), model.forward_head(features, pre_logits=True))
+
+
+@pytest.mark.parametrize("name", ["hvit_tiny", "hvit_tiny_dfca", "hvit_tiny_conv"])
+def test_timm_numbers_layers_as_training_does(name):
+    with torch.device("meta"):
+        model = create_model(name)
+    assert group_parameters(model, model.group_matcher(), reverse=True) == model.layer_numbers()
+
+
+def test_timm_numbers_stages_where_layers_are_coarse():
+    with torch.device("meta"):
+        model = create_model("hvit_tiny_dfca")
+    numbers = group_parameters(model, model.group_matcher(coarse=True), reverse=True)
+    assert numbers["backbone.patch_embed.conv1.weight"] == numbers["backbone.unit_embedding"] == 0
+    assert {numbers[name] for name in numbers if name.startswith("backbone.stages.2.")} == {3}
+    assert {numbers[name] for name in numbers if name.startswith("backbone.fusion.")} == {3}
+    assert numbers["backbone.norm.weight"] == numbers["head.weight"] == 5
+
+
+def test_what_is_left_of_a_pruned_model_still_answers(model, images):
+    pruned = create_model("hvit_tiny", num_classes=6).eval()
+    pruned.load_state_dict(model.state_dict())
+    assert pruned.prune_intermediate_layers([-3]) == [1]
+    with torch.no_grad():
+        final, maps = pruned.forward_intermediates(images, output_fmt="NHWC")
+        every = model.forward_intermediates(images, output_fmt="NHWC", intermediates_only=True)
+        assert torch.equal(maps[1], every[1]) and torch.equal(final, every[1]) and len(maps) == 2
+        assert torch.equal(pruned(images), every[1])
+    assert pruned.num_features == 64
 
 
 @pytest.mark.parametrize(
@@ -92,7 +137,7 @@ def test_a_new_classifier_has_the_classes_asked_for(images):
     [
         ({"pretrained": True}, "no pretrained weights"),
         ({"drop_rate": 0.1}, "no dropout"),
-        ({"global_pool": "max"}, "'avg' only"),
+        ({"global_pool": "max"}, "pools by 'avg', or not at all"),
         ({"window_size": 7}, "no argument window_size"),
     ],
 )

@@ -8,7 +8,8 @@ import yaml
 
 from hvit.runs import Run
 from training import finetune, pretrain, quick, sheet
-from training.config import load_config
+from training.config import FinetuneConfig, load_config
+from training.material import listed_classes
 from training.resume import check_resumed_config, flat
 
 MICRO = "model={name: hvit_tiny, embed_dims: [16, 16, 32, 32], depths: [1, 1, 1, 1], head_dim: 16}"
@@ -178,6 +179,16 @@ def test_one_class_is_refused_before_anything_is_written(words, run_dir, tmp_pat
         assert finetune.main([*words, "--set", f"data.dirs=['{tmp_path / 'one'}']", *more]) == 2
         assert "Rust is the only class; expected a folder for each of two or more" in capsys.readouterr().err
     assert not run_dir.exists()
+
+
+def test_classes_are_listed_without_a_word(tiny_config, color_photos, capsys):
+    (color_photos.parent / "noted").mkdir()
+    for split in ("train", "val"):
+        (color_photos.parent / "noted" / split).symlink_to(color_photos / split)
+    (color_photos.parent / "noted" / "notes.txt").write_text("x")
+    config = load_config(tiny_config, [f"data.dirs=['{color_photos.parent / 'noted'}']"], FinetuneConfig)
+    assert len(listed_classes(config)) > 1
+    assert capsys.readouterr().err == ""
 
 
 def test_a_training_says_what_it_passed_over_once(words, color_photos, capsys, tmp_path):
