@@ -11,7 +11,8 @@ class Ema:
 
     A warm-up keeps early averages from lagging behind: the decay of update t, counted from 0, is
     min(decay, (1 + t) / (10 + t)), as TensorFlow's ExponentialMovingAverage has it with `num_updates`. timm's
-    ModelEmaV3 warms up by min(decay, 1 - (1 + t) ** (-2/3)): the decay reaches 0.999 after 31,600 updates there, after 8,990 here.
+    ModelEmaV3 warms up by min(decay, 1 - (1 + t) ** (-2/3)): the decay reaches 0.999 after 31,600 updates there, after
+    8,990 here.
     """
 
     def __init__(self, model: nn.Module, decay: float):
