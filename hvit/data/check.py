@@ -105,17 +105,16 @@ def recorded_check(run: Run) -> dict | None:
     Raises:
         RunError: it is damaged.
     """
-    path = run.path / CHECK
-    if not path.exists():
-        return None
+    again = "make it again: python -m hvit data check --save-to"
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        complete = NEEDED <= set(document)
-    except (ValueError, TypeError):
-        complete = False
-    if not complete:
-        raise RunError(f"{CHECK} of run {run.name} is damaged; make it again: python -m hvit data check --save-to")
-    return document
+        document = read_json(inside(run.path, CHECK), nan_as_null=True)
+        if set(NEEDED) <= set(check_fields(document, FIELDS)):
+            return document
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except UntrustedFileError as error:
+        raise RunError(f"{CHECK} of run {run.name} {error}; {again}") from None
+    raise RunError(f"{CHECK} of run {run.name} is damaged; {again}")
 
 
 def background_control(

@@ -54,13 +54,7 @@ def predictions_of(run: Run, split: str) -> Origin:
 
 
 def _listed(run: Run) -> dict[str, str]:
-    path = run.path / MANIFEST
-    if not path.exists():
-        return {}  # the run goes on: its manifest is written last
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))["files"]
-    except (ValueError, KeyError, TypeError):
-        raise RunError(f"{MANIFEST} of run {run.name} is damaged; copy the run again") from None
+    return run.manifest() or {}  # none where the run goes on: its manifest is written last
 
 
 def answers_of(run: Run, split: str | None = None) -> Answers:

@@ -86,18 +86,23 @@ def too_large(size: int, max_bytes: int) -> str:
     return f"cannot be read: it has {shown}, and at most {most} are read"
 
 
-def read_lines(path: Path, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[bytes | None]:
-    """Lines of a regular file one at a time, with their line break; None for a line longer than the limit.
+def read_lines(path: Path, max_bytes: int | None = None) -> Iterator[bytes | None]:
+    """Lines of a regular file one at a time, with their line break; None for a line longer than `MAX_LINE_BYTES`.
 
+    Args:
+        max_bytes: of the whole file; None for any number.
     Raises:
         FileNotFoundError, NotADirectoryError: it is absent.
-        UntrustedFileError: it is no regular file.
+        UntrustedFileError: it is no regular file, or larger than `max_bytes`.
     """
     with open_untrusted(path) as file:
-        while line := file.readline(max_line_bytes + 1):
-            if len(line) <= max_line_bytes:
+        size = os.fstat(file.fileno()).st_size
+        if max_bytes is not None and size > max_bytes:
+            raise UntrustedFileError(too_large(size, max_bytes))
+        while line := file.readline(MAX_LINE_BYTES + 1):
+            if len(line) <= MAX_LINE_BYTES:
                 yield line
                 continue
             while line and not line.endswith(b"\n"):
-                line = file.readline(max_line_bytes)
+                line = file.readline(MAX_LINE_BYTES)
             yield None
