@@ -282,6 +282,7 @@ def _check_outputs(run_dir: Path, card: dict, model: HViT | Baseline, spectral: 
             "copy the run again"
         )
 
+
 def _checked_tensors(run_dir: Path, card: dict, model: HViT | Baseline) -> dict[str, torch.Tensor]:
     """Weights of a run, whose shapes and hash are compared before a tensor is made of them.
 

@@ -69,10 +69,12 @@ INFO_FIELDS = {
 
 CLASSES = Field(
     f"a list of up to {MAX_CLASSES:,} texts of up to {MAX_CLASS_NAME} characters, each but once",
-    lambda value: isinstance(value, list)
-    and len(value) <= MAX_CLASSES
-    and all(is_text(name, MAX_CLASS_NAME) and name for name in value)
-    and len(set(value)) == len(value),
+    lambda value: (
+        isinstance(value, list)
+        and len(value) <= MAX_CLASSES
+        and all(is_text(name, MAX_CLASS_NAME) and name for name in value)
+        and len(set(value)) == len(value)
+    ),
 )
 _DIMS = list_of(whole(1, MAX_WIDTH), f"whole numbers from 1 to {MAX_WIDTH}", 4)
 _CHANNELS = list_of(number(0, 1), "numbers from 0 to 1", 3)
@@ -207,5 +209,3 @@ ROW_FIELDS = {"step": NUMBER, "epoch": NUMBER, "time_s": NUMBER, "split": NAME, 
 
 def _is_figure(value: Any) -> bool:
     return value is None or is_number(value) or SHARES(value)
-
-

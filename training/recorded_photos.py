@@ -1,11 +1,11 @@
 """The photos that `split.csv` of a run lists, found again in data sets: a run may have been trained elsewhere."""
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from hvit.data.dataset import DataError, Sample, read_samples
+from hvit.untrusted import UntrustedFileError, inside, read_csv
 from training.material import SPLIT
 
 COLUMNS = ("path", "sha256", "label", "role", "group")

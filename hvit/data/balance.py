@@ -1,12 +1,12 @@
 """What a run learned from and was judged on, counted: by data set, class, and the part each photo played."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from hvit.answers import read_predictions
 from hvit.data.leafsim.address import SCHEME, AddressError, Span
 from hvit.runs import Run, RunError
 
@@ -98,7 +98,7 @@ def parts_of(run: Run) -> list[Part]:
     """
     told = told_by(run)
     learned = _listed(run) if told == SPLIT else _drawn(run) if told == ADDRESSES else []
-    tested = run.predictions("test")
+    tested = read_predictions(run, "test")
     if tested is None:
         return learned
     columns = (tested[name] for name in ("path", "sha256", "label"))

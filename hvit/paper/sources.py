@@ -1,6 +1,5 @@
 """What runs recorded, as figures need it: answers on a split, ways of training, and the files behind."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ from hvit.answers import Answers, read_answers
 from hvit.data.leafsim.address import SCHEME
 from hvit.files import file_sha256
 from hvit.paper.style import FigureError
-from hvit.runs import MANIFEST, Run, RunError
+from hvit.runs import Run, RunError
 from hvit.ways import ways_of
 from hvit.words import PLANTS_UNKNOWN
 

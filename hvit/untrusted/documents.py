@@ -26,7 +26,9 @@ _NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError,
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES, max_depth: int = MAX_DEPTH, nan_as_null: bool = False) -> Any:
+def read_json(
+    path: Path, max_bytes: int = MAX_JSON_BYTES, max_depth: int = MAX_DEPTH, nan_as_null: bool = False
+) -> Any:
     """Value of a JSON file in UTF-8, see `parse_json`."""
     return parse_json(read_bytes(path, max_bytes), max_depth, nan_as_null)
 

@@ -14,7 +14,7 @@ MAX_LINE_BYTES = 64 * 1024
 class UntrustedFileError(ValueError):
     """A file that is not what its reader expects.
 
-    The message is a predicate that the caller puts after the file's name: "is damaged", "cannot be read: it is a pipe, not a file".
+    The message is a predicate that the caller puts after the file's name, such as "cannot be read: it is a pipe".
     """
 
 
@@ -89,6 +89,8 @@ def too_large(size: int, max_bytes: int) -> str:
 def read_lines(path: Path, max_bytes: int | None = None) -> Iterator[bytes | None]:
     """Lines of a regular file one at a time, with their line break; None for a line longer than `MAX_LINE_BYTES`.
 
+    A last line that is as long and has no line break is left out: it is torn.
+
     Args:
         max_bytes: of the whole file; None for any number.
     Raises:
@@ -105,4 +107,5 @@ def read_lines(path: Path, max_bytes: int | None = None) -> Iterator[bytes | Non
                 continue
             while line and not line.endswith(b"\n"):
                 line = file.readline(MAX_LINE_BYTES)
-            yield None
+            if line:
+                yield None

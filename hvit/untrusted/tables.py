@@ -27,7 +27,7 @@ def read_parquet(path: Path, columns: Mapping[str, Kind] | None = None) -> dict[
             nulls. None for all, which must then be text, numbers or booleans, with or without nulls.
     Raises:
         FileNotFoundError, NotADirectoryError: the file is absent.
-        UntrustedFileError: it is no Parquet file, has columns of other types, or is more than the limits of this module.
+        UntrustedFileError: it is no Parquet file, has columns of other types, or exceeds the limits above.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
