@@ -171,8 +171,8 @@ def read_card(run_dir: Path) -> dict:
     """`model.json` of a run, checked for what must be in it.
 
     Raises:
-        CheckpointError: it is missing, not JSON, of another version, incomplete, or a value is of another type or out of
-            range.
+        CheckpointError: it is missing, not JSON, of another version or incomplete, or a value is of another type or out
+            of range.
     """
     try:
         card = read_json(inside(run_dir, CARD))

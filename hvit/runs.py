@@ -19,6 +19,7 @@ from typing import Any
 from hvit.files import CARD, WEIGHTS, append_line, file_sha256, write_bytes, write_chunks, write_json
 from hvit.run_fields import check_card, check_config, check_info, check_row, check_scores
 from hvit.untrusted import (
+    Nan,
     UntrustedFileError,
     inside,
     is_in_utf8,
@@ -67,7 +68,7 @@ class Run:
         Raises:
             RunError: it is missing, damaged, or of a newer version.
         """
-        info = self._json(INFO, nan_as_null=True)
+        info = self._json(INFO, nan="null")
         if not isinstance(info, dict):
             raise RunError(f"{self.path} is not a run: it has no {INFO}")
         version = info.get("schema_version")
@@ -137,7 +138,7 @@ class Run:
                 if line == b"\n":
                     continue
                 try:
-                    rows.append(check_row(parse_json(line or b"", nan_as_null=True)))
+                    rows.append(check_row(parse_json(line or b"", nan="null")))
                 except UntrustedFileError:
                     if line is not None and not line.endswith(b"\n"):
                         break  # torn, and the last
@@ -157,7 +158,7 @@ class Run:
     def evaluation(self, split: str, of: str = "metrics") -> dict | None:
         """Recorded scores on a split, or None. `of` is "metrics", or "tta" for those with test-time augmentation."""
         name = f"eval/{split}/{of}.json"
-        document = self._json(name, nan_as_null=True)
+        document = self._json(name, nan="null")
         return None if document is None else self._checked(name, lambda: check_scores(document))
 
     def predictions(self, split: str) -> dict[str, list] | None:
@@ -192,7 +193,7 @@ class Run:
         Raises:
             RunError: it is damaged.
         """
-        return self._json(name, nan_as_null=True)
+        return self._json(name, nan="null")
 
     def manifest(self) -> dict[str, str] | None:
         """SHA-256 of each file by its path, as `manifest.json` lists them; None where there is none.
@@ -248,8 +249,8 @@ class Run:
     def _is_there(self, name: str) -> bool:
         return os.path.exists(self.path / name)
 
-    def _json(self, name: str, nan_as_null: bool = False) -> Any:
-        return self._read(name, lambda path: read_json(path, nan_as_null=nan_as_null))
+    def _json(self, name: str, nan: Nan = "refuse") -> Any:
+        return self._read(name, lambda path: read_json(path, nan=nan))
 
     def _read(self, name: str, read: Callable[[Path], Any]) -> Any:
         """What a reader makes of a file of the run; None where there is none."""
@@ -612,7 +613,7 @@ def truncate_lines(path: Path, step: int) -> int:
 def _step_of(line: bytes) -> float | None:
     """The step of a row; None where the line is none."""
     try:
-        return check_row(parse_json(line, nan_as_null=True)).get("step")
+        return check_row(parse_json(line, nan="null")).get("step")
     except UntrustedFileError:
         return None
 

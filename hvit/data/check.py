@@ -123,7 +123,7 @@ def recorded_check(run: Run) -> dict | None:
     """
     again = "make it again: python -m hvit data check --save-to"
     try:
-        document = read_json(inside(run.path, CHECK), nan_as_null=True)
+        document = read_json(inside(run.path, CHECK), nan="null")
         if set(NEEDED) <= set(check_fields(document, FIELDS)):
             return document
     except (FileNotFoundError, NotADirectoryError):

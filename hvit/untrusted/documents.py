@@ -5,7 +5,7 @@ import math
 import re
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -17,6 +17,8 @@ MAX_YAML_VALUES = 20_000  # aliases unfolded
 MAX_YAML_SCALAR = 10_000  # characters: longer ones are no settings, and long numbers take quadratic time
 MAX_INT_BITS = 128  # the states of random generators have as many
 
+Nan = Literal["refuse", "null", "keep"]
+
 # A string, or a bracket outside of strings; possessive, so that a string without an end is passed over once.
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 # What PyYAML raises on texts that are no YAML, or whose values are not what their tags say, as dates that never were.
@@ -26,18 +28,16 @@ _NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError,
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def read_json(
-    path: Path, max_bytes: int = MAX_JSON_BYTES, max_depth: int = MAX_DEPTH, nan_as_null: bool = False
-) -> Any:
+def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES, max_depth: int = MAX_DEPTH, nan: Nan = "refuse") -> Any:
     """Value of a JSON file in UTF-8, see `parse_json`."""
-    return parse_json(read_bytes(path, max_bytes), max_depth, nan_as_null)
+    return parse_json(read_bytes(path, max_bytes), max_depth, nan)
 
 
-def parse_json(data: bytes, max_depth: int = MAX_DEPTH, nan_as_null: bool = False) -> Any:
+def parse_json(data: bytes, max_depth: int = MAX_DEPTH, nan: Nan = "refuse") -> Any:
     """Value of a JSON text in UTF-8.
 
     Args:
-        nan_as_null: numbers that are not finite become None; else they are refused.
+        nan: what becomes of numbers that are not finite: they are refused, become None ("null"), or are kept.
     Raises:
         UntrustedFileError: it is not JSON, nested deeper than `max_depth`, or holds a number of more than 128 bits or
             text that is not Unicode.
@@ -53,7 +53,7 @@ def parse_json(data: bytes, max_depth: int = MAX_DEPTH, nan_as_null: bool = Fals
     except ValueError as error:  # not JSON, or an integer of thousands of digits
         reason = "" if isinstance(error, json.JSONDecodeError) else ": it holds a number of more than 4,000 digits"
         raise UntrustedFileError(f"is damaged{reason}") from None
-    return _plain(value, nan_as_null)
+    return _plain(value, nan)
 
 
 def _check_depth(text: str, max_depth: int) -> None:
@@ -90,7 +90,7 @@ def parse_yaml(text: str) -> Any:
         raise UntrustedFileError("is damaged") from None
     except _NOT_YAML as error:
         raise UntrustedFileError(f"is damaged: {' '.join(str(error).split())[:80] or type(error).__name__}") from None
-    return _plain(value, nan_as_null=False, finite=False)
+    return _plain(value, "keep")
 
 
 def _check_events(text: str) -> None:
@@ -121,7 +121,7 @@ def _check_events(text: str) -> None:
             raise UntrustedFileError(f"is damaged: it holds more than {MAX_YAML_VALUES:,} values, aliases unfolded")
 
 
-def _plain(value: Any, nan_as_null: bool, finite: bool = True) -> Any:
+def _plain(value: Any, nan: Nan) -> Any:
     """A copy of nested lists and dictionaries with text as keys, of text, numbers, booleans and None."""
     if isinstance(value, str):
         if not is_in_utf8(value):
@@ -134,15 +134,15 @@ def _plain(value: Any, nan_as_null: bool, finite: bool = True) -> Any:
             raise UntrustedFileError(f"is damaged: it holds a number of more than {MAX_INT_BITS} bits")
         return value
     if isinstance(value, float):
-        if finite and not math.isfinite(value):
-            if not nan_as_null:
-                raise UntrustedFileError("is damaged: it holds a number that is not finite")
-            return None
-        return value
+        if math.isfinite(value) or nan == "keep":
+            return value
+        if nan == "refuse":
+            raise UntrustedFileError("is damaged: it holds a number that is not finite")
+        return None
     if isinstance(value, list):
-        return [_plain(item, nan_as_null, finite) for item in value]
+        return [_plain(item, nan) for item in value]
     if isinstance(value, dict):
-        return {_key(key): _plain(item, nan_as_null, finite) for key, item in value.items()}
+        return {_key(key): _plain(item, nan) for key, item in value.items()}
     if isinstance(value, date):  # of YAML
         return value.isoformat()
     raise UntrustedFileError(f"is damaged: it holds a value of type {type(value).__name__}")
@@ -150,5 +150,5 @@ def _plain(value: Any, nan_as_null: bool, finite: bool = True) -> Any:
 
 def _key(key: Any) -> str:
     if isinstance(key, str):
-        return _plain(key, nan_as_null=False)
+        return _plain(key, "refuse")
     raise UntrustedFileError(f"is damaged: it has the key {str(key)[:40]}, which is no text")
