@@ -3,6 +3,7 @@
 import io
 import math
 import os
+import re
 import struct
 import zipfile
 import zlib
@@ -12,13 +13,20 @@ from pathlib import Path
 import numpy as np
 
 from hvit.untrusted.documents import parse_json
-from hvit.untrusted.files import MB, UntrustedFileError, is_in_utf8, open_untrusted, read_bytes, too_large
+from hvit.untrusted.files import MB, UntrustedFileError, open_untrusted, read_bytes, too_large
 
 MAX_DIRECTORY_BYTES = 64 * 1024  # of a zip file: it is read whole before its members are counted
 MAX_MEMBERS = 64
-MAX_NPY_HEADER = 2000  # characters
+MAX_CHARACTER = 0x10FFFF
+MAX_NPY_HEADER = 2000  # bytes
 MAX_TENSOR_HEADER_BYTES = 4 * MB
 TENSOR_TYPES = ("F16", "BF16", "F32", "F64", "I64")
+# As NumPy writes it; its own reader evaluates the text between the braces.
+_NPY_HEADER = re.compile(
+    rb"\x93NUMPY(?:\x01\0..|[\x02\x03]\0....)\{'descr': '(?P<descr>[<>|=]?[a-zA-Z]\d{1,9})', "
+    rb"'fortran_order': (?P<fortran>True|False), 'shape': \((?P<shape>(?:\d{1,18}, ?)*(?:\d{1,18})?)\), \} *\n",
+    re.DOTALL,
+)
 _END_RECORD = struct.Struct("<4s4H2LH")  # of the central directory, see the .ZIP File Format Specification, 4.3.16
 _ZIP64_LOCATOR = b"PK\x06\x07"
 
@@ -68,30 +76,32 @@ def _check_members(members: list[zipfile.ZipInfo], max_bytes: int) -> None:
 
 
 def _array(name: str, data: bytes) -> np.ndarray:
-    """The array of a .npy file whose header agrees with its length."""
-    file = io.BytesIO(data)
+    """The array of a .npy file whose header agrees with its length.
+
+    Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+    """
+    found = _NPY_HEADER.match(data[:MAX_NPY_HEADER])
     try:
-        version = np.lib.format.read_magic(file)
-        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, fortran, dtype = read_header[version](file, max_header_size=MAX_NPY_HEADER)
-    except (ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError):  # it is a Python literal
+        dtype = np.dtype(found["descr"].decode())
+        shape = tuple(int(side) for side in found["shape"].split(b",") if side.strip())
+    except TypeError:  # no header, as None has no parts; or no such type
         raise UntrustedFileError(f"cannot be read: {name} is no array") from None
+    start = found.end()
     if dtype.kind not in "biufUS" or not dtype.itemsize or not all(0 <= side <= len(data) for side in shape):
         raise UntrustedFileError(f"cannot be read: {name} holds neither numbers nor text, or not as many as it says")
     count = math.prod(shape)
-    if count * dtype.itemsize != len(data) - file.tell():
+    if count * dtype.itemsize != len(data) - start:
         raise UntrustedFileError(f"cannot be read: the header of {name} does not fit its length")
-    array = np.frombuffer(data, dtype, count, file.tell()).reshape(shape, order="F" if fortran else "C")
-    if dtype.kind == "U" and not all(map(is_in_utf8, _texts(name, array))):
+    array = np.frombuffer(data, dtype, count, start).reshape(shape, order="F" if found["fortran"] == b"True" else "C")
+    codes = np.dtype("u4").newbyteorder(dtype.byteorder)
+    if dtype.kind == "U" and not _is_unicode(np.frombuffer(data, codes, -1, start)):
         raise UntrustedFileError(f"cannot be read: {name} holds text that is not Unicode")
     return array
 
 
-def _texts(name: str, array: np.ndarray) -> list[str]:
-    try:
-        return array.ravel().tolist()
-    except ValueError:  # a number beyond the last character
-        raise UntrustedFileError(f"cannot be read: {name} holds text that is not Unicode") from None
+def _is_unicode(codes: np.ndarray) -> bool:
+    """Whether numbers are those of characters, lone surrogates aside."""
+    return not ((codes > MAX_CHARACTER) | ((codes >= 0xD800) & (codes <= 0xDFFF))).any()
 
 
 def tensor_shapes(path: Path, max_bytes: int) -> tuple[dict[str, tuple[int, ...]], int]:

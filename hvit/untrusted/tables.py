@@ -86,7 +86,9 @@ def _check_size(metadata) -> None:
     if rows > MAX_ROWS or values > MAX_VALUES:
         raise UntrustedFileError(f"have {rows:,} rows, and at most {MAX_ROWS:,} with {MAX_VALUES:,} values are read")
     if unpacked > MAX_UNPACKED_BYTES:
-        raise UntrustedFileError(f"unpack to {unpacked / MB:,.0f} MB, and at most {MAX_UNPACKED_BYTES >> 20} are read")
+        raise UntrustedFileError(
+            f"unpack to {unpacked / MB:,.0f} MB, and at most {MAX_UNPACKED_BYTES >> 20} MB are read"
+        )
 
 
 def _check_column(name: str, column, complete: bool) -> None:
