@@ -13,7 +13,7 @@ from app.cache.records import Record
 from app.cache.runs import RunChoice, trouble_with, unfinished_runs
 from hvit.commands.terminal import to_csv
 from hvit.data.classes import crop_title, crops
-from hvit.runs import DEFAULT_RUN, Trouble
+from hvit.runs import DEFAULT_RUN, Trouble, shortened
 
 NOT_SURE, ANOTHER = "not_sure", "another"
 QUICK_COMMAND = "python -m training.quick path/to/photos --run {run}"
@@ -100,7 +100,7 @@ def trouble_with_address(runs: Sequence[RunChoice]) -> str | None:
     asked = st.query_params.get(state.RUN)
     if asked is None or asked in {run.name for run in runs}:
         return None
-    return f"The address asks for run {asked}: {trouble_with(asked)}. Until then I use {runs[0].name}."
+    return f"The address asks for run {shortened(asked)}: {trouble_with(asked)}. Until then I use {runs[0].name}."
 
 
 def choose_run(runs: Sequence[RunChoice]) -> RunChoice:
@@ -121,7 +121,7 @@ def choose_record(records: Sequence[Record]) -> Record:
     state.keep_among(state.RUN, list(known))
     name = st.selectbox("Run", list(known), key=state.RUN, bind="query-params")
     if asked is not None and asked not in known:
-        notice(f"There is no run {asked} here. Until you choose another, this is {name}.")
+        notice(f"There is no run {shortened(asked)} here. Until you choose another, this is {name}.")
     return known[name]
 
 

@@ -64,14 +64,20 @@ def ablation_of(run: Run) -> tuple[str | None, str | None]:
 
 
 def _rows(variants: dict[str, list[Run]], split: str) -> list[AblationRow]:
-    full = {run.info["seed"]: run for run in variants[FULL]}
-    rows = [_row(name, {run.info["seed"]: run for run in runs}, full, split) for name, runs in variants.items()]
+    full = {_seed_of(run): run for run in variants[FULL]}
+    rows = [_row(name, {_seed_of(run): run for run in runs}, full, split) for name, runs in variants.items()]
     return sorted(rows, key=lambda row: (row.variant != FULL, row.gain.gain if row.gain else 0.0))
+
+
+def _seed_of(run: Run) -> int:
+    if run.info.get("seed") is None:
+        raise RunError(f"run.json of run {run.name} has no seed, by which the runs of an ablation are paired")
+    return run.info["seed"]
 
 
 def _scores(run: Run, split: str) -> dict[str, float]:
     found = run.evaluation(split)
-    if not {"top1", "macro_f1"} <= found.keys():
+    if found.get("top1") is None or found.get("macro_f1") is None:
         raise RunError(f"eval/{split}/metrics.json of run {run.name} lacks top1 or macro_f1; evaluate it again")
     return found
 
@@ -79,7 +85,7 @@ def _scores(run: Run, split: str) -> dict[str, float]:
 def _row(variant: str, runs: dict[int, Run], full: dict[int, Run], split: str) -> AblationRow:
     ordered = [runs[seed] for seed in sorted(runs)]
     scores = [_scores(run, split) for run in ordered]
-    with_tta = [run.evaluation(split, "tta") for run in ordered]
+    with_tta = [(run.evaluation(split, "tta") or {}).get("top1") for run in ordered]
     shared = sorted(set(runs) & set(full)) if variant != FULL else []
     gains = compare_runs([full[s] for s in shared], [runs[s] for s in shared], split) if shared else (None, None)
     return AblationRow(
@@ -87,7 +93,7 @@ def _row(variant: str, runs: dict[int, Run], full: dict[int, Run], split: str) -
         runs=[run.name for run in ordered],
         top1=float(np.mean([score["top1"] for score in scores])),
         macro_f1=float(np.mean([score["macro_f1"] for score in scores])),
-        top1_tta=None if None in with_tta else float(np.mean([score["top1"] for score in with_tta])),
+        top1_tta=None if None in with_tta else float(np.mean(with_tta)),
         gain=gains[0],
         f1_gain=gains[1],
     )

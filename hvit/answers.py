@@ -60,28 +60,12 @@ def read_answers(run: Run, split: str) -> Answers | None:
     Raises:
         RunError: they are damaged, empty, or do not fit the classes of the run.
     """
-    recorded = run.predictions(split)
+    recorded = read_predictions(run, split)
     if recorded is None:
         return None
-    card = run.model_card() or {}
-    classes = tuple(card.get("classes") or ())
-    where = f"predictions of run {run.name} on {split}"
-    if not classes:
-        raise RunError(f"{where} cannot be read: the run lists no classes in its model.json; copy the run again")
-    if missing := [name for name in ("path", "sha256", "label", "logits") if name not in recorded]:
-        raise RunError(f"{where} lack the column {', '.join(missing)}; evaluate again with --save")
-    if not recorded["label"]:
-        raise RunError(f"{where} are empty; evaluate again with --save")
+    card = run.model_card()
+    classes, temperature = tuple(card["classes"]), card.get("temperature")
     number = {name: k for k, name in enumerate(classes)}
-    if unknown := sorted({str(label) for label in recorded["label"]} - set(classes)):
-        raise RunError(f"{where} name the class {unknown[0]}, which the run does not know; evaluate again with --save")
-    logits = recorded["logits"]
-    if any(row is None or len(row) != len(classes) for row in logits):
-        raise RunError(f"{where} do not hold one score for each of its {len(classes)} classes; evaluate again")
-    logits = np.array(logits, dtype=np.float64)
-    if not np.isfinite(logits).all():
-        raise RunError(f"{where} hold scores that are no numbers; evaluate again with --save")
-    temperature = card.get("temperature")
     return Answers(
         run.name,
         split,
@@ -89,9 +73,35 @@ def read_answers(run: Run, split: str) -> Answers | None:
         tuple(recorded["path"]),
         tuple(recorded["sha256"]),
         np.array([number[label] for label in recorded["label"]]),
-        softmax(logits, temperature or 1.0),
+        softmax(np.array(recorded["logits"], dtype=np.float64), temperature or 1.0),
         temperature is not None,
     )
+
+
+def read_predictions(run: Run, split: str) -> dict[str, list] | None:
+    """The recorded predictions of a run on a split as columns, see `Run.predictions`; None where there are none.
+
+    Raises:
+        RunError: they are damaged, empty, lack a column, or do not fit the classes of the run.
+    """
+    recorded = run.predictions(split)
+    if recorded is None:
+        return None
+    classes = tuple((run.model_card() or {}).get("classes") or ())
+    where = f"predictions of run {run.name} on {split}"
+    if not classes:
+        raise RunError(f"{where} cannot be read: the run lists no classes in its model.json; copy the run again")
+    if missing := [name for name in ("path", "sha256", "label", "logits") if name not in recorded]:
+        raise RunError(f"{where} lack the column {', '.join(missing)}; evaluate again with --save")
+    if not recorded["label"]:
+        raise RunError(f"{where} are empty; evaluate again with --save")
+    if unknown := sorted({str(label) for label in recorded["label"]} - set(classes)):
+        raise RunError(f"{where} name the class {unknown[0]}, which the run does not know; evaluate again with --save")
+    if any(len(row) != len(classes) for row in recorded["logits"]):
+        raise RunError(f"{where} do not hold one score for each of its {len(classes)} classes; evaluate again")
+    if not np.isfinite(np.array(recorded["logits"])).all():
+        raise RunError(f"{where} hold scores that are no numbers; evaluate again with --save")
+    return recorded
 
 
 def shared(answers: Sequence[Answers]) -> list[np.ndarray]:

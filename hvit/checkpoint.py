@@ -1,10 +1,11 @@
 """Weights and card of a run: all that is needed to predict, and nothing that is unpickled."""
 
-import json
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
@@ -17,9 +18,12 @@ from hvit.files import CARD, WEIGHTS, file_sha256, write_bytes, write_json
 from hvit.models import Baseline, HViT, create_model
 from hvit.models.pretrained import Origin
 from hvit.rejection import METHODS, RejectionFileError, Rejector
+from hvit.run_fields import check_card
+from hvit.untrusted import UntrustedFileError, inside, read_bytes, read_json, tensor_shapes
 
 SCHEMA_VERSION = 1
 REJECTION = "rejection.npz"
+MAX_WEIGHTS_BYTES = 8 * 2**30
 NEEDED = (
     "schema_version", "architecture", "arguments", "classes", "preprocessing", "temperature", "conformal", "ood",
     "sha256", "data_fingerprint", "licences",
@@ -167,27 +171,31 @@ def read_card(run_dir: Path) -> dict:
     """`model.json` of a run, checked for what must be in it.
 
     Raises:
-        CheckpointError: it is missing, not JSON, of another version, or incomplete.
+        CheckpointError: it is missing, not JSON, of another version or incomplete, or a value is of another type or out
+            of range.
     """
-    path = run_dir / CARD
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        card = read_json(inside(run_dir, CARD))
+    except (FileNotFoundError, NotADirectoryError):
         raise CheckpointError(
             f"run {run_dir.name} has no {CARD}, so it cannot predict; finish its training or choose another"
         ) from None
-    except (UnicodeDecodeError, json.JSONDecodeError):
-        raise CheckpointError(f"{CARD} of run {run_dir.name} is damaged; copy the run again") from None
+    except UntrustedFileError as error:
+        raise CheckpointError(f"{CARD} of run {run_dir.name} {error}; copy the run again") from None
     if not isinstance(card, dict) or card.get("schema_version") != SCHEMA_VERSION:
         raise CheckpointError(
             f"{CARD} of run {run_dir.name} is of another version of HViT; this one reads version {SCHEMA_VERSION}"
         )
     missing = [key for key in NEEDED if key not in card]
     for part, keys in NEEDED_IN.items():
-        if card.get(part) is not None:
+        if isinstance(card.get(part), dict):
             missing += [f"{part}.{key}" for key in keys if key not in card[part]]
     if missing:
         raise CheckpointError(f"{CARD} of run {run_dir.name} lacks {', '.join(missing)}; copy the run again")
+    try:
+        check_card(card)
+    except UntrustedFileError as error:
+        raise CheckpointError(f"{CARD} of run {run_dir.name} {error}; copy the run again") from None
     if "pretrained" in card:
         try:
             Origin.from_dict(card["pretrained"])
@@ -217,7 +225,7 @@ def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless:
         headless: also take a run that was pre-trained without labels, whose model gives embeddings.
     Raises:
         CheckpointError: weights or card are missing, were changed since they were written, or do not fit each other; or
-            the run knows no classes.
+            the run knows no classes. Nothing is allocated for a model before its shapes were compared with the weights.
     """
     run_dir = Path(run_dir)
     card = read_card(run_dir)
@@ -226,33 +234,25 @@ def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless:
             f"run {run_dir.name} was pre-trained without labels and knows no classes; give it some: "
             f"python -m training.finetune --config ... --set init={run_dir.name}"
         )
-    tensors = _checked_tensors(run_dir, card["sha256"])
     try:
-        model = create_model(card["architecture"], **card["arguments"])
+        with torch.device("meta"):
+            described = create_model(card["architecture"], **card["arguments"])
         preprocessing = Preprocessing.from_dict(card["preprocessing"])
         spectral = SpectralStream.from_dict(card["spectral"]) if "spectral" in card else None
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{CARD} of run {run_dir.name} does not describe a model: {error}") from None
-    if model.num_classes != len(card["classes"]):
-        raise CheckpointError(
-            f"{CARD} of run {run_dir.name} names {len(card['classes'])} classes for a model with {model.num_classes}; "
-            "copy the run again"
-        )
-    takes = 0 if isinstance(model, Baseline) else model.config.spectral_chans
-    described = 0 if spectral is None else spectral.num_bands
-    if takes != described:
-        raise CheckpointError(
-            f"{CARD} of run {run_dir.name} describes {described} spectral channels for a model that takes {takes}; "
-            "copy the run again"
-        )
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         reason = " ".join(str(error).split())[:160]
-        raise CheckpointError(f"{WEIGHTS} of run {run_dir.name} do not fit {card['architecture']}: {reason}") from None
+        raise CheckpointError(f"{CARD} of run {run_dir.name} does not describe a model: {reason}") from None
+    _check_outputs(run_dir, card, described, spectral)
+    tensors = _checked_tensors(run_dir, card, described)
+    model = create_model(card["architecture"], **card["arguments"])
+    model.load_state_dict(tensors)
     device = torch.device(device)
+    model = model.float().eval().requires_grad_(False)
+    ood = load_rejector(run_dir, card["ood"])
+    if ood is not None:
+        _check_rejector(run_dir, ood, model)
     return Checkpoint(
-        model=model.float().eval().requires_grad_(False).to(device),
+        model=model.to(device),
         card=card,
         name=run_dir.resolve().name,
         run_dir=run_dir,
@@ -260,28 +260,87 @@ def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless:
         preprocessing=preprocessing,
         temperature=1.0 if card["temperature"] is None else card["temperature"],
         conformal=card["conformal"],
-        ood=load_rejector(run_dir, card["ood"]),
+        ood=ood,
         sha256=card["sha256"],
         device=device,
         spectral=spectral,
     )
 
 
-def _checked_tensors(run_dir: Path, expected: str) -> dict[str, torch.Tensor]:
-    path = run_dir / WEIGHTS
-    if not path.exists():
+def _check_outputs(run_dir: Path, card: dict, model: HViT | Baseline, spectral: SpectralStream | None) -> None:
+    """Compares classes and spectral channels of a card with the model it describes."""
+    if model.num_classes != len(card["classes"]):
+        raise CheckpointError(
+            f"{CARD} of run {run_dir.name} names {len(card['classes'])} classes for a model with {model.num_classes}; "
+            "copy the run again"
+        )
+    takes = 0 if isinstance(model, Baseline) else model.config.spectral_chans
+    told = 0 if spectral is None else spectral.num_bands
+    if takes != told:
+        raise CheckpointError(
+            f"{CARD} of run {run_dir.name} describes {told} spectral channels for a model that takes {takes}; "
+            "copy the run again"
+        )
+
+
+def _checked_tensors(run_dir: Path, card: dict, model: HViT | Baseline) -> dict[str, torch.Tensor]:
+    """Weights of a run, whose shapes and hash are compared before a tensor is made of them.
+
+    Args:
+        model: of the same shapes, without memory.
+    """
+    name = f"{WEIGHTS} of run {run_dir.name}"
+    try:
+        path = inside(run_dir, WEIGHTS)
+        found, size = tensor_shapes(path, MAX_WEIGHTS_BYTES)
+        _check_shapes(name, card["architecture"], found, model)
+        data = read_bytes(path, size)
+        # Safetensors reads a flipped bit without a word, hence the hash.
+        if hashlib.sha256(data).hexdigest() != card["sha256"]:
+            raise CheckpointError(f"{name} was changed or damaged after it was written; copy the run again")
+        tensors = load_tensors(data)
+    except (FileNotFoundError, NotADirectoryError):
         raise CheckpointError(
             f"run {run_dir.name} has no {WEIGHTS}, so it cannot predict; its weights are not in this copy"
-        )
-    # Safetensors reads a flipped bit without a word, hence the hash.
-    if file_sha256(path) != expected:
-        raise CheckpointError(
-            f"{WEIGHTS} of run {run_dir.name} was changed or damaged after it was written; copy the run again"
-        )
-    try:
-        return load_tensors(path.read_bytes())
+        ) from None
+    except UntrustedFileError as error:
+        raise CheckpointError(f"{name} {error}; copy the run again") from None
     except SafetensorError as error:
-        raise CheckpointError(f"{WEIGHTS} of run {run_dir.name} cannot be read: {error}") from None
+        raise CheckpointError(f"{name} cannot be read: {error}") from None
+    if not all(torch.isfinite(value).all() for value in tensors.values()):
+        raise CheckpointError(f"{name} hold values that are not finite; copy the run again, or train it anew")
+    return tensors
+
+
+def _check_shapes(name: str, architecture: str, found: dict[str, tuple[int, ...]], model: HViT | Baseline) -> None:
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    differing = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+    if differing:
+        key = differing[0]
+        raise CheckpointError(
+            f"{name} do not fit {architecture}: {key[:80]} is {found.get(key, 'missing')} there and "
+            f"{expected.get(key, 'missing')} in the model ({len(differing)} differ); copy the run again"
+        )
+
+
+def _check_rejector(run_dir: Path, ood: Rejector, model: HViT | Baseline) -> None:
+    """Scores features of zeros: the arrays of a detector must have the widths of the model's stages and classes."""
+    features = [np.zeros((1, width), dtype=np.float32) for width in _stage_widths(model)]
+    try:
+        with np.errstate(all="ignore"):
+            scores = ood.score(features, np.zeros((1, model.num_classes), dtype=np.float32))
+        fits = np.shape(scores) == (1,)
+    except (ValueError, IndexError, TypeError):  # what NumPy raises on arrays that do not fit
+        fits = False
+    if not fits:
+        raise CheckpointError(
+            f"the detector of run {run_dir.name} does not fit its model; calibrate the run again: "
+            "python -m training.calibrate"
+        )
+
+
+def _stage_widths(model: HViT | Baseline) -> list[int]:
+    return list(model.config.embed_dims) if isinstance(model, HViT) else model.stage_widths()
 
 
 def load_rejector(run_dir: Path, record: dict | None) -> Rejector | None:
@@ -293,10 +352,18 @@ def load_rejector(run_dir: Path, record: dict | None) -> Rejector | None:
     if record is None:
         return None
     name = record["file"]
-    path = run_dir / name
-    if Path(name).name != name or not path.exists():
-        raise CheckpointError(f"run {run_dir.name} has no {name}, which tells strange photos apart; copy the run again")
-    if file_sha256(path) != record["sha256"]:
+    try:
+        path = inside(run_dir, name)
+        sha256 = file_sha256(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise CheckpointError(
+            f"run {run_dir.name} has no {name}, which tells strange photos apart; copy the run again"
+        ) from None
+    except UntrustedFileError as error:
+        raise CheckpointError(f"{name} of run {run_dir.name} {error}; copy the run again") from None
+    except OSError as error:  # a pipe or a folder in its place
+        raise CheckpointError(f"{name} of run {run_dir.name} cannot be read: {error.strerror}") from None
+    if sha256 != record["sha256"]:
         raise CheckpointError(
             f"{name} of run {run_dir.name} was changed or damaged after it was written; copy the run again"
         )
@@ -304,10 +371,6 @@ def load_rejector(run_dir: Path, record: dict | None) -> Rejector | None:
         raise CheckpointError(
             f"{CARD} of run {run_dir.name} has ood.method {record['method']!r}; this version knows {', '.join(METHODS)}"
         )
-    for key in ("threshold", "unsure_threshold"):
-        value = record.get(key)
-        if not isinstance(value, int | float) and not (value is None and key == "unsure_threshold"):
-            raise CheckpointError(f"{CARD} of run {run_dir.name} has ood.{key} {value!r}; expected a number")
     try:
         method = METHODS[record["method"]].load(path)
     except RejectionFileError as error:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,8 +23,10 @@ from hvit.predictions import Predictions, ViewPredictions
 from hvit.processes import answers
 from hvit.runs import TEST_EVALUATIONS, write_manifest
 from hvit.scores import count_unknown, score
+from hvit.untrusted import UntrustedFileError, read_npz
 
 FEATURES = "features.npz"  # in eval/<split>/ of a run
+MAX_FEATURE_BYTES = 16 * 1024  # of a photo: 8,192 channels of all stages in half precision
 WINDOW = 512  # photos decoded at a time: bounds memory, and lets photos of equal sides share batches
 
 
@@ -264,12 +265,16 @@ def read_features(folder: Path, sha256: list[str]) -> list[np.ndarray] | None:
     Raises:
         DataError: the file is damaged.
     """
+    most = MAX_FEATURE_BYTES * (len(sha256) + 64)
     try:
-        with np.load(folder / FEATURES, allow_pickle=False) as archive:
-            if list(archive["sha256"]) != list(sha256):
-                return None
-            return [archive[name] for name in sorted(archive.files) if name.startswith("stage")]
-    except FileNotFoundError:
+        arrays = read_npz(folder / FEATURES, None, most)
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        raise DataError(f"{folder / FEATURES} is damaged; remove it, and it will be computed again") from None
+    except UntrustedFileError as error:
+        raise DataError(f"{folder / FEATURES} {error}; remove it, and it will be computed again") from None
+    stages = [arrays[name] for name in sorted(arrays) if name.startswith("stage")]
+    if "sha256" not in arrays or any(stage.ndim != 2 or stage.dtype.kind != "f" for stage in stages):
+        raise DataError(f"{folder / FEATURES} is damaged; remove it, and it will be computed again")
+    if arrays["sha256"].tolist() != list(sha256) or any(len(stage) != len(sha256) for stage in stages):
+        return None
+    return stages

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,11 +14,17 @@ WEIGHTS, CARD = "model.safetensors", "model.json"  # of a run
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Replaces a file in one step: a crash leaves the old one or the new one, never a half."""
+    write_chunks(path, (data,))
+
+
+def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
+    """The same with bytes that come in parts, which are not held in memory at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with open(temporary, "wb") as out:
-            out.write(data)
+            for chunk in chunks:
+                out.write(chunk)
             out.flush()
             os.fsync(out.fileno())
         os.replace(temporary, path)

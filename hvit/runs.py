@@ -8,15 +8,28 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hvit.files import CARD, WEIGHTS, append_line, file_sha256, write_bytes, write_json
+from hvit.files import CARD, WEIGHTS, append_line, file_sha256, write_bytes, write_chunks, write_json
+from hvit.run_fields import check_card, check_config, check_info, check_row, check_scores
+from hvit.untrusted import (
+    Nan,
+    UntrustedFileError,
+    inside,
+    is_in_utf8,
+    parse_json,
+    read_csv,
+    read_json,
+    read_lines,
+    read_parquet,
+    read_yaml,
+)
 
 SCHEMA_VERSION = 1
 DEFAULT_RUN = "leaf45-tiny"
@@ -25,6 +38,9 @@ STALE_S = 60
 INFO, CONFIG, METRICS, MANIFEST = "run.json", "config.yaml", "metrics.jsonl", "manifest.json"
 LOCK = ".lock"
 TEST_EVALUATIONS = "test_evaluations.jsonl"
+MAX_ROWS, MAX_METRICS_BYTES = 200_000, 64 * 2**20  # of a file of JSON lines, which becomes ten times as large in memory
+MAX_NAME, MAX_PATH = 60, 200  # characters of a name that is repeated in a message
+PREDICTION_COLUMNS = {"sample_id": "text", "path": "text", "sha256": "text", "label": "text", "logits": "numbers"}
 
 
 class RunError(ValueError):
@@ -36,7 +52,10 @@ def _now() -> str:
 
 
 class Run:
-    """A run directory, read as it stands: parts that are missing are None, corrupt ones are refused."""
+    """A run directory, read as it stands: parts that are missing are None, corrupt ones are refused.
+
+    Its files are untrusted: each is read through `hvit.untrusted`, and what it holds is checked by `hvit.run_fields`.
+    """
 
     def __init__(self, path: Path):
         self.path = Path(path)
@@ -47,12 +66,15 @@ class Run:
         """`run.json`.
 
         Raises:
-            RunError: it is missing or not JSON.
+            RunError: it is missing, damaged, or of a newer version.
         """
-        info = self._json(INFO)
+        info = self._json(INFO, nan="null")
         if not isinstance(info, dict):
             raise RunError(f"{self.path} is not a run: it has no {INFO}")
-        return info
+        version = info.get("schema_version")
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise RunError(f"{self.name} was written by a newer version of this program; update the program to read it")
+        return self._checked(INFO, lambda: check_info(info))
 
     @property
     def status(self) -> str:
@@ -67,18 +89,10 @@ class Run:
     @cached_property
     def config(self) -> dict | None:
         """`config.yaml`, the resolved configuration."""
-        import yaml
-
-        path = self.path / CONFIG
-        if not path.exists():
+        config = self._read(CONFIG, read_yaml)
+        if config is None and not self._is_there(CONFIG):
             return None
-        try:
-            config = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        except (yaml.YAMLError, UnicodeDecodeError):
-            config = None
-        if not isinstance(config, dict):
-            raise RunError(f"{CONFIG} of run {self.name} is damaged; copy the run again")
-        return config
+        return self._checked(CONFIG, lambda: check_config(config))
 
     @property
     def learned_from(self) -> frozenset[str]:
@@ -118,56 +132,89 @@ class Run:
         return self._lines(TEST_EVALUATIONS)
 
     def _lines(self, name: str) -> list[dict]:
-        path = self.path / name
-        if not path.exists():
-            return []
-        lines = path.read_bytes().split(b"\n")
-        rows = []
-        for number, line in enumerate(lines, 1):
-            if not line:
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError:  # not JSON, or not UTF-8
-                row = None
-            if isinstance(row, dict):
-                rows.append(row)
-            elif number < len(lines):
-                raise RunError(f"line {number} of {name} of run {self.name} is damaged; copy the run again")
-        return rows
+        def rows_of(path: Path) -> list[dict]:
+            rows = []
+            for number, line in enumerate(read_lines(path, MAX_METRICS_BYTES), 1):
+                if line == b"\n":
+                    continue
+                try:
+                    rows.append(check_row(parse_json(line or b"", nan="null")))
+                except UntrustedFileError:
+                    if line is not None and not line.endswith(b"\n"):
+                        break  # torn, and the last
+                    said = f"line {number} of {name} of run {self.name} is damaged; copy the run again"
+                    raise RunError(said) from None
+                if len(rows) > MAX_ROWS:
+                    raise UntrustedFileError(f"has more than {MAX_ROWS:,} lines, which are not read")
+            return rows
+
+        return self._read(name, rows_of) or []
 
     def model_card(self) -> dict | None:
         """`model.json`, or None where the run has no weights to predict with yet."""
-        return self._json(CARD)
+        card = self._json(CARD)
+        return None if card is None else self._checked(CARD, lambda: check_card(card))
 
     def evaluation(self, split: str, of: str = "metrics") -> dict | None:
         """Recorded scores on a split, or None. `of` is "metrics", or "tta" for those with test-time augmentation."""
-        return self._json(f"eval/{split}/{of}.json")
+        name = f"eval/{split}/{of}.json"
+        document = self._json(name, nan="null")
+        return None if document is None else self._checked(name, lambda: check_scores(document))
 
     def predictions(self, split: str) -> dict[str, list] | None:
         """Recorded predictions on a split as columns: sample_id, path, sha256, label, logits; or None."""
-        return self._table(f"eval/{split}/predictions.parquet", f"predictions of run {self.name} on {split}")
+        return self._table("predictions", split, PREDICTION_COLUMNS)
 
     def explanations(self, split: str) -> dict[str, list] | None:
         """Recorded scores of explanations as columns, see docs/explanations.md; or None. `ranking` reads them."""
-        return self._table(f"eval/{split}/explain.parquet", f"explanations of run {self.name} on {split}")
+        return self._table("explain", split, None, "explanations")
 
-    def _table(self, name: str, what: str) -> dict[str, list] | None:
-        path = self.path / name
-        if not path.exists():
-            return None
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
+    def _table(self, file: str, split: str, columns: dict | None, what: str = "predictions") -> dict[str, list] | None:
         try:
-            return pq.read_table(path).to_pydict()
-        except (pa.ArrowInvalid, OSError):
-            raise RunError(f"{what} are damaged; copy the run again") from None
+            return read_parquet(inside(self.path, f"eval/{split}/{file}.parquet"), columns)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except UntrustedFileError as error:
+            raise RunError(f"{what} of run {self.name} on {split} {error}; copy the run again") from None
+
+    def csv_rows(self, name: str, columns: Iterable[str]) -> list[dict[str, str]] | None:
+        """Rows of a CSV file of the run, such as `split.csv`; None where there is none.
+
+        Args:
+            columns: to read; all of them must be there.
+        Raises:
+            RunError: it is damaged.
+        """
+        return self._read(name, lambda path: read_csv(path, list(columns)))
+
+    def document(self, name: str) -> Any:
+        """Value of a JSON file of the run, such as `data_check.json`; None where there is none.
+
+        Raises:
+            RunError: it is damaged.
+        """
+        return self._json(name, nan="null")
+
+    def manifest(self) -> dict[str, str] | None:
+        """SHA-256 of each file by its path, as `manifest.json` lists them; None where there is none.
+
+        Raises:
+            RunError: it is damaged, or lists what is not in the run.
+        """
+        manifest = self._json(MANIFEST)
+        if manifest is None:
+            return None
+        files = manifest.get("files") if isinstance(manifest, dict) else None
+        if not isinstance(files, dict) or not all(isinstance(sha256, str) for sha256 in files.values()):
+            raise RunError(f"{MANIFEST} of run {self.name} is damaged; copy the run again")
+        if outside := next((name for name in files if not _is_relative(name)), None):
+            raise RunError(f"{MANIFEST} of run {self.name} lists {outside[:MAX_NAME]}, which is not in the run")
+        return files
 
     @property
     def can_predict(self) -> bool:
         """Whether weights are here, and classes to name: a run pre-trained without labels has none."""
-        return (self.path / WEIGHTS).exists() and bool((self.model_card() or {"classes": []}).get("classes"))
+        return self._is_there(WEIGHTS) and bool((self.model_card() or {"classes": []}).get("classes"))
 
     def row(self) -> dict:
         """What `runs --json` prints of this run."""
@@ -189,18 +236,39 @@ class Run:
 
     def damaged_files(self) -> list[str]:
         """Files whose content differs from what `manifest.json` lists; an absent one is not in this copy."""
-        manifest = self._json(MANIFEST) or {"files": {}}
-        present = {name: sha for name, sha in manifest["files"].items() if (self.path / name).exists()}
-        return sorted(name for name, sha in present.items() if file_sha256(self.path / name) != sha)
+        return sorted(name for name, sha256 in (self.manifest() or {}).items() if self._differs(name, sha256))
 
-    def _json(self, name: str) -> Any:
-        path = self.path / name
+    def _differs(self, name: str, sha256: str) -> bool:
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return file_sha256(inside(self.path, name)) != sha256
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except (UntrustedFileError, OSError):  # a folder or a pipe in its place, or a link that leads elsewhere
+            return True
+
+    def _is_there(self, name: str) -> bool:
+        return os.path.exists(self.path / name)
+
+    def _json(self, name: str, nan: Nan = "refuse") -> Any:
+        return self._read(name, lambda path: read_json(path, nan=nan))
+
+    def _read(self, name: str, read: Callable[[Path], Any]) -> Any:
+        """What a reader makes of a file of the run; None where there is none."""
+        try:
+            return self._checked(name, lambda: read(inside(self.path, name)))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (UnicodeDecodeError, json.JSONDecodeError):
-            raise RunError(f"{name} of run {self.name} is damaged; copy the run again") from None
+
+    def _checked(self, name: str, check: Callable[[], Any]) -> Any:
+        try:
+            return check()
+        except UntrustedFileError as error:
+            raise RunError(f"{name} of run {self.name} {error}; copy the run again") from None
+
+
+def _is_relative(name: str) -> bool:
+    path = PurePosixPath(name)
+    return bool(name) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
 
 
 def material_of(config: dict | None) -> frozenset[str]:
@@ -277,6 +345,10 @@ def survey(root: Path = Path("runs")) -> tuple[list[Run], list[Trouble]]:
     for folder in sorted(Path(root).iterdir()) if Path(root).is_dir() else []:
         if folder.name.startswith(".") or not folder.is_dir():
             continue
+        if not is_in_utf8(folder.name):
+            name = ascii(folder.name)
+            troubles.append(Trouble(name, f"{name} has a name that is no text in UTF-8; give the folder another"))
+            continue
         try:
             _refuse_unreadable(folder)
             runs.append(Run(folder))
@@ -293,15 +365,11 @@ def _refuse_unreadable(folder: Path) -> None:
         if any((folder / name).exists() for name in (CONFIG, METRICS, CARD, WEIGHTS, MANIFEST)):
             raise RunError(f"{run.name} is half-written: it has no {INFO}; copy the run again, or delete the folder")
         raise RunError(f"{run.name} is no run: it has no {INFO}; move the folder elsewhere")
-    version = run.info.get("schema_version")
-    if not isinstance(version, int) or not isinstance(run.info.get("summary", {}), dict):
+    if "schema_version" not in run.info:
         raise RunError(
             f"{run.name} is no run of this program: its {INFO} is of another kind; move the folder elsewhere"
         )
-    if version > SCHEMA_VERSION:
-        raise RunError(f"{run.name} was written by a newer version of this program; update the program to read it")
-    if not isinstance(run.model_card(), dict | None):
-        raise RunError(f"{CARD} of run {run.name} is damaged; copy the run again")
+    run.model_card()
 
 
 def list_runs(root: Path = Path("runs")) -> list[Run]:
@@ -316,13 +384,19 @@ def find_run(name: str | Path = DEFAULT_RUN, root: Path = Path("runs")) -> Run:
         RunError: there is none; names the nearest.
     """
     for candidate in (Path(name), Path(root) / name):
-        if (candidate / INFO).exists():
+        if os.path.lexists(candidate / INFO):  # False too for names longer than a file system takes
             return Run(candidate)
     known = [run.name for run in list_runs(root)]
-    near = difflib.get_close_matches(str(name), known, 1)
+    near = difflib.get_close_matches(str(name)[:MAX_PATH], known, 1)
+    asked = shortened(str(name), MAX_PATH)
     if near:
-        raise RunError(f"no run {name}; did you mean {near[0]}?")
-    raise RunError(f"no run {name}; {'runs here: ' + ', '.join(known) if known else f'there are no runs in {root}/'}")
+        raise RunError(f"no run {asked}; did you mean {near[0]}?")
+    raise RunError(f"no run {asked}; {'runs here: ' + ', '.join(known) if known else f'there are no runs in {root}/'}")
+
+
+def shortened(name: str, most: int = MAX_NAME) -> str:
+    """A name that somebody asked for, as a message repeats it."""
+    return name if len(name) <= most else f"{name[:most]}..."
 
 
 class RunLock:
@@ -512,28 +586,36 @@ def truncate_lines(path: Path, step: int) -> int:
 
     Returns:
         Number of other lines that are no rows with a step; they are dropped.
+    Raises:
+        RunError: it is no regular file.
     """
-    if not path.exists():
-        return 0
-    lines, kept, wrong = path.read_bytes().split(b"\n"), [], 0
-    for line in lines[:-1]:  # what follows the last line break is nothing, or torn
-        at = _step_of(line)
-        if at is None:
-            wrong += 1
-        elif at <= step:
-            kept.append(line + b"\n")
-    write_bytes(path, b"".join(kept))
+    wrong = 0
+
+    def kept() -> Iterator[bytes]:
+        nonlocal wrong
+        for line in read_lines(path):
+            if line is not None and not line.endswith(b"\n"):  # torn
+                return
+            at = None if line is None else _step_of(line)
+            wrong += at is None
+            if at is not None and at <= step:
+                yield line
+
+    try:
+        if not os.path.lexists(path):
+            return 0
+        write_chunks(path, kept())
+    except UntrustedFileError as error:
+        raise RunError(f"{path} {error}; remove it") from None
     return wrong
 
 
 def _step_of(line: bytes) -> float | None:
     """The step of a row; None where the line is none."""
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
+        return check_row(parse_json(line, nan="null")).get("step")
+    except UntrustedFileError:
         return None
-    at = row.get("step") if isinstance(row, dict) else None
-    return at if isinstance(at, int | float) else None
 
 
 def write_manifest(path: Path) -> None:
@@ -558,10 +640,10 @@ def add_to_manifest(path: Path, written: Iterable[str], removed: Iterable[str] =
         written: files of the run that are new or changed, as `eval/test/tsne.npz`.
         removed: files that are no longer part of it.
     """
-    before = Run(path)._json(MANIFEST)
+    before = Run(path).manifest()
     if before is None:
         return write_manifest(path)
-    files = before["files"] | {name: file_sha256(path / name) for name in written}
+    files = before | {name: file_sha256(path / name) for name in written}
     write_json(path / MANIFEST, {"files": {name: files[name] for name in sorted(set(files) - set(removed))}})
 
 

@@ -28,6 +28,7 @@ from hvit.data.duplicates import Fingerprints, groups_of, near_duplicate_pairs
 from hvit.data.spectral import SpectralStream
 from hvit.data.splits import halves_of_val, split_by_group
 from hvit.files import write_bytes
+from hvit.untrusted import UntrustedFileError, inside, read_csv
 from training.config import ConfigError, FinetuneConfig, PretrainConfig
 from training.distributed import World
 from training.spectral import open_stream
@@ -87,8 +88,10 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
         caches.append(cache_of(chosen, config, here))
     train, val = caches
     if resumed is not None and (resumed / SPLIT).exists():
-        with open(resumed / SPLIT, newline="", encoding="utf-8") as lines:
-            recorded = {row["path"]: row for row in csv.DictReader(lines)}
+        try:
+            recorded = {row["path"]: row for row in read_csv(inside(resumed, SPLIT), ("path", "role", "group"))}
+        except UntrustedFileError as error:
+            raise ConfigError(f"--resume: {SPLIT} of run {resumed.name} {error}; start a new --run-dir") from None
         if any(sample.relative not in recorded for sample in val.samples):
             raise ConfigError(
                 f"--resume: the validation photos are not those {resumed / SPLIT} lists; start a new --run-dir"

@@ -1,11 +1,11 @@
 """The photos that `split.csv` of a run lists, found again in data sets: a run may have been trained elsewhere."""
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from hvit.data.dataset import DataError, Sample, read_samples
+from hvit.untrusted import UntrustedFileError, inside, read_csv
 from training.material import SPLIT
 
 COLUMNS = ("path", "sha256", "label", "role", "group")
@@ -34,16 +34,13 @@ def read_split(run_dir: Path) -> list[dict[str, str]]:
     Raises:
         DataError: there is none, or it is damaged.
     """
-    path = run_dir / SPLIT
     try:
-        with open(path, newline="", encoding="utf-8") as lines:
-            reader = csv.DictReader(lines, restval="")
-            rows = list(reader)
-    except FileNotFoundError:
+        rows = read_csv(inside(run_dir, SPLIT), COLUMNS)
+    except (FileNotFoundError, NotADirectoryError):
         raise DataError(f"run {run_dir.name} has no {SPLIT}, so which photos calibrate it is not known") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{SPLIT} of run {run_dir.name} is damaged: {error}; copy the run again") from None
-    if not rows or set(reader.fieldnames or ()) < set(COLUMNS):
+    except UntrustedFileError as error:
+        raise DataError(f"{SPLIT} of run {run_dir.name} {error}; expected columns {', '.join(COLUMNS)}") from None
+    if not rows:
         raise DataError(f"{SPLIT} of run {run_dir.name} is damaged: expected columns {', '.join(COLUMNS)}")
     return rows
 

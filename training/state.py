@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from hvit.files import file_sha256
+from hvit.untrusted import UntrustedFileError, inside, read_json
 from training.config import ConfigError
 from training.distributed import ALONE, World
 from training.ema import Ema
@@ -24,6 +25,7 @@ from training.sharded import read_into, save_shards, shapes_in
 VERSION = 2
 KEEP = 2
 STATE, TENSORS, MANIFEST = "state.json", "tensors.safetensors", "manifest.json"
+MAX_STATE_BYTES = 64 * 2**20
 SHARDS = "shards"  # in the place of TENSORS: a folder with a file of each process
 
 
@@ -128,7 +130,7 @@ class Checkpoints:
         folder = self._of(step)
         if (reason := damage(folder)) is not None:  # another process chose it
             raise ConfigError(f"--resume: {folder}: {reason}; all processes must see one --run-dir")
-        record = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        record = _read_state(folder / STATE)
         place = folder / SHARDS if (folder / SHARDS).exists() else folder
         shapes = shapes_in(place)
         _refuse_another(model, _part(shapes, "model."))
@@ -176,7 +178,7 @@ def damage(folder: Path) -> str | None:
     if not (folder / MANIFEST).exists():
         return "made by an older version, which alone can go on from it" if _is_older(folder) else "it has no manifest"
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = read_json(folder / MANIFEST)
         if manifest["version"] != VERSION:
             return f"version {manifest['version']}, and this program reads version {VERSION}"
         files = dict(manifest["files"])
@@ -186,7 +188,10 @@ def damage(folder: Path) -> str | None:
     except (OSError, ValueError, KeyError, TypeError):
         return "the manifest is damaged"
     for name, sha256 in files.items():
-        path = folder / name
+        try:
+            path = inside(folder, name)
+        except UntrustedFileError as error:
+            return f"the manifest is damaged: {name[:80]} {error}"
         if not path.is_file():
             return f"{name} is missing"
         if file_sha256(path) != sha256:
@@ -198,16 +203,24 @@ def damage(folder: Path) -> str | None:
         for name in tensors:
             with safe_open(folder / name, "pt"):
                 pass
-        json.loads((folder / STATE).read_text(encoding="utf-8"))
+        _read_state(folder / STATE)
     except (SafetensorError, ValueError):
         return f"{TENSORS} or {STATE} is not what its name says"
     return None
 
 
+def _read_state(path: Path) -> dict:
+    """What was saved beside the tensors; infinities are kept, such as the best score before the first."""
+    record = read_json(path, MAX_STATE_BYTES, nan="keep")
+    if not isinstance(record, dict):
+        raise UntrustedFileError("is damaged")
+    return record
+
+
 def _is_older(folder: Path) -> bool:
     """Whether it is of the time when a state held the hash of its tensors, and had no manifest."""
     try:
-        return "sha256" in json.loads((folder / STATE).read_text(encoding="utf-8"))
+        return "sha256" in _read_state(folder / STATE)
     except (OSError, ValueError, TypeError):
         return False
 

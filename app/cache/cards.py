@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +14,13 @@ from hvit.answers import read_answers
 from hvit.files import CARD, WEIGHTS
 from hvit.intervals import Interval, f1_draws, macro_f1_interval
 from hvit.runs import CONFIG, INFO, TEST_EVALUATIONS, Run, RunError
+from hvit.untrusted import UntrustedFileError, inside, read_bytes
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.paper.methods import Methods
 
 NOTES = "notes.md"
+MAX_NOTES, MAX_DOWNLOAD = 2**20, 64 * 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -81,19 +84,27 @@ def _complete_card(path: str, stamp: tuple) -> None:
 
 def has_weights(record: Record) -> bool:
     """Whether the weights are in this copy."""
-    return (record.path / WEIGHTS).exists()
+    return (record.path / WEIGHTS).is_file()
 
 
 def notes(record: Record) -> str | None:
     """`notes.md`: what a reader of the figures must know, in words; None where there is none."""
-    path = record.path / NOTES
-    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+    found = file_of(record, NOTES, MAX_NOTES)
+    return None if found is None else found.decode(errors="replace")
 
 
-def file_of(record: Record, name: str) -> bytes | None:
-    """A file of the run to be downloaded, or None where it is not there."""
-    path = record.path / name
-    return path.read_bytes() if path.exists() else None
+def file_of(record: Record, name: str, max_bytes: int = MAX_DOWNLOAD) -> bytes | None:
+    """A file of the run to be downloaded, or None where it is not there.
+
+    Raises:
+        RunError: it is no regular file of the run, or larger than `max_bytes`.
+    """
+    try:
+        return read_bytes(inside(record.path, name), max_bytes)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except UntrustedFileError as error:
+        raise RunError(f"{name} of run {record.name} {error}") from None
 
 
 def methods_of(record: Record) -> Methods:
@@ -116,6 +127,6 @@ def _methods(path: str, status: str, stamps: tuple) -> Methods:
 def parent_of(run: Run) -> Run | None:
     """The run its weights come from, where that lies beside it."""
     name = run.info.get("parent")
-    if not isinstance(name, str) or not (run.path.parent / name / INFO).exists():
+    if not isinstance(name, str) or Path(name).name != name or not os.path.lexists(run.path.parent / name / INFO):
         return None
     return Run(run.path.parent / name)

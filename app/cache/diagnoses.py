@@ -17,6 +17,7 @@ from app.cache.photos import bytes_of
 from app.cache.runs import RunChoice, identity, inference
 from app.diagnose import evidence
 from app.photo_files import PhotoFile
+from hvit.answers import read_predictions
 from hvit.commands.predict import csv_row
 from hvit.commands.terminal import to_csv
 from hvit.data.classes import crop_of, select_crop
@@ -153,7 +154,7 @@ def _past_results(path: str, model: str, crop: str | None, _checkpoint: Checkpoi
     run = Run(Path(path))
     if run.judged_on is None:
         return None
-    recorded = run.predictions(run.judged_on)
+    recorded = read_predictions(run, run.judged_on)
     classes = list(_checkpoint.classes)
     labels = np.array([classes.index(name) for name in recorded["label"]], dtype=int)
     logits = np.array(recorded["logits"], dtype=np.float64).reshape(len(labels), len(classes))

@@ -17,6 +17,7 @@ from app.cache.photos import bytes_of
 from app.cache.runs import RunChoice, identity, inference, load_model
 from app.drawn import Drawing
 from app.photo_files import PhotoFile
+from hvit.answers import read_predictions
 from hvit.data.leafsim.address import SCHEME
 from hvit.data.photos import decode_photo
 from hvit.explain import METHODS
@@ -386,7 +387,7 @@ def samples(run: RunChoice) -> list[str]:
 @st.cache_data(max_entries=32, show_spinner=False)
 def _samples(path: str, stamp: int) -> list[str]:
     try:
-        recorded = Run(Path(path)).predictions("test")
+        recorded = read_predictions(Run(Path(path)), "test")
     except RunError:
         return []
     drawn = [(sample, name) for sample, name in zip(recorded["sample_id"], recorded["path"]) if name.startswith(SCHEME)]

@@ -13,6 +13,7 @@ from app.cache.photos import bytes_of
 from app.cache.records import Record, stamp
 from app.cache.runs import identity, inference
 from app.photo_files import PhotoFile
+from hvit.answers import read_predictions
 from hvit.calibration import softmax
 from hvit.commands.terminal import to_csv
 from hvit.feature_space import MAP, FeatureMap, MapError, Place, read_map
@@ -98,7 +99,7 @@ def _mapped_samples(path: str, split: str, stamps: tuple) -> MappedSamples:
     logits = np.empty((len(found), len(classes)))
     for name in np.unique(found.splits):
         own = found.splits == name
-        _fill(columns, logits, own, found, run.predictions(str(name)), run.name, split)
+        _fill(columns, logits, own, found, read_predictions(run, str(name)), run.name, split)
     probs = softmax(logits, card.get("temperature") or 1.0)
     return MappedSamples(
         identity=f"{path} {split} {stamps}",

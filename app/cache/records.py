@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import streamlit as st
 from app.cache.runs import runs_folder
 from hvit.files import CARD
 from hvit.runs import CONFIG, INFO, METRICS, Run, RunError, Trouble, material_of, status_of, survey
+from hvit.untrusted import is_in_utf8
 
 REMEMBERED = 512  # runs
+MOST_SPLITS = 100  # of a run
 
 
 @dataclass(frozen=True)
@@ -127,5 +130,6 @@ def _rows(path: str, stamp: tuple[int, int]) -> list[dict]:
 
 
 def _recorded_splits(path: Path, file: str) -> tuple[str, ...]:
-    names = {found.parent.name for found in path.glob(f"eval/*/{file}")}
+    names = {found.parent.name for found in itertools.islice(path.glob(f"eval/*/{file}"), MOST_SPLITS)}
+    names = {name for name in names if is_in_utf8(name)}
     return tuple(sorted(names, key=lambda name: (name != "test", name != "cv", name)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from hvit.runs import DEFAULT_RUN, Run, RunError, find_run, list_runs
+from hvit.runs import DEFAULT_RUN, Run, RunError, find_run, list_runs, shortened
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.checkpoint import Checkpoint
@@ -79,8 +79,8 @@ def _state(run: Run) -> str:
 
 def trouble_with(name: str) -> str:
     """Why no diagnosis can be made with the run of this name, in one sentence."""
-    if Path(name).name != name:
-        return f"{name} is not the name of a run."
+    if Path(name).name != name or name in (".", ".."):
+        return f"{shortened(name)} is not the name of a run."
     from hvit.checkpoint import load_checkpoint
 
     try:

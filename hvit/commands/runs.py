@@ -1,7 +1,9 @@
 """`hvit runs`: the runs that are here, shipped and local."""
 
+import sys
+
 from hvit.commands.terminal import print_json, print_table
-from hvit.runs import Live
+from hvit.runs import Live, Run, RunError
 from hvit.words import PLANTS_UNKNOWN, training_progress
 
 EXAMPLES = """examples:
@@ -17,9 +19,12 @@ def add_parser(subparsers) -> None:
 
 
 def run(args) -> int:
-    from hvit.runs import list_runs
+    from hvit.runs import survey
 
-    rows = [run.row() for run in list_runs()]
+    runs, troubles = survey()
+    rows = [run.row() for run in runs]
+    for reason in [trouble.reason for trouble in troubles] + [said for run in runs if (said := _problem(run))]:
+        print(reason, file=sys.stderr)
     if args.json:
         print_json(rows)
     elif not rows:
@@ -43,3 +48,12 @@ def run(args) -> int:
         if doubtful := [row["name"] for row in rows if row["plants_known"] is False]:
             print(f"\n{PLANTS_UNKNOWN}: {', '.join(doubtful)}")
     return 0
+
+
+def _problem(run: Run) -> str | None:
+    """What is wrong with a run that can be listed all the same: its configuration."""
+    try:
+        run.config  # noqa: B018
+    except RunError as error:
+        return str(error)
+    return None

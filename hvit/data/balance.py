@@ -1,12 +1,12 @@
 """What a run learned from and was judged on, counted: by data set, class, and the part each photo played."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from hvit.answers import read_predictions
 from hvit.data.leafsim.address import SCHEME, AddressError, Span
 from hvit.runs import Run, RunError
 
@@ -98,7 +98,7 @@ def parts_of(run: Run) -> list[Part]:
     """
     told = told_by(run)
     learned = _listed(run) if told == SPLIT else _drawn(run) if told == ADDRESSES else []
-    tested = run.predictions("test")
+    tested = read_predictions(run, "test")
     if tested is None:
         return learned
     columns = (tested[name] for name in ("path", "sha256", "label"))
@@ -120,11 +120,7 @@ def counted(parts: Iterable[Part], told: str | None) -> Balance:
 
 
 def _listed(run: Run) -> list[Part]:
-    try:
-        with open(run.path / SPLIT, newline="", encoding="utf-8") as lines:
-            rows = [[row.get(name) for name in ("path", "sha256", "label", "role")] for row in csv.DictReader(lines)]
-    except (UnicodeDecodeError, csv.Error):
-        rows = [[None]]
+    rows = [list(row.values()) for row in run.csv_rows(SPLIT, ("path", "sha256", "label", "role")) or []]
     if any(not value for row in rows for value in row):
         raise RunError(f"{SPLIT} of run {run.name} is damaged; copy the run again")
     return [Part(*row[:3], CV if row[3].startswith(FOLD) else row[3]) for row in rows]
@@ -136,6 +132,9 @@ def _drawn(run: Run) -> list[Part]:
     from hvit.data.splits import halves_of_val
 
     data = run.config["data"]
+    fraction = data.get("train_fraction")
+    if fraction is not None and not 0 < fraction <= 1:
+        raise RunError(f"data.train_fraction in config.yaml of run {run.name} is {fraction}; expected up to 1")
     stress = data.get("early_stress") is True  # runs of before had no such setting, and no such class
     try:
         addresses = [address for name in data["dirs"] for address in Span.parse(str(name))]
@@ -143,7 +142,7 @@ def _drawn(run: Run) -> list[Part]:
         raise RunError(f"config.yaml of run {run.name} names drawn leaves that cannot be read: {error}") from None
     samples = [DrawnSample.of(address, stress) for address in addresses if address.split != TEST]
     train, val = ([sample for sample in samples if sample.split == split] for split in ("train", "val"))
-    parts = [(sample, TRAIN) for sample in _share(train, data.get("train_fraction"))]
+    parts = [(sample, TRAIN) for sample in _share(train, fraction)]
     seed = run.info.get("seed")
     if run.info.get("kind") != "pretrain" and seed is not None:  # the one never opens val, the other divides it
         halves = halves_of_val(val, set(data.get("calibrate_only") or ()), seed)

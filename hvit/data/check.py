@@ -1,6 +1,5 @@
 """What to know of a data set before training: leaks, copies, broken files, balance, what the background tells."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
@@ -15,13 +14,30 @@ from hvit.data.photos import InvalidPhotoError
 from hvit.files import write_json
 from hvit.processes import answers
 from hvit.runs import Run, RunError, add_to_manifest
+from hvit.untrusted import UntrustedFileError, check_fields, inside, read_json
+from hvit.untrusted.fields import BOOLEAN, SECTION, SHARE, TEXT, list_of, whole
 
 CORNER_PX, CORNER_PHOTO_PX, NEIGHBORS = 6, 80, 7
+COUNT = whole(0).needed()
 CHECK = "data_check.json"  # of a run
 NEEDED = {
     "photos", "unreadable", "exact_copies", "near_duplicates", "conflicting_labels", "leaks", "plants_known",
     "background_control", "photos_of_run", "photos_of_run_checked",
 }  # fmt: skip
+_PAIRS = list_of(list_of(TEXT, "paths", 2), "pairs of paths").needed()
+_FOUND = ("exact_copies", "near_duplicates", "conflicting_labels", "leaks.exact", "leaks.near", "leaks.group")
+FIELDS = {
+    **dict.fromkeys(("photos", "photos_of_run", "photos_of_run_checked"), COUNT),
+    "unreadable": list_of(SECTION, "photos").needed(),
+    "plants_known": BOOLEAN,
+    "leaks": SECTION.needed(),
+    **dict.fromkeys(_FOUND, SECTION.needed()),
+    **dict.fromkeys((f"{name}.count" for name in _FOUND), COUNT),
+    **dict.fromkeys((f"{name}.first" for name in _FOUND if name != "leaks.group"), _PAIRS),
+    "background_control": SECTION,
+    **dict.fromkeys(("background_control.top1", "background_control.largest_class"), SHARE.needed()),
+    "background_control.n": COUNT,
+}
 LISTED = 50  # pairs of each kind in a report; all are counted
 
 
@@ -105,17 +121,16 @@ def recorded_check(run: Run) -> dict | None:
     Raises:
         RunError: it is damaged.
     """
-    path = run.path / CHECK
-    if not path.exists():
-        return None
+    again = "make it again: python -m hvit data check --save-to"
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        complete = NEEDED <= set(document)
-    except (ValueError, TypeError):
-        complete = False
-    if not complete:
-        raise RunError(f"{CHECK} of run {run.name} is damaged; make it again: python -m hvit data check --save-to")
-    return document
+        document = read_json(inside(run.path, CHECK), nan="null")
+        if set(NEEDED) <= set(check_fields(document, FIELDS)):
+            return document
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except UntrustedFileError as error:
+        raise RunError(f"{CHECK} of run {run.name} {error}; {again}") from None
+    raise RunError(f"{CHECK} of run {run.name} is damaged; {again}")
 
 
 def background_control(

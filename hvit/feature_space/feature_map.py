@@ -2,7 +2,6 @@
 
 import io
 import json
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +12,13 @@ import numpy as np
 from hvit.feature_space import layout, quality
 from hvit.feature_space.neighbors import nearest_others, nearest_to, unit_vectors
 from hvit.files import write_bytes
+from hvit.untrusted import Field, check_fields, parse_json, read_npz
+from hvit.untrusted.fields import NAME, NUMBER
 
 MAP = "tsne.npz"  # in eval/<split>/ of a run
 DIMENSIONS = 50
 NEIGHBORS = 10  # stored of each sample
+MAX_BYTES = 256 * 2**20  # of all arrays of a file
 FEWEST = 12  # samples a map can be made of
 FEWEST_COMMON = 10  # samples two runs must share for one to be laid like the other
 
@@ -128,6 +130,19 @@ class FeatureMap:
         write_bytes(path, buffer.getvalue())
 
 
+# What pages say of a map.
+ABOUT: dict[str, Field] = {
+    **dict.fromkeys(("weights", "aligned_with"), NAME),
+    **dict.fromkeys(
+        (
+            "seed", "perplexity", "neighbors", "dimensions", "variance_kept", "neighbors_kept", "trustworthiness",
+            "trustworthiness_n", "accuracy_in_space", "accuracy_on_map", "aligned_samples",
+        ),
+        NUMBER,
+    ),
+}  # fmt: skip
+
+
 def read_map(path: Path) -> FeatureMap:
     """Reads what `FeatureMap.save` wrote; nothing is unpickled.
 
@@ -136,14 +151,13 @@ def read_map(path: Path) -> FeatureMap:
     """
     damaged = f"{path.name} in {path.parent} is damaged or not a map; make it again with training.embed"
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        about = json.loads(str(arrays.pop("about")))
+        arrays = read_npz(path, None, MAX_BYTES)
+        about = parse_json(str(arrays.pop("about")).encode())
         arrays["sample_ids"] = arrays["sample_ids"].astype(str)
         for name in ("rows", "neighbors"):
             arrays[name] = arrays[name].astype(np.int64)
-        found = FeatureMap(**arrays, about=about)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        found = FeatureMap(**arrays, about=check_fields(about, ABOUT))
+    except (OSError, ValueError, KeyError, TypeError):
         raise MapError(damaged) from None
     if not _fits(found):
         raise MapError(damaged)
@@ -153,15 +167,19 @@ def read_map(path: Path) -> FeatureMap:
 def _fits(found: FeatureMap) -> bool:
     """Whether the arrays belong to each other."""
     N, D, C = len(found), len(found.components), len(found.mean)
-    per_sample = (found.splits, found.sample_ids, found.strangeness, found.severity)
+    per_sample = (found.splits, found.rows, found.sample_ids, found.strangeness, found.severity)
+    numbers = (found.coordinates, found.features, found.mean, found.components, found.distances)
     return (
         all(values is None or values.shape == (N,) for values in per_sample)
+        and all(values.dtype.kind == "f" for values in numbers)
+        and found.splits.dtype.kind == "U"
+        and (N == 0 or found.rows.min() >= 0)
         and found.coordinates.shape == (N, 2)
         and found.features.shape == (N, D)
         and found.components.shape == (D, C)
         and found.neighbors.shape == found.distances.shape
         and len(found.neighbors) == N
-        and (found.neighbors.size == 0 or found.neighbors.max() < N)
+        and (found.neighbors.size == 0 or (found.neighbors.max() < N and found.neighbors.min() >= 0))
     )
 
 

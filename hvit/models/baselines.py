@@ -69,6 +69,10 @@ class Baseline(nn.Module):
         features = self.net.forward_features(for_convolution(images))
         return self.net.forward_head(features), self.net.forward_head(features, pre_logits=True)
 
+    def stage_widths(self) -> list[int]:
+        """Channels of the feature maps of `forward_stages`."""
+        return [self.net.feature_info[index]["num_chs"] for index in self._stages]
+
     def get_classifier(self) -> nn.Module:
         return self.net.get_classifier()
 

@@ -55,8 +55,15 @@ def methods_of(run: Run, parent: Run | None = None) -> Methods:
     for told in (parent, run):
         if told is not None and told.config is not None:
             text.paragraphs.append([])
-            for part in _parts(told):
-                part(text, Record(told))
+            try:
+                for part in _parts(told):
+                    part(text, Record(told))
+            except (TypeError, KeyError, AttributeError) as error:  # a setting that another one calls for
+                reason = " ".join(str(error).split())[:80]
+                raise RunError(
+                    f"the configuration or card of run {told.name} lacks what its methods are told by ({reason}); "
+                    "copy the run again"
+                ) from None
     keys = tuple(dict.fromkeys([*text.keys, TOOL]))
     commit = (run.info.get("git") or {}).get("commit")
     return Methods(run.name, str(text), keys, bibliography(keys, commit))

@@ -1,6 +1,5 @@
 """What runs recorded, as figures need it: answers on a split, ways of training, and the files behind."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ from hvit.answers import Answers, read_answers
 from hvit.data.leafsim.address import SCHEME
 from hvit.files import file_sha256
 from hvit.paper.style import FigureError
-from hvit.runs import MANIFEST, Run, RunError
+from hvit.runs import Run, RunError
 from hvit.ways import ways_of
 from hvit.words import PLANTS_UNKNOWN
 
@@ -54,13 +53,7 @@ def predictions_of(run: Run, split: str) -> Origin:
 
 
 def _listed(run: Run) -> dict[str, str]:
-    path = run.path / MANIFEST
-    if not path.exists():
-        return {}  # the run goes on: its manifest is written last
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))["files"]
-    except (ValueError, KeyError, TypeError):
-        raise RunError(f"{MANIFEST} of run {run.name} is damaged; copy the run again") from None
+    return run.manifest() or {}  # none where the run goes on: its manifest is written last
 
 
 def answers_of(run: Run, split: str | None = None) -> Answers:

@@ -1,7 +1,6 @@
 """The interface of every out-of-distribution detector, and how its arrays are stored."""
 
 import io
-import zipfile
 from dataclasses import fields
 from pathlib import Path
 from typing import ClassVar, Protocol, Self, runtime_checkable
@@ -9,6 +8,7 @@ from typing import ClassVar, Protocol, Self, runtime_checkable
 import numpy as np
 
 from hvit.files import write_bytes
+from hvit.untrusted import UntrustedFileError, read_npz
 
 MAX_BYTES = 64 * 2**20  # of all arrays of a file, unpacked: larger ones are refused before they are read
 
@@ -58,16 +58,11 @@ class StoredArrays:
     def load(cls, path: Path) -> Self:
         names = [field.name for field in fields(cls)]
         try:
-            with zipfile.ZipFile(path) as archive:
-                size = sum(member.file_size for member in archive.infolist())
-            if size > MAX_BYTES:
-                raise RejectionFileError(f"unpacks to {size / 2**20:.0f} MB, and at most {MAX_BYTES >> 20} are read")
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in names}
-        except KeyError as error:
-            raise RejectionFileError(f"has no array {error.args[0].split()[0]}, expected {', '.join(names)}") from None
-        except (zipfile.BadZipFile, EOFError, OSError) as error:
-            raise RejectionFileError(f"cannot be read: {error}") from None
+            arrays = read_npz(path, names, MAX_BYTES)
+        except UntrustedFileError as error:
+            raise RejectionFileError(str(error)) from None
+        except (FileNotFoundError, NotADirectoryError):
+            raise RejectionFileError("is missing") from None
         for name, array in arrays.items():
             if array.dtype.kind != "f" or not np.isfinite(array).all():
                 raise RejectionFileError(f"holds values in {name} that are no finite floating-point numbers")

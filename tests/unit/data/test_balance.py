@@ -98,5 +98,5 @@ def test_without_list_and_addresses_only_test_is_known(tmp_path):
 @pytest.mark.parametrize("content", [b"path,label\n1,2\n", b"path,sha256,label,role\na,b\n", b"\xff\xfe\x00"])
 def test_a_damaged_list_is_refused(run, content):
     (run / "split.csv").write_bytes(content)
-    with pytest.raises(RunError, match="split.csv of run hand is damaged; copy the run again"):
+    with pytest.raises(RunError, match="split.csv of run hand is damaged"):
         balance_of(Run(run))
