@@ -124,14 +124,28 @@ def _traced(served: Served, checkpoint: Checkpoint):
     sides = {0: batch, 2: UNIT_PX * units[0], 3: UNIT_PX * units[1]}
     inputs = _pictures(*TRACED, checkpoint)
     names = ["pixels", "bands"][: len(inputs)]
-    # It tells of its own insides what nobody can act on.
+    shapes = {name: dict(sides) for name in names}
+    return onnx_program(served, inputs, names, ["logits", "probabilities"], shapes)
+
+
+def onnx_program(
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    input_names: list[str],
+    output_names: list[str],
+    dynamic_shapes: dict | None,
+):
+    """`torch.onnx.export` of a module, without what it tells of its own insides: nobody can act on that.
+
+    Args:
+        inputs: an example; without `dynamic_shapes` the graph takes these shapes alone.
+        dynamic_shapes: of `torch.export.export`.
+    """
     with warnings.catch_warnings(), _silenced("torch.onnx"), _silenced("onnxscript"):
         warnings.simplefilter("ignore")
-        program = torch.export.export(
-            served, inputs, dynamic_shapes={name: dict(sides) for name in names}, strict=False
-        )
+        program = torch.export.export(module, inputs, dynamic_shapes=dynamic_shapes, strict=False)
         return torch.onnx.export(
-            program, input_names=names, output_names=["logits", "probabilities"], dynamo=True, verbose=False
+            program, input_names=input_names, output_names=output_names, dynamo=True, verbose=False
         )
 
 

@@ -22,15 +22,25 @@ from training.marks import AUGMENTATION, PHOTOS
 
 BLOCK = 8  # mix partners come from fixed blocks of this many consecutive global samples
 GEOMETRY, COLOR, NOISE, MIX, SHAPE = range(5)  # streams of draws
-ASPECTS = (1.0, 1.0, 1.0, 4 / 3, 3 / 4, 3 / 2, 2 / 3, 2.0, 0.5)
+ASPECTS = (4 / 3, 3 / 4, 3 / 2, 2 / 3, 2.0, 0.5)  # of batches that are not square
 
 
 def batch_sides(seed: int, step: int, img_size: int, square: float) -> tuple[int, int]:
     """Height and width in pixels of the batch of a step: square with probability `square`, else another aspect."""
-    draws = uniform(seed, np.array([step]), 2, SHAPE)[0]
-    if draws[0] < square:
+    return sides_of(img_size, aspects(seed, np.array([step]), square, SHAPE)[0])
+
+
+def aspects(seed: int, numbers: np.ndarray, square: float, stream: int) -> np.ndarray:
+    """Aspect of each of some batches, (N,): 1 with probability `square`, else evenly one of those that are not."""
+    draws = uniform(seed, numbers, 2, stream)
+    others = np.array(ASPECTS)
+    return np.where(draws[:, 0] < square, 1.0, others[(draws[:, 1] * len(others)).astype(int)])
+
+
+def sides_of(img_size: int, aspect: float) -> tuple[int, int]:
+    """Height and width in pixels, multiples of 32, of a picture with about `img_size` squared of them."""
+    if aspect == 1:
         return img_size, img_size
-    aspect = ASPECTS[3 + int(draws[1] * (len(ASPECTS) - 3))]
     height, width = (max(64, round(img_size * s / 32) * 32) for s in (aspect**-0.5, aspect**0.5))
     return height, width
 

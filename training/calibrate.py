@@ -19,7 +19,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from pydantic import ValidationError
 
 from hvit.calibration import fit_temperature
@@ -236,9 +235,9 @@ def _unchanged(cache: PhotoCache, indices: Sequence[int]) -> list[int]:
 
 def finish_s(model: HViT | Baseline, config: FinetuneConfig, preprocessing: Preprocessing, material: Material) -> float:
     """Seconds `finish_run` will take, estimated from the time that a few of its photos take now."""
-    train = material.train
+    train, device = material.train, next(model.parameters()).device
     checkpoint = Checkpoint(
-        model=copy.deepcopy(model).cpu().float().eval(),
+        model=copy.deepcopy(model).float().eval(),
         card={},
         name=config.model.name,
         run_dir=Path(),
@@ -248,15 +247,27 @@ def finish_s(model: HViT | Baseline, config: FinetuneConfig, preprocessing: Prep
         conformal=None,
         ood=None,
         sha256="",
-        device=torch.device("cpu"),
+        device=device,
         spectral=material.stream,
     )
     few = [train.samples[i] for i in stratified(train.samples, TIMED_PHOTOS, config.seed)]
     for samples in (few[:8], few):  # the first pass of a net is slower than others
         began = time.perf_counter()
-        predict_samples(checkpoint, samples)
+        found = predict_samples(checkpoint, samples)
     photo_s = (time.perf_counter() - began) / len(few)
-    return photo_s * (min(config.rejection_photos, len(train)) + 2 * len(material.calibrates))
+    num_reference, num_calibrating = min(config.rejection_photos, len(train)), len(material.calibrates)
+    detector_s = _detector_s(LabeledFeatures.of(found, few, material.classes), num_reference, num_calibrating, config)
+    return photo_s * (num_reference + num_calibrating) + detector_s
+
+
+def _detector_s(few: LabeledFeatures, num_reference: int, num_calibrating: int, config: FinetuneConfig) -> float:
+    """Seconds the detector takes, from one that is fitted to the features of a few photos over and over."""
+    known, asked = (few.only(np.resize(np.arange(len(few)), count)) for count in (num_reference, num_calibrating))
+    began = time.perf_counter()
+    method = METHODS[config.calibration.ood_method].fit(known.features, known.logits, known.labels)
+    method.score(asked.features, asked.logits)
+    leaves_out = config.calibration.max_unknown_named is not None
+    return (time.perf_counter() - began) * (1 + leaves_out * len(few.classes))
 
 
 def stratified(samples: list[Sample], count: int, seed: int) -> list[int]:

@@ -256,6 +256,7 @@ class DistillConfig(Section):
     weight: float = Field(0.7, ge=0, le=1)  # of the teacher's probabilities; the labels have the rest
     temperature: float = Field(2.0, gt=0)  # divides the logits of both, so that small probabilities count more
     features: float = Field(0.0, ge=0)  # of predicting the teacher's pooled features, beside both
+    views: int = Field(0, ge=0)  # of each photo, whose answers are stored and that epochs repeat; 0: always new ones
 
     @field_serializer("teacher")
     def _with_forward_slashes(self, teacher: Path | list[Path]) -> str | list[str]:

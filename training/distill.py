@@ -7,6 +7,7 @@ pooled features of the teacher from its own, by a linear map that is left out of
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -82,38 +83,60 @@ class Teacher:
         check_same_classes(checkpoints, classes)
         self.config, self._bf16 = config, bf16
         self.sha256 = [checkpoint.sha256 for checkpoint in checkpoints]
-        self._nets = [_TeacherNet(checkpoint, classes) for checkpoint in checkpoints]
+        self.nets = [TeacherNet(checkpoint, classes) for checkpoint in checkpoints]
 
     @torch.no_grad()
-    def __call__(self, views: Tensor) -> TeacherAnswers:
-        """What the teachers say of RGB pictures (B, 3, H, W) float32 in [0, 255]."""
+    def __call__(self, views: Tensor, samples: np.ndarray, progress: float) -> TeacherAnswers:
+        """What the teachers say of pictures.
+
+        Args:
+            views: RGB in [0, 255], (B, 3, H, W) float32.
+            samples, progress: which views they are, for teachers whose answers are stored; not looked at here.
+        """
         with torch.autocast(views.device.type, torch.bfloat16, enabled=self._bf16 and views.is_cuda):
-            outputs = [net(views, self.config.features > 0) for net in self._nets]
-        probs = torch.stack([(logits.float() / self.config.temperature).softmax(-1) for logits, _ in outputs]).mean(0)
-        return TeacherAnswers(probs, tuple(embedding.float() for _, embedding in outputs if embedding is not None))
+            outputs = [net(views, self.config.features > 0) for net in self.nets]
+        return answers_of(outputs, self.config.temperature)
 
     def embedding_dims(self, side: int) -> list[int]:
         """Length of each teacher's pooled features, found with a picture of `side` px."""
-        return [embedding_dim(net.model, side) for net in self._nets]
+        return [net.embedding_dim(side) for net in self.nets]
 
 
-class _TeacherNet:
-    """A net with its own normalization, whose logits are in the order of the student's."""
+class TeacherNet:
+    """A net with its own normalization.
+
+    Attributes:
+        order: place of each class of the student among those of the teacher, (K,).
+    """
 
     def __init__(self, checkpoint: Checkpoint, classes: list[str]):
-        self.model, device = checkpoint.model, checkpoint.device
+        self.checkpoint, device = checkpoint, checkpoint.device
         # Made once: an accelerator is waited for where a tensor is made from numbers.
-        mean, std = (
+        self._mean, self._std = (
             torch.tensor(values, device=device).mul(255)[:, None, None]
             for values in (checkpoint.preprocessing.mean, checkpoint.preprocessing.std)
         )
-        self._mean, self._std = mean, std
-        self._order = torch.tensor([checkpoint.classes.index(name) for name in classes], device=device)
+        self.order = torch.tensor([checkpoint.classes.index(name) for name in classes], device=device)
 
     def __call__(self, views: Tensor, with_embedding: bool) -> tuple[Tensor, Tensor | None]:
-        images = (views - self._mean) / self._std
-        logits, embedding = self.model.forward_embedding(images) if with_embedding else (self.model(images), None)
-        return logits[:, self._order], embedding
+        """Logits in the student's order (B, K), and pooled features (B, C) where they are asked for."""
+        model, images = self.checkpoint.model, self.normalize(views)
+        logits, embedding = model.forward_embedding(images) if with_embedding else (model(images), None)
+        return logits[:, self.order], embedding
+
+    def normalize(self, views: Tensor) -> Tensor:
+        """Pictures in [0, 255] as the teacher takes them."""
+        return (views - self._mean) / self._std
+
+    def embedding_dim(self, side: int) -> int:
+        """Length of its pooled features, found with a picture of `side` px."""
+        return embedding_dim(self.checkpoint.model, side)
+
+
+def answers_of(outputs: list[tuple[Tensor, Tensor | None]], temperature: float) -> TeacherAnswers:
+    """From logits (B, K), and pooled features (B, C) or None, of each teacher."""
+    probs = torch.stack([(logits.float() / temperature).softmax(-1) for logits, _ in outputs]).mean(0)
+    return TeacherAnswers(probs, tuple(embedding.float() for _, embedding in outputs if embedding is not None))
 
 
 class FeatureStudent(nn.Module):

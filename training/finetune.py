@@ -21,20 +21,20 @@ from torch import Tensor
 from hvit.data.cache import PhotoCache
 from hvit.data.preprocess import Preprocessing
 from hvit.files import file_sha256
-from training.augment import batch_sides
 from training.calibrate import finish_run, finish_s
 from training.command_line import program_parser
 from training.config import ConfigError, FinetuneConfig
 from training.distill import FeatureStudent, Teacher, check_same_classes, load_teachers
 from training.distributed import World
 from training.ema import Ema
-from training.loop import predict, score, train_step
+from training.loop import predict, score, sides_at, train_step
 from training.losses import ClassificationLoss
 from training.material import gather, listed_classes, write_split
 from training.optim import adamw
 from training.patience import Patience, better
 from training.plan import print_plan
 from training.program import Training, start
+from training.repeated_views import RepeatedViews
 from training.sampler import Sampler, class_shares, sample_weights
 from training.sharded import Whole, shard
 from training.start import (
@@ -52,6 +52,7 @@ from training.start import (
     weights_of,
 )
 from training.state import save_tensors
+from training.stored_answers import stored_teacher
 
 BEST = "best.safetensors"
 TIMED_PHOTOS = 64  # that tell how long a validation takes
@@ -84,8 +85,7 @@ class Finetuning(Training):
 
     @property
     def sides(self) -> tuple[int, int]:
-        config = self.config
-        return batch_sides(config.seed, self.step, config.phase_at(self.fraction).img_size, config.square)
+        return sides_at(self.step, self.fraction, self.config, self.repeated)
 
     @property
     def speed_boundaries(self) -> list[float]:
@@ -133,7 +133,7 @@ class Finetuning(Training):
         write_split(self.run_dir, self.material)
 
     def _photos_of(self, samples: np.ndarray) -> np.ndarray:
-        return self.sampler(samples)
+        return self.sampler(samples if self.repeated is None else self.repeated.samples(samples))
 
     def _build(self, fresh: bool) -> None:
         """Model, average, optimizer, loss and the order of the samples."""
@@ -165,6 +165,10 @@ class Finetuning(Training):
         sources = [sample.source for sample in train.samples]
         weights = sample_weights(self.train_labels, sources, config.data.balance, config.data.source_weights)
         self.sampler = Sampler(weights, config.seed)
+        self.repeated = None
+        if config.distill is not None and config.distill.views > 0:
+            images = self.schedule.images_per_step
+            self.repeated = RepeatedViews(len(train), config.distill.views, images, config.seed, config.square)
         classes = self.material.classes
         shares = torch.from_numpy(class_shares(self.train_labels, weights, len(classes)))
         self.loss = ClassificationLoss(config.loss, optim.label_smoothing, shares, classes).to(self.here.device)
@@ -204,6 +208,9 @@ class Finetuning(Training):
     def _begin(self) -> None:
         photos, classes = len(self.material.train), len(self.material.classes)
         self.say(f"{photos} photos, {classes} classes, {self._length} to {self.run_dir}")
+        if self.repeated is not None:
+            train = self.material.train
+            self.teacher = stored_teacher(self.teacher, self.repeated, train, self.sampler, self.config, self.here)
         self._freeze() if self.is_frozen else self._thaw()
 
     @property
@@ -242,6 +249,7 @@ class Finetuning(Training):
             self.is_frozen,
             self.material.stream,
             self.teacher,
+            self.repeated,
         )
         if self.is_frozen and self.here.size > 1 and not self.is_sharded:
             for parameter in self.model.get_classifier().parameters():

@@ -26,8 +26,10 @@ from training.draws import uniform
 from training.losses import ClassificationLoss
 from training.marks import BACKWARD
 from training.masking import kept_units
+from training.repeated_views import RepeatedViews
 from training.sampler import Sampler, samples_of_pass
 from training.spectral import model_batch, with_bands
+from training.stored_answers import StoredTeacher
 
 DROP_PATH = 2000  # stream of draws
 MEASURED_S = 10  # that the speed is a mean over
@@ -47,7 +49,8 @@ def train_step(
     world: World,
     frozen: bool = False,
     stream: SpectralStream | None = None,
-    teacher: Teacher | None = None,
+    teacher: Teacher | StoredTeacher | None = None,
+    repeated: RepeatedViews | None = None,
 ) -> Tensor:
     """Accumulates the gradients of optimizer step `step` into `model`.
 
@@ -60,26 +63,28 @@ def train_step(
         frozen: whether the head alone learns, for which there is no auxiliary loss.
         stream: what the spectral stream of the model expects.
         teacher: whose answers count beside the labels.
+        repeated: the views that epochs repeat; None where every epoch has new ones.
     Returns:
         Mean loss of this process's samples, a detached scalar.
     """
     strengths = config.augment_at(progress)
-    sides = batch_sides(config.seed, step, config.phase_at(progress).img_size, config.square)
+    sides = sides_at(step, progress, config, repeated)
     total = torch.zeros((), device=world.device)
     for part in range(config.accum_steps):
-        samples = samples_of_pass(step, part, world.rank, config, world.size)
+        numbers = samples_of_pass(step, part, world.rank, config, world.size)
+        samples = numbers if repeated is None else repeated.samples(numbers)
         photos = sampler(samples)
         views = augment(cache, photos, samples, sides, strengths, config.seed, world.device)
         if cache.bands is not None:
             views = with_bands(views, cache, photos, samples, strengths, config.seed, stream)
         targets = to_device(labels[photos], world.device)
         views, targets = mix(views, targets, samples, model.num_classes, strengths, config.seed)
-        set_drop_paths(model, config.seed, samples, world.device)
+        set_drop_paths(model, config.seed, numbers, world.device)
         last = part == config.accum_steps - 1
         average_gradients(step_model, last)
         painting = guesses = None
         with torch.autocast(world.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            images, *spectral = model_batch(views, samples, preprocessing, stream, config.spectral, config.seed)
+            images, *spectral = model_batch(views, numbers, preprocessing, stream, config.spectral, config.seed)
             if config.aux_mae_weight > 0 and not frozen:
                 kept = to_device(kept_units(config.seed, samples, sides, config.masked.mask_ratio), world.device)
                 logits, painting = step_model(images, kept, *spectral)
@@ -89,13 +94,21 @@ def train_step(
                 logits = step_model(images, *spectral)
         loss = loss_of(logits, targets)
         if teacher is not None:
-            loss = distillation_loss(loss, logits, teacher(views[:, :3]), config.distill, guesses)
+            loss = distillation_loss(loss, logits, teacher(views[:, :3], samples, progress), config.distill, guesses)
         if painting is not None:
             loss = loss + config.aux_mae_weight * painting
         with record_function(BACKWARD):
             (loss / config.accum_steps).backward()
         total += loss.detach() / config.accum_steps
     return total
+
+
+def sides_at(step: int, progress: float, config: FinetuneConfig, repeated: RepeatedViews | None) -> tuple[int, int]:
+    """Height and width in pixels of the pictures of optimizer step `step`."""
+    img_size = config.phase_at(progress).img_size
+    if repeated is not None:
+        return repeated.sides(step, img_size)
+    return batch_sides(config.seed, step, img_size, config.square)
 
 
 def set_drop_paths(model: HViT | Baseline, seed: int, samples: np.ndarray, device: torch.device) -> None:

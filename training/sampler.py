@@ -1,11 +1,14 @@
 """Which photo is global sample number g: an endless order that depends on the seed alone."""
 
+import hashlib
+
 import numpy as np
 
 from training.config import FinetuneConfig, PretrainConfig
 from training.draws import uniform
 
 ORDER = 1000  # stream of draws
+KEPT_EPOCHS = 3
 
 
 class Sampler:
@@ -18,7 +21,12 @@ class Sampler:
     def __init__(self, weights: np.ndarray, seed: int):
         self._shares = np.cumsum(weights / weights.sum()) * len(weights)
         self._seed = seed
-        self._epoch, self._order = -1, None
+        self._orders: dict[int, np.ndarray] = {}  # of the epochs last used
+
+    @property
+    def sha256(self) -> str:
+        """Of the weights: samplers with the same seed and hash draw the same photos."""
+        return hashlib.sha256(self._shares.tobytes()).hexdigest()
 
     def __len__(self) -> int:
         return len(self._shares)
@@ -28,13 +36,15 @@ class Sampler:
         return np.array([self._epoch_order(g // len(self))[g % len(self)] for g in samples])
 
     def _epoch_order(self, epoch: int) -> np.ndarray:
-        if epoch != self._epoch:
+        if epoch not in self._orders:
             start = uniform(self._seed, np.array([epoch]), 1, ORDER)[0, 0]
             drawn = np.searchsorted(self._shares, start + np.arange(len(self)), side="right")
             drawn = np.minimum(drawn, len(self) - 1)
             keys = uniform(self._seed, np.arange(len(self)) + epoch * len(self), 1, ORDER + 1)[:, 0]
-            self._epoch, self._order = epoch, drawn[np.argsort(keys, kind="stable")]
-        return self._order
+            if len(self._orders) == KEPT_EPOCHS:
+                del self._orders[next(iter(self._orders))]
+            self._orders[epoch] = drawn[np.argsort(keys, kind="stable")]
+        return self._orders[epoch]
 
 
 def samples_of_pass(step: int, part: int, rank: int, config: FinetuneConfig | PretrainConfig, size: int) -> np.ndarray:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -116,25 +118,26 @@ def _checkpoint(classes, mean=0.0, std=1 / 255):
 
 
 VIEWS = torch.tensor([4.0, 2.0, 0.0])[None, :, None, None].expand(1, 3, 64, 64)
+ASKED = VIEWS, np.arange(1), 0.0
 
 
 def test_classes_of_a_teacher_are_matched_by_name():
     teacher = Teacher([_checkpoint(("c", "a", "b"))], ["a", "b", "c"], DistillConfig(teacher="x", temperature=1.0))
-    torch.testing.assert_close(teacher(VIEWS).probs, torch.tensor([[2.0, 0.0, 4.0]]).softmax(-1))
+    torch.testing.assert_close(teacher(*ASKED).probs, torch.tensor([[2.0, 0.0, 4.0]]).softmax(-1))
 
 
 def test_each_teacher_normalizes_for_itself_and_probabilities_are_averaged():
     checkpoints = [_checkpoint(("a", "b", "c")), _checkpoint(("a", "b", "c"), mean=1 / 255, std=2 / 255)]
     teacher = Teacher(checkpoints, ["a", "b", "c"], DistillConfig(teacher=["x", "y"], temperature=2.0))
     first, second = torch.tensor([[2.0, 1.0, 0.0]]).softmax(-1), torch.tensor([[0.75, 0.25, -0.25]]).softmax(-1)
-    torch.testing.assert_close(teacher(VIEWS).probs, (first + second) / 2)
+    torch.testing.assert_close(teacher(*ASKED).probs, (first + second) / 2)
 
 
 def test_features_are_computed_only_where_they_are_learned():
     config = DistillConfig(teacher="x")
-    assert Teacher([_checkpoint(("a", "b", "c"))], ["a", "b", "c"], config)(VIEWS).embeddings == ()
+    assert Teacher([_checkpoint(("a", "b", "c"))], ["a", "b", "c"], config)(*ASKED).embeddings == ()
     learning = Teacher([_checkpoint(("a", "b", "c"))], ["a", "b", "c"], config.model_copy(update={"features": 1.0}))
-    assert [tuple(embedding.shape) for embedding in learning(VIEWS).embeddings] == [(1, 6)]
+    assert [tuple(embedding.shape) for embedding in learning(*ASKED).embeddings] == [(1, 6)]
     assert learning.embedding_dims(64) == [6]
 
 
@@ -155,7 +158,12 @@ def test_the_student_sees_the_picture_its_teacher_sees(tiny_config, teacher, tmp
     seen, shown = [], []
     run.model.register_forward_pre_hook(lambda module, inputs: shown.append(inputs[0].clone()))
     true_call = Teacher.__call__
-    monkeypatch.setattr(Teacher, "__call__", lambda self, views: seen.append(views.clone()) or true_call(self, views))
+
+    def call(self, views, *which):
+        seen.append(views.clone())
+        return true_call(self, views, *which)
+
+    monkeypatch.setattr(Teacher, "__call__", call)
     run._thaw()
     run.train_step()
     torch.testing.assert_close(run.preprocessing.normalize(seen[0]), shown[0], rtol=0, atol=0)
@@ -188,12 +196,14 @@ def test_a_stopped_run_with_teachers_goes_on_to_the_bit(
 def test_a_run_goes_on_only_with_the_teacher_it_began_with(
     tiny_config, teacher, second, tmp_path, stop_after, monkeypatch, capsys
 ):
+    shutil.copytree(teacher, tmp_path / "a" / "teacher")
+    shutil.copytree(second, tmp_path / "b" / "teacher")  # other weights by the same name
     options = [MICRO, *SHORT]
     stop_after(3)
-    _train(tiny_config, tmp_path / "run", [*options, f"distill.teacher={teacher}"])
+    _train(tiny_config, tmp_path / "run", [*options, f"distill.teacher={tmp_path / 'a' / 'teacher'}"])
     monkeypatch.undo()
-    words = _words(tiny_config, tmp_path / "run", [*options, f"distill.teacher={second}"], "--resume")
-    assert finetune.main(words) == 2
+    words = [*options, f"distill.teacher={tmp_path / 'b' / 'teacher'}"]
+    assert finetune.main(_words(tiny_config, tmp_path / "run", words, "--resume")) == 2
     assert "the teacher is not the one this run began with" in capsys.readouterr().err
 
 

@@ -129,7 +129,8 @@ def quick(monkeypatch):
         return told[0]
 
     monkeypatch.setattr(time_budget, "now", now)
-    monkeypatch.setattr("training.program.now", now)
+    for module in ("program", "pacing"):
+        monkeypatch.setattr(f"training.{module}.now", now)
     monkeypatch.setattr(finetune.Finetuning, "_upkeep_s", lambda self: (0.02, 0.1))
 
 
