@@ -70,8 +70,8 @@ def is_leftover(name: str) -> bool:
 
 
 def describes_data_set(name: str) -> bool:
-    """Whether a file of this name, at the root of a data set, tells about it: README.md, manifest.csv."""
-    return name.lower() == "manifest.csv" or name.lower().partition(".")[0] == "readme"
+    """Whether a file of this name, at the root of a data set, tells about it: README.md, manifest.csv, truth.csv."""
+    return name.lower() in ("manifest.csv", "truth.csv") or name.lower().partition(".")[0] == "readme"
 
 
 def find_photos(folder: Path) -> list[Path]:

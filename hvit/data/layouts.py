@@ -20,6 +20,8 @@ VERSIONS = (
     "color", "colour", "rgb", "original", "originals", "raw", "images", "image", "grayscale", "greyscale", "gray",
     "grey", "segmented", "segmentation", "augmented", "masks", "mask", "labels", "annotations", "resized", "cropped",
 )  # fmt: skip
+# What `hvit data synthesize` writes beside the splits.
+BESIDE_SPLITS = frozenset({"masks", "bands"})
 NO_SPLIT = "in no split: rename the folder to train, val or test where it is one"
 NO_PART = f"beside {COTTON_ORIGINALS} and {COTTON_COPIES}"
 NO_CLASS = "in no folder of a class"
@@ -77,7 +79,9 @@ def read_layout(place: Path) -> Layout:
     else:
         photos, outer, why_not, depth = _in_classes(listing, named), set(tops) - set(named), SPLIT_ONLY, 1
     beside = Counter(p[0] for p in map(listing.relative, listing.photos) if len(p) > 1 and p[0] not in outer)
-    loose = [p for p in map(listing.relative, listing.photos) if len(p) <= depth and p[0] not in beside]
+    if why_not == NO_SPLIT:
+        beside = Counter({name: count for name, count in beside.items() if name not in BESIDE_SPLITS})
+    loose = [p for p in map(listing.relative, listing.photos) if len(p) <= depth and p[0] not in {*beside, *BESIDE_SPLITS}]
     found = {
         why_not: [f"{name} ({count} photos)" for name, count in sorted(beside.items())],
         NO_CLASS: ["/".join(parts) for parts in loose],
