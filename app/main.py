@@ -1,32 +1,62 @@
-"""The dashboard: python -m streamlit run app/main.py"""
+"""The dashboard: python -m streamlit run app/main.py
 
+Streamlit reads this file twice: when it starts it imports it and serves `app`, with the door in front; for every
+session it runs it as a script, which shows a page.
+"""
+
+import os
 import sys
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:  # Streamlit puts only app/ on the path; the only place in the project that touches it
     sys.path.insert(0, str(ROOT))
 
-from app import theme  # noqa: E402
+from app import door, theme  # noqa: E402
 
-st.set_page_config(page_title="HViT", page_icon=str(theme.ICON), layout="wide", initial_sidebar_state="collapsed")
-for sheet in theme.STYLE_SHEETS:
-    st.html(sheet)
-st.logo(str(theme.LOGO), size="large")
-pages = {
-    "Use": [st.Page(ROOT / "pages/diagnose.py", title="Diagnose", default=True)],
-    "Understand": [
-        st.Page(ROOT / "pages/attention.py", title="Attention"),
-        st.Page(ROOT / "pages/feature_space.py", title="Feature space"),
-    ],
+PAGES = {
+    "Use": [("diagnose", "Diagnose")],
+    "Understand": [("attention", "Attention"), ("feature_space", "Feature space")],
     "Judge": [
-        st.Page(ROOT / "pages/compare_runs.py", title="Compare runs"),
-        st.Page(ROOT / "pages/evaluation.py", title="Evaluation"),
-        st.Page(ROOT / "pages/ablations.py", title="Ablations"),
-        st.Page(ROOT / "pages/data.py", title="Data"),
-        st.Page(ROOT / "pages/models.py", title="Models"),
+        ("compare_runs", "Compare runs"),
+        ("evaluation", "Evaluation"),
+        ("ablations", "Ablations"),
+        ("data", "Data"),
+        ("models", "Models"),
     ],
 }
-st.navigation(pages, position="top").run()
+HISTORY = Path(__file__).with_name("history.js")
+
+
+def show_page() -> None:
+    """The page that the address asks for, under the navigation."""
+    pages = {
+        group: [st.Page(ROOT / f"pages/{name}.py", title=title, default=name == "diagnose") for name, title in names]
+        for group, names in PAGES.items()
+    }
+    page = st.navigation(pages, position="top")
+    st.set_page_config(
+        page_title=f"{page.title} - HViT", page_icon=str(theme.ICON), layout="wide", initial_sidebar_state="collapsed"
+    )
+    for sheet in theme.STYLE_SHEETS:
+        st.html(sheet)
+    st.html(f"<script>{HISTORY.read_text(encoding='utf-8')}</script>", unsafe_allow_javascript=True)
+    st.logo(str(theme.LOGO), size="large")
+    page.run()
+
+
+if get_script_run_ctx(suppress_warning=True) is None:
+    from starlette.middleware import Middleware
+
+    guard = Middleware(
+        door.Door,
+        code=os.environ.get(door.CODE_VARIABLE),
+        names=st.get_option("server.allowedHosts"),
+        origins=st.get_option("server.corsAllowedOrigins"),
+    )
+    app = st.App(Path(__file__).resolve(), middleware=[guard])
+else:
+    show_page()

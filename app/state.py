@@ -1,4 +1,7 @@
-"""What a session remembers between reruns and pages; the only file that names keys of `st.session_state`."""
+"""What a session remembers between reruns and pages; the only file that names keys of `st.session_state`.
+
+Of the choices that several pages share, `app.address` keeps the values.
+"""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -171,11 +174,6 @@ def insist() -> None:
     st.session_state.setdefault(_INSISTED, set()).add(position())
 
 
-def run_name() -> str | None:
-    """The run chosen last, or the one that the address asks for, if any."""
-    return st.session_state.get(RUN, st.query_params.get(RUN))
-
-
 def choose_run(name: str) -> None:
     st.session_state[RUN] = name
 
@@ -201,21 +199,6 @@ def shows_map() -> bool:
 
 def set_crop(crop: str) -> None:
     st.session_state[CROP] = crop
-
-
-def keep_crop_among(options: list[str]) -> None:
-    """Back to the first option where another run was chosen that does not know the crop."""
-    if st.session_state.get(CROP, options[0]) not in options:
-        set_crop(options[0])
-
-
-def forget_crop_of_address() -> None:
-    """Takes the crop out of the address of a page just opened, where the run knows no crops.
-
-    The page asks for none then, so that nothing else would.
-    """
-    if CROP not in st.session_state and CROP in st.query_params:
-        del st.query_params[CROP]
 
 
 def crop_from_menu() -> None:

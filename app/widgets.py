@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import streamlit as st
 
-from app import drawn, photo_files, pictures, state, words
+from app import address, drawn, photo_files, pictures, state, words
 from app.cache.records import Record
 from app.cache.runs import RunChoice, trouble_with, unfinished_runs
 from hvit.commands.terminal import to_csv
@@ -107,19 +107,28 @@ def choose_run(runs: Sequence[RunChoice]) -> RunChoice:
     """The run to diagnose with; its name is in the address."""
     names = [run.name for run in runs]
     known = dict(zip(names, runs))
-    current = known.get(state.run_name(), runs[0])
+    current = known[address.prepare(state.RUN, names)]
     # In the label, not in the options: those are what the address carries.
     label = f"Model: {words.knows(current.classes, current.learned_from)}"
-    name = st.selectbox(label, names, key=state.RUN, bind="query-params")
+    name = st.selectbox(label, names, key=state.RUN)
+    address.keep(state.RUN, name)
     return known[name]
+
+
+def choose_shared(label: str, options: Sequence[str], key: str, **settings) -> str:
+    """A drop-down whose choice other pages share and the address carries; `settings` are those of `st.selectbox`."""
+    title = settings.get("format_func", str)
+    address.prepare(key, options, title)
+    value = st.selectbox(label, options, key=key, **settings)
+    address.keep(key, value, title)
+    return value
 
 
 def choose_record(records: Sequence[Record]) -> Record:
     """A run, with or without weights, to look into; its name is in the address."""
     known = {record.name: record for record in sorted(records, key=lambda r: (r.name != DEFAULT_RUN, r.name))}
     asked = st.query_params.get(state.RUN)
-    state.keep_among(state.RUN, list(known))
-    name = st.selectbox("Run", list(known), key=state.RUN, bind="query-params")
+    name = choose_shared("Run", list(known), state.RUN)
     if asked is not None and asked not in known:
         notice(f"There is no run {shortened(asked)} here. Until you choose another, this is {name}.")
     return known[name]
@@ -160,21 +169,14 @@ def choose_crop(classes: Sequence[str]) -> str:
     A run without crops leaves nothing to choose.
     """
     if not crops(classes):
-        state.forget_crop_of_address()
+        address.forget(state.CROP)
         return NOT_SURE
     options = [NOT_SURE, *crops(classes), ANOTHER]
     titles = {NOT_SURE: "Not sure", ANOTHER: "Another crop"} | {crop: crop_title(crop) for crop in crops(classes)}
-    state.keep_crop_among(options)
+    address.prepare(state.CROP, options, titles.get)
     with st.container(key="crop_chips"):
-        crop = st.pills(
-            "Which crop?",
-            options,
-            default=NOT_SURE,
-            required=True,
-            key=state.CROP,
-            format_func=titles.get,
-            bind="query-params",
-        )
+        crop = st.pills("Which crop?", options, required=True, key=state.CROP, format_func=titles.get)
+    address.keep(state.CROP, crop, titles.get)
     state.menu_follows_chips()
     with st.container(key="crop_list"):
         st.selectbox(

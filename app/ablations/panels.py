@@ -44,10 +44,9 @@ def choose(found: dict[str, Variants]) -> str:
 
 def choose_split(splits: Sequence[str]) -> str:
     """The pictures the variants are judged on."""
-    state.keep_among(state.SPLIT, list(splits))
     if len(splits) == 1:
         return splits[0]
-    return st.selectbox("Judged on", splits, key=state.SPLIT, bind="query-params", format_func=split_title, width=320)
+    return widgets.choose_shared("Judged on", splits, state.SPLIT, format_func=split_title, width=320)
 
 
 def worth(rows: Sequence[AblationRow]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import photo_files, state, widgets
+from app import address, photo_files, state, widgets
 from app.attention import words
 from app.cache import explanations
 from app.cache.diagnoses import look_closely
@@ -129,16 +129,14 @@ def _choose_crop(run: RunChoice) -> str | None:
     """The crop, as chosen on Diagnose; None where that is open or the run knows none."""
     known = crops(run.classes)
     if not known:
-        state.forget_crop_of_address()
+        address.forget(state.CROP)
         return None
     options = [widgets.NOT_SURE, *known]
-    state.keep_crop_among(options)
     return widgets.known_crop(
-        st.selectbox(
+        widgets.choose_shared(
             "Crop",
             options,
-            key=state.CROP,
-            bind="query-params",
+            state.CROP,
             format_func=lambda crop: "Not sure" if crop == widgets.NOT_SURE else crop_title(crop),
         )
     )

@@ -124,10 +124,9 @@ def choose_split(ways: Sequence[Way[Record]]) -> str | None:
     options = sorted(found, key=lambda name: (name != "test", name != "cv", name))
     if not options:
         return None
-    state.keep_among(state.SPLIT, options)
     if len(options) == 1:
         return options[0]
-    return st.selectbox("Judged on", options, key=state.SPLIT, bind="query-params", format_func=split_title, width=320)
+    return widgets.choose_shared("Judged on", options, state.SPLIT, format_func=split_title, width=320)
 
 
 def not_evaluated() -> None:

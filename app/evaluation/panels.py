@@ -44,8 +44,7 @@ def choose_run(records: Sequence[Record]) -> Record:
 
 def choose_split(record: Record) -> str:
     """The photos it is judged on."""
-    state.keep_among(state.SPLIT, record.splits)
-    return st.selectbox("Judged on", record.splits, key=state.SPLIT, bind="query-params", format_func=split_title)
+    return widgets.choose_shared("Judged on", record.splits, state.SPLIT, format_func=split_title)
 
 
 def headline(record: Record, split: str, scores: Scores, calibrated: bool, times_read: str | None) -> None:

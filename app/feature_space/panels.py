@@ -59,15 +59,13 @@ def choose_runs(recorded: Sequence[Record]) -> tuple[Record, str | None, Record 
     mapped = {record.name: maps.mapped_splits(record) for record in recorded}
     names = sorted(mapped, key=lambda name: (not mapped[name], name))
     known = {record.name: record for record in recorded}
-    state.keep_among(state.RUN, names)
-    name = st.selectbox("Run", names, key=state.RUN, bind="query-params", on_change=state.draw_selection)
+    name = widgets.choose_shared("Run", names, state.RUN, on_change=state.draw_selection)
     splits = list(mapped[name])
     if not splits:
         return known[name], None, None
     split = splits[0]
     if len(splits) > 1:
-        state.keep_among(state.SPLIT, splits)
-        split = st.selectbox("Split", splits, key=state.SPLIT, bind="query-params", on_change=state.draw_selection)
+        split = widgets.choose_shared("Split", splits, state.SPLIT, on_change=state.draw_selection)
     others = [other for other in names if other != name and split in mapped[other]]
     if not others:
         return known[name], split, None
