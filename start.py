@@ -16,6 +16,7 @@ if sys.version_info < OLDEST:
 import argparse
 import hashlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -30,6 +31,9 @@ RUNNING, TESTING = "requirements.txt", "requirements-test.txt"
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 SMALLEST_DISK_GB = 2.5
 HOST, FIRST_PORT, LAST_PORT = "127.0.0.1", 8501, 8599
+EVERY_HOST = "0.0.0.0"
+CODE_VARIABLE = "HVIT_PHONE_CODE"  # read by app/door.py
+CODE_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without letters and digits that look alike
 
 
 class SetUpError(Exception):
@@ -116,6 +120,30 @@ def install(arguments, what):
         raise SetUpError("could not install %s (the reason is above); check the connection and start again" % what)
 
 
+def new_code():
+    """A code that lets one phone in: 8 characters, `kd7m-2xqp`."""
+    drawn = "".join(secrets.choice(CODE_ALPHABET) for _ in range(8))
+    return drawn[:4] + "-" + drawn[4:]
+
+
+def lan_address():
+    """The address of this computer in its own network; nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("10.255.255.254", 9))  # only chooses the network card: UDP sends nothing on connecting
+            return probe.getsockname()[0]
+        except OSError:
+            pass
+    try:
+        found = socket.gethostbyname_ex(socket.gethostname())[2]
+    except OSError:
+        found = []
+    found = [address for address in found if not address.startswith("127.")]
+    if not found:
+        raise SetUpError("this computer is in no network; join the Wi-Fi of the phone and start again")
+    return found[0]
+
+
 def is_free(port):
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         if os.name != "nt":  # elsewhere this lets a port that was closed a second ago be used again
@@ -141,19 +169,33 @@ def choose_port(asked):
     raise SetUpError("ports %d to %d are all in use; choose another with --port" % (FIRST_PORT, LAST_PORT))
 
 
-def serve(port, browser, photos=None):
-    """Runs the dashboard until it is stopped; returns its exit code. `photos` is a folder with the photos of runs."""
+def serve(port, browser, photos=None, lan=None):
+    """Runs the dashboard until it is stopped; returns its exit code.
+
+    photos: a folder with the photos of runs, or None.
+    lan: address of this computer in its network, to serve phones there too, each after a one-time code; or None.
+    """
     command = [PYTHON, "-m", "streamlit", "run", os.path.join(ROOT, "app", "main.py")]
     # headless: streamlit would ask for an e-mail address and open its own browser before the server answers
-    command += ["--server.address", HOST, "--server.port", str(port), "--server.headless", "true"]
+    host = EVERY_HOST if lan else HOST
+    command += ["--server.address", host, "--server.port", str(port), "--server.headless", "true"]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    known = dict(os.environ, HVIT_PHOTOS=os.path.abspath(photos)) if photos else None
+    known = dict(os.environ)
+    known.pop(CODE_VARIABLE, None)
+    code = new_code()
+    if photos:
+        known["HVIT_PHOTOS"] = os.path.abspath(photos)
+    if lan:
+        known[CODE_VARIABLE] = code
     dashboard = subprocess.Popen(command, cwd=ROOT, env=known)
     try:
         while dashboard.poll() is None and not answers(port):
             time.sleep(0.1)
         if dashboard.poll() is None:
             say("HViT is open at http://%s:%d - stop it with Ctrl+C." % (HOST, port))
+            if lan:
+                say("On a phone in the same network open http://%s:%d and type the code %s" % (lan, port, code))
+                say("The code works once; the next one is shown here. Photos given there come to this computer.")
             if browser:
                 webbrowser.open("http://%s:%d" % (HOST, port))
         return dashboard.wait()
@@ -196,24 +238,28 @@ port_number.__name__ = "port, 1 to 65535,"  # argparse names the type in its mes
 def main(arguments=None):
     parser = argparse.ArgumentParser(
         description="Sets up HViT and opens its dashboard.",
-        epilog="examples: python start.py | python start.py --port 8600 --no-browser | python start.py --cpu",
+        epilog="examples: python start.py | python start.py --port 8600 --no-browser | python start.py --lan",
     )
     parser.add_argument("--port", type=port_number, help="port to serve at (default: first free one from 8501)")
     parser.add_argument("--photos", metavar="DIR", help="your copy of the photos of a run that ships without them")
     parser.add_argument("--cpu", action="store_true", help="install the CPU wheels of torch: smaller, no Nvidia card")
+    parser.add_argument("--lan", action="store_true", help="also serve phones in this network, after a one-time code")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     parser.add_argument("--set-up", action="store_true", help="only set up the environment")
     parser.add_argument("--tests", action="store_true", help="with --set-up: also install what tests need")
     options = parser.parse_args(arguments)
     if options.tests and not options.set_up:
         parser.error("--tests goes with --set-up")
+    if options.lan and options.set_up:
+        parser.error("--lan does not go with --set-up, which serves nothing")
     if options.photos and not os.path.isdir(options.photos):
         parser.error("--photos: there is no folder %s" % options.photos)
     try:
         set_up([RUNNING, TESTING] if options.tests else [RUNNING], options.cpu)
         if options.set_up:
             return 0
-        return serve(choose_port(options.port), has_screen() and not options.no_browser, options.photos)
+        lan = lan_address() if options.lan else None
+        return serve(choose_port(options.port), has_screen() and not options.no_browser, options.photos, lan)
     except SetUpError as error:
         sys.stderr.write("start.py: %s\n" % error)
         return 2

@@ -2,12 +2,17 @@
 
 import argparse
 import os
+import signal
 import sys
+import tempfile
+from pathlib import Path
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 
 import gradio as gr
+from starlette.middleware import Middleware
 
+from app import door
 from app.diagnose.words import one_sentence
 from app.words import knows, wrong_material
 from hvit.checkpoint import Checkpoint, load_checkpoint
@@ -18,22 +23,25 @@ from hvit.words import PLANTS_UNKNOWN
 
 SYSTEM_FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
 MAP = "Attention: dark 0.5x, light 2x the average"
+FOLDER_VARIABLE = "GRADIO_TEMP_DIR"
+SWEEP_S, KEPT_S = 60, 600  # how often old files are deleted, and when an upload that nobody asked about is old
+GUARDED = {"middleware": [Middleware(door.Door)]}
 
 
 def build(checkpoint: Checkpoint) -> gr.Blocks:
     """Photo -> verdict, prediction set and attention overlay, also as the API endpoint `/diagnose`."""
 
-    def answer(photo: bytes | None):
+    def answer(photo: str | None):
         if photo is None:
             raise gr.Error("Choose a photo first.", print_exception=False)
-        found = diagnose(checkpoint, photo, overlay=True)
+        found = diagnose(checkpoint, _taken(Path(photo)), overlay=True)
         overlay = None if found.heatmap is None else with_heat(found.pixels, found.heatmap)
         answer_set = {"verdict": found.verdict, "prediction_set": found.prediction_set}
         return f"### {one_sentence(found, 'The photo')}", answer_set, overlay
 
     run = Run(checkpoint.run_dir)
     learned_from = run.learned_from
-    with gr.Blocks(title="HViT demo", analytics_enabled=False) as demo:
+    with gr.Blocks(title="HViT demo", analytics_enabled=False, delete_cache=(SWEEP_S, KEPT_S)) as demo:
         told = [f"Model: {checkpoint.name}, {knows(checkpoint.classes, learned_from)}."]
         if warning := wrong_material(learned_from, is_drawn=False, better=None):
             told.append(f"**{warning}**")
@@ -42,12 +50,41 @@ def build(checkpoint: Checkpoint) -> gr.Blocks:
         gr.Markdown("\n\n".join(["# HViT demo", *told]))
         with gr.Row():
             with gr.Column():
-                photo = gr.File(label="Photo of a leaf", file_types=["image"], type="binary")
+                photo = gr.File(label="Photo of a leaf", file_types=["image"])
                 button = gr.Button("Diagnose", variant="primary")
                 outputs = [gr.Markdown(), gr.JSON(label="Prediction set")]
             outputs.append(gr.Image(label=MAP, format="jpeg", buttons=["download", "fullscreen"]))
-        button.click(answer, photo, outputs, api_name="diagnose", concurrency_limit=1)
+        asked = button.click(answer, photo, outputs, api_name="diagnose", concurrency_limit=1)
+        asked.then(lambda: None, None, photo, api_visibility="private")  # its file is deleted
     return demo
+
+
+def _taken(photo: Path) -> bytes:
+    """The bytes of an upload, whose file is deleted."""
+    try:
+        data = photo.read_bytes()
+    except FileNotFoundError:
+        raise gr.Error("The photo was deleted meanwhile. Choose it again.", print_exception=False) from None
+    photo.unlink(missing_ok=True)
+    return data
+
+
+def serve(checkpoint: Checkpoint, port: int) -> None:
+    """Serves the demo until it is interrupted; what was uploaded lies in a folder of its own that goes with it."""
+    above = os.environ.get(FOLDER_VARIABLE)
+    if above:
+        Path(above).mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the folder goes then too
+    with tempfile.TemporaryDirectory(prefix="hvit-demo-", dir=above, ignore_cleanup_errors=True) as folder:
+        os.environ[FOLDER_VARIABLE] = folder
+        theme = gr.themes.Base(primary_hue="green", **SYSTEM_FONTS)
+        demo = build(checkpoint)
+        try:
+            demo.launch(
+                server_name="127.0.0.1", server_port=port, max_file_size="50mb", theme=theme, app_kwargs=GUARDED
+            )
+        finally:
+            demo.close()
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -56,12 +93,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=7860, help="of this machine (default: %(default)s)")
     args = parser.parse_args(argv)
     try:
-        demo = build(load_checkpoint(find_run(args.run).path))
+        checkpoint = load_checkpoint(find_run(args.run).path)
     except ValueError as error:
         print(f"app.gradio_demo: {error}", file=sys.stderr)
         return 2
-    theme = gr.themes.Base(primary_hue="green", **SYSTEM_FONTS)
-    demo.launch(server_name="127.0.0.1", server_port=args.port, max_file_size="50mb", theme=theme)
+    serve(checkpoint, args.port)
     return 0
 
 

@@ -41,6 +41,7 @@ def show_page() -> None:
     st.set_page_config(
         page_title=f"{page.title} - HViT", page_icon=str(theme.ICON), layout="wide", initial_sidebar_state="collapsed"
     )
+    st.html(theme.variables(theme.palette(st.context.theme.type)))
     for sheet in theme.STYLE_SHEETS:
         st.html(sheet)
     st.html(f"<script>{HISTORY.read_text(encoding='utf-8')}</script>", unsafe_allow_javascript=True)

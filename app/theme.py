@@ -30,6 +30,10 @@ class Palette:
     hues: tuple[str, ...]
     steps: tuple[str, ...]
 
+    def way(self, number: int) -> str:
+        """The color of a run of this number, from 0; beyond the last they begin again."""
+        return self.ways[number % len(self.ways)]
+
 
 PAPER = Palette(
     accent="#1f5b3a",
@@ -58,3 +62,8 @@ DARK = Palette(
 def palette(theme_type: str | None) -> Palette:
     """Colors of the theme the reader has chosen: "dark", or paper for everything else."""
     return DARK if theme_type == "dark" else PAPER
+
+
+def variables(colors: Palette) -> str:
+    """HTML of a style sheet that names the accent for the other style sheets, which do not know the theme."""
+    return f"<style>:root {{ --hvit-accent: {colors.accent}; }}</style>"

@@ -205,12 +205,20 @@ def ask_for_photos(runs: Sequence[RunChoice], current: RunChoice) -> None:
             with st.container(horizontal=True, vertical_alignment="center", key="drawn"):
                 st.html('<p class="standing">No photo?</p>', width="content")
                 st.button("Four drawn leaves", type="tertiary", on_click=_take_drawn, args=(run.name,))
+    if is_from_elsewhere():
+        sentence(f"Photos {words.where_photos_go(True)}", "standing")
+        return  # folders of this computer are not for others to look into
     with st.container(key="folder"):
         st.text_input(
             "or a folder on this computer", key=state.FOLDER, placeholder="~/Pictures/leaves", on_change=_take_folder
         )
         if problem := state.folder_problem():
             notice(problem)
+
+
+def is_from_elsewhere() -> bool:
+    """Whether the reader sits at another device than the one that runs this."""
+    return st.context.ip_address is not None
 
 
 def _take_uploads() -> None:

@@ -19,6 +19,17 @@ def joined(names: Sequence[str], last: str = "and") -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
 
 
+def where_photos_go(from_elsewhere: bool) -> str:
+    """What photos do that are given, after `Photos ` or `They `.
+
+    Args:
+        from_elsewhere: whether the reader sits at another device, such as a phone.
+    """
+    if from_elsewhere:
+        return "go to the computer that runs HViT, over the network, and stay there."
+    return "stay on this computer."
+
+
 def knows(classes: Sequence[str], learned_from: Collection[str] = ()) -> str:
     """What a run can name: `33 conditions, 9 crops`, `14 conditions of drawn leaves`."""
     count = len(crops(classes))

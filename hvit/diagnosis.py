@@ -26,6 +26,7 @@ from hvit.words import verdict_message
 FLAG_SIDE_PX = 512
 BLURRED_BELOW = 25.0  # variance of the Laplacian of the grey values
 DARK_BELOW = 40.0  # mean grey value, of 255
+LIT_ABOVE = 70.0  # grey value that a twentieth of a photo in enough light reaches, also before a black ground
 BRIGHT_ABOVE = 0.5  # share of pixels at 250 or more in every channel, without plain white ground
 
 
@@ -282,7 +283,7 @@ def photo_flags(pixels: np.ndarray, img_size: int) -> list[str]:
     flags = []
     if cv2.Laplacian(grey, cv2.CV_64F).var() < BLURRED_BELOW:
         flags.append("blurred")
-    if grey.mean() < DARK_BELOW:
+    if grey.mean() < DARK_BELOW and np.percentile(grey, 95) < LIT_ABOVE:
         flags.append("dark")
     if (pixels.min(2) >= 250).mean() > BRIGHT_ABOVE and grey.std() < 40:
         flags.append("bright")

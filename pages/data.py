@@ -20,7 +20,7 @@ with sheet:
         with st.spinner("Counting"):
             balance = learned.balance_of(record)
         check = learned.check_of(record)
-    panels.headline(record, balance)
+    panels.headline(record, balance, check)
     with st.container(key="data_body"):
         with st.container(key="data_classes"):
             source = panels.choose_source(balance)

@@ -42,7 +42,7 @@ with sheet.container(key="wide"), widgets.user_errors_shown(), widgets.progress(
     facts = diagnoses.facts_about(diagnosis, run, checkpoint, crop)
 
 with sheet.container(key="list"):
-    panels.result_list(shown, results, position, run)
+    panels.result_list(shown, results, position, run, checkpoint, crop)
 with sheet.container(key="verdict"):
     widgets.warn_of_material(run, choices, is_drawn=drawing is not None)
     panels.verdict(

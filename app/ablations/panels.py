@@ -57,7 +57,7 @@ def worth(rows: Sequence[AblationRow]) -> None:
         return
     left, right = st.columns(2, gap="large")
     photos = f"n = {compared[0].gain.photos:,}"
-    for place, name, title in ((left, "gain", "right at first name"), (right, "f1_gain", "macro-F1")):
+    for place, name, title in ((left, "gain", "top-1 accuracy"), (right, "f1_gain", "macro-F1")):
         found = [getattr(row, name) for row in compared]
         titles = [words.variant_title(row.variant) for row in compared]
         figure = gains(
@@ -70,8 +70,8 @@ def worth(rows: Sequence[AblationRow]) -> None:
         told = "; ".join(f"{title}: {100 * gain.gain:+.1f} points" for title, gain in zip(titles, found))
         place.plotly_chart(figure, key=f"ablation_{name}", config={"displayModeBar": False}, alt=told)
     widgets.sentence(
-        "Paired bootstrap: runs of equal seed and pictures are drawn again together. Grey: not told apart from the "
-        "full recipe. The intervals are not corrected for how many there are.",
+        "Paired bootstrap: runs of equal seed and pictures are drawn again together. Grey: no significant "
+        "difference from the full recipe. The intervals are not corrected for how many there are.",
         "standing",
     )
 
@@ -92,10 +92,10 @@ def table(rows: Sequence[AblationRow], variants: Variants, name: str) -> None:
                 "Seeds": row.num_seeds,
                 "Parameters, millions": None if cost is None else cost.params / 1e6,
                 "GMACs": None if cost is None else cost.gmacs,
-                "Right, %": 100 * row.top1,
+                "Top-1 accuracy, %": 100 * row.top1,
                 "Macro-F1, %": 100 * row.macro_f1,
-                **({"Right with mirror image, %": _hundredfold(row.top1_tta)} if has_tta else {}),
-                "Change of right, points": None if row.gain is None else 100 * row.gain.gain,
+                **({"Top-1 accuracy with mirror image, %": _hundredfold(row.top1_tta)} if has_tta else {}),
+                "Change of top-1 accuracy, points": None if row.gain is None else 100 * row.gain.gain,
                 "95 % interval": "" if row.gain is None else f"{100 * row.gain.low:+.1f} to {100 * row.gain.high:+.1f}",
                 "What is changed": changed,
             }
@@ -117,7 +117,7 @@ def table(rows: Sequence[AblationRow], variants: Variants, name: str) -> None:
                 "changed": changed,
             }
         )
-    formats = {"Change of right, points": "%+.1f", "Parameters, millions": "%.2f", "GMACs": "%.3f"}
+    formats = {"Change of top-1 accuracy, points": "%+.1f", "Parameters, millions": "%.2f", "GMACs": "%.3f"}
     widgets.table(shown, f"ablation-{name}", exported, formats=formats)
 
 

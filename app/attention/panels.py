@@ -18,8 +18,8 @@ from app.attention.question import NOTHING, Case, Look, choose_stage
 from app.cache import explanations
 from app.cache.explanations import OnWhat, Progress, Question
 from app.diagnose import words as verdict_words
-from app.widgets import picture, plain, sentence
-from app.words import percent
+from app.widgets import is_from_elsewhere, picture, plain, sentence
+from app.words import percent, where_photos_go
 from hvit.explain.export import nothing_found
 from hvit.explain.heat import Scale
 from hvit.explain.picture import stops_of, with_heat
@@ -37,7 +37,8 @@ def nothing_yet() -> None:
     """The page before the first photo."""
     st.html(
         '<div class="empty"><p class="verdict"><b>Show me a leaf.</b></p><p>You will see which places of the photo an '
-        "answer comes from, and a test of whether that is so. Photos stay on this computer.</p></div>"
+        "answer comes from, and a test of whether that is so. Photos "
+        f"{where_photos_go(is_from_elsewhere())}</p></div>"
     )
 
 
@@ -239,7 +240,7 @@ def link(case: Case) -> None:
         asked = urlencode({state.RUN: case.run.name, **st.query_params.to_dict()})
         st.code(f"{st.context.url or ''}?{asked}", language=None, wrap_lines=True)
         if not can_be_drawn:
-            st.caption("The link holds everything but the photo, which stays on this computer.")
+            st.caption("The link holds everything but the photo.")
 
 
 def squares(case: Case, strength: float) -> None:

@@ -249,7 +249,7 @@ def choose_look() -> Look:
 
 def choose_beside(case: Case, runs: Sequence[RunChoice]) -> str:
     """What stands beside the map: nothing, the network with random weights, or another run."""
-    titles = {NOTHING: "nothing", TWIN: words.TWIN}
+    titles = {NOTHING: "none", TWIN: words.TWIN}
     return st.selectbox(
         "Compare with",
         [NOTHING, TWIN, *(other.name for other in runs if other.name != case.run.name)],

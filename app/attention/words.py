@@ -84,13 +84,14 @@ def starts_with_difference(diagnosis: Diagnosis) -> bool:
 
 
 def best_label(method: str, judged: Judged) -> str:
-    """The first choice of a method, and what it rests on."""
+    """The first choice of a method, and what it rests on: one that did not beat the controls is never the first."""
     title = METHOD_TITLES[method]
     if method not in judged.methods:
         return f"{title} (not tested)"
     if method not in judged.trusted:
         return f"{title} (no method stood the test)"
-    return f"Best in test: {title if method == 'gradcam' else title.lower()}"
+    first = "Best in test" if method == judged.methods[0] else "Best of those that beat the controls"
+    return f"{first}: {title if method == 'gradcam' else title.lower()}"
 
 
 def what_is_shown(question: Question) -> str:
@@ -157,8 +158,14 @@ def rank(judged: Judged, method: str) -> str:
     place = ordinal(1 + judged.methods.index(method))
     what = "drawn test leaves" if judged.material == "drawn leaves" else f"test {judged.material}"
     told = f"In {judged.num_photos} {what}: {place} of {len(judged.methods)} methods."
-    behind = "Not ahead of maps that know nothing of the model with every cover."
-    return told if method in judged.beat_controls else f"{told} {behind}"
+    behind = "Did not beat the model-free controls under both covers."
+    if method not in judged.beat_controls:
+        return f"{told} {behind}"
+    ahead = judged.methods[: judged.methods.index(method)]
+    if ahead and method == next(iter(judged.trusted), None):
+        names = joined([METHOD_TITLES[name] for name in ahead])
+        return f"{told} The best that beat the model-free controls under both covers; {names} did not."
+    return told
 
 
 def cannot_look_inside(run: str, method: str) -> str:

@@ -17,7 +17,6 @@ from app.words import split_title
 from hvit.runs import RunError, live_of
 from hvit.ways import Way
 
-MOST_WAYS = 8
 STEMS_SHOWN = 4
 NOT_QUIET = ("running", "stopped", "failed", "preempted", "unknown")
 VIEWS = {
@@ -37,7 +36,6 @@ def choose_ways(ways: Sequence[Way[Record]]) -> list[Way[Record]]:
         "Runs, seeds of one configuration together",
         list(known),
         key=state.WAYS,
-        max_selections=MOST_WAYS,
         placeholder="Choose runs",
         bind="query-params",
     )
@@ -56,7 +54,7 @@ def nothing_chosen(ways: Sequence[Way[Record]]) -> None:
         with st.container(key="suggestions"):
             for stem, names in families[:STEMS_SHOWN]:
                 label = words.suggestion(stem, names)
-                st.button(label, key=f"suggest_{stem}", on_click=state.choose_ways, args=(names[:MOST_WAYS],))
+                st.button(label, key=f"suggest_{stem}", on_click=state.choose_ways, args=(names,))
     st.subheader("All runs")
     widgets.table([_row(way) for way in ways], "runs")
 
@@ -82,7 +80,7 @@ def _row(way: Way[Record]) -> dict:
         "Status": ", ".join(statuses),
         "Kind": first.kind or "",
         "Classes": len(first.classes) or None,
-        "Right on test, %": 100 * sum(tops) / len(tops) if tops else None,
+        "Top-1 accuracy on test, %": 100 * sum(tops) / len(tops) if tops else None,
         "Started": str(first.info.get("started") or "")[:10],
     }
 

@@ -110,14 +110,14 @@ def scores(ways: Sequence[Way[Record]]) -> None:
     each_seed = st.toggle("Each seed", key=state.EACH_SEED, bind="query-params")
     shown = [Way(record.name, (record,)) for way in ways for record in way.members] if each_seed else list(ways)
     colors = theme.palette(st.context.theme.type)
-    color_of = {record.name: colors.ways[i] for i, way in enumerate(ways) for record in way.members}
+    color_of = {record.name: colors.way(i) for i, way in enumerate(ways) for record in way.members}
     found = [(way, comparisons.way_score(way, split)) for way in shown] if split else []
     if not any(score for _, score in found):
         panels.not_evaluated()
         return
     rows = [color_of[way.members[0].name] for way, _ in found]
     left, right = st.columns(2, gap="large")
-    for place, name, title in ((left, "top1", "right at first name"), (right, "macro_f1", "macro-F1")):
+    for place, name, title in ((left, "top1", "top-1 accuracy"), (right, "macro_f1", "macro-F1")):
         values = [getattr(score, name) if score else None for _, score in found]
         intervals = [getattr(score, f"{name}_ci") if score else None for _, score in found]
         notes = [words.score_note(value, interval) for value, interval in zip(values, intervals)]
@@ -128,7 +128,7 @@ def scores(ways: Sequence[Way[Record]]) -> None:
         place.plotly_chart(figure, key=f"scores_{name}", config=NO_MODEBAR, alt=told)
     widgets.table([_score_row(way, score) for way, score in found], f"scores-{split}", formats={"NLL, nats": "%.2f"})
     widgets.sentence(
-        "Intervals of 95 %: of one run, Wilson for the share that is right and bootstrap over pictures for macro-F1; "
+        "Intervals of 95 %: of one run, Wilson for top-1 accuracy and bootstrap over pictures for macro-F1; "
         "of several, bootstrap over runs and pictures. With few seeds it understates what other seeds may bring.",
         "standing",
     )
@@ -153,11 +153,11 @@ def _score_row(way: Way[Record], score: WayScore | None) -> dict:
         "Status": ", ".join(statuses),
         "Seeds evaluated": f"{len(score.seeds)} of {len(way.members)}" if score else f"0 of {len(way.members)}",
         "Pictures": score.n if score else None,
-        "Right, %": hundredfold(score.top1) if score else None,
-        "Right: 95 %": interval(score.top1_ci) if score else "",
+        "Top-1 accuracy, %": hundredfold(score.top1) if score else None,
+        "Top-1 accuracy: 95 %": interval(score.top1_ci) if score else "",
         "Macro-F1, %": hundredfold(score.macro_f1) if score else None,
         "Macro-F1: 95 %": interval(score.macro_f1_ci) if score else "",
-        "Calibration error, %": hundredfold(score.ece) if score else None,
+        "Calibration error (ECE), %": hundredfold(score.ece) if score else None,
         "NLL, nats": score.nll if score else None,
     }
 
@@ -187,7 +187,7 @@ def _gains(found: Verdicts, split: str) -> None:
     st.subheader("Gains on the same pictures")
     colors = theme.palette(st.context.theme.type)
     left, right = st.columns(2, gap="large")
-    for place, name, title in ((left, "top1", "right at first name"), (right, "macro_f1", "macro-F1")):
+    for place, name, title in ((left, "top1", "top-1 accuracy"), (right, "macro_f1", "macro-F1")):
         results = [getattr(pair, name) for pair in found.pairs]
         figure = gains(
             [f"{pair.first} \u2192 {pair.second}" for pair in found.pairs],
@@ -198,7 +198,8 @@ def _gains(found: Verdicts, split: str) -> None:
         )
         told = "; ".join(words.verdict(pair.first, pair.second, getattr(pair, name)) for pair in found.pairs)
         place.plotly_chart(figure, key=f"gains_{name}", config=NO_MODEBAR, alt=f"Gains in {title}: {told}")
-    notes = ["Paired bootstrap: runs of equal seed and pictures are drawn again together. Grey: not told apart."]
+    notes = ["Paired bootstrap: runs of equal seed and pictures are drawn again together."]
+    notes.append("Grey: no significant difference.")
     notes.append("These intervals are not corrected for how many there are.")
     if text := words.few_runs([pair.top1 for pair in found.pairs]):
         notes.append(text)
@@ -241,8 +242,8 @@ def _mcnemar(found: Verdicts) -> None:
             "First run": pair.first,
             "Second run": pair.second,
             "Pictures": pair.pictures,
-            "Only the first right": pair.test.only_first,
-            "Only the second right": pair.test.only_second,
+            "Only the first correct": pair.test.only_first,
+            "Only the second correct": pair.test.only_second,
             "p": pair.test.p,
             "p, corrected": pair.corrected,
             "Below 0.05": "yes" if pair.corrected < 0.05 else "no",
@@ -263,7 +264,7 @@ def _mcnemar(found: Verdicts) -> None:
     ]
     widgets.table(rows, "mcnemar", exported, formats={"p": "%.2g", "p, corrected": "%.2g"})
     widgets.sentence(
-        f"Exact McNemar test on the pictures that only one of two runs named rightly, two-sided; corrected for "
+        f"Exact McNemar test on the pictures on which only one of two runs is correct, two-sided; corrected for "
         f"{counted(len(rows), 'test')} by Holm. It tells these runs apart, not the ways of training they stand for: "
         "for that look at the gains over several seeds.",
         "standing",
@@ -292,11 +293,11 @@ def settings(ways: Sequence[Way[Record]]) -> None:
         text = "Choose a second set of runs to compare with." if len(known) < 2 else "They differ in no setting."
         widgets.sentence(text, "below")
         return
-    # Settings that all have come first: those that one lacks are often younger than the run.
+    # Settings that all recorded come first: those that one lacks are often younger than the run.
     found = dict(sorted(found.items(), key=lambda item: words.ABSENT in item[1]))
     rows = [{"Setting": key, **dict(zip(names, map(words.setting, values)))} for key, values in found.items()]
     widgets.table(rows, "settings")
-    widgets.sentence("The seed is left out. An empty cell: the run has no such setting.", "standing")
+    widgets.sentence(words.SETTINGS_NOTE, "standing")
 
 
 @dataclass(frozen=True)
@@ -336,7 +337,7 @@ def cost(ways: Sequence[Way[Record]]) -> None:
             [each.score.top1_ci for each in priced],
             [each.color for each in priced],
             words.cost_axis(unit, {each.cost.img_size for each in priced}),
-            f"right at first name, {split_title(split).lower()}",
+            f"top-1 accuracy, {split_title(split).lower()}",
             theme.palette(st.context.theme.type),
         )
         st.plotly_chart(figure, key="accuracy_by_cost", config=NO_MODEBAR, alt=f"Accuracy against {words.COSTS[unit]}")
@@ -349,10 +350,10 @@ def cost(ways: Sequence[Way[Record]]) -> None:
 
 def _priced(ways: Sequence[Way[Record]], scores: Sequence[WayScore | None]) -> list[_Priced]:
     """The ways that were evaluated and say which model they are; colors are those of all ways."""
-    colors = theme.palette(st.context.theme.type).ways
+    colors = theme.palette(st.context.theme.type)
     with st.spinner("Counting"):
         found = [costs.cost_of(way.members[0]) for way in ways]
-    kept = [(*row, colors[i]) for i, row in enumerate(zip(ways, scores, found)) if None not in row]
+    kept = [(*row, colors.way(i)) for i, row in enumerate(zip(ways, scores, found)) if None not in row]
     times = costs.times_of([way.members[0] for way, *_ in kept]) or [None] * len(kept)
     return [_Priced(way, score, cost, time, color) for (way, score, cost, color), time in zip(kept, times)]
 
@@ -364,7 +365,7 @@ def _cost_row(each: _Priced) -> dict:
         "Parameters, millions": round(each.cost.params / 1e6, 3),
         "GMACs": round(each.cost.gmacs, 4),
         "Side, px": each.cost.img_size,
-        "Right, %": 100 * each.score.top1,
+        "Top-1 accuracy, %": 100 * each.score.top1,
     }
     return row if each.time is None else row | {"One photo, ms": each.time.median_ms}
 
@@ -442,7 +443,7 @@ def _any(way: Way[Record], named: dict[str, Record]) -> bool:
 
 
 def _outcome_counts(numbers: np.ndarray, first: str, second: str) -> None:
-    cells = [("both right", "both_right"), *((title, key) for key, title in words.OUTCOMES.items())]
+    cells = [("both correct", "both_right"), *((title, key) for key, title in words.OUTCOMES.items())]
     counts = {key: int((numbers == OUTCOMES.index(key)).sum()) for _, key in cells}
     parts = "".join(f"<div><dt>{title}</dt><dd><b>{counts[key]:,}</b></dd></div>" for title, key in cells)
     st.html(f'<dl class="figures">{parts}</dl>')
@@ -452,7 +453,7 @@ def _outcome_counts(numbers: np.ndarray, first: str, second: str) -> None:
 def _pictures(answers: Sequence[Answers], rows: Sequence[np.ndarray], outcome: str) -> None:
     def said(which: int, row: int) -> str:
         a = answers[which]
-        name = "right" if a.right[row] else class_in_text(a.classes[a.predicted[row]])
+        name = "correct" if a.right[row] else class_in_text(a.classes[a.predicted[row]])
         return f"{name}, {percent(float(a.confidence[row]))}"
 
     tiles = [

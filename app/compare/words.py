@@ -14,15 +14,15 @@ from hvit.ways import ABSENT
 from hvit.words import training_progress
 
 METRICS = {
-    "top1": "right at first name",
+    "top1": "top-1 accuracy",
     "macro_f1": "macro-F1",
     "nll": "negative log-likelihood, nats",
     "loss": "loss",
     "lr": "learning rate",
     "grad_norm": "norm of the gradient",
     "images_per_s": "pictures a second",
-    "knn_top1": "nearest neighbors right",
-    "probe_top1": "linear probe right",
+    "knn_top1": "top-1 accuracy of nearest neighbors",
+    "probe_top1": "top-1 accuracy of a linear probe",
     "effective_rank": "effective rank of the features",
     "spread": "spread of the features",
 }
@@ -40,9 +40,11 @@ MEASURED = (
     "Medians of 10 turns on one thread of this machine; the models compute one after the other in each turn, with "
     "random weights. Another machine, or a busy one, gives other times: trust their ratios more."
 )
+NOT_RECORDED = "not recorded"
+SETTINGS_NOTE = "The seed is left out. Not recorded: the run is older than this setting, or of a kind without it."
 OUTCOMES = {
-    "only_first_right": "only the first is right",
-    "only_second_right": "only the second is right",
+    "only_first_right": "only the first is correct",
+    "only_second_right": "only the second is correct",
     "both_wrong_differently": "both wrong, differently",
     "both_wrong_alike": "both wrong, alike",
 }
@@ -108,9 +110,9 @@ def _ago(stamp: str | None, now: datetime) -> str | None:
 
 
 def setting(value: Any) -> str:
-    """A value of a configuration as a cell; a setting that a run does not have is a gap."""
+    """A value of a configuration as a cell; one that the run did not record is marked."""
     if value is ABSENT:
-        return ""
+        return NOT_RECORDED
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -126,7 +128,7 @@ def verdict(first: str, second: str, gain: Gain) -> str:
         return f"{second} is better than {first}"
     if gain.high < 0:
         return f"{first} is better than {second}"
-    return f"{first} and {second} are not told apart"
+    return f"no significant difference between {first} and {second}"
 
 
 def basis(gain: Gain) -> str:

@@ -30,14 +30,19 @@ def nothing_yet() -> None:
     widgets.how_to_train()
 
 
-def headline(record: Record, balance: Balance) -> None:
-    """What the run learned from, in a sentence and in numbers."""
+def headline(record: Record, balance: Balance, check: dict | None) -> None:
+    """What the run learned from, in a sentence and in numbers.
+
+    Args:
+        check: the recorded report of `hvit data check`, or None.
+    """
     sentence(words.learned_from(record, balance), "below")
     things = words.thing(record)
     cells = [(words.ROLES[role], f"{balance.count(role=role):,}", things) for role in balance.roles]
     if cells:
         widgets.figures([(name[:1].upper() + name[1:], value, note) for name, value, note in cells])
-    sentence(words.plants(record.plants_known), "caution" if record.plants_known is False else "standing")
+    known = words.plants_known(record, check)
+    sentence(words.plants(known), "caution" if known is False else "standing")
 
 
 def choose_source(balance: Balance) -> str | None:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 MOST_DRAWN = 4000
 ROLES = {
-    "train": "learned from",
-    "select": "chose the weights",
-    "calibrate": "calibrated",
-    "cv": "learned from and judged in turn",
+    "train": "training",
+    "select": "validation",
+    "calibrate": "calibration",
+    "cv": "cross-validation",
     "test": "test",
 }
 
@@ -54,6 +54,12 @@ def data_sets(record: Record) -> list[str]:
     """As its configuration names them."""
     data = (record.config or {}).get("data")
     return [str(name) for name in (data.get("dirs") or [])] if isinstance(data, dict) else []
+
+
+def plants_known(record: Record, check: dict | None) -> bool | None:
+    """Whether every photo says which plant it shows: as the check of the data found, else as the run says."""
+    found = (check or {}).get("plants_known")
+    return found if isinstance(found, bool) else record.plants_known
 
 
 def plants(known: bool | None) -> str:
@@ -142,8 +148,8 @@ def background(control: dict | None, things: str) -> tuple[str, str, bool]:
         return "Background alone", "Not told: it takes a training and a test split.", False
     low = wilson(round(control["top1"] * control["n"]), control["n"])[0]
     said = (
-        f"Four corners of the photo name {rate(control['top1'])} of {control['n']:,} test {things} rightly; always "
-        f"answering the most frequent class, {rate(control['largest_class'])}."
+        f"Four corners of the photo alone classify {rate(control['top1'])} of {control['n']:,} test {things} "
+        f"correctly; always answering the most frequent class, {rate(control['largest_class'])}."
     )
     if low > 1.5 * control["largest_class"]:
         return "Background alone", f"{said} The background gives the class away: a good score here says less.", True

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
 
 from app import pictures, state, theme, widgets
-from app.cache.diagnoses import Facts, Result, table_of
+from app.cache.diagnoses import Facts, Result, look_closely, table_of
 from app.cache.photos import drawing_of, whole_photo
 from app.cache.runs import RunChoice
 from app.diagnose import report, truth, words
@@ -17,24 +19,28 @@ from app.drawn import Drawing
 from app.figures.probabilities import class_probabilities
 from app.photo_files import PhotoFile
 from app.widgets import picture, plain, sentence
-from app.words import joined, percent
+from app.words import joined, percent, where_photos_go
 from hvit.data.classes import crop_of, crops
 from hvit.explain.picture import HEAT_STOPS, with_heat
 from hvit.words import PLANTS_UNKNOWN
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
+    from hvit.checkpoint import Checkpoint
     from hvit.diagnosis import Diagnosis
 
 ROWS_A_PAGE = 8
 MAX_BARS = 6
+MOST_MAPS = 50  # in a report: each takes a pass
+REPORT_PX = 160
 MODEBAR = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
 
 
 def nothing_yet() -> None:
     """The page before the first photo."""
+    stays = where_photos_go(widgets.is_from_elsewhere())
     st.html(
         '<div class="empty"><p class="verdict"><b>Show me a leaf.</b></p><p>One leaf that fills most of the picture, '
-        "in focus and in even light. Several photos at once are fine. They stay on this computer.</p></div>"
+        f"in focus and in even light. Several photos at once are fine. They {stays}</p></div>"
     )
 
 
@@ -46,8 +52,19 @@ def unknown_crop(run: RunChoice) -> None:
         widgets.how_to_train(run.name)
 
 
-def result_list(photos: Sequence[PhotoFile], results: Sequence[Result], chosen: int, run: RunChoice) -> None:
-    """All photos with a thumbnail and one line each; a click shows one large."""
+def result_list(
+    photos: Sequence[PhotoFile],
+    results: Sequence[Result],
+    chosen: int,
+    run: RunChoice,
+    checkpoint: Checkpoint,
+    crop: str | None,
+) -> None:
+    """All photos with a thumbnail and one line each; a click shows one large.
+
+    Args:
+        crop: that the answers are restricted to, or None.
+    """
     told = words.summary((result.diagnosis for result in results), _num_drawn(photos))
     st.html(f'<p class="summary" role="status">{told}</p>')
     num_pages = -(-len(photos) // ROWS_A_PAGE)
@@ -56,7 +73,7 @@ def result_list(photos: Sequence[PhotoFile], results: Sequence[Result], chosen: 
         page = st.pagination(num_pages, default=page, key=f"list_page_{page}")
     for index in range((page - 1) * ROWS_A_PAGE, min(page * ROWS_A_PAGE, len(photos))):
         _row(index, photos[index], results[index], index == chosen)
-    _downloads(photos, results, run)
+    _downloads(photos, results, run, checkpoint, crop)
 
 
 def _row(index: int, photo: PhotoFile, result: Result, is_chosen: bool) -> None:
@@ -80,17 +97,46 @@ def _table(photos: Sequence[PhotoFile], results: Sequence[Result]) -> bytes:
     return table_of(rows)
 
 
-def _report(photos: Sequence[PhotoFile], results: Sequence[Result], run: RunChoice) -> str:
-    return report.page([photo.name for photo in photos], results, [drawing_of(photo) for photo in photos], run)
+def _report(
+    photos: Sequence[PhotoFile], results: Sequence[Result], run: RunChoice, checkpoint: Checkpoint, crop: str | None
+) -> str:
+    made = report.Made(
+        datetime.now(),
+        checkpoint.sha256,
+        crop,
+        checkpoint.card["temperature"] is not None,
+        [_with_map(photo, result, checkpoint, crop) for photo, result in zip(photos[:MOST_MAPS], results)],
+    )
+    drawings = [drawing_of(photo) for photo in photos]
+    return report.page([photo.name for photo in photos], results, drawings, run, made)
 
 
-def _downloads(photos: Sequence[PhotoFile], results: Sequence[Result], run: RunChoice) -> None:
+def _with_map(photo: PhotoFile, result: Result, checkpoint: Checkpoint, crop: str | None) -> bytes | None:
+    """A JPEG of the photo beside its map; None where there is no diagnosis that a map could explain."""
+    if result.diagnosis.verdict not in ("named", "unsure"):
+        return None
+    found = look_closely(photo, checkpoint, crop)
+    if found.heatmap is None:
+        return None
+    small = pictures.shrunk(found.pixels, REPORT_PX)
+    return pictures.jpeg(np.concatenate([small, with_heat(small, found.heatmap)], axis=1))
+
+
+def _downloads(
+    photos: Sequence[PhotoFile], results: Sequence[Result], run: RunChoice, checkpoint: Checkpoint, crop: str | None
+) -> None:
     with st.container(horizontal=True, key="downloads"):
         # Callables: a report of a thousand photos is written when it is asked for, not with every click.
         st.download_button("CSV", lambda: _table(photos, results), "diagnoses.csv", "text/csv", on_click="ignore")
         st.download_button(
-            "Report", lambda: _report(photos, results, run), "diagnoses.html", "text/html", on_click="ignore"
+            "Report",
+            lambda: _report(photos, results, run, checkpoint, crop),
+            "diagnoses.html",
+            "text/html",
+            on_click="ignore",
         )
+        if len(photos) > MOST_MAPS:
+            sentence(f"The report shows maps of the first {MOST_MAPS} photos.", "standing")
         st.button("Start over", type="tertiary", on_click=state.forget_photos)
 
 
@@ -105,7 +151,7 @@ def verdict(
     num_others: int,
     drawing: Drawing | None = None,
 ) -> None:
-    """The answer in words, the calibrated bars, and the cautions that belong to it.
+    """The answer in words, the bars of its probabilities, and the cautions that belong to it.
 
     Args:
         crop_is_open: the reader chose no crop.
@@ -131,7 +177,7 @@ def verdict(
             st.button("It is a leaf: show the best guess, marked as unreliable", on_click=state.insist)
             return
         sentence(f"Unreliable: my best guess is {words.class_title(diagnosis.label)}.", "notice")
-    probability_bars(diagnosis, reliable=diagnosis.verdict != "unfamiliar")
+    probability_bars(diagnosis, reliable=diagnosis.verdict != "unfamiliar", calibrated=facts.calibrated)
     for text in words.never_seen(diagnosis, classes):
         sentence(text)
     if drawing is None and (text := words.doubt(diagnosis, classes)):
@@ -142,7 +188,7 @@ def verdict(
             st.button("Another crop", type="tertiary", on_click=state.set_crop, args=(widgets.ANOTHER,))
 
 
-def probability_bars(diagnosis: Diagnosis, reliable: bool) -> None:
+def probability_bars(diagnosis: Diagnosis, reliable: bool, calibrated: bool) -> None:
     """The most likely classes; all of the prediction set up to `MAX_BARS`."""
     ranked = sorted(diagnosis.probabilities, key=diagnosis.probabilities.get, reverse=True)
     possible = [name for name in ranked if diagnosis.probabilities[name] > 0]
@@ -153,9 +199,11 @@ def probability_bars(diagnosis: Diagnosis, reliable: bool) -> None:
         [reliable and name in diagnosis.prediction_set for name in shown],
         len(possible),
         theme.palette(st.context.theme.type),
+        calibrated,
     )
     told = ", ".join(f"{words.class_title(name)} {percent(diagnosis.probabilities[name])}" for name in shown)
-    st.plotly_chart(figure, config=MODEBAR, key="bars", alt=f"Calibrated probabilities: {told}")
+    what = "Calibrated probabilities" if calibrated else "Probabilities"
+    st.plotly_chart(figure, config=MODEBAR, key="bars", alt=f"{what}: {told}")
 
 
 def photo(diagnosis: Diagnosis, is_cut: bool, drawing: Drawing | None = None) -> None:

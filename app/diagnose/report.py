@@ -1,47 +1,115 @@
 """The diagnoses of one session as a single HTML file that opens anywhere, without a network."""
 
+from __future__ import annotations
+
 import base64
 import html
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from app.cache.diagnoses import Result
 from app.cache.runs import RunChoice
 from app.diagnose import truth, words
 from app.drawn import TAG, Drawing
-from app.words import wrong_material
+from app.words import joined, percent, wrong_material
+from hvit.data.classes import crop_title
 from hvit.words import PLANTS_UNKNOWN
 
+if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
+    from hvit.diagnosis import Diagnosis
+
+CALIBRATED = "Probabilities are calibrated."
+NOT_CALIBRATED = "Probabilities are not calibrated: read them as an order, not as chances."
+MAPS = (
+    "Beside a photo: where the network took its information from (attention rollout), from 0.5x (dark) to 2x the "
+    "average (light); not the outline of a lesion."
+)
 _STYLE = (
     "body{font:16px/1.5 Georgia,serif;color:#22261f;background:#fcfbf8;max-width:46rem;margin:3rem auto;padding:0 1rem}"
     "h1{font-size:1.6rem}article{display:flex;gap:1rem;border-top:1px solid #d9d5c9;padding:1rem 0}"
-    "img{width:112px;height:112px}h2{font-size:1.1rem;margin:0}p{margin:.2rem 0}.quiet{color:#6d6f66;font-size:.85rem}"
+    "img{max-width:232px;align-self:flex-start}.hash{overflow-wrap:anywhere}"
+    "h2{font-size:1.1rem;margin:0}p{margin:.2rem 0}.quiet{color:#6d6f66;font-size:.85rem}"
 )
 
 
-def page(names: Sequence[str], results: Sequence[Result], drawings: Sequence[Drawing | None], run: RunChoice) -> str:
+@dataclass(frozen=True)
+class Made:
+    """How the diagnoses came about.
+
+    Attributes:
+        when: local time of the report.
+        weights: SHA-256 of the weights that answered.
+        crop: what the answers were restricted to; None for all crops.
+        calibrated: whether a temperature was fitted for this run.
+        pictures: a JPEG a photo, the photo beside its map; None for the thumbnail. Those beyond the last have none.
+    """
+
+    when: datetime | None = None
+    weights: str | None = None
+    crop: str | None = None
+    calibrated: bool = False
+    pictures: Sequence[bytes | None] = ()
+
+
+def page(
+    names: Sequence[str],
+    results: Sequence[Result],
+    drawings: Sequence[Drawing | None],
+    run: RunChoice,
+    made: Made | None = None,
+) -> str:
     """A whole HTML document: one entry a photo, pictures inside, no script.
 
     Args:
         drawings: what was drawn, for each; None for a photo.
     """
-    entries = "".join(_entry(*entry, run) for entry in zip(names, results, drawings))
+    made = made or Made()
+    pictures = [*made.pictures, *[None] * (len(names) - len(made.pictures))]
+    entries = "".join(_entry(*entry, run) for entry in zip(names, results, drawings, pictures))
     num_drawn = sum(drawing is not None for drawing in drawings)
     title = html.escape(words.summary((result.diagnosis for result in results), num_drawn))
     model = html.escape(run.name) + (f". {PLANTS_UNKNOWN}" if run.plants_known is False else "")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Leaf diagnoses</title><style>{_STYLE}</style>'
-        f'<h1>{title}</h1>{entries}<p class="quiet">Model: {model}. Probabilities are calibrated. '
-        "A model's answer is not a plant pathologist's.</p></html>"
+        f'<h1>{title}</h1><p class="quiet">{html.escape(_head(made))}</p>{entries}<p class="quiet">Model: {model}. '
+        f"{CALIBRATED if made.calibrated else NOT_CALIBRATED} A model's answer is not a plant pathologist's.</p>"
+        f"{_weights(made)}</html>"
     )
 
 
-def _entry(name: str, result: Result, drawing: Drawing | None, run: RunChoice) -> str:
+def _head(made: Made) -> str:
+    """When, for which crop, and what the maps beside the photos are."""
+    said = [] if made.when is None else [f"{made.when.day} {made.when:%B %Y, %H:%M}."]
+    said.append("Crop: not chosen." if made.crop is None else f"Crop: {crop_title(made.crop)}, as chosen.")
+    if any(made.pictures):
+        said.append(MAPS)
+    return " ".join(said)
+
+
+def _weights(made: Made) -> str:
+    return "" if made.weights is None else f'<p class="quiet hash">Weights: SHA-256 {html.escape(made.weights)}</p>'
+
+
+def _candidates(diagnosis: Diagnosis) -> str | None:
+    """Every class of the prediction set with its probability; None where there is no diagnosis."""
+    if diagnosis.verdict not in ("named", "unsure"):
+        return None
+    told = [f"{words.class_title(name)} {percent(diagnosis.probabilities[name])}" for name in diagnosis.prediction_set]
+    return f"Cannot be ruled out: {joined(told)}."
+
+
+def _entry(name: str, result: Result, drawing: Drawing | None, both: bytes | None, run: RunChoice) -> str:
     diagnosis = result.diagnosis
-    picture = ""
-    if result.thumbnail is not None:
-        picture = f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(result.thumbnail).decode()}">'
+    picture, jpeg = "", both or result.thumbnail
+    if jpeg is not None:
+        alt = "The photo, and beside it the map" if both else ""
+        picture = f'<img alt="{alt}" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'
     is_drawn = drawing is not None
     lines = [words.one_sentence(diagnosis, name), *words.flag_sentences(diagnosis.flags, is_drawn)]
+    if candidates := _candidates(diagnosis):
+        lines.insert(1, candidates)
     if is_drawn:
         lines += [" ".join(truth.judgement(diagnosis, drawing)).strip(), f"{TAG}: {drawing.address}."]
     if warning := wrong_material(run.learned_from, is_drawn, None):

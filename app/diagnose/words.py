@@ -79,7 +79,9 @@ def list_line(diagnosis: Diagnosis) -> str:
     if diagnosis.verdict == "unfamiliar":
         return "Unfamiliar"
     if diagnosis.verdict == "unsure":
-        return f"Not sure: {len(diagnosis.prediction_set)}"
+        first, others = diagnosis.prediction_set[0], len(diagnosis.prediction_set) - 1
+        name = class_title(first).replace(": ", " ", 1)
+        return f"Unsure: {name} {percent(diagnosis.probabilities[first])}, +{others}"
     return class_title(diagnosis.label)
 
 

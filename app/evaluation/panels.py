@@ -50,10 +50,10 @@ def choose_split(record: Record) -> str:
 def headline(record: Record, split: str, scores: Scores, calibrated: bool, times_read: str | None) -> None:
     """The numbers on top, each with its interval."""
     cells = [
-        ("Right at first name", rate(scores.top1), between(scores.top1_ci)),
+        ("Top-1 accuracy", rate(scores.top1), between(scores.top1_ci)),
         ("Macro-F1", rate(scores.macro_f1), between(scores.macro_f1_ci)),
-        ("Mean recall of a class", rate(scores.balanced_accuracy), "balanced accuracy"),
-        ("Calibration error", rate(scores.ece), "expected" if calibrated else "run is not calibrated"),
+        ("Balanced accuracy", rate(scores.balanced_accuracy), "mean recall of a class"),
+        ("Calibration error (ECE)", rate(scores.ece), "15 bins" if calibrated else "run is not calibrated"),
         (split_title(split), f"{scores.n:,}", f"{sum(row.n > 0 for row in scores.per_class)} classes"),
     ]
     parts = (
@@ -61,7 +61,7 @@ def headline(record: Record, split: str, scores: Scores, calibrated: bool, times
         for name, value, note in cells
     )
     st.html(f'<dl class="figures">{"".join(parts)}</dl>')
-    notes = ["Intervals of 95 %: Wilson for the share that is right, bootstrap over pictures for macro-F1."]
+    notes = ["Intervals of 95 %: Wilson for top-1 accuracy, bootstrap over pictures for macro-F1."]
     if times_read:
         notes.append(times_read)
     if record.plants_known is False:

@@ -46,7 +46,7 @@ def confusions(record: Record, answers: Answers, scores: Scores) -> None:
         st.subheader("Most often confused")
         cells = most_frequent(scores.confusion, MOST_LISTED)
         if not cells:
-            widgets.sentence("Nothing: every picture was named rightly.", "below")
+            widgets.sentence("Nothing: every prediction is correct.", "below")
         for cell in cells:
             pair = answers.classes[cell.true], answers.classes[cell.named]
             line = words.confusion_line(*pair, cell.count, cell.n)
@@ -80,8 +80,8 @@ def _matrix(answers: Answers, scores: Scores, order: str, rates: bool, chosen: t
     )
     st.html(scale_html(colors))
     widgets.sentence(
-        f"Share of the true class in %, green right, red wrong. Rows are true classes, n = {scores.n:,}. A click on a "
-        "cell shows its pictures.",
+        f"Share of the true class in %, green correct, red wrong. Rows are true classes, n = {scores.n:,}. A click on "
+        "a cell shows its pictures.",
         "standing",
     )
 
@@ -193,7 +193,7 @@ def classes(record: Record, answers: Answers, scores: Scores) -> None:
         own = answers.labels == answers.classes.index(score.name)
         wrong = np.flatnonzero(own & ~answers.right)
         st.subheader(class_title(score.name))
-        widgets.sentence(f"{len(wrong)} of {counted(score.n, 'picture')} were named wrongly.", "below")
+        widgets.sentence(f"{len(wrong)} of {counted(score.n, 'picture')} were classified wrongly.", "below")
         if len(wrong):
             photos(answers, wrong[np.argsort(-answers.confidence[wrong], kind="stable")], f"class_{chosen}")
 
@@ -241,7 +241,7 @@ def probabilities(record: Record, answers: Answers, scores: Scores) -> None:
     kind = "calibrated " if answers.calibrated else "uncalibrated "
     widgets.sentence(
         f"On the dotted line, {kind}probabilities mean what they say; below it the model is surer than it is right. "
-        f"Mean distance (expected calibration error, {len(bins)} bins of equal mass): {rate(scores.ece)}. Negative "
+        f"Calibration error (ECE, {len(bins)} bins of equal mass): {rate(scores.ece)}. Negative "
         f"log-likelihood {scores.nll:.2f} nats.",
         "standing",
     )

@@ -10,7 +10,7 @@ from hvit.data.classes import crops
 from hvit.words import class_in_text, class_title
 
 KINDS = {
-    "right": "Right",
+    "right": "Correct",
     "wrong_disease": "Wrong disease of the right crop",
     "missed_disease": "Missed disease: a diseased leaf called healthy",
     "false_alarm": "False alarm: a healthy leaf called diseased",
@@ -69,13 +69,13 @@ def cell_sentence(true: str | None, called: str | None, count: int, n: int) -> s
     if called is None:
         return f"All {counted(count, 'picture')} of {class_in_text(true)}."
     share = f"{count:,} of {counted(n, 'picture')} of {class_in_text(true)}"
-    tail = "named rightly" if true == called else f"called {class_in_text(called)}"
+    tail = "correct" if true == called else f"called {class_in_text(called)}"
     return f"{share} {'was' if count == 1 else 'were'} {tail}" + (f" ({rate(count / n)})." if n else ".")
 
 
 def tile_line(called: str, probability: float, right: bool) -> str:
-    """Under a picture: `called early blight, 94 %`."""
-    return f"{'named rightly' if right else 'called ' + class_in_text(called)}, {percent(probability)}"
+    """Under a picture: `called early blight, 94 %`, `correct, 94 %`."""
+    return f"{'correct' if right else 'called ' + class_in_text(called)}, {percent(probability)}"
 
 
 def claim_line(name: str, probability: float) -> str:

@@ -17,10 +17,10 @@ SEVERITY, STRANGENESS, DATA_SET, SPLIT = "severity", "strangeness", "data", "spl
 TITLES = {
     CROP: "Crop",
     CONDITION: "Condition",
-    CORRECT: "Right or wrong",
+    CORRECT: "Correct or wrong",
     CONFIDENCE: "Confidence",
     SEVERITY: "Severity",
-    STRANGENESS: "Strangeness",
+    STRANGENESS: "Distance from the training photos",
     DATA_SET: "Data set",
     SPLIT: "Split",
 }
@@ -63,8 +63,8 @@ def groups_of(samples: MappedSamples, mode: str, colors: Palette) -> list[Group]
     if mode == CORRECT:
         right = samples.right
         return [
-            Group("Named rightly", colors.quiet, np.flatnonzero(right)),
-            Group("Named wrongly", colors.error, np.flatnonzero(~right)),
+            Group("Correct", colors.quiet, np.flatnonzero(right)),
+            Group("Wrong", colors.error, np.flatnonzero(~right)),
         ]
     if mode == CONFIDENCE:
         return _binned(samples.confidence, CONFIDENCES, _percents(CONFIDENCES), colors.steps)
@@ -85,7 +85,7 @@ def highlighted(samples: MappedSamples, name: str, colors: Palette) -> list[Grou
         Group("All others", colors.quiet, np.flatnonzero(~is_it & ~said)),
         Group(f"Other leaves taken for {in_text}", colors.error, np.flatnonzero(~is_it & said), "circle-open"),
         Group(f"{title}, taken for another", colors.error, np.flatnonzero(is_it & ~said)),
-        Group(f"{title}, named rightly", colors.accent, np.flatnonzero(is_it & said)),
+        Group(f"{title}, correct", colors.accent, np.flatnonzero(is_it & said)),
     ]
 
 

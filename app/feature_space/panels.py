@@ -24,7 +24,7 @@ from app.photo_files import PhotoFile
 from app.widgets import plain, sentence
 from hvit.words import class_title
 
-NO_RUN, NO_CLASS, NO_PHOTO = "no other", "none", "none"
+NO_RUN, NO_CLASS, NO_PHOTO = "none", "none", "none"
 DRAWING, CLICKING = "Drawing around leaves", "Clicking on one"
 TOOLBAR = {
     "displaylogo": False,
@@ -72,7 +72,7 @@ def choose_runs(recorded: Sequence[Record]) -> tuple[Record, str | None, Record 
     options = [NO_RUN, *others]
     state.keep_among(state.BESIDE, options)
     beside = st.selectbox(
-        "Set beside it", options, key=state.BESIDE, bind="query-params", on_change=state.draw_selection
+        "Compare with", options, key=state.BESIDE, bind="query-params", on_change=state.draw_selection
     )
     return known[name], split, known.get(beside)
 
@@ -124,7 +124,7 @@ def _controls(record: Record, samples: MappedSamples) -> tuple[str, str | None, 
         "Find a class",
         options,
         key=state.CLASS,
-        format_func=lambda name: "All alike" if name == NO_CLASS else class_title(name),
+        format_func=lambda name: "All classes" if name == NO_CLASS else class_title(name),
         bind="query-params",
         on_change=state.draw_selection,
     )
@@ -256,7 +256,7 @@ def _numbers(
         for name, n, right in summary.classes
     )
     st.html(
-        '<div class="map-classes"><table><thead><tr><th>what they are</th><th>n</th><th>named rightly</th></tr></thead>'
+        '<div class="map-classes"><table><thead><tr><th>what they are</th><th>n</th><th>correct</th></tr></thead>'
         f"<tbody>{lines}</tbody></table></div>"
     )
     with st.container(horizontal=True):

@@ -24,10 +24,10 @@ class Summary:
 
     Attributes:
         n: samples.
-        right: of them named rightly.
-        low, high: 95 % interval (Wilson) of the share named rightly.
-        classes: true class, samples of it, and how many of these were named rightly; the most frequent first.
-        confusion: the most frequent one; None where nothing was named wrongly.
+        right: of them correct.
+        low, high: 95 % interval (Wilson) of the share that is correct.
+        classes: true class, samples of it, and how many of these are correct; the most frequent first.
+        confusion: the most frequent one; None where nothing is wrong.
     """
 
     n: int

@@ -15,8 +15,8 @@ INTRODUCTION = (
     "little."
 )
 HOW_TO = (
-    "Draw around some points to see which leaves they are and how many were named rightly. Or select by clicking: a "
-    "leaf then shows its nearest neighbors."
+    "Draw around some points to see which leaves they are and how many were classified correctly. Or select by "
+    "clicking: a leaf then shows its nearest neighbors."
 )
 
 
@@ -25,7 +25,7 @@ def point_texts(samples: MappedSamples) -> list[str]:
     titles = {name: class_title(name) for name in {*samples.labels, *samples.classes}}
     in_text = {name: class_in_text(name) for name in samples.classes}
     rightly = [label == answer for label, answer in zip(samples.labels, samples.answers)]
-    judged = ["named rightly" if r else f"taken for {in_text[a]}" for r, a in zip(rightly, samples.answers)]
+    judged = ["correct" if r else f"taken for {in_text[a]}" for r, a in zip(rightly, samples.answers)]
     return [
         f"<b>{titles[label]}</b><br>{said}, {percent(p)}"
         for label, said, p in zip(samples.labels, judged, samples.confidence)
@@ -35,21 +35,21 @@ def point_texts(samples: MappedSamples) -> list[str]:
 def tile_line(samples: MappedSamples, row: int) -> str:
     """What is said under the picture of a sample."""
     answer = samples.answers[row]
-    what = "named rightly" if samples.labels[row] == answer else f"taken for {class_in_text(answer)}"
+    what = "correct" if samples.labels[row] == answer else f"taken for {class_in_text(answer)}"
     return f"{what}, {percent(samples.confidence[row])}"
 
 
 def accuracy(summary: Summary) -> str:
-    """The share named rightly, with its interval where that says something."""
+    """The share that is correct, with its interval where that says something."""
     if summary.n == 1:
-        return "Named rightly." if summary.right else "Named wrongly."
+        return "Correct." if summary.right else "Wrong."
     share = f"{100 * summary.right / summary.n:.0f}{NBSP}%"
     interval = f"95{NBSP}%: {100 * summary.low:.0f} to {100 * summary.high:.0f}"
-    return f"{share} named rightly ({interval}; n{NBSP}={NBSP}{summary.n:,})"
+    return f"{share} correct ({interval}; n{NBSP}={NBSP}{summary.n:,})"
 
 
 def confusion(summary: Summary) -> str | None:
-    """The most frequent confusion in a sentence; None where nothing was named wrongly."""
+    """The most frequent confusion in a sentence; None where nothing is wrong."""
     found = summary.confusion
     if found is None:
         return None

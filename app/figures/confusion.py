@@ -120,5 +120,5 @@ def _numbers(confusion: np.ndarray, share: np.ndarray, rates: bool) -> np.ndarra
 
 def _told(titles: Sequence[str], confusion: np.ndarray, share: np.ndarray, i: int, j: int) -> str:
     count, n = int(confusion[i, j]), int(confusion[i].sum())
-    called = "named rightly" if i == j else f"called {titles[j]}"
+    called = "correct" if i == j else f"called {titles[j]}"
     return f"{titles[i]}<br>{called}: {count:,} of {n:,} ({100 * share[i, j]:.1f} %)"

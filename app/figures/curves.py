@@ -47,7 +47,8 @@ def learning_curves(
     """
     figure = go.Figure()
     for number, way in enumerate(ways):
-        color, dash = colors.ways[number % len(colors.ways)], DASHES[number % len(DASHES)]
+        # Beyond the last color they begin again, with another dash.
+        color, dash = colors.way(number), DASHES[(number + number // len(colors.ways)) % len(DASHES)]
         recorded = [c for c in way.curves if len(c)]
         smooth = [Curve(c.x, smoothed(c.y, weight)) for c in recorded]
         together = None if each_seed or len(smooth) < 2 else band(smooth)

@@ -1,4 +1,4 @@
-"""Calibrated probabilities of one answer."""
+"""Class probabilities of one answer."""
 
 from collections.abc import Sequence
 
@@ -15,14 +15,16 @@ def class_probabilities(
     in_set: Sequence[bool],
     num_classes: int,
     colors: Palette = PAPER,
+    calibrated: bool = True,
 ) -> go.Figure:
-    """Bars of the calibrated probabilities, most likely on top; the prediction set in the accent, the rest grey.
+    """Bars of the probabilities, most likely on top; the prediction set in the accent, the rest grey.
 
     Args:
         titles: names of the classes to show, most likely first.
-        probabilities: calibrated, in [0, 1], in the order of `titles`.
+        probabilities: in [0, 1], in the order of `titles`.
         in_set: whether the class belongs to the prediction set.
         num_classes: how many classes the probabilities sum to 1 over; those not shown become one last row.
+        calibrated: whether a temperature was fitted for this run.
     Raises:
         ValueError: the three lists differ in length, or a probability is outside [0, 1].
     """
@@ -59,7 +61,7 @@ def class_probabilities(
         showlegend=False,
         bargap=0,
     )
-    axis = f"calibrated probability over {num_classes} classes, from 0 to 100 %"
+    axis = f"{'calibrated ' if calibrated else 'uncalibrated '}probability over {num_classes} classes, from 0 to 100 %"
     if any(marks):
         axis += "<br>green: cannot be ruled out"
     figure.update_xaxes(
@@ -77,7 +79,7 @@ def class_probabilities(
 
 
 def percent_label(fraction: float) -> str:
-    """`94 %`; the ends are told apart from certainty."""
+    """`94 %`; the ends never read as certainty."""
     if fraction >= 0.995:
         return "over 99 %"
     return "under 1 %" if fraction < 0.005 else f"{fraction:.0%}".replace("%", " %")

@@ -36,13 +36,13 @@ def reliability_diagram(
             marker={"color": colors.accent, "size": 9},
             cliponaxis=False,
             customdata=list(counts),
-            hovertemplate="said %{x:.1%}, right %{y:.1%}<br>n = %{customdata}<extra></extra>",
+            hovertemplate="predicted %{x:.1%}, correct %{y:.1%}<br>n = %{customdata}<extra></extra>",
             showlegend=False,
         )
     )
     axis = {"range": [0, 1], "tickformat": ".0%", "gridcolor": colors.rule, "zeroline": False, "fixedrange": True}
     figure.update_xaxes(**axis, title={"text": f"probability of the answer (n = {sum(counts):,})"})
-    figure.update_yaxes(**axis, title={"text": "share that was right"})
+    figure.update_yaxes(**axis, title={"text": "share that is correct"})
     figure.update_layout(
         height=400,
         margin={"l": 60, "r": 8, "t": 8, "b": 56},

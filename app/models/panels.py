@@ -129,7 +129,7 @@ def card(record: Record) -> None:
             sentence(text)
     scores = cards.judged(record)
     if scores is not None:
-        _scores(scores)
+        _scores(record, scores)
     with st.container(key="card_body"):
         with st.container(key="card_left"):
             _points("What it is for", words.meant_for(record))
@@ -145,15 +145,19 @@ def card(record: Record) -> None:
     _for_a_paper(record)
 
 
-def _scores(scores: cards.Judged) -> None:
+def _calibrated(record: Record) -> str:
+    return "15 bins" if (record.card or {}).get("temperature") is not None else "run is not calibrated"
+
+
+def _scores(record: Record, scores: cards.Judged) -> None:
     found = scores.document
     low_high = found.get("top1_ci")
     cells = [
-        ("Right at first name", rate(found["top1"]), between(low_high) if low_high else ""),
+        ("Top-1 accuracy", rate(found["top1"]), between(low_high) if low_high else ""),
         ("Macro-F1", rate(found["macro_f1"]), between(scores.macro_f1_ci) if scores.macro_f1_ci else ""),
     ]
     if found.get("ece") is not None:
-        cells.append(("Off in probability", rate(found["ece"]), "expected calibration error"))
+        cells.append(("Calibration error (ECE)", rate(found["ece"]), _calibrated(record)))
     if found.get("coverage") is not None:
         cells.append(("Lists hold the right name", rate(found["coverage"]), f"{found['mean_set_size']:.1f} names each"))
     if found.get("accepted") is not None:
@@ -161,7 +165,7 @@ def _scores(scores: cards.Judged) -> None:
     what = "Cross-validated" if scores.split == "cv" else "Test"
     cells.append((what, f"{found['n']:,}", "pictures"))
     widgets.figures(cells)
-    notes = ["Intervals of 95 %: Wilson for the share that is right, bootstrap for macro-F1."]
+    notes = ["Intervals of 95 %: Wilson for top-1 accuracy, bootstrap for macro-F1."]
     if scores.times_read is not None:
         notes.append(words.times_read(scores.times_read))
     sentence(" ".join(notes), "standing")
