@@ -295,7 +295,10 @@ def settings(ways: Sequence[Way[Record]]) -> None:
         return
     # Settings that all recorded come first: those that one lacks are often younger than the run.
     found = dict(sorted(found.items(), key=lambda item: words.ABSENT in item[1]))
-    rows = [{"Setting": key, **dict(zip(names, map(words.setting, values)))} for key, values in found.items()]
+    rows = [
+        {"Setting": key} | {name: words.recorded_setting(value) for name, value in zip(names, values)}
+        for key, values in found.items()
+    ]
     widgets.table(rows, "settings")
     widgets.sentence(words.SETTINGS_NOTE, "standing")
 

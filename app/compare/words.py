@@ -110,9 +110,9 @@ def _ago(stamp: str | None, now: datetime) -> str | None:
 
 
 def setting(value: Any) -> str:
-    """A value of a configuration as a cell; one that the run did not record is marked."""
+    """A value of a configuration as a cell; a setting that a run does not have is a gap."""
     if value is ABSENT:
-        return NOT_RECORDED
+        return ""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -120,6 +120,11 @@ def setting(value: Any) -> str:
     if isinstance(value, list | dict):
         return json.dumps(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def recorded_setting(value: Any) -> str:
+    """`setting`, with a mark in place of the gap: an empty cell would read as an empty value."""
+    return NOT_RECORDED if value is ABSENT else setting(value)
 
 
 def verdict(first: str, second: str, gain: Gain) -> str:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 MOST_DRAWN = 4000
 ROLES = {
-    "train": "training",
+    "train": "learned from",
     "select": "validation",
     "calibrate": "calibration",
-    "cv": "cross-validation",
+    "cv": "learned from and judged in turn",
     "test": "test",
 }
 

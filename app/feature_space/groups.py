@@ -17,7 +17,7 @@ SEVERITY, STRANGENESS, DATA_SET, SPLIT = "severity", "strangeness", "data", "spl
 TITLES = {
     CROP: "Crop",
     CONDITION: "Condition",
-    CORRECT: "Correct or wrong",
+    CORRECT: "Right or wrong",
     CONFIDENCE: "Confidence",
     SEVERITY: "Severity",
     STRANGENESS: "Distance from the training photos",

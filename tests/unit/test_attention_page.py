@@ -334,7 +334,7 @@ def test_the_best_method_in_test_comes_first_and_every_method_tells_its_rank(run
     said = words_of(app)
     assert "Grad-CAM, stage 4 for" in said and "In 10 test photos: 1st of 2 methods.<" in said
     said = words_of(choose(app, "method", "occlusion"))
-    assert "2nd of 2 methods. Not ahead of maps that know nothing of the model with every cover." in said
+    assert "2nd of 2 methods. Did not beat the model-free controls under both covers." in said
     assert "was not tested on this model yet" in words_of(choose(app, "method", "gradient_rollout"))
 
 

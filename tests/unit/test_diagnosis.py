@@ -176,8 +176,9 @@ def test_a_moving_picture_is_flagged(checkpoint):
         (np.clip(np.random.default_rng(0).normal(20, 15, (600, 800, 3)), 0, 255).astype(np.uint8), ["dark"]),
         (np.full((600, 800, 3), 255, np.uint8), ["blurred", "bright"]),
         (picture(7, 63, 800), ["tiny"]),
+        (np.pad(picture(7, 200, 300), ((200, 200), (250, 250), (0, 0))), []),
     ],
-    ids=["sharp", "flat", "dark", "burnt out", "small"],
+    ids=["sharp", "flat", "dark", "burnt out", "small", "leaf on a black ground"],
 )
 def test_what_is_wrong_with_the_photo_itself_is_flagged(pixels, flags):
     assert photo_flags(pixels, img_size=64) == flags

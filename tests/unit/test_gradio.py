@@ -84,3 +84,44 @@ def test_a_model_judged_without_knowing_the_plants_says_so(tiny_run, tmp_path, c
         (tmp_path / "tiny" / "run.json").write_text(json.dumps(info | {"plants_known": known}))
         told = json.dumps(gradio_demo.build(load_checkpoint(tmp_path / "tiny")).get_config_file(), default=str)
         assert ("Plants unknown: accuracy may be too high." in told) == said
+
+
+@pytest.fixture(scope="module")
+def guarded(tiny_run, tmp_path_factory):
+    """Address and upload folder of a demo served as `make demo` serves it."""
+    import os
+
+    from app import gradio_demo
+    from hvit.checkpoint import load_checkpoint
+
+    folder = tmp_path_factory.mktemp("uploads")
+    before = os.environ.get(gradio_demo.FOLDER_VARIABLE)
+    os.environ[gradio_demo.FOLDER_VARIABLE] = str(folder)
+    demo = gradio_demo.build(load_checkpoint(tiny_run))
+    _, url, _ = demo.launch(
+        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, app_kwargs=gradio_demo.GUARDED
+    )
+    yield url, folder
+    demo.close()
+    if before is None:
+        del os.environ[gradio_demo.FOLDER_VARIABLE]
+    else:
+        os.environ[gradio_demo.FOLDER_VARIABLE] = before
+
+
+@pytest.mark.parametrize("header", [{"Origin": "http://evil.example"}, {"Host": "evil.example"}, {"Origin": "null"}])
+def test_an_upload_from_another_origin_or_host_is_refused_and_nothing_is_kept(guarded, header):
+    import httpx
+
+    url, folder = guarded
+    answer = httpx.post(f"{url}gradio_api/upload", files={"files": ("a.jpg", b"secret")}, headers=header)
+    assert answer.status_code == 403 and not list(folder.rglob("a.jpg"))
+
+
+def test_an_upload_is_deleted_with_its_answer(guarded, tmp_path):
+    from gradio_client import Client
+
+    url, folder = guarded
+    Image.new("RGB", (80, 80), (40, 120, 40)).save(tmp_path / "leaf.png")
+    ask(Client(url, verbose=False), tmp_path / "leaf.png")
+    assert not list(folder.rglob("leaf.png"))

@@ -142,7 +142,7 @@ def test_classes_have_their_intervals_and_a_chosen_row_shows_its_errors(judged):
     assert late["Recall, %"] == pytest.approx(100 * 4 / 9) and late["Recall: 95 %"] == "19 to 73"
     assert frame.loc["Potato: late blight"].isna()["Recall, %"]  # never shown, so nothing to recall
     app.session_state["classes_table"] = {"selection": {"rows": [2], "columns": [], "cells": []}}
-    assert "5 of 9 pictures were named wrongly." in words_of(app.run())
+    assert "5 of 9 pictures were classified wrongly." in words_of(app.run())
 
 
 @pytest.mark.parametrize("view", ["Sure and wrong", "Worth a second look", "Probabilities"])
@@ -203,8 +203,8 @@ def test_metric_axis_and_smoothing_are_in_the_address(judged):
 
 def test_scores_stand_with_their_intervals(judged):
     frame = opened("compare_runs", runs=["plain", "better"], view="Scores").dataframe[0].value.set_index("Runs")
-    assert frame.loc["plain", "Right, %"] == 62.5 and frame.loc["better", "Right, %"] == pytest.approx(100 * 13 / 16)
-    assert frame.loc["plain", "Seeds evaluated"] == "2 of 2" and frame.loc["plain", "Right: 95 %"]
+    assert frame["Top-1 accuracy, %"].to_dict() == pytest.approx({"plain": 62.5, "better": 100 * 13 / 16})
+    assert frame.loc["plain", "Seeds evaluated"] == "2 of 2" and frame.loc["plain", "Top-1 accuracy: 95 %"]
 
 
 def test_better_or_chance_is_told_by_paired_tests(judged):
@@ -233,6 +233,20 @@ def test_only_what_differs_is_told_of_settings(judged):
     assert "data.dirs" in app.dataframe[0].value["Setting"].tolist()
 
 
+def test_a_setting_that_an_older_run_did_not_record_is_marked(judged, recorded_run):
+    recorded_run(judged / "older", CLASSES, ANSWERS, 0, {"optim": {"lr": 0.5}})
+    frame = opened("compare_runs", runs=["older", "better"], view="Settings").dataframe[0].value
+    assert frame.set_index("Setting").loc["init"].tolist() == ["not recorded", "runs/x"]
+
+
+def test_more_runs_than_colors_are_all_compared(runs, recorded_run):
+    names = [f"run{letter}" for letter in "abcdefghij"]
+    for number, name in enumerate(names):
+        recorded_run(runs / name, CLASSES, ANSWERS, 0, {"optim": {"lr": 0.1 * (1 + number)}})
+    app = opened("compare_runs", runs=names, view="Scores")
+    assert app.multiselect[0].value == names and app.dataframe[0].value["Runs"].tolist() == names
+
+
 def test_accuracy_stands_against_counted_cost(judged):
     app = opened("compare_runs", runs=["plain", "better"], view="Cost")
     frame = app.dataframe[0].value
@@ -252,7 +266,7 @@ def test_the_time_of_one_photo_is_measured_when_asked_and_models_that_are_alike_
 
 def test_disagreements_of_two_runs_open_their_pictures(judged):
     app = opened("compare_runs", runs=["plain", "better"], view="Disagreements")
-    assert "There is none." in words_of(app)  # no picture only the first named rightly
+    assert "There is none." in words_of(app)  # no picture only the first has correct
     app = opened("compare_runs", runs=["plain", "better"], view="Disagreements", outcome="only the second is right")
     said = words_of(app)
     assert said.count("<figure>") == 3 and "first: Tomato: early blight, 90\u00a0%; second: right, 90\u00a0%" in said
@@ -320,7 +334,7 @@ def test_an_ablation_shows_what_each_change_costs_and_how_the_variants_learned(a
         "2 seeds each, judged on 16 pictures." in said and "Not judged yet, and not in the table: parts-vit-0." in said
     )
     table = app.dataframe[0].value.set_index("Variant")
-    assert table.loc["Without EMA", "Change of right, points"] == pytest.approx(100 * (10 - 13) / 16)
+    assert table.loc["Without EMA", "Change of top-1 accuracy, points"] == pytest.approx(100 * (10 - 13) / 16)
     assert table.loc["Without EMA", "What is changed"] == "optim.ema_decay: 0.99 \u2192 0"
     drawn = figure(app, 2)["data"]
     assert {trace["name"] for trace in drawn} >= {"Full recipe (2 seeds)", "Without EMA (2 seeds)", "ViT"}

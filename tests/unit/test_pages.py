@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,43 @@ def test_crop_and_run_are_in_the_address(runs):
     app = opened(run="tiny")
     app.selectbox(key="crop_menu").set_value("tomato").run()
     assert app.query_params == {"crop": "Tomato", "run": "tiny"}
+
+
+def test_back_to_an_address_with_another_run_and_crop_chooses_both(runs):
+    shutil.copytree(runs / "tiny", runs / "other")
+    app = opened(run="tiny", crop="Tomato")
+    app.selectbox(key="run").set_value("other").run()
+    app.selectbox(key="crop_menu").set_value("potato").run()
+    assert app.query_params == {"crop": "Potato", "run": "other"}
+    app.query_params["run"], app.query_params["crop"] = "tiny", "Tomato"
+    app.run()
+    assert app.selectbox(key="run").value == "tiny" and app.session_state["crop"] == "tomato"
+
+
+def test_run_and_crop_stay_when_another_page_is_opened(runs):
+    shutil.copytree(runs / "tiny", runs / "other")
+    app = opened(run="other", crop="Tomato")
+    app.query_params.clear()
+    app.switch_page("../pages/attention.py").run()
+    assert app.selectbox(key="run").value == "other" and app.query_params["run"] == "other"
+
+
+def test_probabilities_are_called_calibrated_only_where_a_temperature_was_fitted(runs):
+    axis = {}
+    for temperature in (1.5, None):
+        change_card(runs, partial(dict.update, temperature=temperature))
+        figure = json.loads(upload(opened(), ("a.jpg", leaf(1))).get("plotly_chart")[0].proto.spec)
+        axis[temperature] = figure["layout"]["xaxis"]["title"]["text"]
+    assert axis[1.5].startswith("calibrated probability") and axis[None].startswith("uncalibrated probability")
+
+
+def test_a_phone_is_told_where_photos_go_and_sees_no_folders(runs, monkeypatch):
+    from app import widgets
+
+    monkeypatch.setattr(widgets, "is_from_elsewhere", lambda: True)
+    app = opened()
+    assert "go to the computer that runs HViT" in words_of(app) and not app.text_input
+    assert "stay on this computer" not in words_of(app)
 
 
 def test_another_run_without_the_chosen_crop_is_asked_without_a_crop(runs):

@@ -116,6 +116,35 @@ def test_a_photos_folder_that_is_not_there_is_refused_before_anything_is_set_up(
     assert stopped.value.code == 2 and "--photos: there is no folder" in capsys.readouterr().err
 
 
+def test_lan_prints_the_address_and_a_code_that_only_the_dashboard_is_told(monkeypatch, capsys):
+    class Dashboard:
+        def __init__(self, command, cwd, env):
+            started.append((command, env))
+
+        def poll(self):
+            return None
+
+        def wait(self):
+            return 0
+
+        def terminate(self):
+            pass
+
+    started = []
+    monkeypatch.setattr(start.subprocess, "Popen", Dashboard)
+    monkeypatch.setattr(start.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(start, "answers", lambda port: True)
+    start.serve(8501, False, lan="192.0.2.7")
+    said = capsys.readouterr().out
+    command, env = started.pop()
+    code = env["HVIT_PHONE_CODE"]
+    assert "open http://192.0.2.7:8501 and type the code " + code in said and "come to this computer" in said
+    assert "0.0.0.0" in command and code not in " ".join(command)
+    start.serve(8501, False)
+    command, env = started.pop()
+    assert "HVIT_PHONE_CODE" not in env and "127.0.0.1" in command and "code" not in capsys.readouterr().out
+
+
 def test_the_dashboard_is_told_where_photos_are(tmp_path, monkeypatch):
     class Dashboard:
         def __init__(self, command, cwd, env):

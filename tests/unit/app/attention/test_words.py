@@ -109,7 +109,7 @@ JUDGED = Judged(("gradcam", "rollout", "occlusion"), frozenset({"gradcam"}), ("g
 def test_rank_of_a_method():
     assert words.rank(JUDGED, "gradcam") == "In 200 test photos: 1st of 3 methods."
     assert words.rank(JUDGED, "occlusion") == (
-        "In 200 test photos: 3rd of 3 methods. Not ahead of maps that know nothing of the model with every cover."
+        "In 200 test photos: 3rd of 3 methods. Did not beat the model-free controls under both covers."
     )
     assert words.rank(JUDGED, "gradient_rollout") == "This method was not tested on this model yet."
     drawn = Judged(("gradcam",), frozenset({"gradcam"}), num_photos=150, material="drawn leaves")
@@ -122,6 +122,15 @@ def test_the_first_choice_says_what_it_rests_on():
     assert words.best_label("gradcam", JUDGED) == "Best in test: Grad-CAM"
     assert words.best_label("rollout", JUDGED) == "Attention rollout (no method stood the test)"
     assert words.best_label("gradient_rollout", Judged()) == "Gradient rollout (not tested)"
+
+
+def test_a_first_choice_that_is_second_in_the_test_says_why():
+    judged = Judged(("occlusion", "gradcam"), frozenset({"gradcam"}), ("gradcam",), num_photos=200)
+    assert words.best_label("gradcam", judged) == "Best of those that beat the controls: Grad-CAM"
+    assert words.rank(judged, "gradcam") == (
+        "In 200 test photos: 2nd of 2 methods. The best that beat the model-free controls under both covers; "
+        "Occlusion did not."
+    )
 
 
 def test_shares_and_falls():

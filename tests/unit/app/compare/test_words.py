@@ -62,7 +62,7 @@ def gain(low: float, high: float, runs: int = 3) -> Gain:
 def test_a_verdict_says_no_more_than_the_interval():
     assert words.verdict("a", "b", gain(0.01, 0.1)) == "b is better than a"
     assert words.verdict("a", "b", gain(-0.1, -0.01)) == "a is better than b"
-    assert words.verdict("a", "b", gain(-0.1, 0.1)) == "a and b are not told apart"
+    assert words.verdict("a", "b", gain(-0.1, 0.1)) == "no significant difference between a and b"
     assert words.basis(gain(0, 1)) == "3 pairs of runs, 1,677 pictures"
     assert words.few_runs([gain(0, 1)]) is None and "nothing of other seeds" in words.few_runs([gain(0, 1, 1)])
 

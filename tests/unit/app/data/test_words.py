@@ -111,3 +111,11 @@ def test_the_table_has_a_row_a_data_set_and_class():
 def test_of_many_drawn_leaves_the_command_checks_the_first(place, told):
     run = SimpleNamespace(name="mine", config={"data": {"dirs": [place]}})
     assert words.check_command(run) == f"python -m hvit data check {told} --save-to mine"
+
+
+@pytest.mark.parametrize(
+    ("of_run", "of_check", "known"), [(None, False, False), (False, True, True), (True, None, True), (None, None, None)]
+)
+def test_whether_plants_are_known_is_read_from_the_check_first(of_run, of_check, known):
+    check = None if of_check is None else {"plants_known": of_check}
+    assert words.plants_known(SimpleNamespace(plants_known=of_run), check) is known

@@ -1,6 +1,8 @@
 """The report of a session."""
 
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,3 +14,24 @@ from app.diagnose import report
 def test_a_report_says_where_plants_are_unknown(known, said):
     run = RunChoice("mine", Path("mine"), ("a", "b"), frozenset(["photos"]), known)
     assert ("Model: mine. Plants unknown: accuracy may be too high. Prob" in report.page([], [], [], run)) == said
+
+
+RUN = RunChoice("mine", Path("mine"), ("Tomato___Rust", "Tomato___Scab", "Tomato___healthy"), frozenset(["photos"]))
+
+
+def test_a_report_lists_every_candidate_and_how_it_came_about():
+    diagnosis = SimpleNamespace(
+        verdict="unsure", error=None, sha256="ab12", flags=[], message="",
+        probabilities={"Tomato___Rust": 0.5, "Tomato___Scab": 0.3, "Tomato___healthy": 0.2},
+        prediction_set=["Tomato___Rust", "Tomato___Scab", "Tomato___healthy"],
+    )  # fmt: skip
+    made = report.Made(datetime(2026, 3, 7, 9, 5), "fe" * 32, "tomato", True, [b"jpeg"])
+    said = report.page(["a.jpg"], [report.Result(diagnosis, b"small")], [None], RUN, made).replace("\u00a0", " ")
+    assert "Tomato: rust 50 %, Tomato: scab 30 % and Tomato: no disease I know 20 %." in said
+    assert "7 March 2026, 09:05." in said and "Crop: Tomato, as chosen." in said and "fe" * 32 in said
+    assert "Beside a photo: where the network" in said and "Probabilities are calibrated." in said
+
+
+def test_a_report_claims_no_calibration_and_no_crop_where_there_is_none():
+    said = report.page([], [], [], RUN, report.Made())
+    assert "Probabilities are not calibrated" in said and "Crop: not chosen." in said

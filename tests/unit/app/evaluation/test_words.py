@@ -35,7 +35,7 @@ def test_a_cell_is_one_sentence():
         words.cell_sentence("Rust", "healthy", 1, 4)
         == "1 of 4 pictures of rust was called no disease I know (25.0\u00a0%)."
     )
-    assert words.cell_sentence("Rust", "Rust", 3, 4) == "3 of 4 pictures of rust were named rightly (75.0\u00a0%)."
+    assert words.cell_sentence("Rust", "Rust", 3, 4) == "3 of 4 pictures of rust were correct (75.0\u00a0%)."
     assert words.cell_sentence("Rust", None, 4, 4) == "All 4 pictures of rust."
     assert words.cell_sentence(None, "Rust", 2, 9) == "2 pictures called rust."
     assert words.cell_sentence("Rust", "healthy", 0, 0) == "0 of 0 pictures of rust were called no disease I know."

@@ -29,7 +29,7 @@ def test_each_crop_has_a_hue(samples):
 
 
 def test_right_and_wrong(samples):
-    assert told(groups_of(samples, "correct", PAPER)) == {"Named rightly": [0, 2, 5], "Named wrongly": [1, 3, 4]}
+    assert told(groups_of(samples, "correct", PAPER)) == {"Correct": [0, 2, 5], "Wrong": [1, 3, 4]}
 
 
 def test_confidence_in_steps_from_little_to_much(samples):
@@ -86,7 +86,7 @@ def test_a_class_stands_out_with_what_was_taken_for_it(samples):
         "All others": [0, 5],
         "Other leaves taken for Tomato: late blight": [1],
         "Tomato: late blight, taken for another": [3, 4],
-        "Tomato: late blight, named rightly": [2],
+        "Tomato: late blight, correct": [2],
     }
     assert found[0].color == PAPER.quiet
 

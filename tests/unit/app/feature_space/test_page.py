@@ -70,16 +70,16 @@ def test_the_map_shows_each_crop_with_its_count(runs):
     assert [trace["name"] for trace in traces(app)] == ["Potato", "Tomato"]
     said = words_of(app)
     assert "Potato <span>20</span>" in said and "Tomato <span>40</span>" in said
-    assert "All 60: 80\u00a0% named rightly" in said and "Draw around some points" in said
+    assert "All 60: 80\u00a0% correct" in said and "Draw around some points" in said
 
 
 def test_a_selection_is_counted_in_words_in_the_legend_and_in_pictures(runs):
     app = select(opened(), list(range(10)), runs)
     said = words_of(app)
-    assert "10 of 60 leaves selected" in said and "80\u00a0% named rightly (95\u00a0%: 49 to 94" in said
+    assert "10 of 60 leaves selected" in said and "80\u00a0% correct (95\u00a0%: 49 to 94" in said
     assert "Potato <span>4 / 20</span>" in said and "Tomato <span>6 / 40</span>" in said
     assert said.count("data:image/jpeg;base64,") == 10
-    assert said.index("taken for") < said.index("<b>Potato: early blight</b><span>named rightly")  # errors first
+    assert said.index("taken for") < said.index("<b>Potato: early blight</b><span>correct")  # errors first
     assert len(app.get("download_button")) == 1
 
 
@@ -94,7 +94,7 @@ def test_a_selection_stays_when_the_color_changes_and_is_drawn_then(runs):
     app.button_group(key="color").set_value("correct").run()
     assert "10 of 60 leaves selected" in words_of(app)
     right, wrong = traces(app)
-    assert (right["name"], wrong["name"]) == ("Named rightly", "Named wrongly")
+    assert (right["name"], wrong["name"]) == ("Correct", "Wrong")
     assert (len(right["selectedpoints"]), len(wrong["selectedpoints"])) == (8, 2)
 
 
@@ -119,7 +119,7 @@ def test_a_class_is_found_and_can_be_selected_as_a_whole(runs):
         "All others",
         "Other leaves taken for Tomato: late blight",
         "Tomato: late blight, taken for another",
-        "Tomato: late blight, named rightly",
+        "Tomato: late blight, correct",
     ]
     said = words_of(press(app, "Select all 20 of Tomato: late blight"))
     assert "20 of 60 leaves selected" in said
@@ -129,7 +129,7 @@ def test_a_class_is_found_and_can_be_selected_as_a_whole(runs):
 def test_another_run_is_set_beside_and_the_same_leaves_stand_out_there(runs, which):
     app = select(opened(run="first", beside="second"), list(range(10)), runs, which=MAPS[which])
     said = words_of(app)
-    assert "first: 80\u00a0% named rightly" in said and "second: 80\u00a0% named rightly" in said
+    assert "first: 80\u00a0% correct" in said and "second: 80\u00a0% correct" in said
     assert [len(trace["selectedpoints"]) for trace in traces(app, 1 - which)] == [4, 6]
     assert all("selectedpoints" not in trace for trace in traces(app, which))  # the browser shows what was drawn there
 

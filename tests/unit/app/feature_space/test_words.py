@@ -11,14 +11,14 @@ from hvit.feature_space import Place
 
 def test_the_text_of_a_point_tells_class_answer_and_confidence(samples):
     texts = words.point_texts(samples)
-    assert texts[0] == f"<b>Potato: early blight</b><br>named rightly, 99{NBSP}%"
+    assert texts[0] == f"<b>Potato: early blight</b><br>correct, 99{NBSP}%"
     assert texts[3] == f"<b>Tomato: late blight</b><br>taken for Tomato: no disease I know, 60{NBSP}%"
 
 
 def test_accuracy_comes_with_its_interval_and_number(samples):
     said = words.accuracy(summarize(samples, np.array([0, 1, 2, 3, 4])))
-    assert said == f"40{NBSP}% named rightly (95{NBSP}%: 12 to 77; n{NBSP}={NBSP}5)"
-    assert words.accuracy(summarize(samples, np.array([0]))) == "Named rightly."
+    assert said == f"40{NBSP}% correct (95{NBSP}%: 12 to 77; n{NBSP}={NBSP}5)"
+    assert words.accuracy(summarize(samples, np.array([0]))) == "Correct."
 
 
 def test_the_confusion_is_counted_against_its_class(samples):
