@@ -78,10 +78,13 @@ def read_layout(place: Path) -> Layout:
         photos, outer, why_not, depth = _in_splits(listing, named), set(named), NO_SPLIT, 2
     else:
         photos, outer, why_not, depth = _in_classes(listing, named), set(tops) - set(named), SPLIT_ONLY, 1
-    beside = Counter(p[0] for p in map(listing.relative, listing.photos) if len(p) > 1 and p[0] not in outer)
-    if why_not == NO_SPLIT:
-        beside = Counter({name: count for name, count in beside.items() if name not in BESIDE_SPLITS})
-    loose = [p for p in map(listing.relative, listing.photos) if len(p) <= depth and p[0] not in {*beside, *BESIDE_SPLITS}]
+    known = outer | BESIDE_SPLITS if why_not == NO_SPLIT else outer
+    beside = Counter(p[0] for p in map(listing.relative, listing.photos) if len(p) > 1 and p[0] not in known)
+    loose = [
+        p
+        for p in map(listing.relative, listing.photos)
+        if len(p) <= depth and p[0] not in beside and (p[0] in outer or p[0] not in known)
+    ]
     found = {
         why_not: [f"{name} ({count} photos)" for name, count in sorted(beside.items())],
         NO_CLASS: ["/".join(parts) for parts in loose],
