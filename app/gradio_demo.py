@@ -50,7 +50,7 @@ def build(checkpoint: Checkpoint) -> gr.Blocks:
         gr.Markdown("\n\n".join(["# HViT demo", *told]))
         with gr.Row():
             with gr.Column():
-                photo = gr.File(label="Photo of a leaf", file_types=["image"])
+                photo = gr.File(label="Photo of a leaf")  # of any type: the answer says why not
                 button = gr.Button("Diagnose", variant="primary")
                 outputs = [gr.Markdown(), gr.JSON(label="Prediction set")]
             outputs.append(gr.Image(label=MAP, format="jpeg", buttons=["download", "fullscreen"]))
@@ -81,7 +81,7 @@ def serve(checkpoint: Checkpoint, port: int) -> None:
         demo = build(checkpoint)
         try:
             demo.launch(
-                server_name="127.0.0.1", server_port=port, max_file_size="50mb", theme=theme, app_kwargs=GUARDED
+                server_name="127.0.0.1", server_port=port, max_file_size="500mb", theme=theme, app_kwargs=GUARDED
             )
         finally:
             demo.close()

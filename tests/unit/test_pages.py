@@ -176,7 +176,7 @@ def test_another_run_without_the_chosen_crop_is_asked_without_a_crop(runs):
     assert app.session_state["crop"] == "not_sure"
 
 
-def test_a_photo_that_has_gone_is_said_to_be_empty(runs, tmp_path):
+def test_a_photo_that_has_gone_is_said_to_be_gone(runs, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "1.jpg").write_bytes(leaf(1))
     app = opened()
@@ -184,7 +184,7 @@ def test_a_photo_that_has_gone_is_said_to_be_empty(runs, tmp_path):
     next(button for button in app.button if button.label == "Cut out one leaf").click().run()
     (tmp_path / "photos" / "1.jpg").unlink()
     next(button for button in app.button if button.label == "Diagnose this leaf").click().run()
-    assert "is empty" in words_of(app)
+    assert "the file cannot be opened: No such file or directory." in words_of(app)
 
 
 def test_without_a_crop_every_name_carries_a_doubt(runs):
