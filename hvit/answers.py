@@ -78,9 +78,14 @@ def read_answers(run: Run, split: str) -> Answers | None:
     )
 
 
-def read_predictions(run: Run, split: str) -> dict[str, list] | None:
+def read_predictions(
+    run: Run, split: str, columns: Sequence[str] = ("path", "sha256", "label", "logits")
+) -> dict[str, list] | None:
     """The recorded predictions of a run on a split as columns, see `Run.predictions`; None where there are none.
 
+    Args:
+        columns: that must be there. Labels and logits are compared with the classes of the run where logits are asked
+            for: a run without labels has predictions without.
     Raises:
         RunError: they are damaged, empty, lack a column, or do not fit the classes of the run.
     """
@@ -89,12 +94,14 @@ def read_predictions(run: Run, split: str) -> dict[str, list] | None:
         return None
     classes = tuple((run.model_card() or {}).get("classes") or ())
     where = f"predictions of run {run.name} on {split}"
-    if not classes:
+    if "logits" in columns and not classes:
         raise RunError(f"{where} cannot be read: the run lists no classes in its model.json; copy the run again")
-    if missing := [name for name in ("path", "sha256", "label", "logits") if name not in recorded]:
+    if missing := [name for name in columns if name not in recorded]:
         raise RunError(f"{where} lack the column {', '.join(missing)}; evaluate again with --save")
-    if not recorded["label"]:
+    if not recorded[columns[0]]:
         raise RunError(f"{where} are empty; evaluate again with --save")
+    if "logits" not in columns:
+        return recorded
     if unknown := sorted({str(label) for label in recorded["label"]} - set(classes)):
         raise RunError(f"{where} name the class {unknown[0]}, which the run does not know; evaluate again with --save")
     if any(len(row) != len(classes) for row in recorded["logits"]):

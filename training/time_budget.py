@@ -16,6 +16,7 @@ from pathlib import Path
 
 from hvit.files import write_json
 from hvit.runs import find_run
+from hvit.untrusted import inside, read_json
 from training.config import ConfigError
 from training.distributed import World
 
@@ -202,11 +203,10 @@ def recorded_segments(run: Path) -> list[Segment]:
         ConfigError: it was not trained by the clock, or not to its end.
     """
     found = find_run(run)
-    path = found.path / FILE
-    if not path.exists():
-        raise ConfigError(f"--replay: run {found.name} was not trained by the clock: it has no {FILE}")
     try:
-        segments = read_segments(json.loads(path.read_text(encoding="utf-8")))
+        segments = read_segments(read_json(inside(found.path, FILE)))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ConfigError(f"--replay: run {found.name} was not trained by the clock: it has no {FILE}") from None
     except (ValueError, KeyError, TypeError):
         raise ConfigError(f"--replay: {FILE} of run {found.name} is damaged; copy the run again") from None
     if not segments or segments[-1].ends != PARTS:

@@ -158,7 +158,7 @@ def _past_results(path: str, model: str, crop: str | None, _checkpoint: Checkpoi
     run = Run(Path(path))
     if run.judged_on is None:
         return None
-    recorded = read_predictions(run, run.judged_on)
+    recorded = read_predictions(run, run.judged_on, ("label", "logits", *(["path"] if run.field_sets else [])))
     classes = list(_checkpoint.classes)
     labels = np.array([classes.index(name) for name in recorded["label"]], dtype=int)
     logits = np.array(recorded["logits"], dtype=np.float64).reshape(len(labels), len(classes))

@@ -389,7 +389,7 @@ def samples(run: RunChoice) -> list[str]:
 @st.cache_data(max_entries=32, show_spinner=False)
 def _samples(path: str, stamp: int) -> list[str]:
     try:
-        recorded = read_predictions(Run(Path(path)), "test")
+        recorded = read_predictions(Run(Path(path)), "test", ("sample_id", "path"))
     except RunError:
         return []
     drawn = [(sample, name) for sample, name in zip(recorded["sample_id"], recorded["path"]) if name.startswith(SCHEME)]

@@ -98,7 +98,7 @@ def parts_of(run: Run) -> list[Part]:
     """
     told = told_by(run)
     learned = _listed(run) if told == SPLIT else _drawn(run) if told == ADDRESSES else []
-    tested = read_predictions(run, "test")
+    tested = read_predictions(run, "test", ("path", "sha256", "label"))
     if tested is None:
         return learned
     columns = (tested[name] for name in ("path", "sha256", "label"))

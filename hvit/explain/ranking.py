@@ -100,8 +100,10 @@ def ranking(table: dict[str, list], seed: int = 0) -> list[MethodScore]:
         table: from `Run.explanations`.
         seed: of the bootstrap.
     Raises:
-        ValueError: a map lacks a photo that others have, so that they cannot be compared.
+        ValueError: a map lacks a photo that others have, so that they cannot be compared; or the table is not of
+            `training.explain`.
     """
+    _check_columns(table)
     columns = {name: np.array(values, dtype=None if name in TEXTS else float) for name, values in table.items()}
     photos = sorted(set(table["path"]))
     draws = np.random.default_rng(seed).multinomial(len(photos), np.full(len(photos), 1 / len(photos)), RESAMPLES)
@@ -117,8 +119,24 @@ def ranking(table: dict[str, list], seed: int = 0) -> list[MethodScore]:
     return sorted(scores, key=lambda score: -score.margin.value)
 
 
+def _check_columns(table: dict[str, list]) -> None:
+    again = "run training.explain again"
+    if missing := [name for name in NEEDED if name not in table]:
+        raise ValueError(f"the recorded explanations lack the column {missing[0]}; {again}")
+    for name in KEYS:
+        if not all(isinstance(value, str) for value in table[name]):
+            raise ValueError(f"the column {name} of the recorded explanations holds other values than text; {again}")
+    if not table["path"] or not set(table["baseline"]) <= {"blur", "mean"}:
+        raise ValueError(f"the recorded explanations are empty or of another cover than blur and mean; {again}")
+
+
 TEXTS = ("sample_id", "path", "sha256", "label", "class", "map", "baseline")
 DELETION, INSERTION = "deletion_low_is_good", "insertion_high_is_good"
+KEYS = ("path", "map", "baseline")
+NEEDED = (
+    *KEYS, "is_control", DELETION, INSERTION, "twin_strength", "lesion_area", "points_at_lesion", "lesion_overlap",
+    *(f"{area}_{kind}" for area in SHARES for kind in ("share", "area")),
+)  # fmt: skip
 
 
 def _rows(columns: dict[str, np.ndarray], name: str, baseline: str, photos: Sequence[str]) -> np.ndarray:
