@@ -242,8 +242,8 @@ def _mcnemar(found: Verdicts) -> None:
             "First run": pair.first,
             "Second run": pair.second,
             "Pictures": pair.pictures,
-            "Only the first correct": pair.test.only_first,
-            "Only the second correct": pair.test.only_second,
+            "Only the first right": pair.test.only_first,
+            "Only the second right": pair.test.only_second,
             "p": pair.test.p,
             "p, corrected": pair.corrected,
             "Below 0.05": "yes" if pair.corrected < 0.05 else "no",
@@ -446,7 +446,7 @@ def _any(way: Way[Record], named: dict[str, Record]) -> bool:
 
 
 def _outcome_counts(numbers: np.ndarray, first: str, second: str) -> None:
-    cells = [("both correct", "both_right"), *((title, key) for key, title in words.OUTCOMES.items())]
+    cells = [("both right", "both_right"), *((title, key) for key, title in words.OUTCOMES.items())]
     counts = {key: int((numbers == OUTCOMES.index(key)).sum()) for _, key in cells}
     parts = "".join(f"<div><dt>{title}</dt><dd><b>{counts[key]:,}</b></dd></div>" for title, key in cells)
     st.html(f'<dl class="figures">{parts}</dl>')
@@ -456,7 +456,7 @@ def _outcome_counts(numbers: np.ndarray, first: str, second: str) -> None:
 def _pictures(answers: Sequence[Answers], rows: Sequence[np.ndarray], outcome: str) -> None:
     def said(which: int, row: int) -> str:
         a = answers[which]
-        name = "correct" if a.right[row] else class_in_text(a.classes[a.predicted[row]])
+        name = "right" if a.right[row] else class_in_text(a.classes[a.predicted[row]])
         return f"{name}, {percent(float(a.confidence[row]))}"
 
     tiles = [

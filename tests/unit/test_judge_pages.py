@@ -234,7 +234,7 @@ def test_only_what_differs_is_told_of_settings(judged):
 
 
 def test_a_setting_that_an_older_run_did_not_record_is_marked(judged, recorded_run):
-    recorded_run(judged / "older", CLASSES, ANSWERS, 0, {"optim": {"lr": 0.5}})
+    recorded_run(judged / "older", CLASSES, ANSWERS, 0, {"optim": {"lr": 0.7}})
     frame = opened("compare_runs", runs=["older", "better"], view="Settings").dataframe[0].value
     assert frame.set_index("Setting").loc["init"].tolist() == ["not recorded", "runs/x"]
 
@@ -266,7 +266,7 @@ def test_the_time_of_one_photo_is_measured_when_asked_and_models_that_are_alike_
 
 def test_disagreements_of_two_runs_open_their_pictures(judged):
     app = opened("compare_runs", runs=["plain", "better"], view="Disagreements")
-    assert "There is none." in words_of(app)  # no picture only the first has correct
+    assert "There is none." in words_of(app)  # no picture only the first named rightly
     app = opened("compare_runs", runs=["plain", "better"], view="Disagreements", outcome="only the second is right")
     said = words_of(app)
     assert said.count("<figure>") == 3 and "first: Tomato: early blight, 90\u00a0%; second: right, 90\u00a0%" in said
