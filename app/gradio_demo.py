@@ -42,7 +42,7 @@ def build(checkpoint: Checkpoint) -> gr.Blocks:
         gr.Markdown("\n\n".join(["# HViT demo", *told]))
         with gr.Row():
             with gr.Column():
-                photo = gr.File(label="Photo of a leaf", file_types=["image"], type="binary")
+                photo = gr.File(label="Photo of a leaf", type="binary")  # of any type: the answer says why not
                 button = gr.Button("Diagnose", variant="primary")
                 outputs = [gr.Markdown(), gr.JSON(label="Prediction set")]
             outputs.append(gr.Image(label=MAP, format="jpeg", buttons=["download", "fullscreen"]))
@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"app.gradio_demo: {error}", file=sys.stderr)
         return 2
     theme = gr.themes.Base(primary_hue="green", **SYSTEM_FONTS)
-    demo.launch(server_name="127.0.0.1", server_port=args.port, max_file_size="50mb", theme=theme)
+    demo.launch(server_name="127.0.0.1", server_port=args.port, max_file_size="500mb", theme=theme)
     return 0
 
 

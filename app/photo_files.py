@@ -6,7 +6,9 @@ from pathlib import Path
 
 from hvit.data.folders import find_photos
 from hvit.data.leafsim import Address
-from hvit.data.photos import MAX_BYTES
+from hvit.data.photo_limits import MAX_BYTES, check_bytes
+from hvit.data.photos import InvalidPhotoError, photo_bytes
+from hvit.files import typed_folder
 
 
 class FolderError(ValueError):
@@ -18,6 +20,7 @@ class PhotoFile:
     """An upload (`data` in memory), a file of this computer (`path`, read again when needed), or a drawn leaf.
 
     Attributes:
+        problem: why it cannot be a photo, where that is known without its bytes.
         address: of a drawn leaf, and of what was cut out of one; None for a photo. The whole leaf has neither `data`
             nor `path`: it is drawn when needed.
     """
@@ -27,22 +30,36 @@ class PhotoFile:
     data: bytes | None = field(default=None, repr=False)
     path: Path | None = None
     address: Address | None = None
+    problem: str | None = None
+
+    @property
+    def is_drawn_whole(self) -> bool:
+        """Whether it is a drawn leaf, and not cut out of one: no bytes are kept of it."""
+        return self.address is not None and self.data is None
 
     def read(self) -> bytes:
-        """The file's bytes; of one too large to be a photo, just enough to see that it is.
+        """The file's bytes.
 
         Raises:
-            OSError: the file has gone since it was listed.
+            InvalidPhotoError: the file has gone since it was listed, or is too large to be a photo.
         """
-        if self.data is not None:
-            return self.data
-        with open(self.path, "rb") as file:
-            return file.read(MAX_BYTES + 1)
+        if self.problem is not None:
+            raise InvalidPhotoError(self.problem)
+        return self.data if self.data is not None else photo_bytes(self.path)
 
 
 def uploaded(name: str, data: bytes) -> PhotoFile:
     """A photo sent by the browser; `name` is shown, never used as a path."""
     return PhotoFile(name, hashlib.sha256(data).hexdigest(), data)
+
+
+def too_large(name: str, size: int) -> PhotoFile:
+    """A file sent by the browser that has too many bytes to be a photo; they are not kept."""
+    try:
+        check_bytes(size)
+    except InvalidPhotoError as error:
+        return PhotoFile(name, f"{name}:{size}", problem=str(error))
+    raise AssertionError(f"{size} bytes are not too many; the limit is {MAX_BYTES}")
 
 
 def drawn(name: str, address: Address) -> PhotoFile:
@@ -56,15 +73,22 @@ def in_folder(folder: str) -> list[PhotoFile]:
     Raises:
         FolderError: there is no such folder, or no photo in it.
     """
-    root = Path(folder.strip().strip("\"'")).expanduser()
-    if not root.is_dir():
-        raise FolderError(f"There is no folder {root} on this computer. Give the whole path, for example ~/Pictures.")
-    found = find_photos(root)
+    try:
+        root = typed_folder(folder)
+        found = find_photos(root)
+    except ValueError as error:
+        raise FolderError(str(error)) from None
+    except OSError as error:
+        raise FolderError(f"The folder {root} cannot be opened: {error.strerror}.") from None
     if not found:
-        raise FolderError(f"No photo lies in {root}. I look for JPEG, PNG, WebP, GIF, BMP and TIFF files.")
+        looked_for = "I look for JPEG, PNG, WebP, HEIC, HEIF, AVIF, GIF, BMP and TIFF files"
+        raise FolderError(f"No photo lies in {root}. {looked_for}.")
     return [_on_disk(path, path.relative_to(root).as_posix()) for path in found]
 
 
 def _on_disk(path: Path, name: str) -> PhotoFile:
-    stat = path.stat()
+    try:
+        stat = path.stat()
+    except OSError:  # gone since the folder was listed: its row will say so
+        return PhotoFile(name, str(path), path=path)
     return PhotoFile(name, f"{path}:{stat.st_mtime_ns}:{stat.st_size}", path=path)

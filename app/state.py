@@ -243,7 +243,7 @@ def empty_inbox() -> None:
 
 def folder() -> str:
     """What was typed as a folder of this computer."""
-    return st.session_state[FOLDER].strip()
+    return st.session_state[FOLDER]
 
 
 def folder_problem() -> str | None:

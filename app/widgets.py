@@ -13,6 +13,7 @@ from app.cache.records import Record
 from app.cache.runs import RunChoice, trouble_with, unfinished_runs
 from hvit.commands.terminal import to_csv
 from hvit.data.classes import crop_title, crops
+from hvit.data.photo_limits import MAX_BYTES
 from hvit.runs import DEFAULT_RUN, Trouble, shortened
 
 NOT_SURE, ANOTHER = "not_sure", "another"
@@ -193,7 +194,6 @@ def ask_for_photos(runs: Sequence[RunChoice], current: RunChoice) -> None:
     with st.container(key="upload"):
         st.file_uploader(
             "Drop photos here or choose",
-            type="image",
             accept_multiple_files=True,
             key=state.inbox_key(),
             on_change=_take_uploads,
@@ -212,8 +212,14 @@ def ask_for_photos(runs: Sequence[RunChoice], current: RunChoice) -> None:
 
 
 def _take_uploads() -> None:
-    state.add_photos([photo_files.uploaded(file.name, file.getvalue()) for file in state.inbox()])
+    state.add_photos([_uploaded(file) for file in state.inbox()])
     state.empty_inbox()
+
+
+def _uploaded(file) -> photo_files.PhotoFile:
+    if file.size > MAX_BYTES:
+        return photo_files.too_large(file.name, file.size)
+    return photo_files.uploaded(file.name, file.getvalue())
 
 
 def _take_drawn(run_name: str) -> None:
@@ -241,7 +247,7 @@ def warn_of_material(run: RunChoice, runs: Sequence[RunChoice], is_drawn: bool) 
 
 def _take_folder() -> None:
     state.set_folder_problem(None)
-    if not state.folder():
+    if not state.folder().strip():
         return
     try:
         state.add_photos(photo_files.in_folder(state.folder()))

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
@@ -15,9 +15,10 @@ from hvit.calibration import softmax
 from hvit.checkpoint import Checkpoint
 from hvit.data.classes import crop_of, select_crop
 from hvit.data.inputs import model_inputs, stacked
-from hvit.data.photos import InvalidPhotoError, Photo, decode_photo
+from hvit.data.photos import InvalidPhotoError, Photo, decode_photo, photo_bytes, photo_errors
 from hvit.data.spectral import InvalidBandsError, read_bands
 from hvit.data.views import MIRROR, view_of
+from hvit.files import file_sha256
 from hvit.models import HViT
 from hvit.verdicts import verdicts
 from hvit.words import verdict_message
@@ -26,6 +27,7 @@ from hvit.words import verdict_message
 FLAG_SIDE_PX = 512
 BLURRED_BELOW = 25.0  # variance of the Laplacian of the grey values
 DARK_BELOW = 40.0  # mean grey value, of 255
+MOST_HASHED = 4_000_000_000  # bytes
 BRIGHT_ABOVE = 0.5  # share of pixels at 250 or more in every channel, without plain white ground
 
 
@@ -34,7 +36,7 @@ class Diagnosis:
     """What can be said of one photo; of an unreadable one only its hash, the error, the verdict and the run.
 
     Attributes:
-        sha256: of the file's bytes.
+        sha256: of the file's bytes; None of one that was not read.
         error: why it cannot be read, or None.
         verdict: named, unsure (a set of two or more), unfamiliar (not in distribution) or unreadable.
         message: the verdict in words.
@@ -54,7 +56,7 @@ class Diagnosis:
         latency_ms: from bytes to here, of this photo alone; None in batches.
     """
 
-    sha256: str
+    sha256: str | None
     error: str | None
     verdict: str
     message: str
@@ -92,11 +94,21 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """What a diagnosis says of a photo without the model."""
+class PreparedPhoto:
+    """A photo that was decoded, as a model takes it; without the model.
+
+    Attributes:
+        sha256: of the file's bytes.
+        sides: height and width of the upright photo, in pixels.
+        flags: what is wrong with the photo itself.
+        inputs: what the model takes, without a batch axis; on the CPU.
+        pixels: the upright photo, (H, W, 3) uint8; None where it was not kept.
+    """
 
     sha256: str
+    sides: tuple[int, int]
     flags: list[str]
+    inputs: tuple[torch.Tensor, ...]
     pixels: np.ndarray | None
 
 
@@ -111,7 +123,7 @@ class _Scores:
 
 def diagnose(
     checkpoint: Checkpoint,
-    data: bytes,
+    photo: bytes | Path,
     crop: str | None = None,
     overlay: bool = False,
     tta: bool = False,
@@ -120,7 +132,7 @@ def diagnose(
     """Diagnoses one photo; an unreadable one gets the verdict "unreadable".
 
     Args:
-        data: a file's bytes.
+        photo: a file's bytes, or where the file lies.
         crop: restrict the answer to this crop, and renormalize.
         overlay: also compute the heatmap, where the run is an HViT.
         tta: average the probabilities of the photo and its mirror image.
@@ -132,19 +144,48 @@ def diagnose(
     began = time.perf_counter()
     _check_crop(checkpoint, crop)
     try:
-        photo = decode_photo(data)
+        prepared = prepare_photo(checkpoint, photo, bands)
     except InvalidPhotoError as error:
-        return _unreadable(checkpoint, data, error)
-    planes = _planes(checkpoint, bands, photo)
-    inputs = model_inputs(photo.pixels, checkpoint.preprocessing, checkpoint.spectral, planes)
-    scores = _score(checkpoint, stacked([inputs], checkpoint.device), tta, overlay)[0]
-    diagnosis = _conclude(checkpoint, _seen(checkpoint, photo, bands), scores, crop)
+        return unreadable(checkpoint, photo, error)
+    diagnosis = diagnose_prepared(checkpoint, prepared, crop, overlay, tta)
     return replace(diagnosis, latency_ms=1000 * (time.perf_counter() - began))
+
+
+def prepare_photo(
+    checkpoint: Checkpoint, photo: bytes | Path, bands: Path | None = None, keep_pixels: bool = True
+) -> PreparedPhoto:
+    """Reads and decodes one photo and brings it to the size that a model takes. The model plays no part yet.
+
+    Raises:
+        InvalidPhotoError: it cannot be read, for whatever reason.
+        ValueError: the run takes no bands.
+        InvalidBandsError: the bands cannot be read, or are not those of this photo.
+    """
+    if bands is not None and not checkpoint.takes_bands:
+        raise ValueError(f"run {checkpoint.name} takes no file of bands")
+    decoded = decode_photo(photo if isinstance(photo, bytes) else photo_bytes(photo))
+    planes, stream = None, checkpoint.spectral
+    if bands is not None:
+        planes = read_bands(bands, stream.num_bands, stream.scale, decoded.pixels.shape[:2])
+    with photo_errors():
+        inputs = model_inputs(decoded.pixels, checkpoint.preprocessing, stream, planes)
+        flags = _flags(checkpoint, decoded, bands)
+    pixels = decoded.pixels if keep_pixels else None
+    return PreparedPhoto(decoded.sha256, decoded.pixels.shape[:2], flags, inputs, pixels)
+
+
+def diagnose_prepared(
+    checkpoint: Checkpoint, photo: PreparedPhoto, crop: str | None = None, overlay: bool = False, tta: bool = False
+) -> Diagnosis:
+    """Diagnoses a photo that `prepare_photo` decoded; see `diagnose`."""
+    _check_crop(checkpoint, crop)
+    scores = _score(checkpoint, stacked([photo.inputs], checkpoint.device), tta, overlay)[0]
+    return _conclude(checkpoint, photo, scores, crop)
 
 
 def diagnose_many(
     checkpoint: Checkpoint,
-    photos: Iterable[bytes],
+    photos: Iterable[bytes | Path],
     crop: str | None = None,
     tta: bool = False,
     batch_size: int = 16,
@@ -154,48 +195,56 @@ def diagnose_many(
     """Diagnoses photos in order. Batches hold photos of equal sides: an answer does not depend on its neighbors.
 
     Args:
+        photos: the bytes of files, or where they lie.
         keep_pixels: give each diagnosis its photo; without, dozens of large photos are not held in memory at a time.
         bands: file of each photo's bands, or None; a photo whose bands cannot be used gets the verdict "unreadable".
     Raises:
         ValueError: the run knows no such crop, or takes no bands.
     """
     _check_crop(checkpoint, crop)
-    window: list[tuple[bytes, Path | None]] = []
-    for photo in zip(photos, repeat(None) if bands is None else bands):
-        window.append(photo)
+    window: list[PreparedPhoto | Diagnosis] = []
+    for photo, own_bands in zip(photos, repeat(None) if bands is None else bands):
+        window.append(_prepared_or_unreadable(checkpoint, photo, own_bands, keep_pixels))
         if len(window) == 4 * batch_size:
-            yield from _diagnose_window(checkpoint, window, crop, tta, batch_size, keep_pixels)
+            yield from diagnose_window(checkpoint, window, crop, tta, batch_size)
             window = []
-    yield from _diagnose_window(checkpoint, window, crop, tta, batch_size, keep_pixels)
+    yield from diagnose_window(checkpoint, window, crop, tta, batch_size)
 
 
-def _diagnose_window(
+def _prepared_or_unreadable(
+    checkpoint: Checkpoint, photo: bytes | Path, bands: Path | None, keep_pixels: bool
+) -> PreparedPhoto | Diagnosis:
+    try:
+        return prepare_photo(checkpoint, photo, bands, keep_pixels)
+    except (InvalidPhotoError, InvalidBandsError) as error:
+        return unreadable(checkpoint, photo, error)
+
+
+def diagnose_window(
     checkpoint: Checkpoint,
-    window: list[tuple[bytes, Path | None]],
-    crop: str | None,
-    tta: bool,
-    batch_size: int,
-    keep_pixels: bool,
-) -> Iterator[Diagnosis]:
-    done: list[Diagnosis | None] = [None] * len(window)
-    by_sides: dict[torch.Size, list[tuple[int, _Seen, tuple[torch.Tensor, ...]]]] = {}
-    for i, (data, bands) in enumerate(window):
-        try:
-            photo = decode_photo(data)
-            planes = _planes(checkpoint, bands, photo)
-        except (InvalidPhotoError, InvalidBandsError) as error:
-            done[i] = _unreadable(checkpoint, data, error)
-            continue
-        inputs = model_inputs(photo.pixels, checkpoint.preprocessing, checkpoint.spectral, planes)
-        seen = _seen(checkpoint, photo, bands, keep_pixels)
-        by_sides.setdefault(inputs[0].shape, []).append((i, seen, inputs))
-    for entries in by_sides.values():
-        for start in range(0, len(entries), batch_size):
-            part = entries[start : start + batch_size]
-            batch = stacked([inputs for _, _, inputs in part], checkpoint.device)
-            for (i, seen, _), scores in zip(part, _score(checkpoint, batch, tta, False)):
-                done[i] = _conclude(checkpoint, seen, scores, crop)
-    yield from done
+    window: Sequence[PreparedPhoto | Diagnosis],
+    crop: str | None = None,
+    tta: bool = False,
+    batch_size: int = 16,
+) -> list[Diagnosis]:
+    """Diagnoses prepared photos in order, those of equal sides together; what is a diagnosis already stays.
+
+    Raises:
+        ValueError: the run knows no such crop.
+    """
+    _check_crop(checkpoint, crop)
+    done: list[Diagnosis | None] = [None if isinstance(photo, PreparedPhoto) else photo for photo in window]
+    by_sides: dict[torch.Size, list[int]] = {}
+    for i, photo in enumerate(window):
+        if isinstance(photo, PreparedPhoto):
+            by_sides.setdefault(photo.inputs[0].shape, []).append(i)
+    for rows in by_sides.values():
+        for start in range(0, len(rows), batch_size):
+            part = rows[start : start + batch_size]
+            batch = stacked([window[i].inputs for i in part], checkpoint.device)
+            for i, scores in zip(part, _score(checkpoint, batch, tta, False)):
+                done[i] = _conclude(checkpoint, window[i], scores, crop)
+    return done
 
 
 @torch.inference_mode()
@@ -218,25 +267,15 @@ def _score(checkpoint: Checkpoint, batch: tuple[torch.Tensor, ...], tta: bool, o
     ]
 
 
-def _planes(checkpoint: Checkpoint, bands: Path | None, photo: Photo) -> np.ndarray | None:
-    if bands is None:
-        return None
-    if not checkpoint.takes_bands:
-        raise ValueError(f"run {checkpoint.name} takes no file of bands")
-    return read_bands(bands, checkpoint.spectral.num_bands, checkpoint.spectral.scale, photo.pixels.shape[:2])
-
-
-def _seen(checkpoint: Checkpoint, photo: Photo, bands: Path | None, keep_pixels: bool = True) -> _Seen:
+def _flags(checkpoint: Checkpoint, photo: Photo, bands: Path | None) -> list[str]:
     flags = photo_flags(photo.pixels, checkpoint.preprocessing.img_size) + (["animated"] if photo.animated else [])
-    if checkpoint.takes_bands and bands is None:
-        flags.append("no_bands")
-    return _Seen(photo.sha256, flags, photo.pixels if keep_pixels else None)
+    return [*flags, "no_bands"] if checkpoint.takes_bands and bands is None else flags
 
 
-def _conclude(checkpoint: Checkpoint, seen: _Seen, scores: _Scores, crop: str | None) -> Diagnosis:
+def _conclude(checkpoint: Checkpoint, photo: PreparedPhoto, scores: _Scores, crop: str | None) -> Diagnosis:
     classes = checkpoint.classes
     probs = softmax(scores.logits, checkpoint.temperature).mean(0)
-    flags = list(seen.flags)
+    flags = list(photo.flags)
     if crop is not None:
         mask = select_crop(classes, crop)
         if probs[~mask].sum() > 0.5:
@@ -249,7 +288,7 @@ def _conclude(checkpoint: Checkpoint, seen: _Seen, scores: _Scores, crop: str | 
     verdict = str(found.words[0])
     names = [classes[k] for k in chosen]
     return Diagnosis(
-        sha256=seen.sha256,
+        sha256=photo.sha256,
         error=None,
         verdict=verdict,
         message=verdict_message(verdict, names, [float(probs[k]) for k in chosen], classes),
@@ -262,7 +301,7 @@ def _conclude(checkpoint: Checkpoint, seen: _Seen, scores: _Scores, crop: str | 
         severity=None,
         flags=flags,
         run=checkpoint.name,
-        pixels=seen.pixels,
+        pixels=photo.pixels,
         heatmap=scores.heatmap,
     )
 
@@ -296,10 +335,26 @@ def _check_crop(checkpoint: Checkpoint, crop: str | None) -> None:
         select_crop(checkpoint.classes, crop)
 
 
-def _unreadable(checkpoint: Checkpoint, data: bytes, error: InvalidPhotoError | InvalidBandsError) -> Diagnosis:
+def unreadable(
+    checkpoint: Checkpoint, photo: bytes | Path | None, error: InvalidPhotoError | InvalidBandsError
+) -> Diagnosis:
+    """What is said of a photo that cannot be read: the one place where an error becomes a row.
+
+    Args:
+        photo: its bytes, or where it lies; None where neither is known.
+    """
     return Diagnosis(
-        sha256=hashlib.sha256(data).hexdigest(), error=str(error), verdict="unreadable",
-        message=f"Cannot be read: {error}",
+        sha256=_sha256_of(photo), error=str(error), verdict="unreadable", message=f"Cannot be read: {error}",
         label=None, probability=None, probabilities=None, prediction_set=None, in_distribution=None, ood_score=None,
         severity=None, flags=[], run=checkpoint.name,
     )  # fmt: skip
+
+
+def _sha256_of(photo: bytes | Path | None) -> str | None:
+    """Of the bytes; None of a file that cannot be opened, or is so large that hashing it would take minutes."""
+    if isinstance(photo, bytes):
+        return hashlib.sha256(photo).hexdigest()
+    try:
+        return file_sha256(photo) if photo is not None and photo.stat().st_size <= MOST_HASHED else None
+    except (OSError, ValueError):
+        return None

@@ -15,7 +15,7 @@ from torch import Tensor
 from hvit.checkpoint import Checkpoint
 from hvit.data.dataset import DataError, Sample, spelled_as
 from hvit.data.inputs import model_inputs, stacked
-from hvit.data.photos import InvalidPhotoError, Photo
+from hvit.data.photos import InvalidPhotoError, Photo, photo_errors
 from hvit.data.spectral import InvalidBandsError
 from hvit.data.views import PLAIN, TTA, view_of
 from hvit.files import write_bytes, write_json
@@ -47,11 +47,15 @@ class Evaluation:
 
 def predict_pixels(checkpoint: Checkpoint, photos: Iterable[np.ndarray], batch_size: int = 32) -> Predictions:
     """Logits and features of decoded photos without bands, each (H, W, 3) uint8; sha256 is left empty."""
-    windows = (
-        [model_inputs(pixels, checkpoint.preprocessing, checkpoint.spectral) for pixels in window]
-        for window in _windows(photos)
-    )
-    parts = [_predict_window(checkpoint, window, batch_size, (PLAIN,)) for window in windows]
+    inputs = (model_inputs(pixels, checkpoint.preprocessing, checkpoint.spectral) for pixels in photos)
+    return predict_inputs(checkpoint, inputs, batch_size)
+
+
+def predict_inputs(
+    checkpoint: Checkpoint, inputs: Iterable[tuple[Tensor, ...]], batch_size: int = 32
+) -> Predictions:
+    """Logits and features of what `model_inputs` made of photos; sha256 is left empty."""
+    parts = [_predict_window(checkpoint, window, batch_size, (PLAIN,)) for window in _windows(inputs)]
     return _concatenated(parts, []).of_photo()
 
 
@@ -63,6 +67,7 @@ def predict_samples(
     workers: int = 1,
     tta: bool = False,
     without_bands: bool = False,
+    unreadable: dict[str, str] | None = None,
 ) -> Predictions:
     """Logits and features of the pictures of a data set, with their bands where the run takes any.
 
@@ -71,11 +76,12 @@ def predict_samples(
         workers: processes that read.
         tta: average the probabilities of each photo and its mirror image; features are those of the photo.
         without_bands: leave bands unread, as if there were none.
+        unreadable: see `predict_views`.
     Raises:
         DataError: a photo or its bands cannot be read; names it.
     """
     views = TTA["mirror"] if tta else (PLAIN,)
-    found = predict_views(checkpoint, samples, views, batch_size, progress, workers, without_bands)
+    found = predict_views(checkpoint, samples, views, batch_size, progress, workers, without_bands, unreadable)
     return found.mean(checkpoint.temperature) if tta else found.of_photo()
 
 
@@ -87,6 +93,7 @@ def predict_views(
     progress: Callable[[int, int], None] = lambda done, total: None,
     workers: int = 1,
     without_bands: bool = False,
+    unreadable: dict[str, str] | None = None,
 ) -> ViewPredictions:
     """Logits of several views of each photo, decoded once, and the features of the first view.
 
@@ -95,8 +102,10 @@ def predict_views(
         progress: called with the photos done and their number.
         workers: processes that read.
         without_bands: leave bands unread, as if there were none.
+        unreadable: filled with path and reason of the photos that cannot be read, which are then left out of what is
+            returned; without it, the first of them is an error.
     Raises:
-        DataError: a photo or its bands cannot be read; names it.
+        DataError: a photo or its bands cannot be read, or none of the photos; names the first.
     """
     parts, hashes, stream = [], [], checkpoint.spectral
     if checkpoint.takes_bands and not without_bands:
@@ -109,14 +118,22 @@ def predict_views(
         for sample, photo_of in zip(samples[start : start + WINDOW], photos):
             try:
                 photo, bands = photo_of()
+                with photo_errors():
+                    inputs.append(model_inputs(photo.pixels, checkpoint.preprocessing, stream, bands))
             except InvalidPhotoError as error:
-                raise DataError(f"{sample.path} cannot be read: {error}") from None
+                if unreadable is None:
+                    raise DataError(f"{sample.path} cannot be read: {error}") from None
+                unreadable[sample.relative] = str(error)
+                continue
             except InvalidBandsError as error:
                 raise DataError(str(error)) from None
             hashes.append(photo.sha256)
-            inputs.append(model_inputs(photo.pixels, checkpoint.preprocessing, stream, bands))
-        parts.append(_predict_window(checkpoint, inputs, batch_size, views))
+        if inputs:
+            parts.append(_predict_window(checkpoint, inputs, batch_size, views))
         progress(min(start + WINDOW, len(samples)), len(samples))
+    if unreadable and not parts:
+        path, reason = next(iter(unreadable.items()))
+        raise DataError(f"none of {len(samples)} photos can be read; the first is {path}: {reason}")
     return _concatenated(parts, hashes)
 
 
@@ -124,10 +141,10 @@ def _read_alone(sample: Sample) -> tuple[Photo, None]:
     return sample.read(), None
 
 
-def _windows(photos: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
+def _windows(inputs: Iterable[tuple[Tensor, ...]]) -> Iterator[list[tuple[Tensor, ...]]]:
     window = []
-    for pixels in photos:
-        window.append(pixels)
+    for photo in inputs:
+        window.append(photo)
         if len(window) == WINDOW:
             yield window
             window = []
@@ -185,8 +202,11 @@ def evaluate(
         without_bands: leave bands unread, as if there were none.
         unknown_classes: "error", or "report": photos of classes the run does not know are predicted, left out of all
             figures, and counted by verdict under `unknown`.
+    Returns:
+        Scores of the photos that can be read. Where some cannot, the document lists them under `unreadable`, path ->
+        reason.
     Raises:
-        DataError: there are no photos, one cannot be read, or a class is not one the run knows.
+        DataError: there are no photos, none can be read, or a class is not one the run knows.
     """
     if not samples:
         raise DataError("there are no photos to evaluate")
@@ -199,7 +219,9 @@ def evaluate(
             f"it knows {len(checkpoint.classes)}, for example {checkpoint.classes[0]}; "
             "to count what it says of others: --unknown-classes report"
         )
-    predictions = predict_samples(checkpoint, samples, batch_size, progress, workers, tta, without_bands)
+    unreadable: dict[str, str] = {}
+    predictions = predict_samples(checkpoint, samples, batch_size, progress, workers, tta, without_bands, unreadable)
+    samples = [sample for sample in samples if sample.relative not in unreadable]
     number = {name: i for i, name in enumerate(checkpoint.classes)}
     is_known = np.array([sample.label in number for sample in samples])
     known = [sample for sample in samples if sample.label in number]
@@ -209,6 +231,8 @@ def evaluate(
     if unknown_classes == "report":
         names = [sample.label for sample in samples if sample.label not in number]
         document["unknown"] = count_unknown(checkpoint, predictions.only(~is_known), names)
+    if unreadable:
+        document["unreadable"] = unreadable
     return Evaluation(document, known, scored)
 
 

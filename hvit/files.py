@@ -5,7 +5,9 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -105,3 +107,39 @@ def file_sha256(path: Path) -> str:
     """
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def typed_folder(text: str) -> Path:
+    """The folder that somebody typed or pasted, whatever the text is: with quotes, `~`, `file://`, or spaces around it.
+
+    Raises:
+        ValueError: there is no such folder.
+    """
+    for guess in _spellings(text):
+        try:
+            path = Path(guess).expanduser()
+            if guess and path.is_dir():
+                return path
+        except (OSError, ValueError, RuntimeError):  # a name too long, a NUL, or `~` and nobody's name
+            continue
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text.strip()[:200])
+    shown += "..." if len(text.strip()) > 200 else ""
+    raise ValueError(f"There is no folder {shown} on this computer. Give the whole path, for example ~/Pictures.")
+
+
+def _spellings(text: str) -> Iterator[str]:
+    """What a text may stand for, the likeliest first."""
+    yield text
+    bare = text.strip()
+    yield bare
+    while len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'":
+        bare = bare[1:-1]
+        yield bare
+    yield bare.strip().strip("\"'").strip()
+    if bare.lower().startswith("file:"):
+        try:
+            yield urllib.request.url2pathname(urllib.parse.urlsplit(bare).path)
+        except ValueError:  # such as file://[
+            pass
+    if os.sep == "/":
+        yield bare.replace("\\ ", " ")  # as a terminal writes a space

@@ -36,8 +36,8 @@ crop, position = widgets.known_crop(choice), state.position()
 with sheet.container(key="wide"), widgets.user_errors_shown(), widgets.progress("Reading the leaves") as progress:
     checkpoint = runs.load_model(run)
     shown = [photos.as_shown(photo, state.cut(photo)) for photo in state.photos()]
+    diagnosis = diagnoses.look_closely(shown[position], checkpoint, crop)  # first: the list then finds it decoded
     results = diagnoses.diagnose_all(shown, checkpoint, crop, progress)
-    diagnosis = diagnoses.look_closely(shown[position], checkpoint, crop)
     drawing = photos.drawing_of(shown[position], state.cut(state.photos()[position]))
     facts = diagnoses.facts_about(diagnosis, run, checkpoint, crop)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 import streamlit as st
 
 from app import pictures, words
-from app.cache.photos import bytes_of
+from app.cache.photos import prepared_or_unreadable
 from app.cache.runs import RunChoice, identity, inference
 from app.diagnose import evidence
 from app.photo_files import PhotoFile
@@ -72,20 +73,22 @@ def diagnose_all(
     Args:
         progress: called with the number of photos done and their total.
     """
-    from hvit.diagnosis import diagnose_many
+    from hvit.diagnosis import diagnose_window
 
     memory, model = _results(), identity(checkpoint)
     keys = [(photo.key, model, crop) for photo in photos]
-    missing = [(key, photo) for key, photo in zip(keys, photos) if key not in memory]
+    found = {key: memory[key] for key in keys if key in memory}
+    missing = [(key, photo) for key, photo in zip(keys, photos) if key not in found]
     for start in range(0, len(missing), BATCH_SIZE):
         progress(len(photos) - len(missing) + start, len(photos))
         batch = missing[start : start + BATCH_SIZE]
-        data = [bytes_of(photo) for _, photo in batch]
+        window = [prepared_or_unreadable(photo, checkpoint) for _, photo in batch]  # before others have to wait
         with inference:
-            done = list(diagnose_many(checkpoint, data, crop=crop, batch_size=BATCH_SIZE))
+            done = diagnose_window(checkpoint, window, crop, batch_size=BATCH_SIZE)
         for (key, _), diagnosis in zip(batch, done):
-            _remember(memory, key, _without_pictures(diagnosis))
-    return [memory[key] for key in keys]
+            found[key] = _without_pictures(diagnosis)
+            _remember(memory, key, found[key], max(REMEMBERED, len(photos)))
+    return [found[key] for key in keys]
 
 
 @st.cache_resource(show_spinner=False)
@@ -93,9 +96,9 @@ def _results() -> OrderedDict[tuple, Result]:
     return OrderedDict()
 
 
-def _remember(memory: OrderedDict, key: tuple, result: Result) -> None:
+def _remember(memory: OrderedDict, key: tuple, result: Result, most: int) -> None:
     memory[key] = result
-    while len(memory) > REMEMBERED:
+    while len(memory) > most:
         memory.popitem(last=False)
 
 
@@ -111,16 +114,17 @@ def look_closely(photo: PhotoFile, checkpoint: Checkpoint, crop: str | None) -> 
 
 @st.cache_data(max_entries=24, show_spinner=False)
 def _look_closely(key: str, model: str, crop: str | None, _photo: PhotoFile, _checkpoint: Checkpoint) -> Diagnosis:
-    from hvit.diagnosis import diagnose
+    from hvit.diagnosis import PreparedPhoto, diagnose_prepared
 
-    data = bytes_of(_photo)
+    began = time.perf_counter()
+    photo = prepared_or_unreadable(_photo, _checkpoint)
+    if not isinstance(photo, PreparedPhoto):
+        return photo
     with inference:
-        diagnosis = diagnose(_checkpoint, data, crop=crop, overlay=True)
-    if diagnosis.pixels is None:
-        return diagnosis
+        diagnosis = diagnose_prepared(_checkpoint, photo, crop, overlay=True)
     heatmap = diagnosis.heatmap  # None where the run has no attention to follow
     small = None if heatmap is None else pictures.shrunk(heatmap, pictures.HEATMAP_PX)
-    return dataclasses.replace(diagnosis, pixels=pictures.shrunk(diagnosis.pixels, pictures.SHOWN_PX), heatmap=small)
+    return dataclasses.replace(diagnosis, heatmap=small, latency_ms=1000 * (time.perf_counter() - began))
 
 
 def facts_about(diagnosis: Diagnosis, run: RunChoice, checkpoint: Checkpoint, crop: str | None) -> Facts:

@@ -13,7 +13,7 @@ import numpy as np
 import streamlit as st
 
 from app import words
-from app.cache.photos import bytes_of
+from app.cache.photos import bytes_of, prepared
 from app.cache.runs import RunChoice, identity, inference, load_model
 from app.drawn import Drawing
 from app.photo_files import PhotoFile
@@ -200,15 +200,14 @@ def _explain(
     progress: Progress,
     twin: bool,
 ) -> Explanation:
-    def compute() -> Explanation:
+    def compute(images: Tensor, *beside: Tensor) -> Explanation:
         method = METHODS[question.method]
-        images, *beside = inputs_of(photo, checkpoint)
         model = _twin_of(identity(checkpoint), checkpoint) if twin else checkpoint.model
         index = None if class_name is None else checkpoint.classes.index(class_name)
         shown = {"show": progress} if method.many_passes else {}
         return method(model, images, index, *beside, **dict(question.arguments), **shown)
 
-    return _remembered(_key(photo, checkpoint, question, class_name, twin), compute)
+    return _remembered(_key(photo, checkpoint, question, class_name, twin), photo, checkpoint, compute)
 
 
 def _key(photo: PhotoFile, checkpoint: Checkpoint, question: Question, class_name: str | None, twin: bool) -> tuple:
@@ -233,7 +232,7 @@ def square_looks_at(
         grid: rows and columns of that grid.
     """
 
-    def compute() -> Explanation:
+    def compute(*inputs: Tensor) -> Explanation:
         import torch
 
         from hvit.explain.explanation import Explanation
@@ -244,18 +243,18 @@ def square_looks_at(
         rows, columns = (range(side * number, side * (number + 1)) for number in square)
         queries = [row * grid[1] * side + column for row in rows for column in columns]
         with torch.inference_mode():
-            details = checkpoint.model.forward_details(*inputs_of(photo, checkpoint))
+            details = checkpoint.model.forward_details(*inputs)
             share = query_rollout(details, stage, queries).mean(1)[0]
         arguments = {"residual": 0.5, "stage": stage, "square": list(square)}
         return Explanation(share.cpu().numpy(), "rollout", None, arguments, LIFT, is_sum=True)
 
-    return _remembered((photo.key, identity(checkpoint), "square", stage, square), compute)
+    return _remembered((photo.key, identity(checkpoint), "square", stage, square), photo, checkpoint, compute)
 
 
 def heads_look_at(photo: PhotoFile, checkpoint: Checkpoint, stage: int, block: int) -> list[Explanation]:
     """What each head of a block reads, on average over its stage."""
 
-    def compute() -> list[Explanation]:
+    def compute(*inputs: Tensor) -> list[Explanation]:
         import torch
 
         from hvit.explain.explanation import Explanation
@@ -263,7 +262,7 @@ def heads_look_at(photo: PhotoFile, checkpoint: Checkpoint, stage: int, block: i
         from hvit.explain.rollout import head_rollout
 
         with torch.inference_mode():
-            details = checkpoint.model.forward_details(*inputs_of(photo, checkpoint))
+            details = checkpoint.model.forward_details(*inputs)
             heads = range(details.stages[stage].attentions[block].shape[1])
             shares = [head_rollout(details, stage, block, head)[0].cpu().numpy() for head in heads]
         return [
@@ -273,7 +272,7 @@ def heads_look_at(photo: PhotoFile, checkpoint: Checkpoint, stage: int, block: i
             for head, share in enumerate(shares)
         ]
 
-    return _remembered((photo.key, identity(checkpoint), "heads", stage, block), compute)
+    return _remembered((photo.key, identity(checkpoint), "heads", stage, block), photo, checkpoint, compute)
 
 
 def put_to_the_test(
@@ -286,14 +285,14 @@ def put_to_the_test(
 ) -> CoverTest:
     """What covering the places that the map marks does to the probability of a class."""
 
-    def compute() -> CoverTest:
+    def compute(images: Tensor, *beside: Tensor) -> CoverTest:
         from hvit.explain.covering import cover_test
 
-        images, *beside = inputs_of(photo, checkpoint)
         index = checkpoint.classes.index(class_name)
         return cover_test(checkpoint, images, explanation, index, crop, *beside)
 
-    return _remembered((photo.key, identity(checkpoint), "cover", question, class_name, crop), compute)
+    key = photo.key, identity(checkpoint), "cover", question, class_name, crop
+    return _remembered(key, photo, checkpoint, compute)
 
 
 def marked(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation) -> np.ndarray:
@@ -329,10 +328,9 @@ def inputs_of(photo: PhotoFile, checkpoint: Checkpoint) -> tuple[Tensor, ...]:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _inputs(key: str, model: str, _photo: PhotoFile, _checkpoint: Checkpoint) -> tuple[Tensor, ...]:
-    from hvit.data.inputs import model_inputs, stacked
+    from hvit.data.inputs import stacked
 
-    pixels = decode_photo(bytes_of(_photo)).pixels
-    return stacked([model_inputs(pixels, _checkpoint.preprocessing, _checkpoint.spectral)], _checkpoint.device)
+    return stacked([prepared(_photo, _checkpoint).inputs], _checkpoint.device)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -347,15 +345,19 @@ def _memory() -> OrderedDict[tuple, Any]:
     return OrderedDict()
 
 
-def _remembered(key: tuple, compute: Callable[[], Any]) -> Any:
-    """Not `st.cache_data`, which replays what is drawn while it computes: a progress bar of another session."""
+def _remembered(key: tuple, photo: PhotoFile, checkpoint: Checkpoint, compute: Callable[..., Any]) -> Any:
+    """What `compute` makes of the inputs of a photo, which are read before others have to wait.
+
+    Not `st.cache_data`, which replays what is drawn while it computes: a progress bar of another session."""
     memory = _memory()
-    if key not in memory:
+    found = memory.get(key)
+    if found is None:
+        inputs = inputs_of(photo, checkpoint)
         with inference:
-            memory[key] = compute()
+            found = memory[key] = compute(*inputs)
         while len(memory) > REMEMBERED:
             memory.popitem(last=False)
-    return memory[key]
+    return found
 
 
 def files_of(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation) -> dict[str, Callable[[], bytes]]:
@@ -365,7 +367,7 @@ def files_of(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation)
     told = {} if photo.address is None else {"address": str(photo.address)}
 
     def record() -> bytes:
-        made = export.record(explanation, checkpoint, photo.name, decode_photo(bytes_of(photo)).sha256)
+        made = export.record(explanation, checkpoint, photo.name, prepared(photo, checkpoint).sha256)
         return (json.dumps(made | told, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
     def picture() -> bytes:
@@ -373,7 +375,7 @@ def files_of(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation)
         return export.png(explanation, decode_photo(bytes_of(photo)).pixels, caption)
 
     def array() -> bytes:
-        return export.npy(explanation, *decode_photo(bytes_of(photo)).pixels.shape[:2])
+        return export.npy(explanation, *prepared(photo, checkpoint).sides)
 
     return {"png": picture, "npy": array, "json": record}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from app.cache.photos import bytes_of
+from app.cache.photos import prepared
 from app.cache.records import Record, stamp
 from app.cache.runs import identity, inference
 from app.photo_files import PhotoFile
@@ -168,12 +168,11 @@ def placed(photo: PhotoFile, checkpoint: Checkpoint, samples: MappedSamples, ref
 @st.cache_data(max_entries=256, show_spinner=False)
 def _seen(key: str, model: str, _photo: PhotoFile, _checkpoint: Checkpoint) -> tuple:
     """The answer, the strangeness and the embedding of a photo."""
-    from hvit.data.photos import decode_photo
-    from hvit.evaluation import predict_pixels
+    from hvit.evaluation import predict_inputs
 
-    pixels = decode_photo(bytes_of(_photo)).pixels
+    inputs = prepared(_photo, _checkpoint).inputs
     with inference:
-        found = predict_pixels(_checkpoint, [pixels])
+        found = predict_inputs(_checkpoint, [inputs])
     probs = softmax(found.logits, _checkpoint.temperature)[0]
     best = int(probs.argmax())
     strangeness, unfamiliar = None, False

@@ -12,6 +12,7 @@ from hvit.data.leafsim import Address, draw
 from hvit.data.leafsim.address import SCHEME
 from hvit.data.photo_index import index_photos
 from hvit.data.photos import InvalidPhotoError, read_photo
+from hvit.files import typed_folder
 
 TILE_PX = 192
 
@@ -29,7 +30,7 @@ def photos_in(folder: str, show: Callable[[int, int], None] = lambda done, total
     """
     known = _photos_by_folder()
     if folder and folder not in known:
-        known[folder] = index_photos(Path(folder.strip().strip("\"'")).expanduser(), show)
+        known[folder] = index_photos(typed_folder(folder), show)
     return known.get(folder, {})
 
 
@@ -67,5 +68,5 @@ def _drawn(address: str) -> bytes:
 def _read(path: str, sha256: str) -> bytes | None:
     try:
         return pictures.jpeg(pictures.shrunk(read_photo(Path(path)).pixels, TILE_PX))
-    except (InvalidPhotoError, OSError):
+    except InvalidPhotoError:
         return None  # moved or changed since it was found: shown as absent

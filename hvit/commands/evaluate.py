@@ -6,6 +6,7 @@ from pathlib import Path
 from hvit.commands.terminal import positive, print_json, print_notes, print_table, progress
 from hvit.words import PLANTS_UNKNOWN
 
+NAMED_UNREADABLE = 10
 EXAMPLES = """examples:
   python -m hvit evaluate --run leaf45-tiny --data data/field-256
   python -m hvit evaluate --run leaf45-tiny --data data/field-256 data/coffee-leaf-256 --split test --json
@@ -18,7 +19,7 @@ EXAMPLES = """examples:
 A folder with train/val/test is scored on test, one with classes only on all of its photos.
 leafsim:v1/SEED/FIRST-LAST are leaves drawn by LeafSim, without any files; a run that knows Early_stress is asked
 for it. A run that takes bands reads leaf.npy or leaf.bands.tif beside leaf.jpg; photos without are answered from color.
-The run is not changed, unless --save records the predictions in it.
+Photos that cannot be read are left out and named. The run is not changed, unless --save records the predictions in it.
 """
 
 
@@ -76,7 +77,7 @@ def run(args) -> int:
         split = samples[0].split or "all"
         record_evaluation(found.path, split, result)
         print(f"recorded in {found.path}/eval/{split}", file=sys.stderr)
-    print_notes(notes)
+    print_notes([*notes, *_left_out(result.document, len(samples))])
     if found.plants_known is False:
         print(f"{found.name}: {PLANTS_UNKNOWN}", file=sys.stderr)
     if args.json:
@@ -93,6 +94,19 @@ def _samples(folder: Path, split: str | None, early_stress: bool, notes: list[st
     if split is None and any(sample.split for sample in samples):
         split = "test"
     return of_split(samples, split, [folder]) if split else samples
+
+
+def _left_out(document: dict, num_samples: int) -> list[str]:
+    """Lines that name the photos that could not be read, the first ten of them."""
+    unreadable = document.get("unreadable", {})
+    if not unreadable:
+        return []
+    verb = "is" if len(unreadable) == 1 else "are"
+    lines = [f"{len(unreadable)} of {num_samples} photos cannot be read and {verb} left out:"]
+    lines += [f"  {path}: {reason}" for path, reason in list(unreadable.items())[:NAMED_UNREADABLE]]
+    if (rest := len(unreadable) - NAMED_UNREADABLE) > 0:
+        lines.append(f"  and {rest} more; --json lists all")
+    return lines
 
 
 def _print(document: dict, name: str) -> None:

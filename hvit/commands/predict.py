@@ -1,12 +1,14 @@
 """`hvit predict`: diagnose photos."""
 
+import errno
 import json
-import os
+import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from hvit.commands.terminal import positive, print_json, print_notes, progress, write_csv
+from hvit.files import KINDS_OF_FILES
 from hvit.runs import DEFAULT_RUN
 from hvit.words import PLANTS_UNKNOWN
 
@@ -68,11 +70,10 @@ def run(args) -> int:
     show = progress("photos")
     rows = []
     diagnoses = diagnose_many(
-        checkpoint, _contents(files), args.crop, args.tta, args.batch_size, keep_pixels=False, bands=bands
+        checkpoint, files, args.crop, args.tta, args.batch_size, keep_pixels=False, bands=bands
     )
     for file, diagnosis in zip(files, diagnoses):
-        row = diagnosis.to_row(str(file))
-        rows.append(row if row["error"] is None else row | _said_by_the_file(file))
+        rows.append(diagnosis.to_row(str(file)))
         show(len(rows), len(files))
         if not args.json and not args.csv:
             print(
@@ -95,14 +96,15 @@ def photo_files(given: list[Path], say: Callable[[str], None]) -> list[Path]:
     Args:
         say: called with one line for each folder in which something was passed over.
     Raises:
-        ValueError: one does not exist, or a folder holds none.
+        ValueError: one does not exist or is neither file nor folder, or a folder holds none.
     """
     from hvit.data.folders import list_photos
     from hvit.data.photos import SUFFIXES
 
     files = []
     for path in given:
-        if path.is_dir():
+        kind = _kind_of(path)
+        if kind == stat.S_IFDIR:
             listing = list_photos(path)
             if listing.note:
                 say(listing.note)
@@ -111,11 +113,25 @@ def photo_files(given: list[Path], say: Callable[[str], None]) -> list[Path]:
                     f"{path}: no photos in this folder; looked for {' '.join(sorted(s[1:] for s in SUFFIXES))}"
                 )
             files += listing.photos
-        elif path.exists():
+        elif kind == stat.S_IFREG:
             files.append(path)
         else:
-            raise ValueError(f"{path}: no such photo or folder")
+            raise ValueError(f"{path} is {KINDS_OF_FILES[kind]}; give photos as files, or folders of them")
     return files
+
+
+def _kind_of(path: Path) -> int:
+    """What a path leads to, as in `stat.S_IFMT`.
+
+    Raises:
+        ValueError: nothing is there, or it cannot be looked at.
+    """
+    try:
+        return stat.S_IFMT(path.stat().st_mode)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            raise ValueError(f"{path}: no such photo or folder") from None
+        raise ValueError(f"{str(path)[:200]}: {error.strerror}") from None
 
 
 def _bands(checkpoint, files: list[Path], named: Path | None) -> list[Path | None]:
@@ -138,31 +154,6 @@ def _bands(checkpoint, files: list[Path], named: Path | None) -> list[Path | Non
     stream = checkpoint.spectral
     read_bands(named, stream.num_bands, stream.scale, sides)  # here, where a wrong file is a mistake in the command
     return [named]
-
-
-def _contents(files: list[Path]) -> Iterator[bytes]:
-    """Bytes of each file; of one that cannot be opened none, which makes its row say so."""
-    from hvit.data.photos import MAX_BYTES
-
-    for file in files:
-        try:
-            with open(file, "rb") as source:
-                yield source.read(MAX_BYTES + 1)
-        except OSError:
-            yield b""
-
-
-def _said_by_the_file(file: Path) -> dict:
-    """Hash and reason of a photo that cannot be read: it may be one that was never opened, or only read in part."""
-    from hvit.data.photos import InvalidPhotoError, read_photo
-    from hvit.files import file_sha256
-
-    said = {"sha256": file_sha256(file) if os.access(file, os.R_OK) else None}
-    try:
-        read_photo(file)
-    except InvalidPhotoError as error:
-        said |= {"error": str(error), "message": f"Cannot be read: {error}"}
-    return said
 
 
 def csv_row(row: dict) -> dict:

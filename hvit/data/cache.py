@@ -16,7 +16,7 @@ from torch import Tensor
 
 from hvit.data.band_cache import BandCache
 from hvit.data.dataset import DataError, Sample
-from hvit.data.photos import InvalidPhotoError, LostPhotoError
+from hvit.data.photos import InvalidPhotoError, LostPhotoError, photo_errors
 from hvit.data.preprocess import shrunk_sizes
 from hvit.data.resident import ResidentPhotos
 from hvit.data.transfer import to_device
@@ -24,7 +24,9 @@ from hvit.files import write_bytes
 from hvit.processes import answers
 
 T = TypeVar("T")
+DECODING = 3  # raised whenever the same file decodes to other pixels: older caches are then not used
 MAX_UNREADABLE = 0.005
+NAMED_UNREADABLE = 10  # of them in an error
 MOST_RESIDENT = 0.5  # of an accelerator's memory that is free: the rest is for training
 COULD_NOT_BE_OPENED = "the file could not be opened."
 AGAIN_S = (0.2, 1.0)  # pauses before a file that cannot be opened is tried again: a network drive may be busy
@@ -127,10 +129,11 @@ def open_cache(
         progress: called with the photos done and their number.
         workers: processes that decode; the cache is the same for any number.
     Raises:
-        UnreadablePhotosError: more than 0.5 % of the photos cannot be read; names the first.
+        UnreadablePhotosError: more than 0.5 % of the photos cannot be read; names the first ten.
     """
     hashes = [patient_sha256(sample) for sample in samples]
-    key = hashlib.sha256(json.dumps([2, side, [s.cache_name for s in samples], hashes]).encode()).hexdigest()[:16]
+    made_of = json.dumps([DECODING, side, [sample.cache_name for sample in samples], hashes])
+    key = hashlib.sha256(made_of.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     index_path, pixel_path = folder / f"{key}.json", folder / f"{key}.u8"
     if not index_path.exists():
@@ -158,9 +161,11 @@ def _decode_all(samples, hashes, side, index_path: Path, pixel_path: Path, progr
                 kept.append(sha256)
                 progress(done, len(samples))
         if len(unreadable) > MAX_UNREADABLE * len(samples):
-            path, reason = next(iter(unreadable.items()))
+            named = [f"{path}: {reason}" for path, reason in list(unreadable.items())[:NAMED_UNREADABLE]]
+            rest = len(unreadable) - len(named)
             raise UnreadablePhotosError(
-                f"{len(unreadable)} of {len(samples)} photos cannot be read; the first is {path}: {reason}"
+                f"{len(unreadable)} of {len(samples)} photos cannot be read; the first is {' | '.join(named)}"
+                + (f" | and {rest} more" if rest else "")
             )
         os.replace(partial_path, pixel_path)
     finally:
@@ -177,7 +182,9 @@ def patient_sha256(sample: Sample) -> str:
 
 
 def _decode(sample: Sample, side: int) -> np.ndarray:
-    return shrunk_to_area(_patiently(sample.read, LostPhotoError).pixels, side)
+    photo = _patiently(sample.read, LostPhotoError)
+    with photo_errors():
+        return shrunk_to_area(photo.pixels, side)
 
 
 def _patiently(call: Callable[[], T], error: type[Exception]) -> T:

@@ -14,7 +14,10 @@ from hvit.data.video_headers import BitsEndError, av1_pictures, hevc_pictures, h
 
 CODED, DERIVED = (b"hvc1", b"av01"), (b"grid", b"iovl", b"iden")
 MOST_DEEP = 4
-DAMAGED = "the file is damaged. Copy it again from the camera."
+
+
+class BrokenBoxesError(ValueError):
+    """Boxes that end before all of them was read, or that refer to what is not there, or to themselves."""
 
 
 @dataclass
@@ -42,7 +45,8 @@ def heif_work(work: DecodingWork, data: bytes) -> None:
     """Counts the pixels of all pictures that the main one is made of, and of all frames in their streams.
 
     Raises:
-        InvalidPhotoError: it is too much, the boxes are damaged, or they refer to themselves.
+        InvalidPhotoError: it is too much.
+        BrokenBoxesError: the boxes are damaged.
     """
     try:
         meta = next((body for kind, body in _boxes(work, data, 0, len(data)) if kind == b"meta"), None)
@@ -54,14 +58,14 @@ def heif_work(work: DecodingWork, data: bytes) -> None:
                 content = b"".join(data[start:stop] for start, stop in item.extents)
                 metadata_work(work, content[4 + int.from_bytes(content[:4]) :])
         _count(work, data, items, primary, 0)
-    except (struct.error, IndexError, BitsEndError):
-        raise InvalidPhotoError(DAMAGED) from None
+    except (struct.error, IndexError, BitsEndError) as error:
+        raise BrokenBoxesError("a box or a header ends too early") from error
 
 
 def _count(work: DecodingWork, data: bytes, items: dict[int, Item], number: int, depth: int) -> None:
     item = items.get(number)
     if item is None or depth > MOST_DEEP:
-        raise InvalidPhotoError(DAMAGED)
+        raise BrokenBoxesError(f"item {number} is missing, or part of itself")
     if item.kind in CODED:
         content = b"".join(data[start:stop] for start, stop in item.extents)
         if item.kind == b"hvc1":
@@ -90,7 +94,7 @@ def _boxes(work: DecodingWork, data: bytes, at: int, end: int) -> Iterator[tuple
             start += 8
         stop = end if size == 0 else min(end, at + size)
         if stop < start:
-            raise InvalidPhotoError(DAMAGED)
+            raise BrokenBoxesError(f"box {kind} is shorter than its header")
         yield kind, (start, stop)
         at = stop
 

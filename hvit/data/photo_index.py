@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hvit.data.folders import find_photos
-from hvit.files import file_sha256
+from hvit.files import file_sha256, typed_folder
 
 
 def index_photos(folder: Path, show: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Path]:
@@ -15,14 +15,18 @@ def index_photos(folder: Path, show: Callable[[int, int], None] = lambda done, t
     Raises:
         ValueError: there is no such folder, or no photo in it.
     """
-    if not folder.is_dir():
-        raise ValueError(f"There is no folder {folder} on this computer. Give the whole path, for example ~/Pictures.")
+    folder = typed_folder(str(folder))
     found = find_photos(folder)
     if not found:
-        raise ValueError(f"No photo lies in {folder}. I look for JPEG, PNG, WebP, GIF, BMP and TIFF files.")
+        raise ValueError(
+            f"No photo lies in {folder}. I look for JPEG, PNG, WebP, HEIC, HEIF, AVIF, GIF, BMP and TIFF files."
+        )
     index: dict[str, Path] = {}
     for done, path in enumerate(found, 1):
-        index.setdefault(file_sha256(path), path)
+        try:
+            index.setdefault(file_sha256(path), path)
+        except OSError:
+            pass  # gone, or not ours to open: as if it were not there
         if done % 100 == 0 or done == len(found):
             show(done, len(found))
     return index

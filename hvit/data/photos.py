@@ -226,14 +226,15 @@ def _as_mode(image: Image.Image, mode: str) -> Image.Image | None:
 def _deep_to_grey(values: np.ndarray, mode: str) -> np.ndarray:
     """Grey values of more than 8 bits to uint8, scaled (Pillow's own conversion clips them to white)."""
     if mode.startswith("I;16"):
-        top = 65535.0
-    else:  # 32 bits: the range is not written down, so the smallest usual one that holds the values
-        largest = max(float(np.nan_to_num(rows.astype(np.float32)).max()) for rows in _row_blocks(values))
-        top = next((top for top in (1.0, 255.0, 65535.0) if largest <= top), largest)
-    grey = np.empty(values.shape, np.uint8)
-    for rows, out in zip(_row_blocks(values), _row_blocks(grey)):
-        out[:] = np.clip(np.nan_to_num(rows.astype(np.float32)) / top * 255, 0, 255).round().astype(np.uint8)
-    return grey
+        return _scaled(np.arange(65536), 65535.0)[values]
+    # 32 bits: the range is not written down, so the smallest usual one that holds the values.
+    largest = max(float(np.nan_to_num(rows.astype(np.float32)).max()) for rows in _row_blocks(values))
+    top = next((top for top in (1.0, 255.0, 65535.0) if largest <= top), largest)
+    return np.concatenate([_scaled(rows, top) for rows in _row_blocks(values)])
+
+
+def _scaled(values: np.ndarray, top: float) -> np.ndarray:
+    return np.clip(np.nan_to_num(values.astype(np.float32)) / top * 255, 0, 255).round().astype(np.uint8)
 
 
 def _row_blocks(values: np.ndarray) -> Iterator[np.ndarray]:
