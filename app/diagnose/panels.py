@@ -83,7 +83,8 @@ def _row(index: int, photo: PhotoFile, result: Result, is_chosen: bool) -> None:
         else:
             st.image(result.thumbnail, width=44, alt="")
         line = f"**{plain(photo.name)}** {plain(words.list_line(result.diagnosis))}"
-        st.button(line, key=f"open_{index}", type="tertiary", on_click=state.choose, args=(index,))
+        kind = "open_unreadable" if result.diagnosis.error else "open"  # a reason takes the lines that it needs
+        st.button(line, key=f"{kind}_{index}", type="tertiary", on_click=state.choose, args=(index,))
 
 
 def _num_drawn(photos: Sequence[PhotoFile]) -> int:

@@ -75,7 +75,7 @@ def others_are_done(count: int) -> str:
 def list_line(diagnosis: Diagnosis) -> str:
     """One line beside a thumbnail."""
     if diagnosis.verdict == "unreadable":
-        return "Cannot be read"
+        return f"Cannot be read: {diagnosis.error}"
     if diagnosis.verdict == "unfamiliar":
         return "Unfamiliar"
     if diagnosis.verdict == "unsure":

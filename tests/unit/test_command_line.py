@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
+from hvit import diagnosis
 from hvit.__main__ import COMMANDS, main
 from hvit.commands.predict import csv_row
 from hvit.commands.terminal import to_csv
@@ -101,6 +103,55 @@ def test_a_file_over_the_limit_keeps_the_hash_of_all_of_it_and_its_true_size(her
     (row,) = json.loads(out)
     assert status == 1 and "60 MB" in row["error"] and row["error"] in row["message"]
     assert row["sha256"] == file_sha256(Path("photos/large.jpg"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders here")
+def test_pipes_and_devices_stop_before_anything_runs(here, capsys):
+    os.mkfifo("photos/pipe")
+    assert "photos/pipe is a pipe" in refusal(capsys, "predict", "photos/pipe", "--run", "tiny", "--json")
+    assert "/dev/zero is a device" in refusal(capsys, "predict", "/dev/zero", "--run", "tiny", "--json")
+
+
+def test_a_photo_that_no_step_can_take_is_its_own_row(here, capsys, monkeypatch):
+    """Whatever one photo raises, wherever it does: the others are answered."""
+    Image.new("RGB", (64, 66_000)).save("photos/strip.png")
+    true_flags = diagnosis.photo_flags
+
+    def flags(pixels, img_size):
+        if pixels.shape[0] == 77:
+            raise ZeroDivisionError("nothing\nto see")
+        return true_flags(pixels, img_size)
+
+    monkeypatch.setattr(diagnosis, "photo_flags", flags)
+    Image.new("RGB", (90, 77)).save("photos/odd.png")
+    status, out, _ = answer(capsys, "predict", "photos", "--run", "tiny", "--json")
+    rows = {row["file"]: row for row in json.loads(out)}
+    assert status == 1 and len(rows) == 4
+    assert "64 x 66,000 pixels; the longer side may be 20 times" in rows["photos/strip.png"]["error"]
+    assert "ZeroDivisionError: nothing to see" in rows["photos/odd.png"]["error"]
+    assert rows["photos/odd.png"]["sha256"] == file_sha256(Path("photos/odd.png"))
+    assert rows["photos/a.jpg"]["error"] is None
+
+
+def test_photos_that_cannot_be_read_are_left_out_of_the_scores_named_and_counted(here, photo_folder, capsys):
+    shutil.copytree(photo_folder / "test", "set")
+    spoiled, total = sorted(Path("set").rglob("*.jpg"))[:2], 12
+    for path in spoiled:
+        path.write_bytes(path.read_bytes()[:150])
+    status, out, err = answer(capsys, "evaluate", "--run", "tiny", "--data", "set", "--json")
+    document = json.loads(out)
+    assert status == 0 and document["n"] == total - 2
+    assert list(document["unreadable"]) == [path.as_posix() for path in spoiled]
+    assert f"2 of {total} photos cannot be read and are left out:" in err and spoiled[0].as_posix() in err
+
+
+def test_where_no_photo_can_be_read_nothing_is_scored(here, capsys):
+    Path("set/Potato___Early_blight").mkdir(parents=True)
+    Path("set/Tomato___healthy").mkdir()
+    for name in ("Potato___Early_blight/1.jpg", "Tomato___healthy/2.jpg"):
+        Path("set", name).write_bytes(b"")
+    said = refusal(capsys, "evaluate", "--run", "tiny", "--data", "set")
+    assert "none of 2 photos can be read; the first is set/Potato___Early_blight/1.jpg: it is empty" in said
 
 
 def test_a_photo_that_does_not_exist_stops_before_anything_runs(here, capsys):

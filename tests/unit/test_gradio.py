@@ -56,6 +56,15 @@ def test_a_broken_photo_is_answered_in_words(client, tmp_path):
     assert answer == {"verdict": "unreadable", "prediction_set": None} and overlay is None
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [("notes.txt", b"only words", "it contains text"), ("a.NEF", b"IIRO" + bytes(90), "camera raw file (ORF)")],
+)
+def test_a_file_of_any_type_is_answered_in_words(client, tmp_path, name, data, words):
+    (tmp_path / name).write_bytes(data)
+    assert words in ask(client, tmp_path / name)[0]
+
+
 def test_a_model_of_drawn_leaves_says_that_it_cannot_judge_a_photo(drawn_run, client):
     from app import gradio_demo
     from hvit.checkpoint import load_checkpoint

@@ -13,6 +13,11 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from app.cache import diagnoses
+from app.cache import photos as cached_photos
+from app.cache.runs import inference
+from hvit import diagnosis
+
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = ROOT / "app" / "main.py"
 
@@ -98,6 +103,82 @@ def test_a_broken_file_says_why_and_stops_nothing(runs):
     said = words_of(app)
     assert "broken.jpg cannot be read:" in said and "The other photo is done." in said
     assert "1 unreadable" in said
+
+
+def test_a_file_of_any_type_reaches_the_list_with_its_reason(runs):
+    files = [
+        ("leaf.jpg", leaf(1), "image/jpeg"), ("IMG_1.HEIC", b"\0\0\0\x18ftypheic" + bytes(90), ""),
+        ("DSC_1.NEF", b"IIRO" + bytes(90), "image/x-nikon-nef"), ("notes.txt", b"only words", "text/plain"),
+        ("film.mov", b"\0\0\0\x14ftypqt  " + bytes(90), "video/quicktime"), ("nothing", b"", ""),
+        ("large.bin", bytes(50_000_001), "application/octet-stream"),
+    ]  # fmt: skip
+    app = opened()
+    app.file_uploader[0].set_value(files)
+    said = words_of(app.run())
+    assert "7 photos: " in said and "6 unreadable" in said
+    for name, reason in (
+        ("HEIC", "HEIC format"), ("NEF", "camera raw file"), ("notes", "it contains text"), ("film", "it is a film"),
+        ("nothing", "it is empty"), ("large", "it has 50.1 MB"),
+    ):  # fmt: skip
+        assert any(name in button.label and reason in button.label for button in app.button), name
+
+
+def test_the_uploader_takes_files_of_any_type(runs):
+    assert list(opened().file_uploader[0].proto.type) == []
+
+
+def test_a_photo_is_decoded_once_for_all_that_the_page_shows_of_it(runs, monkeypatch):
+    decoded = []
+    true_decode = diagnosis.decode_photo
+    monkeypatch.setattr(diagnosis, "decode_photo", lambda data: decoded.append(len(data)) or true_decode(data))
+    monkeypatch.setattr(cached_photos, "decode_photo", lambda data: pytest.fail("decoded a second time"))
+    app = upload(opened(), ("a.jpg", leaf(11)), ("b.jpg", leaf(12)), ("c.jpg", leaf(13)[:500]))
+    assert "3 photos: " in words_of(app) and len(decoded) == 3
+    next(button for button in app.button if button.label == "Next").click().run()
+    next(button for button in app.button if button.label == "Cut out one leaf").click().run()
+    assert "Diagnose this leaf" in words_of(app) and len(decoded) == 3
+
+
+def test_nobody_waits_while_a_photo_is_decoded(runs, monkeypatch):
+    held = []
+    true_decode = diagnosis.decode_photo
+
+    def decode(data):
+        held.append(not inference.acquire(blocking=False))
+        if not held[-1]:
+            inference.release()
+        return true_decode(data)
+
+    monkeypatch.setattr(diagnosis, "decode_photo", decode)
+    upload(opened(), ("a.jpg", leaf(21)), ("b.jpg", leaf(22)))
+    assert held == [False, False]
+
+
+def test_more_photos_than_are_remembered_are_all_listed(runs, monkeypatch):
+    monkeypatch.setattr(diagnoses, "REMEMBERED", 3)
+    app = upload(opened(), *((f"{i}.jpg", leaf(30 + i)) for i in range(7)))
+    assert "7 photos: " in words_of(app)
+    next(button for button in app.button if button.label == "Next").click().run()
+    assert "7 photos: " in words_of(app)
+
+
+@pytest.mark.parametrize("text", ["~nosuchuser/x", "a" * 5000, "nul\0inside", "file://[", "'", "<b>*x*</b>"], ids=ascii)
+def test_any_text_may_be_typed_as_a_folder(text, runs):
+    app = opened()
+    app.text_input(key="folder_path").set_value(text).run()
+    assert "There is no folder" in words_of(app)
+
+
+def test_a_cut_out_whose_photo_has_gone_is_its_row_and_the_others_stay(runs, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for i in (1, 2):
+        (tmp_path / "photos" / f"{i}.jpg").write_bytes(leaf(40 + i))
+    app = opened()
+    app.text_input(key="folder_path").set_value(str(tmp_path / "photos")).run()
+    next(button for button in app.button if button.label == "Cut out one leaf").click().run()
+    (tmp_path / "photos" / "1.jpg").unlink()
+    next(button for button in app.button if button.label == "Diagnose this leaf").click().run()
+    assert "2 photos: " in words_of(app) and "1 unreadable" in words_of(app)
 
 
 def test_a_file_name_cannot_format_the_page(runs):

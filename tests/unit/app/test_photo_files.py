@@ -5,6 +5,7 @@ from PIL import Image
 
 from app import photo_files
 from hvit.data.leafsim import Address
+from hvit.data.photos import InvalidPhotoError
 
 
 def test_the_same_bytes_have_the_same_key_whatever_their_name():
@@ -42,3 +43,30 @@ def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path):
 def test_a_folder_without_photos_says_what_is_looked_for(tmp_path):
     with pytest.raises(photo_files.FolderError, match="No photo lies in"):
         photo_files.in_folder(str(tmp_path))
+
+
+def test_a_folder_lists_heic_heif_and_avif_too(tmp_path):
+    for name in ("IMG_1.HEIC", "b.heif", "c.Avif", "d.NEF", "e.mov"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [photo.name for photo in photo_files.in_folder(str(tmp_path))] == ["IMG_1.HEIC", "b.heif", "c.Avif"]
+
+
+@pytest.mark.parametrize("text", ["~nosuchuser/x", "a" * 5000, "nul\0inside", "file://[", '"', "\ud800"], ids=ascii)
+def test_any_text_that_names_no_folder_is_said_to_be_none(text):
+    with pytest.raises(photo_files.FolderError, match="There is no folder"):
+        photo_files.in_folder(text)
+
+
+def test_of_a_file_that_is_too_large_only_the_reason_is_kept():
+    photo = photo_files.too_large("film.mov", 144_000_000)
+    assert photo.data is None and photo.name == "film.mov"
+    with pytest.raises(InvalidPhotoError, match="it has 144 MB; the limit is 50"):
+        photo.read()
+
+
+def test_a_file_that_has_gone_says_so_when_it_is_read(tmp_path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "1.png")
+    (photo,) = photo_files.in_folder(str(tmp_path))
+    (tmp_path / "1.png").unlink()
+    with pytest.raises(InvalidPhotoError, match="the file cannot be opened: No such file"):
+        photo.read()

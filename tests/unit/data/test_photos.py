@@ -2,19 +2,22 @@
 
 import hashlib
 import io
+import os
 import random
 import struct
 import threading
 import time
 import warnings
 import zlib
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 
 from hvit.data.folders import find_photos
-from hvit.data.photos import InvalidPhotoError, decode_photo, read_photo
+from hvit.data.photos import InvalidPhotoError, LostPhotoError, decode_photo, photo_errors, read_photo
 
 RNG = np.random.default_rng(0)
 SMOOTH = np.asarray(Image.fromarray(RNG.integers(0, 256, (5, 6, 3), dtype=np.uint8)).resize((100, 80), Image.BICUBIC))
@@ -252,6 +255,97 @@ def test_no_warning_comes_out_and_the_filters_stay_as_they_are():
             thread.join()
     assert len(answers) == 8 and not seen
     assert warnings.filters == before
+
+
+FILM = b"\0\0\0\x18ftypmp42\0\0\0\0isommp42" + RNG.bytes(3000) + b"\xff\xda\0\x0c" + RNG.bytes(500) + bytes(200)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 3}], ids=str)
+def test_what_follows_a_complete_jpeg_is_ignored(options):
+    """A motion photo: a film behind the picture, which holds a marker by chance and ends in zeros."""
+    data = saved(SMOOTH, "JPEG", **options)
+    assert np.array_equal(decode_photo(data + FILM).pixels, decode_photo(data).pixels)
+    assert np.array_equal(decode_photo(data + bytes(1000)).pixels, decode_photo(data).pixels)
+
+
+def test_a_jpeg_cut_short_is_refused_though_another_picture_lies_in_its_metadata():
+    thumbnail = saved(SMOOTH, "JPEG")
+    noise = RNG.integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    data = saved(noise, "JPEG", exif=b"Exif\0\0" + bytes(20) + thumbnail)
+    half = len(data) // 2
+    assert half > len(thumbnail) and "Copy it again" in refusal(data[:half] + bytes(half))
+
+
+@pytest.mark.parametrize(("size", "is_read"), [((64, 1280), True), ((64, 1281), False), ((1400, 65), False)])
+def test_sides_up_to_twenty_to_one_are_read(size, is_read):
+    data = saved(Image.new("RGB", size), "PNG")
+    if is_read:
+        assert decode_photo(data).pixels.shape == (size[1], size[0], 3)
+    else:
+        words = f"it is {size[0]:,} x {size[1]:,} pixels; the longer side may be 20 times the shorter"
+        assert words in refusal(data)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "AVIF"])
+def test_a_strip_is_refused_in_every_format(kind):
+    assert "the longer side may be 20 times the shorter" in refusal(saved(Image.new("RGB", (64, 2000)), kind))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders here")
+def test_pipes_and_devices_are_refused_and_nothing_waits(tmp_path):
+    os.mkfifo(tmp_path / "x.jpg")
+    for path, kind in ((tmp_path / "x.jpg", "a pipe"), (Path("/dev/zero"), "a device"), (tmp_path, "a folder")):
+        with pytest.raises(LostPhotoError, match=f"the file cannot be opened: it is {kind}, not a file."):
+            read_photo(path)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "nul\0inside", "\0"], ids=["long", "NUL", "only NUL"])
+def test_a_name_that_no_file_can_have_is_refused_with_a_sentence(name):
+    with pytest.raises(LostPhotoError, match="^the file cannot be opened: .*[.]$"):
+        read_photo(Path(name))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ValueError("a table is broken"), "ValueError: a table is broken"),
+        (cv2.error("resize"), "error: resize"),
+        (RecursionError("deep"), "RecursionError"),
+        (MemoryError(), "not enough memory"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whatever_goes_wrong_with_one_photo_is_a_sentence(error, words):
+    with pytest.raises(InvalidPhotoError) as caught, photo_errors():
+        raise error
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_an_order_to_stop_is_no_fault_of_a_photo(stop):
+    with pytest.raises(stop), photo_errors():
+        raise stop
+
+
+def test_decoders_of_several_threads_do_not_wait_for_each_other(monkeypatch):
+    """One photo rests in the middle of its decoding while another is read to the end."""
+    inside, go_on = threading.Event(), threading.Event()
+    true_load = JpegImagePlugin.JpegImageFile.load
+
+    def load(image):
+        if threading.current_thread().name == "resting":
+            inside.set()
+            assert go_on.wait(30)
+        return true_load(image)
+
+    monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "load", load)
+    data = saved(SMOOTH, "JPEG")
+    thread = threading.Thread(target=decode_photo, args=(data,), name="resting")
+    thread.start()
+    assert inside.wait(30)
+    assert decode_photo(data).pixels.shape == (80, 100, 3)
+    go_on.set()
+    thread.join(30)
 
 
 def test_a_missing_file_is_refused(tmp_path):
