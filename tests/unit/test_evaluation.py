@@ -168,8 +168,8 @@ def test_no_photos_are_refused(checkpoint):
 def test_a_photo_that_cannot_be_read_is_named(checkpoint, samples, tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"")
-    with pytest.raises(DataError, match=r"broken\.jpg cannot be read"):
-        evaluate(checkpoint, [replace(samples[0], path=broken)])
+    with pytest.raises(DataError, match=r"none of 1 photos can be read; .*broken\.jpg: it is empty"):
+        evaluate(checkpoint, [replace(samples[0], path=broken, root=tmp_path)])
 
 
 def test_what_is_recorded_can_be_read_again(run, samples, evaluation):

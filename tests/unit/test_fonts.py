@@ -145,7 +145,7 @@ def test_rows_of_a_sheet_are_numbered(no_font, tmp_path):
 
 def test_a_map_of_attention_says_the_number_of_its_class(no_font):
     class Explanation:
-        method, class_index, against = "gradcam", 1, None
+        method, class_index, against, is_empty = "gradcam", 1, None, False
 
     class Checkpoint:
         classes, name = CLASSES, "run"

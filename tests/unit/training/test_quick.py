@@ -248,7 +248,7 @@ def test_a_broken_photo_is_left_out_and_named(own, tiny_run, tmp_path):
 def test_a_class_without_a_readable_photo_is_named(own, tiny_run, tmp_path):
     place = tmp_path / "own"
     shutil.copytree(own, place)
-    for name, file in (("Rust", "a.jpg"), ("Scab", "b.heic")):
+    for name, file in (("Rust", "a.jpg"), ("Scab", "b.docx")):
         (place / name).mkdir()
         (place / name / file).write_bytes(b"no picture")
         (place / name / file.upper()).write_bytes(b"no picture")
