@@ -59,7 +59,7 @@ def test_the_report_needs_nothing_from_outside(desktop):
 
 def test_a_chosen_crop_is_in_the_address_and_comes_back_from_it(browser, dashboard, desktop):
     desktop.page.get_by_role("radio", name="Tomato").click()
-    desktop.page.wait_for_url("**/?crop=Tomato")
+    desktop.page.wait_for_url("**/?*crop=Tomato")
     desktop.settle()
     with closing(Visit(browser, desktop.page.url, DESKTOP)) as again:
         again.settle()
