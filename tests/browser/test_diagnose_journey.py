@@ -142,7 +142,7 @@ def test_a_photo_and_a_run_of_drawn_leaves_are_kept_apart(without_photo):
     page.get_by_role("button", name="Use leaf45-tiny").click()
     page.get_by_text("Not one of my 2 crops?").wait_for()
     without_photo.settle()
-    assert "run=" not in page.url
+    assert "run=leaf45-tiny" in page.url
     assert without_photo.outside == [] and without_photo.complaints == []
 
 
