@@ -131,7 +131,8 @@ def quick(monkeypatch):
     monkeypatch.setattr(time_budget, "now", now)
     for module in ("program", "pacing"):
         monkeypatch.setattr(f"training.{module}.now", now)
-    monkeypatch.setattr(finetune.Finetuning, "_upkeep_s", lambda self: (0.02, 0.1))
+    for program in (finetune.Finetuning, pretrain.Pretraining):
+        monkeypatch.setattr(program, "_upkeep_s", lambda self: (0.02, 0.1))
 
 
 def _words(config, run_dir, *words) -> list[str]:
