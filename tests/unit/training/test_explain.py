@@ -146,7 +146,7 @@ def test_classes_take_turns_and_the_choice_belongs_to_a_seed(photo_folder):
     ("words", "told"),
     [
         (["--methods", "rolout"], "no method 'rolout'; did you mean rollout?"),
-        (["--split", "dev"], "no photos in split 'dev'; splits here: test, train, val"),
+        (["--split", "tset"], "no photos in split 'tset'; splits here: test, train, val"),
         (["--run", "no-such-run"], "no run no-such-run"),
     ],
 )
