@@ -7,7 +7,6 @@ everything that depends on progress is a pure function of the step and of the re
 with the same segments has the same weights.
 """
 
-import json
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
