@@ -21,7 +21,8 @@ from PIL import Image
 
 from hvit.data.cache import MAX_UNREADABLE, UnreadablePhotosError, shrunk_to_area
 from hvit.data.dataset import DataError, Sample
-from hvit.data.photos import MIN_SIDE_PX, InvalidPhotoError
+from hvit.data.photo_limits import MIN_SIDE_PX
+from hvit.data.photos import InvalidPhotoError
 from hvit.processes import answers
 
 MANIFEST = "packed.csv"  # in the tar: path, sha256 of the packed file, sha256 of the original

@@ -168,8 +168,21 @@ def test_no_photos_are_refused(checkpoint):
 def test_a_photo_that_cannot_be_read_is_named(checkpoint, samples, tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"")
-    with pytest.raises(DataError, match=r"none of 1 photos can be read; .*broken\.jpg: it is empty"):
-        evaluate(checkpoint, [replace(samples[0], path=broken, root=tmp_path)])
+    sample = replace(samples[0], path=broken, root=tmp_path, source="mine")
+    with pytest.raises(DataError, match=r"broken\.jpg cannot be read: it is empty"):
+        predict_samples(checkpoint, [sample])  # whose reader needs an answer for every photo
+    with pytest.raises(DataError, match=r"none of 1 photos can be read; the first is mine/broken\.jpg: it is empty"):
+        evaluate(checkpoint, [sample])
+
+
+def test_photos_that_cannot_be_read_are_left_out_of_the_scores_and_listed(checkpoint, samples, evaluation, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"")
+    broken = replace(samples[0], path=tmp_path / "broken.jpg", root=tmp_path, source="mine")
+    found = evaluate(checkpoint, [*samples[:5], broken, *samples[5:]])
+    assert found.document.pop("unreadable") == {"mine/broken.jpg": "it is empty (0 bytes). Copy it again."}
+    assert found.document == evaluation.document and found.samples == evaluation.samples
+    assert np.array_equal(found.predictions.logits, evaluation.predictions.logits)
+    assert "unreadable" not in evaluation.document
 
 
 def test_what_is_recorded_can_be_read_again(run, samples, evaluation):
