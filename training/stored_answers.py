@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
 from torch import Tensor
 
 from hvit.commands.terminal import progress as progress_bar
@@ -192,6 +191,8 @@ def _store(net: TeacherNet, path: Path, header: dict, setting, views, cache, sam
     """Computes all answers of a teacher in one setting; with a lock, as another training may want the same."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
+    from filelock import FileLock  # only those who store answers need it
+
     with FileLock(path.with_suffix(".lock")):
         if path.exists():
             return
