@@ -29,7 +29,7 @@ def test_every_photo_has_its_verdict_and_the_broken_one_its_reason(desktop):
     said = desktop.page.locator(".summary").inner_text()
     assert said.startswith("3 photos: ") and "1 unreadable" in said
     desktop.click("button", "broken.jpg", exact=False)
-    desktop.page.get_by_text("broken.jpg cannot be read:").wait_for()
+    desktop.page.get_by_text("broken.jpg cannot be read:", exact=True).wait_for()
     assert desktop.page.get_by_text("The other 2 photos are done.").is_visible()
 
 
