@@ -80,7 +80,7 @@ def _wait_until_healthy(url: str, server: subprocess.Popen, log: Path) -> None:
         try:
             urllib.request.urlopen(url, timeout=2).close()
             return
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.2)
     pytest.fail(f"the dashboard did not start:\n{log.read_text()}")
 
