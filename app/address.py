@@ -1,22 +1,17 @@
 """Choices that several pages share and the address carries: run, crop, split.
 
 Streamlit's own binding of a widget to the address (`bind="query-params"`) belongs to one page: Back in the browser to
-another page would lose the parameter and choose the default. These choices are kept here instead, and are always in the
-address, by their titles as Streamlit puts them there, so that the address of a page left behind says what was chosen.
+another page would lose the parameter and choose the default. These choices are kept here instead. As with Streamlit's
+binding the address has their titles, and leaves out the default, which is the first option.
 """
 
 from collections.abc import Callable, Sequence
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 _KEPT = "_kept_choices"  # by key: the choice made last
-_PUT = "_put_into_address"  # by key: its title, as put into the address last
-
-
-def asked(key: str) -> str | None:
-    """What the address asks for, where that is not what a page put there: a link was opened, or Back was pressed."""
-    found = st.query_params.get(key)
-    return None if found == st.session_state.get(_PUT, {}).get(key) else found
+_PUT = "_put_into_address"  # by key: its title, as put into the address last; None for the default
 
 
 def prepare(key: str, options: Sequence[str], title: Callable[[str], str] = str) -> str:
@@ -27,20 +22,37 @@ def prepare(key: str, options: Sequence[str], title: Callable[[str], str] = str)
     Returns:
         The value the widget will have: the first option where what was chosen is none of these.
     """
-    by_title = {title(option): option for option in options}
-    address = asked(key)
-    wanted = [by_title.get(address, address), st.session_state.get(key), st.session_state.get(_KEPT, {}).get(key)]
-    value = next((value for value in wanted if value in options), options[0])
+    chosen = [st.session_state.get(key), st.session_state.get(_KEPT, {}).get(key)]
+    value = next((value for value in [_asked(key, options, title), *chosen] if value in options), options[0])
     st.session_state[key] = value  # even where it stands there: that may be the value of another page's widget
     return value
 
 
-def keep(key: str, value: str, title: Callable[[str], str] = str) -> None:
+def _asked(key: str, options: Sequence[str], title: Callable[[str], str]) -> str | None:
+    """The option that the address asks for, where that is not what a page put there; None for none."""
+    found = st.query_params.get(key)
+    if found is None:
+        return options[0] if _came_back() else None
+    if found == st.session_state.get(_PUT, {}).get(key):
+        return None
+    return {title(option): option for option in options}.get(found, found)
+
+
+def _came_back() -> bool:
+    """Whether Back or Forward in the browser led here: then a parameter that is missing means the default."""
+    ctx = get_script_run_ctx(suppress_warning=True)
+    return bool(getattr(ctx, "is_history_navigation", False))
+
+
+def keep(key: str, value: str, options: Sequence[str], title: Callable[[str], str] = str) -> None:
     """To be called after the widget: remembers its value for other pages and puts it into the address."""
+    put = None if value == options[0] else title(value)
     st.session_state.setdefault(_KEPT, {})[key] = value
-    st.session_state.setdefault(_PUT, {})[key] = title(value)
-    if st.query_params.get(key) != title(value):
-        st.query_params[key] = title(value)
+    st.session_state.setdefault(_PUT, {})[key] = put
+    if put is None:
+        forget(key)
+    elif st.query_params.get(key) != put:
+        st.query_params[key] = put
 
 
 def forget(key: str) -> None:

@@ -112,7 +112,7 @@ def choose_run(runs: Sequence[RunChoice]) -> RunChoice:
     # In the label, not in the options: those are what the address carries.
     label = f"Model: {words.knows(current.classes, current.learned_from)}"
     name = st.selectbox(label, names, key=state.RUN)
-    address.keep(state.RUN, name)
+    address.keep(state.RUN, name, names)
     return known[name]
 
 
@@ -121,7 +121,7 @@ def choose_shared(label: str, options: Sequence[str], key: str, **settings) -> s
     title = settings.get("format_func", str)
     address.prepare(key, options, title)
     value = st.selectbox(label, options, key=key, **settings)
-    address.keep(key, value, title)
+    address.keep(key, value, options, title)
     return value
 
 
@@ -177,7 +177,7 @@ def choose_crop(classes: Sequence[str]) -> str:
     address.prepare(state.CROP, options, titles.get)
     with st.container(key="crop_chips"):
         crop = st.pills("Which crop?", options, required=True, key=state.CROP, format_func=titles.get)
-    address.keep(state.CROP, crop, titles.get)
+    address.keep(state.CROP, crop, options, titles.get)
     state.menu_follows_chips()
     with st.container(key="crop_list"):
         st.selectbox(

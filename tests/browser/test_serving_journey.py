@@ -55,6 +55,21 @@ def test_back_from_attention_returns_to_diagnose_with_the_chosen_run(visit):
     assert reader.page.get_by_label("Model: 14 conditions of drawn leaves").count()
 
 
+def test_back_to_an_address_without_a_run_chooses_the_first_again(visit):
+    reader = visit()
+    reader.upload(FILES[:1])
+    reader.page.get_by_text("Explain on the Attention page").click()
+    reader.page.locator(".st-key-picture_map img").wait_for()
+    reader.settle()
+    reader.page.locator(".st-key-with_model").get_by_role("combobox").click()
+    reader.click("option", "leafsim-tiny")
+    reader.page.wait_for_url("**/attention?run=leafsim-tiny**")
+    reader.page.go_back()
+    reader.page.get_by_label("Model: 3 conditions, 2 crops").wait_for()
+    reader.settle()
+    assert "run=" not in reader.page.url
+
+
 def test_the_header_hides_what_scrolls_below_it(visit):
     reader = visit()
     reader.settle()
