@@ -51,11 +51,7 @@ def show_page() -> None:
 
 if get_script_run_ctx(suppress_warning=True) is None:
     from starlette.middleware import Middleware
-    from streamlit.components.v2 import manifest_scanner
 
-    # Streamlit reads the metadata of every installed package to find components, after it has opened the port: for a
-    # second or more a browser that connects would get no answer. None of these components is used here.
-    manifest_scanner.scan_component_manifests = list
     guard = Middleware(
         door.Door,
         code=os.environ.get(door.CODE_VARIABLE),
