@@ -15,10 +15,10 @@ from starlette.middleware import Middleware
 from app import door
 from app.diagnose.words import one_sentence
 from app.words import knows, wrong_material
-from hvit.checkpoint import Checkpoint, load_checkpoint
 from hvit.diagnosis import diagnose
 from hvit.explain.picture import with_heat
 from hvit.runs import DEFAULT_RUN, Run, find_run
+from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.words import PLANTS_UNKNOWN
 
 SYSTEM_FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}

@@ -4,13 +4,13 @@ from importlib import import_module
 
 _HOMES = {
     "create_model": "hvit.models",
-    "load_checkpoint": "hvit.checkpoint",
+    "load_checkpoint": "hvit.runs.checkpoint",
     "find_run": "hvit.runs",
     "list_runs": "hvit.runs",
     "diagnose": "hvit.diagnosis",
     "diagnose_many": "hvit.diagnosis",
     "Diagnosis": "hvit.diagnosis",
-    "evaluate": "hvit.evaluation",
+    "evaluate": "hvit.scoring.evaluation",
 }
 __all__ = list(_HOMES)
 

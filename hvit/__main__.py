@@ -4,8 +4,7 @@ import os
 import sys
 from importlib import import_module
 
-from hvit.commands.terminal import EXIT_USER, Parser
-from hvit.console import escape_unprintable
+from hvit.console import EXIT_USER, Parser, escape_unprintable
 
 COMMANDS = ("predict", "explain", "evaluate", "runs", "models", "data", "figure", "methods", "export", "benchmark")
 EXAMPLES = """examples:

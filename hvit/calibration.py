@@ -53,9 +53,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     return math.exp(found.x)
 
 
-def fit_conformal(
-    probs: np.ndarray, labels: np.ndarray, alpha: float, weights: np.ndarray | None = None
-) -> float:
+def fit_conformal(probs: np.ndarray, labels: np.ndarray, alpha: float, weights: np.ndarray | None = None) -> float:
     """Threshold for sets that miss the right class in at most a share `alpha` of photos like these.
 
     Split conformal prediction with the score 1 - p(true class) (Sadinle et al. 2019; Angelopoulos & Bates 2021,

@@ -1,6 +1,140 @@
-"""Printing that never fails, whatever the console can show."""
+"""The command line: a parser that helps, progress, aligned tables, JSON, and printing that never fails."""
 
+import argparse
+import csv
+import difflib
+import io
+import json
 import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NoReturn
+
+EXIT_USER = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with one clear line for a mistake that names the nearest known option."""
+
+    def __init__(self, *args, **kwargs):
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(*args, allow_abbrev=False, **kwargs)
+
+    def parse_known_args(self, args=None, namespace=None):
+        # Before argparse's own look: else a misspelt --run is reported as a missing one.
+        if self._subparsers is None:
+            for word in sys.argv[1:] if args is None else args:
+                if word == "--":
+                    break
+                if word.startswith("--") and word.split("=")[0] not in self._option_string_actions:
+                    self.refuse(word)
+        return super().parse_known_args(args, namespace)
+
+    def parse_args(self, args=None, namespace=None):
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            getattr(parsed, "parser", self).refuse(unknown[0])
+        return parsed
+
+    def refuse(self, word: str) -> NoReturn:
+        """Ends with the nearest option to an unknown one."""
+        options = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
+        near = difflib.get_close_matches(word.split("=")[0], options, 1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(options)}"
+        self.error(f"unknown option {word}; {hint}" if word.startswith("-") else f"unexpected word {word!r}")
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USER, f"{self.prog}: {message}\n")
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """An argparse type: whole numbers from `least` on."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        return int(text)
+
+    return number
+
+
+positive = at_least(1)
+
+
+def progress(label: str) -> Callable[[int, int], None]:
+    """A line on stderr that counts up; silent where stderr is not a terminal."""
+
+    def show(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            width = 30
+            bar = "#" * (width * done // max(1, total))
+            print(
+                f"\r{label} [{bar:<{width}}] {done}/{total}",
+                end="\n" if done >= total else "",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    return show
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Lines on stderr for whoever gave the data; commands print them once nothing can be a mistake any more."""
+    for line in dict.fromkeys(notes):
+        print(line, file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout, in ASCII whatever the console; floats are not rounded, and there is no NaN."""
+    print(json.dumps(value, allow_nan=False))
+
+
+def print_table(header: list[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Columns, aligned: numbers to the right."""
+    rows = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(header, *rows)]
+    numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(header))]
+    for row in [header, *rows]:
+        cells = [cell.rjust(w) if number else cell.ljust(w) for cell, w, number in zip(row, widths, numeric)]
+        print("  ".join(cells).rstrip())
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell.replace(",", "").rstrip("%") or "0")
+    except ValueError:
+        return False
+    return True
+
+
+def to_csv(rows: list[dict]) -> bytes:
+    """Rows as CSV that a spreadsheet opens safely: UTF-8 with a mark, and no cell can start a formula."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, rows[0].keys(), lineterminator="\r\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: _safe_cell(value) for key, value in row.items()})
+    return out.getvalue().encode("utf-8-sig")
+
+
+def _safe_cell(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return "'" + value
+    return value
+
+
+def write_csv(path: Path, rows: list[dict]) -> None:
+    """`to_csv` to a file, whole or not at all.
+
+    Raises:
+        ValueError: the file cannot be written.
+    """
+    from hvit.files import write_bytes
+
+    try:
+        write_bytes(path, to_csv(rows))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror}; choose another file") from None
 
 
 def escape_unprintable() -> None:

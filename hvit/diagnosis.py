@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from hvit.calibration import softmax
-from hvit.checkpoint import Checkpoint
 from hvit.data.classes import crop_of, select_crop
 from hvit.data.inputs import model_inputs, stacked
 from hvit.data.photos import InvalidPhotoError, Photo, decode_photo, photo_bytes, photo_errors
@@ -20,6 +19,7 @@ from hvit.data.spectral import InvalidBandsError, read_bands
 from hvit.data.views import MIRROR, view_of
 from hvit.files import file_sha256
 from hvit.models import HViT
+from hvit.runs.checkpoint import Checkpoint
 from hvit.verdicts import verdicts
 from hvit.words import verdict_message
 
@@ -252,7 +252,7 @@ def diagnose_window(
 def _score(checkpoint: Checkpoint, batch: tuple[torch.Tensor, ...], tta: bool, overlay: bool) -> list[_Scores]:
     heatmaps = [None] * len(batch[0])
     if overlay and isinstance(checkpoint.model, HViT):
-        from hvit.explain.rollout import rollout_heatmap
+        from hvit.explain.methods.rollout import rollout_heatmap
 
         logits, features, heatmap = rollout_heatmap(checkpoint.model, *batch)
         heatmaps = [heatmap]

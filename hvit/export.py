@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from hvit.checkpoint import Checkpoint
 from hvit.data.spectral import vegetation_indices
 from hvit.files import write_bytes
 from hvit.models import Baseline
 from hvit.models.config import UNIT_PX
+from hvit.runs.checkpoint import Checkpoint
 
 MOST_UNITS = 64  # of 32 px along a side
 TRACED = (2, 160, 192)  # batch, height and width the graph is traced with; it takes others

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hvit.checkpoint import Checkpoint
 from hvit.export import LARGEST_DIFFERENCE, ExportError, onnx_program
 from hvit.models import Baseline, HViT
+from hvit.runs.checkpoint import Checkpoint
 
 
 class OnnxSession:

@@ -6,7 +6,7 @@ Importing this module does it. It imports timm, which takes seconds: nothing the
 import torch
 
 from hvit.models import SIZES, HViT, create_model
-from hvit.torchvision_ops import declare_missing_torchvision_ops
+from hvit.models.torchvision_ops import declare_missing_torchvision_ops
 
 declare_missing_torchvision_ops()
 
@@ -38,7 +38,9 @@ default_cfgs = {name: _cfg() | {"first_conv": _first_conv(name)} for name in SIZ
 
 def _build(name: str, pretrained: bool, **arguments) -> torch.nn.Module:
     if pretrained:
-        raise ValueError(f"{name} has no pretrained weights in timm; load a run: hvit.checkpoint.load_checkpoint(path)")
+        raise ValueError(
+            f"{name} has no pretrained weights in timm; load a run: hvit.runs.checkpoint.load_checkpoint(path)"
+        )
 
     def model(drop_rate: float = 0.0, global_pool: str = "avg", **fields) -> HViT:
         if drop_rate:

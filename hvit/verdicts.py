@@ -12,7 +12,7 @@ from hvit.calibration import prediction_set, set_thresholds
 from hvit.rejection import Rejector
 
 if TYPE_CHECKING:
-    from hvit.checkpoint import Checkpoint
+    from hvit.runs.checkpoint import Checkpoint
 
 NAMED, UNSURE, UNFAMILIAR = "named", "unsure", "unfamiliar"
 

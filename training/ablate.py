@@ -17,14 +17,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from hvit.ablation import ablations
-from hvit.commands.terminal import at_least, print_json, print_table
+from hvit.console import at_least, print_json, print_table
 from hvit.files import CARD, write_bytes
 from hvit.runs import CONFIG, INFO, Run, list_runs, public, write_manifest
-from training.ablation_plan import AblationPlan, Trial, trials_of
+from hvit.scoring.ablation import ablations
+from training.ablations.plan import AblationPlan, Trial, trials_of
 from training.command_line import reports_os_errors
 from training.config import ConfigError, load_config
-from training.stopping import EXIT_PREEMPTED, EXIT_USER
+from training.parallel.signals import EXIT_PREEMPTED, EXIT_USER
 
 EXIT_FAILED = 1
 TTA = "tta.json"  # beside metrics.json: the scores with test-time augmentation

@@ -22,26 +22,22 @@ import numpy as np
 from pydantic import ValidationError
 
 from hvit.calibration import fit_temperature
-from hvit.checkpoint import Checkpoint, load_checkpoint, save_calibration, save_checkpoint
-from hvit.commands.device import chosen_device
-from hvit.commands.terminal import Parser, print_json, progress
+from hvit.console import Parser, print_json, progress
 from hvit.data.cache import MAX_UNREADABLE, PhotoCache, UnreadablePhotosError, patient_sha256
 from hvit.data.dataset import DataError, Sample, readers
 from hvit.data.leafsim import EARLY_STRESS
 from hvit.data.preprocess import Preprocessing
-from hvit.evaluation import predict_samples
+from hvit.device import chosen_device
 from hvit.files import CARD, write_json
 from hvit.models import Baseline, HViT
 from hvit.rejection import METHODS, Rejector
 from hvit.runs import INFO, Run, RunError, add_to_manifest, find_run
-from hvit.scores import score
-from training.config import CalibrationConfig, ConfigError, FinetuneConfig
-from training.conformal import AUTO, STRATEGIES, choose_conformal, levels_for
-from training.draws import uniform
-from training.labeled_features import LabeledFeatures
-from training.material import SPLIT, Material, write_roles
-from training.recorded_photos import RecordedPhotos, check_unchanged, find_recorded
-from training.unknowns import (
+from hvit.runs.checkpoint import Checkpoint, load_checkpoint, save_calibration, save_checkpoint
+from hvit.scoring.evaluation import predict_samples
+from hvit.scoring.scores import score
+from training.calibration.conformal import AUTO, STRATEGIES, choose_conformal, levels_for
+from training.calibration.recorded_photos import RecordedPhotos, check_unchanged, find_recorded
+from training.calibration.unknown_classes import (
     Acceptance,
     SetRecipe,
     calibration_set,
@@ -49,6 +45,10 @@ from training.unknowns import (
     rejection_threshold,
     unsure_quantile,
 )
+from training.config import CalibrationConfig, ConfigError, FinetuneConfig
+from training.frozen_features.labeled_features import LabeledFeatures
+from training.inputs.datasets import SPLIT, Material, write_roles
+from training.inputs.random_streams import uniform
 
 REFERENCE_PHOTOS, SEED = 6000, 0  # where a run does not say
 TIMED_PHOTOS = 48

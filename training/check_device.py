@@ -18,13 +18,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from hvit.commands.device import chosen_device
-from hvit.commands.terminal import Parser, at_least, print_json, print_table
+from hvit.console import Parser, at_least, print_json, print_table
+from hvit.device import chosen_device
 from hvit.files import write_json
 from training.device_checks.part import Part, Settings
 from training.device_checks.parts import all_parts, chosen_parts
 from training.device_checks.runner import FAILED, LATE, Runner
-from training.stopping import EXIT_USER
+from training.parallel.signals import EXIT_USER
 
 NO_TIME = "no time was left; give more by --minutes"
 

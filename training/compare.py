@@ -8,9 +8,9 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from hvit.commands.terminal import print_json
-from hvit.comparison import compare_runs
+from hvit.console import print_json
 from hvit.runs import find_run
+from hvit.scoring.comparison import compare_runs
 from training.command_line import reports_os_errors
 
 

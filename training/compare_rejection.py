@@ -17,20 +17,19 @@ from pathlib import Path
 import numpy as np
 
 from hvit.calibration import softmax
-from hvit.checkpoint import Checkpoint, load_checkpoint
-from hvit.commands.device import chosen_device
-from hvit.commands.terminal import Parser, print_json, print_table, progress
+from hvit.console import Parser, print_json, print_table, progress
 from hvit.data.dataset import DataError, Sample, read_samples, readers
-from hvit.evaluation import predict_samples
-from hvit.predictions import Predictions
+from hvit.device import chosen_device
 from hvit.rejection import METHODS, Rejector
 from hvit.runs import Run, find_run
+from hvit.runs.checkpoint import Checkpoint, load_checkpoint
+from hvit.scoring.evaluation import predict_samples
+from hvit.scoring.model_outputs import Predictions
 from hvit.verdicts import decide
 from training.calibrate import calibration_photos
-from training.conformal import choose_conformal, levels_for
-from training.labeled_features import LabeledFeatures
-from training.recorded_photos import find_recorded
-from training.unknowns import (
+from training.calibration.conformal import choose_conformal, levels_for
+from training.calibration.recorded_photos import find_recorded
+from training.calibration.unknown_classes import (
     Acceptance,
     SetRecipe,
     calibration_set,
@@ -39,6 +38,7 @@ from training.unknowns import (
     rejection_threshold,
     unsure_quantile,
 )
+from training.frozen_features.labeled_features import LabeledFeatures
 
 MAX_NAMED = 0.08  # of unknown diseases, for the second threshold that is shown beside
 

@@ -14,7 +14,7 @@ from hvit.models import SIZES, refuse_unknown
 from hvit.models.baselines import PREFIX
 from hvit.rejection import METHODS
 
-Metric = Literal["top1", "macro_f1", "nll"]  # what a validation measures, see `training.loop.score`
+Metric = Literal["top1", "macro_f1", "nll"]  # what a validation measures, see `training.engine.steps.score`
 
 # What PyYAML raises: its own errors, and those of Python where a tag or a date does not fit its value.
 NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from hvit.checkpoint import load_checkpoint, load_rejector, read_card
-from hvit.commands.device import chosen_device
-from hvit.commands.terminal import Parser, at_least, print_json, progress
+from hvit.console import Parser, at_least, print_json, progress
 from hvit.data.dataset import DataError, DrawnSample, Sample, read_samples, readers
 from hvit.data.leafsim import EARLY_STRESS, SCHEME, Address, draw
-from hvit.evaluation import FEATURES, predict_samples, read_features, record_features
+from hvit.device import chosen_device
 from hvit.feature_space import MAP, FeatureMap, MapError, fit_map, read_map
 from hvit.feature_space.feature_map import FEWEST
 from hvit.processes import answers
 from hvit.runs import DEFAULT_RUN, Run, RunError, add_to_manifest, find_run
+from hvit.runs.checkpoint import load_checkpoint, load_rejector, read_card
+from hvit.scoring.evaluation import FEATURES, predict_samples, read_features, record_features
 from training.command_line import reports_os_errors
 
 MOST_POINTS = 20_000

@@ -20,8 +20,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from hvit.checkpoint import Checkpoint, load_checkpoint
-from hvit.commands.terminal import at_least, positive, print_json, print_table, progress
+from hvit.console import at_least, positive, print_json, print_table, progress
 from hvit.data.dataset import DataError, DrawnSample, Sample, read_samples
 from hvit.data.inputs import model_inputs, stacked
 from hvit.data.leafsim import EARLY_STRESS, SCHEME, Address, draw
@@ -41,13 +40,14 @@ from hvit.explain.faithfulness import (
     insertion_curve,
     strength,
 )
+from hvit.explain.localization import areas_of, overlap, points_at, shares_on
+from hvit.explain.randomization import LEVELS, cascade, map_similarities, randomized_twin
 from hvit.explain.ranking import SIMILARITY, MethodScore, best_of, ranking
-from hvit.explain.truth import areas_of, overlap, points_at, shares_on
-from hvit.explain.twin import LEVELS, cascade, map_similarities, randomized_twin
 from hvit.files import write_bytes
 from hvit.models import Baseline as OtherModel
 from hvit.models import HViT
 from hvit.runs import add_to_manifest, find_run
+from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from training.command_line import reports_os_errors
 
 IMG_SIZE = 128

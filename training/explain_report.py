@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from hvit.explain.randomization import LEVELS
 from hvit.explain.ranking import Mean, MethodScore, best_of, ranking
-from hvit.explain.twin import LEVELS
 from hvit.runs import Run, find_run
 from training.command_line import reports_os_errors
 

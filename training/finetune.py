@@ -24,20 +24,14 @@ from hvit.files import file_sha256
 from training.calibrate import finish_run, finish_s
 from training.command_line import program_parser
 from training.config import ConfigError, FinetuneConfig
-from training.distill import FeatureStudent, Teacher, check_same_classes, load_teachers
-from training.distributed import World
-from training.ema import Ema
-from training.loop import predict, score, sides_at, train_step
-from training.losses import ClassificationLoss
-from training.material import gather, listed_classes, write_split
-from training.optim import adamw
-from training.patience import Patience, better
-from training.plan import print_plan
-from training.program import Training, start
-from training.repeated_views import RepeatedViews
-from training.sampler import Sampler, class_shares, sample_weights
-from training.sharded import Whole, shard
-from training.start import (
+from training.distillation.repeated_views import RepeatedViews
+from training.distillation.stored_outputs import stored_teacher
+from training.distillation.teacher import FeatureStudent, Teacher, check_same_classes, load_teachers
+from training.dry_run.finetune_plan import print_plan
+from training.engine.checkpoints import save_tensors
+from training.engine.early_stopping import Patience, better
+from training.engine.ema import Ema
+from training.engine.initial_weights import (
     check_head,
     joint_model,
     model_arguments,
@@ -51,8 +45,14 @@ from training.start import (
     take_weights,
     weights_of,
 )
-from training.state import save_tensors
-from training.stored_answers import stored_teacher
+from training.engine.losses import ClassificationLoss
+from training.engine.optim import adamw
+from training.engine.steps import predict, score, sides_at, train_step
+from training.engine.trainer import Training, start
+from training.inputs.datasets import gather, listed_classes, write_split
+from training.inputs.sampler import Sampler, class_shares, sample_weights
+from training.parallel.fsdp import Whole, shard
+from training.parallel.world import World
 
 BEST = "best.safetensors"
 TIMED_PHOTOS = 64  # that tell how long a validation takes

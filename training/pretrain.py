@@ -16,18 +16,25 @@ import torch
 from torch import Tensor
 from torch.profiler import record_function
 
-from hvit.checkpoint import save_checkpoint
 from hvit.data.cache import PhotoCache
 from hvit.data.preprocess import Preprocessing
 from hvit.models import create_model
-from training.augment import batch_sides
+from hvit.runs.checkpoint import save_checkpoint
 from training.command_line import program_parser
 from training.config import PretrainConfig
-from training.distributed import average_gradients
-from training.guard import Told
-from training.loop import predict
-from training.marks import BACKWARD
-from training.monitors import (
+from training.dry_run.pretrain_plan import print_plan
+from training.engine.gradient_guard import Told
+from training.engine.optim import adamw
+from training.engine.steps import predict
+from training.engine.trainer import Training, start
+from training.inputs.augment import batch_sides
+from training.inputs.profiler_regions import BACKWARD
+from training.inputs.sampler import Sampler, samples_of_pass
+from training.inputs.unlabeled import gather_unlabeled, write_split
+from training.parallel.fsdp import Whole, shard
+from training.parallel.signals import GaveUp
+from training.parallel.world import average_gradients
+from training.self_supervised.monitors import (
     MOST_QUERIES,
     MOST_REFERENCE,
     collapse,
@@ -36,14 +43,7 @@ from training.monitors import (
     probe_top1,
     spread,
 )
-from training.optim import adamw
-from training.pretext import PRETEXTS
-from training.pretrain_plan import print_plan
-from training.program import Training, start
-from training.sampler import Sampler, samples_of_pass
-from training.sharded import Whole, shard
-from training.stopping import GaveUp
-from training.unlabeled import gather_unlabeled, write_split
+from training.self_supervised.pretext import PRETEXTS
 
 
 def main(argv: list[str] | None = None) -> int:

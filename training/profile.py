@@ -20,17 +20,17 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
-import training.loop
-import training.pretext
-from hvit.benchmark import machine
-from hvit.commands.terminal import at_least, print_json, print_table
+import training.engine.steps
+import training.self_supervised.pretext
+from hvit.console import at_least, print_json, print_table
+from hvit.speed.benchmark import machine
 from training.command_line import config_parser, reports_os_errors
 from training.config import kind_of, load_config
-from training.distributed import world
-from training.marks import AUGMENTATION, BACKWARD, PHOTOS, UPDATE
-from training.program import Training
-from training.stopping import EXIT_USER
-from training.timing import begun, take_steps, wait
+from training.engine.timing import begun, take_steps, wait
+from training.engine.trainer import Training
+from training.inputs.profiler_regions import AUGMENTATION, BACKWARD, PHOTOS, UPDATE
+from training.parallel.signals import EXIT_USER
+from training.parallel.world import world
 
 STEP, REST = "step", "forward, and all else"
 TURNS = 5
@@ -66,7 +66,7 @@ def profiled(training: Training, steps: int) -> dict:
     """
     return {
         "steps": steps,
-        "images_per_step": training.schedule.images_per_step,
+        "images_per_step": training.engine.schedule.images_per_step,
         "parts": parts_of_steps(training, steps),
         **speeds(training, steps),
     }
@@ -96,8 +96,8 @@ def speeds(training: Training, steps: int, turns: int = TURNS) -> dict[str, floa
             take_steps(training, 1)  # makes the pictures that the turn takes
             without.append(take_steps(training, steps)[0])
     return {
-        "images_per_s": training.schedule.images_per_step / statistics.median(real),
-        "images_per_s_without_pictures": training.schedule.images_per_step / statistics.median(without),
+        "images_per_s": training.engine.schedule.images_per_step / statistics.median(real),
+        "images_per_s_without_pictures": training.engine.schedule.images_per_step / statistics.median(without),
         "of_speed_without_pictures": statistics.median(b / a for a, b in zip(real, without)),
     }
 
@@ -113,7 +113,7 @@ def _pictures_again() -> Iterator[None]:
             views[key] = before[0](cache, photos, samples, sides, *rest)
         return views[key].clone()
 
-    places = (training.loop, training.pretext)
+    places = (training.engine.steps, training.self_supervised.pretext)
     before = [place.augment for place in places]
     for place in places:
         place.augment = again

@@ -13,28 +13,27 @@ from pathlib import Path
 import numpy as np
 
 from hvit.calibration import fit_temperature, softmax
-from hvit.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from hvit.commands.device import chosen_device
-from hvit.commands.terminal import Parser, at_least, print_json, print_table, progress
-from hvit.console import escape_unprintable
+from hvit.console import Parser, at_least, escape_unprintable, print_json, print_table, progress
 from hvit.data.cache import data_fingerprint
 from hvit.data.splits import folds_by_group
-from hvit.evaluation import Evaluation, record_evaluation
+from hvit.device import chosen_device
 from hvit.files import write_json
 from hvit.models import HViT
-from hvit.predictions import Predictions
 from hvit.rejection import Rejector
 from hvit.rejection.neighbors import NearestNeighbors
 from hvit.runs import DEFAULT_RUN, INFO, RunError, RunWriter, find_run
-from hvit.scores import score
+from hvit.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from hvit.scoring.evaluation import Evaluation, record_evaluation
+from hvit.scoring.model_outputs import Predictions
+from hvit.scoring.scores import score
 from hvit.words import PLANTS_UNKNOWN
-from training.conformal import CalibrationSet, Level, choose_level, supported
-from training.draws import uniform
-from training.learning_curve import Curve, Gain, gain_of_twice, learning_curve
-from training.linear_head import C, LinearHead
-from training.material import write_roles
-from training.own_photos import OwnPhotos, find, see
-from training.unknowns import rejection_threshold
+from training.calibration.conformal import CalibrationSet, Level, choose_level, supported
+from training.calibration.unknown_classes import rejection_threshold
+from training.frozen_features.learning_curve import Curve, Gain, gain_of_twice, learning_curve
+from training.frozen_features.linear_head import C, LinearHead
+from training.inputs.datasets import write_roles
+from training.inputs.own_photos import OwnPhotos, find, see
+from training.inputs.random_streams import uniform
 
 SPLIT = "cv"  # under eval/: what was predicted of each photo by a head that had not seen its fold
 CURVE = "learning_curve.json"

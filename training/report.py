@@ -13,20 +13,20 @@ from pathlib import Path
 import numpy as np
 
 from hvit.calibration import softmax
-from hvit.checkpoint import Checkpoint, load_checkpoint
-from hvit.commands.terminal import progress
+from hvit.console import progress
 from hvit.data.check import background_control
 from hvit.data.dataset import DRAWN_PX, Sample, read_samples, readers
 from hvit.data.leafsim import SCHEME, Address, draw, plan
 from hvit.data.leafsim.plan import HEALTHY
-from hvit.evaluation import predict_pixels
-from hvit.metrics import confusion_matrix, macro_f1, per_class, wilson
 from hvit.processes import answers, worth_starting
 from hvit.runs import Run
+from hvit.runs.checkpoint import Checkpoint, load_checkpoint
+from hvit.scoring.evaluation import predict_pixels
+from hvit.scoring.metrics import confusion_matrix, macro_f1, per_class, wilson
 from hvit.verdicts import verdicts
 from hvit.words import PLANTS_UNKNOWN
 from training.command_line import reports_os_errors
-from training.report_verdicts import (
+from training.tables.verdicts import (
     accepted_by_data,
     percent,
     predict_with_progress,

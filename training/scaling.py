@@ -19,13 +19,13 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hvit.benchmark import machine
-from hvit.commands.terminal import at_least, print_json, print_table, progress
+from hvit.console import at_least, print_json, print_table, progress
 from hvit.files import write_json
+from hvit.speed.benchmark import machine
 from training.command_line import config_parser, reports_os_errors
 from training.config import FinetuneConfig, PretrainConfig, kind_of, load_config
-from training.distributed import world
-from training.stopping import EXIT_USER
+from training.parallel.signals import EXIT_USER
+from training.parallel.world import world
 
 
 @dataclass(frozen=True)
@@ -140,14 +140,14 @@ def _trained(args: argparse.Namespace, group: Group, size: int) -> dict:
 
 def _take_part(args: argparse.Namespace) -> None:
     """One process of a group: trains, and the first writes how it went."""
-    from training.timing import begun, take_steps
+    from training.engine.timing import begun, take_steps
 
     config = load_config(args.config, [*args.set, "checkpoint_minutes=1e9"], kind_of(args.config))
     with world(args.device) as here:
         training = begun(config, args.report.parent / "run", here)
         step_s, losses = take_steps(training, args.steps)
         if here.is_main:
-            found = {"images_per_step": training.schedule.images_per_step, "step_s": step_s, "losses": losses}
+            found = {"images_per_step": training.engine.schedule.images_per_step, "step_s": step_s, "losses": losses}
             write_json(args.report, found)
 
 

@@ -18,10 +18,10 @@ from hvit.data.sheet import row_titles
 from hvit.fonts import drawing_font
 from hvit.models.config import UNIT_PX
 from hvit.models.sparse import VisibleUnits
-from training.augment import BLOCK, augment, batch_sides, mix
 from training.command_line import config_parser, reports_os_errors
 from training.config import FinetuneConfig, PretrainConfig, ViewConfig, kind_of, load_config
-from training.masking import kept_units
+from training.inputs.augment import BLOCK, augment, batch_sides, mix
+from training.inputs.masking import kept_units
 
 LEAVES = Path("leafsim:v1/1/0-199")
 VIEWS = 9

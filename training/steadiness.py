@@ -14,18 +14,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hvit import metrics
 from hvit.calibration import softmax
-from hvit.checkpoint import Checkpoint, load_checkpoint
-from hvit.commands.device import chosen_device
-from hvit.commands.terminal import Parser, positive, print_json, print_table, progress
+from hvit.console import Parser, positive, print_json, print_table, progress
 from hvit.data.dataset import DataError, read_samples, readers
 from hvit.data.inputs import model_inputs, stacked
 from hvit.data.leafsim import EARLY_STRESS
 from hvit.data.views import TTA, VIEWS, view_of
-from hvit.evaluation import predict_views
-from hvit.predictions import ViewPredictions
+from hvit.device import chosen_device
 from hvit.runs import find_run
+from hvit.runs.checkpoint import Checkpoint, load_checkpoint
+from hvit.scoring import metrics
+from hvit.scoring.evaluation import predict_views
+from hvit.scoring.model_outputs import ViewPredictions
 
 TURNED = (1, 2, 3)  # of VIEWS: a quarter, half and three quarters of a turn
 MIRRORED = 4
@@ -75,9 +75,7 @@ def steadiness(found: ViewPredictions, labels: np.ndarray, temperature: float) -
         n, and for "none" and each kind of `TTA`: top1, nll, and the shares of photos whose label stays: under each
         quarter turn (`stays_under_turns`, for 90, 180 and 270 degrees), under all of them, and under a mirror.
     """
-    return {"n": len(labels)} | {
-        kind: _variant(found.logits, labels, temperature, kind) for kind in ("none", *TTA)
-    }
+    return {"n": len(labels)} | {kind: _variant(found.logits, labels, temperature, kind) for kind in ("none", *TTA)}
 
 
 def _variant(logits: np.ndarray, labels: np.ndarray, temperature: float, kind: str) -> dict:
@@ -143,9 +141,7 @@ def _print(document: dict) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="training.steadiness", description=__doc__.split("\n", 1)[0], epilog=__doc__.split("\n", 2)[2]
-    )
+    parser = Parser(prog="training.steadiness", description=__doc__.split("\n", 1)[0], epilog=__doc__.split("\n", 2)[2])
     parser.add_argument("--run", required=True, help="path or name")
     parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="DIR", help="data sets")
     parser.add_argument("--split", default="val", metavar="NAME", help="train, val or test (default val)")

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from hvit.checkpoint import Checkpoint, load_checkpoint
-from hvit.commands.terminal import progress
+from hvit.console import progress
 from hvit.data.dataset import DataError, Sample, read_samples
-from hvit.evaluation import predict_samples
 from hvit.files import write_json
-from hvit.metrics import balanced_accuracy, confusion_matrix, per_class, wilson
 from hvit.runs import find_run, write_manifest
+from hvit.runs.checkpoint import Checkpoint, load_checkpoint
+from hvit.scoring.evaluation import predict_samples
+from hvit.scoring.metrics import balanced_accuracy, confusion_matrix, per_class, wilson
 from training.command_line import reports_os_errors
 
 # The end of a real class's name -> the condition that is drawn like it.

@@ -14,10 +14,10 @@ from app.compare.words import metric_title
 from app.figures.curves import WayCurves, learning_curves
 from app.figures.gains import gains
 from app.words import split_title
-from hvit.ablation import FULL, AblationRow
-from hvit.curves import curve
 from hvit.runs import RunError
-from hvit.ways import differences
+from hvit.runs.seed_groups import differences
+from hvit.scoring.ablation import FULL, AblationRow
+from hvit.scoring.learning_curves import curve
 
 MODEBAR = {"displaylogo": False, "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d", "toImage"]]}
 CURVES = {"macro_f1": ("val", "macro_f1"), "top1": ("val", "top1"), "loss": ("train", "loss")}

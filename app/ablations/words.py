@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from app.compare.words import setting
 from app.words import counted
-from hvit.ablation import FULL, AblationRow
-from hvit.ways import ABSENT
+from hvit.runs.seed_groups import ABSENT
+from hvit.scoring.ablation import FULL, AblationRow
 from hvit.words import capitalized
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def basis(rows: Sequence[AblationRow]) -> str:
 
 
 def changes(differing: Mapping[str, Sequence[Any]]) -> str:
-    """What a variant changes, from `hvit.ways.differences` of the full recipe and its own."""
+    """What a variant changes, from `hvit.runs.seed_groups.differences` of the full recipe and its own."""
     told = [
         f"{key}: {_value(full)} \N{RIGHTWARDS ARROW} {_value(own)}"
         for key, (full, own) in differing.items()

@@ -20,8 +20,8 @@ from app.cache.explanations import OnWhat, Progress, Question
 from app.diagnose import words as verdict_words
 from app.widgets import is_from_elsewhere, picture, plain, sentence
 from app.words import percent, where_photos_go
+from hvit.explain.color_scale import Scale
 from hvit.explain.export import nothing_found
-from hvit.explain.heat import Scale
 from hvit.explain.picture import stops_of, with_heat
 
 if TYPE_CHECKING:  # most import torch, which the first frame does not wait for

@@ -24,8 +24,8 @@ from hvit.explain import METHODS
 from hvit.words import class_title
 
 if TYPE_CHECKING:  # import torch, which the first frame does not wait for
-    from hvit.checkpoint import Checkpoint
     from hvit.diagnosis import Diagnosis
+    from hvit.runs.checkpoint import Checkpoint
 
 BEST, DIFFERENCE, NOTHING, TWIN = "best", "difference", "nothing", "twin"
 MAP, ORIGINAL = "map", "original"

@@ -12,7 +12,7 @@ from hvit.words import capitalized, class_in_text
 if TYPE_CHECKING:  # import torch, which the first frame does not wait for
     from app.cache.explanations import Judged, Question
     from hvit.diagnosis import Diagnosis
-    from hvit.explain.covering import CoverTest
+    from hvit.explain.perturbation import CoverTest
 
 METHOD_TITLES = {
     "rollout": "Attention rollout",

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.cache.records import Record, stamp
-from hvit.ablation import FULL, PRETRAINING, AblationRow, ablation_of, ablations
 from hvit.files import CARD
 from hvit.runs import INFO, Run
+from hvit.scoring.ablation import FULL, PRETRAINING, AblationRow, ablation_of, ablations
 
 REMEMBERED = 64
 

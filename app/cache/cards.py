@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.cache.records import Record, stamp
-from hvit.answers import read_answers
 from hvit.files import CARD, WEIGHTS
-from hvit.intervals import Interval, f1_draws, macro_f1_interval
 from hvit.runs import CONFIG, INFO, TEST_EVALUATIONS, Run, RunError
+from hvit.runs.predictions import read_answers
+from hvit.scoring.intervals import Interval, f1_draws, macro_f1_interval
 from hvit.untrusted import UntrustedFileError, inside, read_bytes
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
@@ -77,7 +77,7 @@ def refuse_incomplete(record: Record) -> None:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _complete_card(path: str, stamp: tuple) -> None:
-    from hvit.checkpoint import read_card
+    from hvit.runs.checkpoint import read_card
 
     read_card(Path(path))
 

@@ -11,12 +11,12 @@ import streamlit as st
 
 from app.cache.evaluations import answers_of, scores_of
 from app.cache.records import Record, stamp
-from hvit.answers import Answers, numbered_alike, shared
-from hvit.comparison import Gain, McNemar, holm, mcnemar, paired_f1_gain, paired_gain
 from hvit.files import CARD
-from hvit.intervals import Interval, accuracy_interval, f1_draws, macro_f1_interval
 from hvit.runs import Run, RunError
-from hvit.ways import Way, ways_of
+from hvit.runs.predictions import Answers, numbered_alike, shared
+from hvit.runs.seed_groups import Way, ways_of
+from hvit.scoring.comparison import Gain, McNemar, holm, mcnemar, paired_f1_gain, paired_gain
+from hvit.scoring.intervals import Interval, accuracy_interval, f1_draws, macro_f1_interval
 
 REMEMBERED = 256
 

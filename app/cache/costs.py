@@ -14,8 +14,8 @@ from app.cache.runs import inference
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from torch import nn
 
-    from hvit.benchmark import Timing
     from hvit.models.counting import Cost
+    from hvit.speed.benchmark import Timing
 
 REMEMBERED = 256
 TURNS, LEAST_S = 10, 0.1
@@ -51,7 +51,7 @@ def measure(records: Sequence[Record], progress: Callable[[int, int], None]) -> 
     Args:
         progress: called with the turns of single models done and their number.
     """
-    from hvit.benchmark import Setting, measure_all
+    from hvit.speed.benchmark import Setting, measure_all
 
     models = {str(i): model for i, model in enumerate(dict.fromkeys(_model_of(record) for record in records))}
 

@@ -18,15 +18,15 @@ from app.cache.photos import prepared_or_unreadable
 from app.cache.runs import RunChoice, identity, inference
 from app.diagnose import evidence
 from app.photo_files import PhotoFile
-from hvit.answers import read_predictions
 from hvit.commands.predict import csv_row
-from hvit.commands.terminal import to_csv
+from hvit.console import to_csv
 from hvit.data.classes import crop_of, select_crop
 from hvit.runs import Run, RunError
+from hvit.runs.predictions import read_predictions
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
-    from hvit.checkpoint import Checkpoint
     from hvit.diagnosis import Diagnosis
+    from hvit.runs.checkpoint import Checkpoint
 
 BATCH_SIZE = 8
 REMEMBERED = 5000

@@ -9,11 +9,11 @@ import numpy as np
 import streamlit as st
 
 from app.cache.records import Record, stamp
-from hvit import metrics
-from hvit.answers import Answers, read_answers
 from hvit.files import CARD
-from hvit.intervals import Interval, class_f1_intervals, f1_draws, macro_f1_interval
 from hvit.runs import TEST_EVALUATIONS, Run
+from hvit.runs.predictions import Answers, read_answers
+from hvit.scoring import metrics
+from hvit.scoring.intervals import Interval, class_f1_intervals, f1_draws, macro_f1_interval
 
 REMEMBERED = 128
 
@@ -43,7 +43,7 @@ class Scores:
     """What the answers of a run on a split are worth; intervals are of 95 %.
 
     Attributes:
-        reliability: bins of equal mass, see `hvit.metrics.reliability`.
+        reliability: bins of equal mass, see `hvit.scoring.metrics.reliability`.
         confusion: (K, K), rows are true classes.
     """
 

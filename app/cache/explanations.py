@@ -17,18 +17,18 @@ from app.cache.photos import bytes_of, prepared
 from app.cache.runs import RunChoice, identity, inference, load_model
 from app.drawn import Drawing
 from app.photo_files import PhotoFile
-from hvit.answers import read_predictions
 from hvit.data.leafsim.address import SCHEME
 from hvit.data.photos import decode_photo
 from hvit.explain import METHODS
 from hvit.runs import Run, RunError
+from hvit.runs.predictions import read_predictions
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from torch import Tensor
 
-    from hvit.checkpoint import Checkpoint
-    from hvit.explain.covering import CoverTest
     from hvit.explain.explanation import Explanation
+    from hvit.explain.perturbation import CoverTest
+    from hvit.runs.checkpoint import Checkpoint
 
 REMEMBERED = 400
 Progress = Callable[[int, int], None]
@@ -140,7 +140,7 @@ def stands_out(run: RunChoice, question: Question, explanation: Explanation) -> 
 
 def on_what(explanation: Explanation, drawing: Drawing) -> OnWhat | None:
     """What the map of a drawn leaf lies on; None where nothing speaks for the class."""
-    from hvit.explain.truth import shares_on
+    from hvit.explain.localization import shares_on
 
     leaf, lesion = drawing.leaf_mask, drawing.symptom_mask
     areas = {"lesion": lesion, "leaf": leaf & ~lesion, "ground": ~leaf}
@@ -235,9 +235,9 @@ def square_looks_at(
     def compute(*inputs: Tensor) -> Explanation:
         import torch
 
+        from hvit.explain.color_scale import LIFT
         from hvit.explain.explanation import Explanation
-        from hvit.explain.heat import LIFT
-        from hvit.explain.rollout import query_rollout
+        from hvit.explain.methods.rollout import query_rollout
 
         side = 2 ** (3 - stage)  # tokens of the stage along a side of the square
         rows, columns = (range(side * number, side * (number + 1)) for number in square)
@@ -257,9 +257,9 @@ def heads_look_at(photo: PhotoFile, checkpoint: Checkpoint, stage: int, block: i
     def compute(*inputs: Tensor) -> list[Explanation]:
         import torch
 
+        from hvit.explain.color_scale import LIFT
         from hvit.explain.explanation import Explanation
-        from hvit.explain.heat import LIFT
-        from hvit.explain.rollout import head_rollout
+        from hvit.explain.methods.rollout import head_rollout
 
         with torch.inference_mode():
             details = checkpoint.model.forward_details(*inputs)
@@ -286,7 +286,7 @@ def put_to_the_test(
     """What covering the places that the map marks does to the probability of a class."""
 
     def compute(images: Tensor, *beside: Tensor) -> CoverTest:
-        from hvit.explain.covering import cover_test
+        from hvit.explain.perturbation import cover_test
 
         index = checkpoint.classes.index(class_name)
         return cover_test(checkpoint, images, explanation, index, crop, *beside)
@@ -297,14 +297,14 @@ def put_to_the_test(
 
 def marked(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation) -> np.ndarray:
     """The places that the test covers, (h, w) bool over the photo."""
-    from hvit.explain.covering import marked_places
+    from hvit.explain.perturbation import marked_places
 
     return marked_places(explanation, *inputs_of(photo, checkpoint)[0].shape[-2:])
 
 
 def likeness(one: Explanation, other: Explanation) -> float | None:
     """Rank correlation of two maps of one photo, 1 to -1; None where one of them is flat."""
-    from hvit.explain.twin import rank_correlation
+    from hvit.explain.randomization import rank_correlation
 
     return rank_correlation(one.attribution, other.attribution)
 
@@ -335,7 +335,7 @@ def _inputs(key: str, model: str, _photo: PhotoFile, _checkpoint: Checkpoint) ->
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _twin_of(model: str, _checkpoint: Checkpoint):
-    from hvit.explain.twin import randomized_twin
+    from hvit.explain.randomization import randomized_twin
 
     return randomized_twin(_checkpoint.model)
 

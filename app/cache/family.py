@@ -11,7 +11,7 @@ import streamlit as st
 from app.cache.runs import inference
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
-    from hvit.benchmark import Timing
+    from hvit.speed.benchmark import Timing
 
 IMG_SIZE, PASSES = 224, 10
 
@@ -50,7 +50,7 @@ def measure(names: Sequence[str], progress: Callable[[int, int], None]) -> None:
     Args:
         progress: called with the passes done and their number.
     """
-    from hvit.benchmark import Setting, measure
+    from hvit.speed.benchmark import Setting, measure
 
     each, done = PASSES + 1, 0
     for name in names:

@@ -13,14 +13,14 @@ from app.cache.photos import prepared
 from app.cache.records import Record, stamp
 from app.cache.runs import identity, inference
 from app.photo_files import PhotoFile
-from hvit.answers import read_predictions
 from hvit.calibration import softmax
-from hvit.commands.terminal import to_csv
+from hvit.console import to_csv
 from hvit.feature_space import MAP, FeatureMap, MapError, Place, read_map
 from hvit.runs import Run
+from hvit.runs.predictions import read_predictions
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
-    from hvit.checkpoint import Checkpoint
+    from hvit.runs.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def placed(photo: PhotoFile, checkpoint: Checkpoint, samples: MappedSamples, ref
 @st.cache_data(max_entries=256, show_spinner=False)
 def _seen(key: str, model: str, _photo: PhotoFile, _checkpoint: Checkpoint) -> tuple:
     """The answer, the strangeness and the embedding of a photo."""
-    from hvit.evaluation import predict_inputs
+    from hvit.scoring.evaluation import predict_inputs
 
     inputs = prepared(_photo, _checkpoint).inputs
     with inference:

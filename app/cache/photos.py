@@ -16,8 +16,8 @@ from hvit.data.leafsim import Address
 from hvit.data.photos import InvalidPhotoError, LostPhotoError, decode_photo
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
-    from hvit.checkpoint import Checkpoint
     from hvit.diagnosis import Diagnosis, PreparedPhoto
+    from hvit.runs.checkpoint import Checkpoint
 
 REMEMBERED_BYTES = 96_000_000  # about thirty photos of a phone at screen size, with what a model takes of them
 

@@ -14,7 +14,7 @@ import streamlit as st
 from hvit.runs import DEFAULT_RUN, Run, RunError, find_run, list_runs, shortened
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
-    from hvit.checkpoint import Checkpoint
+    from hvit.runs.checkpoint import Checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -81,7 +81,7 @@ def trouble_with(name: str) -> str:
     """Why no diagnosis can be made with the run of this name, in one sentence."""
     if Path(name).name != name or name in (".", ".."):
         return f"{shortened(name)} is not the name of a run."
-    from hvit.checkpoint import load_checkpoint
+    from hvit.runs.checkpoint import load_checkpoint
 
     try:
         load_checkpoint(find_run(name, runs_folder()).path)
@@ -103,7 +103,7 @@ def load_model(run: RunChoice) -> Checkpoint:
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _load_model(path: str, stamps: tuple[int, ...]) -> Checkpoint:
-    from hvit.checkpoint import load_checkpoint
+    from hvit.runs.checkpoint import load_checkpoint
 
     return load_checkpoint(Path(path))
 

@@ -10,7 +10,7 @@ from app import widgets
 from app.cache import records
 from app.cache.records import Record
 from app.compare import panels
-from hvit.ways import Way
+from hvit.runs.seed_groups import Way
 
 REFRESH_S = 3
 

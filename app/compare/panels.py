@@ -15,7 +15,7 @@ from app.cache.records import Record
 from app.compare import words
 from app.words import split_title
 from hvit.runs import RunError, live_of
-from hvit.ways import Way
+from hvit.runs.seed_groups import Way
 
 STEMS_SHOWN = 4
 NOT_QUIET = ("running", "stopped", "failed", "preempted", "unknown")

@@ -20,17 +20,17 @@ from app.figures.gains import gains
 from app.figures.shares import shares
 from app.gallery import Tile, gallery
 from app.words import counted, percent, split_title
-from hvit.answers import Answers, numbered_alike, shared
-from hvit.commands.terminal import to_csv
-from hvit.comparison import OUTCOMES, outcomes
-from hvit.curves import Curve, curve, logged
+from hvit.console import to_csv
 from hvit.runs import RunError
-from hvit.ways import Way, differences, flattened
+from hvit.runs.predictions import Answers, numbered_alike, shared
+from hvit.runs.seed_groups import Way, differences, flattened
+from hvit.scoring.comparison import OUTCOMES, outcomes
+from hvit.scoring.learning_curves import Curve, curve, logged
 from hvit.words import class_in_text, class_title
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
-    from hvit.benchmark import Timing
     from hvit.models.counting import Cost
+    from hvit.speed.benchmark import Timing
 
 MODEBAR = {"displaylogo": False, "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d", "toImage"]]}
 NO_MODEBAR = {"displayModeBar": False}

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.words import NBSP, between, counted, joined, rate
-from hvit.comparison import Gain
 from hvit.runs import Live
-from hvit.ways import ABSENT
+from hvit.runs.seed_groups import ABSENT
+from hvit.scoring.comparison import Gain
 from hvit.words import training_progress
 
 METRICS = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.words import counted, rate
 from hvit.data.classes import crops, spoken
 from hvit.data.leafsim.address import AddressError, Span
-from hvit.metrics import wilson
+from hvit.scoring.metrics import wilson
 from hvit.words import PLANTS_UNKNOWN, capitalized
 
 if TYPE_CHECKING:

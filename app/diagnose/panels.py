@@ -25,8 +25,8 @@ from hvit.explain.picture import HEAT_STOPS, with_heat
 from hvit.words import PLANTS_UNKNOWN
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
-    from hvit.checkpoint import Checkpoint
     from hvit.diagnosis import Diagnosis
+    from hvit.runs.checkpoint import Checkpoint
 
 ROWS_A_PAGE = 8
 MAX_BARS = 6

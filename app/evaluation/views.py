@@ -16,12 +16,12 @@ from app.figures.reliability import reliability_diagram
 from app.figures.shares import shares
 from app.gallery import Tile, gallery
 from app.words import between, counted, rate
-from hvit.answers import Answers
-from hvit.commands.terminal import to_csv
-from hvit.confusions import most_frequent, order_by_crop, order_by_similarity
+from hvit.console import to_csv
 from hvit.data.classes import crop_of, crop_title, crops
-from hvit.errors import KINDS, kinds_of_error, most_confident_errors, worth_a_second_look
-from hvit.metrics import wilson
+from hvit.runs.predictions import Answers
+from hvit.scoring.confusion_order import most_frequent, order_by_crop, order_by_similarity
+from hvit.scoring.error_kinds import KINDS, kinds_of_error, most_confident_errors, worth_a_second_look
+from hvit.scoring.metrics import wilson
 from hvit.words import class_title
 
 ANY = "any"

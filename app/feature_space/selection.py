@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.cache.maps import MappedSamples
-from hvit.metrics import wilson
+from hvit.scoring.metrics import wilson
 
 
 @dataclass(frozen=True)

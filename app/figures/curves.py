@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from app.theme import PAPER, Palette
-from hvit.curves import Band, Curve, band, smoothed
+from hvit.scoring.learning_curves import Band, Curve, band, smoothed
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash")
 
@@ -40,7 +40,7 @@ def learning_curves(
     the recorded one faint behind it.
 
     Args:
-        weight: of smoothing, see `hvit.curves.smoothed`.
+        weight: of smoothing, see `hvit.scoring.learning_curves.smoothed`.
         metric, axis: titles of the axes, with units.
         each_seed: a line for every run in place of mean and range.
         is_share: the metric lies in [0, 1] and is written in percent.

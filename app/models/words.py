@@ -11,8 +11,8 @@ from hvit.words import PLANTS_UNKNOWN, capitalized
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from app.cache.records import Record
-    from hvit.benchmark import Timing
     from hvit.models.counting import Cost
+    from hvit.speed.benchmark import Timing
 
 NAMES = {"hvit_tiny": "HViT-T", "hvit_small": "HViT-S", "hvit_base": "HViT-B", "hvit_large": "HViT-L"}
 FORMS = {"_dfca": "with a spectral stream", "_conv": "conv"}

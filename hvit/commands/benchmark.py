@@ -5,7 +5,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from hvit.commands.terminal import positive, print_json, print_table, progress
+from hvit.console import positive, print_json, print_table, progress
 
 EXAMPLES = """examples:
   python -m hvit benchmark
@@ -54,8 +54,8 @@ def add_parser(subparsers) -> None:
 
 def run(args) -> int:
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else torch's profiler says on stderr when it starts and stops
-    from hvit.benchmark import RIVALS, machine
     from hvit.files import write_json
+    from hvit.speed.benchmark import RIVALS, machine
 
     names = args.models or ["hvit_small", *([] if args.profile else RIVALS)]
     document = {"machine": machine(), **(_profile(args, names) if args.profile else _measure(args, names))}
@@ -69,8 +69,8 @@ def run(args) -> int:
 
 
 def _settings(args) -> list:
-    from hvit.benchmark import Setting
-    from hvit.commands.device import chosen_device
+    from hvit.device import chosen_device
+    from hvit.speed.benchmark import Setting
 
     device = chosen_device("cpu" if args.profile else args.device)
     on_gpu = device == "cuda"
@@ -88,7 +88,7 @@ def _settings(args) -> list:
 
 
 def _measure(args, names: list[str]) -> dict:
-    from hvit.benchmark import measure_all, to_dict
+    from hvit.speed.benchmark import measure_all, to_dict
 
     names, settings, rows = list(dict.fromkeys(names)), _settings(args), []
     # Compiled or not is compared within the same turns.
@@ -107,7 +107,7 @@ def _measure(args, names: list[str]) -> dict:
 
 
 def _profile(args, names: list[str]) -> dict:
-    from hvit.bottlenecks import bottlenecks
+    from hvit.speed.roofline import bottlenecks
 
     if args.mode == "train" or args.device == "cuda" or "yes" in (args.compile or []):
         raise ValueError("--profile takes a forward pass on the CPU apart, not compiled; leave the other options out")

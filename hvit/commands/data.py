@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from hvit.commands.terminal import at_least, positive, print_json, print_notes, print_table, progress
+from hvit.console import at_least, positive, print_json, print_notes, print_table, progress
 from hvit.data.folders import printable
 from hvit.words import PLANTS_UNKNOWN
 

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from hvit.commands.terminal import positive, print_json, print_notes, print_table, progress
+from hvit.console import positive, print_json, print_notes, print_table, progress
 from hvit.words import PLANTS_UNKNOWN
 
 NAMED_UNREADABLE = 10
@@ -55,12 +55,12 @@ def run(args) -> int:
         raise ValueError("--tta --save: a run records what it says of the photo alone; leave one of the two out")
     if args.without_bands and args.save:
         raise ValueError("--without-bands --save: a run records what it says with its bands; leave one of the two out")
-    from hvit.checkpoint import load_checkpoint
-    from hvit.commands.device import chosen_device
     from hvit.data.dataset import readers
     from hvit.data.leafsim import EARLY_STRESS
-    from hvit.evaluation import evaluate, record_evaluation
+    from hvit.device import chosen_device
     from hvit.runs import find_run
+    from hvit.runs.checkpoint import load_checkpoint
+    from hvit.scoring.evaluation import evaluate, record_evaluation
 
     found = find_run(args.run_name)
     checkpoint = load_checkpoint(found.path, chosen_device(args.device))

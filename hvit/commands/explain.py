@@ -4,7 +4,7 @@ import difflib
 import sys
 from pathlib import Path
 
-from hvit.commands.terminal import print_json, progress
+from hvit.console import print_json, progress
 from hvit.explain import METHODS, name_some
 from hvit.runs import DEFAULT_RUN
 
@@ -54,12 +54,12 @@ def run(args) -> int:
         )
     if args.out.exists() and not args.out.is_dir():
         raise ValueError(f"--out {args.out} is a file; name a folder")
-    from hvit.checkpoint import load_checkpoint
-    from hvit.commands.device import chosen_device
     from hvit.data.inputs import model_inputs, stacked
     from hvit.data.photos import InvalidPhotoError, read_photo
     from hvit.data.spectral import InvalidBandsError
+    from hvit.device import chosen_device
     from hvit.runs import find_run
+    from hvit.runs.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(find_run(args.run_name).path, chosen_device(args.device))
     class_index = _class_index(checkpoint, args.class_name)

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from hvit.commands.terminal import print_json
+from hvit.console import print_json
 from hvit.runs import DEFAULT_RUN
 
 EXAMPLES = """examples:
@@ -30,9 +30,9 @@ def add_parser(subparsers) -> None:
 def run(args) -> int:
     if args.out.is_dir():
         raise ValueError(f"--out {args.out} is a folder; name a file, for example {args.out / 'model.onnx'}")
-    from hvit.checkpoint import load_checkpoint
     from hvit.export import export_onnx
     from hvit.runs import find_run
+    from hvit.runs.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(find_run(args.run_name).path)
     if sys.stderr.isatty():

@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from hvit.commands.terminal import print_json
+from hvit.console import print_json
 
 EXAMPLES = """examples:
   python -m hvit figure confusion --run leafsim-tiny --out confusion.pdf --width 85mm

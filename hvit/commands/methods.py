@@ -2,7 +2,7 @@
 
 import sys
 
-from hvit.commands.terminal import print_json
+from hvit.console import print_json
 from hvit.runs import DEFAULT_RUN
 
 EXAMPLES = """examples:

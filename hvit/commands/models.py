@@ -1,6 +1,6 @@
 """`hvit models`: the family in numbers."""
 
-from hvit.commands.terminal import print_json, print_table
+from hvit.console import print_json, print_table
 
 EXAMPLES = """examples:
   python -m hvit models

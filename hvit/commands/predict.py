@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from hvit.commands.terminal import positive, print_json, print_notes, progress, write_csv
+from hvit.console import positive, print_json, print_notes, progress, write_csv
 from hvit.files import KINDS_OF_FILES
 from hvit.runs import DEFAULT_RUN
 from hvit.words import PLANTS_UNKNOWN
@@ -59,19 +59,17 @@ def run(args) -> int:
         raise ValueError(f"--spectral {args.spectral} holds the bands of one photo, and {len(files)} are given")
     if args.csv and args.csv.is_dir():
         raise ValueError(f"--csv {args.csv} is a folder; name a file to write")
-    from hvit.checkpoint import load_checkpoint
-    from hvit.commands.device import chosen_device
+    from hvit.device import chosen_device
     from hvit.diagnosis import diagnose_many
     from hvit.runs import find_run
+    from hvit.runs.checkpoint import load_checkpoint
 
     found = find_run(args.run_name)
     checkpoint = load_checkpoint(found.path, chosen_device(args.device))
     bands = _bands(checkpoint, files, args.spectral)
     show = progress("photos")
     rows = []
-    diagnoses = diagnose_many(
-        checkpoint, files, args.crop, args.tta, args.batch_size, keep_pixels=False, bands=bands
-    )
+    diagnoses = diagnose_many(checkpoint, files, args.crop, args.tta, args.batch_size, keep_pixels=False, bands=bands)
     for file, diagnosis in zip(files, diagnoses):
         rows.append(diagnosis.to_row(str(file)))
         show(len(rows), len(files))

@@ -2,7 +2,7 @@
 
 import sys
 
-from hvit.commands.terminal import print_json, print_table
+from hvit.console import print_json, print_table
 from hvit.runs import Live, Run, RunError
 from hvit.words import PLANTS_UNKNOWN, training_progress
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hvit.answers import read_predictions
 from hvit.data.leafsim.address import SCHEME, AddressError, Span
 from hvit.runs import Run, RunError
+from hvit.runs.predictions import read_predictions
 
 if TYPE_CHECKING:
     from hvit.data.dataset import DrawnSample

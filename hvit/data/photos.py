@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from hvit.data.color_profiles import profile_mode, to_srgb
-from hvit.data.decoding_work import DecodingWork, bmp_work, gif_work, tiff_work, webp_work
-from hvit.data.file_kinds import format_of
-from hvit.data.heif_boxes import heif_work
+from hvit.data.image_formats.color_profiles import profile_mode, to_srgb
+from hvit.data.image_formats.decoding_work import DecodingWork, bmp_work, gif_work, tiff_work, webp_work
+from hvit.data.image_formats.file_kinds import format_of
+from hvit.data.image_formats.heif_boxes import heif_work
+from hvit.data.image_formats.jpeg_markers import is_jpeg_complete, jpeg_without_metadata
+from hvit.data.image_formats.png_chunks import png_without_texts
+from hvit.data.image_formats.tiff_header import exif_orientation
 from hvit.data.invalid_photo import InvalidPhotoError, LostPhotoError
-from hvit.data.jpeg_markers import is_jpeg_complete, jpeg_without_metadata
 from hvit.data.photo_limits import EXPORT_SMALLER, LIMIT, MAX_BYTES, check_bytes, check_sides
-from hvit.data.png_chunks import png_without_texts
-from hvit.data.tiff_header import exif_orientation
 from hvit.files import open_regular
 
 SUFFIXES = frozenset({

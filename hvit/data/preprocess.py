@@ -66,9 +66,7 @@ class Preprocessing:
 
     def normalize(self, images: Tensor) -> Tensor:
         """Pixels (B, 3, H, W), uint8 or float in [0, 255] -> float32, zero mean and unit variance a channel."""
-        mean, std = (
-            to_device(torch.tensor(v).mul(255)[:, None, None], images.device) for v in (self.mean, self.std)
-        )
+        mean, std = (to_device(torch.tensor(v).mul(255)[:, None, None], images.device) for v in (self.mean, self.std))
         return (images.float() - mean) / std
 
     def __call__(self, pixels: np.ndarray) -> Tensor:

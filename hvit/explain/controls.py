@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 from torch import Tensor
 
+from hvit.explain.color_scale import LIFT, resampled
 from hvit.explain.explanation import Explanation
-from hvit.explain.heat import LIFT, resampled
 
 CELL_PX = 4
 RANDOM_PX = 16

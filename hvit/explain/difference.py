@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from hvit.explain.color_scale import LIFT, LIFT_DIFFERENCE
 from hvit.explain.explanation import Explanation
-from hvit.explain.heat import LIFT, LIFT_DIFFERENCE
 
 
 def difference(one: Explanation, other: Explanation) -> Explanation:

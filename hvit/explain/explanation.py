@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hvit.explain.heat import Scale, resampled
+from hvit.explain.color_scale import Scale, resampled
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from hvit.fonts import can_write
 from hvit.words import capitalized, class_in_text, class_title
 
 if TYPE_CHECKING:  # import torch, which a page loads only when it needs it
-    from hvit.checkpoint import Checkpoint
     from hvit.explain.explanation import Explanation
+    from hvit.runs.checkpoint import Checkpoint
 
 
 def record(explanation: Explanation, checkpoint: Checkpoint, photo: str, sha256: str) -> dict:

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hvit.explain.color_scale import resampled
 from hvit.explain.explanation import Explanation, beside
-from hvit.explain.heat import resampled
-from hvit.explain.integrated_gradients import blurred
+from hvit.explain.methods.integrated_gradients import blurred
 
 Baseline = Literal["blur", "mean"]
 BASELINES: tuple[Baseline, ...] = ("blur", "mean")

@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from hvit.fonts import drawing_font
 
 if TYPE_CHECKING:  # without torch, which pages load only when they need it
+    from hvit.explain.color_scale import Scale
     from hvit.explain.explanation import Explanation
-    from hvit.explain.heat import Scale
 
 # Stops of the perceptual map "inferno" (matplotlib, CC0), from the lowest value to the highest.
 HEAT_STOPS = (

@@ -163,7 +163,7 @@ def plain_model(name: str, num_classes: int, img_size: int) -> nn.Module:
 
 def import_timm():
     """The module timm, imported when it is first needed."""
-    from hvit.torchvision_ops import declare_missing_torchvision_ops
+    from hvit.models.torchvision_ops import declare_missing_torchvision_ops
 
     declare_missing_torchvision_ops()  # before timm, which imports torchvision
     import timm

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import matplotlib
 import numpy as np
 
-from hvit.answers import Answers, numbered_alike, shared
 from hvit.fonts import figure_labels
 from hvit.paper import style
 from hvit.paper.drawing import Drawing, interval
 from hvit.paper.scores import Scores, scores_of
 from hvit.paper.sources import Group, answers_of, cautions, counted, predictions_of
 from hvit.paper.style import MARGIN_MM, FigureError
+from hvit.runs.predictions import Answers, numbered_alike, shared
 
 ROW_MM, FOOT_MM, HEAD_MM, GAP_MM = 5.2, 9.0, 1.5, 3.0
 LEAST_PANEL_MM = 20.0

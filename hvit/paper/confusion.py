@@ -6,16 +6,16 @@ from functools import cached_property
 import matplotlib
 import numpy as np
 
-from hvit.answers import Answers
 from hvit.data.classes import crop_of, crop_title, crops, spoken
 from hvit.fonts import Labels, figure_labels
-from hvit.metrics import confusion_matrix, wilson
 from hvit.paper import style
 from hvit.paper.drawing import Drawing, interval
 from hvit.paper.scores import scores_of
 from hvit.paper.sources import answers_of, cautions, counted, predictions_of, things
 from hvit.paper.style import LINE_MM, MARGIN_MM, FigureError
 from hvit.runs import Run
+from hvit.runs.predictions import Answers
+from hvit.scoring.metrics import confusion_matrix, wilson
 from hvit.words import capitalized
 
 GAP_MM = 1.2  # between text and matrix

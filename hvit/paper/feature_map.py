@@ -3,16 +3,16 @@
 import matplotlib
 import numpy as np
 
-from hvit.answers import Answers
 from hvit.data.classes import crop_of, crops, spoken
 from hvit.feature_space.feature_map import MAP, FeatureMap, read_map
 from hvit.fonts import Labels, figure_labels
-from hvit.metrics import wilson
 from hvit.paper import style
 from hvit.paper.drawing import Drawing, interval
 from hvit.paper.sources import Origin, answers_of, cautions, origin, things
 from hvit.paper.style import LINE_MM, MARGIN_MM, FigureError
 from hvit.runs import Run, RunError
+from hvit.runs.predictions import Answers
+from hvit.scoring.metrics import wilson
 from hvit.words import capitalized
 
 GAP_MM = 2.0

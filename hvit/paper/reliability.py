@@ -3,14 +3,14 @@
 import matplotlib
 import numpy as np
 
-from hvit.answers import Answers
 from hvit.calibration import softmax
-from hvit.metrics import ece, reliability, wilson
 from hvit.paper import style
 from hvit.paper.drawing import Drawing, interval
 from hvit.paper.sources import answers_of, cautions, counted, predictions_of, things
 from hvit.paper.style import FigureError
 from hvit.runs import Run
+from hvit.runs.predictions import Answers
+from hvit.scoring.metrics import ece, reliability, wilson
 
 LEFT_MM, RIGHT_MM, FOOT_MM, HEAD_MM = 9.5, 2.5, 9.0, 2.0
 WIDEST_MM = 88.0  # of the square: wider sheets have no use for it

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hvit.intervals import Interval, accuracy_interval, f1_draws, macro_f1_interval
-from hvit.metrics import macro_f1, wilson
+from hvit.scoring.intervals import Interval, accuracy_interval, f1_draws, macro_f1_interval
+from hvit.scoring.metrics import macro_f1, wilson
 
 
 @dataclass(frozen=True)

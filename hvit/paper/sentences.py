@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from hvit.data.balance import CALIBRATE, CV, SELECT, TEST, TRAIN, balance_of
 from hvit.data.classes import crops
-from hvit.metrics import wilson
 from hvit.models.baselines import PREFIX
 from hvit.paper import pretrained
 from hvit.paper.record import Record, Text, cite
 from hvit.paper.references import TOOL, cited_for
+from hvit.scoring.metrics import wilson
 
 FAMILY = {"hvit_tiny": "HViT-T", "hvit_small": "HViT-S", "hvit_base": "HViT-B", "hvit_large": "HViT-L"}
 PRECISIONS = {"bf16": "bfloat16 mixed precision", "fp32": "single precision"}
@@ -293,8 +293,7 @@ def calibration(text: Text, record: Record) -> None:
     if ood is not None and ood.get("method") in DETECTORS:
         distance, works = DETECTORS[ood["method"]]
         text.say(
-            f"Photos unlike those of training are rejected by {distance}{cite(*works)}, beyond "
-            f"{ood['threshold']:.3f}.",
+            f"Photos unlike those of training are rejected by {distance}{cite(*works)}, beyond {ood['threshold']:.3f}.",
             *works,
         )
         if ood.get("unsure_threshold") is not None:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hvit.answers import Answers, read_answers
 from hvit.data.leafsim.address import SCHEME
 from hvit.files import file_sha256
 from hvit.paper.style import FigureError
 from hvit.runs import Run, RunError
-from hvit.ways import ways_of
+from hvit.runs.predictions import Answers, read_answers
+from hvit.runs.seed_groups import ways_of
 from hvit.words import PLANTS_UNKNOWN
 
 SPLIT_WORDS = {"cv": "cross-validated"}  # each answered by a model that had not seen it

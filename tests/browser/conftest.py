@@ -34,10 +34,10 @@ def runs_folder(tmp_path_factory) -> Path:
 def _write_run(run: Path, classes: list[str], data: str) -> None:
     import torch
 
-    from hvit.checkpoint import save_checkpoint
     from hvit.data.preprocess import Preprocessing
     from hvit.models import create_model
     from hvit.rejection import METHODS, Rejector
+    from hvit.runs.checkpoint import save_checkpoint
 
     torch.manual_seed(0)
     arguments = {"num_classes": len(classes), "img_size": 64}

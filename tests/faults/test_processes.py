@@ -18,9 +18,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from hvit.checkpoint import load_checkpoint
 from hvit.files import file_sha256
-from training.state import Checkpoints
+from hvit.runs.checkpoint import load_checkpoint
+from training.engine.checkpoints import Checkpoints
 
 pytestmark = pytest.mark.faults
 
@@ -476,7 +476,7 @@ def test_exported_weights_give_the_same_logits_without_the_training_code(straigh
     images = torch.linspace(-1, 1, 2 * 3 * 64 * 64).reshape(2, 3, 64, 64)
     np.save(tmp_path / "images.npy", images.numpy())
     code = (
-        "import sys, numpy as np, torch; from pathlib import Path; from hvit.checkpoint import load_checkpoint\n"
+        "import sys, numpy as np, torch; from pathlib import Path; from hvit.runs.checkpoint import load_checkpoint\n"
         f"images = torch.from_numpy(np.load({str(tmp_path / 'images.npy')!r}))\n"
         f"model = load_checkpoint(Path({str(straight)!r})).model\n"
         "assert not any(name.split('.')[0] in ('training', 'app', 'streamlit') for name in sys.modules)\n"

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from hvit.explain import METHODS
-from hvit.explain.integrated_gradients import blurred
-from tests.unit.explain.test_methods import HEIGHT, WIDTH, Scored, drawn_classifier, drawn_photos
-from tests.unit.explain.test_rollout import SIZES, attention_matrix, convolution_matrix
+from hvit.explain.methods.integrated_gradients import blurred
+from tests.unit.hvit.explain.methods.test_rollout import SIZES, attention_matrix, convolution_matrix
+from tests.unit.hvit.explain.test_methods import HEIGHT, WIDTH, Scored, drawn_classifier, drawn_photos
 
 
 @pytest.fixture(scope="module", params=SIZES)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hvit import metrics
+from hvit.scoring import metrics
 
 PROBS = np.array([[0.9, 0.1, 0.0], [0.6, 0.4, 0.0], [0.2, 0.8, 0.0], [0.3, 0.7, 0.0]])
 LABELS = np.array([0, 1, 1, 1])

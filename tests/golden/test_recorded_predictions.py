@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from hvit.checkpoint import load_checkpoint
 from hvit.data.dataset import DrawnSample
 from hvit.data.leafsim import Address
 from hvit.data.preprocess import fitted_sides
-from hvit.evaluation import predict_samples
+from hvit.runs.checkpoint import load_checkpoint
+from hvit.scoring.evaluation import predict_samples
 
 RUN = Path(__file__).resolve().parents[2] / "runs" / "leafsim-tiny"
 

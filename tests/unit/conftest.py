@@ -61,12 +61,12 @@ def write_run(
     """
     import torch
 
-    from hvit.checkpoint import save_checkpoint
     from hvit.data.preprocess import Preprocessing
     from hvit.data.spectral import SpectralStream
     from hvit.models import create_model
     from hvit.rejection import METHODS, Rejector
     from hvit.runs import RunWriter
+    from hvit.runs.checkpoint import save_checkpoint
 
     config = {"epochs": 1, "data": {"dirs": [data]}}
     writer = RunWriter(path, "finetune", config, 0, ["training/finetune.py"], "0" * 64)

@@ -48,7 +48,7 @@ def test_imports_follow_the_arrows(path):
         ("hvit/runs.py", "from training.config import load_config", {"training"}),
         ("app/cache/runs.py", "import pages.diagnose, hvit.runs", {"pages"}),
         ("pages/diagnose.py", "from hvit import diagnosis\nfrom app import cache", {"hvit"}),
-        ("training/loop.py", "from app import theme\nimport hvit", {"app"}),
+        ("training/engine/steps.py", "from app import theme\nimport hvit", {"app"}),
         ("hvit/runs.py", "import timm", {"timm"}),
         ("hvit/timm_models.py", "import timm", set()),
     ],

@@ -11,8 +11,8 @@ from torch.nn.parallel import DistributedDataParallel
 from hvit.models import create_model
 from training.device_checks.micro import SHAPE
 from training.device_checks.part import Row, Settings
-from training.distributed import World
-from training.sharded import shard
+from training.parallel.fsdp import shard
+from training.parallel.world import World
 
 TOLERANCE = 1e-5
 

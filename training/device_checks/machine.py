@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from hvit import benchmark
+from hvit.speed import benchmark
 from training.device_checks.part import Row, Settings
 
 MATRIX_SIDE = {"cuda": 8192, "cpu": 1024}

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from training.config import FinetuneConfig
-from training.distributed import World
+from training.engine.timing import take_steps
 from training.finetune import Finetuning
-from training.timing import take_steps
+from training.parallel.world import World
 
 CLASSES = {"brown": (140, 90, 50), "dull": (70, 110, 60), "fresh": (60, 190, 70)}
 PHOTO_PX = 96

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import torch
 
-from hvit.benchmark import Setting, measure_all
 from hvit.models import SIZES, create_model
+from hvit.speed.benchmark import Setting, measure_all
 from training.config import FinetuneConfig, PretrainConfig
 from training.device_checks.agreement import no_compiler
 from training.device_checks.micro import device_of, workplace
 from training.device_checks.part import Part, Row, Settings
-from training.distributed import World
+from training.engine.timing import begun
+from training.parallel.world import World
 from training.profile import parts_of_steps, speeds
-from training.timing import begun
 
 TURNS, LEAST_S = 3, 0.3
 PHOTOS, PHOTO_PX = 512, 160  # of a training that is timed

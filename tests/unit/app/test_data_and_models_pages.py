@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from hvit.data.check import record_check
 from hvit.runs import Run, write_manifest
-from tests.unit.paper.conftest import CLASSES, write_records
+from tests.unit.hvit.paper.conftest import CLASSES, write_records
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from training.program import Training
+from training.engine.trainer import Training
 
 CLASSES = {
     "Potato___Early_blight": (90, 60, 30),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from training.ablation_plan import AblationPlan, trials_of
+from training.ablations.plan import AblationPlan, trials_of
 from training.config import ConfigError, load_config
 
 ROOT = Path(__file__).parents[3]

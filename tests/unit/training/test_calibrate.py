@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hvit.checkpoint import load_checkpoint
 from hvit.files import file_sha256
 from hvit.runs import Run, write_manifest
+from hvit.runs.checkpoint import load_checkpoint
 from training.calibrate import main, stratified
 
 ROLES = {"train": "train", "val": "calibrate"}

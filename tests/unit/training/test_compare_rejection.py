@@ -4,11 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hvit.checkpoint import load_checkpoint
-from hvit.predictions import Predictions
+from hvit.runs.checkpoint import load_checkpoint
+from hvit.scoring.model_outputs import Predictions
+from training.calibration.unknown_classes import Acceptance
 from training.compare_rejection import Photos, compare, main
-from training.labeled_features import LabeledFeatures
-from training.unknowns import Acceptance
+from training.frozen_features.labeled_features import LabeledFeatures
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from hvit.__main__ import main as hvit
-from hvit.checkpoint import load_checkpoint
 from hvit.data.leafsim import Address, plan
 from hvit.runs import Run
+from hvit.runs.checkpoint import load_checkpoint
 from training import finetune, report
 
 SPAN = "leafsim:v1/3/0-149"  # 15 leaves of val: some class is there twice, so that it can be divided

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hvit.checkpoint import load_checkpoint
 from hvit.data.dataset import read_samples
-from hvit.evaluation import evaluate, record_evaluation
 from hvit.feature_space import read_map
 from hvit.runs import Run
+from hvit.runs.checkpoint import load_checkpoint
+from hvit.scoring.evaluation import evaluate, record_evaluation
 from training import embed
 
 

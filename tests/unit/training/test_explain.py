@@ -7,15 +7,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from hvit.checkpoint import load_checkpoint
 from hvit.data.dataset import read_samples
 from hvit.data.leafsim import Address, draw
 from hvit.explain import METHODS
 from hvit.explain.faithfulness import area, deletion_curve, insertion_curve, strength
+from hvit.explain.localization import areas_of, shares_on
+from hvit.explain.randomization import LEVELS, randomized_twin
 from hvit.explain.ranking import ranking
-from hvit.explain.truth import areas_of, shares_on
-from hvit.explain.twin import LEVELS, randomized_twin
 from hvit.runs import Run
+from hvit.runs.checkpoint import load_checkpoint
 from training import explain as program
 from training import explain_report
 

@@ -36,8 +36,8 @@ def trained(tiny_config, tmp_path_factory) -> Path:
 
 
 def test_a_run_learns_and_can_predict(trained, color_photos):
-    from hvit.checkpoint import load_checkpoint
     from hvit.diagnosis import diagnose
+    from hvit.runs.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(trained)
     photos = sorted((color_photos / "test").rglob("*.png"))

@@ -9,11 +9,11 @@ from hvit.data.dataset import read_samples
 from hvit.data.preprocess import Preprocessing
 from hvit.models import HViT, ModelConfig
 from training.config import FinetuneConfig
-from training.distributed import World
-from training.loop import predict, train_step
-from training.losses import ClassificationLoss
-from training.optim import adamw
-from training.sampler import Sampler, class_shares
+from training.engine.losses import ClassificationLoss
+from training.engine.optim import adamw
+from training.engine.steps import predict, train_step
+from training.inputs.sampler import Sampler, class_shares
+from training.parallel.world import World
 
 MICRO = ModelConfig((16, 32, 64, 128), (1, 1, 1, 1), head_dim=16, num_classes=3, img_size=64)
 HERE = World(0, 1, torch.device("cpu"))

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from hvit.checkpoint import load_checkpoint
 from hvit.diagnosis import diagnose
+from hvit.runs.checkpoint import load_checkpoint
 from training import finetune
 from training.config import ConfigError, load_config
-from training.distributed import world
+from training.parallel.world import world
 
 ROOT = Path(__file__).parents[3]
 FREEZE = ["epochs=4", "freeze_epochs=2", "eval_every=100", "log_every=1"]

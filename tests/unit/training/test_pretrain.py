@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from hvit.checkpoint import CheckpointError, load_checkpoint
 from hvit.data.dataset import Sample
 from hvit.runs import Run
+from hvit.runs.checkpoint import CheckpointError, load_checkpoint
 from training import finetune, pretrain
 from training.config import ConfigError, PretrainConfig, load_config
-from training.distributed import world
-from training.optim import adamw
+from training.engine.optim import adamw
+from training.parallel.world import world
 
 ROOT = Path(__file__).parents[3]
 MICRO = "{name: hvit_tiny, embed_dims: [16, 32, 64, 128], depths: [1, 1, 1, 1], head_dim: 16}"

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-import training.loop
+import training.engine.steps
 from training import profile
 
 
@@ -24,18 +24,21 @@ def test_the_parts_of_a_step_add_up_and_nothing_is_kept(found):
 
 
 def test_pictures_that_cost_nothing_are_those_of_the_first_batch_of_their_size():
-    calls, augment = [], training.loop.augment
+    calls, augment = [], training.engine.steps.augment
 
     def counted(cache, photos, samples, sides, *rest):
         calls.append(sides)
-        return training.loop.torch.full((len(photos), 3, *sides), float(len(calls)))
+        return training.engine.steps.torch.full((len(photos), 3, *sides), float(len(calls)))
 
-    training.loop.augment = counted
+    training.engine.steps.augment = counted
     try:
         with profile._pictures_again():
-            made = [training.loop.augment(None, np.arange(2), None, sides) for sides in ((64, 64), (64, 96), (64, 64))]
+            made = [
+                training.engine.steps.augment(None, np.arange(2), None, sides)
+                for sides in ((64, 64), (64, 96), (64, 64))
+            ]
     finally:
-        training.loop.augment = augment
+        training.engine.steps.augment = augment
     assert calls == [(64, 64), (64, 96)]
     assert [views.unique().tolist() for views in made] == [[1.0], [2.0], [1.0]]
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from hvit.__main__ import main as command_line
-from hvit.checkpoint import load_checkpoint
 from hvit.commands.runs import run as list_runs_command
 from hvit.data.dataset import read_samples, with_groups
 from hvit.data.splits import folds_by_group
 from hvit.diagnosis import diagnose
-from hvit.evaluation import predict_samples
 from hvit.runs import Run
+from hvit.runs.checkpoint import load_checkpoint
+from hvit.scoring.evaluation import predict_samples
 from training import quick
 from training.report import made_by
 

@@ -12,8 +12,8 @@ from hvit.data.dataset import DrawnSample
 from hvit.data.leafsim import Address, draw, plan
 from hvit.data.leafsim.plan import HEALTHY
 from training import sheet
-from training.augment import augment
 from training.config import AugmentConfig
+from training.inputs.augment import augment
 from training.sheet import in_memory
 
 CPU, ROOT = torch.device("cpu"), Path(__file__).parents[3]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from hvit.data.views import TTA, VIEWS, view_of
-from hvit.predictions import ViewPredictions
+from hvit.scoring.model_outputs import ViewPredictions
 from training.steadiness import _composed, main, steadiness
 
 

@@ -6,11 +6,11 @@ import shutil
 import numpy as np
 import pytest
 
-from hvit.checkpoint import load_checkpoint
 from hvit.data.dataset import read_samples
 from hvit.data.leafsim import CONDITIONS
-from hvit.evaluation import predict_samples
 from hvit.runs import Run
+from hvit.runs.checkpoint import load_checkpoint
+from hvit.scoring.evaluation import predict_samples
 from training import transfer as program
 from training.transfer import COUNTERPARTS, counterpart, transfer
 

@@ -1,9 +1,9 @@
 """What the Ablations page says."""
 
 from app.ablations import words
-from hvit.ablation import AblationRow
-from hvit.comparison import Gain
-from hvit.ways import differences
+from hvit.runs.seed_groups import differences
+from hvit.scoring.ablation import AblationRow
+from hvit.scoring.comparison import Gain
 
 GAIN = Gain(0.5, (0.4, 0.6), 0.4, (0.3, 0.5), -0.1, -0.15, -0.05, 2, 1677)
 

@@ -8,7 +8,7 @@ from app.attention import words
 from app.cache.explanations import Judged, Question
 from app.words import NBSP
 from hvit.explain import METHODS
-from hvit.explain.covering import CoverTest
+from hvit.explain.perturbation import CoverTest
 
 BLIGHT, SPOT, HEALTHY = "Tomato___Early_blight", "Tomato___Septoria_leaf_spot", "Tomato___healthy"
 

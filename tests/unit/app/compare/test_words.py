@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from app.compare import words
-from hvit.comparison import Gain
 from hvit.runs import Live
-from hvit.ways import ABSENT
+from hvit.runs.seed_groups import ABSENT
+from hvit.scoring.comparison import Gain
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 LAST = {"epoch": 2.5, "step": 1200}

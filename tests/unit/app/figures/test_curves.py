@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.figures.curves import WayCurves, learning_curves
-from hvit.curves import Curve
+from hvit.scoring.learning_curves import Curve
 
 
 def line(*values: float) -> Curve:

@@ -1,0 +1,378 @@
+"""Weights and card of a run: all that is needed to predict, and nothing that is unpickled."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from hvit.data.classes import crop_of
+from hvit.data.preprocess import Preprocessing
+from hvit.data.spectral import SpectralStream
+from hvit.files import CARD, WEIGHTS, file_sha256, write_bytes, write_json
+from hvit.models import Baseline, HViT, create_model
+from hvit.models.pretrained import Origin
+from hvit.rejection import METHODS, RejectionFileError, Rejector
+from hvit.runs.fields import check_card
+from hvit.untrusted import UntrustedFileError, inside, read_bytes, read_json, tensor_shapes
+
+SCHEMA_VERSION = 1
+REJECTION = "rejection.npz"
+MAX_WEIGHTS_BYTES = 8 * 2**30
+NEEDED = (
+    "schema_version", "architecture", "arguments", "classes", "preprocessing", "temperature", "conformal", "ood",
+    "sha256", "data_fingerprint", "licences",
+)  # fmt: skip
+NEEDED_IN = {"conformal": ("alpha", "method", "threshold"), "ood": ("method", "file", "threshold", "sha256")}
+
+
+class CheckpointError(ValueError):
+    """A run that cannot predict; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model ready to predict; shared by threads, never changed.
+
+    Attributes:
+        model: in evaluation mode, float32, on `device`.
+        card: `model.json`.
+        name: of the run.
+        run_dir: its folder.
+        classes: names, in the order of the logits.
+        preprocessing: photo to tensor.
+        temperature: divides the logits; 1.0 where the run is not calibrated.
+        conformal: {"alpha", "method", "threshold": number or {crop: number}}, or None.
+        ood: rejects what looks like nothing in training, or None.
+        sha256: of the weights.
+        device: where the model is.
+        spectral: what the spectral stream of a `_dfca` model expects; None without a stream.
+    """
+
+    model: HViT | Baseline
+    card: dict
+    name: str
+    run_dir: Path
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    temperature: float
+    conformal: dict | None
+    ood: Rejector | None
+    sha256: str
+    device: torch.device
+    spectral: SpectralStream | None = None
+
+    @property
+    def takes_bands(self) -> bool:
+        """Whether a file of bands beside a photo is read; indices need none."""
+        return self.spectral is not None and self.spectral.kind == "bands"
+
+
+def save_checkpoint(
+    run_dir: Path,
+    model: HViT | Baseline,
+    architecture: str,
+    arguments: dict,
+    classes: list[str],
+    preprocessing: Preprocessing,
+    data_fingerprint: str,
+    licences: dict[str, str],
+    temperature: float | None = None,
+    conformal: dict | None = None,
+    ood: Rejector | None = None,
+    half: bool = True,
+    spectral: SpectralStream | None = None,
+    pretrained: dict | None = None,
+) -> None:
+    """Writes `model.safetensors`, then `model.json`, then it can be loaded.
+
+    Args:
+        architecture, arguments: of `create_model`.
+        data_fingerprint: of the training photos.
+        licences: of the data, by data set.
+        conformal: {"alpha", "method", "threshold"}.
+        ood: detector with its thresholds.
+        half: store floating-point weights as float16, but for those beyond its range: the variances of a baseline's
+            batch norm can be.
+        spectral: what the spectral stream of the model expects; of a `_dfca` model only, which needs it.
+        pretrained: where outside weights came from, see `hvit.models.pretrained.Origin`; None without any.
+    """
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    if half:
+        tensors = {name: _halved(value) for name, value in tensors.items()}
+    write_bytes(run_dir / WEIGHTS, save_tensors(tensors))
+    rejection = None
+    if ood is not None:
+        ood.save(run_dir / REJECTION)
+        rejection = _rejection_record(ood, run_dir / REJECTION)
+    write_json(
+        run_dir / CARD,
+        {
+            "schema_version": SCHEMA_VERSION,
+            "architecture": architecture,
+            "arguments": arguments,
+            "classes": list(classes),
+            "preprocessing": preprocessing.to_dict(),
+            "temperature": temperature,
+            "conformal": conformal,
+            "ood": rejection,
+            "sha256": file_sha256(run_dir / WEIGHTS),
+            "data_fingerprint": data_fingerprint,
+            "licences": licences,
+            **({} if spectral is None else {"spectral": spectral.to_dict()}),
+            **({} if pretrained is None else {"pretrained": pretrained}),
+        },
+    )
+
+
+def save_calibration(run_dir: Path, temperature: float, conformal: dict, ood: Rejector | None) -> None:
+    """Replaces the calibration in `model.json` and the file of its detector; weights and all else stay.
+
+    The detector goes to a file named by its content first, then `model.json` names it, then the old one is removed: a
+    crash leaves a run that can predict, as before or as after.
+
+    Raises:
+        CheckpointError: the run has no card that can be read.
+    """
+    card = read_card(run_dir)
+    before, record = card["ood"], None
+    if ood is not None:
+        unnamed = run_dir / f"{REJECTION}.partial"  # a name the manifest passes over
+        ood.save(unnamed)
+        name = REJECTION if before is None else f"rejection-{file_sha256(unnamed)[:12]}.npz"
+        path = run_dir / name
+        os.replace(unnamed, path)
+        record = _rejection_record(ood, path)
+    write_json(run_dir / CARD, card | {"temperature": temperature, "conformal": conformal, "ood": record})
+    if before is not None and (record is None or before["file"] != record["file"]):
+        if Path(before["file"]).name == before["file"]:  # a card is untrusted: nothing outside the run is removed
+            (run_dir / before["file"]).unlink(missing_ok=True)
+
+
+def _rejection_record(ood: Rejector, path: Path) -> dict:
+    record = {"method": ood.method.name, "file": path.name, "threshold": float(ood.threshold)}
+    if ood.unsure_threshold is not None:
+        record["unsure_threshold"] = float(ood.unsure_threshold)
+    return record | {"sha256": file_sha256(path)}
+
+
+def _halved(value: torch.Tensor) -> torch.Tensor:
+    if not value.is_floating_point() or value.abs().amax() > torch.finfo(torch.float16).max:
+        return value
+    return value.half()
+
+
+def read_card(run_dir: Path) -> dict:
+    """`model.json` of a run, checked for what must be in it.
+
+    Raises:
+        CheckpointError: it is missing, not JSON, of another version or incomplete, or a value is of another type or out
+            of range.
+    """
+    try:
+        card = read_json(inside(run_dir, CARD))
+    except (FileNotFoundError, NotADirectoryError):
+        raise CheckpointError(
+            f"run {run_dir.name} has no {CARD}, so it cannot predict; finish its training or choose another"
+        ) from None
+    except UntrustedFileError as error:
+        raise CheckpointError(f"{CARD} of run {run_dir.name} {error}; copy the run again") from None
+    if not isinstance(card, dict) or card.get("schema_version") != SCHEMA_VERSION:
+        raise CheckpointError(
+            f"{CARD} of run {run_dir.name} is of another version of HViT; this one reads version {SCHEMA_VERSION}"
+        )
+    missing = [key for key in NEEDED if key not in card]
+    for part, keys in NEEDED_IN.items():
+        if isinstance(card.get(part), dict):
+            missing += [f"{part}.{key}" for key in keys if key not in card[part]]
+    if missing:
+        raise CheckpointError(f"{CARD} of run {run_dir.name} lacks {', '.join(missing)}; copy the run again")
+    try:
+        check_card(card)
+    except UntrustedFileError as error:
+        raise CheckpointError(f"{CARD} of run {run_dir.name} {error}; copy the run again") from None
+    if "pretrained" in card:
+        try:
+            Origin.from_dict(card["pretrained"])
+        except ValueError as error:
+            raise CheckpointError(f"{CARD} of run {run_dir.name} has a damaged `pretrained`: {error}") from None
+    if card["conformal"] is not None:
+        _check_thresholds(card["conformal"]["threshold"], card["classes"], run_dir)
+    return card
+
+
+def _check_thresholds(threshold: object, classes: list[str], run_dir: Path) -> None:
+    """Refuses thresholds of prediction sets that are no numbers in [0, 1], or lack a crop of the run."""
+    crops = {crop_of(name) for name in classes} if isinstance(threshold, dict) else set()
+    values = list(threshold.values()) if isinstance(threshold, dict) else [threshold]
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v <= 1 for v in values)
+    if not numbers or (isinstance(threshold, dict) and crops - set(threshold)):
+        raise CheckpointError(
+            f"{CARD} of run {run_dir.name} has conformal.threshold {threshold}; expected a number from 0 to 1, or one "
+            "for each crop; calibrate the run again: python -m training.calibrate"
+        )
+
+
+def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless: bool = False) -> Checkpoint:
+    """A model ready to predict.
+
+    Args:
+        headless: also take a run that was pre-trained without labels, whose model gives embeddings.
+    Raises:
+        CheckpointError: weights or card are missing, were changed since they were written, or do not fit each other; or
+            the run knows no classes. Nothing is allocated for a model before its shapes were compared with the weights.
+    """
+    run_dir = Path(run_dir)
+    card = read_card(run_dir)
+    if not card["classes"] and not headless:
+        raise CheckpointError(
+            f"run {run_dir.name} was pre-trained without labels and knows no classes; give it some: "
+            f"python -m training.finetune --config ... --set init={run_dir.name}"
+        )
+    try:
+        with torch.device("meta"):
+            described = create_model(card["architecture"], **card["arguments"])
+        preprocessing = Preprocessing.from_dict(card["preprocessing"])
+        spectral = SpectralStream.from_dict(card["spectral"]) if "spectral" in card else None
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise CheckpointError(f"{CARD} of run {run_dir.name} does not describe a model: {reason}") from None
+    _check_outputs(run_dir, card, described, spectral)
+    tensors = _checked_tensors(run_dir, card, described)
+    model = create_model(card["architecture"], **card["arguments"])
+    model.load_state_dict(tensors)
+    device = torch.device(device)
+    model = model.float().eval().requires_grad_(False)
+    ood = load_rejector(run_dir, card["ood"])
+    if ood is not None:
+        _check_rejector(run_dir, ood, model)
+    return Checkpoint(
+        model=model.to(device),
+        card=card,
+        name=run_dir.resolve().name,
+        run_dir=run_dir,
+        classes=tuple(card["classes"]),
+        preprocessing=preprocessing,
+        temperature=1.0 if card["temperature"] is None else card["temperature"],
+        conformal=card["conformal"],
+        ood=ood,
+        sha256=card["sha256"],
+        device=device,
+        spectral=spectral,
+    )
+
+
+def _check_outputs(run_dir: Path, card: dict, model: HViT | Baseline, spectral: SpectralStream | None) -> None:
+    """Compares classes and spectral channels of a card with the model it describes."""
+    if model.num_classes != len(card["classes"]):
+        raise CheckpointError(
+            f"{CARD} of run {run_dir.name} names {len(card['classes'])} classes for a model with {model.num_classes}; "
+            "copy the run again"
+        )
+    takes = 0 if isinstance(model, Baseline) else model.config.spectral_chans
+    told = 0 if spectral is None else spectral.num_bands
+    if takes != told:
+        raise CheckpointError(
+            f"{CARD} of run {run_dir.name} describes {told} spectral channels for a model that takes {takes}; "
+            "copy the run again"
+        )
+
+
+def _checked_tensors(run_dir: Path, card: dict, model: HViT | Baseline) -> dict[str, torch.Tensor]:
+    """Weights of a run, whose shapes and hash are compared before a tensor is made of them.
+
+    Args:
+        model: of the same shapes, without memory.
+    """
+    name = f"{WEIGHTS} of run {run_dir.name}"
+    try:
+        path = inside(run_dir, WEIGHTS)
+        found, size = tensor_shapes(path, MAX_WEIGHTS_BYTES)
+        _check_shapes(name, card["architecture"], found, model)
+        data = read_bytes(path, size)
+        # Safetensors reads a flipped bit without a word, hence the hash.
+        if hashlib.sha256(data).hexdigest() != card["sha256"]:
+            raise CheckpointError(f"{name} was changed or damaged after it was written; copy the run again")
+        tensors = load_tensors(data)
+    except (FileNotFoundError, NotADirectoryError):
+        raise CheckpointError(
+            f"run {run_dir.name} has no {WEIGHTS}, so it cannot predict; its weights are not in this copy"
+        ) from None
+    except UntrustedFileError as error:
+        raise CheckpointError(f"{name} {error}; copy the run again") from None
+    except SafetensorError as error:
+        raise CheckpointError(f"{name} cannot be read: {error}") from None
+    if not all(torch.isfinite(value).all() for value in tensors.values()):
+        raise CheckpointError(f"{name} hold values that are not finite; copy the run again, or train it anew")
+    return tensors
+
+
+def _check_shapes(name: str, architecture: str, found: dict[str, tuple[int, ...]], model: HViT | Baseline) -> None:
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    differing = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+    if differing:
+        key = differing[0]
+        raise CheckpointError(
+            f"{name} do not fit {architecture}: {key[:80]} is {found.get(key, 'missing')} there and "
+            f"{expected.get(key, 'missing')} in the model ({len(differing)} differ); copy the run again"
+        )
+
+
+def _check_rejector(run_dir: Path, ood: Rejector, model: HViT | Baseline) -> None:
+    """Scores features of zeros: the arrays of a detector must have the widths of the model's stages and classes."""
+    features = [np.zeros((1, width), dtype=np.float32) for width in _stage_widths(model)]
+    try:
+        with np.errstate(all="ignore"):
+            scores = ood.score(features, np.zeros((1, model.num_classes), dtype=np.float32))
+        fits = np.shape(scores) == (1,)
+    except (ValueError, IndexError, TypeError):  # what NumPy raises on arrays that do not fit
+        fits = False
+    if not fits:
+        raise CheckpointError(
+            f"the detector of run {run_dir.name} does not fit its model; calibrate the run again: "
+            "python -m training.calibrate"
+        )
+
+
+def _stage_widths(model: HViT | Baseline) -> list[int]:
+    return list(model.config.embed_dims) if isinstance(model, HViT) else model.stage_widths()
+
+
+def load_rejector(run_dir: Path, record: dict | None) -> Rejector | None:
+    """The detector that `ood` of model.json describes; None where it describes none.
+
+    Raises:
+        CheckpointError: its file is missing, changed, or of a method this version does not know.
+    """
+    if record is None:
+        return None
+    name = record["file"]
+    try:
+        path = inside(run_dir, name)
+        sha256 = file_sha256(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise CheckpointError(
+            f"run {run_dir.name} has no {name}, which tells strange photos apart; copy the run again"
+        ) from None
+    except UntrustedFileError as error:
+        raise CheckpointError(f"{name} of run {run_dir.name} {error}; copy the run again") from None
+    except OSError as error:  # a pipe or a folder in its place
+        raise CheckpointError(f"{name} of run {run_dir.name} cannot be read: {error.strerror}") from None
+    if sha256 != record["sha256"]:
+        raise CheckpointError(
+            f"{name} of run {run_dir.name} was changed or damaged after it was written; copy the run again"
+        )
+    if record["method"] not in METHODS:
+        raise CheckpointError(
+            f"{CARD} of run {run_dir.name} has ood.method {record['method']!r}; this version knows {', '.join(METHODS)}"
+        )
+    try:
+        method = METHODS[record["method"]].load(path)
+    except RejectionFileError as error:
+        raise CheckpointError(f"{name} of run {run_dir.name} {error}; calibrate the run again") from None
+    return Rejector(method, record["threshold"], record.get("unsure_threshold"))

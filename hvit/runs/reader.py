@@ -1,0 +1,390 @@
+"""Reads a run directory, whose files are untrusted; lists and finds runs."""
+
+import difflib
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from hvit.files import CARD, WEIGHTS, file_sha256
+from hvit.runs.fields import check_card, check_config, check_info, check_row, check_scores
+from hvit.runs.layout import CONFIG, DEFAULT_RUN, INFO, MANIFEST, METRICS, SCHEMA_VERSION, TEST_EVALUATIONS
+from hvit.untrusted import (
+    Nan,
+    UntrustedFileError,
+    inside,
+    is_in_utf8,
+    parse_json,
+    read_csv,
+    read_json,
+    read_lines,
+    read_parquet,
+    read_yaml,
+)
+
+STALE_S = 60
+MAX_ROWS, MAX_METRICS_BYTES = 200_000, 64 * 2**20  # of a file of JSON lines, which becomes ten times as large in memory
+MAX_NAME, MAX_PATH = 60, 200  # characters of a name that is repeated in a message
+PREDICTION_COLUMNS = {"sample_id": "text", "path": "text", "sha256": "text", "label": "text", "logits": "numbers"}
+
+
+class RunError(ValueError):
+    """A run that does not exist, is damaged, or may not be written; the message says what to do."""
+
+
+class Run:
+    """A run directory, read as it stands: parts that are missing are None, corrupt ones are refused.
+
+    Its files are untrusted: each is read through `hvit.untrusted`, and what it holds is checked by `hvit.runs.fields`.
+    """
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self.name = self.path.resolve().name
+
+    @cached_property
+    def info(self) -> dict:
+        """`run.json`.
+
+        Raises:
+            RunError: it is missing, damaged, or of a newer version.
+        """
+        info = self._json(INFO, nan="null")
+        if not isinstance(info, dict):
+            raise RunError(f"{self.path} is not a run: it has no {INFO}")
+        version = info.get("schema_version")
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise RunError(f"{self.name} was written by a newer version of this program; update the program to read it")
+        return self._checked(INFO, lambda: check_info(info))
+
+    @property
+    def status(self) -> str:
+        """running, done, failed or preempted; stopped where a running one gave no sign of life for a minute."""
+        return status_of(self.info)
+
+    @property
+    def live(self) -> "Live | None":
+        """How far a run that trains, or did until it fell silent, has come; None where it ended, or does not say."""
+        return live_of(self.info)
+
+    @cached_property
+    def config(self) -> dict | None:
+        """`config.yaml`, the resolved configuration."""
+        config = self._read(CONFIG, read_yaml)
+        if config is None and not self._is_there(CONFIG):
+            return None
+        return self._checked(CONFIG, lambda: check_config(config))
+
+    @property
+    def learned_from(self) -> frozenset[str]:
+        """What the training data were: "photos", "drawings" or both; empty where the run does not say."""
+        return material_of(self.config)
+
+    @property
+    def field_sets(self) -> tuple[str, ...]:
+        """Names of the data sets of field photos, as `data.field` of the configuration lists them."""
+        data = (self.config or {}).get("data")
+        named = data.get("field", ()) if isinstance(data, dict) else ()
+        if not isinstance(named, list | tuple) or not all(isinstance(name, str) for name in named):
+            raise RunError(f"data.field in {CONFIG} of run {self.name} is {named!r}; expected a list of data sets")
+        return tuple(named)
+
+    @property
+    def plants_known(self) -> bool | None:
+        """Whether photos were held out plant by plant; None where the run does not say, as runs of before do not."""
+        return self.info.get("plants_known")
+
+    @property
+    def judged_on(self) -> str | None:
+        """The recorded predictions that tell how good the run is: "test", else "cv" (cross-validation), else None."""
+        recorded = (split for split in ("test", "cv") if (self.path / "eval" / split / "predictions.parquet").exists())
+        return next(recorded, None)
+
+    def metrics(self) -> list[dict]:
+        """Rows of `metrics.jsonl`; a torn last line is ignored.
+
+        Raises:
+            RunError: another line is not JSON.
+        """
+        return self._lines(METRICS)
+
+    def test_evaluations(self) -> list[dict]:
+        """One row for every time the run was scored on test: time, n, top1; see `metrics` for what is refused."""
+        return self._lines(TEST_EVALUATIONS)
+
+    def _lines(self, name: str) -> list[dict]:
+        def rows_of(path: Path) -> list[dict]:
+            rows = []
+            for number, line in enumerate(read_lines(path, MAX_METRICS_BYTES), 1):
+                if line == b"\n":
+                    continue
+                try:
+                    rows.append(check_row(parse_json(line or b"", nan="null")))
+                except UntrustedFileError:
+                    if line is not None and not line.endswith(b"\n"):
+                        break  # torn, and the last
+                    said = f"line {number} of {name} of run {self.name} is damaged; copy the run again"
+                    raise RunError(said) from None
+                if len(rows) > MAX_ROWS:
+                    raise UntrustedFileError(f"has more than {MAX_ROWS:,} lines, which are not read")
+            return rows
+
+        return self._read(name, rows_of) or []
+
+    def model_card(self) -> dict | None:
+        """`model.json`, or None where the run has no weights to predict with yet."""
+        card = self._json(CARD)
+        return None if card is None else self._checked(CARD, lambda: check_card(card))
+
+    def evaluation(self, split: str, of: str = "metrics") -> dict | None:
+        """Recorded scores on a split, or None. `of` is "metrics", or "tta" for those with test-time augmentation."""
+        name = f"eval/{split}/{of}.json"
+        document = self._json(name, nan="null")
+        return None if document is None else self._checked(name, lambda: check_scores(document))
+
+    def predictions(self, split: str) -> dict[str, list] | None:
+        """Recorded predictions on a split as columns: sample_id, path, sha256, label, logits; or None."""
+        return self._table("predictions", split, PREDICTION_COLUMNS)
+
+    def explanations(self, split: str) -> dict[str, list] | None:
+        """Recorded scores of explanations as columns, see docs/explanations.md; or None. `ranking` reads them."""
+        return self._table("explain", split, None, "explanations")
+
+    def _table(self, file: str, split: str, columns: dict | None, what: str = "predictions") -> dict[str, list] | None:
+        try:
+            return read_parquet(inside(self.path, f"eval/{split}/{file}.parquet"), columns)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except UntrustedFileError as error:
+            raise RunError(f"{what} of run {self.name} on {split} {error}; copy the run again") from None
+
+    def csv_rows(self, name: str, columns: Iterable[str]) -> list[dict[str, str]] | None:
+        """Rows of a CSV file of the run, such as `split.csv`; None where there is none.
+
+        Args:
+            columns: to read; all of them must be there.
+        Raises:
+            RunError: it is damaged.
+        """
+        return self._read(name, lambda path: read_csv(path, list(columns)))
+
+    def document(self, name: str) -> Any:
+        """Value of a JSON file of the run, such as `data_check.json`; None where there is none.
+
+        Raises:
+            RunError: it is damaged.
+        """
+        return self._json(name, nan="null")
+
+    def manifest(self) -> dict[str, str] | None:
+        """SHA-256 of each file by its path, as `manifest.json` lists them; None where there is none.
+
+        Raises:
+            RunError: it is damaged, or lists what is not in the run.
+        """
+        manifest = self._json(MANIFEST)
+        if manifest is None:
+            return None
+        files = manifest.get("files") if isinstance(manifest, dict) else None
+        if not isinstance(files, dict) or not all(isinstance(sha256, str) for sha256 in files.values()):
+            raise RunError(f"{MANIFEST} of run {self.name} is damaged; copy the run again")
+        if outside := next((name for name in files if not _is_relative(name)), None):
+            raise RunError(f"{MANIFEST} of run {self.name} lists {outside[:MAX_NAME]}, which is not in the run")
+        return files
+
+    @property
+    def can_predict(self) -> bool:
+        """Whether weights are here, and classes to name: a run pre-trained without labels has none."""
+        return self._is_there(WEIGHTS) and bool((self.model_card() or {"classes": []}).get("classes"))
+
+    def row(self) -> dict:
+        """What `runs --json` prints of this run."""
+        card = self.model_card()
+        return {
+            "name": self.name,
+            "path": str(self.path),
+            "status": self.status,
+            "kind": self.info.get("kind"),
+            "classes": card["classes"] if card else None,
+            "summary": self.info.get("summary", {}),
+            "plants_known": self.plants_known,
+            "started": self.info.get("started"),
+            "ended": self.info.get("ended"),
+            "heartbeat": self.info.get("heartbeat"),
+            "progress": asdict(self.live) if self.live else None,
+            "can_predict": self.can_predict,
+        }
+
+    def damaged_files(self) -> list[str]:
+        """Files whose content differs from what `manifest.json` lists; an absent one is not in this copy."""
+        return sorted(name for name, sha256 in (self.manifest() or {}).items() if self._differs(name, sha256))
+
+    def _differs(self, name: str, sha256: str) -> bool:
+        try:
+            return file_sha256(inside(self.path, name)) != sha256
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except (UntrustedFileError, OSError):  # a folder or a pipe in its place, or a link that leads elsewhere
+            return True
+
+    def _is_there(self, name: str) -> bool:
+        return os.path.exists(self.path / name)
+
+    def _json(self, name: str, nan: Nan = "refuse") -> Any:
+        return self._read(name, lambda path: read_json(path, nan=nan))
+
+    def _read(self, name: str, read: Callable[[Path], Any]) -> Any:
+        """What a reader makes of a file of the run; None where there is none."""
+        try:
+            return self._checked(name, lambda: read(inside(self.path, name)))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _checked(self, name: str, check: Callable[[], Any]) -> Any:
+        try:
+            return check()
+        except UntrustedFileError as error:
+            raise RunError(f"{name} of run {self.name} {error}; copy the run again") from None
+
+
+def _is_relative(name: str) -> bool:
+    path = PurePosixPath(name)
+    return bool(name) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
+
+
+def material_of(config: dict | None) -> frozenset[str]:
+    """What a run with this configuration learned from, see `Run.learned_from`."""
+    from hvit.data.leafsim.address import SCHEME
+
+    data = (config or {}).get("data")
+    dirs = data.get("dirs") if isinstance(data, dict) else None
+    return frozenset("drawings" if str(name).startswith(SCHEME) else "photos" for name in dirs or ())
+
+
+def status_of(info: dict) -> str:
+    """Status of the run with this `run.json` at this moment, see `Run.status`."""
+    status = info.get("status")
+    if status == "running" and _age_s(info.get("heartbeat")) > STALE_S:
+        return "stopped"
+    return status if status in ("running", "done", "failed", "preempted") else "unknown"
+
+
+@dataclass(frozen=True)
+class Live:
+    """How far training has come.
+
+    Attributes:
+        step, total_steps: optimizer steps done, and to do in all.
+        images_per_s: lately, over all processes; None before it is measured.
+        left_s: estimated seconds to the last step, seen from now; None where the run is silent, or too young to tell.
+        silent_s: seconds since its last sign of life.
+        step_age_s: seconds since its last step, as far as it has told.
+    """
+
+    step: int
+    total_steps: int
+    images_per_s: float | None
+    left_s: float | None
+    silent_s: float
+    step_age_s: float
+
+
+def live_of(info: dict) -> Live | None:
+    """What the run with this `run.json` tells of its progress at this moment, see `Run.live`."""
+    told, status = info.get("progress"), status_of(info)
+    if status not in ("running", "stopped") or not isinstance(told, dict):
+        return None
+    silent_s, step_age_s = _age_s(info.get("heartbeat")), _age_s(told.get("at"))
+    whole = {"step", "total_steps", "images_per_s", "left_s"} <= told.keys()
+    if not whole or max(silent_s, step_age_s) == float("inf"):
+        return None
+    left_s = told["left_s"]
+    if left_s is not None:
+        left_s = None if status == "stopped" else max(0.0, left_s - step_age_s)
+    return Live(told["step"], told["total_steps"], told["images_per_s"], left_s, silent_s, step_age_s)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A folder among the runs that cannot be read as one.
+
+    Attributes:
+        name: of the folder.
+        reason: what is wrong, and what to do, in one sentence.
+    """
+
+    name: str
+    reason: str
+
+
+def survey(root: Path = Path("runs")) -> tuple[list[Run], list[Trouble]]:
+    """Every folder below `root`, by name: readable runs, and those that are half-written, damaged or no run at all.
+
+    Files, and folders whose names begin with a dot, are none of both.
+    """
+    runs, troubles = [], []
+    for folder in sorted(Path(root).iterdir()) if Path(root).is_dir() else []:
+        if folder.name.startswith(".") or not folder.is_dir():
+            continue
+        if not is_in_utf8(folder.name):
+            name = ascii(folder.name)
+            troubles.append(Trouble(name, f"{name} has a name that is no text in UTF-8; give the folder another"))
+            continue
+        try:
+            _refuse_unreadable(folder)
+            runs.append(Run(folder))
+        except RunError as error:
+            troubles.append(Trouble(folder.name, str(error)))
+        except OSError as error:
+            troubles.append(Trouble(folder.name, f"{folder.name} cannot be read: {error.strerror}"))
+    return runs, troubles
+
+
+def _refuse_unreadable(folder: Path) -> None:
+    run = Run(folder)
+    if not (folder / INFO).exists():
+        if any((folder / name).exists() for name in (CONFIG, METRICS, CARD, WEIGHTS, MANIFEST)):
+            raise RunError(f"{run.name} is half-written: it has no {INFO}; copy the run again, or delete the folder")
+        raise RunError(f"{run.name} is no run: it has no {INFO}; move the folder elsewhere")
+    if "schema_version" not in run.info:
+        raise RunError(
+            f"{run.name} is no run of this program: its {INFO} is of another kind; move the folder elsewhere"
+        )
+    run.model_card()
+
+
+def list_runs(root: Path = Path("runs")) -> list[Run]:
+    """Readable runs below a folder, by name; a half-written or damaged one does not hide the others."""
+    return survey(root)[0]
+
+
+def find_run(name: str | Path = DEFAULT_RUN, root: Path = Path("runs")) -> Run:
+    """A run by path, or by name in `root`.
+
+    Raises:
+        RunError: there is none; names the nearest.
+    """
+    for candidate in (Path(name), Path(root) / name):
+        if os.path.lexists(candidate / INFO):  # False too for names longer than a file system takes
+            return Run(candidate)
+    known = [run.name for run in list_runs(root)]
+    near = difflib.get_close_matches(str(name)[:MAX_PATH], known, 1)
+    asked = shortened(str(name), MAX_PATH)
+    if near:
+        raise RunError(f"no run {asked}; did you mean {near[0]}?")
+    raise RunError(f"no run {asked}; {'runs here: ' + ', '.join(known) if known else f'there are no runs in {root}/'}")
+
+
+def shortened(name: str, most: int = MAX_NAME) -> str:
+    """A name that somebody asked for, as a message repeats it."""
+    return name if len(name) <= most else f"{name[:most]}..."
+
+
+def _age_s(stamp: str | None) -> float:
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
+    except (TypeError, ValueError):
+        return float("inf")

@@ -1,0 +1,272 @@
+"""Writes a run directory while a training runs: metrics, heartbeat, status, manifest."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hvit.files import append_line, file_sha256, write_bytes, write_chunks, write_json
+from hvit.runs.fields import check_row
+from hvit.runs.layout import CONFIG, INFO, LOCK, MANIFEST, METRICS, SCHEMA_VERSION
+from hvit.runs.provenance import git_state, library_versions, public, public_argv
+from hvit.runs.reader import Run, RunError
+from hvit.untrusted import UntrustedFileError, parse_json, read_lines
+
+HEARTBEAT_S = 10
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class RunLock:
+    """Lets one process write a run. The system lets go of it when that process ends, however it ends.
+
+    Args:
+        path: folder of the run.
+    Raises:
+        RunError: another process holds it.
+    """
+
+    def __init__(self, path: Path):
+        from filelock import FileLock, Timeout
+
+        path.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(path / LOCK)
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            # Who holds it may not have told yet, or on Windows let no one read it.
+            process = (Run(path).info if (path / INFO).exists() else {}).get("process")
+            who = "another process" if process is None else f"process {process}"
+            raise RunError(f"{path} is being written by {who}; wait for it, or choose another --run-dir") from None
+
+    def release(self) -> None:
+        with suppress(OSError):  # Windows keeps a file that is open
+            os.unlink(self._lock.lock_file)
+        self._lock.release()
+
+
+def refuse_taken(path: Path, resume: bool) -> None:
+    """A folder that holds a run is only written to go on with that run.
+
+    Raises:
+        RunError: it holds one, and `resume` is not set.
+    """
+    if not resume and (path / INFO).exists():
+        status = Run(path).status
+        raise RunError(f"{path} holds a run already ({status}); choose another --run-dir, or go on with it: --resume")
+
+
+class RunWriter:
+    """Writes a run while it trains; one process writes.
+
+    Args:
+        path: folder of the run.
+        kind: pretrain, finetune or baseline.
+        config: resolved configuration.
+        seed: of all draws.
+        argv: the command; its program is kept by name, and paths are made relative.
+        data_fingerprint: of the training photos.
+        parent: name of the run the weights come from.
+        plants_known: whether every photo says which plant it shows; None where photos play no part.
+        tags: free words.
+        world_size: processes that train.
+        device: "cpu" or the name of the accelerator.
+        resume: go on with the run in `path`.
+        lock: on `path`, where it is held already.
+    Raises:
+        RunError: the folder holds a run and `resume` is not set, or another process is writing it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        kind: str,
+        config: dict,
+        seed: int,
+        argv: list[str],
+        data_fingerprint: str,
+        parent: str | None = None,
+        plants_known: bool | None = None,
+        tags: Iterable[str] = (),
+        world_size: int = 1,
+        device: str = "cpu",
+        resume: bool = False,
+        lock: RunLock | None = None,
+    ):
+        self.path = Path(path)
+        refuse_taken(self.path, resume)
+        self._lock = lock or RunLock(self.path)
+        before = Run(self.path).info if (self.path / INFO).exists() else None
+        self._writing, self._over = threading.Lock(), threading.Event()  # the thread of `beating` writes too
+        self._began = time.monotonic()
+        self._elapsed = before.get("elapsed_s", 0.0) if before else 0.0
+        self.info = {
+            "schema_version": SCHEMA_VERSION,
+            "status": "running",
+            "heartbeat": _now(),
+            "kind": kind,
+            "parent": before["parent"] if before else parent,
+            "seed": seed,
+            "git": git_state(),
+            "argv": public_argv(argv),
+            "world_size": world_size,
+            "device": device,
+            "libraries": library_versions(),
+            "data_fingerprint": data_fingerprint,
+            "plants_known": plants_known,
+            "started": before["started"] if before else _now(),
+            "ended": None,
+            "elapsed_s": self._elapsed,
+            "process": os.getpid(),
+            "progress": None,
+            "tags": list(tags),
+            "summary": {},
+        }
+        import yaml
+
+        write_bytes(self.path / CONFIG, yaml.safe_dump(public(config), sort_keys=False, allow_unicode=True).encode())
+        self._write()
+
+    def log(self, step: int, epoch: float, split: str, **values: float | None) -> None:
+        """Appends one line to `metrics.jsonl`, whole or not at all; what is not finite is null."""
+        row = {"step": step, "epoch": epoch, "split": split, "time_s": self._time_s()}
+        row |= {key: value if value is None or abs(value) < float("inf") else None for key, value in values.items()}
+        append_line(self.path / METRICS, json.dumps(row, allow_nan=False))
+
+    def rows(self) -> list[dict]:
+        """What was logged so far."""
+        return Run(self.path).metrics()
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """Gives a sign of life every 10 s as long as the block runs, whatever it does."""
+        thread = threading.Thread(target=self._beat, daemon=True, name="heartbeat")
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+
+    def _beat(self) -> None:
+        while not self._over.wait(HEARTBEAT_S):
+            with self._writing:
+                if not self._over.is_set():
+                    try:
+                        self._write()
+                    except OSError:  # a full disk: what else is written there says so, and silence is the truth
+                        continue
+
+    def progress(self, step: int, total_steps: int, images_per_s: float | None, left_s: float | None) -> None:
+        """What the next sign of life tells of the progress, see `Live`; cheap to call every step."""
+        self.info["progress"] = {
+            "step": step,
+            "total_steps": total_steps,
+            "images_per_s": images_per_s,
+            "left_s": left_s,
+            "at": _now(),
+        }
+
+    def truncate_metrics(self, step: int) -> int:
+        """Removes lines beyond a step: on resume they will be written again."""
+        return truncate_lines(self.path / METRICS, step)
+
+    def finish(self, status: str, summary: dict[str, Any], exit_status: int | None = None) -> None:
+        """Sets the final status (done, failed or preempted) and the summary, and lets go of the folder.
+
+        Args:
+            exit_status: of the program, where that is the end it means to come to.
+        """
+        self._over.set()
+        with self._writing:
+            self.info |= {"status": status, "ended": _now(), "summary": summary}
+            self.info |= {} if exit_status is None else {"exit_status": exit_status}
+            for key in ("process", "progress"):
+                self.info.pop(key, None)
+            self._write()
+        self._lock.release()
+
+    def write_manifest(self) -> None:
+        """Lists every file with its SHA-256; call it last."""
+        write_manifest(self.path)
+
+    def _time_s(self) -> float:
+        return self._elapsed + time.monotonic() - self._began
+
+    def _write(self) -> None:
+        self.info["elapsed_s"] = self._time_s()
+        self.info["heartbeat"] = _now()
+        write_json(self.path / INFO, self.info)
+
+
+def truncate_lines(path: Path, step: int) -> int:
+    """Keeps the rows of a file of JSON lines up to a step; a torn last line goes too, and no file is fine.
+
+    Returns:
+        Number of other lines that are no rows with a step; they are dropped.
+    Raises:
+        RunError: it is no regular file.
+    """
+    wrong = 0
+
+    def kept() -> Iterator[bytes]:
+        nonlocal wrong
+        for line in read_lines(path):
+            if line is not None and not line.endswith(b"\n"):  # torn
+                return
+            at = None if line is None else _step_of(line)
+            wrong += at is None
+            if at is not None and at <= step:
+                yield line
+
+    try:
+        if not os.path.lexists(path):
+            return 0
+        write_chunks(path, kept())
+    except UntrustedFileError as error:
+        raise RunError(f"{path} {error}; remove it") from None
+    return wrong
+
+
+def _step_of(line: bytes) -> float | None:
+    """The step of a row; None where the line is none."""
+    try:
+        return check_row(parse_json(line, nan="null")).get("step")
+    except UntrustedFileError:
+        return None
+
+
+def write_manifest(path: Path) -> None:
+    """`manifest.json`: the SHA-256 of every file of a run but its checkpoints and itself."""
+    files = {}
+    for file in sorted(path.rglob("*")):
+        name = file.relative_to(path).as_posix()
+        if (
+            file.is_file()
+            and name not in (MANIFEST, LOCK)
+            and not name.startswith("checkpoints/")
+            and not file.name.endswith(".partial")
+        ):
+            files[name] = file_sha256(file)
+    write_json(path / MANIFEST, {"files": files})
+
+
+def add_to_manifest(path: Path, written: Iterable[str], removed: Iterable[str] = ()) -> None:
+    """Brings `manifest.json` up to date for some files, and leaves the others listed that are not in this copy.
+
+    Args:
+        written: files of the run that are new or changed, as `eval/test/tsne.npz`.
+        removed: files that are no longer part of it.
+    """
+    before = Run(path).manifest()
+    if before is None:
+        return write_manifest(path)
+    files = before | {name: file_sha256(path / name) for name in written}
+    write_json(path / MANIFEST, {"files": {name: files[name] for name in sorted(set(files) - set(removed))}})

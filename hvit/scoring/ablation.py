@@ -1,0 +1,99 @@
+"""What each change of an ablation costs or brings, read from the runs that carry its name."""
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvit.runs import Run, RunError
+from hvit.scoring.comparison import Gain, compare_runs
+
+FULL, PRETRAINING = "full", "pretraining"
+
+
+@dataclass(frozen=True)
+class AblationRow:
+    """One variant over its seeds.
+
+    Attributes:
+        variant: its name; `full` is the one without a change.
+        runs: names, by seed.
+        top1, macro_f1: means over the runs.
+        top1_tta: the same with test-time augmentation; None where not every run was judged so.
+        gain, f1_gain: of this variant over the full one, on the seeds that both have; None of the full one itself, and
+            where no seed is shared.
+    """
+
+    variant: str
+    runs: list[str]
+    top1: float
+    macro_f1: float
+    top1_tta: float | None
+    gain: Gain | None
+    f1_gain: Gain | None
+
+    @property
+    def num_seeds(self) -> int:
+        return len(self.runs)
+
+    def to_dict(self) -> dict:
+        return dataclasses.asdict(self)
+
+
+def ablations(runs: Iterable[Run], split: str = "test") -> dict[str, list[AblationRow]]:
+    """The ablations among some runs, by name: the full variant first, the others by what their change costs.
+
+    Runs that are not judged on the split yet are left out; so is an ablation whose full variant has none that is.
+
+    Raises:
+        ValueError: runs of one ablation were judged on different photos, or what one recorded is damaged.
+    """
+    found: dict[str, dict[str, list[Run]]] = {}
+    for run in runs:
+        name, variant = ablation_of(run)
+        if name is not None and variant != PRETRAINING and run.evaluation(split) is not None:
+            found.setdefault(name, {}).setdefault(variant, []).append(run)
+    return {name: _rows(variants, split) for name, variants in sorted(found.items()) if FULL in variants}
+
+
+def ablation_of(run: Run) -> tuple[str | None, str | None]:
+    """Name of the ablation a run belongs to and of its variant; None twice of any other run."""
+    told = dict(tag.split("=", 1) for tag in run.info.get("tags", []) if "=" in tag)
+    return (told["ablation"], told["variant"]) if {"ablation", "variant"} <= set(told) else (None, None)
+
+
+def _rows(variants: dict[str, list[Run]], split: str) -> list[AblationRow]:
+    full = {_seed_of(run): run for run in variants[FULL]}
+    rows = [_row(name, {_seed_of(run): run for run in runs}, full, split) for name, runs in variants.items()]
+    return sorted(rows, key=lambda row: (row.variant != FULL, row.gain.gain if row.gain else 0.0))
+
+
+def _seed_of(run: Run) -> int:
+    if run.info.get("seed") is None:
+        raise RunError(f"run.json of run {run.name} has no seed, by which the runs of an ablation are paired")
+    return run.info["seed"]
+
+
+def _scores(run: Run, split: str) -> dict[str, float]:
+    found = run.evaluation(split)
+    if found.get("top1") is None or found.get("macro_f1") is None:
+        raise RunError(f"eval/{split}/metrics.json of run {run.name} lacks top1 or macro_f1; evaluate it again")
+    return found
+
+
+def _row(variant: str, runs: dict[int, Run], full: dict[int, Run], split: str) -> AblationRow:
+    ordered = [runs[seed] for seed in sorted(runs)]
+    scores = [_scores(run, split) for run in ordered]
+    with_tta = [(run.evaluation(split, "tta") or {}).get("top1") for run in ordered]
+    shared = sorted(set(runs) & set(full)) if variant != FULL else []
+    gains = compare_runs([full[s] for s in shared], [runs[s] for s in shared], split) if shared else (None, None)
+    return AblationRow(
+        variant=variant,
+        runs=[run.name for run in ordered],
+        top1=float(np.mean([score["top1"] for score in scores])),
+        macro_f1=float(np.mean([score["macro_f1"] for score in scores])),
+        top1_tta=None if None in with_tta else float(np.mean(with_tta)),
+        gain=gains[0],
+        f1_gain=gains[1],
+    )

@@ -1,0 +1,207 @@
+"""Whether one way of training is better than another, from answers on the same photos."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvit.runs import Run, RunError
+from hvit.scoring.metrics import macro_f1
+
+RESAMPLES, RESAMPLES_OF_F1 = 4000, 1000
+OUTCOMES = ("both_right", "only_first_right", "only_second_right", "both_wrong_alike", "both_wrong_differently")
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much better the second way is.
+
+    Attributes:
+        first, second: mean over the runs of each.
+        first_ci, second_ci: their 95 % intervals.
+        gain: second - first.
+        low, high: 95 % interval of the gain.
+        runs: pairs of runs.
+        photos: that all of them answered.
+    """
+
+    first: float
+    first_ci: tuple[float, float]
+    second: float
+    second_ci: tuple[float, float]
+    gain: float
+    low: float
+    high: float
+    runs: int
+    photos: int
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """Whether two runs differ in accuracy, from the photos that only one of them answered rightly.
+
+    Attributes:
+        only_first, only_second: how many those are.
+        p: probability of a split at least as uneven if both were equally good; two-sided and exact.
+    """
+
+    only_first: int
+    only_second: int
+    p: float
+
+
+def mcnemar(first: np.ndarray, second: np.ndarray) -> McNemar:
+    """The exact test of McNemar (1947) on two runs' answers to the same photos.
+
+    Photos that both answered rightly or both wrongly say nothing about which is better; the others would fall to
+    either side with probability 1/2.
+
+    Args:
+        first, second: whether each run answered each photo rightly, (N,) bool.
+    Raises:
+        ValueError: the two differ in length.
+    """
+    from scipy.stats import binomtest
+
+    first, second = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
+    if first.shape != second.shape:
+        raise ValueError(f"answers to {len(first)} and to {len(second)} photos cannot be paired")
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    differing = only_first + only_second
+    p = float(binomtest(only_first, differing).pvalue) if differing else 1.0
+    return McNemar(only_first, only_second, p)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values corrected for how many there are (Holm 1979), in the given order.
+
+    The smallest is multiplied by their number m, the next by m - 1, and so on; none falls below one before it, and
+    none exceeds 1. Below 0.05 after this, the chance of even one false finding among all is at most 5 %.
+    """
+    corrected, largest = [0.0] * len(p_values), 0.0
+    for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, (len(p_values) - rank) * p_values[i])
+        corrected[i] = min(1.0, largest)
+    return corrected
+
+
+def outcomes(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """How two runs fared on each photo: numbers of `OUTCOMES`, (N,).
+
+    Args:
+        labels, first, second: class numbers, (N,) each.
+    """
+    first_right, second_right = first == labels, second == labels
+    cases = [first_right & second_right, first_right, second_right, first == second]
+    return np.select(cases, range(4), default=4)
+
+
+def paired_gain(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Gain:
+    """The gain in accuracy of the second way over the first, with what both runs and photos leave uncertain.
+
+    Args:
+        first, second: whether each run answered each photo rightly, (R, N) bool; pair r shares its seed, column n its
+            photo.
+        seed: of the bootstrap, which draws pairs of runs and photos again, both with replacement. With few runs it
+            understates what other seeds may bring: three pairs are the least worth reporting.
+    Raises:
+        ValueError: the two do not hold the same runs and photos.
+    """
+    first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    if first.shape != second.shape or first.ndim != 2 or not first.size:
+        raise ValueError(f"answers of {first.shape} and {second.shape} cannot be paired; expected (R, N) twice")
+    R, N = first.shape
+    draws = [
+        (first[runs].mean(0)[photos].mean(), second[runs].mean(0)[photos].mean()) for runs, photos in _draws(R, N, seed)
+    ]
+    return _gain(first.mean(), second.mean(), np.array(draws), R, N)
+
+
+def paired_f1_gain(labels: np.ndarray, first: np.ndarray, second: np.ndarray, seed: int = 0) -> Gain:
+    """The same of macro-F1, which is not a mean over photos.
+
+    Args:
+        labels: class numbers, (N,).
+        first, second: what each run answered, (R, N); pair r shares its seed.
+    Raises:
+        ValueError: the two do not hold the same runs and photos.
+    """
+    if first.shape != second.shape or first.ndim != 2 or first.shape[1:] != labels.shape or not labels.size:
+        raise ValueError(f"answers of {first.shape} and {second.shape} cannot be paired on {labels.shape} photos")
+    R, N = first.shape
+    K = int(max(labels.max(), first.max(), second.max())) + 1
+
+    def mean_f1(answers: np.ndarray, photos: np.ndarray) -> float:
+        return float(np.mean([macro_f1(labels[photos], answer[photos], K) for answer in answers]))
+
+    whole = np.arange(N)
+    draws = [
+        (mean_f1(first[runs], photos), mean_f1(second[runs], photos))
+        for runs, photos in _draws(R, N, seed, RESAMPLES_OF_F1)
+    ]
+    return _gain(mean_f1(first, whole), mean_f1(second, whole), np.array(draws), R, N)
+
+
+def compare_runs(first: list[Run], second: list[Run], split: str = "test") -> tuple[Gain, Gain]:
+    """The gains of the second runs over the first, in top-1 and in macro-F1, from their recorded predictions.
+
+    Raises:
+        ValueError: the numbers of runs or their seeds differ, a run has no predictions, or the photos are not the same.
+    """
+    seeds = [[run.info.get("seed") for run in runs] for runs in (first, second)]
+    if seeds[0] != seeds[1]:
+        raise ValueError(f"runs are paired by seed, in order: the first have seeds {seeds[0]}, the second {seeds[1]}")
+    answers = [[answers_of(run, split) for run in runs] for runs in (first, second)]
+    labels = answers[0][0].labels
+    for run, answer in zip(first + second, answers[0] + answers[1]):
+        if answer.paths != answers[0][0].paths:
+            raise ValueError(
+                f"run {run.name} answered other photos than {first[0].name}; evaluate both on the same data"
+            )
+    names = np.unique(np.concatenate([labels, *(answer.predicted for side in answers for answer in side)]))
+    one, other = (np.searchsorted(names, np.stack([answer.predicted for answer in side])) for side in answers)
+    truth = np.searchsorted(names, labels)
+    return paired_gain(one == truth, other == truth), paired_f1_gain(truth, one, other)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a run said of photos, sorted by path.
+
+    Attributes:
+        paths: as recorded.
+        labels, predicted: names of the true and of the most likely class, (N,) text.
+    """
+
+    paths: list[str]
+    labels: np.ndarray
+    predicted: np.ndarray
+
+
+def answers_of(run: Run, split: str) -> Answers:
+    """The recorded answers of a run on a split.
+
+    Raises:
+        RunError: it recorded none there.
+    """
+    table = run.predictions(split)
+    if table is None:
+        raise RunError(f"run {run.name} has no predictions on {split}; record them: hvit evaluate --save")
+    classes = np.array(run.model_card()["classes"])
+    paths, labels = np.array(table["path"]), np.array(table["label"])
+    order = np.argsort(paths)
+    return Answers(list(paths[order]), labels[order], classes[np.stack(table["logits"]).argmax(1)][order])
+
+
+def _draws(R: int, N: int, seed: int, count: int = RESAMPLES) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of runs and photos, drawn with replacement, again and again."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        yield rng.integers(0, R, R), rng.integers(0, N, N)
+
+
+def _gain(first: float, second: float, draws: np.ndarray, R: int, N: int) -> Gain:
+    """From the two values of every draw, (count, 2)."""
+    columns = (draws[:, 0], draws[:, 1], draws[:, 1] - draws[:, 0])
+    first_ci, second_ci, (low, high) = (tuple(map(float, np.quantile(column, [0.025, 0.975]))) for column in columns)
+    return Gain(float(first), first_ci, float(second), second_ci, float(second - first), low, high, R, N)

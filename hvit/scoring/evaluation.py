@@ -1,0 +1,302 @@
+"""How good a run is on photos with known classes."""
+
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hvit.data.dataset import DataError, Sample, spelled_as
+from hvit.data.inputs import model_inputs, stacked
+from hvit.data.photos import InvalidPhotoError, Photo, photo_errors
+from hvit.data.spectral import InvalidBandsError
+from hvit.data.views import PLAIN, TTA, view_of
+from hvit.files import write_bytes, write_json
+from hvit.processes import answers
+from hvit.runs import TEST_EVALUATIONS, write_manifest
+from hvit.runs.checkpoint import Checkpoint
+from hvit.scoring.model_outputs import Predictions, ViewPredictions
+from hvit.scoring.scores import count_unknown, score
+from hvit.untrusted import UntrustedFileError, read_npz
+
+FEATURES = "features.npz"  # in eval/<split>/ of a run
+MAX_FEATURE_BYTES = 16 * 1024  # of a photo: 8,192 channels of all stages in half precision
+WINDOW = 512  # photos decoded at a time: bounds memory, and lets photos of equal sides share batches
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores and what they were computed from.
+
+    Attributes:
+        document: what `evaluate --json` prints.
+        samples: the photos.
+        predictions: of the photos, in the same order.
+    """
+
+    document: dict
+    samples: list[Sample]
+    predictions: Predictions
+
+
+def predict_pixels(checkpoint: Checkpoint, photos: Iterable[np.ndarray], batch_size: int = 32) -> Predictions:
+    """Logits and features of decoded photos without bands, each (H, W, 3) uint8; sha256 is left empty."""
+    inputs = (model_inputs(pixels, checkpoint.preprocessing, checkpoint.spectral) for pixels in photos)
+    return predict_inputs(checkpoint, inputs, batch_size)
+
+
+def predict_inputs(checkpoint: Checkpoint, inputs: Iterable[tuple[Tensor, ...]], batch_size: int = 32) -> Predictions:
+    """Logits and features of what `model_inputs` made of photos; sha256 is left empty."""
+    parts = [_predict_window(checkpoint, window, batch_size, (PLAIN,)) for window in _windows(inputs)]
+    return _concatenated(parts, []).of_photo()
+
+
+def predict_samples(
+    checkpoint: Checkpoint,
+    samples: list[Sample],
+    batch_size: int = 32,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    workers: int = 1,
+    tta: bool = False,
+    without_bands: bool = False,
+    unreadable: dict[str, str] | None = None,
+) -> Predictions:
+    """Logits and features of the pictures of a data set, with their bands where the run takes any.
+
+    Args:
+        progress: called with the photos done and their number.
+        workers: processes that read.
+        tta: average the probabilities of each photo and its mirror image; features are those of the photo.
+        without_bands: leave bands unread, as if there were none.
+        unreadable: see `predict_views`.
+    Raises:
+        DataError: a photo or its bands cannot be read; names it.
+    """
+    views = TTA["mirror"] if tta else (PLAIN,)
+    found = predict_views(checkpoint, samples, views, batch_size, progress, workers, without_bands, unreadable)
+    return found.mean(checkpoint.temperature) if tta else found.of_photo()
+
+
+def predict_views(
+    checkpoint: Checkpoint,
+    samples: list[Sample],
+    views: Sequence[tuple[int, bool]],
+    batch_size: int = 32,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    workers: int = 1,
+    without_bands: bool = False,
+    unreadable: dict[str, str] | None = None,
+) -> ViewPredictions:
+    """Logits of several views of each photo, decoded once, and the features of the first view.
+
+    Args:
+        views: of `hvit.data.views`; the photo itself comes first.
+        progress: called with the photos done and their number.
+        workers: processes that read.
+        without_bands: leave bands unread, as if there were none.
+        unreadable: filled with path and reason of the photos that cannot be read, which are then left out of what is
+            returned; without it, the first of them is an error.
+    Raises:
+        DataError: a photo or its bands cannot be read, or none of the photos; names the first.
+    """
+    parts, hashes, stream = [], [], checkpoint.spectral
+    if checkpoint.takes_bands and not without_bands:
+        calls = [partial(sample.read_with_bands, stream.num_bands, stream.scale) for sample in samples]
+    else:
+        calls = [partial(_read_alone, sample) for sample in samples]
+    photos = answers(calls, workers)
+    for start in range(0, len(samples), WINDOW):
+        inputs = []
+        for sample, photo_of in zip(samples[start : start + WINDOW], photos):
+            try:
+                photo, bands = photo_of()
+                with photo_errors():
+                    inputs.append(model_inputs(photo.pixels, checkpoint.preprocessing, stream, bands))
+            except InvalidPhotoError as error:
+                if unreadable is None:
+                    raise DataError(f"{sample.path} cannot be read: {error}") from None
+                unreadable[sample.relative] = str(error)
+                continue
+            except InvalidBandsError as error:
+                raise DataError(str(error)) from None
+            hashes.append(photo.sha256)
+        if inputs:
+            parts.append(_predict_window(checkpoint, inputs, batch_size, views))
+        progress(min(start + WINDOW, len(samples)), len(samples))
+    if unreadable and not parts:
+        path, reason = next(iter(unreadable.items()))
+        raise DataError(f"none of {len(samples)} photos can be read; the first is {path}: {reason}")
+    return _concatenated(parts, hashes)
+
+
+def _read_alone(sample: Sample) -> tuple[Photo, None]:
+    return sample.read(), None
+
+
+def _windows(inputs: Iterable[tuple[Tensor, ...]]) -> Iterator[list[tuple[Tensor, ...]]]:
+    window = []
+    for photo in inputs:
+        window.append(photo)
+        if len(window) == WINDOW:
+            yield window
+            window = []
+    if window:
+        yield window
+
+
+@torch.inference_mode()
+def _predict_window(
+    checkpoint: Checkpoint, photos: list[tuple[Tensor, ...]], batch_size: int, views: Sequence[tuple[int, bool]]
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Logits of each view (V, N, K), and features of the first.
+
+    Batches hold photos of equal sides, so that none is padded and the answer does not depend on its neighbors.
+    """
+    by_sides: dict[torch.Size, list[int]] = {}
+    for i, (image, *_) in enumerate(photos):
+        by_sides.setdefault(image.shape, []).append(i)
+    logits: list = [None] * len(photos)
+    features: list = [None] * len(photos)
+    for rows in by_sides.values():
+        for start in range(0, len(rows), batch_size):
+            part = rows[start : start + batch_size]
+            batch = stacked([photos[i] for i in part], checkpoint.device)
+            first, stages = checkpoint.model.forward_stages(*view_of(batch, views[0]))
+            others = [checkpoint.model(*view_of(batch, view)) for view in views[1:]]
+            batch_logits = torch.stack([first, *others]).cpu().numpy()
+            for j, i in enumerate(part):
+                logits[i] = batch_logits[:, j]
+                features[i] = [stage[j].cpu().numpy() for stage in stages]
+    return np.stack(logits, axis=1), [np.stack(stage) for stage in zip(*features)]
+
+
+def _concatenated(parts: list, hashes: list[str]) -> ViewPredictions:
+    logits = np.concatenate([part[0] for part in parts], axis=1)
+    return ViewPredictions(logits, [np.concatenate(stage) for stage in zip(*(part[1] for part in parts))], hashes)
+
+
+def evaluate(
+    checkpoint: Checkpoint,
+    samples: list[Sample],
+    batch_size: int = 32,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    workers: int = 1,
+    tta: bool = False,
+    without_bands: bool = False,
+    unknown_classes: str = "error",
+) -> Evaluation:
+    """Scores a run on photos with known classes, on calibrated probabilities; rejected photos count too.
+
+    Args:
+        progress: called with the photos done and their number.
+        workers: processes that read.
+        tta: average the probabilities of each photo and its mirror image.
+        without_bands: leave bands unread, as if there were none.
+        unknown_classes: "error", or "report": photos of classes the run does not know are predicted, left out of all
+            figures, and counted by verdict under `unknown`.
+    Returns:
+        Scores of the photos that can be read. Where some cannot, the document lists them under `unreadable`, path ->
+        reason.
+    Raises:
+        DataError: there are no photos, none can be read, or a class is not one the run knows.
+    """
+    if not samples:
+        raise DataError("there are no photos to evaluate")
+    samples = spelled_as(samples, checkpoint.classes)
+    unknown = sorted({sample.label for sample in samples} - set(checkpoint.classes))
+    if unknown and unknown_classes == "error":
+        raise DataError(
+            f"run {checkpoint.name} does not know the class {', '.join(unknown[:5])}"
+            f"{' and others' if len(unknown) > 5 else ''}; "
+            f"it knows {len(checkpoint.classes)}, for example {checkpoint.classes[0]}; "
+            "to count what it says of others: --unknown-classes report"
+        )
+    unreadable: dict[str, str] = {}
+    predictions = predict_samples(checkpoint, samples, batch_size, progress, workers, tta, without_bands, unreadable)
+    samples = [sample for sample in samples if sample.relative not in unreadable]
+    number = {name: i for i, name in enumerate(checkpoint.classes)}
+    is_known = np.array([sample.label in number for sample in samples])
+    known = [sample for sample in samples if sample.label in number]
+    scored = predictions.only(is_known)
+    labels = np.array([number[sample.label] for sample in known], dtype=int)
+    document = score(checkpoint, scored, labels, [sample.source for sample in known])
+    if unknown_classes == "report":
+        names = [sample.label for sample in samples if sample.label not in number]
+        document["unknown"] = count_unknown(checkpoint, predictions.only(~is_known), names)
+    if unreadable:
+        document["unreadable"] = unreadable
+    return Evaluation(document, known, scored)
+
+
+def record_evaluation(run_dir: Path, split: str, evaluation: Evaluation) -> None:
+    """Writes an evaluation into eval/<split>/ of its run: predictions.parquet, features.npz, metrics.json.
+
+    Every evaluation of test is also a line in test_evaluations.jsonl: a reader sees how often test was looked at.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = run_dir / "eval" / split
+    samples, predictions = evaluation.samples, evaluation.predictions
+    table = pa.table(
+        {
+            "sample_id": pa.array([f"{sha256[:16]}" for sha256 in predictions.sha256]),
+            "path": pa.array([sample.relative for sample in samples]),
+            "sha256": pa.array(predictions.sha256),
+            "label": pa.array([sample.label for sample in samples]),
+            "logits": pa.array(list(predictions.logits.astype(np.float32)), type=pa.list_(pa.float32())),
+        }
+    )
+    buffer = io.BytesIO()
+    # Exponents of floats compress once they lie side by side: a third less.
+    by_bytes = {"use_dictionary": ["label"], "use_byte_stream_split": ["logits.list.element"]}
+    pq.write_table(table, buffer, compression="zstd", compression_level=19, **by_bytes)
+    write_bytes(folder / "predictions.parquet", buffer.getvalue())
+    record_features(folder, predictions.sha256, predictions.stage_features)
+    write_json(folder / "metrics.json", evaluation.document)
+    if split == "test":
+        line = {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "n": evaluation.document["n"],
+            "top1": evaluation.document["top1"],
+        }
+        with open(run_dir / TEST_EVALUATIONS, "a", encoding="utf-8") as out:
+            out.write(json.dumps(line) + "\n")
+    write_manifest(run_dir)
+
+
+def record_features(folder: Path, sha256: list[str], stage_features: list[np.ndarray]) -> None:
+    """Writes features.npz into eval/<split>/ of a run: the mean tokens of each stage in half precision."""
+    buffer = io.BytesIO()
+    stages = {f"stage{i + 1}": stage.astype(np.float16) for i, stage in enumerate(stage_features)}
+    np.savez_compressed(buffer, sha256=np.array(sha256), **stages)
+    write_bytes(folder / FEATURES, buffer.getvalue())
+
+
+def read_features(folder: Path, sha256: list[str]) -> list[np.ndarray] | None:
+    """What `record_features` wrote, (N, C) float16 a stage; None where it is not there, or is of other photos.
+
+    Args:
+        sha256: of the photos asked for, in order.
+    Raises:
+        DataError: the file is damaged.
+    """
+    most = MAX_FEATURE_BYTES * (len(sha256) + 64)
+    try:
+        arrays = read_npz(folder / FEATURES, None, most)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except UntrustedFileError as error:
+        raise DataError(f"{folder / FEATURES} {error}; remove it, and it will be computed again") from None
+    stages = [arrays[name] for name in sorted(arrays) if name.startswith("stage")]
+    if "sha256" not in arrays or any(stage.ndim != 2 or stage.dtype.kind != "f" for stage in stages):
+        raise DataError(f"{folder / FEATURES} is damaged; remove it, and it will be computed again")
+    if arrays["sha256"].tolist() != list(sha256) or any(len(stage) != len(sha256) for stage in stages):
+        return None
+    return stages

@@ -1,0 +1,498 @@
+"""The pages, opened through `app/main.py` as a browser opens them."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from app.cache import diagnoses
+from app.cache import photos as cached_photos
+from app.cache.runs import inference
+from hvit import diagnosis
+
+ROOT = Path(__file__).resolve().parents[3]
+MAIN = ROOT / "app" / "main.py"
+
+
+def leaf(seed: int) -> bytes:
+    """A small drawn leaf as JPEG."""
+    draw = np.random.default_rng(seed)
+    pixels = np.full((160, 160, 3), 190, np.uint8)
+    y, x = np.mgrid[:160, :160]
+    inside = ((x - 80) / 45) ** 2 + ((y - 80) / 65) ** 2 < 1
+    pixels[inside] = [60, 120 + 10 * (seed % 5), 50]
+    pixels = np.clip(pixels + draw.normal(0, 12, pixels.shape), 0, 255).astype(np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def runs(tiny_run, tmp_path, monkeypatch) -> Path:
+    """A runs folder that holds one run, `tiny`, which accepts every photo."""
+    shutil.copytree(tiny_run, tmp_path / "runs" / "tiny")
+    monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "runs"))
+    change_card(tmp_path / "runs", lambda card: card["ood"].update(threshold=9.0) if card["ood"] else None)
+    return tmp_path / "runs"
+
+
+def change_card(runs: Path, change) -> None:
+    path = runs / "tiny" / "model.json"
+    card = json.loads(path.read_text())
+    change(card)
+    path.write_text(json.dumps(card))
+
+
+def opened(**query: str) -> AppTest:
+    app = AppTest.from_file(MAIN, default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    app.file_uploader[0].set_value([(name, data, "image/jpeg") for name, data in files])
+    return app.run()
+
+
+def words_of(app: AppTest) -> str:
+    """All text on the page; the parts drawn as HTML too."""
+    assert not app.exception
+    parts = [element.proto.body for element in app.get("html")] + [element.value for element in app.markdown]
+    return "\n".join(parts + [button.label for button in app.button])
+
+
+def bars(app: AppTest) -> dict:
+    return json.loads(app.get("plotly_chart")[0].proto.spec)["data"][0]
+
+
+def test_an_empty_page_asks_for_a_photo(runs):
+    app = opened()
+    assert "Show me a leaf." in words_of(app)
+    assert app.get("plotly_chart") == []
+
+
+def test_photos_get_a_verdict_and_a_row_each(runs):
+    app = upload(opened(), ("a.jpg", leaf(1)), ("b.jpg", leaf(2)))
+    said = words_of(app)
+    assert "2 photos: " in said
+    assert "a.jpg" in said and "b.jpg" in said and "1 of 2" in said
+    assert len(app.get("download_button")) == 2
+
+
+def test_the_same_photo_twice_is_one_photo(runs):
+    app = upload(opened(), ("a.jpg", leaf(1)), ("copy of a.jpg", leaf(1)))
+    assert "1 photo: " in words_of(app)
+
+
+def test_photos_stay_when_more_are_added(runs):
+    app = upload(upload(opened(), ("a.jpg", leaf(1))), ("b.jpg", leaf(2)))
+    assert "2 photos: " in words_of(app)
+
+
+def test_a_broken_file_says_why_and_stops_nothing(runs):
+    app = upload(opened(), ("broken.jpg", leaf(1)[:700]), ("b.jpg", leaf(2)))
+    said = words_of(app)
+    assert "broken.jpg cannot be read:" in said and "The other photo is done." in said
+    assert "1 unreadable" in said
+
+
+def test_a_file_of_any_type_reaches_the_list_with_its_reason(runs):
+    files = [
+        ("leaf.jpg", leaf(1), "image/jpeg"), ("IMG_1.HEIC", b"\0\0\0\x18ftypheic" + bytes(90), ""),
+        ("DSC_1.NEF", b"IIRO" + bytes(90), "image/x-nikon-nef"), ("notes.txt", b"only words", "text/plain"),
+        ("film.mov", b"\0\0\0\x14ftypqt  " + bytes(90), "video/quicktime"), ("nothing", b"", ""),
+        ("large.bin", bytes(50_000_001), "application/octet-stream"),
+    ]  # fmt: skip
+    app = opened()
+    app.file_uploader[0].set_value(files)
+    said = words_of(app.run())
+    assert "7 photos: " in said and "6 unreadable" in said
+    for name, reason in (
+        ("HEIC", "HEIC format"), ("NEF", "camera raw file"), ("notes", "it contains text"), ("film", "it is a film"),
+        ("nothing", "it is empty"), ("large", "it has 50.1 MB"),
+    ):  # fmt: skip
+        assert any(name in button.label and reason in button.label for button in app.button), name
+
+
+def test_the_uploader_takes_files_of_any_type(runs):
+    assert list(opened().file_uploader[0].proto.type) == []
+
+
+def test_a_photo_is_decoded_once_for_all_that_the_page_shows_of_it(runs, monkeypatch):
+    decoded = []
+    true_decode = diagnosis.decode_photo
+    monkeypatch.setattr(diagnosis, "decode_photo", lambda data: decoded.append(len(data)) or true_decode(data))
+    monkeypatch.setattr(cached_photos, "decode_photo", lambda data: pytest.fail("decoded a second time"))
+    app = upload(opened(), ("a.jpg", leaf(11)), ("b.jpg", leaf(12)), ("c.jpg", leaf(13)[:500]))
+    assert "3 photos: " in words_of(app) and len(decoded) == 3
+    next(button for button in app.button if button.label == "Next").click().run()
+    next(button for button in app.button if button.label == "Cut out one leaf").click().run()
+    assert "Diagnose this leaf" in words_of(app) and len(decoded) == 3
+
+
+def test_nobody_waits_while_a_photo_is_decoded(runs, monkeypatch):
+    held = []
+    true_decode = diagnosis.decode_photo
+
+    def decode(data):
+        held.append(not inference.acquire(blocking=False))
+        if not held[-1]:
+            inference.release()
+        return true_decode(data)
+
+    monkeypatch.setattr(diagnosis, "decode_photo", decode)
+    upload(opened(), ("a.jpg", leaf(21)), ("b.jpg", leaf(22)))
+    assert held == [False, False]
+
+
+def test_more_photos_than_are_remembered_are_all_listed(runs, monkeypatch):
+    monkeypatch.setattr(diagnoses, "REMEMBERED", 3)
+    app = upload(opened(), *((f"{i}.jpg", leaf(30 + i)) for i in range(7)))
+    assert "7 photos: " in words_of(app)
+    next(button for button in app.button if button.label == "Next").click().run()
+    assert "7 photos: " in words_of(app)
+
+
+@pytest.mark.parametrize("text", ["~nosuchuser/x", "a" * 5000, "nul\0inside", "file://[", "'", "<b>*x*</b>"], ids=ascii)
+def test_any_text_may_be_typed_as_a_folder(text, runs):
+    app = opened()
+    app.text_input(key="folder_path").set_value(text).run()
+    assert "There is no folder" in words_of(app)
+
+
+def test_a_cut_out_whose_photo_has_gone_is_its_row_and_the_others_stay(runs, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for i in (1, 2):
+        (tmp_path / "photos" / f"{i}.jpg").write_bytes(leaf(40 + i))
+    app = opened()
+    app.text_input(key="folder_path").set_value(str(tmp_path / "photos")).run()
+    next(button for button in app.button if button.label == "Cut out one leaf").click().run()
+    (tmp_path / "photos" / "1.jpg").unlink()
+    next(button for button in app.button if button.label == "Diagnose this leaf").click().run()
+    assert "2 photos: " in words_of(app) and "1 unreadable" in words_of(app)
+
+
+def test_a_file_name_cannot_format_the_page(runs):
+    said = words_of(upload(opened(), ("<b>*x*</b>.jpg", b"no picture")))
+    assert "<b>*x*</b>" not in said
+    assert "&lt;b&gt;*x*&lt;/b&gt;.jpg cannot be read:" in said
+
+
+def test_a_chosen_crop_restricts_the_answer(runs):
+    app = upload(opened(crop="Potato"), ("a.jpg", leaf(1)))
+    assert list(bars(app)["customdata"]) == ["Potato: early blight"]
+    assert "Not one of my" not in words_of(app)
+
+
+def test_a_run_that_takes_bands_answers_from_color_and_says_so(runs, bands_run, indices_run):
+    said = {}
+    for run in (bands_run, indices_run):
+        shutil.copytree(run, runs / run.name)
+        app = upload(opened(run=run.name), ("a.jpg", leaf(1)))
+        assert not app.exception and len(bars(app)["customdata"]) == 3
+        said[run.name] = "answers from color alone" in words_of(app)
+    assert said == {"bands": True, "indices": False}
+
+
+def test_crop_and_run_are_in_the_address(runs):
+    shutil.copytree(runs / "tiny", runs / "other")
+    app = opened(run="tiny")
+    app.selectbox(key="crop_menu").set_value("tomato").run()
+    assert app.query_params == {"crop": "Tomato", "run": "tiny"}
+
+
+def test_back_to_an_address_with_another_run_and_crop_chooses_both(runs):
+    shutil.copytree(runs / "tiny", runs / "other")
+    app = opened(run="tiny", crop="Tomato")
+    app.selectbox(key="run").set_value("other").run()
+    app.selectbox(key="crop_menu").set_value("potato").run()
+    assert app.query_params == {"crop": "Potato"}  # the first run is the default
+    app.query_params["run"], app.query_params["crop"] = "tiny", "Tomato"
+    app.run()
+    assert app.selectbox(key="run").value == "tiny" and app.session_state["crop"] == "tomato"
+
+
+def test_run_and_crop_stay_when_another_page_is_opened(runs):
+    shutil.copytree(runs / "tiny", runs / "other")
+    app = opened(run="tiny", crop="Tomato")
+    app.query_params.clear()
+    app.switch_page("../pages/attention.py").run()
+    assert app.selectbox(key="run").value == "tiny" and app.query_params["run"] == "tiny"
+
+
+def test_probabilities_are_called_calibrated_only_where_a_temperature_was_fitted(runs):
+    axis = {}
+    for temperature in (1.5, None):
+        change_card(runs, partial(dict.update, temperature=temperature))
+        figure = json.loads(upload(opened(), ("a.jpg", leaf(1))).get("plotly_chart")[0].proto.spec)
+        axis[temperature] = figure["layout"]["xaxis"]["title"]["text"]
+    assert axis[1.5].startswith("calibrated probability") and axis[None].startswith("uncalibrated probability")
+
+
+def test_a_phone_is_told_where_photos_go_and_sees_no_folders(runs, monkeypatch):
+    from app import widgets
+
+    monkeypatch.setattr(widgets, "is_from_elsewhere", lambda: True)
+    app = opened()
+    assert "go to the computer that runs HViT" in words_of(app) and not app.text_input
+    assert "stay on this computer" not in words_of(app)
+
+
+def test_another_run_without_the_chosen_crop_is_asked_without_a_crop(runs):
+    shutil.copytree(runs / "tiny", runs / "other")
+    change_card(runs, lambda card: card.update(classes=["Rice___Blast", "Rice___Tungro", "Rice___healthy"]))
+    app = opened(crop="Tomato")
+    assert app.session_state["crop"] == "tomato"
+    app.selectbox(key="run").set_value("tiny").run()
+    assert not app.exception
+    assert app.session_state["crop"] == "not_sure"
+
+
+def test_a_photo_that_has_gone_is_said_to_be_gone(runs, tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "1.jpg").write_bytes(leaf(1))
+    app = opened()
+    app.text_input(key="folder_path").set_value(str(tmp_path / "photos")).run()
+    next(button for button in app.button if button.label == "Cut out one leaf").click().run()
+    (tmp_path / "photos" / "1.jpg").unlink()
+    next(button for button in app.button if button.label == "Diagnose this leaf").click().run()
+    assert "the file cannot be opened: No such file or directory." in words_of(app)
+
+
+def test_without_a_crop_every_name_carries_a_doubt(runs):
+    assert "Not one of my 2 crops? Then this answer is wrong:" in words_of(upload(opened(), ("a.jpg", leaf(1))))
+
+
+def test_another_crop_gets_no_answer_but_the_crops_that_are_known(runs):
+    app = upload(opened(crop="Another crop"), ("a.jpg", leaf(1)))
+    said = words_of(app)
+    assert "I cannot name diseases of this crop." in said and "I know potato and tomato." in said
+    assert app.get("plotly_chart") == []
+
+
+def test_an_unfamiliar_photo_gets_no_name_until_the_reader_insists(runs):
+    change_card(runs, lambda card: card["ood"].update(threshold=0.0))
+    app = upload(opened(), ("a.jpg", leaf(1)))
+    said = words_of(app)
+    assert "This does not look like any leaf I know. No diagnosis." in said
+    assert "Usual: up to 0.00." in said and app.get("plotly_chart") == []
+    next(button for button in app.button if button.label.startswith("It is a leaf")).click().run()
+    assert "Unreliable: my best guess is" in words_of(app)
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_a_leaf_can_be_cut_out_and_taken_back(runs):
+    app = upload(opened(), ("a.jpg", leaf(1)))
+    next(button for button in app.button if button.label == "Cut out one leaf").click().run()
+    assert len(app.slider) == 2
+    app.slider(key="cut_x").set_value((10, 70)).run()
+    next(button for button in app.button if button.label == "Diagnose this leaf").click().run()
+    assert "a (cut).png" in words_of(app) and len(app.slider) == 0
+    next(button for button in app.button if button.label == "Back to the whole photo").click().run()
+    assert "a (cut).png" not in words_of(app)
+
+
+def test_the_map_comes_with_its_fixed_scale(runs):
+    app = upload(opened(), ("a.jpg", leaf(1)))
+    assert "2x the average" not in words_of(app)
+    app.toggle(key="show_map").set_value(True).run()
+    assert "0.5x" in words_of(app) and "2x the average" in words_of(app)
+
+
+def test_a_folder_on_this_computer_is_read(runs, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for seed in range(10):
+        (tmp_path / "photos" / f"{seed}.jpg").write_bytes(leaf(seed))
+    app = opened()
+    app.text_input(key="folder_path").set_value(str(tmp_path / "photos")).run()
+    assert "10 photos: " in words_of(app) and "1 of 10" in words_of(app)
+
+
+def test_a_folder_that_is_missing_is_said_to_be(runs, tmp_path):
+    app = opened()
+    app.text_input(key="folder_path").set_value(str(tmp_path / "none")).run()
+    assert "There is no folder" in words_of(app)
+
+
+def test_without_a_run_the_page_says_how_to_get_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "none"))
+    app = opened()
+    assert not app.exception
+    assert app.subheader[0].value == "There is no trained model here yet."
+    assert "training.finetune" in app.code[0].value
+
+
+def test_changed_weights_are_refused_in_one_sentence(runs):
+    weights = runs / "tiny" / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    assert "was changed or damaged after it was written; copy the run again" in words_of(opened())
+
+
+def test_a_run_that_does_not_exist_is_named(runs):
+    assert "no run tinny; did you mean tiny?" in words_of(opened(run="tinny"))
+
+
+def test_a_half_written_run_says_what_is_missing(runs):
+    shutil.copytree(runs / "tiny", runs / "half")
+    (runs / "half" / "model.safetensors").unlink()
+    assert "run half has no model.safetensors" in words_of(opened(run="half"))
+
+
+def test_damaged_records_leave_the_diagnosis_alone(runs):
+    (runs / "tiny" / "eval" / "test").mkdir(parents=True, exist_ok=True)
+    (runs / "tiny" / "eval" / "test" / "predictions.parquet").write_bytes(b"not parquet")
+    said = words_of(upload(opened(), ("a.jpg", leaf(1))))
+    assert "1 photo: " in said and "are damaged; copy the run again" in said
+
+
+def test_serving_the_dashboard_imports_neither_timm_nor_gradio_and_the_first_frame_no_torch():
+    script = (
+        "import sys; import app.cache.diagnoses, app.diagnose.panels, app.widgets; "
+        "assert 'torch' not in sys.modules, 'torch'; "
+        "import hvit.runs.checkpoint, hvit.diagnosis, hvit.explain.methods.rollout; "
+        "assert not {'timm', 'gradio', 'training'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)
+
+
+@pytest.fixture
+def both_runs(runs, drawn_run) -> Path:
+    """A runs folder with a run of photos, `tiny`, and one of drawn leaves, which accepts everything too."""
+    shutil.copytree(drawn_run, runs / "leafsim-tiny")
+    path = runs / "leafsim-tiny" / "model.json"
+    card = json.loads(path.read_text())
+    card["ood"]["threshold"] = 9.0
+    path.write_text(json.dumps(card))
+    return runs
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def four_drawn_leaves() -> AppTest:
+    """The page with four drawn leaves and the run of photos chosen: its address asks for it."""
+    return press(opened(run="tiny"), "Four drawn leaves")
+
+
+def test_four_drawn_leaves_come_with_a_run_that_knows_them(both_runs):
+    app = four_drawn_leaves()
+    said = words_of(app)
+    assert "4 drawn leaves: " in said
+    assert all(f"**Drawn leaf {i}**" in said for i in (1, 2, 3, 4))
+    assert "Drawn by LeafSim, not a photograph" in said and "How are these drawn?" in [e.label for e in app.expander]
+    assert app.selectbox(key="run").value == "leafsim-tiny"
+    assert app.selectbox(key="run").label == "Model: 14 conditions of drawn leaves"
+    assert "learned from photos only" not in said and "learned from drawn leaves only." in said  # in the note
+
+
+def test_each_press_gives_the_next_four(both_runs):
+    app = press(four_drawn_leaves(), "Four drawn leaves")
+    assert "8 drawn leaves: " in words_of(app) and "**Drawn leaf 8**" in words_of(app)
+    assert "5 of 8" in words_of(app)
+
+
+def test_the_truth_stands_beside_every_answer(both_runs):
+    app = four_drawn_leaves()
+    without_disease = 0
+    for i in range(4):
+        said = words_of(app.button(key=f"open_{i}").click().run())
+        assert any(text in said for text in ("The answer is ", "The right name is "))
+        without_disease += "rawn without a disease." in said
+        assert ("Outline what was drawn" in [t.label for t in app.toggle]) != ("rawn without a disease." in said)
+    assert without_disease == 1
+
+
+def test_what_was_drawn_can_be_outlined(both_runs):
+    app = four_drawn_leaves()
+    while not any(t.label == "Outline what was drawn" for t in app.toggle):
+        app = press(app, "Next")
+    assert "The white line" not in words_of(app)
+    app.toggle(key="show_truth").set_value(True).run()
+    assert "The white line runs around everything drawn as a symptom" in words_of(app)
+
+
+def test_a_cut_drawn_leaf_is_still_a_drawn_leaf(both_runs):
+    app = press(four_drawn_leaves(), "Cut out one leaf")
+    assert "Drawn by LeafSim" in words_of(app)
+    said = words_of(press(app, "Diagnose this leaf"))
+    assert "Drawn leaf 1 (cut)" in said and "Drawn by LeafSim" in said and "4 drawn leaves: " in said
+
+
+def test_without_a_run_that_knows_drawn_leaves_none_are_offered(runs):
+    assert "Four drawn leaves" not in words_of(opened())
+    assert "No photo?" not in words_of(opened())
+
+
+def test_a_photo_shown_to_a_run_of_drawings_is_not_trusted_and_another_run_is_a_click_away(both_runs):
+    app = upload(opened(run="leafsim-tiny"), ("a.jpg", leaf(1)))
+    assert "This model learned from drawn leaves only. For a photo choose tiny." in words_of(app)
+    said = words_of(press(app, "Use tiny"))
+    assert "drawn leaves only" not in said and "Not one of my 2 crops?" in said
+
+
+def test_a_drawn_leaf_shown_to_a_run_of_photos_is_not_trusted_either(both_runs):
+    app = four_drawn_leaves()
+    app.selectbox(key="run").set_value("tiny").run()
+    said = words_of(app)
+    assert "This model learned from photos only. For a drawn leaf choose leafsim-tiny." in said
+    assert "The answer is" not in said and "Drawn as: " in said
+    assert "learned from photos only" not in words_of(press(app, "Use leafsim-tiny"))
+
+
+def test_a_run_without_crops_asks_for_none_and_takes_it_out_of_the_address(both_runs):
+    app = opened(run="leafsim-tiny", crop="Tomato")
+    assert "crop" not in app.query_params
+    assert [box.key for box in app.selectbox] == ["run"]
+    app = upload(app, ("a.jpg", leaf(1)))
+    assert "crops?" not in words_of(app)
+
+
+def test_a_crop_chosen_before_does_not_restrict_a_run_without_crops(both_runs):
+    app = press(opened(run="tiny", crop="Tomato"), "Four drawn leaves")
+    assert "4 drawn leaves: " in words_of(app)
+    assert "not like tomato" not in words_of(app) and len(bars(app)["customdata"]) >= 3
+
+
+def set_plants(runs: Path, known: bool | None) -> None:
+    path = runs / "tiny" / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"plants_known": known}))
+
+
+@pytest.mark.parametrize(("known", "said"), [(False, True), (True, False), (None, False)])
+def test_where_plants_are_unknown_the_page_says_so(runs, known, said):
+    set_plants(runs, known)
+    app = upload(opened(), ("a.jpg", leaf(1)))
+    assert ("Plants unknown: accuracy may be too high." in words_of(app)) == said
+
+
+def test_cross_validation_tells_how_good_a_run_without_a_test_is(runs):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    classes = json.loads((runs / "tiny" / "model.json").read_text())["classes"]
+    folder = runs / "tiny" / "eval" / "cv"
+    folder.mkdir(parents=True)
+    logits = [[9.0 if k == i % 3 else 0.0 for k in range(3)] for i in range(120)]
+    pq.write_table(
+        pa.table({"label": [classes[i % 3] for i in range(120)], "logits": logits}), folder / "predictions.parquet"
+    )
+    said = words_of(upload(opened(), ("a.jpg", leaf(1))))
+    assert "the first name was right for 100 of 100 photos held out in turn" in said
+
+
+def test_another_crop_is_told_the_quick_way_to_a_run_of_its_own(runs):
+    app = opened(crop="Another crop")
+    assert app.code[0].value == "python -m training.quick path/to/photos --run tiny"
+    assert "training.finetune" in app.code[1].value

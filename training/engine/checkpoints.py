@@ -1,0 +1,295 @@
+"""Training state on disk, for exact resume: tensors as safetensors, the rest as JSON, nothing pickled.
+
+What a training without shards saved, one with them goes on from, on any number of processes, and the reverse.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from hvit.files import file_sha256
+from hvit.untrusted import UntrustedFileError, inside, read_json
+from training.config import ConfigError
+from training.engine.ema import Ema
+from training.parallel.fsdp import read_into, save_shards, shapes_in
+from training.parallel.world import ALONE, World
+
+VERSION = 2
+KEEP = 2
+STATE, TENSORS, MANIFEST = "state.json", "tensors.safetensors", "manifest.json"
+MAX_STATE_BYTES = 64 * 2**20
+SHARDS = "shards"  # in the place of TENSORS: a folder with a file of each process
+
+
+class StorageError(OSError):
+    """A file could not be written."""
+
+
+class Checkpoints:
+    """The states of a run, each a folder step-N that is there whole or not at all, with a manifest of its files.
+
+    Args:
+        folder: where they lie; need not exist yet.
+        here: the processes that tensors are divided among.
+    """
+
+    def __init__(self, folder: Path, here: World = ALONE):
+        self.folder, self._here = folder, here
+
+    def save(
+        self,
+        step: int,
+        model: nn.Module,
+        ema: Ema | None,
+        optimizer: torch.optim.Optimizer,
+        extra: dict,
+        beside: Iterable[Path] = (),
+    ) -> None:
+        """Writes step-N, and removes all but the newest two; every process must call it at the same point.
+
+        Args:
+            ema: the average of the weights, where there is one.
+            extra: what else the training must know to go on, as JSON has it.
+            beside: files kept in the same state; copied.
+        Raises:
+            StorageError: it could not be written; those that were there still are.
+        """
+        here = self._here
+        # A name of its own each time: a file system that is shared may remember what one meant before.
+        partial = self.folder / f".partial-{here.of_main(os.getpid())}-{step}"
+        tensors = _tensors(model, ema, optimizer)
+        record = {"step": step, "ema_updates": None if ema is None else ema.updates, "extra": extra}
+        try:
+            here.main_does(lambda: _make_anew(partial))
+            if here.size == 1:
+                save_tensors(partial / TENSORS, tensors)
+            else:
+                save_shards(partial / SHARDS, tensors)
+            here.main_does(lambda: self._complete(partial, record, beside))
+        except OSError as error:
+            if here.is_main:
+                shutil.rmtree(partial, ignore_errors=True)
+            raise StorageError(f"no checkpoint could be written at step {step}: {error.strerror or error}") from error
+
+    def _complete(self, partial: Path, record: dict, beside: Iterable[Path]) -> None:
+        """Adds what lies beside the tensors and the manifest, and gives the state its name."""
+        step, size = record["step"], self._here.size
+        if size > 1 and (written := len(_files(partial / SHARDS))) != size:
+            raise OSError(f"{written} of {size} processes wrote their part; all must see the same --run-dir")
+        for path in beside:
+            shutil.copyfile(path, partial / path.name)
+        (partial / STATE).write_text(json.dumps(record), encoding="utf-8")
+        files = {path.relative_to(partial).as_posix(): file_sha256(path) for path in _files(partial)}
+        (partial / MANIFEST).write_text(json.dumps({"version": VERSION, "files": files}), encoding="utf-8")
+        for path in (*partial.rglob("*"), partial):
+            _flush(path)
+        target = self._of(step)
+        if target.exists():  # damaged: else training had gone on from it
+            os.replace(target, partial.with_name(f"{partial.name}-before"))
+        os.replace(partial, target)
+        _flush(self.folder)
+        self._purge(step)
+
+    def newest(self) -> int | None:
+        """Step of the newest intact state, or None where there is none at all; says which were passed over, and why.
+
+        Raises:
+            ConfigError: there are states, but none is intact.
+        """
+        reasons = []
+        for folder in self._all():
+            if (reason := damage(folder)) is None:
+                for told in reasons:
+                    print(f"passed over {told}", file=sys.stderr, flush=True)
+                if reasons:
+                    print(f"going on from {folder.name}, which is intact", file=sys.stderr, flush=True)
+                return _step(folder)
+            reasons.append(f"{folder.name}: {reason}")
+        if reasons:
+            raise ConfigError(
+                f"--resume: no intact checkpoint in {self.folder} ({'; '.join(reasons)}); start a new --run-dir"
+            )
+        return None
+
+    def load(self, step: int, model: nn.Module, ema: Ema | None, optimizer: torch.optim.Optimizer) -> dict:
+        """Puts a state into model, average and optimizer.
+
+        Returns:
+            What was saved beside.
+        Raises:
+            ConfigError: this process cannot see it, or it is of another model.
+        """
+        folder = self._of(step)
+        if (reason := damage(folder)) is not None:  # another process chose it
+            raise ConfigError(f"--resume: {folder}: {reason}; all processes must see one --run-dir")
+        record = _read_state(folder / STATE)
+        place = folder / SHARDS if (folder / SHARDS).exists() else folder
+        shapes = shapes_in(place)
+        _refuse_another(model, _part(shapes, "model."))
+        if ema is not None:
+            _refuse_another(ema.model, _part(shapes, "ema."))
+            ema.updates = record["ema_updates"]
+        moments = _part(shapes, "optimizer.")
+        for name, parameter in model.named_parameters():
+            state = optimizer.state[parameter] = {}
+            for key, shape in _part(moments, f"{name}.").items():
+                is_moment = shape == parameter.shape  # divided as the weight is; the count of steps is not
+                state[key] = torch.zeros_like(parameter) if is_moment else torch.zeros(shape, device=parameter.device)
+        read_into(_tensors(model, ema, optimizer), place)
+        return record["extra"]
+
+    def restore(self, step: int, name: str) -> Path:
+        """A file that was kept beside a state, put back where `save` took it from."""
+        partial = self.folder / f".partial-{os.getpid()}"
+        shutil.copyfile(self._of(step) / name, partial)
+        os.replace(partial, self.folder / name)
+        return self.folder / name
+
+    def clean(self) -> None:
+        """Removes what a process left that was killed while it saved."""
+        for path in self.folder.glob(".partial-*"):
+            _remove(path)
+
+    def _purge(self, step: int) -> None:
+        """Only states up to `step` count: those beyond were passed over as damaged, and keep no other from staying."""
+        own = [folder for folder in self._all() if _step(folder) <= step]
+        for folder in (*own[KEEP:], *(set(self._all()) - set(own))):
+            _remove(folder)
+        self.clean()
+
+    def _of(self, step: int) -> Path:
+        return self.folder / f"step-{step:08d}"
+
+    def _all(self) -> list[Path]:
+        """Newest first."""
+        return sorted(self.folder.glob("step-" + 8 * "[0-9]"), reverse=True)
+
+
+def damage(folder: Path) -> str | None:
+    """Why a state cannot be loaded, or None where all its files are what its manifest says."""
+    if not (folder / MANIFEST).exists():
+        return "made by an older version, which alone can go on from it" if _is_older(folder) else "it has no manifest"
+    try:
+        manifest = read_json(folder / MANIFEST)
+        if manifest["version"] != VERSION:
+            return f"version {manifest['version']}, and this program reads version {VERSION}"
+        files = dict(manifest["files"])
+        tensors = [name for name in files if name == TENSORS or name.startswith(f"{SHARDS}/")]
+        if STATE not in files or not tensors:
+            return "the manifest is incomplete"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "the manifest is damaged"
+    for name, sha256 in files.items():
+        try:
+            path = inside(folder, name)
+        except UntrustedFileError as error:
+            return f"the manifest is damaged: {name[:80]} {error}"
+        if not path.is_file():
+            return f"{name} is missing"
+        if file_sha256(path) != sha256:
+            return f"{name} is damaged: its SHA-256 is not the one in the manifest"
+    for path in folder.rglob("*.safetensors"):  # all of which are read
+        if (name := path.relative_to(folder).as_posix()) not in files:
+            return f"{name} is not in the manifest"
+    try:
+        for name in tensors:
+            with safe_open(folder / name, "pt"):
+                pass
+        _read_state(folder / STATE)
+    except (SafetensorError, ValueError):
+        return f"{TENSORS} or {STATE} is not what its name says"
+    return None
+
+
+def _read_state(path: Path) -> dict:
+    """What was saved beside the tensors; infinities are kept, such as the best score before the first."""
+    record = read_json(path, MAX_STATE_BYTES, nan="keep")
+    if not isinstance(record, dict):
+        raise UntrustedFileError("is damaged")
+    return record
+
+
+def _is_older(folder: Path) -> bool:
+    """Whether it is of the time when a state held the hash of its tensors, and had no manifest."""
+    try:
+        return "sha256" in _read_state(folder / STATE)
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """A safetensors file.
+
+    Raises:
+        StorageError: it could not be written.
+    """
+    try:
+        save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, path)
+    except SafetensorError as error:
+        raise StorageError(f"{path.name}: {error}") from None
+
+
+def _tensors(model: nn.Module, ema: Ema | None, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+    if ema is not None:
+        tensors |= {f"ema.{k}": v for k, v in ema.model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        tensors |= {f"optimizer.{name}.{key}": value for key, value in optimizer.state[parameter].items()}
+    return tensors
+
+
+def _refuse_another(model: nn.Module, found: dict[str, tuple[int, ...]]) -> None:
+    """Refuses the state of a model with other names or shapes."""
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    differing = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+    if differing:
+        key = differing[0]
+        raise ConfigError(
+            f"--resume: the checkpoint is of another model: {key} is {found.get(key, 'missing')} there and "
+            f"{expected.get(key, 'missing')} here ({len(differing)} differ); resume with the configuration of the run"
+        )
+
+
+def _part(tensors: dict, prefix: str) -> dict:
+    return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _make_anew(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files below a folder, in order; none where it does not exist."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _step(folder: Path) -> int:
+    return int(folder.name.removeprefix("step-"))
+
+
+def _remove(path: Path) -> None:
+    """What cannot be removed is said, and stays: it must not end a training."""
+    try:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    except OSError as error:
+        print(f"{path} cannot be removed ({error.strerror or error}); training goes on", file=sys.stderr, flush=True)
+
+
+def _flush(path: Path) -> None:
+    """Waits until a file, or the list of a folder's files, is on the disk: a crash of the machine loses none of it."""
+    if path.is_dir() and os.name == "nt":  # Windows opens no folders
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

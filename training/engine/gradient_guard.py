@@ -1,0 +1,116 @@
+"""What all processes agree on in a step: whether it counts, and what was asked of any of them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from training.parallel.signals import GaveUp, Signals
+from training.parallel.world import World
+
+LOSS, NORM, SKIPPED, STOP, SAVE, RANKS = range(6)  # places in what is told; from RANKS on, one a process
+
+
+@dataclass(frozen=True)
+class Told:
+    """What every process knows of a step.
+
+    Attributes:
+        step: its number, from 0.
+        loss: mean over all samples.
+        grad_norm: of the gradients, before they were clipped.
+        skipped: whether loss or gradients were not finite, so that it changed no weight.
+        ranks: processes whose own loss was not finite.
+        stop, save: whether any process was asked to.
+    """
+
+    step: int
+    loss: float
+    grad_norm: float
+    skipped: bool
+    ranks: tuple[int, ...]
+    stop: bool
+    save: bool
+
+
+class Guard:
+    """Lets a step whose loss or gradients are not finite change nothing, on any process, and counts such steps.
+
+    The decision is made where the numbers are, and read later: an accelerator is never waited for.
+
+    Args:
+        here: this process among all.
+        module: what learns; its batch norms keep their statistics over a skipped step.
+        limit: skipped steps in a row after which training gives up.
+    Attributes:
+        skipped: steps so far.
+    """
+
+    def __init__(self, here: World, module: nn.Module, limit: int):
+        self._here, self._limit = here, limit
+        norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm)]
+        self._statistics = [value for norm in norms for value in norm.buffers() if value.is_floating_point()]
+        self._before: list[Tensor] = []
+        self._due: tuple[int, Tensor, torch.cuda.Event | None] | None = None
+        self.skipped = self.in_a_row = 0
+
+    def begin(self) -> None:
+        """Call it before the forward pass of a step."""
+        self._before = [value.clone() for value in self._statistics]
+
+    def judge(self, step: int, loss: Tensor, grad_norm: Tensor, signals: Signals) -> Tensor:
+        """Agrees with the other processes on a step.
+
+        Args:
+            loss: mean over this process's samples, a scalar.
+            grad_norm: of gradients that are the same on all processes, a scalar.
+            signals: what this process was asked for.
+        Returns:
+            1.0 where the step must not count, else 0.0: what optimizers of torch's take as `found_inf`.
+        """
+        told = torch.zeros(RANKS + self._here.size, device=self._here.device)
+        told[LOSS] = loss
+        told[RANKS + self._here.rank] = ~loss.isfinite()
+        if signals.stop:
+            told[STOP] = 1
+        if signals.save:
+            told[SAVE], signals.save = 1, False
+        told = self._here.sum(told)
+        told[LOSS] /= self._here.size
+        told[NORM] = grad_norm
+        told[SKIPPED] = skip = ~(told[LOSS].isfinite() & grad_norm.isfinite())
+        for value, before in zip(self._statistics, self._before):
+            value.copy_(torch.where(skip, before, value))
+        found_inf = told[SKIPPED].clone()
+        event = None
+        if told.is_cuda:
+            told, event = told.to("cpu", non_blocking=True), torch.cuda.Event()
+            event.record()
+        self._due = step, told, event
+        return found_inf
+
+    def read(self) -> Told | None:
+        """What was agreed on in the last step, where it was not read yet."""
+        if self._due is None:
+            return None
+        (step, values, event), self._due = self._due, None
+        if event is not None:
+            event.synchronize()
+        loss, norm, skipped, stop, save, *ranks = values.tolist()
+        told = Told(step, loss, norm, bool(skipped), tuple(r for r, bad in enumerate(ranks) if bad), stop > 0, save > 0)
+        self.skipped += told.skipped
+        self.in_a_row = self.in_a_row + 1 if told.skipped else 0
+        return told
+
+    def give_up_if_hopeless(self) -> None:
+        """Call it once a skipped step is recorded.
+
+        Raises:
+            GaveUp: too many steps in a row were skipped.
+        """
+        if self.in_a_row >= self._limit:
+            raise GaveUp(
+                f"loss or gradients were not finite in {self.in_a_row} steps in a row; lower optim.lr, and look at the "
+                "photos that skipped.jsonl lists"
+            )

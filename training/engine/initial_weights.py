@@ -1,0 +1,232 @@
+"""The model a configuration asks for, and where its weights start: at random, or from the backbone of another run."""
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from hvit.data.preprocess import Preprocessing
+from hvit.models import Baseline, HViT, create_model
+from hvit.models.baselines import PREFIX
+from hvit.models.config import STRIDES
+from hvit.models.pretrained import UNKNOWN, Origin, PretrainedWeights, PretrainedWeightsError
+from hvit.models.pretraining import JointModel, MaskedDecoder
+from hvit.models.timm_weights import refuse_without_hub_weights, weights_from_file, weights_from_hub
+from hvit.runs import find_run
+from hvit.runs.checkpoint import Checkpoint, load_checkpoint
+from training.config import ConfigError, FinetuneConfig, MaskedConfig
+
+FROM_HUB = "timm"  # as `model.weights`
+
+
+def model_arguments(config: FinetuneConfig, num_classes: int) -> dict:
+    """What `create_model` needs beside the name: kept in `model.json`."""
+    return {
+        "num_classes": num_classes,
+        "drop_path_rate": config.model.drop_path_rate,
+        "img_size": config.eval_img_size,
+        **config.model.shape,
+        **({"spectral_chans": len(config.spectral.channels)} if config.spectral is not None else {}),
+    }
+
+
+def new_model(config: FinetuneConfig, arguments: dict) -> HViT | Baseline:
+    """The model with random weights.
+
+    Raises:
+        ValueError: a baseline that cannot do what the configuration asks for.
+    """
+    model = create_model(config.model.name, **arguments)
+    model.set_grad_checkpointing(config.model.grad_checkpointing)
+    if isinstance(model, Baseline):
+        model.refuse_sides(_sides(config))
+    return model
+
+
+def decoder_for(model: HViT, config: MaskedConfig) -> MaskedDecoder:
+    """A decoder with random weights for the stages of a model."""
+    return MaskedDecoder(model.config.embed_dims, config.decoder_dim, config.decoder_depth)
+
+
+def joint_model(model: HViT, config: MaskedConfig) -> JointModel:
+    """The model with a new decoder beside its head."""
+    return JointModel(model, decoder_for(model, config))
+
+
+def _sides(config: FinetuneConfig) -> list[tuple[int, int]]:
+    """All square sides a model meets in this configuration, and two uneven ones, in pixels."""
+    sizes = {phase.img_size for phase in config.phases} | {config.eval_img_size, *config.serve_img_sizes}
+    squares = [(size, size) for size in sorted(sizes)]
+    return squares + [Preprocessing(config.eval_img_size).sides(*photo) for photo in ((100, 200), (200, 100))]
+
+
+def parent_of(config: FinetuneConfig) -> Checkpoint | None:
+    """The run `init` names; None where training starts from random weights.
+
+    Raises:
+        ConfigError: it is of another architecture.
+        RunError: there is none.
+        CheckpointError: it has no weights, or damaged ones.
+    """
+    if config.init is None:
+        return None
+    checkpoint = load_checkpoint(find_run(config.init).path, headless=True)
+    # A spectral stream may be new on a backbone that learned without.
+    if checkpoint.card["architecture"] not in (config.model.name, config.model.name.removesuffix("_dfca")):
+        raise ConfigError(
+            f"init: run {checkpoint.name} is a {checkpoint.card['architecture']}, the configuration asks for "
+            f"{config.model.name}; set model.name to {checkpoint.card['architecture']}, or choose another run"
+        )
+    return checkpoint
+
+
+def weights_of(config: FinetuneConfig) -> PretrainedWeights | None:
+    """The pretrained weights `model.weights` names; None where training starts without.
+
+    Raises:
+        PretrainedWeightsError: they cannot be read or downloaded, or are those of another net.
+    """
+    weights, architecture = config.model.weights, config.model.weights_architecture
+    if weights is None:
+        return None
+    try:
+        return weights_from_hub(architecture) if weights == FROM_HUB else weights_from_file(weights, architecture)
+    except PretrainedWeightsError as error:
+        raise PretrainedWeightsError(f"model.weights: {error}") from None
+
+
+def take_weights(model: HViT | Baseline, weights: PretrainedWeights) -> None:
+    """Starts a baseline, all but its head, or the convolutional front of an HViT from pretrained weights.
+
+    Raises:
+        PretrainedWeightsError: they do not fit; nothing is changed then.
+    """
+    try:
+        if isinstance(model, Baseline):
+            _take_tensors(model, {f"net.{name}": value for name, value in weights.tensors.items()})
+        else:
+            model.load_front(weights.tensors)
+    except ValueError as error:
+        raise PretrainedWeightsError(f"model.weights: {error}") from None
+
+
+def check_start(config: FinetuneConfig, model: HViT | Baseline) -> str:
+    """Where the weights of a model will come from, in words; checked as far as that goes without downloading.
+
+    Raises:
+        ValueError: training would refuse it.
+    """
+    if (parent := parent_of(config)) is not None:
+        return f"the backbone of {parent.name}"
+    if config.model.weights is None:
+        return "random weights"
+    architecture = config.model.weights_architecture
+    if config.model.weights == FROM_HUB:
+        refuse_without_hub_weights(architecture)
+        return f"timm's pretrained weights of {architecture.removeprefix(PREFIX)}, to be downloaded"
+    weights = weights_of(config)
+    take_weights(model, weights)
+    return start_in_words(weights.origin)
+
+
+def start_in_words(origin: Origin) -> str:
+    """`pretrained weights of tf_efficientnet_lite0 (ImageNet-1k)`."""
+    learned = "" if origin.trained_on == UNKNOWN else f" ({origin.trained_on})"
+    return f"pretrained weights of {origin.architecture.removeprefix(PREFIX)}{learned}"
+
+
+def preprocessing_for(
+    config: FinetuneConfig, parent: Checkpoint | None, weights: PretrainedWeights | None
+) -> Preprocessing:
+    """Preprocessing of a new run: weights that exist already decide its normalization."""
+    usual = Preprocessing(config.eval_img_size)
+    if parent is not None:
+        return replace(parent.preprocessing, img_size=config.eval_img_size)
+    return usual if weights is None else replace(usual, mean=weights.origin.mean, std=weights.origin.std)
+
+
+def origin_of(parent: Checkpoint | None, weights: PretrainedWeights | None) -> dict | None:
+    """Where outside weights came from, those of the parent included, as `model.json` records it; None without any."""
+    if weights is not None:
+        return weights.origin.to_dict()
+    return None if parent is None else parent.card.get("pretrained")
+
+
+def check_head(parent: Checkpoint, classes: list[str]) -> None:
+    """Refuses a run whose head is of other classes.
+
+    Raises:
+        ConfigError: names the first class that only one of the two has.
+    """
+    if not parent.classes:
+        raise ConfigError(f"init_head: run {parent.name} was pre-trained without labels and has no head; leave it out")
+    if other := sorted(set(parent.classes) ^ set(classes)):
+        raise ConfigError(
+            f"init_head: run {parent.name} knows {len(parent.classes)} classes and the photos show {len(classes)}; "
+            f"only one of the two has {other[0]}; without init_head the head is new"
+        )
+
+
+def take_head(model: HViT | Baseline, parent: Checkpoint, classes: list[str]) -> None:
+    """Takes over the head of a run that knows the same classes; both name them in sorted order.
+
+    Raises:
+        ConfigError: it knows others.
+    """
+    check_head(parent, classes)
+    model.get_classifier().load_state_dict(parent.model.get_classifier().state_dict())
+
+
+def take_backbone(model: HViT | Baseline, parent: Checkpoint) -> None:
+    """Takes over all but the head, which is new whatever the classes of the parent were.
+
+    Raises:
+        ConfigError: the parent is of another shape, or a baseline was made for another size.
+    """
+    if isinstance(model, Baseline):
+        _take_all_but_the_head(model, parent)
+        return
+    backbone = parent.model.backbone
+    if (backbone.config.embed_dims, backbone.config.depths) != (model.config.embed_dims, model.config.depths):
+        raise ConfigError(
+            f"init: run {parent.name} has embed_dims {backbone.config.embed_dims} and depths {backbone.config.depths}, "
+            f"the configuration asks for {model.config.embed_dims} and {model.config.depths}; set both in `model`"
+        )
+    if backbone.config.spectral_chans not in (0, model.config.spectral_chans):
+        raise ConfigError(
+            f"init: run {parent.name} takes {backbone.config.spectral_chans} spectral channels, the configuration asks "
+            f"for {model.config.spectral_chans}; set spectral.kind and spectral.names to those of that run"
+        )
+    side = model.backbone.image_embedding.shape[1] * STRIDES[2]
+    positions = {"image_embedding": backbone.embeddings(side, side)[2]}  # made for another img_size: resampled
+    own = {name: value for name, value in model.backbone.state_dict().items() if name.startswith("fusion.")}
+    model.backbone.load_state_dict(own | backbone.state_dict() | positions)
+
+
+def _take_all_but_the_head(model: Baseline, parent: Checkpoint) -> None:
+    try:
+        _take_tensors(model, parent.model.state_dict())
+    except ValueError:
+        size = parent.card["arguments"]["img_size"]
+        raise ConfigError(f"init: run {parent.name} was made for another size; set eval_img_size to {size}") from None
+
+
+def _take_tensors(model: Baseline, tensors: dict[str, Tensor]) -> None:
+    """Loads all but the head.
+
+    Raises:
+        ValueError: a tensor is missing or of another shape; nothing is changed then.
+    """
+    head = {id(parameter) for parameter in model.get_classifier().parameters()}
+    new = {name for name, parameter in model.named_parameters() if id(parameter) in head}
+    values = model.state_dict()
+    for name, value in values.items():
+        if name in new:
+            continue
+        if name not in tensors:
+            raise ValueError(f"the weights have no {name.removeprefix('net.')}")
+        if tensors[name].shape != value.shape:
+            raise ValueError(
+                f"{name.removeprefix('net.')} of the weights is {tuple(tensors[name].shape)}, and of this model "
+                f"{tuple(value.shape)}; where that depends on the size of pictures, change eval_img_size"
+            )
+    model.load_state_dict(values | {name: tensors[name] for name in values if name not in new})

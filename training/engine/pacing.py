@@ -1,0 +1,192 @@
+"""How far a training has come, by its steps or by the clock (`--minutes`), and what takes time beside the steps."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from hvit.runs import RunWriter
+from training.config import ConfigError, FinetuneConfig, PretrainConfig
+from training.engine.gradient_guard import Told
+from training.engine.schedule import Schedule
+from training.engine.steps import Progress
+from training.engine.time_budget import PARTS, Segment, TimeBudget, now, read_segments
+from training.parallel.world import World
+
+
+class Paced(ABC):
+    """A training as its schedule sees it: without a clock its progress is that of its steps.
+
+    Attributes:
+        step: optimizer steps done.
+        began: seconds of `training.engine.time_budget.now`, when this process began.
+        minutes: that the whole training may take; None where epochs are counted.
+        replayed: segments of another run that are taken instead; None without.
+        time_budget: where training by the clock stands; None where epochs are counted.
+        save_s, validation_s, finish_s: seconds a checkpoint and a validation took last, and the end is expected to.
+    """
+
+    config: FinetuneConfig | PretrainConfig
+    run_dir: Path
+    here: World
+    schedule: Schedule
+    progress: Progress
+    writer: RunWriter | None
+    step: int
+    began: float
+    minutes: float | None
+    replayed: list[Segment] | None
+    time_budget: TimeBudget | None = None
+    save_s = validation_s = finish_s = first_validation_s = 0.0
+
+    # What a program says.
+
+    @property
+    @abstractmethod
+    def sides(self) -> tuple[int, int]:
+        """Height and width in pixels of the pictures of the next step."""
+
+    @property
+    @abstractmethod
+    def speed_boundaries(self) -> list[float]:
+        """Fractions of training where a step begins to take another time."""
+
+    @abstractmethod
+    def _area(self, progress: float) -> float:
+        """Pixels of a square picture at a fraction of training."""
+
+    @abstractmethod
+    def _upkeep_s(self) -> tuple[float, float]:
+        """Seconds of one validation, and of all that follows the last step, measured now; all processes call it."""
+
+    @abstractmethod
+    def train_step(self) -> Told | None:
+        """One optimizer step; returns what is known of it, or of the one before where this one is still computed."""
+
+    @abstractmethod
+    def _judge(self) -> None:
+        """Validates what was learned; on all processes."""
+
+    # How far training has come.
+
+    @property
+    def place(self) -> float:
+        """Where training stands on its schedule, in steps of the schedule: without a clock, the steps done."""
+        if self.time_budget is None:
+            return self.step
+        return self.fraction * self.schedule.total_steps
+
+    @property
+    def fraction(self) -> float:
+        """Of training that is done, in [0, 1]."""
+        by_epochs = self.time_budget is None
+        return self.step / self.schedule.total_steps if by_epochs else self.time_budget.progress(self.step)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the last step is done."""
+        return self.fraction >= 1
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the whole training; by the clock, as many as are expected now."""
+        total = self.schedule.total_steps
+        return total if self.time_budget is None else self.time_budget.expected_steps(total)
+
+    @property
+    def _length(self) -> str:
+        """What is said of how long training is."""
+        by_clock = self.time_budget is not None and not self.time_budget.is_fixed
+        return f"{self.time_budget.budget_s / 60:g} minutes" if by_clock else f"{self.total_steps} steps"
+
+    def _passes_validation(self, before: float) -> bool:
+        """Whether a validation is due, between the place of the step before and this one."""
+        every = self.schedule.eval_every
+        return self.place // every > before // every
+
+    def _new_progress(self) -> Progress:
+        by_clock = self.time_budget is not None and not self.time_budget.is_fixed
+        left_s = (lambda: self.time_budget.left_s) if by_clock else None
+        return Progress(self.total_steps, self.schedule.images_per_step, self.step, left_s)
+
+    def _new_time_budget(self, state: dict | None = None) -> TimeBudget | None:
+        """The one asked for, or the one of a checkpoint; None where epochs are counted.
+
+        Args:
+            state: of the checkpoint, where there is one that was trained by the clock.
+        """
+        if self.minutes is None and self.replayed is None and state is None:
+            return None
+        segments, used_s, step_s, fixed = [], 0.0, None, self.replayed is not None
+        if state is not None:
+            segments, used_s, step_s = read_segments(state), state["used_s"], state["step_s"]
+            fixed |= state["fixed"] and self.minutes is None
+        budget_s = 60 * self.minutes if self.minutes is not None else state["budget_s"] if state is not None else 0.0
+        if self.replayed is not None:
+            segments = self.replayed
+        return TimeBudget(
+            budget_s, self.speed_boundaries, self._area, self.here, segments, used_s, step_s, fixed, self.began
+        )
+
+    def _resume_time_budget(self, state: dict | None) -> None:
+        """Takes back the time budget of a checkpoint; None where epochs were counted so far.
+
+        Raises:
+            ConfigError: it takes the steps of another run than `replayed`.
+        """
+        if self.replayed is not None and (state is None or read_segments(state) != self.replayed):
+            raise ConfigError("--resume: this run did not begin with the same --replay; start a new --run-dir")
+        if state is None and self.minutes is not None:
+            self.time_budget.segments.append(Segment(0, self.schedule.total_steps, 0, PARTS))
+        else:
+            self.time_budget = self._new_time_budget(state)
+
+    def _measure_upkeep(self) -> None:
+        """Measures what takes time beside the steps, and refuses a budget that holds nothing else."""
+        budget = self.time_budget
+        self.validation_s, self.finish_s = (0.0, 0.0) if budget.is_fixed else self._upkeep_s()
+        self.first_validation_s = self.validation_s
+        least_s = self.here.of_main(round(self.validation_s + self.finish_s + budget.used_s))
+        if not budget.is_fixed and self.step == 0 and least_s >= budget.budget_s:
+            raise ConfigError(
+                f"--minutes {budget.budget_s / 60:g} leaves no time for a step: reading, one validation and what "
+                f"follows the last step take about {least_s / 60:.1f} minutes; give more"
+            )
+
+    def _left_beside_steps_s(self, progress: float) -> float:
+        """Seconds that validations, checkpoints and the end will take from a fraction of training on.
+
+        The end was estimated at the start; where validations take longer now than they did then, so will it.
+        """
+        total, every = self.schedule.total_steps, self.schedule.eval_every
+        validations = -(-total // every) - (progress * total) // every
+        saves = 1 + self.time_budget.left_s / (60 * self.config.checkpoint_minutes)
+        slowdown = max(1.0, self.validation_s / max(1e-9, self.first_validation_s))
+        return validations * self.validation_s + saves * self.save_s + slowdown * self.finish_s
+
+    def _timed_step(self) -> Told | None:
+        """`train_step`; by the clock, the next segment is laid before it where one is due."""
+        budget = self.time_budget
+        if budget is None:
+            return self.train_step()
+        if budget.is_due(self.step):
+            budget.lay(self.step, self._left_beside_steps_s)
+            self.progress.total = self.total_steps
+            if self.writer:
+                budget.write(self.run_dir)
+        began, shape = now(), self.sides
+        told = self.train_step()
+        budget.took(now() - began, shape)
+        return told
+
+    def _timed_validation(self) -> None:
+        began = now()
+        self._judge()
+        self.validation_s = now() - began
+
+    def _time_used(self) -> dict[str, float]:
+        """Of the summary: minutes that were asked for and used, and the steps that fitted in."""
+        budget = self.time_budget
+        if budget is None:
+            return {}
+        budget.write(self.run_dir)
+        asked = {} if budget.is_fixed else {"minutes": budget.budget_s / 60, "minutes_used": budget.used_s / 60}
+        return asked | {"steps": self.step}

@@ -1,0 +1,570 @@
+"""What training programs share: one folder, checkpoints, signals, faults, and how it all ends.
+
+A program says what is learned and how that is judged; this file, and nothing else, says what happens when something
+goes wrong. docs/reliability.md tells it to users.
+"""
+
+import argparse
+import errno
+import json
+import os
+import sys
+import time
+import traceback
+from abc import abstractmethod
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.profiler import record_function
+
+from hvit.console import escape_unprintable
+from hvit.data.cache import PhotoCache, UnreadablePhotosError
+from hvit.files import append_line, write_bytes
+from hvit.runs import INFO, METRICS, Run, RunLock, RunWriter, refuse_taken, truncate_lines
+from training.command_line import AUTO, check_folder, run_dir_of
+from training.config import ConfigError, FinetuneConfig, PretrainConfig, load_config
+from training.engine.checkpoints import Checkpoints, StorageError
+from training.engine.ema import Ema
+from training.engine.gradient_guard import Guard, Told
+from training.engine.pacing import Paced
+from training.engine.resumed_config import check_resumed_config
+from training.engine.schedule import Schedule
+from training.engine.time_budget import now, recorded_segments
+from training.inputs.profiler_regions import UPDATE
+from training.inputs.sampler import Sampler, samples_of_pass
+from training.parallel.signals import (
+    EXIT_GAVE_UP,
+    EXIT_INTERRUPTED,
+    EXIT_LOST,
+    EXIT_PHOTOS,
+    EXIT_PREEMPTED,
+    EXIT_STORAGE,
+    EXIT_USER,
+    GaveUp,
+    Signals,
+    Stopped,
+    leave_status,
+)
+from training.parallel.world import World, world
+
+SKIPPED = "skipped.jsonl"  # of the run: the photos of each step that was skipped
+UNREADABLE = "unreadable.json"  # of the run: photos that were left out, and why
+SEEN_S = 60  # until all nodes see a file that one of them wrote: shared file systems remember for a while
+COMPILED_SHAPES = 64
+MOST_SKIPPED = 0.5  # of all steps, in a run that may end as done
+GOES_ON = -1  # in the place of an exit status
+MISNAMED = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
+
+class Training(Paced):
+    """One run, from its photos to its end.
+
+    Args:
+        config: resolved configuration.
+        run_dir: folder to write.
+        resume: "must" go on from the newest checkpoint in it, "auto" where there is one; None starts anew.
+        here: this process among all.
+        tags: words to find the run by.
+        minutes: lay the schedule over this time; None takes the epochs of the configuration.
+        replay: a run by path or name, that was trained by the clock: take its steps, and do not look at the clock.
+    Attributes:
+        learner: what learns.
+        ema: the average of its weights; None where there is none.
+        optimizer: of all its weights.
+        step: optimizer steps done.
+        ended_early: whether there is nothing left to learn before the last step.
+    Raises:
+        ValueError: what a user can mend: in the configuration, the data sets or the folder.
+    """
+
+    name: ClassVar[str]  # of the program
+    config_kind: ClassVar[type]
+
+    learner: nn.Module
+    optimizer: torch.optim.Optimizer
+    sampler: Sampler
+    ema: Ema | None = None
+    parent: str | None = None
+    ended_early = False
+
+    def __init__(
+        self,
+        config: FinetuneConfig | PretrainConfig,
+        run_dir: Path,
+        resume: str | None,
+        here: World,
+        tags: Sequence[str] = (),
+        minutes: float | None = None,
+        replay: Path | None = None,
+    ):
+        self.began = now()  # reading photos is a part of the time training may take
+        torch.manual_seed(config.seed)
+        self.minutes, self.replayed = minutes, None if replay is None else recorded_segments(replay)
+        self.config, self.run_dir, self.here, self.tags = config, run_dir, here, tags
+        self.states = Checkpoints(run_dir / "checkpoints", here if self.is_sharded else here.alone)
+        self.signals = Signals()
+        refuse_taken(run_dir, resume is not None)
+        # A folder that is there is claimed at once; one that is not, only when there is something to write.
+        self.lock = RunLock(run_dir) if here.is_main and run_dir.exists() else None
+        try:
+            self._prepare(resume)
+        except BaseException:
+            if self.lock:
+                self.lock.release()
+            raise
+
+    def _prepare(self, resume: str | None) -> None:
+        config, here, run_dir = self.config, self.here, self.run_dir
+        begun = self._step_to_go_on_from(resume)
+        self.say("reading photos")
+        self._gather(run_dir if begun else None)
+        if not here.agrees(self.photos.fingerprint):
+            raise ConfigError(f"process {here.rank} reads other photos than process 0; all must see the same data.dirs")
+        if self.photos.make_resident(here.device):
+            self.say("all photos are in the memory of the accelerator")
+        self.schedule = Schedule.of(config, self.num_photos, here.size)
+        self.time_budget = self._new_time_budget()
+        self.step, self.last_saved = 0, time.monotonic()
+        self._build(fresh=not begun)
+        self.step_module = self.learner
+        self.guard = Guard(here, self.learner, config.skip_limit)
+        if begun:
+            self._go_on_from(begun)
+        self.progress = self._new_progress()
+        self.writer = self._open_run(begun) if here.is_main else None
+        if self.is_sharded:
+            self._refuse_unseen()
+
+    # What a program says.
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """Of its run: pretrain, finetune or baseline."""
+
+    @property
+    @abstractmethod
+    def photos(self) -> PhotoCache:
+        """What is learned from."""
+
+    @property
+    @abstractmethod
+    def num_photos(self) -> int:
+        """Photos an epoch goes through."""
+
+    @property
+    @abstractmethod
+    def plants_known(self) -> bool | None:
+        """Whether every photo says which plant it shows; None where that plays no part."""
+
+    @abstractmethod
+    def _gather(self, resumed: Path | None) -> None:
+        """Reads the photos; `resumed` is the run that goes on."""
+
+    @abstractmethod
+    def _build(self, fresh: bool) -> None:
+        """Makes `learner`, `ema`, `optimizer` and `sampler`; `fresh` is whether no checkpoint fills them."""
+
+    @abstractmethod
+    def _write_split(self) -> None:
+        """Records which photo does what."""
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """What comes before the first step, on all processes."""
+
+    @abstractmethod
+    def _gradients(self) -> Tensor:
+        """Accumulates the gradients of the next step, mean over all processes.
+
+        Returns:
+            Mean loss of this process's samples, a detached scalar.
+        """
+
+    def _after_step(self, told: Told) -> None:  # noqa: B027
+        """What is to be done once it is known what became of a step."""
+
+    @abstractmethod
+    def _photos_of(self, samples: np.ndarray) -> np.ndarray:
+        """Numbers in `photos` of global samples, (B,)."""
+
+    @abstractmethod
+    def _judge(self) -> None:
+        """Looks, every so often, how good what was learned is; on all processes.
+
+        Raises:
+            GaveUp: on all processes: training cannot succeed.
+        """
+
+    @property
+    @abstractmethod
+    def _note(self) -> str:
+        """What the line of progress says beside."""
+
+    @abstractmethod
+    def _extra(self) -> dict:
+        """What a checkpoint must hold beside the weights."""
+
+    @abstractmethod
+    def _restore(self, step: int, extra: dict) -> None:
+        """Takes back what `_extra` gave."""
+
+    def _beside(self) -> list[Path]:
+        """Files a checkpoint must hold beside."""
+        return []
+
+    @abstractmethod
+    def _finish(self) -> dict:
+        """Writes what the run is for: the first process alone, but all call it. Returns its summary."""
+
+    # What all share.
+
+    def run(self) -> int:
+        """Trains to the end, or until a signal or a fault; returns the exit status, and records how it ended."""
+        with self.signals, self.writer.beating() if self.writer else nullcontext():
+            try:
+                return self._run()
+            except GaveUp as reason:
+                self._record("failed", EXIT_GAVE_UP, {"stopped_at_step": self.step, "reason": str(reason)})
+                self.say(f"\n{self.name}: stopped at step {self.step}: {reason}")
+                return EXIT_GAVE_UP
+            except Stopped:  # while it was judged for the last time: the last step was saved
+                return self._stopped(EXIT_PREEMPTED)
+            except KeyboardInterrupt:
+                return self._stopped(EXIT_INTERRUPTED)
+            except BaseException:
+                try:
+                    self._record("failed", None, {})
+                except OSError:  # of a full disk; what is under way says so
+                    pass
+                raise
+
+    def _run(self) -> int:
+        self._begin()
+        if self.time_budget is not None:
+            self._measure_upkeep()
+        self.progress = self._new_progress()
+        self.here.judge(True)
+        self.signals.finishes_step = True
+        while not self.at_end and not self.ended_early:
+            if self.writer and time.monotonic() - self.last_saved > 60 * self.config.checkpoint_minutes:
+                self.signals.save = True  # tells all processes
+            place = self.place
+            told = self._timed_step()
+            at_end = self.at_end
+            if at_end or self._passes_validation(place):
+                told = _both(told, self._settle())
+                self.here.beat(self.step)
+                self._timed_validation()
+                at_end |= self.ended_early
+            stopping = told is not None and told.stop and not at_end
+            if stopping or at_end or (told is not None and told.save):
+                self._save(must=stopping)
+            if stopping:
+                return self._stopped(EXIT_PREEMPTED)
+        self.signals.finishes_step = False
+        self.here.judge(False)
+        if self.here.any(self.signals.stop):  # it came with the last step
+            return self._stopped(EXIT_PREEMPTED)
+        if self.guard.skipped > MOST_SKIPPED * self.step:
+            raise GaveUp(
+                f"{self.guard.skipped} of {self.step} steps were skipped, so that hardly anything was learned; lower "
+                f"optim.lr, and look at the photos that {SKIPPED} lists"
+            )
+        summary = self._finish()
+        if self.writer:
+            self._record("done", 0, summary | self._skipped() | self._time_used())
+            self.writer.write_manifest()
+            self.say(f"\ndone: {self.run_dir}")
+        self.here.barrier()
+        return 0
+
+    def train_step(self) -> Told | None:
+        """One optimizer step; returns what is known of it, or of the one before where this one is still computed."""
+        schedule = self.schedule
+        lr = schedule.lr(self.place)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr * group["lr_scale"]
+        self.guard.begin()
+        loss = self._gradients()
+        told = self._settle()  # by now what became of the step before is known, and waiting for it costs nothing
+        self.guard.give_up_if_hopeless()
+        grad_norm = nn.utils.clip_grad_norm_(self.learner.parameters(), self.config.optim.clip_norm)
+        if self.is_sharded:
+            grad_norm = grad_norm.full_tensor()
+        self.optimizer.found_inf = self.guard.judge(self.step, loss, grad_norm, self.signals)
+        with record_function(UPDATE):
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+            if self.ema is not None:
+                self.ema.update(self.model)
+        self.step += 1
+        self.here.beat(self.step)
+        self.progress(self.step)
+        logs = self.step % self.config.log_every == 0 or self.at_end
+        if logs or self.reads_at_once:
+            told = _both(told, self._settle())
+            self.guard.give_up_if_hopeless()
+        if self.writer:
+            progress = self.progress
+            self.writer.progress(self.step, self.total_steps, progress.images_per_s, progress.left_s)
+            if told is not None:
+                progress.say(self.step, told.loss, self._note)
+            if logs:
+                values = {"loss": told.loss, "lr": lr, "grad_norm": told.grad_norm}
+                values |= {"images_per_s": progress.images_per_s} | self._skipped()
+                self.writer.log(self.step, self.step / schedule.steps_per_epoch, "train", **values)
+        return told
+
+    @property
+    def reads_at_once(self) -> bool:
+        """Whether what became of a step is read before the next: an accelerator would have to be waited for."""
+        return self.here.device.type == "cpu"
+
+    def _settle(self) -> Told | None:
+        """Reads what became of the last step, and records where it was skipped."""
+        told = self.guard.read()
+        if told is None:
+            return None
+        if told.skipped:
+            self._record_skipped(told)
+        self._after_step(told)
+        return told
+
+    def _skipped(self) -> dict[str, int]:
+        return {"skipped_steps": self.guard.skipped} if self.guard.skipped else {}
+
+    def _record_skipped(self, told: Told) -> None:
+        ranks = told.ranks or range(self.here.size)
+        self.say(
+            f"\nstep {told.step + 1} is skipped: loss {told.loss}, norm of the gradients {told.grad_norm}, "
+            f"from process {', '.join(map(str, ranks))}"
+        )
+        if self.writer:
+            passes = [(part, rank) for part in range(self.config.accum_steps) for rank in ranks]
+            samples = [samples_of_pass(told.step, *which, self.config, self.here.size) for which in passes]
+            photos = [self.photos.samples[i].relative for i in self._photos_of(np.concatenate(samples))]
+            row = {"step": told.step + 1, "processes": list(ranks), "photos": photos}
+            append_line(self.run_dir / SKIPPED, json.dumps(row))
+
+    def _step_to_go_on_from(self, resume: str | None) -> int:
+        """The step of the checkpoint that all processes load, or 0 where training starts anew."""
+        begun = 0
+        if self.here.is_main and resume is not None:
+            self.states.clean()
+            begun = self.states.newest() or 0
+            if not begun and resume != AUTO:
+                raise ConfigError(
+                    f"--resume: no checkpoint in {self.states.folder}; --resume auto starts this run over"
+                )
+            if begun:
+                check_resumed_config(Run(self.run_dir), self.config)
+        return self.here.of_main(begun)
+
+    def _go_on_from(self, step: int) -> None:
+        extra = self.states.load(step, self.learner, self.ema, self.optimizer)
+        images, here = extra["images_per_step"], self.schedule.images_per_step
+        if images != here:
+            passes = self.config.accum_steps * self.here.size
+            hint = f"set batch_size to {images // passes}" if images % (8 * passes) == 0 else "change accum_steps"
+            raise ConfigError(
+                f"--resume: a step of this run is {images} photos, and would be {here} here (batch_size "
+                f"{self.config.batch_size} x accum_steps {self.config.accum_steps} x {self.here.size} processes); "
+                f"{hint}"
+            )
+        if extra["fingerprint"] != self.photos.fingerprint:
+            raise ConfigError(
+                "--resume: the training photos are not those this run began with; bring them back, or start a new "
+                "--run-dir"
+            )
+        self.step, self.guard.skipped, self.guard.in_a_row = step, extra["skipped"], extra["skipped_in_a_row"]
+        self._resume_time_budget(extra["time_budget"] if "time_budget" in extra else None)  # runs of before had none
+        self._restore(step, extra["own"])
+
+    def _open_run(self, begun: int) -> RunWriter:
+        writer = RunWriter(
+            self.run_dir,
+            self.kind,
+            self.config.model_dump(mode="json"),
+            self.config.seed,
+            sys.argv,
+            self.photos.fingerprint,
+            parent=self.parent,
+            plants_known=self.plants_known,
+            tags=self.tags,
+            world_size=self.here.size,
+            device=self.here.name,
+            resume=True,
+            lock=self.lock,
+        )
+        last = begun or -1  # the state of random weights may have been judged at step 0
+        for name in (METRICS, SKIPPED):
+            if wrong := truncate_lines(self.run_dir / name, last):
+                self.say(f"{wrong} damaged lines of {name} are dropped")
+        self._write_split()
+        if reasons := self.photos.unreadable:
+            write_bytes(self.run_dir / UNREADABLE, json.dumps(reasons, indent=2, ensure_ascii=False).encode())
+            self.say(f"{len(reasons)} photos cannot be read and are left out; {UNREADABLE} of the run lists them")
+        return writer
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether weights are divided among processes; on a single one there is nothing to divide."""
+        return self.config.sharded and self.here.size > 1
+
+    def together(self) -> nn.Module:
+        """`learner`, or the wrapper of it that averages gradients over processes; sharded, it does so by itself."""
+        is_wrapped = self.here.size > 1 and not self.is_sharded
+        module = DistributedDataParallel(self.learner) if is_wrapped else self.learner
+        return compiled(module) if self.config.compile else module
+
+    def _refuse_unseen(self) -> None:
+        """Refuses a folder that not all processes can see: each writes its part of the checkpoints there."""
+        self.here.barrier()
+        deadline = time.monotonic() + SEEN_S
+        while not (seen := (self.run_dir / INFO).exists()) and time.monotonic() < deadline:
+            time.sleep(1)
+        if self.here.any(not seen):
+            raise ConfigError(f"sharded: not all processes see {self.run_dir}; choose a --run-dir that all nodes share")
+
+    def _save(self, must: bool) -> None:
+        """Writes a checkpoint. One that cannot be written ends training only where nothing comes after it."""
+        self._settle()
+        began = self.last_saved = time.monotonic()
+        if not self.writer and not self.is_sharded:
+            return
+        extra = {
+            "images_per_step": self.schedule.images_per_step,
+            "fingerprint": self.photos.fingerprint,
+            "skipped": self.guard.skipped,
+            "skipped_in_a_row": self.guard.in_a_row,
+            "own": self._extra(),
+            **({} if self.time_budget is None else {"time_budget": self.time_budget.state}),
+        }
+        try:
+            self.states.save(self.step, self.learner, self.ema, self.optimizer, extra, self._beside())
+        except StorageError as error:
+            if must:
+                raise
+            self.say(f"\n{error}; training goes on, and the checkpoint before this one is kept")
+        self.save_s = time.monotonic() - began
+
+    def _record(self, status: str, exit_status: int | None, summary: dict) -> None:
+        if self.writer and self.writer.info["status"] == "running":
+            self.writer.finish(status, summary, exit_status)
+
+    def _stopped(self, exit_status: int) -> int:
+        self._record("preempted", exit_status, self._skipped())
+        self.say(f"\nstopped at step {self.step}; go on with --resume --run-dir {self.run_dir}")
+        return exit_status
+
+    def say(self, line: str) -> None:
+        """A line for whoever watches; only the first process speaks."""
+        if self.here.is_main:
+            print(line, file=sys.stderr, flush=True)
+
+
+def compiled(module: nn.Module) -> nn.Module:
+    """The same module through `torch.compile`, once for each shape of batches: there are as many as aspects."""
+    torch._dynamo.config.recompile_limit = max(COMPILED_SHAPES, torch._dynamo.config.recompile_limit)
+    return torch.compile(module, dynamic=False)
+
+
+def _both(first: Told | None, second: Told | None) -> Told | None:
+    """The later of two, with what was asked for in either."""
+    if first is None or second is None:
+        return first or second
+    return Told(**vars(second) | {"stop": first.stop or second.stop, "save": first.save or second.save})
+
+
+def start(kind: type[Training], parser: argparse.ArgumentParser, print_plan, argv: list[str] | None) -> int:
+    """`main` of a training program: from the command line to the exit status."""
+    escape_unprintable()
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as mistake:
+        leave_status(mistake.code)
+        raise
+    size = int(os.environ.get("WORLD_SIZE", 1))
+    try:
+        with Signals():  # a stop while photos are read is none of a step
+            status = _start(kind, args, print_plan)
+    except Stopped:
+        status = EXIT_PREEMPTED
+    except UnreadablePhotosError as error:
+        print(f"{kind.name}: {error}", file=sys.stderr)
+        status = EXIT_PHOTOS
+    except ValueError as error:
+        print(f"{kind.name}: {error}", file=sys.stderr)
+        status = EXIT_USER
+    except OSError as error:
+        if error.errno in MISNAMED and not isinstance(error, StorageError):
+            print(f"{kind.name}: {error.filename}: {error.strerror}; name another folder", file=sys.stderr)
+            return _leave(EXIT_USER, size)
+        if not isinstance(error, StorageError) and error.errno not in FULL:
+            return _broken(size)
+        print(f"{kind.name}: {error}; make room, then go on with --resume", file=sys.stderr)
+        status = EXIT_STORAGE
+    except BaseException:
+        return _broken(size)
+    return _leave(status, size)
+
+
+def _start(kind: type[Training], args: argparse.Namespace, print_plan) -> int:
+    config, run_dir = load_config(args.config, args.set, kind.config_kind), run_dir_of(args)
+    check_folder(run_dir, "--run-dir")
+    check_folder(config.data.cache_dir, "data.cache_dir")
+    with world(args.device, 60 * config.hang_minutes) as here:
+        if args.dry_run:
+            if here.is_main:
+                print_plan(config, run_dir, here)
+                if args.minutes is not None:
+                    print(f"\nTime      {args.minutes:g} minutes: epochs and steps above are shares of them")
+            return 0
+        resume = AUTO if here.restarted else args.resume
+        ended = here.of_main(_ended(run_dir, here.restarted) if here.is_main and resume == AUTO else GOES_ON)
+        if ended != GOES_ON:
+            if here.is_main:
+                print(f"{kind.name}: {run_dir} is {Run(run_dir).status}", file=sys.stderr)
+            return ended
+        return kind(config, run_dir, resume, here, args.tag, args.minutes, args.replay).run()
+
+
+def _ended(run_dir: Path, restarted: bool) -> int:
+    """The exit status of a run that has nothing to go on with, or `GOES_ON`.
+
+    It is done; or it came to an end it meant to come to, and torchrun started it again all the same.
+    """
+    info = Run(run_dir).info if (run_dir / INFO).exists() else {"status": None}
+    if info["status"] == "done":
+        return 0
+    return info.get("exit_status", GOES_ON) if restarted else GOES_ON
+
+
+def _broken(size: int) -> int:
+    """What nobody foresaw: shown as it is. With others, at once: they wait for this process."""
+    error = sys.exc_info()[1]
+    if size == 1 or isinstance(error, SystemExit):
+        raise error
+    if isinstance(error, RuntimeError) and ("gloo" in str(error) or isinstance(error, torch.distributed.DistError)):
+        rank = os.environ["RANK"]
+        print(f"process {rank} lost another process: {str(error).splitlines()[0]}", file=sys.stderr, flush=True)
+        return _leave(EXIT_LOST, size)
+    traceback.print_exc()
+    return _leave(1, size)
+
+
+def _leave(status: int, size: int) -> int:
+    leave_status(status)
+    if size == 1:
+        return status
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,0 +1,211 @@
+"""What a program trains on: decoded photos, their labels, and which of validation select and calibrate."""
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from hvit.console import progress as progress_bar
+from hvit.data.cache import PhotoCache, open_cache
+from hvit.data.dataset import (
+    Sample,
+    check_classes,
+    class_names,
+    groups_from_names,
+    plants_known,
+    read_samples,
+    readers,
+    say_nothing,
+    say_on_stderr,
+    with_groups,
+)
+from hvit.data.duplicates import Fingerprints, groups_of, near_duplicate_pairs
+from hvit.data.spectral import SpectralStream
+from hvit.data.splits import halves_of_val, split_by_group
+from hvit.files import write_bytes
+from hvit.untrusted import UntrustedFileError, inside, read_csv
+from training.config import ConfigError, FinetuneConfig, PretrainConfig
+from training.inputs.spectral import open_stream
+from training.parallel.world import World
+
+SPLIT = "split.csv"  # of the run: which photo trained, selected, calibrated
+
+
+@dataclass(frozen=True)
+class Material:
+    """Photos to train on and to judge with.
+
+    Attributes:
+        train, val: decoded photos.
+        plants_known: whether every photo says which plant it shows, by itself or by `group_from`.
+        selects, calibrates: numbers of the photos of `val` that choose weights, and that calibrate them.
+        stream: what the spectral stream expects; the caches then hold their bands. None without a stream.
+    """
+
+    train: PhotoCache
+    val: PhotoCache
+    selects: np.ndarray
+    calibrates: np.ndarray
+    plants_known: bool
+    stream: SpectralStream | None = None
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """Sorted names."""
+        return class_names(self.train.samples + self.val.samples)
+
+    def labels(self, cache: PhotoCache) -> np.ndarray:
+        """Class numbers of the photos of a cache, (N,)."""
+        number = {name: i for i, name in enumerate(self.classes)}
+        return np.array([number[sample.label] for sample in cache.samples])
+
+
+def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Material:
+    """Reads, divides and decodes the data sets of a configuration.
+
+    Args:
+        resumed: a run that goes on: its division of val holds.
+    Raises:
+        ConfigError: the data sets lack train or validation photos, or cannot be divided.
+        DataError: a data set cannot be read.
+    """
+    samples = read_all(config, say_on_stderr if here.is_main else say_nothing)
+    check_classes([sample for sample in samples if sample.split != "test"], config.data.dirs)
+    known = config.data.group_from is not None or plants_known(samples)
+    samples = with_splits(samples, config, here)
+    caches = []
+    for split in ("train", "val"):
+        chosen = [sample for sample in samples if sample.split == split]
+        if not chosen:
+            raise ConfigError(f"data.dirs hold no {split} photos; expected DIR/{split}/CLASS/*.jpg")
+        if split == "train":
+            chosen = fewer(chosen, config.data.train_fraction, config.seed)
+        caches.append(cache_of(chosen, config, here))
+    train, val = caches
+    if resumed is not None and (resumed / SPLIT).exists():
+        try:
+            recorded = {row["path"]: row for row in read_csv(inside(resumed, SPLIT), ("path", "role", "group"))}
+        except UntrustedFileError as error:
+            raise ConfigError(f"--resume: {SPLIT} of run {resumed.name} {error}; start a new --run-dir") from None
+        if any(sample.relative not in recorded for sample in val.samples):
+            raise ConfigError(
+                f"--resume: the validation photos are not those {resumed / SPLIT} lists; start a new --run-dir"
+            )
+        rows = [recorded[sample.relative] for sample in val.samples]
+        val.samples = with_groups(val.samples, [row["group"] or row["path"] for row in rows])
+        selecting = np.array([row["role"] == "select" for row in rows])
+    else:
+        val.samples = with_groups(val.samples, groups_of_photos(val.samples, val, config))
+        selecting = halves_of_val(val.samples, set(config.data.calibrate_only), config.seed)
+    if not selecting.any() or selecting.all():
+        raise ConfigError("validation has too few groups to be divided into a selecting and a calibrating half")
+    stream = open_stream(config, train, val, here)
+    return Material(train, val, np.flatnonzero(selecting), np.flatnonzero(~selecting), known, stream)
+
+
+def read_all(config: FinetuneConfig, say: Callable[[str], None] = say_on_stderr) -> list[Sample]:
+    """The samples of all data sets of a configuration.
+
+    Args:
+        say: of `read_samples`.
+    Raises:
+        ConfigError: it says something of a data set that is not among them.
+        DataError: a data set cannot be read.
+    """
+    data = config.data
+    named = {*data.calibrate_only, *data.source_weights, *data.licences, *data.field}
+    samples = read_samples(data.dirs, early_stress=data.early_stress, say=say)
+    unknown = named - {sample.source for sample in samples}
+    if unknown:
+        raise ConfigError(f"data names {', '.join(sorted(unknown))}, which is none of the data sets in data.dirs")
+    return samples
+
+
+def listed_classes(config: FinetuneConfig) -> list[str]:
+    """Names of the classes to learn, from the names of folders and files alone: no photo is read.
+
+    What is passed over is not said: reading the photos says it.
+
+    Raises:
+        ConfigError, DataError: see `read_all`.
+    """
+    return class_names([sample for sample in read_all(config, say_nothing) if sample.split != "test"])
+
+
+def fewer(samples: list[Sample], fraction: float, seed: int) -> list[Sample]:
+    """A share of each class, at least one photo of it: the same on every machine, and a part of any larger share."""
+    of_class: dict[str, list[Sample]] = {}
+    for sample in sorted(samples, key=lambda s: hashlib.sha256(f"{seed}/{s.relative}".encode()).digest()):
+        of_class.setdefault(sample.label, []).append(sample)
+    kept = {s.relative for group in of_class.values() for s in group[: max(1, round(fraction * len(group)))]}
+    return [sample for sample in samples if sample.relative in kept]
+
+
+def with_splits(samples: list[Sample], config: FinetuneConfig | PretrainConfig, here: World) -> list[Sample]:
+    """Divides the data sets that come without splits, by group."""
+    divided = [sample for sample in samples if sample.split is not None]
+    whole = [sample for sample in samples if sample.split is None]
+    if not whole:
+        return samples
+    cache = cache_of(whole, config, here)
+    whole = with_groups(cache.samples, groups_of_photos(cache.samples, cache, config))
+    return divided + split_by_group(whole, config.data.shares, config.seed)
+
+
+def cache_of(samples: list[Sample], config: FinetuneConfig | PretrainConfig, here: World) -> PhotoCache:
+    """Decoded photos: the first process decodes, the others wait."""
+    if not here.is_main:
+        here.barrier()
+    side, folder = config.data.cache_side, config.data.cache_dir
+    cache = open_cache(samples, side, folder, progress_bar("preparing photos"), readers(samples))
+    if here.is_main:
+        here.barrier()
+    return cache
+
+
+def groups_of_photos(
+    samples: list[Sample], photos: Sequence[np.ndarray], config: FinetuneConfig | PretrainConfig
+) -> list[str]:
+    """Those a pattern reads off the names, or known groups, and near-duplicates where none is known."""
+    if config.data.group_from is not None:
+        return groups_from_names(samples, config.data.group_from)
+    return filled_groups(samples, photos)
+
+
+def filled_groups(samples: list[Sample], photos: Sequence[np.ndarray]) -> list[str]:
+    """The groups of samples, with those of near-duplicates where a sample has none.
+
+    Args:
+        photos: pixels of each sample, (H, W, 3) uint8.
+    """
+    groups = [sample.group for sample in samples]
+    lacking = [i for i, group in enumerate(groups) if not group]
+    labels = np.unique([samples[i].label for i in lacking], return_inverse=True)[1]
+    prints = Fingerprints.of(photos[i] for i in lacking)
+    for i, first in zip(lacking, groups_of(len(lacking), near_duplicate_pairs(prints, labels))):
+        groups[i] = samples[lacking[first]].relative
+    return groups
+
+
+def write_split(run_dir: Path, material: Material) -> None:
+    """Which photo trained, selected and calibrated."""
+    train, val = material.train, material.val
+    role = np.full(len(val), "calibrate", dtype=object)
+    role[material.selects] = "select"
+    write_roles(run_dir, train.samples + val.samples, train.sha256 + val.sha256, ["train"] * len(train) + list(role))
+
+
+def write_roles(run_dir: Path, samples: list[Sample], sha256: list[str], roles: list[str]) -> None:
+    """Which photo did what, as CSV in the run: path, sha256, label, role, and the group where it holds others too."""
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(["path", "sha256", "label", "role", "group"])
+    for sample, content, part in zip(samples, sha256, roles, strict=True):
+        group = "" if sample.group == sample.relative else sample.group  # a photo is its own group
+        rows.writerow([sample.relative, content, sample.label, part, group])
+    write_bytes(run_dir / SPLIT, out.getvalue().encode())

@@ -1,0 +1,73 @@
+"""Which photo is global sample number g: an endless order that depends on the seed alone."""
+
+import hashlib
+
+import numpy as np
+
+from training.config import FinetuneConfig, PretrainConfig
+from training.inputs.random_streams import uniform
+
+ORDER = 1000  # stream of draws
+KEPT_EPOCHS = 3
+
+
+class Sampler:
+    """Draws photos by weight, one epoch of as many samples as there are photos after the other.
+
+    Each epoch takes a photo as often as its weight says, rounded up or down by systematic resampling: with equal
+    weights that is every photo once. Sample g is the same on any number of ranks and after any resume.
+    """
+
+    def __init__(self, weights: np.ndarray, seed: int):
+        self._shares = np.cumsum(weights / weights.sum()) * len(weights)
+        self._seed = seed
+        self._orders: dict[int, np.ndarray] = {}  # of the epochs last used
+
+    @property
+    def sha256(self) -> str:
+        """Of the weights: samplers with the same seed and hash draw the same photos."""
+        return hashlib.sha256(self._shares.tobytes()).hexdigest()
+
+    def __len__(self) -> int:
+        return len(self._shares)
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """Photo of each global sample number, (B,) -> (B,)."""
+        return np.array([self._epoch_order(g // len(self))[g % len(self)] for g in samples])
+
+    def _epoch_order(self, epoch: int) -> np.ndarray:
+        if epoch not in self._orders:
+            start = uniform(self._seed, np.array([epoch]), 1, ORDER)[0, 0]
+            drawn = np.searchsorted(self._shares, start + np.arange(len(self)), side="right")
+            drawn = np.minimum(drawn, len(self) - 1)
+            keys = uniform(self._seed, np.arange(len(self)) + epoch * len(self), 1, ORDER + 1)[:, 0]
+            if len(self._orders) == KEPT_EPOCHS:
+                del self._orders[next(iter(self._orders))]
+            self._orders[epoch] = drawn[np.argsort(keys, kind="stable")]
+        return self._orders[epoch]
+
+
+def samples_of_pass(step: int, part: int, rank: int, config: FinetuneConfig | PretrainConfig, size: int) -> np.ndarray:
+    """Global sample numbers of a pass of one process, (B,): each is met once, in whatever parts a step is computed.
+
+    Args:
+        step: optimizer step, from 0.
+        part: which of its `accum_steps` passes.
+        rank, size: of the process, and how many there are.
+    """
+    first = (step * config.accum_steps + part) * config.batch_size * size + rank * config.batch_size
+    return np.arange(first, first + config.batch_size)
+
+
+def sample_weights(
+    labels: np.ndarray, sources: list[str], balance: float, source_weights: dict[str, float]
+) -> np.ndarray:
+    """Weight of each photo: its data set's, divided by (photos of its class) ** `balance`."""
+    counts = np.bincount(labels)
+    own = np.array([source_weights[source] if source in source_weights else 1.0 for source in sources])
+    return own * counts[labels].astype(float) ** -balance
+
+
+def class_shares(labels: np.ndarray, weights: np.ndarray, num_classes: int) -> np.ndarray:
+    """How often each class is drawn with these weights of its photos: (K,), sums to 1."""
+    return np.bincount(labels, weights, num_classes) / weights.sum()

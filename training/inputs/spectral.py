@@ -1,0 +1,114 @@
+"""The spectral stream in training: where its pictures come from, and which samples learn to do without."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hvit.console import progress as progress_bar
+from hvit.data.band_cache import open_bands
+from hvit.data.cache import PhotoCache
+from hvit.data.dataset import readers
+from hvit.data.preprocess import Preprocessing
+from hvit.data.spectral import SpectralStream, vegetation_indices
+from hvit.data.transfer import to_device
+from training.config import AugmentConfig, ConfigError, FinetuneConfig, SpectralConfig
+from training.inputs.augment import augment_bands
+from training.inputs.random_streams import uniform
+from training.parallel.world import World
+
+MODALITY = 2100  # stream of draws
+MEASURED_PHOTOS = 1000  # whose pixels decide mean and variance of each channel
+
+
+def open_stream(config: FinetuneConfig, train: PhotoCache, val: PhotoCache, here: World) -> SpectralStream | None:
+    """What the spectral stream of a configuration expects; gives both caches their bands where it takes any.
+
+    Raises:
+        ConfigError: no training photo has bands.
+        DataError: a file of bands cannot be read, or is not of its photo.
+    """
+    spectral = config.spectral
+    if spectral is None:
+        return None
+    if spectral.kind == "indices":
+        planes = (_indices_of(train[i]) for i in _measured(np.arange(len(train))))
+        return SpectralStream.fit(spectral.kind, spectral.channels, spectral.white, planes)
+    for cache in (train, val):
+        _open_bands(cache, config, here)
+    present = np.flatnonzero(train.bands.present)
+    if not present.size:
+        raise ConfigError(
+            "spectral.kind is bands, and no training photo has any; expected leaf.npy or leaf.bands.tif beside leaf.jpg"
+        )
+    planes = (train.bands[i] for i in _measured(present))
+    return SpectralStream.fit(spectral.kind, spectral.channels, spectral.white, planes)
+
+
+def _open_bands(cache: PhotoCache, config: FinetuneConfig, here: World) -> None:
+    """The first process reads, the others wait."""
+    if not here.is_main:
+        here.barrier()
+    spectral, folder = config.spectral, config.data.cache_dir
+    show, workers = progress_bar("preparing bands"), readers(cache.samples)
+    cache.bands = open_bands(cache.samples, cache.sizes, len(spectral.channels), spectral.white, folder, show, workers)
+    if here.is_main:
+        here.barrier()
+
+
+def _measured(photos: np.ndarray) -> np.ndarray:
+    """At most so many of them, evenly spaced."""
+    return photos[np.linspace(0, len(photos) - 1, min(len(photos), MEASURED_PHOTOS)).astype(int)]
+
+
+def _indices_of(pixels: np.ndarray) -> np.ndarray:
+    return vegetation_indices(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None])[0].numpy()
+
+
+def with_bands(
+    views: Tensor,
+    cache: PhotoCache,
+    photos: np.ndarray,
+    samples: np.ndarray,
+    strengths: AugmentConfig,
+    seed: int,
+    stream: SpectralStream,
+) -> Tensor:
+    """Views with their bands behind the colors, so that mixing treats both alike.
+
+    Args:
+        views: (B, 3, h, w), of `augment` with the same arguments.
+    Returns:
+        (B, 3 + C + 1, h, w): the last plane is 1 where a sample has bands, and less where it is mixed with one that
+        has none.
+    """
+    sides = tuple(views.shape[-2:])
+    bands = augment_bands(cache, photos, samples, sides, strengths, seed, views.device, stream.mean)
+    present = to_device(torch.from_numpy(cache.bands.present[photos]).to(views.dtype), views.device)
+    return torch.cat([views, bands, present[:, None, None, None].expand(-1, 1, *sides)], 1)
+
+
+def model_batch(
+    views: Tensor,
+    samples: np.ndarray,
+    preprocessing: Preprocessing,
+    stream: SpectralStream | None,
+    spectral: SpectralConfig | None,
+    seed: int,
+) -> tuple[Tensor, ...]:
+    """What the model takes in training: images, and for a spectral stream its pictures and which of them count.
+
+    A sample loses its spectral picture with probability `spectral.dropout`, drawn from seed and sample number alone, so
+    that the model learns to answer with and without. Indices are those of the augmented view: what a photo tells.
+
+    Args:
+        views: (B, 3, h, w) in [0, 255], or those of `with_bands`.
+        samples: global sample numbers, (B,).
+    """
+    images = preprocessing.normalize(views[:, :3])
+    if stream is None:
+        return (images,)
+    kept = to_device(uniform(seed, samples, 1, MODALITY)[:, 0] >= spectral.dropout, views.device)
+    if stream.kind == "indices":
+        return images, stream.normalize(vegetation_indices(views)), kept
+    whole = views[:, -1].amin((1, 2)) > 1 - 1e-3  # a blend of two ones may differ from 1 by rounding
+    return images, stream.normalize(views[:, 3:-1]), kept & whole

@@ -1,0 +1,84 @@
+"""What pre-training learns from: training photos and folders without labels. Photos of val and test are not read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hvit.data.cache import PhotoCache
+from hvit.data.dataset import plants_known, read_samples, read_unlabeled, say_nothing, say_on_stderr, with_groups
+from hvit.data.splits import split_by_group
+from training.config import ConfigError, PretrainConfig
+from training.inputs.datasets import cache_of, groups_of_photos, with_splits, write_roles
+from training.parallel.world import World
+
+
+@dataclass(frozen=True)
+class Unlabeled:
+    """Photos to learn from, and photos that tell how good the features are.
+
+    Attributes:
+        cache: all of them, decoded.
+        learns: numbers of those learned from.
+        known: numbers of those among `learns` with a label: what features are compared with.
+        held_out: numbers of those with a label that are not learned from.
+        plants_known: whether every photo with a label says which plant it shows.
+    """
+
+    cache: PhotoCache
+    learns: np.ndarray
+    known: np.ndarray
+    held_out: np.ndarray
+    plants_known: bool
+
+    @property
+    def judges(self) -> bool:
+        """Whether labels can tell how good features are: there are photos of two classes and more."""
+        return len({self.cache.samples[i].label for i in self.known}) > 1
+
+    def labels(self, photos: np.ndarray) -> np.ndarray:
+        """Class names of photos with a label, (N,)."""
+        return np.array([self.cache.samples[i].label for i in photos])
+
+
+def gather_unlabeled(config: PretrainConfig, here: World) -> Unlabeled:
+    """Reads and decodes the training photos; what a data set keeps for val and test is left alone.
+
+    Data sets without splits are divided first, as fine-tuning with the same seed, shares and groups divides them.
+
+    Raises:
+        ConfigError: there are no training photos, or too few groups to hold any out.
+        DataError: a data set cannot be read.
+    """
+    data = config.data
+    say = say_on_stderr if here.is_main else say_nothing
+    samples = read_samples(data.dirs, say=say) if data.dirs else []
+    known = data.group_from is not None or plants_known(samples)
+    labeled = [sample for sample in with_splits(samples, config, here) if sample.split == "train"]
+    if data.dirs and not labeled:
+        raise ConfigError("data.dirs hold no train photos; expected DIR/train/CLASS/*.jpg")
+    others = read_unlabeled(data.unlabeled, say)
+    unknown = set(data.licences) - {sample.source for sample in labeled + others}
+    if unknown:
+        raise ConfigError(f"data.licences names {', '.join(sorted(unknown))}, which is none of the data sets")
+    cache = cache_of(labeled + others, config, here)
+    has_label = np.array([bool(sample.label) for sample in cache.samples])
+    with_label = np.flatnonzero(has_label)
+    held_out = np.zeros(len(cache), dtype=bool)
+    if len(with_label):
+        own = [cache.samples[i] for i in with_label]
+        own = with_groups(own, groups_of_photos(own, [cache[i] for i in with_label], config))
+        divided = split_by_group(own, (1 - data.holdout, data.holdout, 0.0), config.seed)
+        learning = {sample.relative for sample in divided if sample.split == "train"}
+        held_out[with_label] = [sample.relative not in learning for sample in own]
+        if not held_out.any():
+            raise ConfigError(f"data.holdout {data.holdout} of the training photos holds out no group; raise it")
+    known_numbers = np.flatnonzero(has_label & ~held_out)
+    return Unlabeled(cache, np.flatnonzero(~held_out), known_numbers, np.flatnonzero(held_out), known)
+
+
+def write_split(run_dir: Path, material: Unlabeled) -> None:
+    """Which photo was learned from, and which was held out."""
+    role = np.full(len(material.cache), "train", dtype=object)
+    role[material.held_out] = "holdout"
+    write_roles(run_dir, material.cache.samples, material.cache.sha256, list(role))

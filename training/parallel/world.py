@@ -1,0 +1,181 @@
+"""One program on one process or many: what differs is here."""
+
+import os
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from training.parallel.watchdog import Watch
+
+START_S = 300  # for all processes to come together
+NEVER = timedelta(days=30)  # `Watch` decides who waits for too long, and knows why
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among all.
+
+    Attributes:
+        rank: number of this process.
+        size: number of processes.
+        device: where this process computes.
+        restarted: whether torchrun started the processes again after one of them failed.
+        watch: notices processes that hang; None on a single one.
+    """
+
+    rank: int
+    size: int
+    device: torch.device
+    restarted: bool = False
+    watch: Watch | None = None
+
+    @property
+    def is_main(self) -> bool:
+        return self.rank == 0
+
+    @property
+    def name(self) -> str:
+        """ "cpu", or what the accelerator calls itself."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
+
+    @property
+    def alone(self) -> "World":
+        """This process as if there were no others."""
+        return replace(self, rank=0, size=1)
+
+    def any(self, flag: bool) -> bool:
+        """Whether `flag` is set on any process; every process must call it at the same point."""
+        return bool(self.most(int(flag)))
+
+    def most(self, number: int) -> int:
+        """The largest that any process says; every process must call it at the same point."""
+        if self.size == 1:
+            return number
+        tensor = torch.tensor([number], device=self.device)
+        dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
+        return int(tensor.item())
+
+    def sum(self, value: torch.Tensor) -> torch.Tensor:
+        """Sum of a tensor over all processes; every process must call it at the same point."""
+        if self.size > 1:
+            value = value.clone()
+            dist.all_reduce(value)
+        return value
+
+    def mean(self, value: torch.Tensor) -> torch.Tensor:
+        """Mean of a tensor over all processes; every process must call it at the same point."""
+        return self.sum(value) / self.size
+
+    def of_main(self, number: int) -> int:
+        """What the first process says; every process must call it at the same point."""
+        tensor = torch.tensor([number], dtype=torch.int64, device=self.device)
+        if self.size > 1:
+            dist.broadcast(tensor, 0)
+        return int(tensor.item())
+
+    def agrees(self, digest: str) -> bool:
+        """Whether a hexadecimal digest is that of the first process; every process must call it at the same point."""
+        own = torch.from_numpy(np.frombuffer(bytes.fromhex(digest), np.uint8).copy()).to(self.device)
+        if self.size == 1:
+            return True
+        theirs = own.clone()
+        dist.broadcast(theirs, 0)
+        return torch.equal(own, theirs)
+
+    def barrier(self) -> None:
+        if self.size > 1:
+            dist.barrier()
+
+    def main_does(self, action: Callable[[], None]) -> None:
+        """Has something done by the first process; every process must call it at the same point.
+
+        Raises:
+            OSError: on all processes, where the first could not.
+        """
+        error = None
+        if self.is_main:
+            try:
+                action()
+            except OSError as failure:
+                error = failure
+        if self.any(error is not None):
+            raise error or OSError("process 0 could not write")
+
+    def beat(self, step: int = 0) -> None:
+        """This process makes progress; call it at least every few seconds where it is judged."""
+        if self.watch is not None:
+            self.watch.beat(step)
+
+    def judge(self, judged: bool) -> None:
+        """Whether this process must make progress from now on."""
+        if self.watch is not None:
+            self.watch.judge(judged)
+
+
+ALONE = World(0, 1, torch.device("cpu"))
+
+
+@contextmanager
+def world(device: str = "auto", hang_s: float = 600.0):
+    """Joins the processes torchrun started; alone without it.
+
+    Args:
+        device: "auto", "cpu" or "cuda".
+        hang_s: seconds a process may stand still before all are ended.
+    Raises:
+        ValueError: CUDA is asked for and not there, or restarts could not work as torchrun was called.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: no CUDA device here; use --device cpu")
+    cuda = device != "cpu" and torch.cuda.is_available()
+    rank, size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    here = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(here)
+        torch.backends.cudnn.allow_tf32 = False  # what is computed in float32 is judged as if on the CPU
+    attempt = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
+    if size == 1:
+        yield World(rank, size, here, attempt > 0)
+        return
+    store = _store(attempt)
+    dist.init_process_group("nccl" if cuda else "gloo", store=store, rank=rank, world_size=size, timeout=NEVER)
+    watch = Watch(store.clone(), rank, size, hang_s, dist.group.WORLD._get_sequence_number_for_group)
+    watch.start()
+    # Of several nodes, only the one with the failed process counts it as a restart.
+    restarted = World(rank, size, here).any(attempt > 0)
+    try:
+        yield World(rank, size, here, restarted, watch)
+    finally:
+        watch.stop()
+    dist.destroy_process_group()  # not after an error: others may be gone, and it would wait for them
+
+
+def _store(attempt: int) -> dist.Store:
+    """Where processes find each other.
+
+    torchrun lends its own store, and keeps in it what processes of an earlier attempt wrote: those started again would
+    find the addresses of the dead (pytorch issue 135712). So every attempt has a part of its own.
+
+    Raises:
+        ValueError: there are restarts on several nodes, which count them differently.
+    """
+    lent = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    nodes, restarts = (int(os.environ.get(name, 0)) for name in ("GROUP_WORLD_SIZE", "TORCHELASTIC_MAX_RESTARTS"))
+    if lent and nodes > 1 and restarts > 0:
+        raise ValueError("--max-restarts on several nodes: set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 on each of them")
+    store, _, _ = next(dist.rendezvous("env://", timeout=timedelta(seconds=START_S)))
+    return dist.PrefixStore(f"attempt-{attempt}", store) if lent else store
+
+
+def average_gradients(module: nn.Module, whether: bool) -> None:
+    """Whether the next backward pass averages gradients over processes, which is needed once a step."""
+    if hasattr(module, "set_requires_gradient_sync"):  # sharded
+        module.set_requires_gradient_sync(whether)
+    elif hasattr(module, "require_backward_grad_sync"):  # in DDP: its no_sync, without nesting a context in the loop
+        module.require_backward_grad_sync = whether
