@@ -1,4 +1,4 @@
-# `make app` opens the dashboard, `make demo` the Gradio demo, `make test` tests, `make lint` checks the style,
+# `make app` opens the dashboard, `make demo` the Gradio demo, `make test` tests, `make lint` checks style and types,
 # `make test-faults` breaks trainings on purpose, all the ways of docs/reliability.md, and writes the table there.
 # All use the environment .venv and make it on the first call. PORT=8600 chooses a port, PHOTOS=DIR
 # names a copy of the photos of a run that ships without them, CPU=1 the small wheels of torch.
@@ -24,6 +24,8 @@ test-faults: set-up-tests
 
 lint: set-up-tests
 	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m ruff format --check --quiet .
+	@$(VENV_PYTHON) -m mypy
 
 set-up:
 	@$(PYTHON) start.py --set-up $(SMALL)
