@@ -65,7 +65,7 @@ class Method:
                 raise ValueError(f"{self.name} does not depend on the class; {name_some()} do")
             if not 0 <= class_index < model.num_classes:
                 raise ValueError(f"class_index is {class_index}; there are {model.num_classes} classes, from 0")
-        module = import_module(f"hvit.explain.{self.name}")
+        module = import_module(f"hvit.explain.methods.{self.name}")
         return module.explain(model, images, class_index, spectral, present, **arguments)
 
 

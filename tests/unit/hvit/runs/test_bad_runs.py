@@ -157,7 +157,7 @@ def test_metrics_of_a_gigabyte_are_refused_before_they_are_read(bad):
 
 
 def test_more_lines_of_metrics_than_are_kept_are_refused(bad, monkeypatch):
-    monkeypatch.setattr("hvit.runs.MAX_ROWS", 3)
+    monkeypatch.setattr("hvit.runs.reader.MAX_ROWS", 3)
     write("metrics.jsonl", "".join(map(_row, range(3))))(bad)
     assert [row["step"] for row in Run(bad).metrics()] == [0, 1, 2]
     write("metrics.jsonl", "".join(map(_row, range(4))))(bad)

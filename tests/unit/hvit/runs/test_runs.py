@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from hvit import runs
 from hvit.runs import Run, RunError, RunWriter, find_run, list_runs, survey
 from hvit.words import training_progress
 
@@ -252,7 +251,7 @@ def test_a_run_that_lives_but_makes_no_step_says_so(tmp_path):
 
 
 def test_a_run_gives_signs_of_life_whatever_it_does(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr("hvit.runs.writer.HEARTBEAT_S", 0.05)
     writer = _writer(tmp_path / "one")
     _change(tmp_path / "one", heartbeat=(datetime.now(UTC) - timedelta(hours=3)).isoformat())
     with writer.beating():

@@ -339,7 +339,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_training(words, run_di
 @pytest.mark.parametrize("what", ["metrics", "last checkpoint"])
 def test_what_must_be_written_and_cannot_be_ends_with_4(words, run_dir, monkeypatch, stop_after, capsys, what):
     if what == "metrics":
-        monkeypatch.setattr("hvit.runs.append_line", _full)
+        monkeypatch.setattr("hvit.runs.writer.append_line", _full)
     else:
         monkeypatch.setattr("training.engine.checkpoints.save_file", _full)
         stop_after(3)
