@@ -18,7 +18,7 @@ from hvit.data.photos import InvalidPhotoError, Photo, decode_photo, photo_bytes
 from hvit.data.spectral import InvalidBandsError, read_bands
 from hvit.data.views import MIRROR, view_of
 from hvit.files import file_sha256
-from hvit.models import HViT
+from hvit.models import has_attention
 from hvit.runs.checkpoint import Checkpoint
 from hvit.verdicts import verdicts
 from hvit.words import verdict_message
@@ -135,7 +135,7 @@ def diagnose(
     Args:
         photo: a file's bytes, or where the file lies.
         crop: restrict the answer to this crop, and renormalize.
-        overlay: also compute the heatmap, where the run is an HViT.
+        overlay: also compute the heatmap, where the model has attention, as an HViT has.
         tta: average the probabilities of the photo and its mirror image.
         bands: file of the photo's bands, for a run that takes any; without, such a run answers from color alone.
     Raises:
@@ -251,7 +251,7 @@ def diagnose_window(
 @torch.inference_mode()
 def _score(checkpoint: Checkpoint, batch: tuple[torch.Tensor, ...], tta: bool, overlay: bool) -> list[_Scores]:
     heatmaps = [None] * len(batch[0])
-    if overlay and isinstance(checkpoint.model, HViT):
+    if overlay and has_attention(checkpoint.model):
         from hvit.explain.methods.rollout import rollout_heatmap
 
         logits, features, heatmap = rollout_heatmap(checkpoint.model, *batch)

@@ -14,7 +14,6 @@ from torch.export import Dim
 
 from hvit.data.spectral import vegetation_indices
 from hvit.files import write_bytes
-from hvit.models import Baseline
 from hvit.models.config import UNIT_PX
 from hvit.runs.checkpoint import Checkpoint
 
@@ -96,7 +95,7 @@ def export_onnx(checkpoint: Checkpoint, path: Path) -> Exported:
         ExportError: the model is a baseline, or the file would not answer like it.
         OSError: it cannot be written.
     """
-    if isinstance(checkpoint.model, Baseline):
+    if not checkpoint.model.exports_to_onnx:
         raise ExportError(
             f"run {checkpoint.name} is a baseline of timm's, and only HViTs are exported; timm has an export of its own"
         )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from hvit.export import LARGEST_DIFFERENCE, ExportError, onnx_program
-from hvit.models import Baseline, HViT
+from hvit.models import Classifier
 from hvit.runs.checkpoint import Checkpoint
 
 
@@ -69,7 +69,7 @@ class OnnxSession:
 class _PixelsToLogits(nn.Module):
     def __init__(self, checkpoint: Checkpoint):
         super().__init__()
-        self.model: HViT | Baseline = copy.deepcopy(checkpoint.model).cpu()
+        self.model: Classifier = copy.deepcopy(checkpoint.model).cpu()
         self.preprocessing = checkpoint.preprocessing
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:

@@ -107,11 +107,11 @@ def hvit_large_dfca(pretrained: bool = False, **arguments) -> torch.nn.Module:
 
 @register_model
 def hvit_tiny_conv(pretrained: bool = False, **arguments) -> torch.nn.Module:
-    """HViT-T whose first two stages are convolutions of EfficientNet-Lite0, 5.2 M parameters; see `HViT.load_front`."""
+    """HViT-T whose first two stages are those of EfficientNet-Lite0, 5.2 M parameters; see `HViT.load_timm_weights`."""
     return _build("hvit_tiny_conv", pretrained, **arguments)
 
 
 @register_model
 def hvit_small_conv(pretrained: bool = False, **arguments) -> torch.nn.Module:
-    """HViT-S whose first two stages are convolutions of EfficientNet-Lite2, 24 M parameters; see `HViT.load_front`."""
+    """HViT-S whose first two stages are those of EfficientNet-Lite2, 24 M parameters; see `HViT.load_timm_weights`."""
     return _build("hvit_small_conv", pretrained, **arguments)

@@ -29,7 +29,7 @@ from hvit.data.leafsim import EARLY_STRESS
 from hvit.data.preprocess import Preprocessing
 from hvit.device import chosen_device
 from hvit.files import CARD, write_json
-from hvit.models import Baseline, HViT
+from hvit.models import Classifier
 from hvit.rejection import METHODS, Rejector
 from hvit.runs import INFO, Run, RunError, add_to_manifest, find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint, save_calibration, save_checkpoint
@@ -123,7 +123,7 @@ def _record(run: Run, ood_before: dict | None, summary: dict, recorded: Recorded
 
 def finish_run(
     run_dir: Path,
-    model: HViT | Baseline,
+    model: Classifier,
     config: FinetuneConfig,
     preprocessing: Preprocessing,
     material: Material,
@@ -233,7 +233,7 @@ def _unchanged(cache: PhotoCache, indices: Sequence[int]) -> list[int]:
     return kept
 
 
-def finish_s(model: HViT | Baseline, config: FinetuneConfig, preprocessing: Preprocessing, material: Material) -> float:
+def finish_s(model: Classifier, config: FinetuneConfig, preprocessing: Preprocessing, material: Material) -> float:
     """Seconds `finish_run` will take, estimated from the time that a few of its photos take now."""
     train, device = material.train, next(model.parameters()).device
     checkpoint = Checkpoint(

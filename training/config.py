@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serial
 
 from hvit.data.leafsim import BANDS, EARLY_STRESS, SCHEME
 from hvit.data.spectral import INDICES
-from hvit.models import SIZES, refuse_unknown
+from hvit.models import SIZES, check_model_name
 from hvit.models.baselines import PREFIX
 from hvit.rejection import METHODS
 
@@ -146,7 +146,7 @@ class ModelSection(Section):
 
     @field_validator("name")
     def _exists(cls, name: str) -> str:
-        refuse_unknown(name)
+        check_model_name(name)
         return name
 
     @property

@@ -44,8 +44,7 @@ from hvit.explain.localization import areas_of, overlap, points_at, shares_on
 from hvit.explain.randomization import LEVELS, cascade, map_similarities, randomized_twin
 from hvit.explain.ranking import SIMILARITY, MethodScore, best_of, ranking
 from hvit.files import write_bytes
-from hvit.models import Baseline as OtherModel
-from hvit.models import HViT
+from hvit.models import Classifier, HViT, has_attention
 from hvit.runs import add_to_manifest, find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from training.command_line import reports_os_errors
@@ -186,7 +185,7 @@ def explain_samples(
         ValueError: a method cannot explain this model.
     """
     twin = randomized_twin(checkpoint.model, seed)
-    levels = dict(cascade(checkpoint.model, seed)) if cascaded and isinstance(checkpoint.model, HViT) else {}
+    levels = dict(cascade(checkpoint.model, seed)) if cascaded and has_attention(checkpoint.model) else {}
     preprocessing = replace(checkpoint.preprocessing, img_size=img_size)
     rows, kept = [], []
     for number, sample in enumerate(samples):
@@ -238,11 +237,11 @@ def _case(checkpoint: Checkpoint, sample: Sample, preprocessing: Preprocessing) 
     return Case(sample, sha256, inputs, areas, class_index)
 
 
-def _map(method: Method, model: HViT | OtherModel, twin: HViT | OtherModel, levels: dict[str, HViT], case: Case) -> Map:
+def _map(method: Method, model: Classifier, twin: Classifier, levels: dict[str, HViT], case: Case) -> Map:
     """The map of a method, how strong it is for drawn weights, and how alike on the way there."""
     images, *beside = case.inputs
 
-    def explained(network: HViT | OtherModel) -> Explanation:
+    def explained(network: Classifier) -> Explanation:
         return method(network, images, case.class_index if method.depends_on_class else None, *beside)
 
     found = explained(model)
@@ -322,7 +321,7 @@ def _methods(names: list[str] | None, checkpoint: Checkpoint) -> list[Method]:
         ValueError: there is none of that name; names the nearest.
     """
     if names is None:
-        return [m for m in METHODS.values() if m.any_model or isinstance(checkpoint.model, HViT)]
+        return [m for m in METHODS.values() if m.any_model or has_attention(checkpoint.model)]
     for name in names:
         if name not in METHODS:
             near = difflib.get_close_matches(name, METHODS, 1, cutoff=0.4)

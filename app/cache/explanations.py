@@ -159,9 +159,9 @@ def question_for(question: Question, classes: Sequence[str], label: str) -> Ques
 
 def can_look_inside(checkpoint: Checkpoint) -> bool:
     """Whether the model has attention to follow; a baseline has none."""
-    from hvit.models import HViT
+    from hvit.models import has_attention
 
-    return isinstance(checkpoint.model, HViT)
+    return has_attention(checkpoint.model)
 
 
 def methods_for(checkpoint: Checkpoint) -> list[str]:

@@ -10,9 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from hvit.explain.explanation import Explanation
+    from hvit.models import Classifier
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Method:
 
     def __call__(
         self,
-        model: nn.Module,
+        model: Classifier,
         images: Tensor,
         class_index: int | None = None,
         spectral: Tensor | None = None,
@@ -55,11 +56,11 @@ class Method:
                 an argument is out of range.
         """
         if not self.any_model:
-            from hvit.models import HViT
+            from hvit.models import has_attention
 
-            if not isinstance(model, HViT):
-                ways = " or ".join(method.name for method in METHODS.values() if method.any_model)
-                raise ValueError(f"{self.name} looks inside an HViT, and this model is a baseline; use {ways}")
+            if not has_attention(model):
+                others = " or ".join(method.name for method in METHODS.values() if method.any_model)
+                raise ValueError(f"{self.name} looks inside an HViT, and this model is a baseline; use {others}")
         if class_index is not None:
             if not self.depends_on_class:
                 raise ValueError(f"{self.name} does not depend on the class; {name_some()} do")

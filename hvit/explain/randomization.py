@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from hvit.models import Baseline, HViT
+from hvit.models import Classifier, HViT
 
 # From the read-out down to the image; each level adds its weights to those drawn anew.
 LEVELS = {
@@ -25,7 +25,7 @@ LEVELS = {
 _drawing = threading.Lock()  # weights are drawn by torch's one generator: two threads would share its draws
 
 
-def randomized_twin(model: HViT | Baseline, seed: int = 0) -> HViT | Baseline:
+def randomized_twin(model: Classifier, seed: int = 0) -> Classifier:
     """A model of the same architecture with all weights drawn anew, as before training.
 
     Args:
@@ -35,10 +35,7 @@ def randomized_twin(model: HViT | Baseline, seed: int = 0) -> HViT | Baseline:
     """
     with _drawing, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if isinstance(model, Baseline):
-            twin = Baseline(model.name, model.num_classes, img_size=model.img_size)
-        else:
-            twin = HViT(model.config)
+        twin = model.reinitialized()
     return twin.eval().requires_grad_(False).to(next(model.parameters()).device)
 
 

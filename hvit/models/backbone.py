@@ -1,6 +1,6 @@
 """Images to four feature maps: the hierarchy itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -284,20 +284,20 @@ class Backbone(nn.Module):
             self.fusion.apply(initialize)
 
     @torch.no_grad()
-    def load_front(self, tensors: dict[str, Tensor]) -> None:
-        """Takes the weights of the convolutional front from a timm EfficientNet-Lite, its batch norms folded in.
+    def load_timm_weights(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Loads timm's EfficientNet-Lite weights into the convolutional stages, with batch norms folded in.
 
         Args:
-            tensors: state dict of the timm model that `config.front_config.source` names.
+            state_dict: of the timm model that `config.front_config.source` names.
         Raises:
-            ValueError: there is no front, or the weights are of another net; nothing is changed then.
+            ValueError: there are no convolutional stages, or the weights do not fit; nothing is changed then.
         """
         if self.config.front is None:
             raise ValueError("this model has no convolutional front to load weights into; use a _conv size")
         convolutions = [self.patch_embed.stem]
         for block in front_blocks(self.patch_embed, self.stages):
             convolutions += [conv for conv in (block.expand, block.depthwise, block.project) if conv is not None]
-        folded = list(folded_tensors(self.config.front_config, tensors))
+        folded = list(folded_tensors(self.config.front_config, state_dict))
         for conv, (weight, _) in zip(convolutions, folded, strict=True):
             if conv.weight.shape != weight.shape:
                 raise ValueError(

@@ -1,23 +1,25 @@
-"""timm's models behind the interface of HViT, to compare with on the same data and budget: `timm:resnet50`.
+"""timm models behind the interface of HViT, as baselines on the same data and training budget: `timm:resnet50`.
 
 timm is imported when a model is built or its name is checked, which takes seconds; importing this file is free.
 """
 
 import difflib
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from hvit.models.layers import for_convolution
+from hvit.models.layers import DropPath, for_convolution
 
 PREFIX = "timm:"
 
 
-def refuse_unknown_baseline(name: str) -> None:
-    """Checks a name such as timm:resnet50.
+def check_timm_name(name: str) -> None:
+    """Checks that timm has a model of this name, such as timm:resnet50.
 
     Raises:
-        ValueError: timm has no such model; names the nearest.
+        ValueError: it has none; the message names the closest match.
     """
     known, bare = import_timm().list_models(), name.removeprefix(PREFIX)
     if bare not in known:
@@ -26,61 +28,79 @@ def refuse_unknown_baseline(name: str) -> None:
 
 
 class Baseline(nn.Module):
-    """A timm model: what training, calibration, evaluation and diagnosis ask of a model.
+    """A timm model as a `hvit.models.Classifier`.
 
-    Batch norm is left as it is: its statistics are those of a process's pictures, so that such a baseline, unlike an
-    HViT, depends on how many processes and passes a batch is divided among.
+    Batch norm stays as timm has it: its statistics are those of the images of one process, so a baseline with batch
+    norm, unlike an HViT, depends on how many processes and accumulation steps a batch is divided into.
 
     Args:
-        name: of timm's, without any prefix.
+        name: of the timm model, without prefix.
         num_classes: K.
-        drop_path_rate: probability of skipping the last block in training.
-        img_size: side in pixels of a square photo in evaluation: sets the position embedding of models that have one.
+        drop_path_rate: stochastic-depth rate of the last block.
+        img_size: side in px of a square image in evaluation: sets the position embedding of models that have one.
     Raises:
-        ValueError: timm has no such model, or it cannot be used here; says why.
+        ValueError: timm has no such model, or it lacks something training needs; the message says what.
     """
+
+    spectral_chans = 0
+    attention_stages: tuple[int, ...] = ()
+    exports_to_onnx = False
+    net: Any  # timm has no types
 
     def __init__(self, name: str, num_classes: int = 1000, drop_path_rate: float = 0.0, img_size: int = 224):
         super().__init__()
-        refuse_unknown_baseline(name)
+        check_timm_name(name)
         self.name, self.num_classes, self.img_size = name, num_classes, img_size
         self.net = _build(name, num_classes, drop_path_rate, img_size)
         for needed in ("forward_intermediates", "forward_head", "get_classifier", "group_matcher", "feature_info"):
             if not hasattr(self.net, needed):
                 raise ValueError(f"{PREFIX}{name} cannot be used here: it has no {needed}; choose another model")
         if any(isinstance(m, nn.modules.dropout._DropoutNd) and m.p > 0 for m in self.net.modules()):
-            raise ValueError(f"{PREFIX}{name} drops features by draws of its own, so no run could be repeated exactly")
-        _take_over_draws(self.net)
+            raise ValueError(
+                f"{PREFIX}{name} has dropout with a random generator of its own, so no run could be repeated exactly; "
+                "choose another model"
+            )
+        _replace_drop_paths(self.net)
         if drop_path_rate > 0 and not self.drop_paths():
-            raise ValueError(f"{PREFIX}{name} has no paths to drop; set model.drop_path_rate to 0")
+            raise ValueError(f"{PREFIX}{name} has no stochastic depth; set model.drop_path_rate to 0")
         self._stages = _stage_indices(self.net)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Normalised RGB (B, 3, H, W) -> logits (B, K)."""
-        return self.net(for_convolution(images))
+    def forward(self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None) -> Tensor:
+        """Normalized RGB (B, 3, H, W) -> logits (B, K)."""
+        _check_no_spectral(spectral)
+        logits: Tensor = self.net(for_convolution(images))
+        return logits
 
-    def forward_stages(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Logits (B, K) and the mean of up to four feature maps, (B, C) each, from the image upward."""
+    def forward_stages(
+        self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Logits (B, K) and the spatial mean of up to four feature maps, (B, C) each, from fine to coarse."""
+        _check_no_spectral(spectral)
         features, maps = self.net.forward_intermediates(for_convolution(images), indices=self._stages)
         return self.net.forward_head(features), [m.mean(dim=(2, 3)) for m in maps]
 
-    def forward_embedding(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def forward_embedding(
+        self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Logits (B, K) and the pooled features before the classifier, (B, C)."""
+        _check_no_spectral(spectral)
         features = self.net.forward_features(for_convolution(images))
         return self.net.forward_head(features), self.net.forward_head(features, pre_logits=True)
 
-    def stage_widths(self) -> list[int]:
-        """Channels of the feature maps of `forward_stages`."""
+    def stage_dims(self) -> list[int]:
+        """Channels of each feature map of `forward_stages`."""
         return [self.net.feature_info[index]["num_chs"] for index in self._stages]
 
     def get_classifier(self) -> nn.Module:
-        return self.net.get_classifier()
+        """The classification head."""
+        head: nn.Module = self.net.get_classifier()
+        return head
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
-        """Trades compute for memory in training.
+        """Turns activation checkpointing on or off.
 
         Raises:
-            ValueError: this model cannot.
+            ValueError: this model has none.
         """
         if enable or hasattr(self.net, "set_grad_checkpointing"):
             try:
@@ -91,23 +111,32 @@ class Baseline(nn.Module):
                 raise ValueError(f"{PREFIX}{self.name} has no gradient checkpointing; leave it off") from None
 
     def no_weight_decay(self) -> set[str]:
-        """Names of the parameters besides norms and biases that must not decay."""
+        """Names of the parameters, besides norms and biases, that get no weight decay."""
         return {f"net.{name}" for name in (self.net.no_weight_decay() if hasattr(self.net, "no_weight_decay") else ())}
 
-    def layer_numbers(self) -> dict[str, int]:
-        """Number of the layer each parameter belongs to, as timm counts them: 0 next to the image, the head last."""
+    def layer_groups(self) -> dict[str, int]:
+        """Layer index of each parameter, as timm's layer decay counts them: 0 next to the image, the head last."""
         from timm.models import group_parameters
 
         numbers = group_parameters(self.net, self.net.group_matcher(coarse=False), reverse=True)
         return {f"net.{name}": number for name, number in numbers.items()}
 
-    def drop_paths(self) -> list["SampleDropPath"]:
-        """The stochastic-depth modules in order, for a training loop to set their `draws`."""
-        return [m for m in self.modules() if isinstance(m, SampleDropPath)]
+    def drop_paths(self) -> list[DropPath]:
+        """The stochastic-depth layers in order."""
+        return [m for m in self.modules() if isinstance(m, DropPath)]
+
+    def num_drop_paths(self) -> int:
+        """Number of stochastic-depth layers."""
+        return len(self.drop_paths())
+
+    def set_drop_path(self, uniform: Tensor) -> None:
+        """Fixes the random numbers of stochastic depth, in [0, 1), (num_drop_paths, B), for the next passes."""
+        for layer, numbers in zip(self.drop_paths(), uniform):
+            layer.uniform = numbers
 
     @torch.no_grad()
-    def refuse_sides(self, sides: list[tuple[int, int]]) -> None:
-        """Tries images of these heights and widths.
+    def check_image_sizes(self, sizes: list[tuple[int, int]]) -> None:
+        """Tries a forward pass at each (height, width) in px.
 
         Raises:
             ValueError: the model cannot compute at one of them.
@@ -115,7 +144,7 @@ class Baseline(nn.Module):
         training, device = self.training, next(self.parameters()).device
         self.eval()
         try:
-            for height, width in sides:
+            for height, width in sizes:
                 try:
                     self.forward_stages(torch.zeros(1, 3, height, width, device=device))
                 except (AssertionError, RuntimeError, ValueError) as error:
@@ -127,42 +156,67 @@ class Baseline(nn.Module):
         finally:
             self.train(training)
 
+    def load_timm_weights(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Loads pretrained weights of this timm model, without the head.
 
-class SampleDropPath(nn.Module):
-    """timm's DropPath, but what is dropped can be decided by `draws`, a (B,) tensor in [0, 1), one a sample."""
+        Raises:
+            ValueError: a tensor is missing or of another shape; nothing is changed then.
+        """
+        self._load_all_but_head({f"net.{name}": value for name, value in state_dict.items()})
 
-    def __init__(self, rate: float, scale_by_keep: bool):
-        super().__init__()
-        self.rate, self.scale_by_keep = rate, scale_by_keep
-        self.draws: Tensor | None = None
+    def load_backbone(self, other: "Baseline") -> None:
+        """Copies all weights but the head's from another instance of the same timm model.
 
-    def forward(self, branch: Tensor) -> Tensor:
-        if self.rate == 0.0 or not self.training:
-            return branch
-        draws = torch.rand(len(branch), device=branch.device) if self.draws is None else self.draws
-        if len(draws) != len(branch):
-            raise ValueError("this model drops the paths of parts of an image; set model.drop_path_rate to 0")
-        keep = (draws >= self.rate).to(branch.dtype) / ((1 - self.rate) if self.scale_by_keep else 1)
-        return branch * keep.reshape(-1, *[1] * (branch.ndim - 1))
+        Raises:
+            ValueError: `other` was built for another image size; nothing is changed then.
+        """
+        try:
+            self._load_all_but_head(other.state_dict())
+        except ValueError:
+            raise ValueError(
+                f"it was built for images of {other.img_size} px; set eval_img_size to {other.img_size}"
+            ) from None
+
+    def _load_all_but_head(self, tensors: Mapping[str, Tensor]) -> None:
+        head = {id(parameter) for parameter in self.get_classifier().parameters()}
+        new = {name for name, parameter in self.named_parameters() if id(parameter) in head}
+        values = self.state_dict()
+        for name, value in values.items():
+            if name in new:
+                continue
+            if name not in tensors:
+                raise ValueError(f"the weights have no {name.removeprefix('net.')}")
+            if tensors[name].shape != value.shape:
+                raise ValueError(
+                    f"{name.removeprefix('net.')} of the weights is {tuple(tensors[name].shape)}, and of this model "
+                    f"{tuple(value.shape)}; where that depends on the size of images, change eval_img_size"
+                )
+        self.load_state_dict(values | {name: tensors[name] for name in values if name not in new})
+
+    def reinitialized(self) -> "Baseline":
+        """The same timm model with new random weights, without stochastic depth, on the CPU."""
+        return Baseline(self.name, self.num_classes, img_size=self.img_size)
 
 
 def plain_model(name: str, num_classes: int, img_size: int) -> nn.Module:
-    """A timm model as timm makes it, for square pictures of one size: what speed is compared with.
+    """Builds a timm model as timm does, for square images of one size: the reference of speed benchmarks.
 
     Args:
-        name: of timm's, without any prefix.
+        name: of the timm model, without prefix.
     Raises:
-        ValueError: timm has no such model; names the nearest.
+        ValueError: timm has no such model; the message names the closest match.
     """
-    refuse_unknown_baseline(name)
+    check_timm_name(name)
+    model: nn.Module
     try:
-        return import_timm().create_model(name, num_classes=num_classes, img_size=img_size)
-    except TypeError:  # convolutions take any size, and no such word
-        return import_timm().create_model(name, num_classes=num_classes)
+        model = import_timm().create_model(name, num_classes=num_classes, img_size=img_size)
+    except TypeError:  # convolutional networks take any size and have no argument img_size
+        model = import_timm().create_model(name, num_classes=num_classes)
+    return model
 
 
-def import_timm():
-    """The module timm, imported when it is first needed."""
+def import_timm() -> Any:
+    """The module timm, imported on first use."""
     from hvit.models.torchvision_ops import declare_missing_torchvision_ops
 
     declare_missing_torchvision_ops()  # before timm, which imports torchvision
@@ -171,37 +225,45 @@ def import_timm():
     return timm
 
 
+def _check_no_spectral(spectral: Tensor | None) -> None:
+    if spectral is not None:
+        raise ValueError("a timm model takes no spectral image; only the _dfca sizes of HViT take `spectral`")
+
+
 def _build(name: str, num_classes: int, drop_path_rate: float, img_size: int) -> nn.Module:
-    """The model, told of sizes in the words it understands: convolutions take any, others must be allowed to."""
+    """Builds the timm model with the image-size arguments that its constructor accepts."""
     arguments = {"num_classes": num_classes} | ({"drop_path_rate": drop_path_rate} if drop_path_rate > 0 else {})
-    ways = (
+    # Transformers take img_size and must be allowed other sizes; convolutional networks take any and no argument.
+    candidates: tuple[dict[str, int | bool], ...] = (
         {"img_size": img_size, "dynamic_img_size": True},
         {"img_size": img_size, "strict_img_size": False},
         {"img_size": img_size},
         {},
     )
-    for sizes in ways:
+    for size_arguments in candidates:
         try:
-            return import_timm().create_model(name, pretrained=False, **arguments, **sizes)
+            net: nn.Module = import_timm().create_model(name, pretrained=False, **arguments, **size_arguments)
+            return net
         except TypeError as error:
             if "drop_path_rate" in str(error):
-                raise ValueError(f"{PREFIX}{name} has no paths to drop; set model.drop_path_rate to 0") from None
-            if not any(word in str(error) for word in sizes):
+                raise ValueError(f"{PREFIX}{name} has no stochastic depth; set model.drop_path_rate to 0") from None
+            if not any(word in str(error) for word in size_arguments):
                 raise
-    raise AssertionError("without sizes there is no word to refuse")
+    raise AssertionError("the last candidate has no argument that could be unknown")
 
 
-def _take_over_draws(net: nn.Module) -> None:
-    from timm.layers import DropPath
+def _replace_drop_paths(net: nn.Module) -> None:
+    """Replaces timm's DropPath layers with ours, whose random numbers can be set."""
+    from timm.layers import DropPath as TimmDropPath
 
     for parent in list(net.modules()):
         for name, child in parent.named_children():
-            if isinstance(child, DropPath):
-                setattr(parent, name, SampleDropPath(child.drop_prob, child.scale_by_keep))
+            if isinstance(child, TimmDropPath):
+                setattr(parent, name, DropPath(child.drop_prob, child.scale_by_keep))
 
 
-def _stage_indices(net: nn.Module) -> list[int]:
-    """The last feature map of each of the last four resolutions, or four evenly spaced where there is but one."""
+def _stage_indices(net: Any) -> list[int]:
+    """Indices of the last feature map at each of the four coarsest strides; four evenly spaced where one stride."""
     reductions = [info["reduction"] for info in net.feature_info]
     last_of = {reduction: i for i, reduction in enumerate(reductions)}
     if len(last_of) > 1:

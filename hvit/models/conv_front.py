@@ -8,7 +8,7 @@ resume stay exact.
 On the CPU, feature maps (B, C, H, W) lie in channels-last memory: the same memory as tokens (B, H, W, C).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -277,7 +277,7 @@ def front_blocks(patch_embed: ConvPatchEmbed, stages: nn.ModuleList) -> Iterator
     yield from stages[2].merge.blocks
 
 
-def folded_tensors(config: FrontConfig, tensors: dict[str, Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+def folded_tensors(config: FrontConfig, tensors: Mapping[str, Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
     """Weight and bias of each convolution of the front in order, from timm's weights with their batch norms.
 
     A convolution with weight w and a batch norm (scale g, shift b, mean m, variance v) are one convolution with weight

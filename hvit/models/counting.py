@@ -6,7 +6,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from hvit.models import SIZES, HViT, create_model
+from hvit.models import SIZES, create_model
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def cost_of(name: str, arguments: dict, img_size: int) -> Cost:
     with torch.device("meta"):
         model = create_model(name, **arguments).eval()
         images = torch.empty(1, 3, img_size, img_size)
-        channels = model.config.spectral_chans if isinstance(model, HViT) else 0
+        channels = model.spectral_chans
         inputs = (images, torch.empty(1, channels, img_size, img_size)) if channels else (images,)
     # The counter knows the two products of plain attention; on the CPU it does not see the fused one.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH), torch.no_grad():

@@ -1,7 +1,9 @@
 """HViT: the backbone with a classification head, and what can be asked of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from hvit.models.backbone import FUSED_STAGE, Backbone, StageRecord, fit_sides
@@ -57,6 +59,7 @@ class HViT(nn.Module):
     """
 
     output_fmt = "NHWC"
+    exports_to_onnx = True
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -70,6 +73,20 @@ class HViT(nn.Module):
             {"num_chs": dim, "reduction": stride, "module": f"backbone.stages.{i}"}
             for i, (dim, stride) in enumerate(zip(config.embed_dims, STRIDES))
         ]
+
+    @property
+    def spectral_chans(self) -> int:
+        """Channels of the spectral image it takes beside the photo; 0 where it takes none."""
+        return self.config.spectral_chans
+
+    @property
+    def attention_stages(self) -> tuple[int, ...]:
+        """Indices of the stages with self-attention."""
+        return self.config.attention_stages
+
+    def stage_dims(self) -> list[int]:
+        """Channels of the four stages."""
+        return list(self.config.embed_dims)
 
     def forward(self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None) -> Tensor:
         """Class scores.
@@ -203,25 +220,71 @@ class HViT(nn.Module):
         self.global_pool = global_pool
 
     def get_classifier(self) -> nn.Module:
+        """The classification head; `nn.Identity` where `num_classes` is 0."""
         return self.head
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
-        """Trades compute for memory in training: every block is recomputed in the backward pass."""
+        """Turns activation checkpointing on or off: every block is then recomputed in the backward pass."""
         self.backbone.grad_checkpointing = enable
 
     def no_weight_decay(self) -> set[str]:
-        """Names of the parameters besides norms and biases that must not decay."""
+        """Names of the parameters, besides norms and biases, that get no weight decay."""
         return {f"backbone.{name}" for name in self.backbone.no_weight_decay()}
 
-    def load_front(self, tensors: dict[str, Tensor]) -> None:
-        """Starts the convolutional front of a `_conv` size from outside weights; see `Backbone.load_front`."""
-        self.backbone.load_front(tensors)
+    def load_timm_weights(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Loads timm's EfficientNet-Lite weights into the convolutional stages of a `_conv` size.
 
-    def layer_numbers(self) -> dict[str, int]:
-        """Number of the layer each parameter belongs to: 0 next to the image, then one a block, the head last.
+        Args:
+            state_dict: of the timm model that `config.front_config.source` names; batch norms are folded in.
+        Raises:
+            ValueError: this size has no convolutional stages, or the weights do not fit; nothing is changed then.
+        """
+        self.backbone.load_timm_weights(state_dict)
 
-        What enters a stage counts with its first block, and the last norm with the head. timm's swin_transformer and
-        vision_transformer count the last norm with the last block: there a layer decay makes its rate smaller.
+    @torch.no_grad()
+    def load_backbone(self, other: "HViT") -> None:
+        """Copies the backbone of another HViT; its position embedding is interpolated to the `img_size` of this one.
+
+        A spectral stream that only this model has keeps its weights.
+
+        Raises:
+            ValueError: the backbones differ in shape; nothing is changed then.
+        """
+        source, own = other.config, self.config
+        if (source.embed_dims, source.depths) != (own.embed_dims, own.depths):
+            raise ValueError(
+                f"it has embed_dims {source.embed_dims} and depths {source.depths}, the configuration asks for "
+                f"{own.embed_dims} and {own.depths}; set both in `model`"
+            )
+        if source.spectral_chans not in (0, own.spectral_chans):
+            raise ValueError(
+                f"it takes {source.spectral_chans} spectral channels, the configuration asks for "
+                f"{own.spectral_chans}; set spectral.kind and spectral.names to those of that run"
+            )
+        side = self.backbone.image_embedding.shape[1] * STRIDES[2]
+        positions = {"image_embedding": other.backbone.embeddings(side, side)[2]}
+        kept = {name: value for name, value in self.backbone.state_dict().items() if name.startswith("fusion.")}
+        self.backbone.load_state_dict(kept | other.backbone.state_dict() | positions)
+
+    def reinitialized(self) -> "HViT":
+        """An HViT of the same configuration with new random weights, on the CPU."""
+        return HViT(self.config)
+
+    def check_image_sizes(self, sizes: list[tuple[int, int]]) -> None:
+        """Checks (height, width) in px; all from 64 px on are possible.
+
+        Raises:
+            ValueError: a side is shorter.
+        """
+        for height, width in sizes:
+            fit_sides(height, width)
+
+    def layer_groups(self) -> dict[str, int]:
+        """Layer index of each parameter: 0 next to the image, then one a block, the head last.
+
+        Patch merging counts with the first block of its stage, and the final norm with the head. timm's
+        swin_transformer and vision_transformer count the final norm with the last block, so that layer decay lowers
+        its learning rate.
         """
         depths = self.config.depths
         first = [1 + sum(depths[:stage]) for stage in range(4)]
@@ -238,7 +301,7 @@ class HViT(nn.Module):
         return numbers
 
     def group_matcher(self, coarse: bool = False) -> dict[str, str | list[tuple[str, tuple[int, ...] | None]]]:
-        """Patterns by which timm's `group_parameters` gives each parameter the number of `layer_numbers`.
+        """Patterns by which timm's `group_parameters` gives each parameter the number of `layer_groups`.
 
         Args:
             coarse: number stages instead of blocks.
@@ -252,8 +315,17 @@ class HViT(nn.Module):
         return {"stem": r"^backbone\.(?:patch_embed|unit_embedding)", "blocks": blocks}
 
     def drop_paths(self) -> list[DropPath]:
-        """The stochastic-depth modules in order, for a training loop to set their `draws`."""
+        """The stochastic-depth layers with a rate above 0, in order."""
         return [m for m in self.modules() if isinstance(m, DropPath) and m.rate > 0]
+
+    def num_drop_paths(self) -> int:
+        """Number of stochastic-depth layers with a rate above 0."""
+        return len(self.drop_paths())
+
+    def set_drop_path(self, uniform: Tensor) -> None:
+        """Fixes the random numbers of stochastic depth, in [0, 1), (num_drop_paths, B), for the next passes."""
+        for layer, numbers in zip(self.drop_paths(), uniform):
+            layer.uniform = numbers
 
 
 def _head(dim: int, num_classes: int) -> nn.Module:
@@ -269,7 +341,7 @@ def _stage_indices(indices: int | list[int] | None, num_stages: int) -> list[int
     if indices is None:
         return list(range(num_stages))
     if isinstance(indices, int):
-        indices = range(-indices, 0)
+        indices = list(range(-indices, 0))
     chosen = [i + num_stages if i < 0 else i for i in indices]
     if not chosen or not all(0 <= i < num_stages for i in chosen):
         raise ValueError(f"stages {list(indices)} asked for; there are {num_stages}, numbered 0 to {num_stages - 1}")

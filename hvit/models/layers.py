@@ -46,23 +46,38 @@ class LayerNorm2d(nn.LayerNorm):
 
 
 class DropPath(nn.Module):
-    """Skips a residual branch for whole samples, while training (Huang et al. 2016, arXiv:1603.09382).
+    """Stochastic depth: skips a residual branch for whole images in training (Huang et al. 2016, arXiv:1603.09382).
 
-    `draws`, a (B,) tensor of uniform numbers in [0, 1), decides which; a training loop sets it so that what is dropped
-    depends on the sample and not on the rank or the order of the draws. Without it, torch's own generator draws.
+    The training loop sets `uniform`, random numbers in [0, 1), (B,): an image skips the branch where its number is
+    below `rate`, whatever its process and place in the batch. Where it is None, torch's global generator is used.
+
+    Args:
+        rate: probability of skipping.
+        scale_by_keep: divide what is kept by 1 - rate, so that its expectation stays the same.
     """
 
-    def __init__(self, rate: float):
+    def __init__(self, rate: float, scale_by_keep: bool = True):
         super().__init__()
-        self.rate = rate
-        self.draws: Tensor | None = None
+        self.rate, self.scale_by_keep = rate, scale_by_keep
+        self.uniform: Tensor | None = None
 
-    def forward(self, branch: Tensor, num_images: int) -> Tensor:
-        """`branch` is (num_images * windows, ...): the windows of an image are dropped together."""
+    def forward(self, branch: Tensor, num_images: int | None = None) -> Tensor:
+        """Drops the branch for some images.
+
+        Args:
+            branch: (num_images * windows, ...): the windows of an image are dropped together.
+            num_images: None where each row of `branch` is an image.
+        """
         if self.rate == 0.0 or not self.training:
             return branch
-        draws = torch.rand(num_images, device=branch.device) if self.draws is None else self.draws
-        keep = (draws >= self.rate).to(branch.dtype) / (1 - self.rate)
+        num_images = branch.shape[0] if num_images is None else num_images
+        uniform = torch.rand(num_images, device=branch.device) if self.uniform is None else self.uniform
+        if len(uniform) != num_images:
+            raise ValueError(
+                f"stochastic depth has {len(uniform)} random numbers for {num_images} rows: this model drops paths of "
+                "parts of an image; set model.drop_path_rate to 0"
+            )
+        keep = (uniform >= self.rate).to(branch.dtype) / ((1 - self.rate) if self.scale_by_keep else 1)
         keep = keep.repeat_interleave(branch.shape[0] // num_images)
         return branch * keep.reshape(-1, *[1] * (branch.ndim - 1))
 

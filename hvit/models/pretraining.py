@@ -143,9 +143,9 @@ class JointModel(nn.Module):
         """Names of the parameters besides norms and biases that must not decay."""
         return {f"model.{name}" for name in self.model.no_weight_decay()} | {"decoder.mask_token"}
 
-    def layer_numbers(self) -> dict[str, int]:
+    def layer_groups(self) -> dict[str, int]:
         """As those of the classifier; the decoder, which is new as the head is, counts with the head."""
-        layers = {f"model.{name}": layer for name, layer in self.model.layer_numbers().items()}
+        layers = {f"model.{name}": layer for name, layer in self.model.layer_groups().items()}
         top = max(layers.values())
         return layers | {name: top for name, _ in self.named_parameters() if name.startswith("decoder.")}
 

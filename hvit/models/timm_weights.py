@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from hvit.files import file_sha256
-from hvit.models.baselines import PREFIX, import_timm, refuse_unknown_baseline
+from hvit.models.baselines import PREFIX, check_timm_name, import_timm
 from hvit.models.pretrained import (
     COUNTER,
     UNKNOWN,
@@ -111,7 +111,7 @@ def weights_from_hub(architecture: str) -> PretrainedWeights:
     """
     from huggingface_hub.errors import HfHubHTTPError
 
-    refuse_without_hub_weights(architecture)
+    check_hub_weights(architecture)
     name = architecture.removeprefix(PREFIX)
     try:
         net = import_timm().create_model(name, pretrained=True)
@@ -135,7 +135,7 @@ def weights_from_hub(architecture: str) -> PretrainedWeights:
     return PretrainedWeights(tensors, origin)
 
 
-def refuse_without_hub_weights(architecture: str) -> None:
+def check_hub_weights(architecture: str) -> None:
     """Checks, without a network, that timm has pretrained weights of a model.
 
     Raises:
@@ -164,7 +164,7 @@ def _net(architecture: str) -> nn.Module:
     """The timm model at the size and with the classifier that it was published with."""
     if not architecture.startswith(PREFIX):
         raise ValueError(f"{architecture} is no model of timm's; expected, for example, timm:tf_efficientnet_lite0")
-    refuse_unknown_baseline(architecture)
+    check_timm_name(architecture)
     return import_timm().create_model(architecture.removeprefix(PREFIX))
 
 

@@ -15,7 +15,7 @@ from hvit.data.classes import crop_of
 from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import SpectralStream
 from hvit.files import CARD, WEIGHTS, file_sha256, write_bytes, write_json
-from hvit.models import Baseline, HViT, create_model
+from hvit.models import Classifier, create_model
 from hvit.models.pretrained import Origin
 from hvit.rejection import METHODS, RejectionFileError, Rejector
 from hvit.runs.fields import check_card
@@ -54,7 +54,7 @@ class Checkpoint:
         spectral: what the spectral stream of a `_dfca` model expects; None without a stream.
     """
 
-    model: HViT | Baseline
+    model: Classifier
     card: dict
     name: str
     run_dir: Path
@@ -75,7 +75,7 @@ class Checkpoint:
 
 def save_checkpoint(
     run_dir: Path,
-    model: HViT | Baseline,
+    model: Classifier,
     architecture: str,
     arguments: dict,
     classes: list[str],
@@ -267,14 +267,14 @@ def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless:
     )
 
 
-def _check_outputs(run_dir: Path, card: dict, model: HViT | Baseline, spectral: SpectralStream | None) -> None:
+def _check_outputs(run_dir: Path, card: dict, model: Classifier, spectral: SpectralStream | None) -> None:
     """Compares classes and spectral channels of a card with the model it describes."""
     if model.num_classes != len(card["classes"]):
         raise CheckpointError(
             f"{CARD} of run {run_dir.name} names {len(card['classes'])} classes for a model with {model.num_classes}; "
             "copy the run again"
         )
-    takes = 0 if isinstance(model, Baseline) else model.config.spectral_chans
+    takes = model.spectral_chans
     told = 0 if spectral is None else spectral.num_bands
     if takes != told:
         raise CheckpointError(
@@ -283,7 +283,7 @@ def _check_outputs(run_dir: Path, card: dict, model: HViT | Baseline, spectral: 
         )
 
 
-def _checked_tensors(run_dir: Path, card: dict, model: HViT | Baseline) -> dict[str, torch.Tensor]:
+def _checked_tensors(run_dir: Path, card: dict, model: Classifier) -> dict[str, torch.Tensor]:
     """Weights of a run, whose shapes and hash are compared before a tensor is made of them.
 
     Args:
@@ -312,7 +312,7 @@ def _checked_tensors(run_dir: Path, card: dict, model: HViT | Baseline) -> dict[
     return tensors
 
 
-def _check_shapes(name: str, architecture: str, found: dict[str, tuple[int, ...]], model: HViT | Baseline) -> None:
+def _check_shapes(name: str, architecture: str, found: dict[str, tuple[int, ...]], model: Classifier) -> None:
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     differing = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
     if differing:
@@ -323,9 +323,9 @@ def _check_shapes(name: str, architecture: str, found: dict[str, tuple[int, ...]
         )
 
 
-def _check_rejector(run_dir: Path, ood: Rejector, model: HViT | Baseline) -> None:
+def _check_rejector(run_dir: Path, ood: Rejector, model: Classifier) -> None:
     """Scores features of zeros: the arrays of a detector must have the widths of the model's stages and classes."""
-    features = [np.zeros((1, width), dtype=np.float32) for width in _stage_widths(model)]
+    features = [np.zeros((1, width), dtype=np.float32) for width in model.stage_dims()]
     try:
         with np.errstate(all="ignore"):
             scores = ood.score(features, np.zeros((1, model.num_classes), dtype=np.float32))
@@ -337,10 +337,6 @@ def _check_rejector(run_dir: Path, ood: Rejector, model: HViT | Baseline) -> Non
             f"the detector of run {run_dir.name} does not fit its model; calibrate the run again: "
             "python -m training.calibrate"
         )
-
-
-def _stage_widths(model: HViT | Baseline) -> list[int]:
-    return list(model.config.embed_dims) if isinstance(model, HViT) else model.stage_widths()
 
 
 def load_rejector(run_dir: Path, record: dict | None) -> Rejector | None:

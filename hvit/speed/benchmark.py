@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from hvit.models import HViT, create_model
+from hvit.models import SIZES, create_model
 from hvit.models.baselines import PREFIX, plain_model
 
 NUM_CLASSES = 1000
@@ -150,14 +150,14 @@ class _Case:
         before = _allocated(setting.device)
         model = builder(name, setting.img_size)
         # This family trains on CUDA in contiguous memory, see `hvit.models.layers.for_convolution`.
-        as_trained = setting.device == "cuda" and setting.mode == "train" and isinstance(model, HViT)
+        as_trained = setting.device == "cuda" and setting.mode == "train" and name in SIZES
         layout = torch.contiguous_format if as_trained else torch.channels_last
         self._model = model.to(setting.device, memory_format=layout)
         dtype = TYPES[setting.precision]
         sides = (setting.batch_size, 3, setting.img_size, setting.img_size)
         self._images = torch.randn(sides, device=setting.device).contiguous(memory_format=layout)
         self._inputs: tuple[Tensor, ...] = (self._images,)
-        bands = self._model.config.spectral_chans if isinstance(self._model, HViT) else 0
+        bands = SIZES[name].spectral_chans if name in SIZES else 0
         if bands:
             self._inputs += (torch.randn(sides[0], bands, *sides[2:], device=setting.device),)
         if setting.mode == "infer":

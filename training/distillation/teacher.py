@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvit.models import Baseline, HViT
+from hvit.models import Classifier
 from hvit.runs import find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from training.config import ConfigError, DistillConfig, FinetuneConfig
@@ -45,11 +45,10 @@ def load_teachers(config: FinetuneConfig, device: torch.device) -> list[Checkpoi
     for teacher in teachers:
         if teacher.spectral is not None:
             raise ConfigError(f"distill: run {teacher.name} takes a spectral picture beside the photo; choose another")
-        if isinstance(teacher.model, Baseline):
-            try:
-                teacher.model.refuse_sides([(phase.img_size, phase.img_size) for phase in config.phases])
-            except ValueError as error:
-                raise ConfigError(f"distill: run {teacher.name}: {error}") from None
+        try:
+            teacher.model.check_image_sizes([(phase.img_size, phase.img_size) for phase in config.phases])
+        except ValueError as error:
+            raise ConfigError(f"distill: run {teacher.name}: {error}") from None
     return teachers
 
 
@@ -148,7 +147,7 @@ class FeatureStudent(nn.Module):
         side: of a picture in px that the model can compute at.
     """
 
-    def __init__(self, model: HViT | Baseline, embedding_dims: list[int], side: int):
+    def __init__(self, model: Classifier, embedding_dims: list[int], side: int):
         super().__init__()
         self.model = model
         own = embedding_dim(model, side)
@@ -163,15 +162,15 @@ class FeatureStudent(nn.Module):
         """Names of the parameters besides norms and biases that must not decay."""
         return {f"model.{name}" for name in self.model.no_weight_decay()}
 
-    def layer_numbers(self) -> dict[str, int]:
+    def layer_groups(self) -> dict[str, int]:
         """As those of the classifier; the linear maps count with the head."""
-        layers = {f"model.{name}": layer for name, layer in self.model.layer_numbers().items()}
+        layers = {f"model.{name}": layer for name, layer in self.model.layer_groups().items()}
         top = max(layers.values())
         return layers | {name: top for name, _ in self.named_parameters() if name.startswith("projections.")}
 
 
 @torch.no_grad()
-def embedding_dim(model: HViT | Baseline, side: int) -> int:
+def embedding_dim(model: Classifier, side: int) -> int:
     """Length of a model's pooled features, found with a picture of `side` px."""
     was_training, device = model.training, next(model.parameters()).device
     _, embedding = model.eval().forward_embedding(torch.zeros(1, 3, side, side, device=device))

@@ -10,7 +10,7 @@ import torch
 from hvit.console import print_table
 from hvit.data.dataset import SPLITS, Sample, check_classes, class_names, groups_from_names, with_groups
 from hvit.data.splits import split_by_group
-from hvit.models import Baseline, HViT
+from hvit.models import Classifier
 from hvit.runs import INFO
 from hvit.runs.checkpoint import Checkpoint
 from training.config import ConfigError, FinetuneConfig, PretrainConfig
@@ -65,7 +65,7 @@ def print_plan(config: FinetuneConfig, run_dir: Path, here: World) -> None:
     _print_teachers(teachers, config)
     _print_spectral(config)
     _print_steps(schedule, config, here, is_estimate=any(s.split == UNDIVIDED for s in samples))
-    print_rates(schedule, config.optim.layer_decay ** max(model.layer_numbers().values()))
+    print_rates(schedule, config.optim.layer_decay ** max(model.layer_groups().values()))
     _print_memory(model, config, here)
 
 
@@ -110,7 +110,7 @@ def _print_classes(samples: list[Sample], classes: list[str], config: FinetuneCo
     return drawn
 
 
-def _print_model(model: HViT | Baseline, start: str, config: FinetuneConfig, loss: ClassificationLoss) -> None:
+def _print_model(model: Classifier, start: str, config: FinetuneConfig, loss: ClassificationLoss) -> None:
     params = sum(parameter.numel() for parameter in model.parameters())
     print(f"\nModel     {config.model.name}, {params:,} parameters, from {start}, {config.precision}")
     weights = loss.weights
@@ -181,7 +181,7 @@ def largest_sides(seed: int, size: int, square: float) -> tuple[int, int]:
     return max((batch_sides(seed, step, size, square) for step in range(200)), key=lambda side: side[0] * side[1])
 
 
-def _print_memory(model: HViT | Baseline, config: FinetuneConfig, here: World) -> None:
+def _print_memory(model: Classifier, config: FinetuneConfig, here: World) -> None:
     height, width = largest_sides(config.seed, max(phase.img_size for phase in config.phases), config.square)
     learner = model if config.aux_mae_weight == 0 else joint_model(model, config.masked).to(here.device)
 

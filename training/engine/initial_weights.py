@@ -2,15 +2,12 @@
 
 from dataclasses import replace
 
-from torch import Tensor
-
 from hvit.data.preprocess import Preprocessing
-from hvit.models import Baseline, HViT, create_model
+from hvit.models import Classifier, HViT, create_model
 from hvit.models.baselines import PREFIX
-from hvit.models.config import STRIDES
 from hvit.models.pretrained import UNKNOWN, Origin, PretrainedWeights, PretrainedWeightsError
 from hvit.models.pretraining import JointModel, MaskedDecoder
-from hvit.models.timm_weights import refuse_without_hub_weights, weights_from_file, weights_from_hub
+from hvit.models.timm_weights import check_hub_weights, weights_from_file, weights_from_hub
 from hvit.runs import find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from training.config import ConfigError, FinetuneConfig, MaskedConfig
@@ -29,7 +26,7 @@ def model_arguments(config: FinetuneConfig, num_classes: int) -> dict:
     }
 
 
-def new_model(config: FinetuneConfig, arguments: dict) -> HViT | Baseline:
+def new_model(config: FinetuneConfig, arguments: dict) -> Classifier:
     """The model with random weights.
 
     Raises:
@@ -37,8 +34,7 @@ def new_model(config: FinetuneConfig, arguments: dict) -> HViT | Baseline:
     """
     model = create_model(config.model.name, **arguments)
     model.set_grad_checkpointing(config.model.grad_checkpointing)
-    if isinstance(model, Baseline):
-        model.refuse_sides(_sides(config))
+    model.check_image_sizes(_sides(config))
     return model
 
 
@@ -94,22 +90,19 @@ def weights_of(config: FinetuneConfig) -> PretrainedWeights | None:
         raise PretrainedWeightsError(f"model.weights: {error}") from None
 
 
-def take_weights(model: HViT | Baseline, weights: PretrainedWeights) -> None:
+def take_weights(model: Classifier, weights: PretrainedWeights) -> None:
     """Starts a baseline, all but its head, or the convolutional front of an HViT from pretrained weights.
 
     Raises:
         PretrainedWeightsError: they do not fit; nothing is changed then.
     """
     try:
-        if isinstance(model, Baseline):
-            _take_tensors(model, {f"net.{name}": value for name, value in weights.tensors.items()})
-        else:
-            model.load_front(weights.tensors)
+        model.load_timm_weights(weights.tensors)
     except ValueError as error:
         raise PretrainedWeightsError(f"model.weights: {error}") from None
 
 
-def check_start(config: FinetuneConfig, model: HViT | Baseline) -> str:
+def check_start(config: FinetuneConfig, model: Classifier) -> str:
     """Where the weights of a model will come from, in words; checked as far as that goes without downloading.
 
     Raises:
@@ -121,7 +114,7 @@ def check_start(config: FinetuneConfig, model: HViT | Baseline) -> str:
         return "random weights"
     architecture = config.model.weights_architecture
     if config.model.weights == FROM_HUB:
-        refuse_without_hub_weights(architecture)
+        check_hub_weights(architecture)
         return f"timm's pretrained weights of {architecture.removeprefix(PREFIX)}, to be downloaded"
     weights = weights_of(config)
     take_weights(model, weights)
@@ -166,7 +159,7 @@ def check_head(parent: Checkpoint, classes: list[str]) -> None:
         )
 
 
-def take_head(model: HViT | Baseline, parent: Checkpoint, classes: list[str]) -> None:
+def take_head(model: Classifier, parent: Checkpoint, classes: list[str]) -> None:
     """Takes over the head of a run that knows the same classes; both name them in sorted order.
 
     Raises:
@@ -176,57 +169,13 @@ def take_head(model: HViT | Baseline, parent: Checkpoint, classes: list[str]) ->
     model.get_classifier().load_state_dict(parent.model.get_classifier().state_dict())
 
 
-def take_backbone(model: HViT | Baseline, parent: Checkpoint) -> None:
+def take_backbone(model: Classifier, parent: Checkpoint) -> None:
     """Takes over all but the head, which is new whatever the classes of the parent were.
 
     Raises:
         ConfigError: the parent is of another shape, or a baseline was made for another size.
     """
-    if isinstance(model, Baseline):
-        _take_all_but_the_head(model, parent)
-        return
-    backbone = parent.model.backbone
-    if (backbone.config.embed_dims, backbone.config.depths) != (model.config.embed_dims, model.config.depths):
-        raise ConfigError(
-            f"init: run {parent.name} has embed_dims {backbone.config.embed_dims} and depths {backbone.config.depths}, "
-            f"the configuration asks for {model.config.embed_dims} and {model.config.depths}; set both in `model`"
-        )
-    if backbone.config.spectral_chans not in (0, model.config.spectral_chans):
-        raise ConfigError(
-            f"init: run {parent.name} takes {backbone.config.spectral_chans} spectral channels, the configuration asks "
-            f"for {model.config.spectral_chans}; set spectral.kind and spectral.names to those of that run"
-        )
-    side = model.backbone.image_embedding.shape[1] * STRIDES[2]
-    positions = {"image_embedding": backbone.embeddings(side, side)[2]}  # made for another img_size: resampled
-    own = {name: value for name, value in model.backbone.state_dict().items() if name.startswith("fusion.")}
-    model.backbone.load_state_dict(own | backbone.state_dict() | positions)
-
-
-def _take_all_but_the_head(model: Baseline, parent: Checkpoint) -> None:
     try:
-        _take_tensors(model, parent.model.state_dict())
-    except ValueError:
-        size = parent.card["arguments"]["img_size"]
-        raise ConfigError(f"init: run {parent.name} was made for another size; set eval_img_size to {size}") from None
-
-
-def _take_tensors(model: Baseline, tensors: dict[str, Tensor]) -> None:
-    """Loads all but the head.
-
-    Raises:
-        ValueError: a tensor is missing or of another shape; nothing is changed then.
-    """
-    head = {id(parameter) for parameter in model.get_classifier().parameters()}
-    new = {name for name, parameter in model.named_parameters() if id(parameter) in head}
-    values = model.state_dict()
-    for name, value in values.items():
-        if name in new:
-            continue
-        if name not in tensors:
-            raise ValueError(f"the weights have no {name.removeprefix('net.')}")
-        if tensors[name].shape != value.shape:
-            raise ValueError(
-                f"{name.removeprefix('net.')} of the weights is {tuple(tensors[name].shape)}, and of this model "
-                f"{tuple(value.shape)}; where that depends on the size of pictures, change eval_img_size"
-            )
-    model.load_state_dict(values | {name: tensors[name] for name in values if name not in new})
+        model.load_backbone(parent.model)
+    except ValueError as error:
+        raise ConfigError(f"init: run {parent.name}: {error}") from None

@@ -16,7 +16,7 @@ def parameter_groups(model: nn.Module, weight_decay: float, layer_decay: float =
         Groups of torch's optimizers, with `lr_scale`, what to multiply the learning rate by.
     """
     exempt, groups = model.no_weight_decay(), {}
-    layers = model.layer_numbers() if layer_decay < 1 else None
+    layers = model.layer_groups() if layer_decay < 1 else None
     for name, parameter in model.named_parameters():
         scale = 1.0 if layers is None else layer_decay ** (max(layers.values()) - layers[name])
         decay = 0.0 if parameter.ndim <= 1 or name in exempt else weight_decay

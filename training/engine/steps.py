@@ -16,7 +16,7 @@ from hvit.data.inputs import model_inputs, stacked
 from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import SpectralStream
 from hvit.data.transfer import to_device
-from hvit.models import Baseline, HViT
+from hvit.models import Classifier
 from hvit.words import duration
 from training.config import FinetuneConfig
 from training.distillation.repeated_views import RepeatedViews
@@ -38,7 +38,7 @@ MEASURED_S = 10  # that the speed is a mean over
 def train_step(
     step: int,
     step_model: nn.Module,
-    model: HViT | Baseline,
+    model: Classifier,
     cache: PhotoCache,
     labels: np.ndarray,
     sampler: Sampler,
@@ -111,12 +111,10 @@ def sides_at(step: int, progress: float, config: FinetuneConfig, repeated: Repea
     return batch_sides(config.seed, step, img_size, config.square)
 
 
-def set_drop_paths(model: HViT | Baseline, seed: int, samples: np.ndarray, device: torch.device) -> None:
+def set_drop_paths(model: Classifier, seed: int, samples: np.ndarray, device: torch.device) -> None:
     """Decides which blocks the samples of the next pass skip, by their global numbers."""
-    drop_paths = model.drop_paths()
-    draws = torch.from_numpy(uniform(seed, samples, max(1, len(drop_paths)), DROP_PATH)).float()
-    for module, column in zip(drop_paths, to_device(draws.T, device)):
-        module.draws = column
+    numbers = torch.from_numpy(uniform(seed, samples, max(1, model.num_drop_paths()), DROP_PATH)).float()
+    model.set_drop_path(to_device(numbers.T, device))
 
 
 @torch.inference_mode()

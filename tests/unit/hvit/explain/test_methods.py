@@ -41,7 +41,7 @@ def photos():
 class Scored(nn.Module):
     """A model of two classes: the second has the score that a function gives to images (B, 3, H, W)."""
 
-    num_classes = 2
+    num_classes, attention_stages = 2, ()
 
     def __init__(self, score):
         super().__init__()

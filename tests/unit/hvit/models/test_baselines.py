@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from hvit.models import create_model, refuse_unknown
+from hvit.models import check_model_name, create_model
 
 NAMES = ["timm:test_resnet", "timm:test_convnext", "timm:test_vit"]
 WIDE = torch.randn(2, 3, 64, 128, generator=torch.Generator().manual_seed(0))
@@ -35,7 +35,7 @@ def test_layers_are_those_of_timm(model):
 
     groups = param_groups_layer_decay(model.net, layer_decay=0.5)
     expected = {id(parameter): group["lr_scale"] for group in groups for parameter in group["params"]}
-    numbers = model.layer_numbers()
+    numbers = model.layer_groups()
     top = max(numbers.values())
     actual = {id(parameter): 0.5 ** (top - numbers[name]) for name, parameter in model.named_parameters()}
     assert actual == expected and len(set(actual.values())) > 2
@@ -47,8 +47,7 @@ def test_what_is_dropped_depends_on_the_draws_of_a_sample_alone():
     images, draws = torch.randn(4, 3, 64, 64), torch.rand(4, len(model.drop_paths()))
 
     def logits(rows):
-        for module, column in zip(model.drop_paths(), draws[rows].T):
-            module.draws = column
+        model.set_drop_path(draws[rows].T)
         return model(images[rows])
 
     together = logits([0, 1, 2, 3])
@@ -58,12 +57,12 @@ def test_what_is_dropped_depends_on_the_draws_of_a_sample_alone():
 
 
 def test_paths_are_dropped_as_often_and_as_strongly_as_by_timm():
-    from timm.layers import DropPath
+    from timm.layers import DropPath as TimmDropPath
 
-    from hvit.models.baselines import SampleDropPath
+    from hvit.models.layers import DropPath
 
-    ours, theirs = SampleDropPath(0.25, True).train(), DropPath(0.25).train()
-    ours.draws = torch.arange(1000) / 1000
+    ours, theirs = DropPath(0.25, True).train(), TimmDropPath(0.25).train()
+    ours.uniform = torch.arange(1000) / 1000
     branch = torch.ones(1000, 2, 3)
     assert set(ours(branch).unique().tolist()) == set(theirs(branch).unique().tolist())
     assert (ours(branch)[:, 0, 0] == 0).sum() == 250
@@ -76,7 +75,7 @@ def test_paths_are_dropped_as_often_and_as_strongly_as_by_timm():
 )
 def test_an_unknown_model_is_named_with_the_nearest(name, expected):
     with pytest.raises(ValueError, match=expected):
-        refuse_unknown(name)
+        check_model_name(name)
     with pytest.raises(ValueError, match=expected):
         create_model(name)
 
@@ -84,9 +83,9 @@ def test_an_unknown_model_is_named_with_the_nearest(name, expected):
 def test_what_a_model_cannot_do_is_refused():
     with pytest.raises(ValueError, match="set model.drop_path_rate to 0"):
         create_model("timm:dla46_c", drop_path_rate=0.1)
-    with pytest.raises(ValueError, match="draws of its own"):
+    with pytest.raises(ValueError, match="random generator of its own"):
         create_model("timm:test_vit_relpos")
     fixed = create_model("timm:gmlp_ti16_224", img_size=64)
-    fixed.refuse_sides([(64, 64)])
+    fixed.check_image_sizes([(64, 64)])
     with pytest.raises(ValueError, match="does not compute at 64 x 128 px"):
-        fixed.refuse_sides([(64, 64), (64, 128)])
+        fixed.check_image_sizes([(64, 64), (64, 128)])

@@ -54,7 +54,7 @@ def published(request):
 @pytest.mark.parametrize("sides", [(64, 64), (96, 160)])
 def test_the_folded_front_gives_what_timm_gives_with_its_batch_norms(published, sides):
     model, net = published
-    model.load_front(net.state_dict())
+    model.load_timm_weights(net.state_dict())
     images = sample(2, 3, *sides)
     theirs = net.forward_intermediates(images, indices=[1, 2, 3], intermediates_only=True)
     first, second = model.backbone.stage_tokens(images, 2)
@@ -84,13 +84,13 @@ def test_weights_of_another_net_are_named_and_change_nothing(model, damage, expe
     damage(tensors)
     before = copy.deepcopy(model.state_dict())
     with pytest.raises(ValueError, match=expected):
-        model.load_front(tensors)
+        model.load_timm_weights(tensors)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 def test_a_plain_size_has_no_front_to_load():
     with pytest.raises(ValueError, match="use a _conv size"):
-        create_model("hvit_tiny").load_front({})
+        create_model("hvit_tiny").load_timm_weights({})
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_paths_are_dropped_by_the_draws_of_the_sample():
 
     def tokens(order):
         for path in paths:
-            path.draws = draws[order]
+            path.uniform = draws[order]
         return model.backbone.stage_tokens(images[order], 2)
 
     with torch.no_grad():
@@ -299,7 +299,7 @@ def test_a_contrastive_model_names_only_parameters_it_has():
 
 def test_layers_run_from_the_image_to_the_head():
     """By hand: blocks of 1, 1, 4 and 2; what enters a stage counts with its first block, the norm with the head."""
-    numbers = create_model("hvit_tiny_conv").layer_numbers()
+    numbers = create_model("hvit_tiny_conv").layer_groups()
     expected = {
         "backbone.patch_embed.stem.weight": 0,
         "backbone.patch_embed.blocks.1.project.bias": 0,

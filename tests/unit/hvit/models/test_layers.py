@@ -29,14 +29,14 @@ def test_layer_norm_2d_normalises_each_position_alone():
 def test_draws_decide_which_samples_a_path_is_dropped_for():
     """By hand: rate 0.25 drops draws below it and scales the rest by 4/3; both windows of an image go together."""
     path = DropPath(0.25).train()
-    path.draws = torch.tensor([0.1, 0.25, 0.9])
+    path.uniform = torch.tensor([0.1, 0.25, 0.9])
     branch = torch.ones(6, 2, 1)
     assert torch.allclose(path(branch, 3)[:, 0, 0], torch.tensor([0, 0, 4 / 3, 4 / 3, 4 / 3, 4 / 3]))
 
 
 def test_no_path_is_dropped_in_evaluation():
     path = DropPath(0.9).eval()
-    path.draws = torch.zeros(2)
+    path.uniform = torch.zeros(2)
     branch = torch.ones(2, 3, 4)
     assert torch.equal(path(branch, 2), branch)
 
@@ -48,7 +48,7 @@ def test_dropping_is_a_function_of_the_sample_and_not_of_its_place():
 
     def logits(order):
         for path, row in zip(model.drop_paths(), draws):
-            path.draws = row[order]
+            path.uniform = row[order]
         return model(images[order])
 
     with torch.no_grad():

@@ -95,7 +95,7 @@ def test_a_joint_model_gives_the_logits_of_its_classifier_and_layers_for_all_it_
     assert torch.equal(logits, model(images))
     assert torch.equal(painting, reconstruction_loss(model.backbone, joint.decoder, images, kept))
     names = {name for name, _ in joint.named_parameters()}
-    layers = joint.layer_numbers()
+    layers = joint.layer_groups()
     assert set(layers) == names and joint.no_weight_decay() <= names
     assert layers["decoder.paint.weight"] == layers["model.head.weight"] == max(layers.values())
     assert layers["model.backbone.patch_embed.conv1.weight"] == 0

@@ -107,7 +107,7 @@ def test_without_pooling_the_head_answers_for_each_position(model, images):
 def test_timm_numbers_layers_as_training_does(name):
     with torch.device("meta"):
         model = create_model(name)
-    assert group_parameters(model, model.group_matcher(), reverse=True) == model.layer_numbers()
+    assert group_parameters(model, model.group_matcher(), reverse=True) == model.layer_groups()
 
 
 def test_timm_numbers_stages_where_layers_are_coarse():

@@ -12,10 +12,10 @@ from hvit.files import file_sha256
 from hvit.models.baselines import import_timm
 from hvit.models.pretrained import PretrainedWeightsError, save_pretrained
 from hvit.models.timm_weights import (
+    check_hub_weights,
     data_set_of,
     halved,
     import_state_dict,
-    refuse_without_hub_weights,
     weights_from_file,
     weights_from_hub,
 )
@@ -187,5 +187,5 @@ def test_no_network_is_told_in_one_sentence(monkeypatch, tmp_path):
 
 def test_a_model_without_pretrained_weights_is_refused_without_a_network():
     with pytest.raises(PretrainedWeightsError, match="no pretrained weights of efficientnet_b6; it has those of"):
-        refuse_without_hub_weights("timm:efficientnet_b6")
-    refuse_without_hub_weights(NAME)
+        check_hub_weights("timm:efficientnet_b6")
+    check_hub_weights(NAME)
