@@ -66,7 +66,7 @@ def profiled(training: Training, steps: int) -> dict:
     """
     return {
         "steps": steps,
-        "images_per_step": training.engine.schedule.images_per_step,
+        "images_per_step": training.schedule.images_per_step,
         "parts": parts_of_steps(training, steps),
         **speeds(training, steps),
     }
@@ -96,8 +96,8 @@ def speeds(training: Training, steps: int, turns: int = TURNS) -> dict[str, floa
             take_steps(training, 1)  # makes the pictures that the turn takes
             without.append(take_steps(training, steps)[0])
     return {
-        "images_per_s": training.engine.schedule.images_per_step / statistics.median(real),
-        "images_per_s_without_pictures": training.engine.schedule.images_per_step / statistics.median(without),
+        "images_per_s": training.schedule.images_per_step / statistics.median(real),
+        "images_per_s_without_pictures": training.schedule.images_per_step / statistics.median(without),
         "of_speed_without_pictures": statistics.median(b / a for a, b in zip(real, without)),
     }
 

@@ -147,7 +147,7 @@ def _take_part(args: argparse.Namespace) -> None:
         training = begun(config, args.report.parent / "run", here)
         step_s, losses = take_steps(training, args.steps)
         if here.is_main:
-            found = {"images_per_step": training.engine.schedule.images_per_step, "step_s": step_s, "losses": losses}
+            found = {"images_per_step": training.schedule.images_per_step, "step_s": step_s, "losses": losses}
             write_json(args.report, found)
 
 

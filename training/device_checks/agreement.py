@@ -40,7 +40,7 @@ def _skipped_step(training: Finetuning) -> Row:
     training.loss = lambda logits, targets: true_loss(logits, targets) * math.nan
     take_steps(training, 1)
     same = all(torch.equal(old, new) for old, new in zip(before, _learned(training), strict=True))
-    passed = same and training.engine.gradient_guard.skipped == 1
+    passed = same and training.guard.skipped == 1
     return {"check": "a step with a loss of NaN changes no weight or moment", "passed": passed}
 
 
@@ -53,7 +53,7 @@ def _learned(training: Finetuning) -> list[torch.Tensor]:
 
 def _state(training: Finetuning) -> list[torch.Tensor]:
     """The same, and the average of the weights."""
-    return [*_learned(training), *training.engine.ema.model.state_dict().values()]
+    return [*_learned(training), *training.ema.model.state_dict().values()]
 
 
 def check_compile(settings: Settings) -> Iterator[Row]:

@@ -59,7 +59,7 @@ def test_a_baseline_takes_all_but_the_head(tiny_config, weights, tmp_path):
         own = fresh.model.state_dict()[name]
         expected = own if name.startswith("net.classifier") else theirs[name.removeprefix("net.")]
         assert torch.equal(value, expected), name
-        assert torch.equal(training.engine.ema.model.state_dict()[name], expected), name
+        assert torch.equal(training.ema.model.state_dict()[name], expected), name
 
 
 def test_a_run_expects_the_pixels_its_weights_expect_and_records_where_they_came_from(run_dir):

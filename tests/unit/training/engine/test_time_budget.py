@@ -130,8 +130,8 @@ def quick(monkeypatch):
         return told[0]
 
     monkeypatch.setattr(time_budget, "now", now)
-    for module in ("program", "pacing"):
-        monkeypatch.setattr(f"training.{module}.now", now)
+    for module in ("trainer", "pacing"):
+        monkeypatch.setattr(f"training.engine.{module}.now", now)
     for program in (finetune.Finetuning, pretrain.Pretraining):
         monkeypatch.setattr(program, "_upkeep_s", lambda self: (0.02, 0.1))
 
