@@ -11,7 +11,7 @@ import streamlit as st
 from app import address, drawn, photo_files, pictures, state, words
 from app.cache.records import Record
 from app.cache.runs import RunChoice, trouble_with, unfinished_runs
-from hvit.console import to_csv
+from hvit.csv_tables import to_csv
 from hvit.data.classes import crop_title, crops
 from hvit.data.photo_limits import MAX_BYTES
 from hvit.runs import DEFAULT_RUN, Trouble, shortened

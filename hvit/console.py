@@ -1,13 +1,10 @@
-"""The command line: a parser that helps, progress, aligned tables, JSON, and printing that never fails."""
+"""The command line: argument parser, progress bars, aligned tables, JSON, and printing that never fails."""
 
 import argparse
-import csv
 import difflib
-import io
 import json
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, NoReturn
 
 EXIT_USER = 2
@@ -105,36 +102,6 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def to_csv(rows: list[dict]) -> bytes:
-    """Rows as CSV that a spreadsheet opens safely: UTF-8 with a mark, and no cell can start a formula."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, rows[0].keys(), lineterminator="\r\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({key: _safe_cell(value) for key, value in row.items()})
-    return out.getvalue().encode("utf-8-sig")
-
-
-def _safe_cell(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return value
-
-
-def write_csv(path: Path, rows: list[dict]) -> None:
-    """`to_csv` to a file, whole or not at all.
-
-    Raises:
-        ValueError: the file cannot be written.
-    """
-    from hvit.files import write_bytes
-
-    try:
-        write_bytes(path, to_csv(rows))
-    except OSError as error:
-        raise ValueError(f"{path} cannot be written: {error.strerror}; choose another file") from None
 
 
 def escape_unprintable() -> None:

@@ -18,8 +18,7 @@ from app.cache.photos import prepared_or_unreadable
 from app.cache.runs import RunChoice, identity, inference
 from app.diagnose import evidence
 from app.photo_files import PhotoFile
-from hvit.commands.predict import csv_row
-from hvit.console import to_csv
+from hvit.csv_tables import diagnosis_row, to_csv
 from hvit.data.classes import crop_of, select_crop
 from hvit.runs import Run, RunError
 from hvit.runs.predictions import read_predictions
@@ -177,4 +176,4 @@ def _past_results(path: str, model: str, crop: str | None, _checkpoint: Checkpoi
 
 def table_of(rows: Sequence[dict]) -> bytes:
     """Rows of diagnoses as the CSV that `hvit predict --csv` writes."""
-    return to_csv([csv_row(row) for row in rows])
+    return to_csv([diagnosis_row(row) for row in rows])

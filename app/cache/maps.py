@@ -14,7 +14,7 @@ from app.cache.records import Record, stamp
 from app.cache.runs import identity, inference
 from app.photo_files import PhotoFile
 from hvit.calibration import softmax
-from hvit.console import to_csv
+from hvit.csv_tables import to_csv
 from hvit.feature_space import MAP, FeatureMap, MapError, Place, read_map
 from hvit.runs import Run
 from hvit.runs.predictions import read_predictions

@@ -20,7 +20,7 @@ from app.figures.gains import gains
 from app.figures.shares import shares
 from app.gallery import Tile, gallery
 from app.words import counted, percent, split_title
-from hvit.console import to_csv
+from hvit.csv_tables import to_csv
 from hvit.runs import RunError
 from hvit.runs.predictions import Answers, numbered_alike, shared
 from hvit.runs.seed_groups import Way, differences, flattened

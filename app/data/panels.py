@@ -13,7 +13,7 @@ from app.data import words
 from app.figures.balance import class_balance
 from app.gallery import Tile, gallery
 from app.widgets import sentence
-from hvit.console import to_csv
+from hvit.csv_tables import to_csv
 from hvit.data.classes import crop_of
 
 if TYPE_CHECKING:

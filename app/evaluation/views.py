@@ -16,7 +16,7 @@ from app.figures.reliability import reliability_diagram
 from app.figures.shares import shares
 from app.gallery import Tile, gallery
 from app.words import between, counted, rate
-from hvit.console import to_csv
+from hvit.csv_tables import to_csv
 from hvit.data.classes import crop_of, crop_title, crops
 from hvit.runs.predictions import Answers
 from hvit.scoring.confusion_order import most_frequent, order_by_crop, order_by_similarity

@@ -14,7 +14,7 @@ from app.cache import cards, costs, family
 from app.models import words
 from app.widgets import sentence
 from app.words import between, rate
-from hvit.console import to_csv
+from hvit.csv_tables import to_csv
 
 if TYPE_CHECKING:
     from app.cache.records import Record

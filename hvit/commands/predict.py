@@ -1,13 +1,13 @@
 """`hvit predict`: diagnose photos."""
 
 import errno
-import json
 import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from hvit.console import positive, print_json, print_notes, progress, write_csv
+from hvit.console import positive, print_json, print_notes, progress
+from hvit.csv_tables import diagnosis_row, write_csv
 from hvit.files import KINDS_OF_FILES
 from hvit.runs import DEFAULT_RUN
 from hvit.words import PLANTS_UNKNOWN
@@ -80,7 +80,7 @@ def run(args) -> int:
     if args.json:
         print_json(rows)
     if args.csv:
-        write_csv(args.csv, [csv_row(row) for row in rows])
+        write_csv(args.csv, [diagnosis_row(row) for row in rows])
         print(f"{args.csv}: {len(rows)} photos", file=sys.stderr)
     print_notes(notes)
     if found.plants_known is False:
@@ -152,15 +152,3 @@ def _bands(checkpoint, files: list[Path], named: Path | None) -> list[Path | Non
     stream = checkpoint.spectral
     read_bands(named, stream.num_bands, stream.scale, sides)  # here, where a wrong file is a mistake in the command
     return [named]
-
-
-def csv_row(row: dict) -> dict:
-    """A row of `predict --json` for a spreadsheet: lists in one cell, probabilities as JSON."""
-    cells = {key: value for key, value in row.items() if key not in ("probabilities", "severity")}
-    for key in ("prediction_set", "flags"):
-        cells[key] = "; ".join(row[key]) if row[key] else ""
-    cells["severity"] = "" if row["severity"] is None else row["severity"]["lesion_fraction"]
-    cells["probabilities"] = (
-        "" if row["probabilities"] is None else json.dumps(row["probabilities"], ensure_ascii=False)
-    )
-    return {key: "" if value is None else value for key, value in cells.items()}

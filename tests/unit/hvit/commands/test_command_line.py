@@ -17,8 +17,6 @@ from PIL import Image
 
 from hvit import diagnosis
 from hvit.__main__ import COMMANDS, main
-from hvit.commands.predict import csv_row
-from hvit.console import to_csv
 from hvit.files import file_sha256
 from tests.unit.conftest import write_run
 
@@ -211,19 +209,6 @@ def test_a_table_opens_in_a_spreadsheet_and_starts_no_formula(here, capsys):
     rows = list(csv.DictReader(data.decode("utf-8-sig").splitlines()))
     assert [row["file"] for row in rows] == ["'=1+1.jpg", "photos/a.jpg"]
     assert rows[1]["label"] in json.loads(rows[1]["probabilities"])
-
-
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_cells_that_a_spreadsheet_would_run_are_defused(start):
-    (row,) = csv.DictReader(to_csv([{"a": f"{start}cmd", "b": -1.5}]).decode("utf-8-sig").splitlines(keepends=True))
-    assert row["a"].startswith("'") and row["b"] == "-1.5"  # numbers stay numbers
-
-
-def test_lists_of_a_row_share_a_cell():
-    row = {"prediction_set": ["a", "b"], "flags": [], "severity": None, "probabilities": {"a": 0.5}, "label": None}
-    assert csv_row(row) == {
-        "prediction_set": "a; b", "flags": "", "severity": "", "probabilities": '{"a": 0.5}', "label": "",
-    }  # fmt: skip
 
 
 def test_evaluate_takes_test_of_a_divided_data_set_and_changes_nothing(here, photo_folder, capsys):
