@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hvit.models.pretrained import UNKNOWN, PretrainedWeightsError, save_pretrained
-from hvit.models.timm_weights import halved, import_state_dict
+from hvit.models.timm_weights import import_state_dict, to_float16
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -47,7 +47,7 @@ def import_weights(args: argparse.Namespace) -> None:
         args.file, args.architecture, args.source, args.licence, args.trained_on, args.mean, args.std
     )
     if args.half:
-        weights = replace(weights, tensors=halved(weights.tensors))
+        weights = replace(weights, tensors=to_float16(weights.tensors))
     save_pretrained(args.out, weights)
 
 

@@ -1,8 +1,9 @@
-"""Images to four feature maps: the hierarchy itself."""
+"""Hierarchical backbone: images to four feature maps at strides 4, 8, 16 and 32."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -27,31 +28,31 @@ from hvit.models.layers import Block, PatchEmbed, PatchMerging, PositionConv, gr
 from hvit.models.sparse import SIDES, VisibleUnits
 
 MIN_SIDE_PX = 64
-MIDDLE = 4  # of the nine taps of a 3x3 kernel
-FIRST_ATTENDING = 2  # of the stages, where the first two are convolutions
-FUSED_STAGE = 2  # the first with global attention; a spectral picture joins in as its tokens enter
+CENTER = 4  # index of the middle tap of a 3x3 kernel
+FIRST_ATTENTION_STAGE = 2  # of the `_conv` sizes
+FUSED_STAGE = 2  # the first with global attention: cross-attention to a spectral image is at its entry
 
 
 @dataclass(frozen=True)
 class StageRecord:
-    """What one stage did to a batch.
+    """Intermediate results of one stage for a batch.
 
     Attributes:
-        attentions: one tensor a block, (B*windows, num_heads, T, T); windows run row by row within an image. Empty for
-            a stage of convolutions.
-        window_tokens: side of a window in tokens; 0 where attention is global.
-        attended: one tensor a block, (B*windows, T): how much attention adds to a token, see `Block`.
+        attentions: attention weights of each block, (B*windows, num_heads, T, T), windows in row-major order within an
+            image. Empty for a convolutional stage.
+        window_tokens: side of a window in tokens; 0 for global attention.
+        mixing_ratios: of each block, (B*windows, T): how much attention adds to a token, see
+            `Block.forward_with_weights`.
         tokens: output of the stage, (B, H, W, C), before any norm.
-        convolutions: of the convolutions in order, before the attention blocks: how much each position feeds another.
-            Of a stage that attends: the convolution into it (none for the first stage) and the position convolution.
-        merge_input: tokens of the stage before as this stage reads them, (B, 2H, 2W, C'): normalised where it begins
-            with a norm; None for the first stage.
-        fusion: what a spectral picture added as tokens entered; None where there was none.
+        convolutions: receptive fields of the convolutions in order, before the attention blocks. Of a stage with
+            attention: patch merging (except in the first stage) and the position convolution.
+        merge_input: input of patch merging after its norm, if it has one, (B, 2H, 2W, C'); None for the first stage.
+        fusion: results of the spectral stream; None where it was not used.
     """
 
     attentions: list[Tensor]
     window_tokens: int
-    attended: list[Tensor]
+    mixing_ratios: list[Tensor]
     tokens: Tensor
     convolutions: list[ReceptiveField]
     merge_input: Tensor | None = None
@@ -59,19 +60,20 @@ class StageRecord:
 
 
 class ConvStage(nn.Module):
-    """Inverted residual blocks at one stride: a stage of the convolutional front."""
+    """Convolutional stage of a `_conv` size: inverted residual blocks."""
 
     def __init__(self, config: ModelConfig, index: int, drop_path_rates: list[float]):
         super().__init__()
+        assert config.front_config is not None
         group, in_chans = config.front_config.groups[index + 1], config.embed_dims[index - 1]
         entering, *blocks = group_blocks(in_chans, group, [0.0, *drop_path_rates])
-        self.merge = entering if index else nn.Identity()  # that of the first stage ends the patch embedding
+        self.merge = entering if index else nn.Identity()  # that of the first stage is in the patch embedding
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, tokens: Tensor, embedding: None = None, checkpointed: bool = False, fuse: None = None) -> Tensor:
         """(B, H, W, C) -> (B, H', W', C')."""
         with full_precision_on_cpu(tokens):
-            feature_map = self.merge(tokens.permute(0, 3, 1, 2))
+            feature_map: Tensor = self.merge(tokens.permute(0, 3, 1, 2))
             for block in self.blocks:
                 if checkpointed:
                     feature_map = checkpoint(block, feature_map, use_reentrant=False)
@@ -79,23 +81,24 @@ class ConvStage(nn.Module):
                     feature_map = block(feature_map)
         return feature_map.permute(0, 2, 3, 1)
 
-    def forward_with_record(self, tokens: Tensor, embedding: None = None, fuse: None = None) -> StageRecord:
-        """The same output, with the receptive field of every block."""
+    def forward_with_record(self, tokens: Tensor) -> StageRecord:
+        """Output of `forward`, with the receptive field of each block."""
         enters = isinstance(self.merge, InvertedResidual)
-        blocks = [self.merge, *self.blocks] if enters else self.blocks
+        blocks = [self.merge, *self.blocks] if enters else [*self.blocks]
         with full_precision_on_cpu(tokens):
             feature_map, fields = record_blocks(blocks, tokens.permute(0, 3, 1, 2))
         return StageRecord([], 0, [], feature_map.permute(0, 2, 3, 1), fields, tokens if enters else None)
 
 
 class Stage(nn.Module):
-    """Merges the grid of the stage before, encodes positions, then attends."""
+    """Stage with attention: patch merging, conditional position encoding, transformer blocks."""
 
     def __init__(self, config: ModelConfig, index: int, drop_path_rates: list[float]):
         super().__init__()
         dim = config.embed_dims[index]
         self.window_tokens = config.window_tokens[index]
-        if config.front is not None and index == FIRST_ATTENDING:
+        self.merge: nn.Module
+        if config.front_config is not None and index == FIRST_ATTENTION_STAGE:
             self.merge = ConvDownsample(config.front_config, dim)
         else:
             self.merge = PatchMerging(config.embed_dims[index - 1], dim) if index else nn.Identity()
@@ -103,6 +106,7 @@ class Stage(nn.Module):
         self.blocks = nn.ModuleList(Block(dim, config.head_dim, config.mlp_ratio, rate) for rate in drop_path_rates)
 
     def enter(self, tokens: Tensor, embedding: Tensor | None) -> Tensor:
+        """Patch merging and position encoding: (B, H, W, C) -> (B, H', W', C')."""
         tokens = self.position(self.merge(tokens))
         return tokens if embedding is None else tokens + embedding
 
@@ -113,40 +117,47 @@ class Stage(nn.Module):
         checkpointed: bool = False,
         fuse: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> Tensor:
-        """(B, H, W, C) -> (B, H', W', C'). The grid is cut into windows once, not once a block.
+        """(B, H, W, C) -> (B, H', W', C').
 
-        `fuse` maps the tokens that entered and their position embedding to as many tokens.
+        The grid is partitioned into windows once, as all blocks have the same windows.
+
+        Args:
+            embedding: position embedding, (1 or B, H', W', C'), or None.
+            checkpointed: recompute the blocks in the backward pass.
+            fuse: cross-attention to a spectral image, applied to the tokens after position encoding and to the
+                embedding.
         """
         tokens = self.enter(tokens, embedding)
         if fuse is not None:
+            assert embedding is not None
             tokens = fuse(tokens, embedding)
-        shape = tokens.shape
+        B, H, W, C = tokens.shape
         windows = windows_of(tokens, self.window_tokens)
         for block in self.blocks:
             if checkpointed:
-                windows = checkpoint(block, windows, shape[0], use_reentrant=False)
+                windows = checkpoint(block, windows, B, use_reentrant=False)
             else:
-                windows = block(windows, shape[0])
-        return grid_of(windows, self.window_tokens, shape)
+                windows = block(windows, B)
+        return grid_of(windows, self.window_tokens, (B, H, W, C))
 
     def forward_visible(
         self, units: Tensor, embedding: Tensor | None, visible: VisibleUnits, side: int, checkpointed: bool = False
     ) -> Tensor:
-        """The same for visible units alone: (B*V, T, C) of the stage before -> (B*V, side*side, C').
+        """`forward` for the visible units alone: (B*V, T, C) of the previous stage -> (B*V, side*side, C').
 
         Args:
-            units: of the stage before, with 2*side by 2*side tokens; of the stem, with side by side, for the first.
-            side: tokens along a unit in this stage.
+            units: of the previous stage, T = 2*side * 2*side; of the stem, T = side*side, for the first stage.
+            side: tokens along the side of a unit in this stage.
         """
         if isinstance(self.merge, PatchMerging):
-            # Normalised before the zeros are put in: the norm of zeros is its bias, and would not be nothing.
+            # Normalized before the zeros are inserted: LayerNorm would turn zeros into its bias.
             grid = visible.scatter(self.merge.norm(units), 2 * side)
             units = visible.gather(self.merge.conv(grid.permute(0, 3, 1, 2)).permute(0, 2, 3, 1), side)
         units = visible.gather(self.position(visible.scatter(units, side)), side)
         if embedding is not None:
             units = units + visible.gather(embedding.expand(len(visible.kept), -1, -1, -1), side)
         shape, num_images = units.shape, len(visible.kept)
-        # A unit is a window; where attention is global, all units of an image are.
+        # With windows, a unit is one; with global attention, all visible units of an image are one.
         windows = units if self.window_tokens else units.reshape(num_images, -1, shape[-1])
         for block in self.blocks:
             if checkpointed:
@@ -161,38 +172,42 @@ class Stage(nn.Module):
         embedding: Tensor | None = None,
         fuse: Callable[[Tensor, Tensor], tuple[Tensor, FusionRecord]] | None = None,
     ) -> StageRecord:
-        """The same outputs, with every attention matrix kept, and what else mixes tokens."""
-        convolutions, merge_input = [], None
+        """Output of `forward`, with attention weights, mixing ratios and receptive fields."""
+        convolutions: list[ReceptiveField] = []
+        merge_input, fusion = None, None
         if isinstance(self.merge, PatchMerging):
             merge_input = self.merge.norm(tokens)
-            convolutions = [ReceptiveField(receptive_field_weights(self.merge, merge_input), stride=2, before=1)]
+            convolutions = [ReceptiveField(receptive_field_weights(self.merge, merge_input), stride=2, pad_before=1)]
             tokens = self.merge.conv(merge_input.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         elif isinstance(self.merge, ConvDownsample):
             merge_input = tokens
             tokens, convolutions = self.merge.forward_with_record(tokens)
-        convolutions.append(ReceptiveField(neighbor_weights(self.position, tokens), stride=1, before=1))
-        tokens, fusion = self.position(tokens), None
+        convolutions.append(ReceptiveField(neighbor_weights(self.position, tokens), stride=1, pad_before=1))
+        tokens = self.position(tokens)
         if embedding is not None:
             tokens = tokens + embedding
         if fuse is not None:
+            assert embedding is not None
             tokens, fusion = fuse(tokens, embedding)
-        windows, attentions, attended = windows_of(tokens, self.window_tokens), [], []
+        B, H, W, C = tokens.shape
+        windows, attentions, ratios = windows_of(tokens, self.window_tokens), [], []
         for block in self.blocks:
-            windows, weights, share = block.forward_with_weights(windows, tokens.shape[0])
+            assert isinstance(block, Block)
+            windows, weights, ratio = block.forward_with_weights(windows, B)
             attentions.append(weights)
-            attended.append(share)
-        outputs = grid_of(windows, self.window_tokens, tokens.shape)
-        return StageRecord(attentions, self.window_tokens, attended, outputs, convolutions, merge_input, fusion)
+            ratios.append(ratio)
+        outputs = grid_of(windows, self.window_tokens, (B, H, W, C))
+        return StageRecord(attentions, self.window_tokens, ratios, outputs, convolutions, merge_input, fusion)
 
 
 @torch.no_grad()
 def receptive_field_weights(merge: PatchMerging, normed: Tensor) -> Tensor:
-    """How much each of the 3x3 tokens under the merging convolution feeds each output token.
+    """Contribution of each of the 3x3 input tokens to each output token of patch merging, as shares.
 
     The weight of tap k is the Euclidean norm of its contribution, |W_k x_j|, divided by the sum over the taps.
 
     Args:
-        normed: tokens as the convolution of `merge` reads them, normalised, (B, H, W, C).
+        normed: input of the convolution of `merge`, after its norm, (B, H, W, C).
     Returns:
         (B, H/2, W/2, 9), non-negative, summing to 1 over the last axis; taps beyond the border are 0.
     """
@@ -208,10 +223,10 @@ def receptive_field_weights(merge: PatchMerging, normed: Tensor) -> Tensor:
 
 @torch.no_grad()
 def neighbor_weights(position: PositionConv, tokens: Tensor) -> Tensor:
-    """How much each of the 3x3 tokens around feeds a token through the position convolution and its residual.
+    """Contribution of each of the 3x3 input tokens to each output token of the position convolution, as shares.
 
     As in `receptive_field_weights` the weight of a tap is the norm of its contribution: |w_k * x_j|, channel by
-    channel, and |(1 + w_k) * x_j| for the token itself, which the residual carries along.
+    channel, and |(1 + w_k) * x_j| for the token itself, because of the residual connection.
 
     Args:
         tokens: input of `position`, (B, H, W, C).
@@ -219,35 +234,36 @@ def neighbor_weights(position: PositionConv, tokens: Tensor) -> Tensor:
         (B, H, W, 9), non-negative, summing to 1 over the last axis; taps beyond the border are 0.
     """
     kernel = position.conv.weight.flatten(1).T.clone()  # (9, C)
-    kernel[MIDDLE] += 1
-    # Before the taps are laid side by side: the norm of a product by channels is a small matrix product.
+    kernel[CENTER] += 1
+    # The norm of a channel-wise product as a matrix product, which is cheaper than unfolding the tokens.
     strength = (tokens.square() @ kernel.square().T.to(tokens.dtype)).sqrt()
     H, W = tokens.shape[1:3]
     padded = F.pad(strength, (0, 0, 1, 1, 1, 1))
     taps = [padded[:, k // 3 : k // 3 + H, k % 3 : k % 3 + W, k] for k in range(9)]
     strength = torch.stack(taps, -1)
     total = strength.sum(-1, keepdim=True)
-    alone = F.one_hot(torch.tensor(MIDDLE, device=tokens.device), 9).to(strength.dtype)
-    return torch.where(total > 0, strength / total.clamp_min(1e-30), alone)
+    identity = F.one_hot(torch.tensor(CENTER, device=tokens.device), 9).to(strength.dtype)
+    return torch.where(total > 0, strength / total.clamp_min(1e-30), identity)
 
 
 def fit_sides(height: int, width: int) -> tuple[int, int]:
-    """The nearest sides in pixels an HViT computes at: multiples of 32, at least 64.
+    """Nearest height and width in px that an HViT can compute at: multiples of 32, at least 64.
 
     Raises:
         ValueError: a side is shorter than 64 px.
     """
     if min(height, width) < MIN_SIDE_PX:
         raise ValueError(f"images are {height}x{width} px; both sides must be at least {MIN_SIDE_PX} px")
-    return tuple(max(MIN_SIDE_PX, UNIT_PX * int(side / UNIT_PX + 0.5)) for side in (height, width))
+    height, width = (max(MIN_SIDE_PX, UNIT_PX * int(side / UNIT_PX + 0.5)) for side in (height, width))
+    return height, width
 
 
 class Backbone(nn.Module):
-    """Four stages at strides 4, 8, 16 and 32: windows of one 32-px unit in the first two, global attention after.
+    """Four stages at strides 4, 8, 16 and 32: attention in 32-px windows in the first two, global in the last two.
 
-    With a `front`, the first two stages and the way down to stride 16 are convolutions (`hvit.models.conv_front`).
-    Any size from 64 px: sides are resized (antialiased) to the nearest multiple of 32, so there are no padded tokens.
-    With `spectral_chans`, tokens that enter the third stage attend to those of a spectral picture, where there is one.
+    With a `front`, the first two stages and the downsampling to stride 16 are convolutions (`hvit.models.conv_front`).
+    Any size from 64 px: images are resized (antialiased) to the nearest multiple of 32 px, so no tokens are padding.
+    With `spectral_chans`, tokens attend to those of a spectral image at the entry of the third stage.
     """
 
     def __init__(self, config: ModelConfig):
@@ -257,29 +273,31 @@ class Backbone(nn.Module):
         total = sum(config.depths)
         rates = [config.drop_path_rate * i / max(1, total - 1) for i in range(total)]
         first = [sum(config.depths[:i]) for i in range(4)]
-        front, kinds = config.front_config, [Stage] * 4
+        front = config.front_config
+        self.patch_embed: nn.Module
         if front is None:
             self.patch_embed = PatchEmbed(config.in_chans, config.embed_dims[0])
         else:
             self.patch_embed = ConvPatchEmbed(front, config.in_chans)
-            kinds = [ConvStage, ConvStage, Stage, Stage]
+        stage_types = [Stage if i in config.attention_stages else ConvStage for i in range(4)]
         self.stages = nn.ModuleList(
-            kind(config, i, rates[first[i] : first[i] + config.depths[i]]) for i, kind in enumerate(kinds)
+            stage_type(config, i, rates[first[i] : first[i] + config.depths[i]])
+            for i, stage_type in enumerate(stage_types)
         )
-        # One embedding tiled over the units, and one of the whole image at stride 16 that is interpolated:
-        # windows then never conflict with interpolation (Bolya et al. 2023, arXiv:2311.05613).
+        # A window embedding that is tiled, and a global one at stride 16 that is interpolated: interpolation
+        # then keeps the windows aligned (Bolya et al. 2023, arXiv:2311.05613).
         unit, grid = UNIT_PX // STRIDES[0], max(2, config.img_size // STRIDES[2])
         self.unit_embedding = None if front else nn.Parameter(torch.zeros(1, unit, unit, config.embed_dims[0]))
         self.image_embedding = nn.Parameter(torch.zeros(1, grid, grid, config.embed_dims[2]))
-        self.norm = nn.LayerNorm(config.embed_dims[3])
+        self.norm: nn.Module = nn.LayerNorm(config.embed_dims[3])
         self.apply(initialize)
         if front is not None:
             initialize_front(self)
         for embedding in (self.unit_embedding, self.image_embedding):
             if embedding is not None:
                 nn.init.trunc_normal_(embedding, std=0.02)
-        self.fusion = None
-        if config.spectral_chans:  # drawn last: all else starts as in the model without it
+        self.fusion: Fusion | None = None
+        if config.spectral_chans:  # initialized last: all other weights start as in the model without it
             self.fusion = Fusion(config.spectral_chans, config.embed_dims[FUSED_STAGE], config.head_dim)
             self.fusion.apply(initialize)
 
@@ -292,50 +310,56 @@ class Backbone(nn.Module):
         Raises:
             ValueError: there are no convolutional stages, or the weights do not fit; nothing is changed then.
         """
-        if self.config.front is None:
-            raise ValueError("this model has no convolutional front to load weights into; use a _conv size")
+        front = self.config.front_config
+        if front is None:
+            raise ValueError("this model has no convolutional stages to load timm weights into; use a _conv size")
+        assert isinstance(self.patch_embed, ConvPatchEmbed)
         convolutions = [self.patch_embed.stem]
         for block in front_blocks(self.patch_embed, self.stages):
             convolutions += [conv for conv in (block.expand, block.depthwise, block.project) if conv is not None]
-        folded = list(folded_tensors(self.config.front_config, state_dict))
+        folded = list(folded_tensors(front, state_dict))
         for conv, (weight, _) in zip(convolutions, folded, strict=True):
             if conv.weight.shape != weight.shape:
                 raise ValueError(
                     f"a convolution of {self.config.front} is {tuple(conv.weight.shape)}, and that of the weights "
-                    f"{tuple(weight.shape)}; expected those of {self.config.front_config.source}"
+                    f"{tuple(weight.shape)}; expected those of {front.source}"
                 )
         for conv, (weight, bias) in zip(convolutions, folded, strict=True):
+            assert conv.bias is not None
             conv.weight.copy_(weight)
             conv.bias.copy_(bias)
 
     def no_weight_decay(self) -> set[str]:
-        """Names of the position embeddings: the parameters besides norms and biases that must not decay."""
+        """Names of the position embeddings: the parameters, besides norms and biases, that get no weight decay."""
         names = ("unit_embedding", "image_embedding")
         return {name for name in names if getattr(self, name) is not None}
 
-    def embeddings(self, height: int, width: int) -> list[Tensor | None]:
-        """Position embedding of each stage for images of these sides in px; None where a stage has none."""
-        unit = self.unit_embedding
+    def position_embeddings(self, height: int, width: int) -> list[Tensor | None]:
+        """Position embedding of each stage for an image size in px; None for stages without one."""
+        unit: Tensor | None = self.unit_embedding
         if unit is not None:
             unit = unit.repeat(1, height // UNIT_PX, width // UNIT_PX, 1)
-        grid, image = (height // STRIDES[2], width // STRIDES[2]), self.image_embedding
+        grid = (height // STRIDES[2], width // STRIDES[2])
+        image: Tensor = self.image_embedding
         if image.shape[1:3] != grid:
             image = F.interpolate(image.permute(0, 3, 1, 2), grid, mode="bicubic", antialias=True, align_corners=False)
             image = image.permute(0, 2, 3, 1)
         return [unit, None, image, None]
 
-    def fitted(self, images: Tensor) -> Tensor:
-        """Images at sides the stages divide evenly."""
+    def resized(self, images: Tensor) -> Tensor:
+        """Images resized to the nearest sides that are multiples of 32 px, see `fit_sides`."""
         sides = fit_sides(*images.shape[-2:])
         if sides == tuple(images.shape[-2:]):
             return images
         return F.interpolate(images, sides, mode="bilinear", antialias=True, align_corners=False)
 
-    def fuse_at(self, index: int, images: Tensor, spectral: Tensor | None, present: Tensor | None, recorded=False):
-        """What joins a spectral picture to the tokens that enter a stage; None where nothing does.
+    def fusion_at(
+        self, index: int, images: Tensor, spectral: Tensor | None, present: Tensor | None, recorded: bool = False
+    ) -> Callable[..., Any] | None:
+        """The cross-attention to a spectral image at the entry of a stage; None where there is none.
 
         Raises:
-            ValueError: the picture is not one this backbone takes, or not of these images.
+            ValueError: this backbone takes no spectral image, or one of another shape.
         """
         if spectral is None or index != FUSED_STAGE:
             return None
@@ -345,7 +369,7 @@ class Backbone(nn.Module):
         if tuple(spectral.shape) != expected:
             raise ValueError(f"spectral is {tuple(spectral.shape)}, expected {expected}: bands at the pixels of images")
         call = self.fusion.forward_with_record if recorded else self.fusion
-        return partial(call, spectral=self.fitted(spectral), present=present)
+        return partial(call, spectral=self.resized(spectral), present=present)
 
     def stage_tokens(
         self, images: Tensor, num_stages: int = 4, spectral: Tensor | None = None, present: Tensor | None = None
@@ -353,43 +377,46 @@ class Backbone(nn.Module):
         """Outputs of the first `num_stages` stages, before any norm: (B, H/4, W/4, C1), (B, H/8, W/8, C2), ...
 
         Args:
-            spectral: normalised spectral picture of each image, (B, bands, H, W), or None.
-            present: images that have one, (B,) bool; None is all.
+            spectral: normalized spectral image of each photo, (B, bands, H, W), or None.
+            present: photos that have one, (B,) bool; None for all.
         """
-        fuses = [self.fuse_at(i, images, spectral, present) for i in range(num_stages)]
-        images = self.fitted(images)
-        embeddings, tokens, outputs = self.embeddings(*images.shape[-2:]), self.patch_embed(images), []
+        fuses = [self.fusion_at(i, images, spectral, present) for i in range(num_stages)]
+        images = self.resized(images)
+        embeddings, tokens, outputs = self.position_embeddings(*images.shape[-2:]), self.patch_embed(images), []
         for stage, embedding, fuse in zip(self.stages[:num_stages], embeddings, fuses):
             tokens = stage(tokens, embedding, self.grad_checkpointing and self.training, fuse)
             outputs.append(tokens)
         return outputs
 
     def visible_stages(self, images: Tensor, kept: Tensor) -> list[Tensor]:
-        """Outputs of the four stages for some 32-px units alone, as if the others did not exist.
+        """Outputs of the four stages for the visible 32-px units alone; the masked units are not computed.
 
-        Masked pixels change nothing. With all units kept the outputs are those of `stage_tokens`.
+        The outputs do not depend on masked pixels. With all units visible they are those of `stage_tokens`.
 
         Args:
             images: (B, 3, H, W), sides multiples of 32 and at least 64 px.
-            kept: numbers of the units to compute, row by row, (B, V) int64; none twice in a row.
+            kept: indices of the visible units in row-major order, (B, V) int64, without repeats in an image.
         Returns:
-            Four of (B, V, T, C), before any norm, with T = 64, 16, 4, 1 tokens of a unit, row by row.
+            Four of (B, V, T, C), before any norm, with T = 64, 16, 4, 1 tokens of a unit, in row-major order.
         Raises:
-            ValueError: the sides are no multiples of 32, or `kept` does not fit them; or the windows of this backbone
-                are not units.
+            ValueError: the sides are no multiples of 32, `kept` does not fit them, or this backbone has other
+                windows or convolutional stages.
         """
         if self.config.front is not None:
-            raise ValueError("parts of an image can be left out of attention, not of convolutions; use a plain size")
+            raise ValueError(
+                "masked units can be left out of attention, not of convolutional stages; use a size without _conv"
+            )
         height, width = images.shape[-2:]
         if (height, width) != fit_sides(height, width):
-            raise ValueError(f"images are {height}x{width} px; units need sides that are multiples of {UNIT_PX} px")
+            raise ValueError(f"images are {height}x{width} px; masking needs sides that are multiples of {UNIT_PX} px")
         if self.config.window_tokens != (*SIDES[:2], 0, 0):
             windows = self.config.window_tokens
-            raise ValueError(f"window_tokens are {windows}; units can be left out where they are (8, 4, 0, 0)")
+            raise ValueError(f"window_tokens are {windows}; masking needs (8, 4, 0, 0)")
         visible = VisibleUnits.of(kept, height, width)
-        embeddings, outputs = self.embeddings(height, width), []
+        embeddings, outputs = self.position_embeddings(height, width), []
         units = visible.gather(self.patch_embed(visible.blanked(images)), SIDES[0])
         for stage, embedding, side in zip(self.stages, embeddings, SIDES):
+            assert isinstance(stage, Stage)
             units = stage.forward_visible(units, embedding, visible, side, self.grad_checkpointing and self.training)
             outputs.append(units.reshape(*kept.shape, *units.shape[1:]))
         return outputs
@@ -397,42 +424,50 @@ class Backbone(nn.Module):
     def stage_records(
         self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None
     ) -> list[StageRecord]:
-        """The four stages with their attention matrices."""
-        fuses = [self.fuse_at(i, images, spectral, present, recorded=True) for i in range(4)]
-        images = self.fitted(images)
-        embeddings, tokens, records = self.embeddings(*images.shape[-2:]), self.patch_embed(images), []
+        """Intermediate results of the four stages: attention weights, mixing ratios, receptive fields, tokens."""
+        fuses = [self.fusion_at(i, images, spectral, present, recorded=True) for i in range(4)]
+        images = self.resized(images)
+        embeddings, tokens = self.position_embeddings(*images.shape[-2:]), self.patch_embed(images)
+        records: list[StageRecord] = []
         for stage, embedding, fuse in zip(self.stages, embeddings, fuses):
-            records.append(stage.forward_with_record(tokens, embedding, fuse))
+            if isinstance(stage, ConvStage):
+                records.append(stage.forward_with_record(tokens))
+            else:
+                assert isinstance(stage, Stage)
+                records.append(stage.forward_with_record(tokens, embedding, fuse))
             tokens = records[-1].tokens
         return records
 
     def normalized_map(self, tokens: Tensor, stage: int) -> Tensor:
-        """Tokens of a stage (B, H, W, C) as a feature map (B, C, H, W), normalised over the channels.
+        """Normalized feature map (B, C, H, W) of the tokens of a stage, (B, H, W, C).
 
-        Only the last stage has a learned norm: one for each of the others would get no gradient from a classifier.
+        Only the last stage has a learned norm: those of the others would get no gradient from the classifier.
         """
         return self.normalized(tokens, stage).permute(0, 3, 1, 2)
 
     def normalized(self, tokens: Tensor, stage: int) -> Tensor:
-        """Tokens (..., C) of a stage, normalised over the channels."""
-        return self.norm(tokens) if stage == 3 else F.layer_norm(tokens, tokens.shape[-1:])
+        """LayerNorm over the channels of the tokens (..., C) of a stage; learned for the last stage only."""
+        normalized: Tensor = self.norm(tokens) if stage == 3 else F.layer_norm(tokens, tokens.shape[-1:])
+        return normalized
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:
-        """The pyramid: four normalised maps (B, C, H, W) at strides 4, 8, 16 and 32."""
+        """Feature pyramid: four normalized maps (B, C, H, W) at strides 4, 8, 16 and 32."""
         return [self.normalized_map(tokens, stage) for stage, tokens in enumerate(self.stage_tokens(images))]
 
     def forward(self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None) -> Tensor:
-        """(B, 3, H, W) -> normalised tokens of the last stage, (B, H/32, W/32, C)."""
-        return self.norm(self.stage_tokens(images, spectral=spectral, present=present)[-1])
+        """(B, 3, H, W) -> normalized tokens of the last stage, (B, H/32, W/32, C)."""
+        tokens: Tensor = self.norm(self.stage_tokens(images, spectral=spectral, present=present)[-1])
+        return tokens
 
 
 def initialize(module: nn.Module) -> None:
+    """Initializes the weights of a layer, for `nn.Module.apply`: truncated normal; He for convolutions."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)
     elif isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         if module.groups == module.in_channels and module.groups > 1:
-            nn.init.trunc_normal_(module.weight, std=0.02)  # a residual branch: starts near the identity
+            nn.init.trunc_normal_(module.weight, std=0.02)  # depthwise, in a residual branch: starts near 0
         if module.bias is not None:
             nn.init.zeros_(module.bias)

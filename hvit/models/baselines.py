@@ -254,7 +254,7 @@ def _build(name: str, num_classes: int, drop_path_rate: float, img_size: int) ->
 
 def _replace_drop_paths(net: nn.Module) -> None:
     """Replaces timm's DropPath layers with ours, whose random numbers can be set."""
-    from timm.layers import DropPath as TimmDropPath
+    from timm.layers.drop import DropPath as TimmDropPath
 
     for parent in list(net.modules()):
         for name, child in parent.named_children():

@@ -1,7 +1,7 @@
-"""DFCA, disease-focused cross-attention: RGB tokens attend to tokens of a spectral picture of the same scene.
+"""DFCA, disease-focused cross-attention: RGB tokens attend to tokens of a spectral image of the same scene.
 
-The usual cross-attention of two streams (Lu et al. 2019, arXiv:1908.02265; Chen et al. 2021, arXiv:2103.14899) with a
-gate a channel. The spectral stream may be missing, for a whole batch or for some samples: then it adds exactly nothing.
+Two-stream cross-attention (Lu et al. 2019, arXiv:1908.02265; Chen et al. 2021, arXiv:2103.14899) with a learned gate
+per channel. Where the spectral image is missing, for a batch or for some samples, the stream adds exactly 0.
 """
 
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from torch import Tensor, nn
 
 from hvit.models.layers import LayerNorm2d
 
-HALVINGS = 4  # to stride 16, where RGB tokens become global
+HALVINGS = 4  # to stride 16, where attention among RGB tokens becomes global
 NARROWEST = 8  # channels of the first convolution, in the smallest models
 
 
 @dataclass(frozen=True)
 class FusionRecord:
-    """What the spectral stream did to a batch.
+    """Intermediate results of the spectral stream for a batch.
 
     Attributes:
         attention: (B, num_heads, N, N): rows are RGB tokens, columns spectral tokens, both row by row of one stride-16
             grid; each row sums to 1.
         added: what was added to each RGB token, (B, H, W, C); exactly 0 where the stream is missing.
-        gate: how far each channel is open, (C,), in (0, 1).
-        present: samples that have a spectral picture, (B,) bool; the attention of the others means nothing.
+        gate: factor of each channel, (C,), in (0, 1).
+        present: samples that have a spectral image, (B,) bool; the attention of the others is meaningless.
     """
 
     attention: Tensor
@@ -35,15 +35,15 @@ class FusionRecord:
 
     @property
     def received(self) -> Tensor:
-        """Share of all attention that each spectral token gets, mean over heads and queries: (B, H, W), sums to 1."""
+        """Attention each spectral token receives, mean over heads and queries: (B, H, W), sums to 1."""
         return self.attention.mean(dim=(1, 2)).reshape(self.added.shape[:3])
 
 
 class SpectralEmbed(nn.Module):
-    """Spectral picture to stride-16 tokens by four overlapping 3x3 convolutions, as wide as the tokens at the end.
+    """Convolutional patch embedding of a spectral image to stride 16: four overlapping 3x3 convolutions.
 
-    Convolutions have biases, unlike those of the RGB stem: a norm over channels alone would forget how bright a pixel
-    is, and reflectance means something where the brightness of a photo does not.
+    Unlike those of the RGB stem they have biases: LayerNorm alone would discard the overall brightness of a pixel,
+    which carries information in reflectance, unlike in a photo.
     """
 
     def __init__(self, in_chans: int, dim: int):
@@ -53,7 +53,7 @@ class SpectralEmbed(nn.Module):
         self.norms = nn.ModuleList(LayerNorm2d(width) for width in widths[1:])
 
     def forward(self, spectral: Tensor) -> Tensor:
-        """(B, bands, H, W) -> normalised tokens (B, H/16, W/16, C)."""
+        """(B, bands, H, W) -> normalized tokens (B, H/16, W/16, C)."""
         feature_map = spectral.contiguous(memory_format=torch.channels_last)
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms)):
             feature_map = norm(conv(feature_map if i == 0 else F.gelu(feature_map)))
@@ -61,7 +61,7 @@ class SpectralEmbed(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Multi-head attention in which one set of tokens asks and another answers."""
+    """Multi-head cross-attention: queries from one set of tokens, keys and values from another."""
 
     def __init__(self, dim: int, head_dim: int):
         super().__init__()
@@ -70,23 +70,24 @@ class CrossAttention(nn.Module):
         self.key_value = nn.Linear(dim, 2 * dim)
         self.proj = nn.Linear(dim, dim)
 
-    def _heads(self, asking: Tensor, answering: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        B, N, C = asking.shape
-        queries = self.query(asking).reshape(B, N, self.num_heads, -1).transpose(1, 2)
-        keys, values = self.key_value(answering).reshape(B, -1, 2, self.num_heads, C // self.num_heads).unbind(2)
+    def _heads(self, tokens: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        B, N, C = tokens.shape
+        queries = self.query(tokens).reshape(B, N, self.num_heads, -1).transpose(1, 2)
+        keys, values = self.key_value(context).reshape(B, -1, 2, self.num_heads, C // self.num_heads).unbind(2)
         return queries, keys.transpose(1, 2), values.transpose(1, 2)  # three of (B, num_heads, N, head_dim)
 
-    def forward(self, asking: Tensor, answering: Tensor) -> Tensor:
-        """(B, N, C) and (B, M, C) -> (B, N, C). Four dimensions and no bias, so that the fused kernels apply."""
-        queries, keys, values = self._heads(asking, answering)
+    def forward(self, tokens: Tensor, context: Tensor) -> Tensor:
+        """(B, N, C) and (B, M, C) -> (B, N, C), by a fused attention kernel: four dimensions and no attention bias."""
+        queries, keys, values = self._heads(tokens, context)
         if queries.device.type == "cpu" and queries.dtype == torch.bfloat16 and torch.is_grad_enabled():
             return self._attend(queries, keys, values)[0]  # the fused backward is slow there, see `Attention`
         attended = F.scaled_dot_product_attention(queries, keys, values)
-        return self.proj(attended.transpose(1, 2).flatten(2))
+        projected: Tensor = self.proj(attended.transpose(1, 2).flatten(2))
+        return projected
 
-    def forward_with_weights(self, asking: Tensor, answering: Tensor) -> tuple[Tensor, Tensor]:
-        """The same, and the weights (B, num_heads, N, M), whose rows sum to 1."""
-        return self._attend(*self._heads(asking, answering))
+    def forward_with_weights(self, tokens: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Output of `forward`, and the attention weights (B, num_heads, N, M), whose rows sum to 1."""
+        return self._attend(*self._heads(tokens, context))
 
     def _attend(self, queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         weights = (queries @ keys.transpose(-2, -1) * queries.shape[-1] ** -0.5).softmax(dim=-1)
@@ -94,13 +95,13 @@ class CrossAttention(nn.Module):
 
 
 class Fusion(nn.Module):
-    """Adds to RGB tokens what they find in the spectral picture, through a learned gate.
+    """Gated cross-attention from RGB tokens to a spectral image.
 
-    Both streams get the position embedding of their common grid, so that a token can ask for its own place. The gate
-    is the sigmoid of one number a channel: half open at first, so that gradients reach both sides of it.
+    Both streams get the position embedding of their common grid, so that a token can attend to its own position. The
+    gate is the sigmoid of one parameter per channel, 0.5 at first, so that gradients reach both streams.
 
     Args:
-        bands: channels of the spectral picture.
+        bands: channels of the spectral image.
         dim: C, channels of the RGB tokens.
         head_dim: channels of an attention head.
     """
@@ -115,36 +116,38 @@ class Fusion(nn.Module):
 
     @property
     def gate(self) -> Tensor:
-        """How far each channel is open, (C,), in (0, 1)."""
+        """Factor of each channel, (C,), in (0, 1)."""
         return self.gate_logit.sigmoid()
 
     def forward(self, tokens: Tensor, embedding: Tensor, spectral: Tensor, present: Tensor | None) -> Tensor:
-        """The tokens with what the spectral picture adds.
+        """Adds the gated output of the cross-attention to the RGB tokens.
 
         Args:
             tokens: RGB tokens of stage 3, (B, H, W, C), with their position embedding.
             embedding: position embedding of the grid, (1, H, W, C).
-            spectral: normalised spectral picture at the pixels of the images, (B, bands, 16*H, 16*W).
-            present: samples that have one, (B,) bool; None is all. Of the others nothing is read, not even a NaN.
+            spectral: normalized spectral image at the pixels of the photos, (B, bands, 16*H, 16*W).
+            present: samples that have one, (B,) bool; None for all. The values of the others are ignored, even NaN.
         """
-        asking, answering, keep = self._both(tokens, embedding, spectral, present)
-        return tokens + self._through_gate(self.attn(asking, answering), tokens.shape, keep)
+        queries, context, keep = self._inputs(tokens, embedding, spectral, present)
+        return tokens + self._gated(self.attn(queries, context), tokens.shape, keep)
 
     def forward_with_record(
         self, tokens: Tensor, embedding: Tensor, spectral: Tensor, present: Tensor | None
     ) -> tuple[Tensor, FusionRecord]:
-        """The same, with the attention matrix kept."""
-        asking, answering, keep = self._both(tokens, embedding, spectral, present)
-        attended, weights = self.attn.forward_with_weights(asking, answering)
-        added = self._through_gate(attended, tokens.shape, keep)
+        """Output of `forward`, and its intermediate results."""
+        queries, context, keep = self._inputs(tokens, embedding, spectral, present)
+        attended, weights = self.attn.forward_with_weights(queries, context)
+        added = self._gated(attended, tokens.shape, keep)
         return tokens + added, FusionRecord(weights, added, self.gate, keep)
 
-    def _both(self, tokens: Tensor, embedding: Tensor, spectral: Tensor, present: Tensor | None):
-        """What asks and what answers, (B, N, C) each, and the samples that have a spectral picture."""
+    def _inputs(
+        self, tokens: Tensor, embedding: Tensor, spectral: Tensor, present: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens of the queries and of the context, (B, N, C) each, and the mask of samples with a spectral image."""
         keep = torch.ones(tokens.shape[0], dtype=torch.bool, device=tokens.device) if present is None else present
         spectral = torch.where(keep[:, None, None, None], spectral, 0.0)
         return self.norm(tokens).flatten(1, 2), (self.embed(spectral) + embedding).flatten(1, 2), keep
 
-    def _through_gate(self, attended: Tensor, shape: torch.Size, keep: Tensor) -> Tensor:
+    def _gated(self, attended: Tensor, shape: torch.Size, keep: Tensor) -> Tensor:
         added = attended.reshape(shape) * self.gate
-        return torch.where(keep[:, None, None, None], added, 0.0)  # not a product: 0 * NaN is NaN
+        return torch.where(keep[:, None, None, None], added, 0.0)  # not a product with the mask: 0 * NaN is NaN

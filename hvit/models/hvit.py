@@ -1,4 +1,4 @@
-"""HViT: the backbone with a classification head, and what can be asked of it."""
+"""HViT: the backbone with a classification head, behind timm's model interface."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from hvit.models.layers import DropPath
 
 @dataclass(frozen=True)
 class Details:
-    """One forward pass, opened up.
+    """Intermediate results of one forward pass.
 
     Attributes:
         logits: (B, K).
-        embedding: pooled, normalised tokens of the last stage, (B, C), or each of them where `global_pool` is "".
-        stages: the four stages in order, with attentions, merging weights and tokens.
-        final_tokens: normalised tokens of the last stage, whose mean is the embedding, (B, H, W, C).
+        embedding: pooled features before the head, (B, C); those of each position where `global_pool` is "".
+        stages: of the four stages in order: attention weights, receptive fields and tokens.
+        final_tokens: normalized tokens of the last stage, whose mean is the embedding, (B, H, W, C).
     """
 
     logits: Tensor
@@ -35,23 +35,24 @@ class Details:
 
     @property
     def tokens_read(self) -> list[Tensor]:
-        """Tokens of each stage as what follows reads them: four of (B, H, W, C).
+        """Tokens of each stage as input of the next layer: four of (B, H, W, C).
 
-        They are normalised, but for those that a convolution of a `_conv` size reads, which has no norm before it.
+        They are normalized, except before the convolutions of a `_conv` size, which have no norm.
         """
-        return [*(stage.merge_input for stage in self.stages[1:]), self.final_tokens]
+        inputs = [stage.merge_input for stage in self.stages[1:]]
+        return [*(tokens for tokens in inputs if tokens is not None), self.final_tokens]
 
     @property
     def fusion(self) -> FusionRecord | None:
-        """What the spectral stream did: its attention, its gate and what it added; None where it was not used."""
+        """Intermediate results of the spectral stream; None where it was not used."""
         return next((stage.fusion for stage in self.stages if stage.fusion is not None), None)
 
 
 class HViT(nn.Module):
-    """A hierarchical vision transformer for classification.
+    """A hierarchical vision transformer for image classification; a `hvit.models.Classifier`.
 
     Attributes:
-        num_features, head_hidden_size: C, channels of `forward_features` and of the pooled embedding.
+        num_features, head_hidden_size: C, channels of `forward_features` and of the embedding.
         num_classes: K.
         global_pool: "avg", or "" for features and logits of each position, (B, H/32, W/32, C or K).
         output_fmt: layout of `forward_features`, "NHWC" as in timm's swin_transformer.
@@ -89,35 +90,36 @@ class HViT(nn.Module):
         return list(self.config.embed_dims)
 
     def forward(self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None) -> Tensor:
-        """Class scores.
+        """Computes logits.
 
         Args:
-            images: normalised RGB, (B, 3, H, W), sides of at least 64 px.
-            spectral: for the `_dfca` sizes: the normalised spectral picture of each image, (B, bands, H, W). Without,
-                and for samples that lack it, the answer is that of the RGB stream alone.
-            present: samples whose spectral picture counts, (B,) bool; None is all.
+            images: normalized RGB, (B, 3, H, W), sides of at least 64 px.
+            spectral: for the `_dfca` sizes: the normalized spectral image of each photo, (B, spectral_chans, H, W).
+                Without it the logits are those of the RGB stream alone, also for single samples.
+            present: samples that have a spectral image, (B,) bool; None for all.
         Returns:
             Logits, (B, K).
         Raises:
-            ValueError: an image is too small, `spectral` is given to a model without a spectral stream, or is not of
-                the shape it takes.
+            ValueError: an image is too small, this model takes no `spectral`, or one of another shape.
         """
         return self.forward_head(self.backbone(images, spectral, present))
 
     def forward_features(self, images: Tensor) -> Tensor:
-        """Normalised tokens of the last stage, never pooled, (B, H/32, W/32, C): the layout `output_fmt` names."""
-        return self.backbone(images)
+        """Normalized tokens of the last stage, without pooling, (B, H/32, W/32, C), in the layout of `output_fmt`."""
+        features: Tensor = self.backbone(images)
+        return features
 
     def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:
-        """Logits (B, K) of `forward_features`; with `pre_logits` the pooled embedding (B, C).
+        """Pooling and head: logits (B, K) of `forward_features`; with `pre_logits` the embedding (B, C).
 
-        Where `global_pool` is "" they are those of each position, (B, H/32, W/32, K) and (B, H/32, W/32, C).
+        Where `global_pool` is "", of each position: (B, H/32, W/32, K) and (B, H/32, W/32, C).
         """
         embedding = features.mean(dim=(1, 2)) if self.global_pool else features
-        return embedding if pre_logits else self.head(embedding)
+        output: Tensor = embedding if pre_logits else self.head(embedding)
+        return output
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:
-        """The pyramid: four maps (B, C, H, W) at strides 4, 8, 16 and 32."""
+        """Feature pyramid: four normalized maps (B, C, H, W) at strides 4, 8, 16 and 32."""
         return self.backbone.feature_maps(images)
 
     def forward_intermediates(
@@ -129,20 +131,20 @@ class HViT(nn.Module):
         output_fmt: str = "NCHW",
         intermediates_only: bool = False,
     ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
-        """Feature maps of chosen stages, with timm's signature.
+        """Feature maps of some stages, with timm's signature.
 
         Args:
-            indices: stages to return, in stage order; an int is the last so many, None is all; negative ones count
-                from the end.
+            indices: of the stages to return; an int for that many last stages, None for all; negative ones count from
+                the end.
             norm: apply the norm of the last stage to its map.
-            stop_early: do not compute stages after the last one asked for; only with `intermediates_only`.
+            stop_early: do not compute stages after the last one of `indices`; only with `intermediates_only`.
             output_fmt: "NCHW" or "NHWC".
             intermediates_only: return the maps alone, without the final features.
         Raises:
             ValueError: an index or a format that does not exist.
         Returns:
-            The maps; unless `intermediates_only`, after what `forward_features` returns, or after the last stage there
-            is where `prune_intermediate_layers` dropped the later ones.
+            The final features of `forward_features` and the maps; with `intermediates_only` the maps alone. After
+            `prune_intermediate_layers` the final features are those of the last stage that is left.
         """
         if output_fmt not in ("NCHW", "NHWC"):
             raise ValueError(f"output_fmt is {output_fmt!r}, expected 'NCHW' or 'NHWC'")
@@ -157,9 +159,9 @@ class HViT(nn.Module):
     def prune_intermediate_layers(
         self, indices: int | list[int] = 1, prune_norm: bool = False, prune_head: bool = True
     ) -> list[int]:
-        """Drops the stages after the last one asked for, and the head: timm's hook for `features_only=True`.
+        """Drops the stages after the last one of `indices`, and the head: timm's hook for `features_only=True`.
 
-        Where stages are dropped, so are the last norm and the head, which fit the last stage alone.
+        With a stage, the final norm and the head are dropped too, which fit the last stage alone.
         """
         chosen = _stage_indices(indices, len(self.backbone.stages))
         kept = max(chosen) + 1
@@ -176,7 +178,7 @@ class HViT(nn.Module):
         return chosen
 
     def forward_details(self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None) -> Details:
-        """The same logits as `forward`, with every attention matrix and stage output kept."""
+        """Logits of `forward`, with all attention weights and stage outputs."""
         stages = self.backbone.stage_records(images, spectral, present)
         final_tokens = self.backbone.norm(stages[-1].tokens)
         embedding = self.forward_head(final_tokens, pre_logits=True)
@@ -185,24 +187,24 @@ class HViT(nn.Module):
     def forward_stages(
         self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None
     ) -> tuple[Tensor, list[Tensor]]:
-        """Logits (B, K) and the mean token of each stage, four of (B, C): what rejection compares."""
+        """Logits (B, K) and the mean token of each stage, four of (B, C), for out-of-distribution scores."""
         tokens = self.backbone.stage_tokens(images, spectral=spectral, present=present)
         return self.forward_head(self.backbone.norm(tokens[-1])), [t.mean(dim=(1, 2)) for t in tokens]
 
     def forward_embedding(
         self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Logits (B, K) and the pooled features they are computed from, (B, C)."""
+        """Logits (B, K) and the pooled features before the head, (B, C)."""
         embedding = self.forward_head(self.backbone(images, spectral, present), pre_logits=True)
         return self.head(embedding), embedding
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """A new head; 0 classes leave the embedding.
+        """Replaces the head by a new one; for 0 classes by the identity.
 
         Args:
-            global_pool: "avg" averages the positions, "" leaves them; None changes nothing.
+            global_pool: see `set_global_pool`; None for no change.
         Raises:
-            ValueError: another `global_pool`; nothing is changed then.
+            ValueError: an unknown `global_pool`; nothing is changed then.
         """
         if global_pool is not None:
             self.set_global_pool(global_pool)
@@ -210,10 +212,10 @@ class HViT(nn.Module):
         self.head = _head(self.num_features, num_classes)
 
     def set_global_pool(self, global_pool: str) -> None:
-        """Chooses what `forward_head` does with positions: "avg" averages them, "" leaves them.
+        """Sets the pooling of `forward_head`: "avg" is global average pooling, "" none.
 
         Raises:
-            ValueError: another one.
+            ValueError: an unknown pooling.
         """
         if global_pool not in ("avg", ""):
             raise ValueError(f"global_pool is {global_pool!r}; an HViT pools by 'avg', or not at all: ''")
@@ -262,7 +264,7 @@ class HViT(nn.Module):
                 f"{own.spectral_chans}; set spectral.kind and spectral.names to those of that run"
             )
         side = self.backbone.image_embedding.shape[1] * STRIDES[2]
-        positions = {"image_embedding": other.backbone.embeddings(side, side)[2]}
+        positions = {"image_embedding": other.backbone.position_embeddings(side, side)[2]}
         kept = {name: value for name, value in self.backbone.state_dict().items() if name.startswith("fusion.")}
         self.backbone.load_state_dict(kept | other.backbone.state_dict() | positions)
 
@@ -301,17 +303,18 @@ class HViT(nn.Module):
         return numbers
 
     def group_matcher(self, coarse: bool = False) -> dict[str, str | list[tuple[str, tuple[int, ...] | None]]]:
-        """Patterns by which timm's `group_parameters` gives each parameter the number of `layer_groups`.
+        """Patterns for timm's `group_parameters`, which give the indices of `layer_groups`.
 
         Args:
-            coarse: number stages instead of blocks.
+            coarse: group by stage instead of by block.
         """
-        joins = r"^backbone\.(?:image_embedding|fusion)"  # tokens as they enter the third stage
+        Blocks = list[tuple[str, tuple[int, ...] | None]]
+        entry = r"^backbone\.(?:image_embedding|fusion)"  # at the entry of the third stage
         if coarse:
-            blocks = [(r"^backbone\.stages\.(\d+)", None), (joins, (2,))]
+            blocks: Blocks = [(r"^backbone\.stages\.(\d+)", None), (entry, (2,))]
         else:
             enters = r"^backbone\.stages\.(\d+)\.(?:merge|position)"
-            blocks = [(r"^backbone\.stages\.(\d+)\.blocks\.(\d+)", None), (enters, (0,)), (joins, (2, 0))]
+            blocks = [(r"^backbone\.stages\.(\d+)\.blocks\.(\d+)", None), (enters, (0,)), (entry, (2, 0))]
         return {"stem": r"^backbone\.(?:patch_embed|unit_embedding)", "blocks": blocks}
 
     def drop_paths(self) -> list[DropPath]:

@@ -1,7 +1,7 @@
-"""The parts of an HViT.
+"""Layers of an HViT.
 
 Shape letters: B images, H W a grid of tokens, N = H*W tokens, C channels, T tokens of one window, K classes.
-Tokens travel as (B, H, W, C): a permuted view of a channels-last feature map, so going to a convolution copies nothing.
+Tokens travel as (B, H, W, C): a permuted view of a channels-last feature map, so that convolutions need no copy.
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def windows_of(tokens: Tensor, side: int) -> Tensor:
-    """Cuts a grid into windows: (B, H, W, C) -> (B*H/side*W/side, side*side, C); `side` 0 is one window of all."""
+    """Partitions a grid into windows: (B, H, W, C) -> (B*H/side*W/side, side*side, C); `side` 0 is one window."""
     B, H, W, C = tokens.shape
     if side == 0:
         return tokens.reshape(B, H * W, C)
@@ -19,7 +19,7 @@ def windows_of(tokens: Tensor, side: int) -> Tensor:
 
 
 def grid_of(windows: Tensor, side: int, shape: tuple[int, int, int, int]) -> Tensor:
-    """Puts windows back: the inverse of `windows_of`, to a grid of `shape` (B, H, W, C)."""
+    """Reverses the window partition of `windows_of`, to a grid of `shape` (B, H, W, C)."""
     B, H, W, C = shape
     if side == 0:
         return windows.reshape(shape)
@@ -28,10 +28,10 @@ def grid_of(windows: Tensor, side: int, shape: tuple[int, int, int, int]) -> Ten
 
 
 def for_convolution(feature_map: Tensor) -> Tensor:
-    """A feature map (B, C, H, W) in the memory layout in which convolutions are quick: channels last on the CPU.
+    """Converts a feature map (B, C, H, W) to the faster memory format for convolutions: channels last on the CPU.
 
-    On CUDA it is not: cuDNN compiles kernels for every new shape there, which took 10 seconds a shape on an H100, and
-    batches have many.
+    On CUDA it is contiguous: in channels last, cuDNN compiles kernels for every new shape, which took 10 seconds a
+    shape on an H100, and batches have many shapes.
     """
     if feature_map.is_cuda:
         return feature_map.contiguous()
@@ -42,6 +42,7 @@ class LayerNorm2d(nn.LayerNorm):
     """LayerNorm over the channels at each position of a feature map (B, C, H, W)."""
 
     def forward(self, feature_map: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, H, W)."""
         return super().forward(feature_map.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
@@ -83,10 +84,10 @@ class DropPath(nn.Module):
 
 
 class PatchEmbed(nn.Module):
-    """Image to stride-4 tokens by two overlapping 3x3 convolutions.
+    """Convolutional patch embedding to stride 4: two overlapping 3x3 convolutions.
 
-    Trains steadier than one 4x4 patch projection (Xiao et al. 2021, arXiv:2106.14881). Channels are normalised at each
-    position, not over the batch, so that neither ranks nor accumulation nor masking change what a sample sees.
+    Trains more stably than one 4x4 patch projection (Xiao et al. 2021, arXiv:2106.14881). LayerNorm instead of batch
+    norm: the output for an image does not depend on the rest of the batch, on accumulation or on masking.
     """
 
     def __init__(self, in_chans: int, embed_dim: int):
@@ -99,11 +100,12 @@ class PatchEmbed(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) -> tokens (B, H/4, W/4, C)."""
         feature_map = F.relu(self.norm1(self.conv1(for_convolution(images))))
-        return self.norm2(self.conv2(for_convolution(feature_map))).permute(0, 2, 3, 1)
+        normalized: Tensor = self.norm2(self.conv2(for_convolution(feature_map)))
+        return normalized.permute(0, 2, 3, 1)
 
 
 class PatchMerging(nn.Module):
-    """Halves the grid and widens the channels: LayerNorm, then an overlapping 3x3 convolution of stride 2."""
+    """Downsampling between stages: LayerNorm, then an overlapping 3x3 convolution of stride 2 to more channels."""
 
     def __init__(self, in_dim: int, out_dim: int):
         super().__init__()
@@ -112,7 +114,8 @@ class PatchMerging(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, H, W, C) -> (B, H/2, W/2, C')."""
-        return self.conv(for_convolution(self.norm(tokens).permute(0, 3, 1, 2))).permute(0, 2, 3, 1)
+        feature_map: Tensor = self.conv(for_convolution(self.norm(tokens).permute(0, 3, 1, 2)))
+        return feature_map.permute(0, 2, 3, 1)
 
 
 class PositionConv(nn.Module):
@@ -123,7 +126,9 @@ class PositionConv(nn.Module):
         self.conv = nn.Conv2d(dim, dim, 3, padding=1, groups=dim)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return tokens + self.conv(for_convolution(tokens.permute(0, 3, 1, 2))).permute(0, 2, 3, 1)
+        """(B, H, W, C) -> (B, H, W, C)."""
+        encoding: Tensor = self.conv(for_convolution(tokens.permute(0, 3, 1, 2)))
+        return tokens + encoding.permute(0, 2, 3, 1)
 
 
 class Attention(nn.Module):
@@ -138,20 +143,22 @@ class Attention(nn.Module):
     def _heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         windows, T, C = tokens.shape
         qkv = self.qkv(tokens).reshape(windows, T, 3, self.num_heads, C // self.num_heads)
-        return qkv.permute(2, 0, 3, 1, 4).unbind(0)  # three of (windows, num_heads, T, head_dim)
+        queries, keys, values = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        return queries, keys, values  # (windows, num_heads, T, head_dim) each
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(windows, T, C) -> (windows, T, C). Four dimensions and no bias, so that the fused kernels apply."""
+        """(windows, T, C) -> (windows, T, C), by a fused attention kernel: four dimensions and no attention bias."""
         queries, keys, values = self._heads(tokens)
         if queries.device.type == "cpu" and queries.dtype == torch.bfloat16:
-            # torch 2.13's fused kernel in bf16 on the CPU takes half as long again as two plain products at 64 to 576
+            # In bf16 on the CPU, torch 2.13's fused kernel takes 1.5 times as long as two matrix products at 64 to 576
             # tokens, and its backward pass two to six times as long.
             return self._attend(tokens, queries, keys, values)[0]
         attended = F.scaled_dot_product_attention(queries, keys, values)
-        return self.proj(attended.transpose(1, 2).reshape(tokens.shape))
+        projected: Tensor = self.proj(attended.transpose(1, 2).reshape(tokens.shape))
+        return projected
 
     def forward_with_weights(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """The same, and the weights (windows, num_heads, T, T), whose rows sum to 1."""
+        """Output of `forward`, and the attention weights (windows, num_heads, T, T), whose rows sum to 1."""
         return self._attend(tokens, *self._heads(tokens))
 
     def _attend(self, tokens: Tensor, queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -160,7 +167,7 @@ class Attention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Two linear layers with a GELU between."""
+    """Feed-forward network of a transformer block: linear, GELU, linear."""
 
     def __init__(self, dim: int, hidden_dim: int):
         super().__init__()
@@ -168,11 +175,13 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(hidden_dim, dim)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(tokens)))
+        """(..., C) -> (..., C)."""
+        output: Tensor = self.fc2(F.gelu(self.fc1(tokens)))
+        return output
 
 
 class Block(nn.Module):
-    """A pre-norm transformer block over the windows of a batch."""
+    """Pre-norm transformer block with windowed self-attention."""
 
     def __init__(self, dim: int, head_dim: int, mlp_ratio: float, drop_path_rate: float):
         super().__init__()
@@ -186,17 +195,18 @@ class Block(nn.Module):
     def forward(self, tokens: Tensor, num_images: int) -> Tensor:
         """(windows, T, C) -> (windows, T, C); the windows of `num_images` images, image by image."""
         tokens = tokens + self.drop_path1(self.attn(self.norm1(tokens)), num_images)
-        return tokens + self.drop_path2(self.mlp(self.norm2(tokens)), num_images)
+        output: Tensor = tokens + self.drop_path2(self.mlp(self.norm2(tokens)), num_images)
+        return output
 
     def forward_with_weights(self, tokens: Tensor, num_images: int) -> tuple[Tensor, Tensor, Tensor]:
-        """The same, the attention weights (windows, num_heads, T, T), and how much attention adds (windows, T).
+        """Output of `forward`, attention weights (windows, num_heads, T, T) and mixing ratios (windows, T).
 
-        The last is |a| / (|a| + |x|) for a token x to which attention adds a, in [0, 1] (Kobayashi et al. 2021,
-        arXiv:2109.07152).
+        The mixing ratio of a token x to which attention adds a is |a| / (|a| + |x|), in [0, 1] (Kobayashi et al.
+        2021, arXiv:2109.07152).
         """
         attended, weights = self.attn.forward_with_weights(self.norm1(tokens))
         with torch.no_grad():
-            added, kept = attended.norm(dim=-1), tokens.norm(dim=-1)
-            share = added / (added + kept).clamp_min(1e-30)
+            added, residual = attended.norm(dim=-1), tokens.norm(dim=-1)
+            ratio = added / (added + residual).clamp_min(1e-30)
         tokens = tokens + self.drop_path1(attended, num_images)
-        return tokens + self.drop_path2(self.mlp(self.norm2(tokens)), num_images), weights, share
+        return tokens + self.drop_path2(self.mlp(self.norm2(tokens)), num_images), weights, ratio

@@ -1,4 +1,4 @@
-"""Pretrained weights: a state dict by timm's names, with the normalization it expects and where it came from."""
+"""Pretrained weights: a state dict with timm's parameter names, its input normalization and its origin."""
 
 import json
 import math
@@ -8,6 +8,7 @@ import struct
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,10 +19,10 @@ from hvit.files import write_bytes
 
 METADATA = "pretrained"  # key of the safetensors header
 UNKNOWN = "unknown"
-LEAVES = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}  # names PyTorch gives to tensors
+LEAVES = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}  # last parts of tensor names
 COUNTER = ".num_batches_tracked"
 
-# What PyTorch's restricted unpickler raises on a file that is cut short or whose bytes were changed.
+# What PyTorch's restricted unpickler raises on a truncated or damaged file.
 DAMAGE = (
     pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError,
     AssertionError, ArithmeticError, struct.error,
@@ -29,20 +30,20 @@ DAMAGE = (
 
 
 class PretrainedWeightsError(ValueError):
-    """Weights that cannot be used; the message says why and what to do."""
+    """Pretrained weights that cannot be used; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where weights came from, as `model.json` records it.
+    """Provenance of pretrained weights, as recorded in `model.json`.
 
     Attributes:
         architecture: model they belong to, for example "timm:tf_efficientnet_lite0".
-        mean, std: normalization their input expects, one number a channel, in [0, 1].
-        source: where the file was found, in words.
-        licence: of the weights, "unknown" where nobody said.
-        trained_on: data set they learned from, "unknown" where nobody said.
-        sha256: of the file they were imported from; of weights that timm downloaded, of their tensors as safetensors.
+        mean, std: input normalization, one number per channel, in [0, 1].
+        source: where the file was found, as free text.
+        licence: of the weights, or "unknown".
+        trained_on: the data set they were trained on, or "unknown".
+        sha256: of the imported file; for weights downloaded by timm, of their tensors as safetensors.
     Raises:
         ValueError: a value is of another type or out of range.
     """
@@ -55,7 +56,7 @@ class Origin:
     trained_on: str
     sha256: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for key in ("architecture", "source", "licence", "trained_on"):
             value = getattr(self, key)
             if not isinstance(value, str) or not 0 < len(value) <= 1000:
@@ -65,12 +66,13 @@ class Origin:
         if not isinstance(self.sha256, str) or not re.fullmatch("[0-9a-f]{64}", self.sha256):
             raise ValueError(f"sha256 is {self.sha256!r:.80}; expected 64 hexadecimal digits")
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as text and lists of numbers, for JSON."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, values: dict) -> "Origin":
-        """The inverse of `to_dict`.
+    def from_dict(cls, values: Any) -> "Origin":
+        """Reads the output of `to_dict`.
 
         Raises:
             ValueError: a key is missing or unknown, or a value is of another type or out of range.
@@ -78,28 +80,32 @@ class Origin:
         if not isinstance(values, dict) or set(values) != set(cls.__dataclass_fields__):
             found = sorted(values) if isinstance(values, dict) else f"{values!r:.80}"
             raise ValueError(f"origin of weights is {found}, expected {sorted(cls.__dataclass_fields__)}")
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+        return cls(**fields)
 
 
-def _check_channels(key: str, values: tuple, least: float) -> None:
-    are_numbers = isinstance(values, tuple) and len(values) == 3 and all(
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) for value in values
-    )  # fmt: skip
-    if not are_numbers or not all(least <= value <= 1 for value in values):
+def _check_channels(key: str, values: object, least: float) -> None:
+    if not isinstance(values, tuple) or len(values) != 3 or not all(_is_in_range(value, least) for value in values):
         raise ValueError(f"{key} is {values!r:.80}; expected three numbers from {least:g} to 1, of pixels in [0, 1]")
+
+
+def _is_in_range(value: object, least: float) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and least <= value <= 1
 
 
 @dataclass(frozen=True)
 class PretrainedWeights:
-    """Tensors by timm's names, and their origin."""
+    """A state dict with timm's parameter names, and its origin."""
 
     tensors: dict[str, Tensor]
     origin: Origin
 
 
 def save_pretrained(path: Path, weights: PretrainedWeights) -> None:
-    """Writes tensors and origin as one safetensors file, whole or not at all."""
-    # Copies: safetensors refuses tensors that are views of one memory.
+    """Writes tensors and origin as one safetensors file, atomically."""
+    # Copies: safetensors refuses tensors that share memory.
     tensors = {
         name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in weights.tensors.items()
     }
@@ -107,7 +113,7 @@ def save_pretrained(path: Path, weights: PretrainedWeights) -> None:
 
 
 def has_origin(path: Path) -> bool:
-    """Whether a file is one of `save_pretrained`; False for any other, damaged ones too."""
+    """Whether a file was written by `save_pretrained`; False for any other or damaged file."""
     try:
         with safe_open(path, "pt") as file:
             return METADATA in (file.metadata() or {})
@@ -116,17 +122,17 @@ def has_origin(path: Path) -> bool:
 
 
 def load_pretrained(path: Path) -> PretrainedWeights:
-    """Reads what `save_pretrained` wrote; floating-point tensors as float32.
+    """Reads a file of `save_pretrained`; floating-point tensors as float32.
 
     Raises:
-        PretrainedWeightsError: there is no such file, it is damaged, or was not made by `training.import_weights`.
+        PretrainedWeightsError: the file is missing, damaged, or was not written by `training.import_weights`.
     """
     hint = "make it with python -m training.import_weights"
     tensors = read_state_dict(path)
     if not has_origin(path):
-        raise PretrainedWeightsError(f"{path} does not say where its weights came from; {hint}")
+        raise PretrainedWeightsError(f"{path} has no record of where its weights came from; {hint}")
     with safe_open(path, "pt") as file:
-        header = file.metadata()[METADATA]
+        header = (file.metadata() or {})[METADATA]
     try:
         origin = Origin.from_dict(json.loads(header))
     except ValueError as error:
@@ -136,20 +142,21 @@ def load_pretrained(path: Path) -> PretrainedWeights:
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """A state dict from a safetensors file or from a file of `torch.save`; nothing in it is executed.
+    """Reads a state dict from a safetensors or `torch.save` file; pickled code is never executed.
 
     Raises:
-        PretrainedWeightsError: the file is missing, truncated, holds code, or is no state dict.
+        PretrainedWeightsError: the file is missing, truncated, contains code, or holds no state dict.
     """
     if not path.is_file():
         raise PretrainedWeightsError(f"no file of weights {path}")
-    values = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    values: Any = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     for key in ("state_dict", "model"):  # as training scripts wrap it
         if isinstance(values, dict) and isinstance(values.get(key), dict):
             values = values[key]
     if not isinstance(values, dict) or not values or not all(_is_named_tensor(*item) for item in values.items()):
         raise PretrainedWeightsError(f"{path} holds no state dict; expected a dictionary of names with dense tensors")
-    return values
+    tensors: dict[str, Tensor] = values
+    return tensors
 
 
 def _is_named_tensor(name: object, value: object) -> bool:
@@ -174,10 +181,10 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_pickle(path: Path) -> object:
     try:
-        with warnings.catch_warnings(action="ignore"):  # of odd pickle protocols, in damaged files
+        with warnings.catch_warnings(action="ignore"):  # about unknown pickle protocols, in damaged files
             return torch.load(path, map_location="cpu", weights_only=True)
     except DAMAGE as error:
-        # PyTorch says "unsupported GLOBAL posix.system whose module ..." or "Unsupported global: GLOBAL a.B was ...".
+        # torch's messages: "unsupported GLOBAL posix.system whose ..." or "Unsupported global: GLOBAL a.B was ...".
         code = re.search(r"GLOBAL ((?:\w+\.)+\w+)\s", str(error))
         if code is not None and not _is_cut_in(path, code[1].rpartition(".")[2]):
             raise PretrainedWeightsError(
@@ -190,49 +197,53 @@ def _read_pickle(path: Path) -> object:
 
 
 def _is_cut_in(path: Path, name: str) -> bool:
-    """Whether a file ends in this name: the unpickler takes it for a whole one, less its last byte."""
+    """Whether a truncated file ends within this name: the unpickler then drops the last byte of the name."""
     return path.read_bytes()[:-1].endswith(name.encode())
 
 
-def renamed(tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Foreign tensors under the names of a model: by name where names agree, else by order with every shape checked.
+def match_state_dict(tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Renames the tensors of a state dict to the names of a model: by name, else by order with every shape checked.
 
     Args:
-        tensors: foreign state dict.
-        expected: state dict of the model, whose counters of batch norm may lack in the foreign one.
+        tensors: state dict to rename.
+        expected: state dict of the model; its `num_batches_tracked` counters may be missing in `tensors`.
     Returns:
-        As many as the model has, in its order and its types.
+        A state dict with the names, order and dtypes of `expected`.
     Raises:
-        PretrainedWeightsError: a tensor does not fit; names the first.
+        PretrainedWeightsError: a tensor does not fit; the message names the first.
     """
     if not any(name.endswith(COUNTER) for name in tensors):  # old files have none
         counters = {name: value for name, value in expected.items() if name.endswith(COUNTER)}
         tensors = tensors | counters
     rest = iter([name for name in tensors if name not in expected])
-    pairs = [(name, name if name in tensors else next(rest, None)) for name in expected]
-    for name, foreign in pairs:
-        _check_fit(name, expected[name], foreign, None if foreign is None else tensors[foreign])
+    matched = {}
+    for name, own in expected.items():
+        other = name if name in tensors else next(rest, None)
+        if other is None:
+            raise PretrainedWeightsError(
+                f"the file has no tensor for {name} of the model; they belong to different architectures"
+            )
+        _check_fit(name, own, other, tensors[other])
+        matched[name] = tensors[other].to(own.dtype)
     if (left := next(rest, None)) is not None:
         raise PretrainedWeightsError(
             f"the file holds {len(tensors)} tensors and the model {len(expected)}: {left} has no place in it; they "
-            "belong to different nets"
+            "belong to different architectures"
         )
-    return {name: tensors[foreign].to(expected[name].dtype) for name, foreign in pairs}
+    return matched
 
 
-def _check_fit(name: str, own: Tensor, foreign: str | None, value: Tensor | None) -> None:
-    if foreign is None:
-        raise PretrainedWeightsError(f"the file has no tensor for {name} of the model; they belong to different nets")
+def _check_fit(name: str, own: Tensor, other: str, value: Tensor) -> None:
     if value.shape != own.shape:
         raise PretrainedWeightsError(
-            f"{foreign} is {tuple(value.shape)}, and {name} of the model {tuple(own.shape)}; they belong to different "
-            "nets"
+            f"{other} is {tuple(value.shape)}, and {name} of the model {tuple(own.shape)}; they belong to different "
+            "architectures"
         )
-    # By order alone a weight and a bias of one batch norm could change places: their shapes are the same.
-    ends = foreign.rpartition(".")[2], name.rpartition(".")[2]
+    # By order alone, weight and bias of a batch norm could be swapped: their shapes are the same.
+    ends = other.rpartition(".")[2], name.rpartition(".")[2]
     if ends[0] != ends[1] and LEAVES.issuperset(ends):
-        raise PretrainedWeightsError(f"{foreign} comes where the model has {name}; the file is in another order")
+        raise PretrainedWeightsError(f"{other} comes where the model has {name}; the file is in another order")
     if value.is_floating_point() != own.is_floating_point() or value.is_complex():
-        raise PretrainedWeightsError(f"{foreign} is {value.dtype}, and {name} of the model {own.dtype}")
+        raise PretrainedWeightsError(f"{other} is {value.dtype}, and {name} of the model {own.dtype}")
     if not torch.isfinite(value).all():
-        raise PretrainedWeightsError(f"{foreign} holds values that are not finite; get the file again")
+        raise PretrainedWeightsError(f"{other} holds values that are not finite; get the file again")

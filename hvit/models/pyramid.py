@@ -1,4 +1,4 @@
-"""The pyramid neck: feature maps of four widths to feature maps of one, for tasks that need detail and context."""
+"""Feature pyramid network: a neck for detection and segmentation on the feature maps of an HViT."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -7,12 +7,17 @@ from torch import Tensor, nn
 class PyramidNeck(nn.Module):
     """Feature pyramid network (Lin et al. 2017, arXiv:1612.03144) over `HViT.feature_maps`.
 
-    Each map is brought to one width, the coarser ones are added from the top down, and a 3x3 convolution smooths the
-    sum. There is no norm: the maps come in normalised. A classifier never holds this module.
+    Lateral 1x1 convolutions, a top-down path, and a 3x3 convolution on each sum. Without norms: the feature maps are
+    normalized. Not part of the classifier.
 
     Args:
-        in_dims: channels of the maps, finest first, for example `model.config.embed_dims`.
-        out_dim: channels of every map that comes out.
+        in_dims: channels of the feature maps, finest first, for example `model.config.embed_dims`.
+        out_dim: channels of every output.
+
+    >>> import torch
+    >>> neck = PyramidNeck((32, 64), out_dim=16)
+    >>> [tuple(m.shape) for m in neck([torch.zeros(1, 32, 16, 16), torch.zeros(1, 64, 8, 8)])]
+    [(1, 16, 16, 16), (1, 16, 8, 8)]
     """
 
     def __init__(self, in_dims: tuple[int, ...] | list[int], out_dim: int = 256):
@@ -24,10 +29,10 @@ class PyramidNeck(nn.Module):
             nn.init.zeros_(conv.bias)
 
     def forward(self, feature_maps: list[Tensor]) -> list[Tensor]:
-        """Maps (B, C_s, H_s, W_s), finest first -> as many (B, out_dim, H_s, W_s).
+        """Feature maps (B, C_s, H_s, W_s), finest first -> as many (B, out_dim, H_s, W_s).
 
         Raises:
-            ValueError: there are more or fewer maps than `in_dims`.
+            ValueError: the number of maps is not that of `in_dims`.
         """
         if len(feature_maps) != len(self.lateral):
             raise ValueError(f"{len(feature_maps)} feature maps given, expected {len(self.lateral)}, finest first")

@@ -1,7 +1,8 @@
-"""Which 32-px units of an image a backbone computes: masked ones are left out, not blanked.
+"""Masked image modeling: the visible 32-px units of an image, which alone are computed (masked ones are left out).
 
-A unit is one window of the first two stages, so that nothing crosses its border before the convolutions between stages
-and the global attention of the last two do. Convolutions see zeros in the place of a masked unit, as beyond a border.
+A mask unit is one window of the first two stages, so that attention there stays within a unit; convolutions between
+stages and the global attention of the last two stages cross it. Convolutions see zeros in place of masked units, as
+beyond the border of the image (Ryali et al. 2023, arXiv:2306.00989).
 """
 
 from dataclasses import dataclass
@@ -12,16 +13,16 @@ from torch import Tensor
 from hvit.models.config import STRIDES, UNIT_PX
 from hvit.models.layers import grid_of, windows_of
 
-SIDES = tuple(UNIT_PX // stride for stride in STRIDES)  # tokens along a unit in each stage: 8, 4, 2, 1
+SIDES = tuple(UNIT_PX // stride for stride in STRIDES)  # tokens along the side of a unit in each stage: 8, 4, 2, 1
 
 
 @dataclass(frozen=True)
 class VisibleUnits:
-    """The units of a batch that are computed, as many in each image.
+    """The visible units of a batch, the same number in each image.
 
     Attributes:
-        kept: numbers of the visible units, row by row within an image, (B, V) int64; none twice in a row.
-        rows, columns: units of an image.
+        kept: indices of the visible units in row-major order, (B, V) int64, without repeats in an image.
+        rows, columns: grid of units of an image.
     """
 
     kept: Tensor
@@ -30,10 +31,10 @@ class VisibleUnits:
 
     @classmethod
     def of(cls, kept: Tensor, height: int, width: int) -> "VisibleUnits":
-        """For images of these sides in px, multiples of 32.
+        """Checks `kept` against the image size in px, multiples of 32.
 
         Raises:
-            ValueError: `kept` has no column, or names a unit the images do not have.
+            ValueError: `kept` is empty, or has more units than an image.
         """
         rows, columns = height // UNIT_PX, width // UNIT_PX
         if kept.ndim != 2 or not 1 <= kept.shape[1] <= rows * columns:
@@ -42,32 +43,32 @@ class VisibleUnits:
 
     @property
     def total(self) -> int:
-        """Units of an image, visible or not."""
+        """Number of units of an image, visible and masked."""
         return self.rows * self.columns
 
     @property
     def flat(self) -> Tensor:
-        """Numbers among the units of the whole batch, (B*V,)."""
+        """Indices of the visible units among the units of the whole batch, (B*V,)."""
         first = torch.arange(len(self.kept), device=self.kept.device)[:, None] * self.total
         return (self.kept + first).flatten()
 
     def visible(self) -> Tensor:
-        """Whether each unit is visible, (B, units) bool."""
+        """Mask of the visible units, (B, units) bool."""
         mask = torch.zeros(len(self.kept), self.total, dtype=torch.bool, device=self.kept.device)
         return mask.scatter(1, self.kept, True)
 
     def scatter(self, units: Tensor, side: int) -> Tensor:
-        """Visible units (B*V, side*side, C) in their places on a grid of zeros, (B, H, W, C)."""
+        """Scatters visible units (B*V, side*side, C) into a grid of zeros, (B, H, W, C)."""
         B, C = len(self.kept), units.shape[-1]
         everywhere = units.new_zeros(B * self.total, side * side, C).index_copy(0, self.flat, units)
         return grid_of(everywhere, side, (B, self.rows * side, self.columns * side, C))
 
     def gather(self, grid: Tensor, side: int) -> Tensor:
-        """The inverse: (B, H, W, C) to the visible units, (B*V, side*side, C)."""
+        """Gathers the visible units of a grid: (B, H, W, C) -> (B*V, side*side, C)."""
         return windows_of(grid, side).index_select(0, self.flat)
 
     def blanked(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) with zeros in the place of masked units."""
+        """Images (B, C, H, W) with masked units set to zero."""
         mask = self.visible().reshape(-1, 1, self.rows, self.columns)
         mask = mask.repeat_interleave(UNIT_PX, 2).repeat_interleave(UNIT_PX, 3)
         return torch.where(mask, images, torch.zeros((), dtype=images.dtype, device=images.device))

@@ -99,7 +99,7 @@ def test_grad_cam_of_a_lower_stage_by_explicit_gradient(photos):
         normed = backbone.stages[2].merge.norm(backbone.stage_tokens(photos[1])[1])
     normed.requires_grad_()
     tokens = backbone.stages[2].merge.conv(normed.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-    tokens = backbone.stages[2].position(tokens) + backbone.embeddings(HEIGHT, WIDTH)[2]
+    tokens = backbone.stages[2].position(tokens) + backbone.position_embeddings(HEIGHT, WIDTH)[2]
     shape = tokens.shape
     tokens = tokens.flatten(1, 2)
     for block in backbone.stages[2].blocks:
@@ -119,7 +119,7 @@ def test_grad_cam_of_a_stage_of_convolutions_reads_its_outputs_as_they_are(photo
     with torch.no_grad():
         tokens = model.backbone.stage_tokens(photos[1], 1)[0]
     tokens.requires_grad_()
-    features, embeddings = tokens, model.backbone.embeddings(HEIGHT, WIDTH)
+    features, embeddings = tokens, model.backbone.position_embeddings(HEIGHT, WIDTH)
     for stage, embedding in zip(model.backbone.stages[1:], embeddings[1:]):
         features = stage(features, embedding)
     (gradient,) = torch.autograd.grad(model.forward_head(model.backbone.norm(features))[0, 1], [tokens])

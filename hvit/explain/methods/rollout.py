@@ -126,7 +126,7 @@ def head_rollout(details: Details, stage: int, block: int, head: int, residual: 
     share = _even(top)[..., None]
     rows = windows_of(share, top.window_tokens).transpose(1, 2) @ top.attentions[block][:, head].float()
     share = grid_of(rows.transpose(1, 2), top.window_tokens, share.shape)
-    stages[-1] = replace(top, attentions=top.attentions[:block], attended=top.attended[:block])
+    stages[-1] = replace(top, attentions=top.attentions[:block], mixing_ratios=top.mixing_ratios[:block])
     return walk(share, stages, _mean_heads(stages), residual)[..., 0]
 
 
@@ -143,14 +143,14 @@ def walk(share: Tensor, stages: list[StageRecord], matrices: list[list[Tensor]],
     for stage, of_blocks in zip(reversed(stages), reversed(matrices)):
         share = _through_blocks(share, stage, of_blocks, residual)
         for convolution in reversed(stage.convolutions):
-            share = convolution.spread(share)
+            share = convolution.to_inputs(share)
     return share
 
 
 def _through_blocks(share: Tensor, stage: StageRecord, matrices: list[Tensor], residual: Residual) -> Tensor:
     """Walks (B, H, W, Q) from the outputs of a stage's blocks down to their inputs."""
     rows = windows_of(share, stage.window_tokens).transpose(1, 2)  # (B*windows, Q, T)
-    for matrix, attended in zip(reversed(matrices), reversed(stage.attended)):
+    for matrix, attended in zip(reversed(matrices), reversed(stage.mixing_ratios)):
         weight = attended.float()[:, None] if residual == "norms" else 1 - residual
         rows = rows * (1 - weight) + (rows * weight) @ matrix
     return grid_of(rows.transpose(1, 2), stage.window_tokens, share.shape)

@@ -39,8 +39,8 @@ def test_options_end_in_the_file(foreign, tmp_path, capsys):
     ("options", "expected"),
     [
         (["--as", "timm:test_resnett", "--out", "w.safetensors"], "did you mean timm:test_resnet?"),
-        (["--as", "hvit_tiny", "--out", "w.safetensors"], "hvit_tiny is no model of timm's"),
-        (["--as", "timm:test_convnext", "--out", "w.safetensors"], "they belong to different nets"),
+        (["--as", "hvit_tiny", "--out", "w.safetensors"], "hvit_tiny is no timm model"),
+        (["--as", "timm:test_convnext", "--out", "w.safetensors"], "they belong to different architectures"),
         ([*AS, "--out", "w.pth"], "expected a name that ends in .safetensors"),
         ([*AS, "--out", "w.safetensors", "--mean", "127", "127", "127"], "expected three numbers from 0 to 1"),
         ([*AS, "--out", "w.safetensors", "--std", "0", "0", "0"], "expected three numbers from 0.001 to 1"),

@@ -38,7 +38,9 @@ def measured():
     images = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(1)).requires_grad_()
     tokens, rows = model.backbone.patch_embed(images), []
     assert field(tokens, images) == 7
-    for number, (stage, embedding) in enumerate(zip(model.backbone.stages, model.backbone.embeddings(224, 224)), 1):
+    for number, (stage, embedding) in enumerate(
+        zip(model.backbone.stages, model.backbone.position_embeddings(224, 224)), 1
+    ):
         entered = field(stage.enter(tokens, embedding), images)
         tokens = stage(tokens, embedding)
         _, height, width, channels = tokens.shape

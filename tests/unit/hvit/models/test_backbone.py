@@ -26,15 +26,15 @@ def test_an_image_between_sizes_is_resized_once_and_not_padded():
 
 def test_the_unit_embedding_repeats_every_32_px():
     model = create_model("hvit_tiny")
-    unit = model.backbone.embeddings(64, 96)[0]
+    unit = model.backbone.position_embeddings(64, 96)[0]
     assert unit.shape == (1, 16, 24, 32)
     assert torch.equal(unit[:, 8:, 16:], model.backbone.unit_embedding)
 
 
 def test_the_image_embedding_is_itself_at_its_own_size():
     backbone = create_model("hvit_tiny", img_size=128).backbone
-    assert torch.equal(backbone.embeddings(128, 128)[2], backbone.image_embedding)
-    assert backbone.embeddings(64, 96)[2].shape == (1, 4, 6, 128)
+    assert torch.equal(backbone.position_embeddings(128, 128)[2], backbone.image_embedding)
+    assert backbone.position_embeddings(64, 96)[2].shape == (1, 4, 6, 128)
 
 
 def test_merging_weights_follow_the_strength_of_each_tap():

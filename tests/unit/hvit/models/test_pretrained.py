@@ -13,8 +13,8 @@ from hvit.models.pretrained import (
     PretrainedWeights,
     PretrainedWeightsError,
     load_pretrained,
+    match_state_dict,
     read_state_dict,
-    renamed,
     save_pretrained,
 )
 
@@ -146,7 +146,7 @@ def test_a_state_dict_inside_a_training_checkpoint_is_found(tmp_path, key):
 def test_a_file_without_an_origin_or_with_a_damaged_one_is_no_imported_file(tmp_path):
     path = tmp_path / "w.safetensors"
     save_file(STATE, path)
-    with pytest.raises(PretrainedWeightsError, match="does not say where its weights came from"):
+    with pytest.raises(PretrainedWeightsError, match="has no record of where its weights came from"):
         load_pretrained(path)
     save_file(STATE, path, {METADATA: json.dumps(ORIGIN.to_dict() | {"mean": [300, 0, 0]})})
     with pytest.raises(PretrainedWeightsError, match=r"damaged header \(mean is \(300, 0, 0\)"):
@@ -162,15 +162,15 @@ OWN = _state((2, 3), (2,), (2,))
 
 def test_other_names_are_mapped_by_order():
     foreign = _state((2, 3), (2,), (2,), names=("_c.weight", "_b.weight", "_b.bias"))
-    found = renamed(foreign, OWN)
+    found = match_state_dict(foreign, OWN)
     assert list(found) == list(OWN) and [value.flatten()[0] for value in found.values()] == [0, 1, 2]
 
 
 def test_names_that_agree_win_over_order():
     foreign = {name: OWN[name] for name in reversed(OWN)}
-    assert all(torch.equal(value, OWN[name]) for name, value in renamed(foreign, OWN).items())
+    assert all(torch.equal(value, OWN[name]) for name, value in match_state_dict(foreign, OWN).items())
     foreign = {"bn.bias": torch.full((2,), 9.0), "first.weight": OWN["conv.weight"], "bn.weight": OWN["bn.weight"]}
-    found = renamed(foreign, OWN)
+    found = match_state_dict(foreign, OWN)
     assert found["bn.bias"].tolist() == [9, 9] and torch.equal(found["conv.weight"], OWN["conv.weight"])
 
 
@@ -188,15 +188,15 @@ def test_names_that_agree_win_over_order():
 )
 def test_the_first_tensor_that_does_not_fit_is_named(foreign, expected):
     with pytest.raises(PretrainedWeightsError, match=expected):
-        renamed(foreign, OWN)
+        match_state_dict(foreign, OWN)
 
 
 def test_counters_of_batch_norm_may_lack():
     own = OWN | {"bn.num_batches_tracked": torch.tensor(0)}
     for foreign in (OWN, _state((2, 3), (2,), (2,), names=("a.weight", "b.weight", "b.bias"))):
-        assert renamed(foreign, own)["bn.num_batches_tracked"] == 0
+        assert match_state_dict(foreign, own)["bn.num_batches_tracked"] == 0
 
 
 def test_types_become_those_of_the_model():
-    found = renamed({name: value.double() for name, value in OWN.items()}, OWN)
+    found = match_state_dict({name: value.double() for name, value in OWN.items()}, OWN)
     assert {value.dtype for value in found.values()} == {torch.float32}

@@ -114,5 +114,5 @@ def test_at_least_one_unit_is_visible_and_one_hidden(units, ratio, expected):
 
 
 def test_all_units_visible_leave_nothing_to_paint():
-    with pytest.raises(ValueError, match="nothing is left to paint"):
+    with pytest.raises(ValueError, match="at least one masked unit"):
         reconstruction_loss(HViT(MICRO).backbone, _Paints(None), torch.zeros(1, 3, 64, 64), torch.arange(4)[None])

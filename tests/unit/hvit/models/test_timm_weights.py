@@ -13,9 +13,9 @@ from hvit.models.baselines import import_timm
 from hvit.models.pretrained import PretrainedWeightsError, save_pretrained
 from hvit.models.timm_weights import (
     check_hub_weights,
-    data_set_of,
-    halved,
     import_state_dict,
+    pretraining_data,
+    to_float16,
     weights_from_file,
     weights_from_hub,
 )
@@ -89,7 +89,7 @@ def test_weights_of_another_net_are_refused(net, foreign, tmp_path):
         weights_from_file(imported, "timm:test_resnet")
     with pytest.raises(PretrainedWeightsError, match="has no tensor conv_stem.weight .* import it first"):
         weights_from_file(foreign, NAME)
-    with pytest.raises(PretrainedWeightsError, match="they belong to different nets"):
+    with pytest.raises(PretrainedWeightsError, match="they belong to different architectures"):
         import_state_dict(foreign, "timm:test_resnet")
     torch.save(net.state_dict() | {"blocks.9.conv.weight": torch.ones(2)}, tmp_path / "more.pth")
     with pytest.raises(PretrainedWeightsError, match="more.pth: .*blocks.9.conv.weight has no place"):
@@ -97,7 +97,7 @@ def test_weights_of_another_net_are_refused(net, foreign, tmp_path):
 
 
 def test_float16_spares_statistics_and_what_it_cannot_hold():
-    found = halved({
+    found = to_float16({
         "conv.weight": torch.tensor([1.0, 2.0]), "bn.running_var": torch.tensor([1e-9]),
         "head.weight": torch.tensor([1e5]), "bn.num_batches_tracked": torch.tensor(3),
     })  # fmt: skip
@@ -110,7 +110,7 @@ def test_float16_spares_statistics_and_what_it_cannot_hold():
      ("lvd142m", "unknown"), ("", "unknown")],
 )  # fmt: skip
 def test_tags_name_the_training_data(tag, data):
-    assert data_set_of(tag) == data
+    assert pretraining_data(tag) == data
 
 
 class Hub(BaseHTTPRequestHandler):

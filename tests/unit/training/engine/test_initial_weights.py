@@ -42,7 +42,7 @@ def test_init_resamples_positions_made_for_another_size(tiny_config, parent, tmp
     child = _built(tiny_config, tmp_path / "child", [f"init={parent}", "eval_img_size=96"])
     theirs = load_checkpoint(parent).model.backbone
     assert child.model.backbone.image_embedding.shape[1:3] == (6, 6) != theirs.image_embedding.shape[1:3]
-    for ours, expected in zip(child.model.backbone.embeddings(96, 96), theirs.embeddings(96, 96)):
+    for ours, expected in zip(child.model.backbone.position_embeddings(96, 96), theirs.position_embeddings(96, 96)):
         assert ours is expected is None or torch.equal(ours, expected)
 
 

@@ -88,7 +88,7 @@ def weights_of_skip_paths(stage, block, image, residual):
     windows = window_numbers(stage.window_tokens, height, width)
     weights = torch.zeros(height * width, 1, dtype=torch.float64)
     for number, tokens in enumerate(windows):
-        weights[tokens, 0] = 1 - stage.attended[block][image * len(windows) + number].double()
+        weights[tokens, 0] = 1 - stage.mixing_ratios[block][image * len(windows) + number].double()
     return weights
 
 
@@ -106,8 +106,8 @@ def convolution_matrix(field, image):
     for row in range(height):
         for column in range(width):
             for tap in range(taps):
-                y = field.stride * row + tap // side - field.before
-                x = field.stride * column + tap % side - field.before
+                y = field.stride * row + tap // side - field.pad_before
+                x = field.stride * column + tap % side - field.pad_before
                 if 0 <= y < below and 0 <= x < beside:
                     matrix[row * width + column, y * beside + x] += field.weights[image, row, column, tap].double()
     return matrix
@@ -196,7 +196,7 @@ def test_windows_may_be_taken_in_any_order(plain_details):
     moved = replace(
         stage,
         attentions=[a.reshape(2, 6, *a.shape[1:])[:, order].flatten(0, 1) for a in stage.attentions],
-        attended=[a.reshape(2, 6, -1)[:, order].flatten(0, 1) for a in stage.attended],
+        mixing_ratios=[a.reshape(2, 6, -1)[:, order].flatten(0, 1) for a in stage.mixing_ratios],
     )
     shares = [rollout(replace(details, stages=[s]), stage=0) for s in (stage, moved)]
     windows = windows_of(shares[0][..., None], 8).reshape(2, 6, 64, 1)[:, order].flatten(0, 1)
