@@ -1,5 +1,6 @@
 """Commands that a reader is told to type are ones that the programs take."""
 
+import re
 import shlex
 from importlib import import_module
 from pathlib import Path
@@ -45,3 +46,10 @@ def test_own_photos_goes_from_drawing_to_training():
     told = " ".join(commands(ROOT / "docs" / "own-photos.md"))
     for program in ("data synthesize", "data check", "training.quick", "training.finetune", "hvit evaluate"):
         assert program in told
+
+
+def test_tests_that_hold_the_cases_of_the_wild_exist():
+    table = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8").split("| held by |")[1].split("\n\n")[0]
+    there = set(re.findall(r"def (test_\w+)\(", "".join(p.read_text("utf-8") for p in ROOT.glob("tests/**/test_*.py"))))
+    named = re.findall(r"`(test_\w+)`", table)
+    assert len(named) >= 37 and set(named) <= there
