@@ -9,7 +9,7 @@ from typing import Any
 from hvit.files import write_bytes
 
 
-def to_csv(rows: list[dict]) -> bytes:
+def to_csv(rows: list[dict[str, Any]]) -> bytes:
     """Serialize rows of equal keys as CSV for spreadsheets: UTF-8 with a BOM, and no cell can start a formula."""
     out = io.StringIO()
     writer = csv.DictWriter(out, rows[0].keys(), lineterminator="\r\n")
@@ -25,7 +25,7 @@ def _safe_cell(value: Any) -> Any:
     return value
 
 
-def write_csv(path: Path, rows: list[dict]) -> None:
+def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write rows as CSV with `to_csv`, atomically.
 
     Raises:
@@ -37,7 +37,7 @@ def write_csv(path: Path, rows: list[dict]) -> None:
         raise ValueError(f"{path} cannot be written: {error.strerror}; choose another file") from None
 
 
-def diagnosis_row(row: dict) -> dict:
+def diagnosis_row(row: dict[str, Any]) -> dict[str, Any]:
     """Flatten one object of `predict --json` into CSV cells: lists joined by semicolons, probabilities as JSON."""
     cells = {key: value for key, value in row.items() if key not in ("probabilities", "severity")}
     for key in ("prediction_set", "flags"):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +15,8 @@ import torch
 from hvit.calibration import softmax
 from hvit.data.classes import crop_of, select_crop
 from hvit.data.inputs import model_inputs, stacked
-from hvit.data.photos import InvalidPhotoError, Photo, decode_photo, photo_bytes, photo_errors
+from hvit.data.invalid_photo import InvalidPhotoError
+from hvit.data.photos import Photo, decode_photo, photo_bytes, photo_errors
 from hvit.data.spectral import InvalidBandsError, read_bands
 from hvit.data.views import MIRROR, view_of
 from hvit.files import file_sha256
@@ -67,14 +69,14 @@ class Diagnosis:
     prediction_set: list[str] | None
     in_distribution: bool | None
     ood_score: float | None
-    severity: dict | None
+    severity: dict[str, Any] | None
     flags: list[str]
     run: str
     pixels: np.ndarray | None = None
     heatmap: np.ndarray | None = None
     latency_ms: float | None = None
 
-    def to_row(self, file: str) -> dict:
+    def to_row(self, file: str) -> dict[str, Any]:
         """The object `predict --json` prints, for a photo called `file`."""
         return {
             "file": file,

@@ -6,6 +6,7 @@ import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -132,7 +133,7 @@ def onnx_program(
     inputs: tuple[Tensor, ...],
     input_names: list[str],
     output_names: list[str],
-    dynamic_shapes: dict | None,
+    dynamic_shapes: dict[str, Any] | None,
 ):
     """`torch.onnx.export` of a module, without what it tells of its own insides: nobody can act on that.
 

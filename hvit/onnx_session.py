@@ -6,6 +6,7 @@ batch that is met, so use few of them, and fill up a last batch that is smaller.
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ class OnnxSession:
             raise ExportError(f"run {checkpoint.name} takes a spectral picture beside the photo; choose another")
         self._module = _PixelsToLogits(checkpoint).eval()
         self._name, self._num_threads, self._exported = checkpoint.name, num_threads, exported
-        self._sessions: dict[tuple, object] = {}
+        self._sessions: dict[tuple[Any, ...], object] = {}
 
     def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """RGB (B, 3, H, W) in [0, 255], uint8 or float32, to logits (B, K) and pooled features (B, C), float32.

@@ -3,6 +3,8 @@
 Importing this module does it. It imports timm, which takes seconds: nothing the dashboard needs at start imports it.
 """
 
+from typing import Any
+
 import torch
 
 from hvit.models import SIZES, HViT, create_model
@@ -13,7 +15,7 @@ declare_missing_torchvision_ops()
 from timm.models import build_model_with_cfg, register_model  # noqa: E402  needs the ops declared
 
 
-def _cfg() -> dict:
+def _cfg() -> dict[str, Any]:
     return {
         "url": "",
         "num_classes": 1000,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -67,7 +67,7 @@ def verdicts(
 def decide(
     probs: np.ndarray,
     classes: Sequence[str],
-    conformal: dict | None,
+    conformal: dict[str, Any] | None,
     ood: Rejector | None,
     features: list[np.ndarray],
     photo_logits: np.ndarray,
@@ -81,7 +81,7 @@ def decide(
     return Verdicts(at_least_two(sets, probs, accepted & ~ood.may_name(scores)), scores, accepted)
 
 
-def conformal_sets(probs: np.ndarray, classes: Sequence[str], conformal: dict | None) -> np.ndarray:
+def conformal_sets(probs: np.ndarray, classes: Sequence[str], conformal: dict[str, Any] | None) -> np.ndarray:
     """Prediction sets (N, K) bool from the card's `conformal` alone; the most likely class without it."""
     if conformal is None:
         return np.arange(probs.shape[1]) == probs.argmax(1)[:, None]

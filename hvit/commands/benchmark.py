@@ -1,11 +1,13 @@
 """`hvit benchmark`: how fast models are on this machine, measured in turns."""
 
+import argparse
 import itertools
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from hvit.console import positive, print_json, print_table, progress
+from hvit.console import Subparsers, positive, print_json, print_table, progress
 
 EXAMPLES = """examples:
   python -m hvit benchmark
@@ -19,7 +21,7 @@ too. Names are those of `hvit models` and of timm. Without --models hvit_small m
 """
 
 
-def add_parser(subparsers) -> None:
+def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("benchmark", help="speed and memory", description=__doc__, epilog=EXAMPLES)
     parser.add_argument("--models", nargs="+", metavar="NAME", help="the first is what the others are compared with")
     parser.add_argument("--mode", choices=["infer", "train"], default="infer", help="what is done (default infer)")
@@ -52,7 +54,7 @@ def add_parser(subparsers) -> None:
     parser.set_defaults(run=run, parser=parser)
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else torch's profiler says on stderr when it starts and stops
     from hvit.files import write_json
     from hvit.speed.benchmark import RIVALS, machine
@@ -68,7 +70,7 @@ def run(args) -> int:
     return 0
 
 
-def _settings(args) -> list:
+def _settings(args: argparse.Namespace) -> list[Any]:
     from hvit.device import chosen_device
     from hvit.speed.benchmark import Setting
 
@@ -87,7 +89,7 @@ def _settings(args) -> list:
     ]
 
 
-def _measure(args, names: list[str]) -> dict:
+def _measure(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
     from hvit.speed.benchmark import measure_all, to_dict
 
     names, settings, rows = list(dict.fromkeys(names)), _settings(args), []
@@ -106,7 +108,7 @@ def _measure(args, names: list[str]) -> dict:
     return {"rows": rows}
 
 
-def _profile(args, names: list[str]) -> dict:
+def _profile(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
     from hvit.speed.roofline import bottlenecks
 
     if args.mode == "train" or args.device == "cuda" or "yes" in (args.compile or []):
@@ -118,7 +120,7 @@ def _profile(args, names: list[str]) -> dict:
     return {"profile": found}
 
 
-def _print_rows(document: dict) -> None:
+def _print_rows(document: dict[str, Any]) -> None:
     settings = ("mode", "device", "precision", "compiled", "threads", "batch_size", "img_size")
     for told, rows in itertools.groupby(document["rows"], lambda row: [row[key] for key in settings]):
         rows = list(rows)
@@ -145,7 +147,7 @@ def _print_rows(document: dict) -> None:
         print(f"times as fast as {compared}: median over {len(rows[0]['times_ms'])} turns, lowest to highest")
 
 
-def _print_profile(document: dict) -> None:
+def _print_profile(document: dict[str, Any]) -> None:
     for found in document["profile"]:
         print(f"\n{found['model']}, " + _setting_line(found))
         print_table(
@@ -164,7 +166,7 @@ def _print_profile(document: dict) -> None:
         )
 
 
-def _setting_line(setting: dict) -> str:
+def _setting_line(setting: dict[str, Any]) -> str:
     threads = "" if setting["threads"] is None else f", {setting['threads']} thread{'s' * (setting['threads'] > 1)}"
     made = ", compiled" if setting["compiled"] else ""
     return (

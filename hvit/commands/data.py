@@ -1,10 +1,12 @@
 """`hvit data`: check data sets, look at them, draw them, pack them small, and fetch public ones."""
 
+import argparse
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
-from hvit.console import at_least, positive, print_json, print_notes, print_table, progress
+from hvit.console import Subparsers, at_least, positive, print_json, print_notes, print_table, progress
 from hvit.data.folders import printable
 from hvit.words import PLANTS_UNKNOWN
 
@@ -43,7 +45,7 @@ packed photo and of its original.
 """
 
 
-def add_parser(subparsers) -> None:
+def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "data", help="check, draw, pack and fetch data sets", description=__doc__, epilog=EXAMPLES
     )
@@ -117,7 +119,7 @@ def _add_pack(actions) -> None:
     packing.set_defaults(run=run_pack, parser=packing)
 
 
-def run_check(args) -> int:
+def run_check(args: argparse.Namespace) -> int:
     from hvit.data.check import CHECK, check, record_check
     from hvit.data.dataset import (
         class_names,
@@ -150,7 +152,7 @@ def run_check(args) -> int:
     return 0
 
 
-def run_synthesize(args) -> int:
+def run_synthesize(args: argparse.Namespace) -> int:
     from hvit.data.synthesize import TRUTH, find_leaves, synthesize
     from hvit.processes import worth_starting
 
@@ -169,7 +171,7 @@ def run_synthesize(args) -> int:
     return 0
 
 
-def _again(args) -> str:
+def _again(args: argparse.Namespace) -> str:
     """The command that draws the same data set."""
     words = f"--out {args.out.resolve().name} --n {args.n} --size {args.size} --seed {args.seed}"
     if args.conditions:
@@ -177,7 +179,7 @@ def _again(args) -> str:
     return f"python -m hvit data synthesize {words}{' --bands' if args.bands else ''}"
 
 
-def run_sheet(args) -> int:
+def run_sheet(args: argparse.Namespace) -> int:
     from PIL import Image
 
     from hvit.data.dataset import DataError, read_samples
@@ -196,7 +198,7 @@ def run_sheet(args) -> int:
     return 0
 
 
-def run_pack(args) -> int:
+def run_pack(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from hvit.data.dataset import read_samples
@@ -216,7 +218,7 @@ def run_pack(args) -> int:
     return 0
 
 
-def _of_splits(samples: list, names: str) -> list:
+def _of_splits(samples: list[Any], names: str) -> list[Any]:
     """Samples of some splits; of data sets without splits, all.
 
     Raises:
@@ -233,7 +235,7 @@ def _of_splits(samples: list, names: str) -> list:
     return chosen
 
 
-def run_list(args) -> int:
+def run_list(args: argparse.Namespace) -> int:
     from hvit.data.catalogue import CATALOGUE
 
     rows = [entry.row() for entry in CATALOGUE.values()]
@@ -247,14 +249,14 @@ def run_list(args) -> int:
     return 0
 
 
-def run_fetch(args) -> int:
+def run_fetch(args: argparse.Namespace) -> int:
     from hvit.data.catalogue import fetch
 
     print(fetch(args.name, args.out, progress_bar=sys.stderr.isatty()))
     return 0
 
 
-def _print_conflicts(conflicts: dict) -> None:
+def _print_conflicts(conflicts: dict[str, Any]) -> None:
     """Each pair of equal photos with different classes: only a person can tell which of the two is wrong."""
     for (first, second), (one, other) in zip(conflicts["first"], conflicts["classes"]):
         print(printable(f"  {first} is {one}, and the equal photo {second} is {other}"))
@@ -262,7 +264,7 @@ def _print_conflicts(conflicts: dict) -> None:
         print(f"  and {rest} more")
 
 
-def _print(report: dict) -> None:
+def _print(report: dict[str, Any]) -> None:
     splits = sorted({split for counts in report["classes"].values() for split in counts})
     rows = [
         [name, *(counts[split] if split in counts else 0 for split in splits)]

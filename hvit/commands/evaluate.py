@@ -1,9 +1,11 @@
 """`hvit evaluate`: score a run on photos with known classes."""
 
+import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
-from hvit.console import positive, print_json, print_notes, print_table, progress
+from hvit.console import Subparsers, positive, print_json, print_notes, print_table, progress
 from hvit.words import PLANTS_UNKNOWN
 
 NAMED_UNREADABLE = 10
@@ -23,7 +25,7 @@ Photos that cannot be read are left out and named. The run is not changed, unles
 """
 
 
-def add_parser(subparsers) -> None:
+def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("evaluate", help="score a run", description=__doc__, epilog=EXAMPLES)
     parser.add_argument("--run", dest="run_name", required=True, metavar="RUN", help="path or name")
     parser.add_argument(
@@ -50,7 +52,7 @@ def add_parser(subparsers) -> None:
     parser.set_defaults(run=run, parser=parser)
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     if args.tta and args.save:
         raise ValueError("--tta --save: a run records what it says of the photo alone; leave one of the two out")
     if args.without_bands and args.save:
@@ -96,7 +98,7 @@ def _samples(folder: Path, split: str | None, early_stress: bool, notes: list[st
     return of_split(samples, split, [folder]) if split else samples
 
 
-def _left_out(document: dict, num_samples: int) -> list[str]:
+def _left_out(document: dict[str, Any], num_samples: int) -> list[str]:
     """Lines that name the photos that could not be read, the first ten of them."""
     unreadable = document.get("unreadable", {})
     if not unreadable:
@@ -109,7 +111,7 @@ def _left_out(document: dict, num_samples: int) -> list[str]:
     return lines
 
 
-def _print(document: dict, name: str) -> None:
+def _print(document: dict[str, Any], name: str) -> None:
     print(f"{name} on {document['n']} photos")
     if document["n"]:
         low, high = document["top1_ci"]

@@ -1,10 +1,12 @@
 """`hvit explain`: show which parts of a photo an answer comes from."""
 
+import argparse
 import difflib
 import sys
 from pathlib import Path
+from typing import Any
 
-from hvit.console import print_json, progress
+from hvit.console import Subparsers, print_json, progress
 from hvit.explain import METHODS, name_some
 from hvit.runs import DEFAULT_RUN
 
@@ -23,7 +25,7 @@ exit status: 0 done, 1 the photo could not be read, 2 a mistake in the command
 """
 
 
-def add_parser(subparsers) -> None:
+def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "explain", help="show where an answer comes from", description=__doc__, epilog=EXAMPLES
     )
@@ -46,7 +48,7 @@ def add_parser(subparsers) -> None:
     parser.set_defaults(run=run, parser=parser)
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     method = _method(args.method, args.class_name)
     if not args.photo.is_file():
         raise ValueError(
@@ -55,7 +57,8 @@ def run(args) -> int:
     if args.out.exists() and not args.out.is_dir():
         raise ValueError(f"--out {args.out} is a file; name a folder")
     from hvit.data.inputs import model_inputs, stacked
-    from hvit.data.photos import InvalidPhotoError, read_photo
+    from hvit.data.invalid_photo import InvalidPhotoError
+    from hvit.data.photos import read_photo
     from hvit.data.spectral import InvalidBandsError
     from hvit.device import chosen_device
     from hvit.runs import find_run
@@ -136,7 +139,7 @@ def _bands(checkpoint, path: Path, photo):
     return None if found is None else read_bands(found, stream.num_bands, stream.scale, photo.pixels.shape[:2])
 
 
-def _write(out: Path, path: Path, checkpoint, photo, explanation) -> dict:
+def _write(out: Path, path: Path, checkpoint, photo, explanation) -> dict[str, Any]:
     """The three files; returns what the JSON file holds, and their paths."""
     from hvit.explain import export
     from hvit.files import write_bytes, write_json

@@ -1,9 +1,10 @@
 """`hvit export`: the model of a run as one file for other programs."""
 
+import argparse
 import sys
 from pathlib import Path
 
-from hvit.console import print_json
+from hvit.console import Subparsers, print_json
 from hvit.runs import DEFAULT_RUN
 
 EXAMPLES = """examples:
@@ -16,7 +17,7 @@ calibrated probabilities. It is compared with the run before it is written. docs
 FORMATS = ("onnx",)
 
 
-def add_parser(subparsers) -> None:
+def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("export", help="the model of a run as ONNX", description=__doc__, epilog=EXAMPLES)
     parser.add_argument(
         "--run", dest="run_name", default=DEFAULT_RUN, metavar="RUN", help=f"path or name (default {DEFAULT_RUN})"
@@ -27,7 +28,7 @@ def add_parser(subparsers) -> None:
     parser.set_defaults(run=run, parser=parser)
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     if args.out.is_dir():
         raise ValueError(f"--out {args.out} is a folder; name a file, for example {args.out / 'model.onnx'}")
     from hvit.export import export_onnx

@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from hvit.console import print_json
+from hvit.console import Subparsers, print_json
 
 EXAMPLES = """examples:
   python -m hvit figure confusion --run leafsim-tiny --out confusion.pdf --width 85mm
@@ -25,7 +25,7 @@ LIMITS_MM = (30.0, 400.0)
 UNITS_MM = {"mm": 1.0, "cm": 10.0, "in": 25.4}
 
 
-def add_parser(subparsers) -> None:
+def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("figure", help="figures for a paper", description=__doc__, epilog=EXAMPLES)
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND", parser_class=type(parser))
     confusion = _kind(kinds, "confusion", "which classes are taken for which, of one run", several=False)
@@ -71,7 +71,7 @@ def width_mm(text: str) -> float:
     return width
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     from hvit.paper.drawing import refuse_place, save
 
     refuse_place(args.out)
@@ -97,7 +97,7 @@ def run(args) -> int:
     return 0
 
 
-def _draw(args):
+def _draw(args: argparse.Namespace):
     from hvit.paper import compare, confusion, curves, feature_map, reliability
     from hvit.paper.sources import groups_of
     from hvit.runs import find_run
@@ -115,7 +115,7 @@ def _draw(args):
     return compare.draw(groups, args.width, args.split)
 
 
-def _again(args) -> list[str]:
+def _again(args: argparse.Namespace) -> list[str]:
     """The words of the command, without the folders of this machine."""
     words = ["figure", args.kind, "--run", *(Path(name).name for name in args.run_names), "--out", args.out.name]
     words += ["--width", f"{args.width:g}mm"]

@@ -1,8 +1,9 @@
 """`hvit methods`: the Methods paragraph of a run, with what to cite."""
 
+import argparse
 import sys
 
-from hvit.console import print_json
+from hvit.console import Subparsers, print_json
 from hvit.runs import DEFAULT_RUN
 
 EXAMPLES = """examples:
@@ -15,7 +16,7 @@ here too, that one is told first. Citations are [@key] as Pandoc reads them, and
 """
 
 
-def add_parser(subparsers) -> None:
+def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "methods", help="the Methods paragraph of a run", description=__doc__, epilog=EXAMPLES
     )
@@ -26,7 +27,7 @@ def add_parser(subparsers) -> None:
     parser.set_defaults(run=run, parser=parser)
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     from hvit.paper.methods import methods_of
     from hvit.runs import RunError, find_run
 

@@ -1,6 +1,8 @@
 """`hvit models`: the family in numbers."""
 
-from hvit.console import print_json, print_table
+import argparse
+
+from hvit.console import Subparsers, print_json, print_table
 
 EXAMPLES = """examples:
   python -m hvit models
@@ -8,13 +10,13 @@ EXAMPLES = """examples:
 """
 
 
-def add_parser(subparsers) -> None:
+def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("models", help="sizes of the family", description=__doc__, epilog=EXAMPLES)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run, parser=parser)
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     from hvit.models.counting import count
 
     rows = count()

@@ -1,12 +1,13 @@
 """`hvit predict`: diagnose photos."""
 
+import argparse
 import errno
 import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from hvit.console import positive, print_json, print_notes, progress
+from hvit.console import Subparsers, positive, print_json, print_notes, progress
 from hvit.csv_tables import diagnosis_row, write_csv
 from hvit.files import KINDS_OF_FILES
 from hvit.runs import DEFAULT_RUN
@@ -23,7 +24,7 @@ exit status: 0 all read, 1 some photo could not be read (it has its row), 2 a mi
 """
 
 
-def add_parser(subparsers) -> None:
+def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("predict", help="diagnose photos", description=__doc__, epilog=EXAMPLES)
     parser.add_argument(
         "photos", nargs="+", type=Path, metavar="PHOTO|DIR", help="photos, or folders searched for them"
@@ -52,7 +53,7 @@ def add_parser(subparsers) -> None:
     parser.set_defaults(run=run, parser=parser)
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     notes: list[str] = []
     files = photo_files(args.photos, notes.append)
     if args.spectral and len(files) != 1:
@@ -138,7 +139,8 @@ def _bands(checkpoint, files: list[Path], named: Path | None) -> list[Path | Non
     Raises:
         ValueError: the run takes none, or the file named does not hold those of the photo.
     """
-    from hvit.data.photos import InvalidPhotoError, read_photo
+    from hvit.data.invalid_photo import InvalidPhotoError
+    from hvit.data.photos import read_photo
     from hvit.data.spectral import find_bands, read_bands
 
     if named is None:

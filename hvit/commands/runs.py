@@ -1,8 +1,9 @@
 """`hvit runs`: the runs that are here, shipped and local."""
 
+import argparse
 import sys
 
-from hvit.console import print_json, print_table
+from hvit.console import Subparsers, print_json, print_table
 from hvit.runs import Live, Run, RunError
 from hvit.words import PLANTS_UNKNOWN, training_progress
 
@@ -12,13 +13,13 @@ EXAMPLES = """examples:
 """
 
 
-def add_parser(subparsers) -> None:
+def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("runs", help="list runs", description=__doc__, epilog=EXAMPLES)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run, parser=parser)
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     from hvit.runs import survey
 
     runs, troubles = survey()

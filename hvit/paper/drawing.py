@@ -4,7 +4,7 @@ import io
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hvit.files import write_bytes
 from hvit.paper import style
@@ -84,7 +84,7 @@ def save(drawing: Drawing, out: Path, command: list[str]) -> Path:
     return caption
 
 
-def _metadata(drawing: Drawing, kind: str) -> dict:
+def _metadata(drawing: Drawing, kind: str) -> dict[str, Any]:
     origins = "; ".join(map(str, drawing.origins))
     if kind == "pdf":
         # Without a date: what is drawn tomorrow from the same records is the same file.

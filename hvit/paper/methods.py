@@ -1,6 +1,7 @@
 """The Methods paragraph of a run: what it recorded, in sentences, with the works to cite; nothing else."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from hvit.paper import sentences
 from hvit.paper.record import Record, Text
@@ -36,7 +37,7 @@ class Methods:
     keys: tuple[str, ...]
     bibtex: str
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """For `--json`."""
         return {"run": self.run, "text": self.text, "keys": list(self.keys), "bibtex": self.bibtex}
 

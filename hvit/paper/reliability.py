@@ -1,5 +1,7 @@
 """The reliability diagram of one run: how often answers hold, by the probability they were given."""
 
+from typing import Any
+
 import matplotlib
 import numpy as np
 
@@ -62,7 +64,7 @@ def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
     return Drawing(f"Reliability of {run.name}, {answers.split}", caption, origins, figure)
 
 
-def _with_intervals(axes, rows: list[dict], label: str) -> None:
+def _with_intervals(axes, rows: list[dict[str, Any]], label: str) -> None:
     x, y = _points(rows)
     ends = np.array([wilson(round(row["n"] * row["accuracy"]), row["n"]) for row in rows])
     looks = style.SERIES[0]
@@ -72,7 +74,7 @@ def _with_intervals(axes, rows: list[dict], label: str) -> None:
     )  # fmt: skip
 
 
-def _points(rows: list[dict]) -> tuple[list[float], list[float]]:
+def _points(rows: list[dict[str, Any]]) -> tuple[list[float], list[float]]:
     return [row["confidence"] for row in rows], [row["accuracy"] for row in rows]
 
 
@@ -80,7 +82,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _caption(answers: Answers, rows: list[dict], error: float) -> str:
+def _caption(answers: Answers, rows: list[dict[str, Any]], error: float) -> str:
     sizes = sorted({row["n"] for row in rows})
     each = " or ".join(str(size) for size in dict.fromkeys((sizes[0], sizes[-1])))
     what = "calibrated probability" if answers.calibrated else "probability"

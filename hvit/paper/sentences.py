@@ -1,6 +1,7 @@
 """The sentences of a Methods paragraph, a function a subject: each says what the run recorded of it, and no more."""
 
 from collections.abc import Callable
+from typing import Any
 
 from hvit.data.balance import CALIBRATE, CV, SELECT, TEST, TRAIN, balance_of
 from hvit.data.classes import crops
@@ -300,7 +301,7 @@ def calibration(text: Text, record: Record) -> None:
             text.say(f"Photos beyond {ood['unsure_threshold']:.3f} are never given a single name.")
 
 
-def _threshold_groups(text: Text, conformal: dict) -> None:
+def _threshold_groups(text: Text, conformal: dict[str, Any]) -> None:
     """Where the thresholds of prediction sets are not one for all photos alike."""
     if conformal.get("groups") == "by-crop":
         text.say("Their thresholds are set for each predicted crop; crops with few photos share one.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hvit.data.leafsim.address import SCHEME
 from hvit.files import file_sha256
@@ -137,5 +138,5 @@ class _Entry:
     name: str
     kind: str | None
     seed: int | None
-    config: dict | None
+    config: dict[str, Any] | None
     run: Run

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hvit.fonts import families_for
 
@@ -25,7 +25,7 @@ class Series:
     """The look of one series: no two share a line, a marker or a lightness."""
 
     color: str
-    line: str | tuple
+    line: str | tuple[Any, ...]
     marker: str
 
 
@@ -44,7 +44,7 @@ class FigureError(ValueError):
     """A figure that cannot be drawn as asked; the message says what to do."""
 
 
-def rules(texts: Sequence[str] = ()) -> dict:
+def rules(texts: Sequence[str] = ()) -> dict[str, Any]:
     """Settings of matplotlib that hold while a figure is drawn and saved.
 
     Args:

@@ -4,6 +4,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,13 +56,13 @@ class Checkpoint:
     """
 
     model: Classifier
-    card: dict
+    card: dict[str, Any]
     name: str
     run_dir: Path
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     temperature: float
-    conformal: dict | None
+    conformal: dict[str, Any] | None
     ood: Rejector | None
     sha256: str
     device: torch.device
@@ -77,17 +78,17 @@ def save_checkpoint(
     run_dir: Path,
     model: Classifier,
     architecture: str,
-    arguments: dict,
+    arguments: dict[str, Any],
     classes: list[str],
     preprocessing: Preprocessing,
     data_fingerprint: str,
     licences: dict[str, str],
     temperature: float | None = None,
-    conformal: dict | None = None,
+    conformal: dict[str, Any] | None = None,
     ood: Rejector | None = None,
     half: bool = True,
     spectral: SpectralStream | None = None,
-    pretrained: dict | None = None,
+    pretrained: dict[str, Any] | None = None,
 ) -> None:
     """Writes `model.safetensors`, then `model.json`, then it can be loaded.
 
@@ -130,7 +131,7 @@ def save_checkpoint(
     )
 
 
-def save_calibration(run_dir: Path, temperature: float, conformal: dict, ood: Rejector | None) -> None:
+def save_calibration(run_dir: Path, temperature: float, conformal: dict[str, Any], ood: Rejector | None) -> None:
     """Replaces the calibration in `model.json` and the file of its detector; weights and all else stay.
 
     The detector goes to a file named by its content first, then `model.json` names it, then the old one is removed: a
@@ -154,7 +155,7 @@ def save_calibration(run_dir: Path, temperature: float, conformal: dict, ood: Re
             (run_dir / before["file"]).unlink(missing_ok=True)
 
 
-def _rejection_record(ood: Rejector, path: Path) -> dict:
+def _rejection_record(ood: Rejector, path: Path) -> dict[str, Any]:
     record = {"method": ood.method.name, "file": path.name, "threshold": float(ood.threshold)}
     if ood.unsure_threshold is not None:
         record["unsure_threshold"] = float(ood.unsure_threshold)
@@ -167,7 +168,7 @@ def _halved(value: torch.Tensor) -> torch.Tensor:
     return value.half()
 
 
-def read_card(run_dir: Path) -> dict:
+def read_card(run_dir: Path) -> dict[str, Any]:
     """`model.json` of a run, checked for what must be in it.
 
     Raises:
@@ -267,7 +268,7 @@ def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless:
     )
 
 
-def _check_outputs(run_dir: Path, card: dict, model: Classifier, spectral: SpectralStream | None) -> None:
+def _check_outputs(run_dir: Path, card: dict[str, Any], model: Classifier, spectral: SpectralStream | None) -> None:
     """Compares classes and spectral channels of a card with the model it describes."""
     if model.num_classes != len(card["classes"]):
         raise CheckpointError(
@@ -283,7 +284,7 @@ def _check_outputs(run_dir: Path, card: dict, model: Classifier, spectral: Spect
         )
 
 
-def _checked_tensors(run_dir: Path, card: dict, model: Classifier) -> dict[str, torch.Tensor]:
+def _checked_tensors(run_dir: Path, card: dict[str, Any], model: Classifier) -> dict[str, torch.Tensor]:
     """Weights of a run, whose shapes and hash are compared before a tensor is made of them.
 
     Args:
@@ -339,7 +340,7 @@ def _check_rejector(run_dir: Path, ood: Rejector, model: Classifier) -> None:
         )
 
 
-def load_rejector(run_dir: Path, record: dict | None) -> Rejector | None:
+def load_rejector(run_dir: Path, record: dict[str, Any] | None) -> Rejector | None:
     """The detector that `ood` of model.json describes; None where it describes none.
 
     Raises:

@@ -171,22 +171,22 @@ CONFIG_FIELDS = {
 }  # fmt: skip
 
 
-def check_info(document: Any) -> dict:
+def check_info(document: Any) -> dict[str, Any]:
     """`run.json`, of this version of the format."""
     return check_fields(document, INFO_FIELDS)
 
 
-def check_card(document: Any) -> dict:
+def check_card(document: Any) -> dict[str, Any]:
     """`model.json`."""
     return check_fields(document, CARD_FIELDS)
 
 
-def check_config(document: Any) -> dict:
+def check_config(document: Any) -> dict[str, Any]:
     """`config.yaml`."""
     return check_fields(document, CONFIG_FIELDS)
 
 
-def check_scores(document: Any) -> dict:
+def check_scores(document: Any) -> dict[str, Any]:
     """`eval/<split>/metrics.json`: figures of the whole split, and in `by_data` the same for each data set."""
     check_fields(document, SCORE_FIELDS)
     for name, part in (document.get("by_data") or {}).items():
@@ -197,7 +197,7 @@ def check_scores(document: Any) -> dict:
     return document
 
 
-def check_row(row: Any) -> dict:
+def check_row(row: Any) -> dict[str, Any]:
     """A line of `metrics.jsonl`: plain values, and numbers where a line is placed."""
     if not isinstance(row, dict) or not all(value is None or ANY_PLAIN(value) for value in row.values()):
         raise UntrustedFileError("is damaged")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,7 @@ def read_answers(run: Run, split: str) -> Answers | None:
 
 def read_predictions(
     run: Run, split: str, columns: Sequence[str] = ("path", "sha256", "label", "logits")
-) -> dict[str, list] | None:
+) -> dict[str, list[Any]] | None:
     """The recorded predictions of a run on a split as columns, see `Run.predictions`; None where there are none.
 
     Args:

@@ -46,7 +46,7 @@ class Run:
         self.name = self.path.resolve().name
 
     @cached_property
-    def info(self) -> dict:
+    def info(self) -> dict[str, Any]:
         """`run.json`.
 
         Raises:
@@ -71,7 +71,7 @@ class Run:
         return live_of(self.info)
 
     @cached_property
-    def config(self) -> dict | None:
+    def config(self) -> dict[str, Any] | None:
         """`config.yaml`, the resolved configuration."""
         config = self._read(CONFIG, read_yaml)
         if config is None and not self._is_there(CONFIG):
@@ -103,7 +103,7 @@ class Run:
         recorded = (split for split in ("test", "cv") if (self.path / "eval" / split / "predictions.parquet").exists())
         return next(recorded, None)
 
-    def metrics(self) -> list[dict]:
+    def metrics(self) -> list[dict[str, Any]]:
         """Rows of `metrics.jsonl`; a torn last line is ignored.
 
         Raises:
@@ -111,12 +111,12 @@ class Run:
         """
         return self._lines(METRICS)
 
-    def test_evaluations(self) -> list[dict]:
+    def test_evaluations(self) -> list[dict[str, Any]]:
         """One row for every time the run was scored on test: time, n, top1; see `metrics` for what is refused."""
         return self._lines(TEST_EVALUATIONS)
 
-    def _lines(self, name: str) -> list[dict]:
-        def rows_of(path: Path) -> list[dict]:
+    def _lines(self, name: str) -> list[dict[str, Any]]:
+        def rows_of(path: Path) -> list[dict[str, Any]]:
             rows = []
             for number, line in enumerate(read_lines(path, MAX_METRICS_BYTES), 1):
                 if line == b"\n":
@@ -134,26 +134,28 @@ class Run:
 
         return self._read(name, rows_of) or []
 
-    def model_card(self) -> dict | None:
+    def model_card(self) -> dict[str, Any] | None:
         """`model.json`, or None where the run has no weights to predict with yet."""
         card = self._json(CARD)
         return None if card is None else self._checked(CARD, lambda: check_card(card))
 
-    def evaluation(self, split: str, of: str = "metrics") -> dict | None:
+    def evaluation(self, split: str, of: str = "metrics") -> dict[str, Any] | None:
         """Recorded scores on a split, or None. `of` is "metrics", or "tta" for those with test-time augmentation."""
         name = f"eval/{split}/{of}.json"
         document = self._json(name, nan="null")
         return None if document is None else self._checked(name, lambda: check_scores(document))
 
-    def predictions(self, split: str) -> dict[str, list] | None:
+    def predictions(self, split: str) -> dict[str, list[Any]] | None:
         """Recorded predictions on a split as columns: sample_id, path, sha256, label, logits; or None."""
         return self._table("predictions", split, PREDICTION_COLUMNS)
 
-    def explanations(self, split: str) -> dict[str, list] | None:
+    def explanations(self, split: str) -> dict[str, list[Any]] | None:
         """Recorded scores of explanations as columns, see docs/explanations.md; or None. `ranking` reads them."""
         return self._table("explain", split, None, "explanations")
 
-    def _table(self, file: str, split: str, columns: dict | None, what: str = "predictions") -> dict[str, list] | None:
+    def _table(
+        self, file: str, split: str, columns: dict[str, Any] | None, what: str = "predictions"
+    ) -> dict[str, list[Any]] | None:
         try:
             return read_parquet(inside(self.path, f"eval/{split}/{file}.parquet"), columns)
         except (FileNotFoundError, NotADirectoryError):
@@ -200,7 +202,7 @@ class Run:
         """Whether weights are here, and classes to name: a run pre-trained without labels has none."""
         return self._is_there(WEIGHTS) and bool((self.model_card() or {"classes": []}).get("classes"))
 
-    def row(self) -> dict:
+    def row(self) -> dict[str, Any]:
         """What `runs --json` prints of this run."""
         card = self.model_card()
         return {
@@ -255,7 +257,7 @@ def _is_relative(name: str) -> bool:
     return bool(name) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
 
 
-def material_of(config: dict | None) -> frozenset[str]:
+def material_of(config: dict[str, Any] | None) -> frozenset[str]:
     """What a run with this configuration learned from, see `Run.learned_from`."""
     from hvit.data.leafsim.address import SCHEME
 
@@ -264,7 +266,7 @@ def material_of(config: dict | None) -> frozenset[str]:
     return frozenset("drawings" if str(name).startswith(SCHEME) else "photos" for name in dirs or ())
 
 
-def status_of(info: dict) -> str:
+def status_of(info: dict[str, Any]) -> str:
     """Status of the run with this `run.json` at this moment, see `Run.status`."""
     status = info.get("status")
     if status == "running" and _age_s(info.get("heartbeat")) > STALE_S:
@@ -292,7 +294,7 @@ class Live:
     step_age_s: float
 
 
-def live_of(info: dict) -> Live | None:
+def live_of(info: dict[str, Any]) -> Live | None:
     """What the run with this `run.json` tells of its progress at this moment, see `Run.live`."""
     told, status = info.get("progress"), status_of(info)
     if status not in ("running", "stopped") or not isinstance(told, dict):

@@ -36,7 +36,7 @@ class Member(Protocol):
     def seed(self) -> int | None: ...
 
     @property
-    def config(self) -> dict | None: ...
+    def config(self) -> dict[str, Any] | None: ...
 
 
 M = TypeVar("M", bound=Member)
@@ -79,8 +79,8 @@ def ways_of(members: Sequence[M]) -> list[Way[M]]:
     return sorted(ways, key=lambda way: way.name)
 
 
-def _buckets(keyed) -> list[tuple]:
-    buckets: dict[str, tuple] = {}
+def _buckets(keyed) -> list[tuple[Any, ...]]:
+    buckets: dict[str, tuple[Any, ...]] = {}
     for key, group in keyed:
         buckets[key] = buckets.get(key, ()) + group
     return list(buckets.values())
@@ -104,7 +104,7 @@ def _name(names: list[str]) -> str:
     return os.path.commonprefix(names).rstrip("-_. ") or ", ".join(names)
 
 
-def flattened(config: dict, prefix: str = "") -> dict[str, Any]:
+def flattened(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """`{"optim": {"lr": 1}}` -> `{"optim.lr": 1}`; the parts of a list of groups are numbered from 0."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
@@ -118,7 +118,7 @@ def flattened(config: dict, prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def differences(configs: Sequence[dict]) -> dict[str, list[Any]]:
+def differences(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     """Settings in which configurations differ, each with its value in every one; `ABSENT` where it has none."""
     flat = [flattened(config) for config in configs]
     names = dict.fromkeys(name for config in flat for name in config)

@@ -88,7 +88,7 @@ class RunWriter:
         self,
         path: Path,
         kind: str,
-        config: dict,
+        config: dict[str, Any],
         seed: int,
         argv: list[str],
         data_fingerprint: str,
@@ -140,7 +140,7 @@ class RunWriter:
         row |= {key: value if value is None or abs(value) < float("inf") else None for key, value in values.items()}
         append_line(self.path / METRICS, json.dumps(row, allow_nan=False))
 
-    def rows(self) -> list[dict]:
+    def rows(self) -> list[dict[str, Any]]:
         """What was logged so far."""
         return Run(self.path).metrics()
 

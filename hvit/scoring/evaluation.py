@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,8 @@ from torch import Tensor
 
 from hvit.data.dataset import DataError, Sample, spelled_as
 from hvit.data.inputs import model_inputs, stacked
-from hvit.data.photos import InvalidPhotoError, Photo, photo_errors
+from hvit.data.invalid_photo import InvalidPhotoError
+from hvit.data.photos import Photo, photo_errors
 from hvit.data.spectral import InvalidBandsError
 from hvit.data.views import PLAIN, TTA, view_of
 from hvit.files import write_bytes, write_json
@@ -40,7 +42,7 @@ class Evaluation:
         predictions: of the photos, in the same order.
     """
 
-    document: dict
+    document: dict[str, Any]
     samples: list[Sample]
     predictions: Predictions
 
@@ -161,8 +163,8 @@ def _predict_window(
     by_sides: dict[torch.Size, list[int]] = {}
     for i, (image, *_) in enumerate(photos):
         by_sides.setdefault(image.shape, []).append(i)
-    logits: list = [None] * len(photos)
-    features: list = [None] * len(photos)
+    logits: list[Any] = [None] * len(photos)
+    features: list[Any] = [None] * len(photos)
     for rows in by_sides.values():
         for start in range(0, len(rows), batch_size):
             part = rows[start : start + batch_size]
@@ -176,7 +178,7 @@ def _predict_window(
     return np.stack(logits, axis=1), [np.stack(stage) for stage in zip(*features)]
 
 
-def _concatenated(parts: list, hashes: list[str]) -> ViewPredictions:
+def _concatenated(parts: list[Any], hashes: list[str]) -> ViewPredictions:
     logits = np.concatenate([part[0] for part in parts], axis=1)
     return ViewPredictions(logits, [np.concatenate(stage) for stage in zip(*(part[1] for part in parts))], hashes)
 

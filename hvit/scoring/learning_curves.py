@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class Band:
     high: np.ndarray
 
 
-def logged(rows: Sequence[dict]) -> list[tuple[str, str]]:
+def logged(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
     """(split, metric) of all that was logged as numbers, in the order it first appears."""
     found: dict[tuple[str, str], None] = {}
     for row in rows:
@@ -45,7 +46,7 @@ def logged(rows: Sequence[dict]) -> list[tuple[str, str]]:
     return list(found)
 
 
-def curve(rows: Sequence[dict], split: str, metric: str, axis: str = "step") -> Curve:
+def curve(rows: Sequence[dict[str, Any]], split: str, metric: str, axis: str = "step") -> Curve:
     """A metric along an axis; rows without it, or without a place on the axis, are left out.
 
     Args:

@@ -1,6 +1,7 @@
 """Scores of predictions: numpy in, numbers out."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def wilson(successes: int, total: int) -> tuple[float, float]:
     return max(0.0, center - half), min(1.0, center + half)
 
 
-def per_class(confusion: np.ndarray) -> list[dict]:
+def per_class(confusion: np.ndarray) -> list[dict[str, Any]]:
     """Count of true photos, precision, recall and F1 of each class; None where it is undefined."""
     rows = []
     for k in range(len(confusion)):
@@ -76,7 +77,7 @@ def brier(probs: np.ndarray, labels: np.ndarray) -> float:
     return float((errors**2).sum(1).mean())
 
 
-def reliability(probs: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS) -> list[dict]:
+def reliability(probs: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS) -> list[dict[str, Any]]:
     """Bins of equal mass over the confidence of the most likely class: n, mean confidence, accuracy, from lowest."""
     confidence = probs.max(1)
     right = probs.argmax(1) == labels

@@ -1,6 +1,7 @@
 """The figures of `evaluate --json`: of all photos, of each data set, and of classes the run does not know."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from hvit.verdicts import Verdicts, verdicts
 
 def score(
     checkpoint: Checkpoint, predictions: Predictions, labels: np.ndarray, sources: Sequence[str] | None = None
-) -> dict:
+) -> dict[str, Any]:
     """The document of `evaluate --json`; None where the run was not calibrated for a figure, or there are no photos.
 
     Args:
@@ -35,7 +36,7 @@ def score(
     return document | {"by_data": parts}
 
 
-def figures(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarray, said: Verdicts) -> dict:
+def figures(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarray, said: Verdicts) -> dict[str, Any]:
     """Figures of photos from calibrated probabilities (N, K), class indices (N,) and verdicts."""
     predicted, K = probs.argmax(1), probs.shape[1]
     confusion = metrics.confusion_matrix(labels, predicted, K)

@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -277,7 +278,7 @@ def _cpu() -> str:
         return platform.processor() or platform.machine()
 
 
-def to_dict(timing: Timing, first: Timing, eager: Timing | None = None) -> dict:
+def to_dict(timing: Timing, first: Timing, eager: Timing | None = None) -> dict[str, Any]:
     """A row of the record; floats are not rounded.
 
     Args:

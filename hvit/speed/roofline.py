@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -41,7 +42,7 @@ class Part:
     in_products: float
     of_matmul: float
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 

@@ -31,7 +31,7 @@ class Field:
         return Field(self.expected, self.holds, nullable=False)
 
 
-def check_fields(document: Any, fields: Mapping[str, Field]) -> dict:
+def check_fields(document: Any, fields: Mapping[str, Field]) -> dict[str, Any]:
     """Checks a document; fields that are absent, and others than those listed, are accepted.
 
     Args:

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from hvit.untrusted.files import MB, UntrustedFileError, read_bytes
 
@@ -19,7 +19,7 @@ MAX_CSV_BYTES = 64 * MB
 Kind = Literal["text", "number", "numbers"]
 
 
-def read_parquet(path: Path, columns: Mapping[str, Kind] | None = None) -> dict[str, list]:
+def read_parquet(path: Path, columns: Mapping[str, Kind] | None = None) -> dict[str, list[Any]]:
     """Columns of a Parquet file as lists; sizes are compared before anything is unpacked.
 
     Args:
