@@ -16,7 +16,7 @@ from app import door
 from app.diagnose.words import one_sentence
 from app.words import knows, wrong_material
 from hvit.diagnosis import diagnose
-from hvit.explain.picture import with_heat
+from hvit.explain.overlay import overlay_heatmap
 from hvit.runs import DEFAULT_RUN, Run, find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.words import PLANTS_UNKNOWN
@@ -35,7 +35,7 @@ def build(checkpoint: Checkpoint) -> gr.Blocks:
         if photo is None:
             raise gr.Error("Choose a photo first.", print_exception=False)
         found = diagnose(checkpoint, _taken(Path(photo)), overlay=True)
-        overlay = None if found.heatmap is None else with_heat(found.pixels, found.heatmap)
+        overlay = None if found.heatmap is None else overlay_heatmap(found.pixels, found.heatmap)
         answer_set = {"verdict": found.verdict, "prediction_set": found.prediction_set}
         return f"### {one_sentence(found, 'The photo')}", answer_set, overlay
 

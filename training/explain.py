@@ -28,20 +28,20 @@ from hvit.data.photos import InvalidPhotoError
 from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import InvalidBandsError
 from hvit.explain import METHODS, Method
-from hvit.explain.controls import controls
+from hvit.explain.controls import control_maps
 from hvit.explain.explanation import Explanation
 from hvit.explain.faithfulness import (
     CELL_PX,
     STEPS,
-    Baseline,
-    area,
+    MaskBaseline,
+    area_under_curve,
     deletion_curve,
-    end_probabilities,
+    endpoint_probabilities,
     insertion_curve,
-    strength,
+    peak_attribution,
 )
-from hvit.explain.localization import areas_of, overlap, points_at, shares_on
-from hvit.explain.randomization import LEVELS, cascade, map_similarities, randomized_twin
+from hvit.explain.localization import attribution_by_region, lesion_iou, pointing_game, region_masks
+from hvit.explain.randomization import LEVELS, cascading_randomization, map_similarities, randomized_model
 from hvit.explain.ranking import SIMILARITY, MethodScore, best_of, ranking
 from hvit.files import write_bytes
 from hvit.models import Classifier, HViT, has_attention
@@ -184,14 +184,16 @@ def explain_samples(
         DataError: a photo or its bands cannot be read.
         ValueError: a method cannot explain this model.
     """
-    twin = randomized_twin(checkpoint.model, seed)
-    levels = dict(cascade(checkpoint.model, seed)) if cascaded and has_attention(checkpoint.model) else {}
+    twin = randomized_model(checkpoint.model, seed)
+    levels = (
+        dict(cascading_randomization(checkpoint.model, seed)) if cascaded and has_attention(checkpoint.model) else {}
+    )
     preprocessing = replace(checkpoint.preprocessing, img_size=img_size)
     rows, kept = [], []
     for number, sample in enumerate(samples):
         case = _case(checkpoint, sample, preprocessing)
         maps = {m.name: _map(m, checkpoint.model, twin, levels if number < cascaded else {}, case) for m in methods}
-        for name, control in controls(case.inputs[0], int(case.sha256[:8], 16) + seed).items():
+        for name, control in control_maps(case.inputs[0], int(case.sha256[:8], 16) + seed).items():
             maps[name] = Map(control, {"is_control": True, **_facts(control, case)})
         rows += _rows(checkpoint, case, maps, "blur")
         kept.append((case, maps))
@@ -220,7 +222,7 @@ def _case(checkpoint: Checkpoint, sample: Sample, preprocessing: Preprocessing) 
     try:
         if isinstance(sample, DrawnSample):
             leaf = draw(Address.parse(sample.relative), sample.size, bands=checkpoint.takes_bands)
-            pixels, bands, areas, sha256 = leaf.picture, leaf.bands, areas_of(leaf), sample.sha256()
+            pixels, bands, areas, sha256 = leaf.picture, leaf.bands, region_masks(leaf), sample.sha256()
         else:
             if checkpoint.takes_bands:
                 photo, bands = sample.read_with_bands(stream.num_bands, stream.scale)
@@ -250,7 +252,7 @@ def _map(method: Method, model: Classifier, twin: Classifier, levels: dict[str, 
         found,
         {
             "is_control": False,
-            "twin_strength": strength(explained(twin)),
+            "twin_strength": peak_attribution(explained(twin)),
             **{SIMILARITY + level: value for level, value in alike.items()},
             **_facts(found, case),
         },
@@ -259,29 +261,31 @@ def _map(method: Method, model: Classifier, twin: Classifier, levels: dict[str, 
 
 def _facts(found: Explanation, case: Case) -> dict:
     """What holds for methods and controls: how strong the map is, and where it lies if that can be known."""
-    facts = {"strength": strength(found)}
+    facts = {"strength": peak_attribution(found)}
     if case.areas is None:
         return facts
-    shares = shares_on(found, case.areas) or {}
+    shares = attribution_by_region(found, case.areas) or {}
     return {
         **facts,
         **{f"{name}_share": share for name, share in shares.items()},
         **{f"{name}_area": float(mask.mean()) for name, mask in case.areas.items()},
-        "points_at_lesion": points_at(found, case.areas["lesion"]),
-        "lesion_overlap": overlap(found, case.areas["lesion"]),
+        "points_at_lesion": pointing_game(found, case.areas["lesion"]),
+        "lesion_overlap": lesion_iou(found, case.areas["lesion"]),
     }
 
 
-def _rows(checkpoint: Checkpoint, case: Case, maps: dict[str, Map], baseline: Baseline) -> list[dict]:
+def _rows(checkpoint: Checkpoint, case: Case, maps: dict[str, Map], baseline: MaskBaseline) -> list[dict]:
     """The curves of all maps of a photo with one cover, as areas."""
     images, *beside = case.inputs
     spectral, present = beside or (None, None)
     setting = {"temperature": checkpoint.temperature, "baseline": baseline, "spectral": spectral, "present": present}
-    ends = end_probabilities(checkpoint.model, images, case.class_index, **setting)
+    ends = endpoint_probabilities(checkpoint.model, images, case.class_index, **setting)
     rows = []
     for name, found in maps.items():
         deletion, insertion = (
-            area(curve(checkpoint.model, images, found.explanation.values, case.class_index, **setting, ends=ends))
+            area_under_curve(
+                curve(checkpoint.model, images, found.explanation.values, case.class_index, **setting, ends=ends)
+            )
             for curve in (deletion_curve, insertion_curve)
         )
         rows.append(
@@ -351,7 +355,7 @@ def _print(scores: list[MethodScore]) -> None:
             f"{score.margin.low:.3f} to {score.margin.high:.3f}",
             f"{score.insertion.value:.3f}",
             f"{score.deletion.value:.3f}",
-            "" if score.margin_by_mean is None else f"{score.margin_by_mean.value:.3f}",
+            "" if score.margin_mean_baseline is None else f"{score.margin_mean_baseline.value:.3f}",
             "" if score.is_control else "yes" if score.beats_controls else "no",
         ]
         for score in scores

@@ -71,7 +71,7 @@ def _faithfulness(scores: list[MethodScore]) -> list[str]:
         "|---|--:|--:|--:|--:|--:|--:|",
     ]
     for score in scores:
-        by_mean = (score.margin_by_mean, score.lead_by_mean)
+        by_mean = (score.margin_mean_baseline, score.lead_mean_baseline)
         cells = (score.insertion, score.deletion, score.margin, score.lead, *by_mean)
         lines.append(f"| {_name(score)} | " + " | ".join(_with_interval(cell) for cell in cells) + " |")
     return lines
@@ -110,7 +110,7 @@ def _weights(scores: list[MethodScore]) -> list[str]:
     ]
     for score in scores:
         alike = (f"{score.similarity[level]:.2f}" if level in score.similarity else "" for level in LEVELS)
-        lines.append(f"| `{score.name}` | " + " | ".join(alike) + f" | {score.twin_strength_95:.3g} |")
+        lines.append(f"| `{score.name}` | " + " | ".join(alike) + f" | {score.randomized_peak_95:.3g} |")
     return lines
 
 

@@ -20,9 +20,9 @@ from app.cache.explanations import OnWhat, Progress, Question
 from app.diagnose import words as verdict_words
 from app.widgets import is_from_elsewhere, picture, plain, sentence
 from app.words import percent, where_photos_go
-from hvit.explain.color_scale import Scale
-from hvit.explain.export import nothing_found
-from hvit.explain.picture import stops_of, with_heat
+from hvit.explain.color_scale import ColorScale
+from hvit.explain.export import no_evidence_note
+from hvit.explain.overlay import colormap_of, overlay_heatmap
 
 if TYPE_CHECKING:  # most import torch, which the first frame does not wait for
     from streamlit.delta_generator import DeltaGenerator
@@ -70,7 +70,7 @@ def meanwhile(case: Case, question: Question, look: Look) -> Iterator[None]:
         st.html(f'<p class="map-title">{html.escape(title)}</p>')
         pixels = pictures.enlarged(diagnosis.pixels, MAP_PX)
         if diagnosis.heatmap is not None:
-            pixels = with_heat(pixels, diagnosis.heatmap, opacity=look.strength)
+            pixels = overlay_heatmap(pixels, diagnosis.heatmap, opacity=look.strength)
         picture(pixels, title, case.is_drawn, "picture_meanwhile")
     try:
         yield
@@ -100,7 +100,7 @@ def _over_photo(
 ) -> None:
     """The photo with its map; where nothing was found, the photo alone and a sentence that says so."""
     st.html(f'<p class="map-title">{html.escape(title)}</p>')
-    if note := nothing_found(explanation, case.checkpoint.classes):
+    if note := no_evidence_note(explanation, case.checkpoint.classes):
         sentence(note, "notice")
     if explanation.is_empty or not look.heat:
         picture(pictures.enlarged(case.diagnosis.pixels, MAP_PX), "The photo", case.is_drawn, key)
@@ -146,17 +146,19 @@ def beside_map(
 
 def heated(pixels: np.ndarray, explanation: Explanation, strength: float, side_px: int = MAP_PX) -> np.ndarray:
     """The photo with the map over it, its longer side at least `side_px`."""
-    return with_heat(pictures.enlarged(pixels, side_px), explanation.heatmap, stops_of(explanation.scale), strength)
+    return overlay_heatmap(
+        pictures.enlarged(pixels, side_px), explanation.heatmap, colormap_of(explanation.scale), strength
+    )
 
 
-def scale_of(scale: Scale, strength: float) -> None:
+def scale_of(scale: ColorScale, strength: float) -> None:
     """The colors with numbers beside them, as they look over a middling grey."""
     bar = np.linspace(0, 1, 21, dtype=np.float32)[None]
-    colors = with_heat(np.full((1, 21, 3), 128, np.uint8), bar, stops_of(scale), strength)[0]
+    colors = overlay_heatmap(np.full((1, 21, 3), 128, np.uint8), bar, colormap_of(scale), strength)[0]
     stops = ", ".join(f"rgb({r},{g},{b})" for r, g, b in colors.tolist())
     ticks = "".join(
         f'<span style="left:{100 * position:.1f}%">{label}</span>'
-        for label, position in zip(scale.labels, scale.heat(np.array(scale.ticks)).tolist())
+        for label, position in zip(scale.labels, scale.normalize(np.array(scale.ticks)).tolist())
     )
     st.html(
         f'<div class="heat"><div class="heat-scale" style="background: linear-gradient(to right, {stops})"></div>'
@@ -182,10 +184,10 @@ def tests_of(case: Case, question: Question, explanation: Explanation, place: De
             sentence(words.OF_NO_CLASS, "below")
         sentence(words.depends(test, name, name == case.diagnosis.label and case.diagnosis.verdict == "named"), "below")
     st.html('<h3 class="part">Does it hold up?</h3>')
-    share = percent(test.share)
+    share = percent(test.fraction)
     st.html(
-        _fall(f"Cover marked {share}", test.before, test.marked, "marked")
-        + _fall(f"Cover {share} at random", test.before, test.at_random, "chance")
+        _fall(f"Cover marked {share}", test.original, test.top_masked, "marked")
+        + _fall(f"Cover {share} at random", test.original, test.random_masked, "chance")
     )
     sentence(words.how_covered(test, name), "standing")
     if case.drawing is not None and (on_what := explanations.on_what(explanation, case.drawing)):

@@ -12,7 +12,7 @@ from hvit.words import capitalized, class_in_text
 if TYPE_CHECKING:  # import torch, which the first frame does not wait for
     from app.cache.explanations import Judged, Question
     from hvit.diagnosis import Diagnosis
-    from hvit.explain.perturbation import CoverTest
+    from hvit.explain.perturbation import PerturbationTest
 
 METHOD_TITLES = {
     "rollout": "Attention rollout",
@@ -111,7 +111,7 @@ def colors_of_difference(class_name: str, against: str) -> str:
     return f"Brown speaks for {class_in_text(class_name)}, blue for {class_in_text(against)}. Grey: no difference."
 
 
-def depends(test: CoverTest, class_name: str, is_answer: bool) -> str:
+def depends(test: PerturbationTest, class_name: str, is_answer: bool) -> str:
     """What covering the marked area says about the map, in one or two sentences.
 
     Args:
@@ -120,8 +120,8 @@ def depends(test: CoverTest, class_name: str, is_answer: bool) -> str:
     """
     told = class_in_text(class_name)
     subject = f"The answer '{told}'" if is_answer else f"'{capitalized(told)}'"
-    lost, lost_by_chance = test.before - test.marked, test.before - test.at_random
-    rest = f"from {percent(test.before)} to {percent(test.marked)}; covering as much at random{_to(test)}."
+    lost, lost_by_chance = test.original - test.top_masked, test.original - test.random_masked
+    rest = f"from {percent(test.original)} to {percent(test.top_masked)}; covering as much at random{_to(test)}."
     if lost - lost_by_chance >= NOTICED and lost >= NOTICED:
         return f"{subject} depends most on the marked area. Covering it lowers it {rest}"
     if lost >= NOTICED:
@@ -131,21 +131,23 @@ def depends(test: CoverTest, class_name: str, is_answer: bool) -> str:
     return f"{subject} does not depend on the marked area alone. Covering it hardly changes it: {rest}"
 
 
-def _to(test: CoverTest) -> str:
+def _to(test: PerturbationTest) -> str:
     """The second half of a comparison; a verb where chance did the opposite of the marked area."""
-    turned = (test.marked < test.before) != (test.at_random < test.before) or abs(test.marked - test.before) < NOTICED
+    turned = (test.top_masked < test.original) != (test.random_masked < test.original) or abs(
+        test.top_masked - test.original
+    ) < NOTICED
     if not turned:
-        return f", to {percent(test.at_random)}"
-    if abs(test.at_random - test.before) < NOTICED:
-        return f" leaves {percent(test.at_random)}"
-    return f" {'lowers' if test.at_random < test.before else 'raises'} it to {percent(test.at_random)}"
+        return f", to {percent(test.random_masked)}"
+    if abs(test.random_masked - test.original) < NOTICED:
+        return f" leaves {percent(test.random_masked)}"
+    return f" {'lowers' if test.random_masked < test.original else 'raises'} it to {percent(test.random_masked)}"
 
 
-def how_covered(test: CoverTest, class_name: str) -> str:
+def how_covered(test: PerturbationTest, class_name: str) -> str:
     """What the two numbers of the test are."""
     return (
         f"Chance of {class_in_text(class_name)}. Marked: within the lines on the map. At random: mean of "
-        f"{test.num_draws} draws. What is covered is blurred."
+        f"{test.num_random_masks} draws. What is covered is blurred."
     )
 
 

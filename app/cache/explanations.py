@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from torch import Tensor
 
     from hvit.explain.explanation import Explanation
-    from hvit.explain.perturbation import CoverTest
+    from hvit.explain.perturbation import PerturbationTest
     from hvit.runs.checkpoint import Checkpoint
 
 REMEMBERED = 400
@@ -99,8 +99,8 @@ def _judged(path: str, stamp: int, learned_from: frozenset[str]) -> Judged:
     return Judged(
         tuple(score.name for score in scores),
         frozenset(score.name for score in scores if score.beats_controls),
-        tuple(score.name for score in scores if score.beats_controls and score.lead_by_mean is not None),
-        {score.name: score.twin_strength_95 for score in scores if score.twin_strength_95 is not None},
+        tuple(score.name for score in scores if score.beats_controls and score.lead_mean_baseline is not None),
+        {score.name: score.randomized_peak_95 for score in scores if score.randomized_peak_95 is not None},
         max((score.margin.n for score in scores), default=0),
         words.material(learned_from),
     )
@@ -129,22 +129,22 @@ def stands_out(run: RunChoice, question: Question, explanation: Explanation) -> 
 
     What was recorded is of one class, by each method as it comes.
     """
-    from hvit.explain.faithfulness import strength
+    from hvit.explain.faithfulness import peak_attribution
 
     weakest = judged(run).twin_strength.get(question.method)
     as_it_comes = dict(question.arguments).items() <= {"residual": 0.5, "stage": 3}.items()
     if weakest is None or question.against is not None or not as_it_comes:
         return None
-    return strength(explanation) > weakest
+    return peak_attribution(explanation) > weakest
 
 
 def on_what(explanation: Explanation, drawing: Drawing) -> OnWhat | None:
     """What the map of a drawn leaf lies on; None where nothing speaks for the class."""
-    from hvit.explain.localization import shares_on
+    from hvit.explain.localization import attribution_by_region
 
     leaf, lesion = drawing.leaf_mask, drawing.symptom_mask
     areas = {"lesion": lesion, "leaf": leaf & ~lesion, "ground": ~leaf}
-    shares = shares_on(explanation, areas)
+    shares = attribution_by_region(explanation, areas)
     return None if shares is None else OnWhat(shares, {name: float(mask.mean()) for name, mask in areas.items()})
 
 
@@ -204,7 +204,7 @@ def _explain(
         method = METHODS[question.method]
         model = _twin_of(identity(checkpoint), checkpoint) if twin else checkpoint.model
         index = None if class_name is None else checkpoint.classes.index(class_name)
-        shown = {"show": progress} if method.many_passes else {}
+        shown = {"progress": progress} if method.many_passes else {}
         return method(model, images, index, *beside, **dict(question.arguments), **shown)
 
     return _remembered(_key(photo, checkpoint, question, class_name, twin), photo, checkpoint, compute)
@@ -246,7 +246,7 @@ def square_looks_at(
             details = checkpoint.model.forward_details(*inputs)
             share = query_rollout(details, stage, queries).mean(1)[0]
         arguments = {"residual": 0.5, "stage": stage, "square": list(square)}
-        return Explanation(share.cpu().numpy(), "rollout", None, arguments, LIFT, is_sum=True)
+        return Explanation(share.cpu().numpy(), "rollout", None, arguments, LIFT, is_additive=True)
 
     return _remembered((photo.key, identity(checkpoint), "square", stage, square), photo, checkpoint, compute)
 
@@ -282,14 +282,14 @@ def put_to_the_test(
     explanation: Explanation,
     class_name: str,
     crop: str | None,
-) -> CoverTest:
+) -> PerturbationTest:
     """What covering the places that the map marks does to the probability of a class."""
 
-    def compute(images: Tensor, *beside: Tensor) -> CoverTest:
-        from hvit.explain.perturbation import cover_test
+    def compute(images: Tensor, *beside: Tensor) -> PerturbationTest:
+        from hvit.explain.perturbation import perturbation_test
 
         index = checkpoint.classes.index(class_name)
-        return cover_test(checkpoint, images, explanation, index, crop, *beside)
+        return perturbation_test(checkpoint, images, explanation, index, crop, *beside)
 
     key = photo.key, identity(checkpoint), "cover", question, class_name, crop
     return _remembered(key, photo, checkpoint, compute)
@@ -297,9 +297,9 @@ def put_to_the_test(
 
 def marked(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation) -> np.ndarray:
     """The places that the test covers, (h, w) bool over the photo."""
-    from hvit.explain.perturbation import marked_places
+    from hvit.explain.perturbation import masked_cells
 
-    return marked_places(explanation, *inputs_of(photo, checkpoint)[0].shape[-2:])
+    return masked_cells(explanation, *inputs_of(photo, checkpoint)[0].shape[-2:])
 
 
 def likeness(one: Explanation, other: Explanation) -> float | None:
@@ -335,9 +335,9 @@ def _inputs(key: str, model: str, _photo: PhotoFile, _checkpoint: Checkpoint) ->
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _twin_of(model: str, _checkpoint: Checkpoint):
-    from hvit.explain.randomization import randomized_twin
+    from hvit.explain.randomization import randomized_model
 
-    return randomized_twin(_checkpoint.model)
+    return randomized_model(_checkpoint.model)
 
 
 @st.cache_resource(show_spinner=False)
@@ -367,11 +367,11 @@ def files_of(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation)
     told = {} if photo.address is None else {"address": str(photo.address)}
 
     def record() -> bytes:
-        made = export.record(explanation, checkpoint, photo.name, prepared(photo, checkpoint).sha256)
+        made = export.metadata(explanation, checkpoint, photo.name, prepared(photo, checkpoint).sha256)
         return (json.dumps(made | told, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
     def picture() -> bytes:
-        caption = export.drawn_caption(explanation, checkpoint) + (", drawn by LeafSim" if told else "")
+        caption = export.printable_caption(explanation, checkpoint) + (", drawn by LeafSim" if told else "")
         return export.png(explanation, decode_photo(bytes_of(photo)).pixels, caption)
 
     def array() -> bytes:

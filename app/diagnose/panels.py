@@ -21,7 +21,7 @@ from app.photo_files import PhotoFile
 from app.widgets import picture, plain, sentence
 from app.words import joined, percent, where_photos_go
 from hvit.data.classes import crop_of, crops
-from hvit.explain.picture import HEAT_STOPS, with_heat
+from hvit.explain.overlay import SEQUENTIAL_COLORS, overlay_heatmap
 from hvit.words import PLANTS_UNKNOWN
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
@@ -120,7 +120,7 @@ def _with_map(photo: PhotoFile, result: Result, checkpoint: Checkpoint, crop: st
     if found.heatmap is None:
         return None
     small = pictures.shrunk(found.pixels, REPORT_PX)
-    return pictures.jpeg(np.concatenate([small, with_heat(small, found.heatmap)], axis=1))
+    return pictures.jpeg(np.concatenate([small, overlay_heatmap(small, found.heatmap)], axis=1))
 
 
 def _downloads(
@@ -212,7 +212,7 @@ def photo(diagnosis: Diagnosis, is_cut: bool, drawing: Drawing | None = None) ->
     shows_map = state.shows_map() and diagnosis.heatmap is not None
     has_outline = drawing is not None and drawing.symptom_mask.any()
     shows_truth = state.shows_truth() and has_outline
-    pixels = with_heat(diagnosis.pixels, diagnosis.heatmap) if shows_map else diagnosis.pixels
+    pixels = overlay_heatmap(diagnosis.pixels, diagnosis.heatmap) if shows_map else diagnosis.pixels
     if shows_truth:
         pixels = pictures.with_outline(pixels, drawing.symptom_mask)
     over = [name for name, shown in (("the map", shows_map), ("the outline", shows_truth)) if shown]
@@ -248,7 +248,7 @@ def steps(position: int, num_photos: int) -> None:
 
 
 def _heat_legend() -> str:
-    stops = ", ".join(HEAT_STOPS)
+    stops = ", ".join(SEQUENTIAL_COLORS)
     return (
         f'<div class="heat"><div class="heat-scale" style="background: linear-gradient(to right, {stops})"></div>'
         "<div class='heat-labels'><span>0.5x</span><span>1x</span><span>2x the average</span></div></div>"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hvit.console import Subparsers, print_json, progress
-from hvit.explain import METHODS, name_some
+from hvit.explain import METHODS, class_methods_in_words
 from hvit.runs import DEFAULT_RUN
 
 EXIT_UNREADABLE = 1
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         [model_inputs(photo.pixels, checkpoint.preprocessing, checkpoint.spectral, bands)], checkpoint.device
     )
     images, *beside = inputs
-    shown = {"show": progress("passes")} if method.many_passes else {}
+    shown = {"progress": progress("passes")} if method.many_passes else {}
     explanation = method(checkpoint.model, images, class_index, *beside, **shown)
     record = _write(args.out, args.photo, checkpoint, photo, explanation)
     if args.json:
@@ -104,7 +104,7 @@ def _method(name: str, class_name: str | None):
         hint = f"did you mean {near[0]}? " if near else ""
         raise ValueError(f"no method {name!r}; {hint}There are {', '.join(METHODS)}")
     if class_name is not None and not METHODS[name].depends_on_class:
-        raise ValueError(f"--class: {name} does not depend on the class; {name_some()} do")
+        raise ValueError(f"--class: {name} does not depend on the class; {class_methods_in_words()} do")
     return METHODS[name]
 
 
@@ -146,8 +146,8 @@ def _write(out: Path, path: Path, checkpoint, photo, explanation) -> dict[str, A
 
     stem = f"{path.stem}.{explanation.method}"
     files = [out / f"{stem}.{ending}" for ending in ("png", "npy", "json")]
-    record = export.record(explanation, checkpoint, path.name, photo.sha256)
-    caption = export.drawn_caption(explanation, checkpoint)
+    record = export.metadata(explanation, checkpoint, path.name, photo.sha256)
+    caption = export.printable_caption(explanation, checkpoint)
     write_bytes(files[0], export.png(explanation, photo.pixels, caption))
     write_bytes(files[1], export.npy(explanation, *photo.pixels.shape[:2]))
     write_json(files[2], record)

@@ -1,6 +1,6 @@
-"""Why a model gave its answer: five methods with one signature, one a file.
+"""Attribution methods: rollout, gradient rollout, Grad-CAM, integrated gradients and occlusion, with one signature.
 
-`METHODS["gradcam"](model, images, class_index)` gives an `Explanation`. Importing this package loads nothing heavy.
+`METHODS["gradcam"](model, images, class_index)` returns an `Explanation`. Importing this package does not import torch.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to explain an answer.
+    """An attribution method.
 
     Attributes:
-        name: also that of its file.
-        depends_on_class: whether it explains one class against others, so that a class can be chosen.
-        any_model: whether it also works for a baseline; the others look inside an HViT.
-        many_passes: whether it runs the model dozens of times, and then takes `show(done, total)` to report progress.
+        name: also that of its module in `hvit.explain.methods`.
+        depends_on_class: whether the attribution is for one class, which can be chosen.
+        any_model: whether it works for every `Classifier`; the others need the attention or tokens of an HViT.
+        many_passes: whether it runs dozens of forward passes; it then takes a callback `progress(done, total)`.
     """
 
     name: str
@@ -41,19 +41,26 @@ class Method:
         present: Tensor | None = None,
         **arguments: Any,
     ) -> Explanation:
-        """Explains the answer for one image.
+        """Computes the attribution for one image.
 
-        No gradient is left on the model and nothing is hooked into it: threads can explain with one model at once.
+        Thread-safe: no gradients are stored in the model and no hooks are registered.
 
         Args:
-            model: HViT or Baseline in evaluation mode.
-            images: one normalised image, (1, 3, H, W), sides multiples of 32 px.
-            class_index: the class to explain, in [0, K); None is the most likely one.
-            spectral, present: as for `HViT.forward`. What is explained is the image: they stay as they are.
-            arguments: of the method, see `explain` in its file.
+            model: in evaluation mode.
+            images: one normalized image, (1, 3, H, W), sides multiples of 32 px.
+            class_index: the class to explain, in [0, K); by default the predicted class.
+            spectral, present: as for `HViT.forward`; they are held fixed, the attribution is for the photo.
+            arguments: of the method, see `explain` in its module.
         Raises:
             ValueError: the method cannot explain this model or does not depend on the class, there is no such class, or
                 an argument is out of range.
+
+        >>> import torch
+        >>> from hvit.models import create_model
+        >>> model = create_model("hvit_tiny", num_classes=3, depths=(1, 1, 1, 1)).eval()
+        >>> explanation = METHODS["gradcam"](model, torch.zeros(1, 3, 64, 64), class_index=2)
+        >>> explanation.attribution.shape, explanation.heatmap.shape
+        ((2, 2), (2, 2))
         """
         if not self.any_model:
             from hvit.models import has_attention
@@ -63,15 +70,16 @@ class Method:
                 raise ValueError(f"{self.name} looks inside an HViT, and this model is a baseline; use {others}")
         if class_index is not None:
             if not self.depends_on_class:
-                raise ValueError(f"{self.name} does not depend on the class; {name_some()} do")
+                raise ValueError(f"{self.name} does not depend on the class; {class_methods_in_words()} do")
             if not 0 <= class_index < model.num_classes:
                 raise ValueError(f"class_index is {class_index}; there are {model.num_classes} classes, from 0")
         module = import_module(f"hvit.explain.methods.{self.name}")
-        return module.explain(model, images, class_index, spectral, present, **arguments)
+        explanation: Explanation = module.explain(model, images, class_index, spectral, present, **arguments)
+        return explanation
 
 
-def name_some() -> str:
-    """Two methods that depend on the class, in words."""
+def class_methods_in_words() -> str:
+    """Names of two methods that depend on the class, for an error message: "a and b"."""
     return " and ".join([method.name for method in METHODS.values() if method.depends_on_class][:2])
 
 

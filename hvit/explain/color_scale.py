@@ -1,22 +1,23 @@
-"""Attributions to values for the eye, on scales that are the same for every photo and that put numbers beside colors.
+"""Fixed color scales of heatmaps, the same for every photo.
 
-Nothing here looks at the smallest or largest value of a picture: a flat map looks flat, and two photos can be compared.
+Values are never normalized by the minimum or maximum of a map: a flat map looks flat, and two photos can be compared.
 """
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 
 @dataclass(frozen=True)
-class Scale:
-    """Where a value stands between two ends.
+class ColorScale:
+    """Maps values to [0, 1], like a matplotlib `Normalize`.
 
     Attributes:
-        unit: of the values, in words.
-        ticks: values to write beside the colors; the first and the last are the ends, beyond which colors stay.
-        knee: None for a logarithmic scale between two positive ends. Else the scale has a sign, with 0 in the middle,
-            is linear well below this value and logarithmic well above.
+        unit: label of the color bar.
+        ticks: values at the ticks of the color bar; the first and the last are its limits, where values are clipped.
+        knee: None for a logarithmic scale between two positive limits. Otherwise a symmetric scale around 0, linear
+            well below this absolute value and logarithmic well above, like `SymLogNorm(linthresh=knee)`.
     """
 
     unit: str
@@ -25,49 +26,62 @@ class Scale:
 
     @property
     def labels(self) -> list[str]:
-        """The ticks in writing."""
+        """Tick labels."""
         return [f"{tick:g}x" if self.knee is None else f"{tick:+g}" if tick else "0" for tick in self.ticks]
 
-    def heat(self, values: np.ndarray) -> np.ndarray:
-        """Values of any shape -> positions in [0, 1], float32."""
+    def normalize(self, values: np.ndarray) -> np.ndarray:
+        """Values of any shape -> positions on the scale in [0, 1], float32.
+
+        >>> LIFT.normalize(np.array([0.5, 1.0, 2.0, 9.0])).tolist()
+        [0.0, 0.5, 1.0, 1.0]
+        """
         low, high = self.ticks[0], self.ticks[-1]
+        positions: np.ndarray
         if self.knee is None:
-            steps = np.log(np.clip(values, low, high) / low) / np.log(high / low)
+            positions = np.log(np.clip(values, low, high) / low) / np.log(high / low)
         else:
             strength = np.log1p(np.abs(values) / self.knee) / np.log1p(high / self.knee)
-            steps = (1 + np.sign(values) * np.minimum(strength, 1)) / 2
-        return steps.astype(np.float32)
+            positions = (1 + np.sign(values) * np.minimum(strength, 1)) / 2
+        result: np.ndarray = positions.astype(np.float32)
+        return result
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
+        """The fields and the kind of the scale, for JSON."""
         return {"kind": "log" if self.knee is None else "signed log", **asdict(self), "ticks": list(self.ticks)}
 
 
-# Shares against an even share, N * share: 1 is the average, in the middle.
-LIFT = Scale("share, against the average", (0.5, 1.0, 2.0))
-# The others are points of the class score, a logit. The ends hold over 99 % of the values of leaf33-tiny on 30 photos
-# of its validation splits.
-# Where places add up to a score, times their number: the score of a photo that is like this place everywhere, which
-# does not depend on the size of the places. That of pixels is far from even, hence two scales.
-SCORE_OF_FEATURES = Scale("score, were all like this place", (-10.0, -2.0, 0.0, 2.0, 10.0), knee=2.0)
-SCORE_OF_PIXELS = Scale("score, were all like this place", (-300.0, -50.0, 0.0, 50.0, 300.0), knee=25.0)
-SCORE_LOST = Scale("score lost by hiding this place", (-2.0, -0.5, 0.0, 0.5, 2.0), knee=0.25)
-# Lift for one class less lift for another: the ends hold 97 % of the values of leaf33-tiny on 20 photos of its
-# validation splits, about as many as those of the lift itself.
-LIFT_DIFFERENCE = Scale("share for one class less the other, in average shares", (-2.0, -0.5, 0.0, 0.5, 2.0), knee=0.5)
+# Lift: share of a cell divided by the uniform share 1/N. 1 is the average, in the middle.
+LIFT = ColorScale("share, against the average", (0.5, 1.0, 2.0))
+# Contributions to the logit of a class. The limits hold over 99 % of the values of leaf33-tiny on 30 validation photos.
+# Where the cells sum to a logit, values are multiplied by the number of cells, so that they do not depend on the size
+# of the cells: the logit of a photo with this value everywhere. Pixels vary far more than tokens, hence two scales.
+FEATURE_CONTRIBUTION = ColorScale("score, were all like this place", (-10.0, -2.0, 0.0, 2.0, 10.0), knee=2.0)
+PIXEL_CONTRIBUTION = ColorScale("score, were all like this place", (-300.0, -50.0, 0.0, 50.0, 300.0), knee=25.0)
+SCORE_DROP = ColorScale("score lost by hiding this place", (-2.0, -0.5, 0.0, 0.5, 2.0), knee=0.25)
+# Difference of two lifts: the limits hold 97 % of the values of leaf33-tiny on 20 validation photos, about as many as
+# those of `LIFT`.
+LIFT_DIFFERENCE = ColorScale(
+    "share for one class less the other, in average shares", (-2.0, -0.5, 0.0, 0.5, 2.0), knee=0.5
+)
 
 
-def resampled(values: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Means of `values` (h, w) over the cells of another grid on the same picture: (height, width) float32.
+def resample_area(values: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Area interpolation of a map (h, w) to another grid over the same image: (height, width) float32.
 
-    Exact for squares of one value each: nothing is smoothed, and the mean of the whole stays.
+    Each output is the exact mean over its cell, also for sizes that do not divide each other; the overall mean stays.
+
+    >>> resample_area(np.array([[0.0, 3.0]]), 1, 3).tolist()
+    [[0.0, 1.5, 3.0]]
     """
     rows, columns = _overlaps(values.shape[0], height), _overlaps(values.shape[1], width)
-    # In float64: rounding to float32 at the end leaves equal values equal, so that a place has one rank.
-    return (rows @ values.astype(np.float64) @ columns.T).astype(np.float32)
+    # In float64, so that equal values stay equal after rounding to float32 and have the same rank.
+    means: np.ndarray = (rows @ values.astype(np.float64) @ columns.T).astype(np.float32)
+    return means
 
 
 def _overlaps(source: int, target: int) -> np.ndarray:
-    """How much of each of `target` equal parts of a line lies in each of `source` ones: rows sum to 1."""
+    """Resampling matrix (target, source) along an axis: the share of each target cell in each source cell."""
     old, new = np.arange(source + 1) / source, np.arange(target + 1) / target
     shared = np.minimum(new[1:, None], old[None, 1:]) - np.maximum(new[:-1, None], old[None, :-1])
-    return np.clip(shared, 0, None) * target
+    weights: np.ndarray = np.clip(shared, 0, None) * target
+    return weights

@@ -1,4 +1,4 @@
-"""Why one class rather than another: what a place says for the one, less what it says for the other."""
+"""Contrastive explanation: attribution for one class minus attribution for another."""
 
 from dataclasses import replace
 
@@ -7,12 +7,12 @@ from hvit.explain.explanation import Explanation
 
 
 def difference(one: Explanation, other: Explanation) -> Explanation:
-    """Attribution for one class less that for another, by the same method on the same photo.
+    """Subtracts two attributions of one photo by the same method for two classes.
 
-    Points of a score stay on their scale. Shares lose their whole: they sum to 0, and have a scale with a sign.
+    Contributions to logits keep their color scale. Shares then sum to 0 and get a diverging scale.
 
     Raises:
-        ValueError: the two were not made the same way, or explain the same class or none.
+        ValueError: methods or arguments differ, or the two are for the same class or for none.
     """
     if (one.method, one.arguments) != (other.method, other.arguments):
         raise ValueError(f"{one.method} and {other.method} cannot be compared; use one method and its arguments twice")
@@ -27,5 +27,5 @@ def difference(one: Explanation, other: Explanation) -> Explanation:
         attribution=one.attribution - other.attribution,
         scale=scale,
         against=other.class_index,
-        nothing_for=one.nothing_for + other.nothing_for,
+        no_evidence_for=one.no_evidence_for + other.no_evidence_for,
     )

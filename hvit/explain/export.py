@@ -1,24 +1,24 @@
-"""An explanation as files: the picture with its scale, the number of every pixel, and what made them."""
+"""Files of an explanation: PNG with color bar, attribution per pixel as npy, and metadata for JSON."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hvit.explain.picture import explained
+from hvit.explain.overlay import render_explanation
 from hvit.fonts import can_write
 from hvit.words import capitalized, class_in_text, class_title
 
-if TYPE_CHECKING:  # import torch, which a page loads only when it needs it
+if TYPE_CHECKING:  # these import torch, which pages load only when needed
     from hvit.explain.explanation import Explanation
     from hvit.runs.checkpoint import Checkpoint
 
 
-def record(explanation: Explanation, checkpoint: Checkpoint, photo: str, sha256: str) -> dict:
-    """What made an explanation, as the JSON file holds it.
+def metadata(explanation: Explanation, checkpoint: Checkpoint, photo: str, sha256: str) -> dict[str, Any]:
+    """Photo, run, class, method and arguments of an explanation, for the JSON file.
 
     Args:
         photo: name of the photo's file.
@@ -36,24 +36,24 @@ def record(explanation: Explanation, checkpoint: Checkpoint, photo: str, sha256:
         "arguments": explanation.arguments,
         "grid": list(explanation.attribution.shape),
         "scale": explanation.scale.to_dict(),
-        **({"note": note} if (note := nothing_found(explanation, checkpoint.classes)) else {}),
+        **({"note": note} if (note := no_evidence_note(explanation, checkpoint.classes)) else {}),
     }
 
 
-def nothing_found(explanation: Explanation, classes: Sequence[str]) -> str | None:
-    """One sentence where the method found no place that speaks for a class; None where it found some."""
-    if not explanation.nothing_for:
+def no_evidence_note(explanation: Explanation, classes: Sequence[str]) -> str | None:
+    """A sentence that names the classes without evidence; None where all have some."""
+    if not explanation.no_evidence_for:
         return None
     method = explanation.method.replace("_", " ")
-    names = " or ".join(class_in_text(classes[index]) for index in explanation.nothing_for)
+    names = " or ".join(class_in_text(classes[index]) for index in explanation.no_evidence_for)
     return f"{capitalized(method)} found no place that speaks for {names}."
 
 
 def caption(explanation: Explanation, checkpoint: Checkpoint) -> str:
-    """One line under the picture: method, class and run."""
+    """Caption of the image: method, class and run."""
     method = explanation.method.replace("_", " ")
     if explanation.is_empty:
-        return f"{nothing_found(explanation, checkpoint.classes)} {checkpoint.name}"
+        return f"{no_evidence_note(explanation, checkpoint.classes)} {checkpoint.name}"
     if explanation.class_index is None:
         return f"{method} (belongs to no class), {checkpoint.name}"
     named = class_title(checkpoint.classes[explanation.class_index])
@@ -62,11 +62,11 @@ def caption(explanation: Explanation, checkpoint: Checkpoint) -> str:
     return f"{method} for {named}, {checkpoint.name}"
 
 
-def drawn_caption(explanation: Explanation, checkpoint: Checkpoint) -> str:
-    """`caption`, with the number of the class where no font of this computer can write its name."""
-    words = caption(explanation, checkpoint)
-    if can_write(words):
-        return words
+def printable_caption(explanation: Explanation, checkpoint: Checkpoint) -> str:
+    """`caption`, with the class number instead of its name where no installed font has its characters."""
+    text = caption(explanation, checkpoint)
+    if can_write(text):
+        return text
     method = explanation.method.replace("_", " ")
     if explanation.class_index is None:
         return f"{method} (belongs to no class)"
@@ -74,14 +74,14 @@ def drawn_caption(explanation: Explanation, checkpoint: Checkpoint) -> str:
 
 
 def png(explanation: Explanation, pixels: np.ndarray, caption: str) -> bytes:
-    """The photo (H, W, 3) uint8 with the map over it, its scale and a caption; without a map where it is empty."""
+    """Photo (H, W, 3) uint8 with heatmap overlay, color bar and caption, as PNG; without overlay where it is empty."""
     out = io.BytesIO()
-    explained(pixels, explanation, caption).save(out, "PNG")
+    render_explanation(pixels, explanation, caption).save(out, "PNG")
     return out.getvalue()
 
 
 def npy(explanation: Explanation, height: int, width: int) -> bytes:
-    """The signed attribution of each pixel of the photo, (height, width) float32, in numpy's format."""
+    """Signed attribution of each pixel of the photo, (height, width) float32, in NumPy's npy format."""
     out = io.BytesIO()
-    np.save(out, explanation.on_photo(height, width))
+    np.save(out, explanation.per_pixel(height, width))
     return out.getvalue()

@@ -1,7 +1,6 @@
-"""The same network with drawn weights: what a map shows of a model that knows nothing, and whether weights matter.
+"""Model parameter randomization test (Adebayo et al. 2018, arXiv:1810.03292).
 
-A method that draws the same map whatever the weights explains the photo and not the model (Adebayo et al. 2018,
-arXiv:1810.03292).
+An attribution method whose map does not change with the weights explains the photo, not the model.
 """
 
 import copy
@@ -13,7 +12,7 @@ import torch
 
 from hvit.models import Classifier, HViT
 
-# From the read-out down to the image; each level adds its weights to those drawn anew.
+# From the head down to the image; cascading randomization adds the weights of one level after the other.
 LEVELS = {
     "head": ("head.", "backbone.norm."),
     "stage4": ("backbone.stages.3.",),
@@ -22,50 +21,54 @@ LEVELS = {
     "stage1": ("backbone.stages.0.", "backbone.unit_embedding"),
     "stem": ("backbone.patch_embed.",),
 }
-_drawing = threading.Lock()  # weights are drawn by torch's one generator: two threads would share its draws
+_rng_lock = threading.Lock()  # initialization uses torch's global generator, which threads share
 
 
-def randomized_twin(model: Classifier, seed: int = 0) -> Classifier:
-    """A model of the same architecture with all weights drawn anew, as before training.
+def randomized_model(model: Classifier, seed: int = 0) -> Classifier:
+    """A model of the same architecture with newly initialized weights, as before training.
 
     Args:
-        seed: of the draws.
+        seed: of the initialization.
     Returns:
-        In evaluation mode, without gradients, on the device of `model`, which is left as it is.
+        In evaluation mode, with frozen parameters, on the device of `model`, which is not changed.
     """
-    with _drawing, torch.random.fork_rng(devices=[]):
+    with _rng_lock, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        twin = model.reinitialized()
-    return twin.eval().requires_grad_(False).to(next(model.parameters()).device)
+        randomized = model.reinitialized()
+    return randomized.eval().requires_grad_(False).to(next(model.parameters()).device)
 
 
-def cascade(model: HViT, seed: int = 0) -> Iterator[tuple[str, HViT]]:
-    """Copies of a model with the weights of its randomized twin from the head down to each of `LEVELS` in turn."""
-    drawn, mixed = randomized_twin(model, seed).state_dict(), copy.deepcopy(model)
+def cascading_randomization(model: HViT, seed: int = 0) -> Iterator[tuple[str, HViT]]:
+    """Cascading randomization: copies of a model with random weights from the head down to each of `LEVELS`."""
+    random, mixed = randomized_model(model, seed).state_dict(), copy.deepcopy(model)
     for level, prefixes in LEVELS.items():
         mixed = copy.deepcopy(mixed)
         weights = mixed.state_dict()
-        mixed.load_state_dict({**weights, **{key: value for key, value in drawn.items() if key.startswith(prefixes)}})
+        mixed.load_state_dict({**weights, **{key: value for key, value in random.items() if key.startswith(prefixes)}})
         yield level, mixed
 
 
 def map_similarities(
-    models: dict[str, HViT], explained: Callable[[HViT], np.ndarray], original: np.ndarray
+    models: dict[str, HViT], explain: Callable[[HViT], np.ndarray], original: np.ndarray
 ) -> dict[str, float | None]:
-    """How alike the map of each model is to the original one: rank correlation (Spearman's), 1 to -1.
+    """Spearman rank correlation of the attribution of each model with the original attribution.
 
     Args:
-        models: from `cascade`, by level.
-        explained: the map (h, w) of a model, for the same photo and the same class.
-        original: that of the trained model.
+        models: from `cascading_randomization`, by level.
+        explain: returns the attribution (h, w) of a model, for the same photo and the same class.
+        original: attribution of the trained model.
     Returns:
-        By level; None where a map is flat and has no ranks.
+        By level; None where an attribution is constant.
     """
-    return {level: rank_correlation(original, explained(model)) for level, model in models.items()}
+    return {level: rank_correlation(original, explain(model)) for level, model in models.items()}
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
-    """Spearman's correlation of two maps of one shape; None where one of them is flat."""
+    """Spearman rank correlation of two maps of one shape; None where one of them is constant.
+
+    >>> rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([10.0, 30.0, 20.0]))
+    0.5
+    """
     from scipy.stats import rankdata
 
     ranks = [rankdata(values.ravel()) for values in (first, second)]

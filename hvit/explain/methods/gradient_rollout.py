@@ -1,24 +1,23 @@
-"""Rollout for one class: attention counts where more of it would raise the class score.
+"""Gradient-weighted attention rollout for one class (Chefer, Gur & Wolf 2021, arXiv:2103.15679).
 
-Chefer, Gur & Wolf (2021, arXiv:2103.15679) weigh attention by its gradient, mean over heads of (dy/dA * A)^+, add it to
-the identity and multiply. Their networks read out one class token. This one reads the mean of N tokens, which changes
-two things:
+The method weights attention by its gradient, mean over heads of (dy/dA * A)^+, adds the identity and multiplies over
+the layers. Two changes for a model that pools the mean of N tokens instead of a class token:
 
-- The mean is treated like the attention of a class token that gives 1/N to each: token i starts with the positive part
-  of what it adds to the score, (dy/dn_i . n_i)^+, n its normalised features. That is exact for a linear head.
-- Gradients of a mean are N times smaller than those of one token, so that the identity would drown the attention. Each
-  row is therefore brought to the sum 1 before it meets the residual. Then all shares sum to 1, as in `rollout`, and the
-  two maps are on one scale.
+- The mean is treated like the attention of a class token with weights 1/N: token i starts with the positive part of its
+  contribution to the logit, (dy/dn_i . n_i)^+, where n are its normalized features. That is exact for a linear head.
+- Gradients through a mean are N times smaller than those of one token, so the identity would dominate. Rows are
+  therefore normalized to sum to 1 before the residual is added. All shares then sum to 1, as in `rollout`, and both
+  maps have the same color scale.
 
-Convolutions are walked as in `rollout`: by the size of their contributions, whatever the class.
+Convolutions are as in `rollout`: weighted by the norm of their contributions, independent of the class.
 """
 
 import torch
 from torch import Tensor
 
 from hvit.explain.color_scale import LIFT
-from hvit.explain.explanation import Explanation, refuse_unready
-from hvit.explain.methods.rollout import Residual, refuse_residual, walk
+from hvit.explain.explanation import Explanation, check_inputs
+from hvit.explain.methods.rollout import Residual, check_residual, propagate
 from hvit.models.hvit import HViT
 
 
@@ -30,20 +29,25 @@ def explain(
     present: Tensor | None = None,
     residual: Residual = 0.5,
 ) -> Explanation:
-    """Shares of stride-4 tokens in what speaks for a class, (H/4, W/4); see `Method` for what the methods share.
+    """Relevance of each stride-4 token for a class, (H/4, W/4), summing to 1; see `Method` for the common arguments.
 
-    They sum to 1. Where no token of the last stage speaks for the class they are all 0, and the explanation says so:
-    its `nothing_for` holds the class.
+    Where no token of the last stage has a positive contribution the relevance is 0 everywhere, and `no_evidence_for`
+    holds the class.
 
     Args:
         residual: as for `rollout`.
     Raises:
         ValueError: `residual` is out of range.
+
+    >>> from hvit.models import create_model
+    >>> model = create_model("hvit_tiny", num_classes=3, depths=(1, 1, 1, 1)).eval()
+    >>> explain(model, torch.ones(1, 3, 64, 96), class_index=1).attribution.shape
+    (16, 24)
     """
-    refuse_unready(model, images)
-    refuse_residual(residual)
+    check_inputs(model, images)
+    check_residual(residual)
     with torch.enable_grad():
-        # The parameters are frozen: what is differentiated has to start at the image.
+        # Parameters are frozen, so the graph starts at the image.
         details = model.forward_details(images.detach().clone().requires_grad_(), spectral, present)
         class_index = int(details.logits.argmax()) if class_index is None else class_index
         attentions = [attention for stage in details.stages for attention in stage.attentions]
@@ -51,20 +55,29 @@ def explain(
             details.logits[0, class_index], [details.final_tokens, *attentions]
         )
     with torch.no_grad():
-        speaks = (final_gradient * details.final_tokens).sum(-1).clamp_min(0).float()  # (1, H, W)
-        nothing_for = () if (speaks > 0).any() else (class_index,)
-        share = (speaks / speaks.sum().clamp_min(1e-30))[..., None]
+        evidence = (final_gradient * details.final_tokens).sum(-1).clamp_min(0).float()  # (1, H, W)
+        no_evidence_for = () if (evidence > 0).any() else (class_index,)
+        share = (evidence / evidence.sum().clamp_min(1e-30))[..., None]
         rows = iter(map(_positive_rows, attentions, gradients))
         matrices = [[next(rows) for _ in stage.attentions] for stage in details.stages]
-        share = walk(share, details.stages, matrices, residual)[0, ..., 0]
+        share = propagate(share, details.stages, matrices, residual)[0, ..., 0]
     arguments = {"residual": residual}
     return Explanation(
-        share.cpu().numpy(), "gradient_rollout", class_index, arguments, LIFT, is_sum=True, nothing_for=nothing_for
+        share.cpu().numpy(),
+        "gradient_rollout",
+        class_index,
+        arguments,
+        LIFT,
+        is_additive=True,
+        no_evidence_for=no_evidence_for,
     )
 
 
 def _positive_rows(attention: Tensor, gradient: Tensor) -> Tensor:
-    """(windows, num_heads, T, T) twice -> (windows, T, T): rows sum to 1; the identity where nothing is positive."""
+    """Gradient-weighted attention, mean over heads: (windows, num_heads, T, T) each -> (windows, T, T), rows sum to 1.
+
+    A row without positive entries is that of the identity.
+    """
     positive = (attention * gradient).clamp_min(0).mean(1).float()
     total = positive.sum(-1, keepdim=True)
     identity = torch.eye(positive.shape[-1], device=positive.device)

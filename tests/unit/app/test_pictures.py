@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from app import pictures
-from hvit.explain.picture import heat_colors, with_heat
+from hvit.explain.overlay import apply_colormap, overlay_heatmap
 
 
 def gradient(height: int, width: int) -> np.ndarray:
@@ -21,15 +21,15 @@ def test_a_photo_is_shrunk_to_its_longer_side_and_never_enlarged():
 
 
 def test_the_heat_scale_runs_from_dark_to_light():
-    dark, middle, light = heat_colors(np.array([[0.0, 0.5, 1.0]]))[0]
+    dark, middle, light = apply_colormap(np.array([[0.0, 0.5, 1.0]]))[0]
     assert dark.tolist() == [0, 0, 4] and light.tolist() == [252, 255, 164]
     assert dark.sum() < middle.sum() < light.sum()
 
 
 def test_the_same_heat_has_the_same_color_in_every_picture():
     photo = np.full((8, 8, 3), 120, np.uint8)
-    alone = with_heat(photo, np.full((2, 2), 0.5, np.float32))
-    beside_more = with_heat(photo, np.array([[0.5, 0.5], [0.5, 1.0]], np.float32))
+    alone = overlay_heatmap(photo, np.full((2, 2), 0.5, np.float32))
+    beside_more = overlay_heatmap(photo, np.array([[0.5, 0.5], [0.5, 1.0]], np.float32))
     assert alone[0, 0].tolist() == beside_more[0, 0].tolist()
 
 

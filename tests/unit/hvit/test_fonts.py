@@ -150,7 +150,7 @@ def test_a_map_of_attention_says_the_number_of_its_class(no_font):
     class Checkpoint:
         classes, name = CLASSES, "run"
 
-    words = export.drawn_caption(Explanation, Checkpoint)
+    words = export.printable_caption(Explanation, Checkpoint)
     assert words == "gradcam for class 2 of 4; the JSON file names it" and words.isascii()
     assert "番茄" in export.caption(Explanation, Checkpoint)
 

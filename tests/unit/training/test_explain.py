@@ -10,9 +10,9 @@ import pytest
 from hvit.data.dataset import read_samples
 from hvit.data.leafsim import Address, draw
 from hvit.explain import METHODS
-from hvit.explain.faithfulness import area, deletion_curve, insertion_curve, strength
-from hvit.explain.localization import areas_of, shares_on
-from hvit.explain.randomization import LEVELS, randomized_twin
+from hvit.explain.faithfulness import area_under_curve, deletion_curve, insertion_curve, peak_attribution
+from hvit.explain.localization import attribution_by_region, region_masks
+from hvit.explain.randomization import LEVELS, randomized_model
 from hvit.explain.ranking import ranking
 from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint
@@ -67,14 +67,14 @@ def test_a_row_is_what_the_parts_say_of_its_photo(recorded):
     assert table["class"][i] == checkpoint.classes[named] and table["label"][i] == leaf.plan.label()
     found = METHODS["gradcam"](checkpoint.model, image, named)
     curves = [
-        area(curve(checkpoint.model, image, found.values, named, checkpoint.temperature))
+        area_under_curve(curve(checkpoint.model, image, found.values, named, checkpoint.temperature))
         for curve in (deletion_curve, insertion_curve)
     ]
     assert [table["deletion_low_is_good"][i], table["insertion_high_is_good"][i]] == pytest.approx(curves, abs=1e-5)
-    assert table["strength"][i] == pytest.approx(strength(found), rel=1e-4)
-    twins = METHODS["gradcam"](randomized_twin(checkpoint.model), image, named)
-    assert table["twin_strength"][i] == pytest.approx(strength(twins), rel=1e-4)
-    shares = shares_on(found, areas_of(leaf))
+    assert table["strength"][i] == pytest.approx(peak_attribution(found), rel=1e-4)
+    twins = METHODS["gradcam"](randomized_model(checkpoint.model), image, named)
+    assert table["twin_strength"][i] == pytest.approx(peak_attribution(twins), rel=1e-4)
+    shares = attribution_by_region(found, region_masks(leaf))
     assert [table[f"{name}_share"][i] for name in shares] == pytest.approx(list(shares.values()), abs=1e-5)
     assert table["lesion_area"][i] == pytest.approx(leaf.symptom_mask.mean())
 

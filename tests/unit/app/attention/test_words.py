@@ -8,13 +8,13 @@ from app.attention import words
 from app.cache.explanations import Judged, Question
 from app.words import NBSP
 from hvit.explain import METHODS
-from hvit.explain.perturbation import CoverTest
+from hvit.explain.perturbation import PerturbationTest
 
 BLIGHT, SPOT, HEALTHY = "Tomato___Early_blight", "Tomato___Septoria_leaf_spot", "Tomato___healthy"
 
 
-def test(before: float, marked: float, at_random: float) -> CoverTest:
-    return CoverTest(0, before, marked, at_random, 0.1, 8)
+def test(before: float, marked: float, at_random: float) -> PerturbationTest:
+    return PerturbationTest(0, before, marked, at_random, 0.1, 8)
 
 
 def said(before: float, marked: float, at_random: float, is_answer: bool = True) -> str:

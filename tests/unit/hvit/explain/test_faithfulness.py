@@ -5,18 +5,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from hvit.explain.color_scale import LIFT, SCORE_LOST
+from hvit.explain.color_scale import LIFT, SCORE_DROP
 from hvit.explain.explanation import Explanation
 from hvit.explain.faithfulness import (
     BLUR,
-    area,
-    covered,
-    covered_at_random,
+    area_under_curve,
     deletion_curve,
-    end_probabilities,
+    endpoint_probabilities,
     insertion_curve,
-    strength,
-    strongest_first,
+    mask_random,
+    mask_strongest,
+    peak_attribution,
+    rank_cells,
 )
 from hvit.explain.methods.integrated_gradients import blurred
 from tests.unit.hvit.explain.test_methods import Scored, drawn_classifier
@@ -36,35 +36,35 @@ def test_as_many_pixels_are_covered_as_asked_for(share):
     images = pictures()
     values = np.random.default_rng(0).random((2, 3))
     cells = round(share * 16 * 24)
-    for after in (covered(images, values, share, "mean"), covered_at_random(images, share, 16, 3, "mean")):
+    for after in (mask_strongest(images, values, share, "mean"), mask_random(images, share, 16, 3, "mean")):
         assert changed(images, after).sum() == 16 * cells
         assert (after[:, :, torch.from_numpy(changed(images, after))] == 0).all()
 
 
 def test_the_strongest_places_are_covered_and_those_that_speak_against_come_last():
     images, values = pictures(64, 64), np.array([[-9.0, 1.0], [2.0, 0.0]])
-    quarters = changed(images, covered(images, values, 0.5)).reshape(2, 32, 2, 32).mean((1, 3))
+    quarters = changed(images, mask_strongest(images, values, 0.5)).reshape(2, 32, 2, 32).mean((1, 3))
     assert quarters.tolist() == [[0, 1], [1, 0]]
-    assert not changed(images, covered(images, values, 0.75))[:32, :32].any()
+    assert not changed(images, mask_strongest(images, values, 0.75))[:32, :32].any()
 
 
 def test_blur_covers_with_the_photo_without_its_details():
     images = pictures()
-    assert torch.equal(covered(images, np.zeros((1, 1)), 1.0), blurred(images, BLUR))
+    assert torch.equal(mask_strongest(images, np.zeros((1, 1)), 1.0), blurred(images, BLUR))
 
 
 def test_a_map_without_findings_is_not_covered_from_top_to_bottom():
     images = pictures(128, 128)
     for flat in (np.full((4, 4), 1 / 3, np.float32), np.full((3, 5), 0.1, np.float32)):
-        half = changed(images, covered(images, flat, 0.5))
+        half = changed(images, mask_strongest(images, flat, 0.5))
         assert 0.4 < half[:64].mean() < 0.6 and 0.4 < half[:, :64].mean() < 0.6
         assert 0.4 < half[: 128 // 4].mean() < 0.6
-    assert np.array_equal(half, changed(images, covered(images, flat, 0.5)))  # the same again
+    assert np.array_equal(half, changed(images, mask_strongest(images, flat, 0.5)))  # the same again
 
 
 def test_equal_places_on_a_coarse_grid_stay_equal_on_a_fine_one():
     values = np.random.default_rng(0).normal(size=(4, 4)).astype(np.float32)
-    order = strongest_first(values, 32, 32)
+    order = rank_cells(values, 32, 32)
     places = (order // 32 // 8) * 4 + order % 32 // 8
     assert np.array_equal(places.reshape(16, 64), np.argsort(-values.ravel())[:, None].repeat(64, 1))
     assert sorted(order) == list(range(1024))
@@ -72,10 +72,10 @@ def test_equal_places_on_a_coarse_grid_stay_equal_on_a_fine_one():
 
 def test_squares_at_random_are_of_the_size_asked_for_and_belong_to_a_seed():
     images = pictures(128, 128)
-    after = changed(images, covered_at_random(images, 0.25, 32, seed=1, baseline="mean"))
+    after = changed(images, mask_random(images, 0.25, 32, seed=1, baseline="mean"))
     blocks = after.reshape(4, 32, 4, 32).mean((1, 3))
     assert sorted(blocks.ravel()) == [0] * 12 + [1] * 4
-    other = changed(images, covered_at_random(images, 0.25, 32, seed=2, baseline="mean"))
+    other = changed(images, mask_random(images, 0.25, 32, seed=2, baseline="mean"))
     assert not np.array_equal(after, other)
 
 
@@ -95,10 +95,10 @@ def test_the_curves_of_a_linear_model_by_hand():
     np.testing.assert_allclose(deletion, by_hand, atol=1e-6)
     insertion = insertion_curve(model, ones, values, 1, temperature=2.0, baseline="mean", steps=4)
     np.testing.assert_allclose(insertion, 1 / (1 + np.exp(-np.array([0, 3, 6, 8, 8]) / 2)), atol=1e-6)
-    assert area(deletion) == pytest.approx((by_hand[1:4].sum() + (by_hand[0] + by_hand[4]) / 2) / 4)
-    assert area(np.array([0.0, 1.0])) == 0.5 and area(np.array([1.0, 1.0, 1.0])) == 1
+    assert area_under_curve(deletion) == pytest.approx((by_hand[1:4].sum() + (by_hand[0] + by_hand[4]) / 2) / 4)
+    assert area_under_curve(np.array([0.0, 1.0])) == 0.5 and area_under_curve(np.array([1.0, 1.0, 1.0])) == 1
     wrong = deletion_curve(model, ones, -values, 1, temperature=2.0, baseline="mean", steps=4)
-    assert area(wrong) > area(deletion)
+    assert area_under_curve(wrong) > area_under_curve(deletion)
 
 
 @pytest.mark.parametrize("baseline", ["blur", "mean"])
@@ -122,7 +122,7 @@ def test_curves_agree_with_a_plain_loop_over_pixels(baseline):
     ]
     np.testing.assert_allclose(found, [deletion, insertion], atol=1e-5)
     assert deletion[0] != pytest.approx(deletion[-1], abs=1e-3)
-    ends = end_probabilities(model, images, 2, temperature, baseline)
+    ends = endpoint_probabilities(model, images, 2, temperature, baseline)
     assert ends == pytest.approx((deletion[0], deletion[-1]), abs=1e-5)
     again = deletion_curve(model, images, values, 2, temperature, baseline, steps, ends=ends)
     np.testing.assert_allclose(again, deletion, atol=1e-5)
@@ -130,16 +130,16 @@ def test_curves_agree_with_a_plain_loop_over_pixels(baseline):
 
 def test_strength_is_the_largest_lift_or_the_largest_score_of_either_sign():
     shares = np.array([[0.5, 0.25], [0.25, 0.0]], np.float32)
-    assert strength(Explanation(shares, "rollout", None, {}, LIFT, is_sum=True)) == 2
+    assert peak_attribution(Explanation(shares, "rollout", None, {}, LIFT, is_additive=True)) == 2
     lost = np.array([[0.5, -3.0]], np.float32)
-    assert strength(Explanation(lost, "occlusion", 1, {}, SCORE_LOST, is_sum=False)) == 3
+    assert peak_attribution(Explanation(lost, "occlusion", 1, {}, SCORE_DROP, is_additive=False)) == 3
 
 
 def test_what_cannot_be_covered_is_refused():
     images, values = pictures(), np.zeros((2, 2))
     with pytest.raises(ValueError, match="between 0 and 1"):
-        covered(images, values, 1.2)
+        mask_strongest(images, values, 1.2)
     with pytest.raises(ValueError, match="'black', expected blur or mean"):
-        covered(images, values, 0.5, "black")
+        mask_strongest(images, values, 0.5, "black")
     with pytest.raises(ValueError, match="does not divide an image of 64 x 96 px"):
-        covered_at_random(images, 0.5, 20)
+        mask_random(images, 0.5, 20)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hvit.explain import METHODS
-from hvit.explain.color_scale import LIFT, SCORE_LOST, SCORE_OF_FEATURES, SCORE_OF_PIXELS
+from hvit.explain.color_scale import FEATURE_CONTRIBUTION, LIFT, PIXEL_CONTRIBUTION, SCORE_DROP
 from hvit.models import create_model
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "explanations.md"
@@ -63,8 +63,8 @@ def test_shapes_and_receptive_fields_of_each_stage(measured):
 
 def test_the_methods_and_their_scales():
     scales = {
-        "rollout": LIFT, "gradient_rollout": LIFT, "integrated_gradients": SCORE_OF_PIXELS, "occlusion": SCORE_LOST,
-        "gradcam": SCORE_OF_FEATURES,
+        "rollout": LIFT, "gradient_rollout": LIFT, "integrated_gradients": PIXEL_CONTRIBUTION, "occlusion": SCORE_DROP,
+        "gradcam": FEATURE_CONTRIBUTION,
     }  # fmt: skip
     expected = []
     for name, method in METHODS.items():

@@ -75,18 +75,22 @@ def test_an_explanation_is_finite_and_its_heatmap_on_a_fixed_scale(model, photos
     assert found.method == name and found.attribution.dtype == found.heatmap.dtype == np.float32
     assert np.isfinite(found.attribution).all() and found.heatmap.shape == found.attribution.shape
     assert 0 <= found.heatmap.min() and found.heatmap.max() <= 1
-    assert np.array_equal(found.heatmap, found.scale.heat(found.values))
+    assert np.array_equal(found.heatmap, found.scale.normalize(found.values))
 
 
 def test_passes_are_reported():
     seen = []
     METHODS["occlusion"](
-        Scored(lambda x: x.sum((1, 2, 3))).eval(), torch.ones(1, 3, 64, 64), 1, show=lambda *done: seen.append(done)
+        Scored(lambda x: x.sum((1, 2, 3))).eval(), torch.ones(1, 3, 64, 64), 1, progress=lambda *done: seen.append(done)
     )
     assert seen[0] == (1, 10) and seen[-1] == (10, 10)  # the whole photo, then nine squares
     seen.clear()
     METHODS["integrated_gradients"](
-        Scored(lambda x: x.sum((1, 2, 3))).eval(), torch.ones(1, 3, 64, 64), 1, steps=20, show=lambda *d: seen.append(d)
+        Scored(lambda x: x.sum((1, 2, 3))).eval(),
+        torch.ones(1, 3, 64, 64),
+        1,
+        steps=20,
+        progress=lambda *d: seen.append(d),
     )
     assert seen[-1] == (20, 20) and len(seen) > 1
 

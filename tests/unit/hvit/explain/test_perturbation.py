@@ -9,7 +9,7 @@ from torch import nn
 
 from hvit.explain.color_scale import LIFT
 from hvit.explain.explanation import Explanation
-from hvit.explain.perturbation import DRAWS, cover_test, marked_places
+from hvit.explain.perturbation import NUM_RANDOM_MASKS, masked_cells, perturbation_test
 
 CLASSES = ("Tomato___Late_blight", "Tomato___healthy", "Potato___Early_blight")
 
@@ -35,31 +35,31 @@ def marks(row: int, column: int) -> Explanation:
     """A map of squares of 16 px with all its weight on one."""
     attribution = np.zeros((4, 4), np.float32)
     attribution[row, column] = 1
-    return Explanation(attribution, "rollout", None, {}, LIFT, is_sum=True)
+    return Explanation(attribution, "rollout", None, {}, LIFT, is_additive=True)
 
 
 def test_covering_what_the_model_looks_at_lowers_the_answer_more_than_chance():
-    found = cover_test(CHECKPOINT, photo(), marks(0, 0), 1)
-    assert found.before == pytest.approx(np.exp(4 * photo()[..., :16, :16].std().item() / 2) / (
+    found = perturbation_test(CHECKPOINT, photo(), marks(0, 0), 1)
+    assert found.original == pytest.approx(np.exp(4 * photo()[..., :16, :16].std().item() / 2) / (
         2 + np.exp(4 * photo()[..., :16, :16].std().item() / 2)), abs=1e-5)  # fmt: skip
-    assert found.marked < found.before - 0.1 and found.at_random > found.marked + 0.1
-    assert (found.share, found.num_draws, found.class_index) == (0.1, DRAWS, 1)
+    assert found.top_masked < found.original - 0.1 and found.random_masked > found.top_masked + 0.1
+    assert (found.fraction, found.num_random_masks, found.class_index) == (0.1, NUM_RANDOM_MASKS, 1)
 
 
 def test_covering_another_place_changes_nothing():
-    found = cover_test(CHECKPOINT, photo(), marks(3, 3), 1)
-    assert found.marked == pytest.approx(found.before, abs=1e-6)
+    found = perturbation_test(CHECKPOINT, photo(), marks(3, 3), 1)
+    assert found.top_masked == pytest.approx(found.original, abs=1e-6)
 
 
 def test_with_a_crop_chances_are_those_among_its_classes():
-    whole, tomato = cover_test(CHECKPOINT, photo(), marks(0, 0), 1), cover_test(
+    whole, tomato = perturbation_test(CHECKPOINT, photo(), marks(0, 0), 1), perturbation_test(
         CHECKPOINT, photo(), marks(0, 0), 1, "tomato"
     )  # fmt: skip
-    odds = whole.before / (1 - whole.before)  # two others of equal chance: one of them is a tomato
-    assert tomato.before == pytest.approx(2 * odds / (2 * odds + 1), abs=1e-6)
+    odds = whole.original / (1 - whole.original)  # two others of equal chance: one of them is a tomato
+    assert tomato.original == pytest.approx(2 * odds / (2 * odds + 1), abs=1e-6)
 
 
 def test_a_tenth_is_marked_where_the_map_is_strongest():
-    mask = marked_places(marks(0, 0), 64, 64)
+    mask = masked_cells(marks(0, 0), 64, 64)
     assert mask.shape == (16, 16) and mask.sum() == round(0.1 * 256)
     assert mask[:4, :4].all()

@@ -6,7 +6,13 @@ import torch
 
 from hvit.explain import METHODS
 from hvit.explain.controls import edges
-from hvit.explain.randomization import LEVELS, cascade, map_similarities, randomized_twin, rank_correlation
+from hvit.explain.randomization import (
+    LEVELS,
+    cascading_randomization,
+    map_similarities,
+    randomized_model,
+    rank_correlation,
+)
 from hvit.models import create_model
 from tests.unit.hvit.explain.methods.test_rollout import SIZES
 from tests.unit.hvit.explain.test_methods import drawn_classifier, drawn_photos
@@ -20,7 +26,7 @@ def model():
 def test_a_twin_has_other_weights_and_leaves_the_model_and_the_generator_alone(model):
     before = {key: value.clone() for key, value in model.state_dict().items()}
     torch.manual_seed(5)
-    twin, drawn = randomized_twin(model, 7), torch.rand(1)
+    twin, drawn = randomized_model(model, 7), torch.rand(1)
     torch.manual_seed(5)
     assert drawn == torch.rand(1)
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
@@ -36,13 +42,13 @@ def test_a_twin_has_other_weights_and_leaves_the_model_and_the_generator_alone(m
 
 
 def test_a_twin_belongs_to_its_seed(model):
-    first, again, other = (randomized_twin(model, seed).head.weight for seed in (0, 0, 1))
+    first, again, other = (randomized_model(model, seed).head.weight for seed in (0, 0, 1))
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
 def test_a_baseline_has_a_twin_too():
     baseline = create_model("timm:resnet10t", num_classes=3).eval()
-    twin = randomized_twin(baseline)
+    twin = randomized_model(baseline)
     assert twin.name == "resnet10t" and twin(torch.zeros(1, 3, 64, 64)).shape == (1, 3)
     assert not torch.equal(twin.get_classifier().weight, baseline.get_classifier().weight)
 
@@ -52,7 +58,7 @@ def test_levels_hold_every_weight_once_and_the_last_one_is_the_twin(model):
     for name in (*model.state_dict(), *fused.state_dict(), *create_model("hvit_tiny_conv").state_dict()):
         assert sum(name.startswith(prefixes) for prefixes in LEVELS.values()) == 1, name
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    steps, twin = dict(cascade(model, 3)), randomized_twin(model, 3).state_dict()
+    steps, twin = dict(cascading_randomization(model, 3)), randomized_model(model, 3).state_dict()
     assert list(steps) == list(LEVELS)
     for key, value in steps["head"].state_dict().items():
         assert torch.equal(value, twin[key] if key.startswith(LEVELS["head"]) else before[key])
@@ -63,7 +69,7 @@ def test_levels_hold_every_weight_once_and_the_last_one_is_the_twin(model):
 @pytest.mark.parametrize("size", SIZES)
 def test_the_cascade_falls_for_a_method_that_reads_the_weights_and_not_for_edges(size):
     model = drawn_classifier(size)
-    image, models = drawn_photos()[0], dict(cascade(model, 7))
+    image, models = drawn_photos()[0], dict(cascading_randomization(model, 7))
 
     def by_method(network):
         return METHODS["integrated_gradients"](network, image, 1, steps=8).values
@@ -76,7 +82,7 @@ def test_the_cascade_falls_for_a_method_that_reads_the_weights_and_not_for_edges
 
 
 def test_rollout_does_not_read_the_head_but_what_is_below(model):
-    image, models = drawn_photos()[0], dict(cascade(model, 7))
+    image, models = drawn_photos()[0], dict(cascading_randomization(model, 7))
     fallen = map_similarities(
         models, lambda network: METHODS["rollout"](network, image).values, METHODS["rollout"](model, image).values
     )

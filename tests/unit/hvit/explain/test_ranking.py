@@ -60,8 +60,8 @@ def test_methods_come_by_the_difference_of_insertion_and_deletion(table):
     scores = ranking(table)
     assert [score.name for score in scores] == ["good", "poor", "edges", "random"]
     assert scores[0].margin.value == pytest.approx(0.5 + 2 * HARD.mean()) and scores[0].margin.n == PHOTOS
-    assert scores[0].margin_by_mean.value == pytest.approx(0.3) and scores[1].margin_by_mean is None
-    assert scores[0].lead_by_mean.value == pytest.approx(0.2) and scores[1].lead_by_mean is None
+    assert scores[0].margin_mean_baseline.value == pytest.approx(0.3) and scores[1].margin_mean_baseline is None
+    assert scores[0].lead_mean_baseline.value == pytest.approx(0.2) and scores[1].lead_mean_baseline is None
 
 
 def test_an_interval_is_that_of_the_mean_over_photos(table):
@@ -96,8 +96,8 @@ def test_the_best_control_is_the_best_of_each_draw():
 
 
 def test_the_twin_is_summarized_by_its_95th_percentile(table):
-    assert ranking(table)[0].twin_strength_95 == pytest.approx(0.95 * (PHOTOS - 1))
-    assert ranking(table)[2].twin_strength_95 is None
+    assert ranking(table)[0].randomized_peak_95 == pytest.approx(0.95 * (PHOTOS - 1))
+    assert ranking(table)[2].randomized_peak_95 is None
 
 
 def test_truth_is_averaged_over_photos_with_a_lesion():
@@ -153,7 +153,7 @@ def test_a_method_that_is_good_with_its_own_cover_alone_does_not_beat_the_contro
         rows_of("edges", 0.2, 0.4, is_control=True, baseline="mean"),
     )
     biased, fair, _ = ranking(one_sided)
-    assert biased.name == "biased" and biased.lead.low > 0 > biased.lead_by_mean.high
+    assert biased.name == "biased" and biased.lead.low > 0 > biased.lead_mean_baseline.high
     assert not biased.beats_controls and fair.beats_controls
     assert best_method(Recorded(one_sided)) == "fair"
 

@@ -285,7 +285,7 @@ def test_a_pyramid_can_be_built_on_its_maps(model):
 
 
 def test_masked_images_are_refused(model):
-    with pytest.raises(ValueError, match="use a plain size"):
+    with pytest.raises(ValueError, match="use a size without _conv"):
         model.backbone.visible_stages(torch.zeros(1, 3, 64, 64), torch.zeros(1, 1, dtype=torch.int64))
 
 

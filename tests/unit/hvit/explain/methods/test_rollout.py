@@ -252,7 +252,7 @@ def test_identity_attention_gives_the_receptive_block_of_inverted_residuals():
 def test_a_stage_of_convolutions_has_no_heads(images):
     with torch.no_grad():
         details = drawn_model(SIZES["conv"]).forward_details(images)
-    with pytest.raises(ValueError, match="stage 1 is of convolutions and has no heads"):
+    with pytest.raises(ValueError, match="stage 1 is convolutional and has no attention heads"):
         head_rollout(details, 1, 0, 0)
 
 
