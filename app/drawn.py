@@ -12,7 +12,7 @@ from app import pictures
 from hvit.data.leafsim import CONDITIONS, Address, Plan, draw, plan
 
 if TYPE_CHECKING:
-    from app.cache.runs import RunChoice
+    from hvit.runs.snapshot import RunSnapshot
 
 SEED = 5  # a data set of its own: no shipped run learned from any of its leaves
 SIDE_PX = 384
@@ -83,12 +83,12 @@ def is_known_to(classes: Collection[str]) -> bool:
     return set(CONDITIONS) <= set(classes)
 
 
-def run_for_drawings(runs: Sequence[RunChoice], current: RunChoice) -> RunChoice | None:
+def run_for_drawings(runs: Sequence[RunSnapshot], current: RunSnapshot) -> RunSnapshot | None:
     """The run to show drawn leaves to: the present one where it knows them, else the shipped one, else any."""
     knowing = [run for run in runs if is_known_to(run.classes)]
     return current if current in knowing else min(knowing, key=lambda run: run.name != PREFERRED_RUN, default=None)
 
 
-def run_for_photos(runs: Sequence[RunChoice]) -> RunChoice | None:
+def run_for_photos(runs: Sequence[RunSnapshot]) -> RunSnapshot | None:
     """The first run that learned from photos."""
     return next((run for run in runs if "photos" in run.learned_from), None)

@@ -9,12 +9,12 @@ import numpy as np
 import streamlit as st
 
 from app import address, drawn, photo_files, pictures, state, words
-from app.cache.records import Record
-from app.cache.runs import RunChoice, trouble_with, unfinished_runs
+from app.cache.runs import trouble_with, unfinished_runs
 from hvit.csv_tables import to_csv
 from hvit.data.classes import crop_title, crops
 from hvit.data.photo_limits import MAX_BYTES
 from hvit.runs import DEFAULT_RUN, Trouble, shortened
+from hvit.runs.snapshot import RunSnapshot
 
 NOT_SURE, ANOTHER = "not_sure", "another"
 QUICK_COMMAND = "python -m training.quick path/to/photos --run {run}"
@@ -66,13 +66,14 @@ def notice(text: str) -> None:
 def no_run_yet() -> None:
     """The page while no run can diagnose: what is being trained, and how to train."""
     st.subheader("There is no trained model here yet.")
-    for name, status in unfinished_runs():
-        st.write(f"{name}: {status}")
+    for run in unfinished_runs():
+        is_pretrained = run.status == "done" and run.kind == "pretrain"
+        st.write(f"{run.name}: {'pre-trained without labels, knows no classes yet' if is_pretrained else run.status}")
     st.write("Copy a run with its weights into the folder `runs`, or train one, and reload this page.")
     how_to_train()
 
 
-def unreadable_runs(records: Sequence[Record], troubles: Sequence[Trouble]) -> None:
+def unreadable_runs(records: Sequence[RunSnapshot], troubles: Sequence[Trouble]) -> None:
     """What lies among the runs and cannot be read, in full or in part, each with its reason."""
     reasons = {trouble.name: trouble.reason for trouble in troubles}
     reasons |= {record.name: record.problem for record in records if record.problem}
@@ -96,7 +97,7 @@ def how_to_train(run_name: str | None = None) -> None:
     st.code(TRAIN_COMMAND + ("" if run_name else FROM_NOTHING), language="bash")
 
 
-def trouble_with_address(runs: Sequence[RunChoice]) -> str | None:
+def trouble_with_address(runs: Sequence[RunSnapshot]) -> str | None:
     """Why the run in the address cannot be used, or None where it can."""
     asked = st.query_params.get(state.RUN)
     if asked is None or asked in {run.name for run in runs}:
@@ -104,7 +105,7 @@ def trouble_with_address(runs: Sequence[RunChoice]) -> str | None:
     return f"The address asks for run {shortened(asked)}: {trouble_with(asked)}. Until then I use {runs[0].name}."
 
 
-def choose_run(runs: Sequence[RunChoice]) -> RunChoice:
+def choose_run(runs: Sequence[RunSnapshot]) -> RunSnapshot:
     """The run to diagnose with; its name is in the address."""
     names = [run.name for run in runs]
     known = dict(zip(names, runs))
@@ -125,7 +126,7 @@ def choose_shared(label: str, options: Sequence[str], key: str, **settings) -> s
     return value
 
 
-def choose_record(records: Sequence[Record]) -> Record:
+def choose_record(records: Sequence[RunSnapshot]) -> RunSnapshot:
     """A run, with or without weights, to look into; its name is in the address."""
     known = {record.name: record for record in sorted(records, key=lambda r: (r.name != DEFAULT_RUN, r.name))}
     asked = st.query_params.get(state.RUN)
@@ -191,7 +192,7 @@ def known_crop(choice: str) -> str | None:
     return None if choice in (NOT_SURE, ANOTHER) else choice
 
 
-def ask_for_photos(runs: Sequence[RunChoice], current: RunChoice) -> None:
+def ask_for_photos(runs: Sequence[RunSnapshot], current: RunSnapshot) -> None:
     """The uploader, the folder field and, where a run knows them, drawn leaves; all goes to `state.photos`."""
     with st.container(key="upload"):
         st.file_uploader(
@@ -240,7 +241,7 @@ def _take_drawn(run_name: str) -> None:
     state.choose_run(run_name)
 
 
-def warn_of_material(run: RunChoice, runs: Sequence[RunChoice], is_drawn: bool) -> None:
+def warn_of_material(run: RunSnapshot, runs: Sequence[RunSnapshot], is_drawn: bool) -> None:
     """Says that a run which learned from drawn leaves only is shown a photo, or the reverse, and offers another run."""
     if is_drawn:
         better = drawn.run_for_drawings([other for other in runs if "drawings" in other.learned_from], run)

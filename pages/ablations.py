@@ -7,7 +7,7 @@ from app.ablations import panels, words
 from app.cache import ablations, records
 
 found, troubles = records.all_records()
-studies = ablations.by_name(found)
+studies = ablations.group_by_variant(found)
 with st.container(key="ablations"):
     st.html('<h1 class="page-title">Ablations</h1>')
     if not studies:
@@ -20,7 +20,7 @@ with st.container(key="ablations"):
     widgets.unreadable_runs(found, troubles)
     with scores, widgets.user_errors_shown():  # last: an error ends the page
         rows = []
-        if splits := ablations.splits_of(variants):
+        if splits := ablations.comparable_splits(variants):
             rows = ablations.rows_of(name, variants, panels.choose_split(splits))
         if waiting := words.unjudged(rows, variants):
             widgets.sentence(waiting, "below")

@@ -20,7 +20,7 @@ with sheet:
     with widgets.user_errors_shown():
         answers = evaluations.answers_of(record, split)
         scores = evaluations.scores_of(record, split)
-        read = words.times_read(evaluations.test_evaluations(record), split)
+        read = words.times_evaluated(evaluations.test_evaluations(record), split)
     panels.headline(record, split, scores, answers.calibrated, read)
     view = panels.choose_view()
     with st.container(key=f"view_{view}"):

@@ -9,7 +9,6 @@ import streamlit as st
 from app import state, theme, widgets
 from app.ablations import words
 from app.cache import costs, records
-from app.cache.records import Record
 from app.compare.words import metric_title
 from app.figures.curves import WayCurves, learning_curves
 from app.figures.gains import gains
@@ -17,11 +16,11 @@ from app.words import split_title
 from hvit.runs import RunError
 from hvit.runs.seed_groups import differences
 from hvit.scoring.ablation import FULL, AblationRow
+from hvit.scoring.ablation_variants import Variants
 from hvit.scoring.learning_curves import curve
 
 MODEBAR = {"displaylogo": False, "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d", "toImage"]]}
 CURVES = {"macro_f1": ("val", "macro_f1"), "top1": ("val", "top1"), "loss": ("train", "loss")}
-Variants = dict[str, list[Record]]
 
 
 def nothing_yet() -> None:

@@ -13,7 +13,7 @@ from hvit.scoring.ablation import FULL, AblationRow
 from hvit.words import capitalized
 
 if TYPE_CHECKING:
-    from app.cache.records import Record
+    from hvit.runs.snapshot import RunSnapshot
 
 FEW_SEEDS = 3
 AS_WRITTEN = {"ema": "EMA", "tta": "TTA", "resnet": "ResNet", "vit": "ViT", "pretraining": "pre-training"}
@@ -54,7 +54,7 @@ def _value(value: Any) -> str:
     return json.dumps(value) if isinstance(value, str) and not value else setting(value)
 
 
-def unjudged(rows: Sequence[AblationRow], variants: Mapping[str, Sequence[Record]]) -> str | None:
+def unjudged(rows: Sequence[AblationRow], variants: Mapping[str, Sequence[RunSnapshot]]) -> str | None:
     """Which runs no score is known of yet, if there are any."""
     judged = {run for row in rows for run in row.runs}
     waiting = [record.name for members in variants.values() for record in members if record.name not in judged]

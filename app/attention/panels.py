@@ -16,13 +16,15 @@ from app import pictures, state
 from app.attention import words
 from app.attention.question import NOTHING, Case, Look, choose_stage
 from app.cache import explanations
-from app.cache.explanations import OnWhat, Progress, Question
+from app.cache.explanations import Progress
 from app.diagnose import words as verdict_words
 from app.widgets import is_from_elsewhere, picture, plain, sentence
 from app.words import percent, where_photos_go
 from hvit.explain.color_scale import ColorScale
 from hvit.explain.export import no_evidence_note
+from hvit.explain.leaf_shares import LeafShares, leaf_shares
 from hvit.explain.overlay import colormap_of, overlay_heatmap
+from hvit.explain.request import ExplanationRequest
 
 if TYPE_CHECKING:  # most import torch, which the first frame does not wait for
     from streamlit.delta_generator import DeltaGenerator
@@ -59,7 +61,7 @@ def verdict(case: Case) -> bool:
 
 
 @contextmanager
-def meanwhile(case: Case, question: Question, look: Look) -> Iterator[None]:
+def meanwhile(case: Case, question: ExplanationRequest, look: Look) -> Iterator[None]:
     """While a slow method computes, the map that came with the diagnosis, or the photo where there is none."""
     if not explanations.takes_a_while(case.photo, case.checkpoint, question):
         yield
@@ -78,7 +80,7 @@ def meanwhile(case: Case, question: Question, look: Look) -> Iterator[None]:
         place.empty()
 
 
-def shown_map(case: Case, question: Question, explanation: Explanation, look: Look) -> None:
+def shown_map(case: Case, question: ExplanationRequest, explanation: Explanation, look: Look) -> None:
     """The map over its photo, with its scale and what to make of it; a line runs around the marked tenth."""
     title = words.what_is_shown(question)
     if explanation.is_empty:
@@ -114,7 +116,7 @@ def _over_photo(
 def beside_map(
     case: Case,
     other: Case | None,
-    question: Question,
+    question: ExplanationRequest,
     explanation: Explanation,
     look: Look,
     progress: Progress,
@@ -135,7 +137,7 @@ def beside_map(
     if question.method not in explanations.methods_for(other.checkpoint):
         sentence(words.cannot_look_inside(other.run.name, question.method), "notice")
         return
-    asked = explanations.question_for(question, other.run.classes, other.diagnosis.label)
+    asked = question.for_classes(other.run.classes, other.diagnosis.label)
     answer = explanations.explain(other.photo, other.checkpoint, asked, progress)
     _over_photo(other, answer, look, f"{other.run.name}: {words.what_is_shown(asked)}", "picture_beside")
     if not answer.is_empty:
@@ -166,7 +168,7 @@ def scale_of(scale: ColorScale, strength: float) -> None:
     )
 
 
-def tests_of(case: Case, question: Question, explanation: Explanation, place: DeltaGenerator) -> None:
+def tests_of(case: Case, question: ExplanationRequest, explanation: Explanation, place: DeltaGenerator) -> None:
     """Does it hold up? The photo covered in two ways, where the map of a drawn leaf lies, and the rank of the method.
 
     Where nothing was found there is nothing to cover, and only the rank is shown.
@@ -175,10 +177,10 @@ def tests_of(case: Case, question: Question, explanation: Explanation, place: De
         place: where the outcome stands in words, near the map.
     """
     if explanation.is_empty:
-        sentence(words.rank(explanations.judged(case.run), question.method), "rank")
+        sentence(words.rank(explanations.recorded_tests(case.run), question.method), "rank")
         return
     name = question.class_name or case.diagnosis.label
-    test = explanations.put_to_the_test(case.photo, case.checkpoint, question, explanation, name, case.crop)
+    test = explanations.perturbation_test(case.photo, case.checkpoint, question, explanation, name, case.crop)
     with place:
         if question.class_name is None:
             sentence(words.OF_NO_CLASS, "below")
@@ -190,9 +192,11 @@ def tests_of(case: Case, question: Question, explanation: Explanation, place: De
         + _fall(f"Cover {share} at random", test.original, test.random_masked, "chance")
     )
     sentence(words.how_covered(test, name), "standing")
-    if case.drawing is not None and (on_what := explanations.on_what(explanation, case.drawing)):
+    if case.drawing is not None and (
+        on_what := leaf_shares(explanation, case.drawing.leaf_mask, case.drawing.symptom_mask)
+    ):
         st.html(_on_what(on_what))
-    sentence(words.rank(explanations.judged(case.run), question.method), "rank")
+    sentence(words.rank(explanations.recorded_tests(case.run), question.method), "rank")
 
 
 def _fall(label: str, before: float, after: float, style: str) -> str:
@@ -204,7 +208,7 @@ def _fall(label: str, before: float, after: float, style: str) -> str:
     )
 
 
-def _on_what(on_what: OnWhat) -> str:
+def _on_what(on_what: LeafShares) -> str:
     """How much of the map lies on what, beside how much of the picture that is."""
     rows = (("On", on_what.attribution), ("Area", on_what.area))
     told = "".join(

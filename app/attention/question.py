@@ -12,15 +12,16 @@ from app import address, photo_files, state, widgets
 from app.attention import words
 from app.cache import explanations
 from app.cache.diagnoses import look_closely
-from app.cache.explanations import Question
 from app.cache.photos import as_shown, drawing_of
-from app.cache.runs import RunChoice, load_model
+from app.cache.runs import load_model
 from app.drawn import Drawing
 from app.photo_files import PhotoFile
 from app.widgets import sentence
 from hvit.data.classes import crop_title, crops
 from hvit.data.leafsim.address import Address, AddressError
 from hvit.explain import METHODS
+from hvit.explain.request import ExplanationRequest
+from hvit.runs.snapshot import RunSnapshot
 from hvit.words import class_title
 
 if TYPE_CHECKING:  # import torch, which the first frame does not wait for
@@ -43,7 +44,7 @@ class Case:
     """
 
     photo: PhotoFile
-    run: RunChoice
+    run: RunSnapshot
     checkpoint: Checkpoint
     crop: str | None
     diagnosis: Diagnosis
@@ -62,7 +63,7 @@ class Look:
     strength: float
 
 
-def case_of(run: RunChoice, crop: str | None) -> Case:
+def case_of(run: RunSnapshot, crop: str | None) -> Case:
     """The photo shown large, as a run sees it.
 
     Args:
@@ -78,7 +79,7 @@ def case_of(run: RunChoice, crop: str | None) -> Case:
     return Case(photo, run, checkpoint, crop, look_closely(photo, checkpoint, crop), drawing_of(whole, box))
 
 
-def named(runs: Sequence[RunChoice], name: str) -> RunChoice:
+def named(runs: Sequence[RunSnapshot], name: str) -> RunSnapshot:
     """The run of this name."""
     return next(run for run in runs if run.name == name)
 
@@ -97,7 +98,7 @@ def _choose_sample(text: str) -> None:
     state.choose_photo(photo_files.drawn(f"Drawn leaf {address.seed}-{address.index}", address))
 
 
-def choose_photo(runs: Sequence[RunChoice], run: RunChoice) -> str | None:
+def choose_photo(runs: Sequence[RunSnapshot], run: RunSnapshot) -> str | None:
     """Which photo is explained, of which crop, and ways to other photos.
 
     Returns:
@@ -125,7 +126,7 @@ def choose_photo(runs: Sequence[RunChoice], run: RunChoice) -> str | None:
     return crop
 
 
-def _choose_crop(run: RunChoice) -> str | None:
+def _choose_crop(run: RunSnapshot) -> str | None:
     """The crop, as chosen on Diagnose; None where that is open or the run knows none."""
     known = crops(run.classes)
     if not known:
@@ -142,7 +143,7 @@ def _choose_crop(run: RunChoice) -> str | None:
     )
 
 
-def _sample_button(run: RunChoice) -> None:
+def _sample_button(run: RunSnapshot) -> None:
     found = explanations.samples(run)
     if not found:
         return
@@ -157,13 +158,13 @@ def _next_sample(found: Sequence[str]) -> None:
 
 def choose_method(case: Case) -> str:
     """The method; the best one by the tests of the run unless the reader chooses."""
-    best, judged = explanations.best_method(case.run, case.checkpoint), explanations.judged(case.run)
+    best, tests = explanations.best_method(case.run, case.checkpoint), explanations.recorded_tests(case.run)
     chosen = st.selectbox(
         "Method",
         [BEST, *explanations.methods_for(case.checkpoint)],
         key=state.METHOD,
         bind="query-params",
-        format_func=lambda name: words.best_label(best, judged) if name == BEST else words.METHOD_TITLES[name],
+        format_func=lambda name: words.best_label(best, tests) if name == BEST else words.METHOD_TITLES[name],
     )
     return best if chosen == BEST else chosen
 
@@ -204,7 +205,7 @@ def choose_stage(label: str, key: str, disabled: bool = False) -> int:
     )
 
 
-def ask(case: Case, method: str, arguments: tuple[tuple[str, Any], ...]) -> Question:
+def ask(case: Case, method: str, arguments: tuple[tuple[str, Any], ...]) -> ExplanationRequest:
     """The class to explain, or why one class rather than another, as chips."""
     depends = METHODS[method].depends_on_class
     asked = state.asked_class()
@@ -225,10 +226,10 @@ def ask(case: Case, method: str, arguments: tuple[tuple[str, Any], ...]) -> Ques
     )
     if not depends:
         sentence(words.NO_CLASS, "standing")
-        return Question(method, arguments=arguments)
+        return ExplanationRequest(method, arguments=arguments)
     if chosen == DIFFERENCE:
-        return Question(method, names[0], names[1], arguments)
-    return Question(method, chosen, arguments=arguments)
+        return ExplanationRequest(method, names[0], names[1], arguments)
+    return ExplanationRequest(method, chosen, arguments=arguments)
 
 
 def choose_look() -> Look:
@@ -247,7 +248,7 @@ def choose_look() -> Look:
     return Look(look == MAP, strength / 100)
 
 
-def choose_beside(case: Case, runs: Sequence[RunChoice]) -> str:
+def choose_beside(case: Case, runs: Sequence[RunSnapshot]) -> str:
     """What stands beside the map: nothing, the network with random weights, or another run."""
     titles = {NOTHING: "none", TWIN: words.TWIN}
     return st.selectbox(

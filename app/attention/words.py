@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from app.words import NBSP, joined, percent
+from app.words import NBSP, joined, material, percent
 from hvit.explain import METHODS
 from hvit.words import capitalized, class_in_text
 
 if TYPE_CHECKING:  # import torch, which the first frame does not wait for
-    from app.cache.explanations import Judged, Question
     from hvit.diagnosis import Diagnosis
     from hvit.explain.perturbation import PerturbationTest
+    from hvit.explain.recorded_tests import RecordedTests
+    from hvit.explain.request import ExplanationRequest
 
 METHOD_TITLES = {
     "rollout": "Attention rollout",
@@ -83,18 +84,18 @@ def starts_with_difference(diagnosis: Diagnosis) -> bool:
     return diagnosis.verdict == "unsure" and len(diagnosis.prediction_set) == 2
 
 
-def best_label(method: str, judged: Judged) -> str:
+def best_label(method: str, tests: RecordedTests) -> str:
     """The first choice of a method, and what it rests on: one that did not beat the controls is never the first."""
     title = METHOD_TITLES[method]
-    if method not in judged.methods:
+    if method not in tests.methods:
         return f"{title} (not tested)"
-    if method not in judged.trusted:
+    if method not in tests.trusted:
         return f"{title} (no method stood the test)"
-    first = "Best in test" if method == judged.methods[0] else "Best of those that beat the controls"
+    first = "Best in test" if method == tests.methods[0] else "Best of those that beat the controls"
     return f"{first}: {title if method == 'gradcam' else title.lower()}"
 
 
-def what_is_shown(question: Question) -> str:
+def what_is_shown(question: ExplanationRequest) -> str:
     """One line over a map: `Gradient rollout for Tomato: late blight`."""
     told = METHOD_TITLES[question.method]
     stage = dict(question.arguments).get("stage")
@@ -151,20 +152,20 @@ def how_covered(test: PerturbationTest, class_name: str) -> str:
     )
 
 
-def rank(judged: Judged, method: str) -> str:
+def rank(tests: RecordedTests, method: str) -> str:
     """How the method did in the tests that the run recorded."""
-    if judged.problem is not None:
-        return judged.problem
-    if method not in judged.methods:
+    if tests.problem is not None:
+        return tests.problem
+    if method not in tests.methods:
         return "This method was not tested on this model yet."
-    place = ordinal(1 + judged.methods.index(method))
-    what = "drawn test leaves" if judged.material == "drawn leaves" else f"test {judged.material}"
-    told = f"In {judged.num_photos} {what}: {place} of {len(judged.methods)} methods."
+    place = ordinal(1 + tests.methods.index(method))
+    what = "drawn test leaves" if tests.learned_from == {"drawings"} else f"test {material(tests.learned_from)}"
+    told = f"In {tests.num_photos} {what}: {place} of {len(tests.methods)} methods."
     behind = "Did not beat the model-free controls under both covers."
-    if method not in judged.beat_controls:
+    if method not in tests.beat_controls:
         return f"{told} {behind}"
-    ahead = judged.methods[: judged.methods.index(method)]
-    if ahead and method == next(iter(judged.trusted), None):
+    ahead = tests.methods[: tests.methods.index(method)]
+    if ahead and method == next(iter(tests.trusted), None):
         names = joined([METHOD_TITLES[name] for name in ahead])
         return f"{told} The best that beat the model-free controls under both covers; {names} did not."
     return told

@@ -1,49 +1,32 @@
-"""Ablations among the runs, each computed once."""
+"""Cached rows of ablations."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-
 import streamlit as st
 
-from app.cache.records import Record, stamp
+from app.cache.records import stamps
 from hvit.files import CARD
 from hvit.runs import INFO, Run
-from hvit.scoring.ablation import FULL, PRETRAINING, AblationRow, ablation_of, ablations
+from hvit.runs.snapshot import RunSnapshot
+from hvit.scoring.ablation import AblationRow, ablations
+from hvit.scoring.ablation_variants import Variants
+from hvit.scoring.ablation_variants import comparable_splits as comparable_splits  # for the page
+from hvit.scoring.ablation_variants import group_by_variant as group_by_variant
 
 REMEMBERED = 64
 
 
-def by_name(records: Sequence[Record]) -> dict[str, dict[str, list[Record]]]:
-    """Runs of each ablation by variant, the full one first, in the order of the seeds; pre-trainings are left out."""
-    found: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
-    for record in sorted(records, key=lambda record: (record.seed is None, record.seed or 0)):
-        name, variant = ablation_of(record)
-        if name is not None and variant != PRETRAINING:
-            found[name][variant].append(record)
-    return {
-        name: dict(sorted(variants.items(), key=lambda item: item[0] != FULL))
-        for name, variants in sorted(found.items())
-    }
-
-
-def splits_of(variants: dict[str, list[Record]]) -> list[str]:
-    """Splits that variants can be compared on, test first: the full one has predictions on them."""
-    return list(dict.fromkeys(split for record in variants.get(FULL, []) for split in record.splits))
-
-
-def rows_of(name: str, variants: dict[str, list[Record]], split: str) -> list[AblationRow]:
-    """What each change costs or brings; empty where the full variant is not judged yet.
+def rows_of(name: str, variants: Variants, split: str) -> list[AblationRow]:
+    """What each change costs or brings; empty where the full variant is not evaluated yet.
 
     Raises:
-        ValueError: runs were judged on different photos, or what one recorded is damaged.
+        ValueError: runs were evaluated on different photos, or what one recorded is damaged.
     """
-    judged = [record for members in variants.values() for record in members if split in record.splits]
+    runs = [record for members in variants.values() for record in members if split in record.splits]
     files = (INFO, CARD, f"eval/{split}/predictions.parquet", f"eval/{split}/metrics.json", f"eval/{split}/tta.json")
-    return _rows(name, split, tuple((str(r.path), *(stamp(r.path, file) for file in files)) for r in judged), judged)
+    return _rows(name, split, tuple((str(run.path), *stamps(run, *files)) for run in runs), runs)
 
 
 @st.cache_resource(max_entries=REMEMBERED, show_spinner="Comparing")
-def _rows(name: str, split: str, keys: tuple, _records: list[Record]) -> list[AblationRow]:
-    return ablations([Run(record.path) for record in _records], split).get(name, [])
+def _rows(name: str, split: str, keys: tuple, _runs: list[RunSnapshot]) -> list[AblationRow]:
+    return ablations([Run(run.path) for run in _runs], split).get(name, [])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.cache.records import Record
 from app.cache.runs import inference
+from hvit.runs.snapshot import RunSnapshot
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from torch import nn
@@ -22,7 +22,7 @@ TURNS, LEAST_S = 10, 0.1
 Model = tuple[str, str, int]  # architecture, its arguments as JSON, and the side in px it serves
 
 
-def cost_of(record: Record) -> Cost | None:
+def cost_of(record: RunSnapshot) -> Cost | None:
     """Parameters and GMACs at the size the run serves; None where it does not describe a model that can be built."""
     model = _model_of(record)
     return None if model is None else _cost(*model)
@@ -38,14 +38,14 @@ def _cost(architecture: str, arguments: str, img_size: int) -> Cost | None:
         return None
 
 
-def times_of(records: Sequence[Record]) -> list[Timing] | None:
+def times_of(records: Sequence[RunSnapshot]) -> list[Timing] | None:
     """How long one photo takes with the model of each run; None until they were measured in the same turns."""
     models = [_model_of(record) for record in records]
     found = next((times for times in reversed(_measured()) if times.keys() >= set(models)), None)
     return None if found is None else [found[model] for model in models]
 
 
-def measure(records: Sequence[Record], progress: Callable[[int, int], None]) -> None:
+def measure(records: Sequence[RunSnapshot], progress: Callable[[int, int], None]) -> None:
     """Measures the models of runs that `cost_of` can count, in turns, on one thread; nothing else computes meanwhile.
 
     Args:
@@ -73,7 +73,7 @@ def _measured() -> list[dict[Model, Timing]]:
     return []
 
 
-def _model_of(record: Record) -> Model | None:
+def _model_of(record: RunSnapshot) -> Model | None:
     card = record.card or {}
     size = (card.get("preprocessing") or {}).get("img_size")
     if not isinstance(card.get("architecture"), str) or not isinstance(card.get("arguments"), dict) or not size:

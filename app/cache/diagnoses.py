@@ -1,4 +1,4 @@
-"""Diagnoses, each remembered, and what a run recorded that bears on them."""
+"""Cached diagnoses, and what a run recorded that bears on them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 
-from app import pictures, words
+from app import pictures
 from app.cache.photos import prepared_or_unreadable
-from app.cache.runs import RunChoice, identity, inference
-from app.diagnose import evidence
+from app.cache.runs import identity, inference
 from app.photo_files import PhotoFile
-from hvit.csv_tables import diagnosis_row, to_csv
-from hvit.data.classes import crop_of, select_crop
 from hvit.runs import Run, RunError
-from hvit.runs.predictions import read_predictions
+from hvit.runs.snapshot import RunSnapshot
+from hvit.scoring.track_record import EvaluatedPhotos, TrackRecord, read_evaluated_photos, track_record
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from hvit.diagnosis import Diagnosis
@@ -29,28 +26,6 @@ if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
 
 BATCH_SIZE = 8
 REMEMBERED = 5000
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a run recorded about answers like the present one; None where it recorded nothing.
-
-    Args:
-        on_field: of field photos of the crop; None where the run does not say which photos are of the field.
-        material: what the run learned from and was judged on, in words.
-        judged_on: "test", or "cv" where each photo was judged by a model that had not seen it.
-        problem: why the record could not be read.
-    """
-
-    calibrated: bool
-    usual_distance: float | None
-    named_rightly: evidence.Count | None
-    lists_held: evidence.Count | None
-    top1: evidence.Count | None
-    on_field: evidence.FieldFacts | None
-    material: str
-    judged_on: str | None
-    problem: str | None
 
 
 @dataclass(frozen=True)
@@ -126,54 +101,16 @@ def _look_closely(key: str, model: str, crop: str | None, _photo: PhotoFile, _ch
     return dataclasses.replace(diagnosis, heatmap=small, latency_ms=1000 * (time.perf_counter() - began))
 
 
-def facts_about(diagnosis: Diagnosis, run: RunChoice, checkpoint: Checkpoint, crop: str | None) -> Facts:
-    """Everything the run recorded that bears on this answer."""
-    past, problem = None, None
+def facts_about(diagnosis: Diagnosis, run: RunSnapshot, checkpoint: Checkpoint, crop: str | None) -> TrackRecord:
+    """Everything the run recorded that bears on this diagnosis."""
+    photos, problem = None, None
     try:
-        past = _past_results(str(run.path), identity(checkpoint), crop, checkpoint)
+        photos = _evaluated_photos(str(run.path), identity(checkpoint), crop, checkpoint)
     except RunError as error:
         problem = str(error)
-    answered = past is not None and diagnosis.label is not None
-    crop_named = crop_of(diagnosis.label) if answered else ""
-    return Facts(
-        calibrated=checkpoint.card["temperature"] is not None,
-        usual_distance=checkpoint.card["ood"]["threshold"] if checkpoint.card["ood"] else None,
-        named_rightly=evidence.named_rightly(past, diagnosis.probability) if answered else None,
-        lists_held=evidence.lists_held_the_name(past) if answered else None,
-        material=words.material(run.learned_from),
-        judged_on=Run(run.path).judged_on,
-        top1=evidence.top1(past.of_crop(crop_named)) if answered else None,
-        on_field=evidence.on_field(past, crop_named) if answered and Run(run.path).field_sets else None,
-        problem=problem,
-    )
+    return track_record(diagnosis, Run(run.path), checkpoint, photos, problem)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _past_results(path: str, model: str, crop: str | None, _checkpoint: Checkpoint) -> evidence.Scored | None:
-    """The photos a run was judged on; with a crop, those of that crop, answered as if it had been chosen."""
-    from hvit.calibration import softmax
-    from hvit.verdicts import conformal_sets
-
-    run = Run(Path(path))
-    if run.judged_on is None:
-        return None
-    recorded = read_predictions(run, run.judged_on, ("label", "logits", *(["path"] if run.field_sets else [])))
-    classes = list(_checkpoint.classes)
-    labels = np.array([classes.index(name) for name in recorded["label"]], dtype=int)
-    logits = np.array(recorded["logits"], dtype=np.float64).reshape(len(labels), len(classes))
-    is_field = np.zeros(len(labels), dtype=bool)
-    if run.field_sets:
-        is_field = np.isin([path.split("/")[0] for path in recorded["path"]], run.field_sets)
-    if crop is not None:
-        possible = select_crop(classes, crop)
-        own = possible[labels]
-        logits, labels, is_field = np.where(possible, logits[own], -np.inf), labels[own], is_field[own]
-    probs = softmax(logits, _checkpoint.temperature)
-    sets = conformal_sets(probs, classes, _checkpoint.conformal)
-    crop_of_photo = np.array([crop_of(classes[label]) for label in labels], dtype=str)
-    return evidence.scored(probs, labels, sets, crop_of_photo, is_field)
-
-
-def table_of(rows: Sequence[dict]) -> bytes:
-    """Rows of diagnoses as the CSV that `hvit predict --csv` writes."""
-    return to_csv([diagnosis_row(row) for row in rows])
+def _evaluated_photos(path: str, model: str, crop: str | None, _checkpoint: Checkpoint) -> EvaluatedPhotos | None:
+    return read_evaluated_photos(Run(Path(path)), _checkpoint, crop)

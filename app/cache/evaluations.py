@@ -1,95 +1,70 @@
-"""Recorded answers of runs and what they are worth, computed once."""
+"""Cached predictions of runs, and the scores computed from them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
-from app.cache.records import Record, stamp
+from app.cache.records import stamp, stamps
 from hvit.files import CARD
 from hvit.runs import TEST_EVALUATIONS, Run
 from hvit.runs.predictions import Answers, read_answers
-from hvit.scoring import metrics
-from hvit.scoring.intervals import Interval, class_f1_intervals, f1_draws, macro_f1_interval
+from hvit.runs.snapshot import RunSnapshot
+from hvit.scoring.recorded_scores import (
+    RecordedEvaluation,
+    SplitScores,
+    read_recorded_evaluation,
+    score_predictions,
+)
 
 REMEMBERED = 128
 
 
-@dataclass(frozen=True)
-class ClassScore:
-    """One class; None where a share is of nothing.
-
-    Attributes:
-        n: photos of the class.
-        named: photos called so.
-    """
-
-    name: str
-    n: int
-    named: int
-    precision: float | None
-    precision_ci: Interval | None
-    recall: float | None
-    recall_ci: Interval | None
-    f1: float | None
-    f1_ci: Interval | None
+def key_of(record: RunSnapshot, split: str) -> tuple:
+    """A cache key of the predictions of a run on a split."""
+    return str(record.path), split, stamps(record, f"eval/{split}/predictions.parquet", CARD)
 
 
-@dataclass(frozen=True)
-class Scores:
-    """What the answers of a run on a split are worth; intervals are of 95 %.
-
-    Attributes:
-        reliability: bins of equal mass, see `hvit.scoring.metrics.reliability`.
-        confusion: (K, K), rows are true classes.
-    """
-
-    n: int
-    top1: float
-    top1_ci: Interval
-    macro_f1: float
-    macro_f1_ci: Interval
-    balanced_accuracy: float
-    nll: float
-    ece: float
-    per_class: tuple[ClassScore, ...]
-    confusion: np.ndarray
-    reliability: list[dict]
-
-
-def answers_of(record: Record, split: str) -> Answers | None:
-    """The recorded predictions of a run on a split, only to be read; None where there are none.
+def answers_of(record: RunSnapshot, split: str) -> Answers | None:
+    """The recorded predictions of a run on a split, not to be changed; None where there are none.
 
     Raises:
         RunError: they are damaged or do not fit the run.
     """
-    return _answers(str(record.path), split, _stamps(record, split))
+    return _answers(*key_of(record, split))
 
 
-def scores_of(record: Record, split: str) -> Scores | None:
+def scores_of(record: RunSnapshot, split: str) -> SplitScores | None:
     """Scores of the recorded predictions; None where there are none.
 
     Raises:
         RunError: see `answers_of`.
     """
     answers = answers_of(record, split)
-    return None if answers is None else _scores(str(record.path), split, _stamps(record, split), answers)
+    return None if answers is None else _scores(*key_of(record, split), answers)
 
 
-def test_evaluations(record: Record) -> list[dict]:
-    """One row for every time the run was scored on test.
+def recorded_evaluation(record: RunSnapshot) -> RecordedEvaluation | None:
+    """The recorded scores on test, else of cross-validation; None where there are none.
+
+    Raises:
+        RunError: they are damaged.
+    """
+    split = next((name for name in record.scored if name in ("test", "cv")), None)
+    if split is None:
+        return None
+    files = (f"eval/{split}/metrics.json", f"eval/{split}/predictions.parquet", TEST_EVALUATIONS, CARD)
+    return _recorded_evaluation(str(record.path), split, stamps(record, *files))
+
+
+def test_evaluations(record: RunSnapshot) -> list[dict]:
+    """One row for every time the run was evaluated on test.
 
     Raises:
         RunError: the file is damaged.
     """
     return _evaluations(str(record.path), stamp(record.path, TEST_EVALUATIONS))
-
-
-def _stamps(record: Record, split: str) -> tuple:
-    return stamp(record.path, f"eval/{split}/predictions.parquet"), stamp(record.path, CARD)
 
 
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
@@ -98,37 +73,15 @@ def _answers(path: str, split: str, stamps: tuple) -> Answers | None:
 
 
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
-def _evaluations(path: str, stamp: tuple) -> list[dict]:
-    return Run(Path(path)).test_evaluations()
+def _scores(path: str, split: str, stamps: tuple, _answers: Answers) -> SplitScores:
+    return score_predictions(_answers)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _recorded_evaluation(path: str, split: str, stamps: tuple) -> RecordedEvaluation:
+    return read_recorded_evaluation(Run(Path(path)), split)
 
 
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
-def _scores(path: str, split: str, stamps: tuple, _answers: Answers) -> Scores:
-    labels, predicted, K = _answers.labels, _answers.predicted, len(_answers.classes)
-    confusion = metrics.confusion_matrix(labels, predicted, K)
-    draws = f1_draws(labels, predicted[None], K)
-    right = int(_answers.right.sum())
-    return Scores(
-        n=len(labels),
-        top1=right / len(labels),
-        top1_ci=metrics.wilson(right, len(labels)),
-        macro_f1=metrics.macro_f1(labels, predicted, K),
-        macro_f1_ci=macro_f1_interval(draws),
-        balanced_accuracy=metrics.balanced_accuracy(labels, predicted, K),
-        nll=metrics.nll(_answers.probs, labels),
-        ece=metrics.ece(_answers.probs, labels),
-        per_class=_per_class(_answers.classes, confusion, class_f1_intervals(draws)),
-        confusion=confusion,
-        reliability=metrics.reliability(_answers.probs, labels),
-    )
-
-
-def _per_class(classes: tuple[str, ...], confusion: np.ndarray, f1: list[Interval | None]) -> tuple[ClassScore, ...]:
-    scores = []
-    for k, (name, row) in enumerate(zip(classes, metrics.per_class(confusion))):
-        right, named = int(confusion[k, k]), int(confusion[:, k].sum())
-        precision_ci = metrics.wilson(right, named) if named else None
-        recall_ci = metrics.wilson(right, row["n"]) if row["n"] else None
-        shares = row["precision"], precision_ci, row["recall"], recall_ci, row["f1"], f1[k]
-        scores.append(ClassScore(name, row["n"], named, *shares))
-    return tuple(scores)
+def _evaluations(path: str, stamp: tuple) -> list[dict]:
+    return Run(Path(path)).test_evaluations()

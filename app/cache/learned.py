@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.cache.records import Record, stamp
+from app.cache.records import stamp
 from hvit.files import CARD
 from hvit.runs import CONFIG, INFO, Run
+from hvit.runs.snapshot import RunSnapshot
 
 if TYPE_CHECKING:  # imports cv2 and scikit-learn
     from hvit.data.balance import Balance, Part
@@ -19,7 +20,7 @@ EXAMPLES = 24
 FILES = ("split.csv", CONFIG, INFO, CARD, "eval/test/predictions.parquet")
 
 
-def balance_of(record: Record) -> Balance:
+def balance_of(record: RunSnapshot) -> Balance:
     """See `hvit.data.balance`.
 
     Raises:
@@ -28,7 +29,7 @@ def balance_of(record: Record) -> Balance:
     return _balance(str(record.path), _stamps(record))
 
 
-def examples_of(record: Record, label: str, source: str | None, role: str | None) -> list[Part]:
+def examples_of(record: RunSnapshot, label: str, source: str | None, role: str | None) -> list[Part]:
     """Some photos of a class, spread over all that fit.
 
     Args:
@@ -44,7 +45,7 @@ def examples_of(record: Record, label: str, source: str | None, role: str | None
     return fitting[::step][:EXAMPLES]
 
 
-def check_of(record: Record) -> dict | None:
+def check_of(record: RunSnapshot) -> dict | None:
     """The recorded report of `hvit data check`, or None.
 
     Raises:
@@ -53,7 +54,7 @@ def check_of(record: Record) -> dict | None:
     return _check(str(record.path), stamp(record.path, "data_check.json"))
 
 
-def _stamps(record: Record) -> tuple:
+def _stamps(record: RunSnapshot) -> tuple:
     return tuple(stamp(record.path, name) for name in FILES)
 
 

@@ -11,11 +11,11 @@ import streamlit as st
 
 from app import state, widgets
 from app.cache import comparisons, records
-from app.cache.records import Record
 from app.compare import words
 from app.words import split_title
 from hvit.runs import RunError, live_of
 from hvit.runs.seed_groups import Way
+from hvit.runs.snapshot import RunSnapshot
 
 STEMS_SHOWN = 4
 NOT_QUIET = ("running", "stopped", "failed", "preempted", "unknown")
@@ -29,7 +29,7 @@ VIEWS = {
 }
 
 
-def choose_ways(ways: Sequence[Way[Record]]) -> list[Way[Record]]:
+def choose_ways(ways: Sequence[Way[RunSnapshot]]) -> list[Way[RunSnapshot]]:
     """The ways to compare, in the order they were chosen; their names are in the address."""
     known = {way.name: way for way in ways}
     chosen = st.multiselect(
@@ -42,7 +42,7 @@ def choose_ways(ways: Sequence[Way[Record]]) -> list[Way[Record]]:
     return [known[name] for name in chosen]
 
 
-def nothing_chosen(ways: Sequence[Way[Record]]) -> None:
+def nothing_chosen(ways: Sequence[Way[RunSnapshot]]) -> None:
     """All there is, and runs that belong together one click away."""
     if not ways:
         st.html('<div class="empty"><p class="verdict"><b>There is no run here yet.</b></p></div>')
@@ -70,7 +70,7 @@ def _families(names: Sequence[str]) -> list[tuple[str, list[str]]]:
     )
 
 
-def _row(way: Way[Record]) -> dict:
+def _row(way: Way[RunSnapshot]) -> dict:
     first = way.members[0]
     statuses = sorted({record.status for record in way.members}, key=lambda status: (status == "done", status))
     tops = [top1 for record in way.members if (top1 := comparisons.top1_on(record, "test")) is not None]
@@ -85,12 +85,12 @@ def _row(way: Way[Record]) -> dict:
     }
 
 
-def is_live(ways: Sequence[Way[Record]]) -> bool:
+def is_live(ways: Sequence[Way[RunSnapshot]]) -> bool:
     """Whether a training is writing one of these runs."""
     return any(record.status == "running" for way in ways for record in way.members)
 
 
-def standing(ways: Sequence[Way[Record]]) -> None:
+def standing(ways: Sequence[Way[RunSnapshot]]) -> None:
     """A sentence for every run that is not simply done, and for what cannot be read."""
     now = datetime.now(UTC)
     for way in ways:
@@ -104,7 +104,7 @@ def standing(ways: Sequence[Way[Record]]) -> None:
                 widgets.notice(f"{record.problem}.")
 
 
-def _last_row(record: Record) -> dict | None:
+def _last_row(record: RunSnapshot) -> dict | None:
     try:
         return next(reversed(records.curves(record)), None)
     except RunError:
@@ -116,7 +116,7 @@ def choose_view() -> str:
     return widgets.choice("Show", VIEWS, state.RUNS_VIEW, labelled=False)
 
 
-def choose_split(ways: Sequence[Way[Record]]) -> str | None:
+def choose_split(ways: Sequence[Way[RunSnapshot]]) -> str | None:
     """The pictures the runs are compared on; None where none of them was evaluated."""
     found = {name for way in ways for record in way.members for name in (*record.splits, *record.scored)}
     options = sorted(found, key=lambda name: (name != "test", name != "cv", name))

@@ -11,8 +11,6 @@ import streamlit as st
 
 from app import state, theme, widgets
 from app.cache import comparisons, costs, records
-from app.cache.comparisons import Verdicts, WayScore
-from app.cache.records import Record
 from app.compare import panels, words
 from app.figures.costs import accuracy_by_cost
 from app.figures.curves import WayCurves, learning_curves
@@ -24,7 +22,9 @@ from hvit.csv_tables import to_csv
 from hvit.runs import RunError
 from hvit.runs.predictions import Answers, numbered_alike, shared
 from hvit.runs.seed_groups import Way, differences, flattened
+from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.comparison import OUTCOMES, outcomes
+from hvit.scoring.group_comparison import GroupComparisons, GroupPair, GroupScore
 from hvit.scoring.learning_curves import Curve, curve, logged
 from hvit.words import class_in_text, class_title
 
@@ -37,7 +37,7 @@ NO_MODEBAR = {"displayModeBar": False}
 EACH_WITH_EACH = "each with each"
 
 
-def curves(ways: Sequence[Way[Record]]) -> None:
+def curves(ways: Sequence[Way[RunSnapshot]]) -> None:
     """Learning curves; they grow while a training writes."""
     rows, reasons = _rows(ways)
     for reason in reasons:
@@ -88,7 +88,7 @@ def curves(ways: Sequence[Way[Record]]) -> None:
         widgets.sentence(" ".join(notes), "standing")
 
 
-def _rows(ways: Sequence[Way[Record]]) -> tuple[dict[str, list[dict]], list[str]]:
+def _rows(ways: Sequence[Way[RunSnapshot]]) -> tuple[dict[str, list[dict]], list[str]]:
     """What each run logged, and why that of some cannot be read."""
     rows, reasons = {}, []
     for record in (record for way in ways for record in way.members):
@@ -104,7 +104,7 @@ def _along(rows: list[dict], split: str, metric: str, axis: str) -> Curve:
     return Curve(found.x / 60, found.y) if axis == "time_s" else found
 
 
-def scores(ways: Sequence[Way[Record]]) -> None:
+def scores(ways: Sequence[Way[RunSnapshot]]) -> None:
     """What the ways are worth on the same split, with intervals."""
     split = panels.choose_split(ways)
     each_seed = st.toggle("Each seed", key=state.EACH_SEED, bind="query-params")
@@ -134,13 +134,13 @@ def scores(ways: Sequence[Way[Record]]) -> None:
     )
 
 
-def _axis(title: str, found: Sequence[tuple[Way, WayScore | None]]) -> str:
+def _axis(title: str, found: Sequence[tuple[Way, GroupScore | None]]) -> str:
     sizes = {score.n for _, score in found if score}
     n = f"n = {next(iter(sizes)):,}" if len(sizes) == 1 and None not in sizes else "n differs, see the table"
     return f"{title}, 95 % interval, {n}"
 
 
-def _score_row(way: Way[Record], score: WayScore | None) -> dict:
+def _score_row(way: Way[RunSnapshot], score: GroupScore | None) -> dict:
     def interval(pair: tuple[float, float] | None) -> str:
         return f"{100 * pair[0]:.1f} to {100 * pair[1]:.1f}" if pair else ""
 
@@ -162,7 +162,7 @@ def _score_row(way: Way[Record], score: WayScore | None) -> dict:
     }
 
 
-def verdict(ways: Sequence[Way[Record]]) -> None:
+def verdict(ways: Sequence[Way[RunSnapshot]]) -> None:
     """Whether one way is better than another, or whether it may be chance."""
     split = panels.choose_split(ways)
     if split is None:
@@ -176,14 +176,14 @@ def verdict(ways: Sequence[Way[Record]]) -> None:
     against = st.selectbox("Compared with", options, key=state.AGAINST, bind="query-params", width=320)
     with widgets.progress("Comparing") as progress:
         found = comparisons.verdicts(ways, split, None if against == EACH_WITH_EACH else against, progress)
-    for reason in found.unlike:
+    for reason in found.limitations:
         widgets.notice(f"{reason}.")
     if found.pairs:
         _gains(found, split)
         _mcnemar(found)
 
 
-def _gains(found: Verdicts, split: str) -> None:
+def _gains(found: GroupComparisons, split: str) -> None:
     st.subheader("Gains on the same pictures")
     colors = theme.palette(st.context.theme.type)
     left, right = st.columns(2, gap="large")
@@ -213,12 +213,12 @@ def _gains(found: Verdicts, split: str) -> None:
     )
 
 
-def _bases(found: Verdicts, name: str) -> str:
+def _bases(found: GroupComparisons, name: str) -> str:
     bases = {words.basis(getattr(pair, name)) for pair in found.pairs}
     return bases.pop() if len(bases) == 1 else "runs and pictures differ by pair"
 
 
-def _gain_row(pair: comparisons.Pair, name: str, split: str) -> dict:
+def _gain_row(pair: GroupPair, name: str, split: str) -> dict:
     gain = getattr(pair, name)
     return {
         "first": pair.first,
@@ -235,13 +235,13 @@ def _gain_row(pair: comparisons.Pair, name: str, split: str) -> dict:
     }
 
 
-def _mcnemar(found: Verdicts) -> None:
+def _mcnemar(found: GroupComparisons) -> None:
     st.subheader("Run against run")
     rows = [
         {
             "First run": pair.first,
             "Second run": pair.second,
-            "Pictures": pair.pictures,
+            "Pictures": pair.photos,
             "Only the first right": pair.test.only_first,
             "Only the second right": pair.test.only_second,
             "p": pair.test.p,
@@ -254,7 +254,7 @@ def _mcnemar(found: Verdicts) -> None:
         {
             "first": pair.first,
             "second": pair.second,
-            "pictures": pair.pictures,
+            "pictures": pair.photos,
             "only_first_right": pair.test.only_first,
             "only_second_right": pair.test.only_second,
             "p_mcnemar_exact": pair.test.p,
@@ -271,7 +271,7 @@ def _mcnemar(found: Verdicts) -> None:
     )
 
 
-def settings(ways: Sequence[Way[Record]]) -> None:
+def settings(ways: Sequence[Way[RunSnapshot]]) -> None:
     """Configurations side by side, what differs only."""
     known = [way for way in ways if way.members[0].config is not None]
     for way in ways:
@@ -307,8 +307,8 @@ def settings(ways: Sequence[Way[Record]]) -> None:
 class _Priced:
     """A way with its score, what its model costs, and how long one photo takes here; None until that is measured."""
 
-    way: Way[Record]
-    score: WayScore
+    way: Way[RunSnapshot]
+    score: GroupScore
     cost: Cost
     time: Timing | None
     color: str
@@ -319,7 +319,7 @@ class _Priced:
         return self.cost.params / 1e6 if unit == "params" else self.cost.gmacs
 
 
-def cost(ways: Sequence[Way[Record]]) -> None:
+def cost(ways: Sequence[Way[RunSnapshot]]) -> None:
     """Accuracy against parameters and multiply-accumulates, counted, and the time of one photo, measured on request."""
     split = panels.choose_split(ways)
     scores = [comparisons.way_score(way, split) for way in ways] if split else []
@@ -351,7 +351,7 @@ def cost(ways: Sequence[Way[Record]]) -> None:
     widgets.sentence(words.COUNTED + (f" Left out: {', '.join(left_out)}." if left_out else ""), "standing")
 
 
-def _priced(ways: Sequence[Way[Record]], scores: Sequence[WayScore | None]) -> list[_Priced]:
+def _priced(ways: Sequence[Way[RunSnapshot]], scores: Sequence[GroupScore | None]) -> list[_Priced]:
     """The ways that were evaluated and say which model they are; colors are those of all ways."""
     colors = theme.palette(st.context.theme.type)
     with st.spinner("Counting"):
@@ -373,7 +373,7 @@ def _cost_row(each: _Priced) -> dict:
     return row if each.time is None else row | {"One photo, ms": each.time.median_ms}
 
 
-def _measure(models: Sequence[Record], is_measured: bool) -> None:
+def _measure(models: Sequence[RunSnapshot], is_measured: bool) -> None:
     """What measured times are worth, and the button that measures."""
     widgets.sentence(words.MEASURED if is_measured else words.NOT_MEASURED, "standing" if is_measured else "below")
     if st.button("Measure again" if is_measured else "Measure", type="tertiary" if is_measured else "secondary"):
@@ -382,7 +382,7 @@ def _measure(models: Sequence[Record], is_measured: bool) -> None:
         st.rerun()
 
 
-def disagreements(ways: Sequence[Way[Record]]) -> None:
+def disagreements(ways: Sequence[Way[RunSnapshot]]) -> None:
     """The pictures two runs answer differently."""
     split = panels.choose_split(ways)
     candidates = [record for way in ways for record, _ in comparisons.evaluated(way, split)] if split else []
@@ -422,7 +422,7 @@ def disagreements(ways: Sequence[Way[Record]]) -> None:
     _pictures(answers, [r[chosen] for r in rows], outcome)
 
 
-def _choose_two(ways: Sequence[Way[Record]], named: dict[str, Record]) -> tuple[str, str]:
+def _choose_two(ways: Sequence[Way[RunSnapshot]], named: dict[str, RunSnapshot]) -> tuple[str, str]:
     """Two runs, to begin with the first of the first two ways."""
     options = list(named)
     firsts = [next(record.name for record in way.members if record.name in named) for way in ways if _any(way, named)]
@@ -441,7 +441,7 @@ def _choose_two(ways: Sequence[Way[Record]], named: dict[str, Record]) -> tuple[
     )
 
 
-def _any(way: Way[Record], named: dict[str, Record]) -> bool:
+def _any(way: Way[RunSnapshot], named: dict[str, RunSnapshot]) -> bool:
     return any(record.name in named for record in way.members)
 
 

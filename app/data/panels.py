@@ -17,8 +17,8 @@ from hvit.csv_tables import to_csv
 from hvit.data.classes import crop_of
 
 if TYPE_CHECKING:
-    from app.cache.records import Record
     from hvit.data.balance import Balance
+    from hvit.runs.snapshot import RunSnapshot
 
 MODEBAR = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
 ALL = "all"
@@ -30,7 +30,7 @@ def nothing_yet() -> None:
     widgets.how_to_train()
 
 
-def headline(record: Record, balance: Balance, check: dict | None) -> None:
+def headline(record: RunSnapshot, balance: Balance, check: dict | None) -> None:
     """What the run learned from, in a sentence and in numbers.
 
     Args:
@@ -61,7 +61,7 @@ def choose_source(balance: Balance) -> str | None:
     return None if chosen == ALL else chosen
 
 
-def spread(record: Record, balance: Balance, source: str | None) -> None:
+def spread(record: RunSnapshot, balance: Balance, source: str | None) -> None:
     """A bar a class."""
     st.html("<h2>Classes</h2>")
     if text := words.evenness(balance) if source is None else None:
@@ -82,7 +82,7 @@ def spread(record: Record, balance: Balance, source: str | None) -> None:
     )
 
 
-def sources(record: Record, balance: Balance) -> None:
+def sources(record: RunSnapshot, balance: Balance) -> None:
     """Data sets with their sizes and licences."""
     licences = words.licences(record)
     names = sorted({*balance.sources, *licences})
@@ -100,7 +100,7 @@ def sources(record: Record, balance: Balance) -> None:
     st.html(f'<table class="plain"><thead><tr><td></td>{head}<td>licence</td></tr></thead>{rows}</table>')
 
 
-def report(record: Record, found: dict | None) -> None:
+def report(record: RunSnapshot, found: dict | None) -> None:
     """Leaks, copies and what the background tells, or how to find that out."""
     st.html("<h2>Check</h2>")
     if found is None:
@@ -124,7 +124,7 @@ def report(record: Record, found: dict | None) -> None:
             )
 
 
-def examples(record: Record, balance: Balance, source: str | None) -> None:
+def examples(record: RunSnapshot, balance: Balance, source: str | None) -> None:
     """Pictures of one class."""
     st.html("<h2>Examples</h2>")
     classes = [name for name in balance.classes if balance.count(source, name)]

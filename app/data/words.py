@@ -12,8 +12,8 @@ from hvit.scoring.metrics import wilson
 from hvit.words import PLANTS_UNKNOWN, capitalized
 
 if TYPE_CHECKING:
-    from app.cache.records import Record
     from hvit.data.balance import Balance
+    from hvit.runs.snapshot import RunSnapshot
 
 MOST_DRAWN = 4000
 ROLES = {
@@ -25,7 +25,7 @@ ROLES = {
 }
 
 
-def thing(record: Record) -> str:
+def thing(record: RunSnapshot) -> str:
     """What a run learned from, for a number before it: "photo" or "drawn leaf"; photos where it does not say."""
     return "drawn leaves" if record.learned_from == {"drawings"} else "photos"
 
@@ -35,7 +35,7 @@ def class_label(name: str) -> str:
     return capitalized(spoken(name))
 
 
-def learned_from(record: Record, balance: Balance) -> str:
+def learned_from(record: RunSnapshot, balance: Balance) -> str:
     """What the run learned from, in one sentence."""
     things, count = thing(record), balance.count(role="train") + balance.count(role="cv")
     sources = len(balance.sources) if balance.told_by else len(data_sets(record))
@@ -50,13 +50,13 @@ def learned_from(record: Record, balance: Balance) -> str:
     return f"{record.name} learned from {count:,} {things}{places}{of}."
 
 
-def data_sets(record: Record) -> list[str]:
+def data_sets(record: RunSnapshot) -> list[str]:
     """As its configuration names them."""
     data = (record.config or {}).get("data")
     return [str(name) for name in (data.get("dirs") or [])] if isinstance(data, dict) else []
 
 
-def plants_known(record: Record, check: dict | None) -> bool | None:
+def plants_known(record: RunSnapshot, check: dict | None) -> bool | None:
     """Whether every photo says which plant it shows: as the check of the data found, else as the run says."""
     found = (check or {}).get("plants_known")
     return found if isinstance(found, bool) else record.plants_known
@@ -165,7 +165,7 @@ def checked(report: dict, things: str) -> str:
     return f"Checked: {extent}. Near-duplicates are found by hash and thumbnail, mirrored ones too."
 
 
-def check_command(record: Record) -> str:
+def check_command(record: RunSnapshot) -> str:
     """What to type where the check is not recorded."""
     places = [_sample(name) for name in data_sets(record)] or ["path/to/photos"]
     return f"python -m hvit data check {' '.join(places)} --save-to {record.name}"
@@ -199,7 +199,7 @@ def table_rows(balance: Balance) -> list[dict]:
     ]
 
 
-def licences(record: Record) -> dict[str, str]:
+def licences(record: RunSnapshot) -> dict[str, str]:
     """Of each data set, as the run recorded them."""
     data = (record.config or {}).get("data")
     recorded = (record.card or {}).get("licences") or (data.get("licences") if isinstance(data, dict) else None)

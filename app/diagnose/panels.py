@@ -11,22 +11,24 @@ import numpy as np
 import streamlit as st
 
 from app import pictures, state, theme, widgets
-from app.cache.diagnoses import Facts, Result, look_closely, table_of
+from app.cache.diagnoses import Result, look_closely
 from app.cache.photos import drawing_of, whole_photo
-from app.cache.runs import RunChoice
 from app.diagnose import report, truth, words
 from app.drawn import Drawing
 from app.figures.probabilities import class_probabilities
 from app.photo_files import PhotoFile
 from app.widgets import picture, plain, sentence
 from app.words import joined, percent, where_photos_go
+from hvit.csv_tables import diagnosis_row, to_csv
 from hvit.data.classes import crop_of, crops
 from hvit.explain.overlay import SEQUENTIAL_COLORS, overlay_heatmap
+from hvit.runs.snapshot import RunSnapshot
 from hvit.words import PLANTS_UNKNOWN
 
-if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
+if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from hvit.diagnosis import Diagnosis
     from hvit.runs.checkpoint import Checkpoint
+    from hvit.scoring.track_record import TrackRecord
 
 ROWS_A_PAGE = 8
 MAX_BARS = 6
@@ -44,7 +46,7 @@ def nothing_yet() -> None:
     )
 
 
-def unknown_crop(run: RunChoice) -> None:
+def unknown_crop(run: RunSnapshot) -> None:
     """Said in place of any answer when the crop is none of the run's."""
     known = html.escape(joined(crops(run.classes)))
     st.html(f'<p class="verdict"><b>I cannot name diseases of this crop.</b></p><p class="below">I know {known}.</p>')
@@ -56,7 +58,7 @@ def result_list(
     photos: Sequence[PhotoFile],
     results: Sequence[Result],
     chosen: int,
-    run: RunChoice,
+    run: RunSnapshot,
     checkpoint: Checkpoint,
     crop: str | None,
 ) -> None:
@@ -95,11 +97,11 @@ def _table(photos: Sequence[PhotoFile], results: Sequence[Result]) -> bytes:
     rows = [result.diagnosis.to_row(photo.name) for photo, result in zip(photos, results)]
     if _num_drawn(photos):
         rows = [row | truth.cells(drawing_of(photo)) for row, photo in zip(rows, photos)]
-    return table_of(rows)
+    return to_csv([diagnosis_row(row) for row in rows])
 
 
 def _report(
-    photos: Sequence[PhotoFile], results: Sequence[Result], run: RunChoice, checkpoint: Checkpoint, crop: str | None
+    photos: Sequence[PhotoFile], results: Sequence[Result], run: RunSnapshot, checkpoint: Checkpoint, crop: str | None
 ) -> str:
     made = report.Made(
         datetime.now(),
@@ -124,7 +126,7 @@ def _with_map(photo: PhotoFile, result: Result, checkpoint: Checkpoint, crop: st
 
 
 def _downloads(
-    photos: Sequence[PhotoFile], results: Sequence[Result], run: RunChoice, checkpoint: Checkpoint, crop: str | None
+    photos: Sequence[PhotoFile], results: Sequence[Result], run: RunSnapshot, checkpoint: Checkpoint, crop: str | None
 ) -> None:
     with st.container(horizontal=True, key="downloads"):
         # Callables: a report of a thousand photos is written when it is asked for, not with every click.
@@ -145,7 +147,7 @@ def verdict(
     diagnosis: Diagnosis,
     name: str,
     classes: Sequence[str],
-    facts: Facts,
+    facts: TrackRecord,
     *,
     crop_is_open: bool,
     insisted: bool,
@@ -272,7 +274,7 @@ def cutting(photo: PhotoFile) -> None:
         st.button("Cancel", type="tertiary", on_click=state.stop_cutting)
 
 
-def why(diagnosis: Diagnosis, facts: Facts, run: RunChoice, drawing: Drawing | None = None) -> None:
+def why(diagnosis: Diagnosis, facts: TrackRecord, run: RunSnapshot, drawing: Drawing | None = None) -> None:
     """What the numbers mean; a line appears only where the run recorded the number it needs."""
     if diagnosis.verdict == "unreadable":
         return
@@ -281,7 +283,7 @@ def why(diagnosis: Diagnosis, facts: Facts, run: RunChoice, drawing: Drawing | N
             st.write(plain(text))
         if facts.problem:
             widgets.notice(facts.problem)
-    if facts.usual_distance is not None and diagnosis.verdict != "unfamiliar":
+    if facts.ood_threshold is not None and diagnosis.verdict != "unfamiliar":
         with st.expander(f"How familiar is this {'photo' if drawing is None else 'leaf'}?"):
             st.write(plain(words.distance(diagnosis, facts)))
             st.write("Beyond that I give no diagnosis. A leaf can look usual and still show a disease I do not know.")

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from app.cache.diagnoses import Result
-from app.cache.runs import RunChoice
 from app.diagnose import truth, words
 from app.drawn import TAG, Drawing
 from app.words import joined, percent, wrong_material
 from hvit.data.classes import crop_title
+from hvit.runs.snapshot import RunSnapshot
 from hvit.words import PLANTS_UNKNOWN
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
@@ -57,7 +57,7 @@ def page(
     names: Sequence[str],
     results: Sequence[Result],
     drawings: Sequence[Drawing | None],
-    run: RunChoice,
+    run: RunSnapshot,
     made: Made | None = None,
 ) -> str:
     """A whole HTML document: one entry a photo, pictures inside, no script.
@@ -100,7 +100,7 @@ def _candidates(diagnosis: Diagnosis) -> str | None:
     return f"Cannot be ruled out: {joined(told)}."
 
 
-def _entry(name: str, result: Result, drawing: Drawing | None, both: bytes | None, run: RunChoice) -> str:
+def _entry(name: str, result: Result, drawing: Drawing | None, both: bytes | None, run: RunSnapshot) -> str:
     diagnosis = result.diagnosis
     picture, jpeg = "", both or result.thumbnail
     if jpeg is not None:

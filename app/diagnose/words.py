@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import hvit.words
-from app.words import percent
+from app.words import material, percent
 from hvit.data.classes import crop_of, crop_title, crops, is_healthy
 from hvit.words import class_in_text, class_title
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
-    from app.cache.diagnoses import Facts
     from hvit.diagnosis import Diagnosis
+    from hvit.scoring.track_record import TrackRecord
 
 NOT_A_LIST_OF_ALL = "I do not see early infection, roots, stems or the underside."
 
@@ -137,23 +137,25 @@ def _flag(flag: str) -> str:
     return FLAGS[flag]
 
 
-def meaning_of_the_bars(diagnosis: Diagnosis, facts: Facts) -> list[str]:
+def meaning_of_the_bars(diagnosis: Diagnosis, facts: TrackRecord) -> list[str]:
     """What a probability and a list of names are worth, as counted on the photos the run was judged on."""
     if diagnosis.verdict == "unfamiliar":
-        return [f"This lies farther from the {facts.material} I learned from than I accept. Any name would be a guess."]
+        return [
+            f"This lies farther from the {_material(facts)} I learned from than I accept. Any name would be a guess."
+        ]
     if facts.calibrated:
-        others = _tested(facts) if facts.judged_on == "cv" else f"{facts.material} I did not learn from"
+        others = _tested(facts) if facts.evaluated_on == "cv" else f"{_material(facts)} I did not learn from"
         said = [f"The bars are chances, set on {others}: of answers at 80 %, about 80 in 100 hold."]
     else:
         said = ["This model was not calibrated: read the bars as an order, not as chances."]
-    if diagnosis.verdict == "named" and facts.named_rightly:
-        count = facts.named_rightly
+    if diagnosis.verdict == "named" and facts.named_correct:
+        count = facts.named_correct
         said.append(
             f"Of 100 {_tested(facts)} with a score like this, {_in_100(count.share)} were named rightly "
             f"(n = {count.n:,})."
         )
-    if diagnosis.verdict == "unsure" and facts.lists_held:
-        count = facts.lists_held
+    if diagnosis.verdict == "unsure" and facts.set_coverage:
+        count = facts.set_coverage
         said.append(
             f"Lists made this way held the right name for {_in_100(count.share)} of 100 {_tested(facts)} "
             f"(n = {count.n:,})."
@@ -161,9 +163,9 @@ def meaning_of_the_bars(diagnosis: Diagnosis, facts: Facts) -> list[str]:
     return said + field_sentences(diagnosis, facts)
 
 
-def field_sentences(diagnosis: Diagnosis, facts: Facts) -> list[str]:
+def field_sentences(diagnosis: Diagnosis, facts: TrackRecord) -> list[str]:
     """What was counted outdoors, or that nothing was; empty where the run does not say which photos those are."""
-    found, crop = facts.on_field, crop_of(diagnosis.label)
+    found, crop = facts.field, crop_of(diagnosis.label)
     if found is None:
         return []
     photos = f"field photos of {crop.replace('_', ' ')}" if crop else "field photos"
@@ -171,16 +173,16 @@ def field_sentences(diagnosis: Diagnosis, facts: Facts) -> list[str]:
         return [f"No {photos.replace('photos', 'photo', 1)} was ever tested: outdoors, expect less."]
     if diagnosis.verdict == "named" and found.named_correct:
         count, what = found.named_correct, f"{photos} that were named, {{}} were named rightly"
-    elif diagnosis.verdict == "unsure" and found.lists_held:
-        count, what = found.lists_held, f"{photos}, {{}} had the right name in their list"
+    elif diagnosis.verdict == "unsure" and found.set_coverage:
+        count, what = found.set_coverage, f"{photos}, {{}} had the right name in their list"
     else:
         return [f"Only {found.n:,} {photos} were tested: too few to count answers like this one."]
     return [f"Of 100 {what.format(_in_100(count.share))} (n = {count.n:,})."]
 
 
-def field_accuracy(crop: str, facts: Facts) -> str | None:
+def field_accuracy(crop: str, facts: TrackRecord) -> str | None:
     """How often the first name was right on field photos of a crop; None where the run names none."""
-    found = facts.on_field
+    found = facts.field
     if found is None:
         return None
     photos = f"field photos of {crop.replace('_', ' ')}" if crop else "field photos"
@@ -191,28 +193,32 @@ def field_accuracy(crop: str, facts: Facts) -> str | None:
     return f"On {photos}: right for {_in_100(found.top1.share)} of 100 (n = {found.top1.n:,})."
 
 
-def distance(diagnosis: Diagnosis, facts: Facts) -> str:
+def distance(diagnosis: Diagnosis, facts: TrackRecord) -> str:
     """How far the photo lies from those the model learned from, and what is usual.
 
     Of the distances that models use, some can be negative: a number below the usual one says familiar in all of them.
     """
     return (
-        f"Distance from the {facts.material} I learned from: {diagnosis.ood_score:.2f}. "
-        f"Usual: up to {facts.usual_distance:.2f}."
+        f"Distance from the {_material(facts)} I learned from: {diagnosis.ood_score:.2f}. "
+        f"Usual: up to {facts.ood_threshold:.2f}."
     )
 
 
-def accuracy_sentence(crop: str, facts: Facts) -> str:
+def accuracy_sentence(crop: str, facts: TrackRecord) -> str:
     """How often the first name was right on photos of a crop the run was judged on; of all in a run without crops."""
     right, n = _in_100(facts.top1.share), f"(n = {facts.top1.n:,})"
     told = f"the first name was right for {right} of 100 {_tested(facts)} {n}."
     return f"{crop_title(crop)}: {told}" if crop else hvit.words.capitalized(told)
 
 
-def _tested(facts: Facts) -> str:
-    if facts.judged_on == "cv":
-        return f"{facts.material} held out in turn"
-    return f"test {facts.material}" if facts.material == "photos" else f"{facts.material} kept for the test"
+def _material(facts: TrackRecord) -> str:
+    return material(facts.learned_from)
+
+
+def _tested(facts: TrackRecord) -> str:
+    if facts.evaluated_on == "cv":
+        return f"{_material(facts)} held out in turn"
+    return f"test {_material(facts)}" if _material(facts) == "photos" else f"{_material(facts)} kept for the test"
 
 
 def _in_100(share: float) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import state, widgets
-from app.cache.evaluations import Scores
-from app.cache.records import Record
 from app.words import between, rate, split_title
 from hvit.runs import DEFAULT_RUN, Trouble
+from hvit.runs.snapshot import RunSnapshot
+from hvit.scoring.recorded_scores import SplitScores
 from hvit.words import PLANTS_UNKNOWN
 
 VIEWS = {
@@ -24,7 +24,7 @@ VIEWS = {
 }
 
 
-def nothing_yet(records: Sequence[Record], troubles: Sequence[Trouble]) -> None:
+def nothing_yet(records: Sequence[RunSnapshot], troubles: Sequence[Trouble]) -> None:
     """The page while no run has recorded predictions."""
     st.html(
         '<div class="empty"><p class="verdict"><b>No run was evaluated yet.</b></p><p>Training evaluates on test once '
@@ -35,19 +35,21 @@ def nothing_yet(records: Sequence[Record], troubles: Sequence[Trouble]) -> None:
     widgets.unreadable_runs(records, troubles)
 
 
-def choose_run(records: Sequence[Record]) -> Record:
+def choose_run(records: Sequence[RunSnapshot]) -> RunSnapshot:
     """The run to judge; its name is in the address."""
     known = {record.name: record for record in sorted(records, key=lambda record: record.name != DEFAULT_RUN)}
     state.keep_among(state.JUDGED, list(known))
     return known[st.selectbox("Run", list(known), key=state.JUDGED, bind="query-params")]
 
 
-def choose_split(record: Record) -> str:
+def choose_split(record: RunSnapshot) -> str:
     """The photos it is judged on."""
     return widgets.choose_shared("Judged on", record.splits, state.SPLIT, format_func=split_title)
 
 
-def headline(record: Record, split: str, scores: Scores, calibrated: bool, times_read: str | None) -> None:
+def headline(
+    record: RunSnapshot, split: str, scores: SplitScores, calibrated: bool, times_evaluated: str | None
+) -> None:
     """The numbers on top, each with its interval."""
     cells = [
         ("Top-1 accuracy", rate(scores.top1), between(scores.top1_ci)),
@@ -62,8 +64,8 @@ def headline(record: Record, split: str, scores: Scores, calibrated: bool, times
     )
     st.html(f'<dl class="figures">{"".join(parts)}</dl>')
     notes = ["Intervals of 95 %: Wilson for top-1 accuracy, bootstrap over pictures for macro-F1."]
-    if times_read:
-        notes.append(times_read)
+    if times_evaluated:
+        notes.append(times_evaluated)
     if record.plants_known is False:
         notes.append(f"{PLANTS_UNKNOWN}.")
     widgets.sentence(" ".join(notes), "standing")

@@ -8,8 +8,6 @@ import numpy as np
 import streamlit as st
 
 from app import state, theme, widgets
-from app.cache.evaluations import Scores
-from app.cache.records import Record
 from app.evaluation import words
 from app.figures.confusion import confusion_matrix, scale_html
 from app.figures.reliability import reliability_diagram
@@ -19,9 +17,11 @@ from app.words import between, counted, rate
 from hvit.csv_tables import to_csv
 from hvit.data.classes import crop_of, crop_title, crops
 from hvit.runs.predictions import Answers
+from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.confusion_order import most_frequent, order_by_crop, order_by_similarity
 from hvit.scoring.error_kinds import KINDS, kinds_of_error, most_confident_errors, worth_a_second_look
 from hvit.scoring.metrics import wilson
+from hvit.scoring.recorded_scores import SplitScores
 from hvit.words import class_title
 
 ANY = "any"
@@ -31,7 +31,7 @@ ORDERS = {"crop": "by crop", "similarity": "by similarity"}
 NUMBERS = {"counts": "pictures", "rates": "% of the class"}
 
 
-def confusions(record: Record, answers: Answers, scores: Scores) -> None:
+def confusions(record: RunSnapshot, answers: Answers, scores: SplitScores) -> None:
     """The matrix, or on a phone the list of the most frequent confusions; and the photos of a chosen cell."""
     has_crops = bool(crops(answers.classes))
     places = [st.container(key=key) for key in ("matrix_place", "confusion_list", "cell_photos")]
@@ -56,7 +56,9 @@ def confusions(record: Record, answers: Answers, scores: Scores) -> None:
         _pictures_of_cell(answers, true, called)
 
 
-def _matrix(answers: Answers, scores: Scores, order: str, rates: bool, chosen: tuple[str | None, str | None]) -> None:
+def _matrix(
+    answers: Answers, scores: SplitScores, order: str, rates: bool, chosen: tuple[str | None, str | None]
+) -> None:
     numbers = order_by_crop(answers.classes) if order == "crop" else order_by_similarity(scores.confusion)
     # A class without photos that nothing was taken for would only be an empty row and column.
     numbers = [k for k in numbers if scores.confusion[k].any() or scores.confusion[:, k].any()]
@@ -115,7 +117,7 @@ def _class_or_any(name: str) -> str:
     return "any class" if name == ANY else class_title(name)
 
 
-def kinds(record: Record, answers: Answers, scores: Scores) -> None:
+def kinds(record: RunSnapshot, answers: Answers, scores: SplitScores) -> None:
     """Errors by what they mean: the wrong crop is another error than the wrong disease."""
     numbers = kinds_of_error(answers.classes, answers.labels, answers.predicted)
     shown = words.kinds_shown(answers.classes)
@@ -155,7 +157,7 @@ def _by_crop(answers: Answers, numbers: np.ndarray, shown: Sequence[str]) -> Non
         widgets.table(rows, "errors_by_crop")
 
 
-def classes(record: Record, answers: Answers, scores: Scores) -> None:
+def classes(record: RunSnapshot, answers: Answers, scores: SplitScores) -> None:
     """Precision, recall and F1 of each class; a chosen row shows its photos."""
     titles = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
     rows = []
@@ -198,7 +200,7 @@ def classes(record: Record, answers: Answers, scores: Scores) -> None:
             photos(answers, wrong[np.argsort(-answers.confidence[wrong], kind="stable")], f"class_{chosen}")
 
 
-def sure(record: Record, answers: Answers, scores: Scores) -> None:
+def sure(record: RunSnapshot, answers: Answers, scores: SplitScores) -> None:
     """The errors the model was surest of."""
     rows = most_confident_errors(answers.labels, answers.probs)
     if not len(rows):
@@ -208,7 +210,7 @@ def sure(record: Record, answers: Answers, scores: Scores) -> None:
     photos(answers, rows, "sure")
 
 
-def second_look(record: Record, answers: Answers, scores: Scores) -> None:
+def second_look(record: RunSnapshot, answers: Answers, scores: SplitScores) -> None:
     """Labels that may be wrong."""
     if answers.split == "train":
         widgets.notice("This needs photos the model did not learn from; choose test, validation or cross-validation.")
@@ -227,7 +229,7 @@ def second_look(record: Record, answers: Answers, scores: Scores) -> None:
         )
 
 
-def probabilities(record: Record, answers: Answers, scores: Scores) -> None:
+def probabilities(record: RunSnapshot, answers: Answers, scores: SplitScores) -> None:
     """Whether the probabilities mean what they say, briefly."""
     bins = scores.reliability
     figure = reliability_diagram(

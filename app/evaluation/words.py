@@ -29,7 +29,7 @@ def kinds_shown(classes: Sequence[str]) -> list[str]:
     return [kind for kind in KINDS if kind not in ("right", *(() if len(crops(classes)) > 1 else ("wrong_crop",)))]
 
 
-def times_read(evaluations: Sequence[dict], split: str) -> str | None:
+def times_evaluated(evaluations: Sequence[dict], split: str) -> str | None:
     """How often test was looked at: more often is less worth."""
     if split != "test" or not evaluations:
         return None

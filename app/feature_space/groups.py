@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.cache.maps import MappedSamples
 from app.figures.feature_map import Group
 from app.theme import Palette
 from app.words import NBSP
 from hvit.data.classes import crop_of, crop_title, crops
 from hvit.data.leafsim import EARLY_STRESS
+from hvit.feature_space.mapped_samples import MappedSamples
 from hvit.words import class_in_text, class_title
 
 CROP, CONDITION, CORRECT, CONFIDENCE = "crop", "condition", "correct", "confidence"
@@ -61,7 +61,7 @@ def groups_of(samples: MappedSamples, mode: str, colors: Palette) -> list[Group]
     if mode == CONDITION:
         return _named([class_title(name) for name in samples.labels], colors)
     if mode == CORRECT:
-        right = samples.right
+        right = samples.correct
         return [
             Group("Correct", colors.quiet, np.flatnonzero(right)),
             Group("Wrong", colors.error, np.flatnonzero(~right)),
@@ -79,7 +79,7 @@ def groups_of(samples: MappedSamples, mode: str, colors: Palette) -> list[Group]
 
 def highlighted(samples: MappedSamples, name: str, colors: Palette) -> list[Group]:
     """One class against all others, which are grey; what was taken for it stands out too."""
-    is_it, said = samples.labels == name, samples.answers == name
+    is_it, said = samples.labels == name, samples.predicted == name
     title, in_text = class_title(name), class_in_text(name)
     return [
         Group("All others", colors.quiet, np.flatnonzero(~is_it & ~said)),
@@ -122,7 +122,7 @@ def _percents(edges: Sequence[float], of: str = "") -> list[str]:
 def _by_strangeness(samples: MappedSamples, colors: Palette) -> list[Group]:
     """Quarters of the samples, from the most usual; and those the run calls unfamiliar."""
     values = samples.map.strangeness
-    limit = np.inf if samples.strange_from is None else samples.strange_from
+    limit = np.inf if samples.ood_threshold is None else samples.ood_threshold
     familiar = values <= limit
     if not familiar.any():
         return [Group(f"over {limit:.2f}: unfamiliar", colors.error, np.flatnonzero(~familiar))]

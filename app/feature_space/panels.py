@@ -11,17 +11,18 @@ import streamlit as st
 
 from app import pictures, state, theme, widgets
 from app.cache import maps
-from app.cache.map_figures import map_figure
-from app.cache.maps import MappedSamples, Placed
 from app.cache.photos import whole_photo
-from app.cache.records import Record
-from app.cache.runs import RunChoice, diagnosing_runs, load_model
+from app.cache.runs import diagnosing_runs, load_model
 from app.feature_space import groups, words
+from app.feature_space.cached_figure import map_figure
 from app.feature_space.selection import Summary, shown_first, summarize
 from app.figures.feature_map import BESIDE_PX, HEIGHT_PX, Group, Marker
 from app.gallery import Tile, gallery
 from app.photo_files import PhotoFile
 from app.widgets import plain, sentence
+from hvit.csv_tables import to_csv
+from hvit.feature_space.mapped_samples import MappedSamples, PlacedPhoto, embed_command
+from hvit.runs.snapshot import RunSnapshot
 from hvit.words import class_title
 
 NO_RUN, NO_CLASS, NO_PHOTO = "none", "none", "none"
@@ -42,19 +43,17 @@ def introduction() -> None:
 def nothing_recorded() -> None:
     """The page while no run has recorded predictions."""
     st.subheader("No run has recorded predictions yet.")
-    st.write("Record those of one, and make its map:")
-    st.code(
-        "python -m hvit evaluate --run RUN --data path/to/photos --save\n" + maps.embed_command("RUN"), language="bash"
-    )
+    st.write("RunSnapshot those of one, and make its map:")
+    st.code("python -m hvit evaluate --run RUN --data path/to/photos --save\n" + embed_command("RUN"), language="bash")
 
 
-def no_map(record: Record) -> None:
+def no_map(record: RunSnapshot) -> None:
     """A run without a map: what makes one."""
     widgets.notice(words.no_map(record.name))
-    st.code(maps.embed_command(record.name), language="bash")
+    st.code(embed_command(record.name), language="bash")
 
 
-def choose_runs(recorded: Sequence[Record]) -> tuple[Record, str | None, Record | None]:
+def choose_runs(recorded: Sequence[RunSnapshot]) -> tuple[RunSnapshot, str | None, RunSnapshot | None]:
     """The run to show, the split of its map (None where it has none), and another run to set beside it."""
     mapped = {record.name: maps.mapped_splits(record) for record in recorded}
     names = sorted(mapped, key=lambda name: (not mapped[name], name))
@@ -78,7 +77,9 @@ def choose_runs(recorded: Sequence[Record]) -> tuple[Record, str | None, Record 
 
 
 @st.fragment
-def explore(record: Record, samples: MappedSamples, beside: Record | None, others: MappedSamples | None) -> None:
+def explore(
+    record: RunSnapshot, samples: MappedSamples, beside: RunSnapshot | None, others: MappedSamples | None
+) -> None:
     """Everything below the choice of runs; a selection draws only this again."""
     colors = theme.palette(st.context.theme.type)
     with st.container(key="space_controls"):
@@ -105,7 +106,7 @@ def explore(record: Record, samples: MappedSamples, beside: Record | None, other
         _trust(record, samples, beside, others)
 
 
-def _controls(record: Record, samples: MappedSamples) -> tuple[str, str | None, PhotoFile | None, bool]:
+def _controls(record: RunSnapshot, samples: MappedSamples) -> tuple[str, str | None, PhotoFile | None, bool]:
     modes = groups.modes(samples)
     state.keep_among(state.COLOR, modes)
     mode = st.pills(
@@ -145,12 +146,12 @@ def _controls(record: Record, samples: MappedSamples) -> tuple[str, str | None, 
     return mode, None if highlight == NO_CLASS else highlight, photos.get(chosen), select_by == CLICKING
 
 
-def _model_of(record: Record) -> RunChoice | None:
+def _model_of(record: RunSnapshot) -> RunSnapshot | None:
     """The run as one that can look at photos; None where its weights are not here."""
     return next((run for run in diagnosing_runs() if run.name == record.name), None)
 
 
-def _placed(photo: PhotoFile, record: Record, samples: MappedSamples) -> Placed | None:
+def _placed(photo: PhotoFile, record: RunSnapshot, samples: MappedSamples) -> PlacedPhoto | None:
     refined = state.is_refined(photo)
     try:
         with st.spinner("Placing the photo by t-SNE" if refined else "Looking at the photo"):
@@ -160,14 +161,14 @@ def _placed(photo: PhotoFile, record: Record, samples: MappedSamples) -> Placed 
         return None
 
 
-def _marker(photo: PhotoFile, placed: Placed) -> Marker:
+def _marker(photo: PhotoFile, placed: PlacedPhoto) -> Marker:
     at = placed.place
     return Marker(at.x, at.y, f"<b>{html.escape(photo.name)}</b>", placed.unfamiliar, tuple(at.neighbors.tolist()))
 
 
 def _map(
     which: str,
-    record: Record,
+    record: RunSnapshot,
     samples: MappedSamples,
     mode: str,
     highlight: str | None,
@@ -210,7 +211,9 @@ def _legend(found: Sequence[Group], samples: MappedSamples) -> None:
     st.html(f'<ul class="map-legend">{"".join(rows)}</ul>')
 
 
-def _selection(record: Record, samples: MappedSamples, beside: Record | None, others: MappedSamples | None) -> None:
+def _selection(
+    record: RunSnapshot, samples: MappedSamples, beside: RunSnapshot | None, others: MappedSamples | None
+) -> None:
     rows = samples.rows_of(state.selected_samples())
     if not len(rows):
         _before_selection(samples)
@@ -240,7 +243,11 @@ def _before_selection(samples: MappedSamples) -> None:
 
 
 def _numbers(
-    record: Record, summary: Summary, samples: MappedSamples, beside: Record | None, others: MappedSamples | None
+    record: RunSnapshot,
+    summary: Summary,
+    samples: MappedSamples,
+    beside: RunSnapshot | None,
+    others: MappedSamples | None,
 ) -> None:
     if others is None:
         sentence(f"{words.accuracy(summary)}.", "below")
@@ -261,7 +268,13 @@ def _numbers(
     )
     with st.container(horizontal=True):
         rows = samples.rows_of(state.selected_samples())
-        st.download_button("CSV", lambda: maps.table_of(samples, rows), "selection.csv", "text/csv", on_click="ignore")
+        st.download_button(
+            "CSV",
+            lambda: to_csv([samples.csv_row(int(row)) for row in rows]),
+            "selection.csv",
+            "text/csv",
+            on_click="ignore",
+        )
         st.button("Select nothing", type="tertiary", on_click=state.select_samples, args=((),))
 
 
@@ -280,14 +293,14 @@ def _tile(samples: MappedSamples, row: int, more: str = "") -> Tile:
     return Tile(samples.paths[row], samples.sha256[row], class_title(samples.labels[row]), line)
 
 
-def _photo(photo: PhotoFile, placed: Placed, samples: MappedSamples) -> None:
+def _photo(photo: PhotoFile, placed: PlacedPhoto, samples: MappedSamples) -> None:
     """A photo of the reader, and what its place on the map is worth."""
     refined = state.is_refined(photo)
     st.image(pictures.jpeg(pictures.shrunk(whole_photo(photo), 320)), width="stretch", alt="Your photo")
     with st.container(key="space_photo_words"):
         st.html(f'<p class="summary">{html.escape(photo.name)}</p>')
         if placed.unfamiliar:
-            sentence(words.unfamiliar(placed, samples.strange_from), "notice")
+            sentence(words.unfamiliar(placed, samples.ood_threshold), "notice")
         else:
             sentence(words.answer(placed), "below")
         sentence(words.position(refined), "standing")
@@ -295,12 +308,12 @@ def _photo(photo: PhotoFile, placed: Placed, samples: MappedSamples) -> None:
             st.button("Refine the position", type="tertiary", on_click=state.refine, args=(photo,))
 
 
-def _neighbors_of_photo(placed: Placed, samples: MappedSamples) -> None:
+def _neighbors_of_photo(placed: PlacedPhoto, samples: MappedSamples) -> None:
     """The leaves nearest to a photo in feature space, near or far on the map."""
     near = placed.place
     st.html('<p class="summary">The leaves nearest to your photo in feature space</p>')
     if not placed.unfamiliar:
-        sentence(words.neighbors_agree(samples.labels[near.neighbors], placed.answer), "standing")
+        sentence(words.neighbors_agree(samples.labels[near.neighbors], placed.label), "standing")
     gallery(
         [
             _tile(samples, int(row), words.distance(float(distance)))
@@ -310,7 +323,7 @@ def _neighbors_of_photo(placed: Placed, samples: MappedSamples) -> None:
     )
 
 
-def _own_photos(record: Record) -> None:
+def _own_photos(record: RunSnapshot) -> None:
     with st.expander("Put a photo of yours on the map"):
         run = _model_of(record)
         if run is None:
@@ -323,7 +336,9 @@ def _own_photos(record: Record) -> None:
         widgets.ask_for_photos(diagnosing_runs(), run)
 
 
-def _trust(record: Record, samples: MappedSamples, beside: Record | None, others: MappedSamples | None) -> None:
+def _trust(
+    record: RunSnapshot, samples: MappedSamples, beside: RunSnapshot | None, others: MappedSamples | None
+) -> None:
     with st.expander("What this map can tell, and what it cannot"):
         for text in words.limits():
             st.write(plain(text))

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import state
 from app.cache import samples
-from app.cache.maps import MappedSamples
+from hvit.feature_space.mapped_samples import MappedSamples
 
 _show = st.components.v2.component(
     "pointed_leaf",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.cache.maps import MappedSamples
+from hvit.feature_space.mapped_samples import MappedSamples
 from hvit.scoring.metrics import wilson
 
 
@@ -40,7 +40,7 @@ class Summary:
 
 def summarize(samples: MappedSamples, rows: np.ndarray) -> Summary:
     """Counts of the samples in these rows, at least one."""
-    labels, answers = samples.labels[rows], samples.answers[rows]
+    labels, answers = samples.labels[rows], samples.predicted[rows]
     right = labels == answers
     of_class, right_of_class = Counter(labels), Counter(labels[right])
     wrong = Counter(zip(labels[~right], answers[~right]))
@@ -58,5 +58,5 @@ def summarize(samples: MappedSamples, rows: np.ndarray) -> Summary:
 
 def shown_first(samples: MappedSamples, rows: np.ndarray) -> np.ndarray:
     """The rows in the order in which they are worth looking at: wrong and sure of it, wrong, then unsure."""
-    right, confidence = samples.right[rows], samples.confidence[rows]
+    right, confidence = samples.correct[rows], samples.confidence[rows]
     return rows[np.lexsort((np.where(right, confidence, -confidence), right))]

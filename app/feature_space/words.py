@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.cache.maps import MappedSamples, Placed
 from app.feature_space.selection import Summary
 from app.words import NBSP, percent
 from hvit.feature_space import FeatureMap
+from hvit.feature_space.mapped_samples import MappedSamples, PlacedPhoto
 from hvit.words import class_in_text, class_title
 
 INTRODUCTION = (
@@ -24,8 +24,8 @@ def point_texts(samples: MappedSamples) -> list[str]:
     """What is said of each sample on hover: the true class, the answer and how sure it was."""
     titles = {name: class_title(name) for name in {*samples.labels, *samples.classes}}
     in_text = {name: class_in_text(name) for name in samples.classes}
-    rightly = [label == answer for label, answer in zip(samples.labels, samples.answers)]
-    judged = ["correct" if r else f"taken for {in_text[a]}" for r, a in zip(rightly, samples.answers)]
+    rightly = [label == answer for label, answer in zip(samples.labels, samples.predicted)]
+    judged = ["correct" if r else f"taken for {in_text[a]}" for r, a in zip(rightly, samples.predicted)]
     return [
         f"<b>{titles[label]}</b><br>{said}, {percent(p)}"
         for label, said, p in zip(samples.labels, judged, samples.confidence)
@@ -34,7 +34,7 @@ def point_texts(samples: MappedSamples) -> list[str]:
 
 def tile_line(samples: MappedSamples, row: int) -> str:
     """What is said under the picture of a sample."""
-    answer = samples.answers[row]
+    answer = samples.predicted[row]
     what = "correct" if samples.labels[row] == answer else f"taken for {class_in_text(answer)}"
     return f"{what}, {percent(samples.confidence[row])}"
 
@@ -96,17 +96,17 @@ def quality(found: FeatureMap, name: str) -> list[str]:
     return told
 
 
-def unfamiliar(photo: Placed, strange_from: float) -> str:
+def unfamiliar(photo: PlacedPhoto, ood_threshold: float) -> str:
     """What the place of a photo is worth that looks like nothing the run learned from."""
     return (
         "This does not look like any leaf I know, so it is drawn hollow. It lands somewhere, as everything does, but "
-        f"it is farther from what I learned from ({photo.strangeness:.2f}) than I accept ({strange_from:.2f})."
+        f"it is farther from what I learned from ({photo.distance:.2f}) than I accept ({ood_threshold:.2f})."
     )
 
 
-def answer(photo: Placed) -> str:
+def answer(photo: PlacedPhoto) -> str:
     """What the run takes a photo for."""
-    return f"My answer: {class_in_text(photo.answer)}, {percent(photo.confidence)}."
+    return f"My answer: {class_in_text(photo.label)}, {percent(photo.confidence)}."
 
 
 def position(refined: bool) -> str:

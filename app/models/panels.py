@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import state, widgets
-from app.cache import cards, costs, family
+from app.cache import cards, costs, evaluations, family
 from app.models import words
 from app.widgets import sentence
 from app.words import between, rate
 from hvit.csv_tables import to_csv
 
 if TYPE_CHECKING:
-    from app.cache.records import Record
+    from hvit.runs.snapshot import RunSnapshot
+    from hvit.scoring.recorded_scores import RecordedEvaluation
 
 FIRST_CHOICE = ("hvit_tiny", "hvit_small")
 FIGURE_COMMANDS = (
@@ -114,20 +115,20 @@ def _measure(rows: list[dict]) -> None:
         sentence(words.noisy(family.cores()), "standing")
 
 
-def card(record: Record) -> None:
+def card(record: RunSnapshot) -> None:
     """Everything there is to know of a run before it is used.
 
     Raises:
         ValueError: what it recorded is damaged.
     """
-    cards.refuse_incomplete(record)
+    cards.check_card(record)
     cost = costs.cost_of(record)
     st.html(f'<h3 class="card-title">{html.escape(record.name)}</h3>')
     sentence(words.in_short(record, cost), "below")
     for text in (words.status(record), record.problem, words.plants(record)):
         if text:
             sentence(text)
-    scores = cards.judged(record)
+    scores = evaluations.recorded_evaluation(record)
     if scores is not None:
         _scores(record, scores)
     with st.container(key="card_body"):
@@ -145,11 +146,11 @@ def card(record: Record) -> None:
     _for_a_paper(record)
 
 
-def _calibrated(record: Record) -> str:
+def _calibrated(record: RunSnapshot) -> str:
     return "15 bins" if (record.card or {}).get("temperature") is not None else "run is not calibrated"
 
 
-def _scores(record: Record, scores: cards.Judged) -> None:
+def _scores(record: RunSnapshot, scores: RecordedEvaluation) -> None:
     found = scores.document
     low_high = found.get("top1_ci")
     cells = [
@@ -166,8 +167,8 @@ def _scores(record: Record, scores: cards.Judged) -> None:
     cells.append((what, f"{found['n']:,}", "pictures"))
     widgets.figures(cells)
     notes = ["Intervals of 95 %: Wilson for top-1 accuracy, bootstrap for macro-F1."]
-    if scores.times_read is not None:
-        notes.append(words.times_read(scores.times_read))
+    if scores.times_evaluated is not None:
+        notes.append(words.times_evaluated(scores.times_evaluated))
     sentence(" ".join(notes), "standing")
 
 
@@ -178,7 +179,7 @@ def _points(title: str, lines: Iterable[str]) -> None:
         st.html(f'<h4>{html.escape(title)}</h4><ul class="points">{points}</ul>')
 
 
-def _conditions(record: Record) -> None:
+def _conditions(record: RunSnapshot) -> None:
     if not record.classes:
         return
     with st.expander(f"The {len(record.classes)} conditions it knows"):
@@ -189,14 +190,14 @@ def _conditions(record: Record) -> None:
         st.html(f'<dl class="conditions">{rows}</dl>')
 
 
-def _licences(record: Record) -> None:
+def _licences(record: RunSnapshot) -> None:
     rows = words.licence_rows(record)
     if rows:
         body = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>" for name, text in rows)
         st.html(f'<h4>Data and licences</h4><table class="plain">{body}</table>')
 
 
-def _pretrained(record: Record) -> None:
+def _pretrained(record: RunSnapshot) -> None:
     rows = words.pretrained_rows(record)
     if not rows:
         return
@@ -208,7 +209,7 @@ def _pretrained(record: Record) -> None:
     )
 
 
-def _notes(record: Record) -> None:
+def _notes(record: RunSnapshot) -> None:
     text = cards.notes(record)
     if text:
         tags = (("li" if point else "p", _with_code(line)) for point, line in words.notes_lines(text))
@@ -221,7 +222,7 @@ def _with_code(line: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(line))
 
 
-def _made(record: Record) -> None:
+def _made(record: RunSnapshot) -> None:
     st.html("<h4>How it was made</h4>")
     if command := words.made_by(record):
         st.code(command, language="bash", wrap_lines=True)
@@ -230,13 +231,13 @@ def _made(record: Record) -> None:
     if parent := record.info.get("parent"):
         sentence(f"It starts from the backbone of run {parent}.", "standing")
     if sha256 := (record.card or {}).get("sha256"):
-        here = "in this copy" if cards.has_weights(record) else "not in this copy"
+        here = "in this copy" if record.has_weights else "not in this copy"
         st.html(
             f'<p class="standing">Weights ({here}), SHA-256 <span class="hash">{html.escape(str(sha256))}</span></p>'
         )
 
 
-def _downloads(record: Record) -> None:
+def _downloads(record: RunSnapshot) -> None:
     files = {name: cards.file_of(record, name) for name in ("model.json", "config.yaml")}
     with st.container(horizontal=True, key="card_downloads"):
         for name, data in files.items():
@@ -245,7 +246,7 @@ def _downloads(record: Record) -> None:
                 st.download_button(name, data, f"{record.name}_{name}", kind, on_click="ignore", key=f"card_{name}")
 
 
-def _for_a_paper(record: Record) -> None:
+def _for_a_paper(record: RunSnapshot) -> None:
     if record.config is None:
         return
     with st.expander("For a paper"):
@@ -259,6 +260,6 @@ def _for_a_paper(record: Record) -> None:
             st.code(FIGURE_COMMANDS.format(run=record.name), language="bash")
 
 
-def _methods_text(record: Record) -> str:
+def _methods_text(record: RunSnapshot) -> str:
     methods = cards.methods_of(record)
     return f"{methods.text}\n\n{methods.bibtex}\n"

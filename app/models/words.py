@@ -10,8 +10,8 @@ from hvit.data.classes import crop_of, crop_title, crops, is_healthy, spoken_con
 from hvit.words import PLANTS_UNKNOWN, capitalized
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
-    from app.cache.records import Record
     from hvit.models.counting import Cost
+    from hvit.runs.snapshot import RunSnapshot
     from hvit.speed.benchmark import Timing
 
 NAMES = {"hvit_tiny": "HViT-T", "hvit_small": "HViT-S", "hvit_base": "HViT-B", "hvit_large": "HViT-L"}
@@ -57,14 +57,14 @@ def latency(found: Timing | None) -> str:
     return f"{found.median_ms:,.0f} ms ({low:,.0f} to {high:,.0f})"
 
 
-def status(record: Record) -> str | None:
+def status(record: RunSnapshot) -> str | None:
     """Why there may be less to read than usual; None for a finished run with weights."""
     if record.status != "done":
         return f"This run is not finished: {record.status}. What it has recorded so far is below."
     return None
 
 
-def in_short(record: Record, cost: Cost | None) -> str:
+def in_short(record: RunSnapshot, cost: Cost | None) -> str:
     """What the run is, in one sentence."""
     card = record.card or {}
     what = size_name(card["architecture"]) if "architecture" in card else "A model"
@@ -85,13 +85,13 @@ def _pretrained_on(card: dict) -> str:
     return f", starting from weights trained on {'other pictures' if learned == 'unknown' else learned}"
 
 
-def _material(record: Record) -> str:
+def _material(record: RunSnapshot) -> str:
     if record.learned_from == {"drawings"}:
         return "drawn leaves"
     return "photos and drawn leaves" if len(record.learned_from) > 1 else "photos"
 
 
-def meant_for(record: Record) -> list[str]:
+def meant_for(record: RunSnapshot) -> list[str]:
     """What it can be used for."""
     if record.kind == "pretrain":
         return ["A start for training on labelled photos; by itself it names nothing."]
@@ -104,7 +104,7 @@ def meant_for(record: Record) -> list[str]:
     return [f"A first opinion on photos of single leaves of {named}."]
 
 
-def not_for(record: Record) -> list[str]:
+def not_for(record: RunSnapshot) -> list[str]:
     """What it cannot be used for, read off its classes and its data."""
     if not record.classes:
         return []
@@ -136,7 +136,7 @@ def condition_lists(classes: tuple[str, ...]) -> list[tuple[str, str]]:
     return rows
 
 
-def calibration(record: Record) -> list[str]:
+def calibration(record: RunSnapshot) -> list[str]:
     """What its probabilities and lists mean."""
     card, summary, said = record.card or {}, record.summary, []
     if not record.classes:
@@ -159,13 +159,13 @@ def calibration(record: Record) -> list[str]:
     return said
 
 
-def times_read(count: int) -> str:
+def times_evaluated(count: int) -> str:
     """How often test was looked at."""
     often = {1: "once", 2: "twice"}[count] if count in (1, 2) else f"{count} times"
     return f"Test was evaluated {often}."
 
 
-def made_by(record: Record) -> str | None:
+def made_by(record: RunSnapshot) -> str | None:
     """The command that made it, or None where the run does not say."""
     words = record.info.get("argv")
     if not isinstance(words, list) or not words:
@@ -173,7 +173,7 @@ def made_by(record: Record) -> str | None:
     return "python " + shlex.join(str(word) for word in words if word != "--resume")
 
 
-def made_with(record: Record) -> list[str]:
+def made_with(record: RunSnapshot) -> list[str]:
     """Seed, code, machine and time."""
     info, said = record.info, []
     if record.seed is not None:
@@ -192,12 +192,12 @@ def made_with(record: Record) -> list[str]:
     return said
 
 
-def licence_rows(record: Record) -> list[tuple[str, str]]:
+def licence_rows(record: RunSnapshot) -> list[tuple[str, str]]:
     """Data sets and their licences, as recorded."""
     return sorted(((record.card or {}).get("licences") or {}).items())
 
 
-def pretrained_rows(record: Record) -> list[tuple[str, str]]:
+def pretrained_rows(record: RunSnapshot) -> list[tuple[str, str]]:
     """What is recorded of the pretrained weights it, or the run it came from, started from; empty without any."""
     found = (record.card or {}).get("pretrained")
     if found is None:
@@ -206,7 +206,7 @@ def pretrained_rows(record: Record) -> list[tuple[str, str]]:
     return [("Net", size_name(found["architecture"])), *((title, found[key]) for key, title in facts)]
 
 
-def plants(record: Record) -> str | None:
+def plants(record: RunSnapshot) -> str | None:
     """The caution where plants were not held out one by one; None where they were, or nothing was judged."""
     return f"{PLANTS_UNKNOWN}." if record.plants_known is False and record.classes else None
 

@@ -1,18 +1,17 @@
 """Which drawn leaves a reader gets, and with which run."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 
 from app import drawn
-from app.cache.runs import RunChoice
 from hvit.data.leafsim import CONDITIONS, Address, draw, plan
+from hvit.runs.snapshot import RunSnapshot
+from tests.support.snapshots import run_snapshot
 
 
-def run(name: str, classes=CONDITIONS, learned_from=("drawings",)) -> RunChoice:
-    return RunChoice(name, Path(name), tuple(classes), frozenset(learned_from))
+def run(name: str, classes=CONDITIONS, learned_from=("drawings",)) -> RunSnapshot:
+    return run_snapshot(name, classes, learned_from)
 
 
 PHOTOS = run("leaf45-tiny", ["Apple___Scab", "Apple___healthy"], ["photos"])

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import pytest
 
 from app.attention import words
-from app.cache.explanations import Judged, Question
 from app.words import NBSP
 from hvit.explain import METHODS
 from hvit.explain.perturbation import PerturbationTest
+from hvit.explain.recorded_tests import RecordedTests
+from hvit.explain.request import ExplanationRequest
 
 BLIGHT, SPOT, HEALTHY = "Tomato___Early_blight", "Tomato___Septoria_leaf_spot", "Tomato___healthy"
 
@@ -87,8 +88,8 @@ def test_colors_of_a_difference():
 
 
 def test_what_is_shown_names_method_stage_class_and_the_other_class():
-    assert words.what_is_shown(Question("rollout", arguments=(("stage", 2),))) == "Attention rollout, stage 3"
-    assert words.what_is_shown(Question("gradcam", BLIGHT, SPOT, (("stage", 3),))) == (
+    assert words.what_is_shown(ExplanationRequest("rollout", arguments=(("stage", 2),))) == "Attention rollout, stage 3"
+    assert words.what_is_shown(ExplanationRequest("gradcam", BLIGHT, SPOT, (("stage", 3),))) == (
         "Grad-CAM, stage 4 for Tomato: early blight rather than Tomato: Septoria leaf spot"
     )
 
@@ -103,7 +104,7 @@ def test_a_square_tells_how_many_tokens_look(stage, told):
     assert told in words.square_looks("B2", stage)
 
 
-JUDGED = Judged(("gradcam", "rollout", "occlusion"), frozenset({"gradcam"}), ("gradcam",), num_photos=200)
+JUDGED = RecordedTests(("gradcam", "rollout", "occlusion"), frozenset({"gradcam"}), ("gradcam",), num_photos=200)
 
 
 def test_rank_of_a_method():
@@ -112,20 +113,20 @@ def test_rank_of_a_method():
         "In 200 test photos: 3rd of 3 methods. Did not beat the model-free controls under both covers."
     )
     assert words.rank(JUDGED, "gradient_rollout") == "This method was not tested on this model yet."
-    drawn = Judged(("gradcam",), frozenset({"gradcam"}), num_photos=150, material="drawn leaves")
+    drawn = RecordedTests(("gradcam",), frozenset({"gradcam"}), num_photos=150, learned_from=frozenset({"drawings"}))
     assert words.rank(drawn, "gradcam") == "In 150 drawn test leaves: 1st of 1 methods."
-    assert words.rank(Judged(), "gradcam") == "This method was not tested on this model yet."
-    assert words.rank(Judged(problem="the table is damaged"), "gradcam") == "the table is damaged"
+    assert words.rank(RecordedTests(), "gradcam") == "This method was not tested on this model yet."
+    assert words.rank(RecordedTests(problem="the table is damaged"), "gradcam") == "the table is damaged"
 
 
 def test_the_first_choice_says_what_it_rests_on():
     assert words.best_label("gradcam", JUDGED) == "Best in test: Grad-CAM"
     assert words.best_label("rollout", JUDGED) == "Attention rollout (no method stood the test)"
-    assert words.best_label("gradient_rollout", Judged()) == "Gradient rollout (not tested)"
+    assert words.best_label("gradient_rollout", RecordedTests()) == "Gradient rollout (not tested)"
 
 
 def test_a_first_choice_that_is_second_in_the_test_says_why():
-    judged = Judged(("occlusion", "gradcam"), frozenset({"gradcam"}), ("gradcam",), num_photos=200)
+    judged = RecordedTests(("occlusion", "gradcam"), frozenset({"gradcam"}), ("gradcam",), num_photos=200)
     assert words.best_label("gradcam", judged) == "Best of those that beat the controls: Grad-CAM"
     assert words.rank(judged, "gradcam") == (
         "In 200 test photos: 2nd of 2 methods. The best that beat the model-free controls under both covers; "

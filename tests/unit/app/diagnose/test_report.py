@@ -1,22 +1,21 @@
 """The report of a session."""
 
 from datetime import datetime
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from app.cache.runs import RunChoice
 from app.diagnose import report
+from tests.support.snapshots import run_snapshot
 
 
 @pytest.mark.parametrize(("known", "said"), [(False, True), (True, False), (None, False)])
 def test_a_report_says_where_plants_are_unknown(known, said):
-    run = RunChoice("mine", Path("mine"), ("a", "b"), frozenset(["photos"]), known)
+    run = run_snapshot(classes=("a", "b"), plants_known=known)
     assert ("Model: mine. Plants unknown: accuracy may be too high. Prob" in report.page([], [], [], run)) == said
 
 
-RUN = RunChoice("mine", Path("mine"), ("Tomato___Rust", "Tomato___Scab", "Tomato___healthy"), frozenset(["photos"]))
+RUN = run_snapshot(classes=("Tomato___Rust", "Tomato___Scab", "Tomato___healthy"))
 
 
 def test_a_report_lists_every_candidate_and_how_it_came_about():

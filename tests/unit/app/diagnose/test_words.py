@@ -119,23 +119,27 @@ def test_drawn_leaves_are_counted_apart():
 
 
 def test_accuracy_is_told_of_a_crop_or_of_all():
-    facts = SimpleNamespace(top1=SimpleNamespace(share=0.9, n=1200), material="photos", judged_on="test")
+    facts = SimpleNamespace(
+        top1=SimpleNamespace(share=0.9, n=1200), learned_from=frozenset({"photos"}), evaluated_on="test"
+    )
     assert words.accuracy_sentence("maize", facts).startswith(
         "Maize: the first name was right for 90 of 100 test photos"
     )
-    facts.material = "drawn leaves"
+    facts.learned_from = frozenset({"drawings"})
     assert words.accuracy_sentence("", facts) == (
         "The first name was right for 90 of 100 drawn leaves kept for the test (n = 1,200)."
     )
 
 
 def test_accuracy_of_cross_validation_is_not_called_a_test():
-    facts = SimpleNamespace(top1=SimpleNamespace(share=0.9, n=300), material="photos", judged_on="cv")
+    facts = SimpleNamespace(
+        top1=SimpleNamespace(share=0.9, n=300), learned_from=frozenset({"photos"}), evaluated_on="cv"
+    )
     assert (
         words.accuracy_sentence("", facts)
         == "The first name was right for 90 of 100 photos held out in turn (n = 300)."
     )
-    facts.calibrated, facts.named_rightly, facts.lists_held, facts.on_field = True, None, None, None
+    facts.calibrated, facts.named_correct, facts.set_coverage, facts.field = True, None, None, None
     named = diagnosis("named", {"Apple___Apple_scab": 0.9})
     assert words.meaning_of_the_bars(named, facts)[0].startswith(
         "The bars are chances, set on photos held out in turn:"
@@ -174,13 +178,23 @@ def test_flags_come_with_what_to_do():
 
 def test_a_count_that_was_not_recorded_is_not_mentioned():
     nothing = SimpleNamespace(
-        calibrated=True, named_rightly=None, lists_held=None, material="photos", judged_on="test", on_field=None
+        calibrated=True,
+        named_correct=None,
+        set_coverage=None,
+        learned_from=frozenset({"photos"}),
+        evaluated_on="test",
+        field=None,
     )
     named = diagnosis("named", {"Tomato___Late_blight": 0.94})
     assert len(words.meaning_of_the_bars(named, nothing)) == 1
     share = SimpleNamespace(share=0.93, n=1412)
     counted = SimpleNamespace(
-        calibrated=True, named_rightly=share, lists_held=None, material="photos", judged_on="test", on_field=None
+        calibrated=True,
+        named_correct=share,
+        set_coverage=None,
+        learned_from=frozenset({"photos"}),
+        evaluated_on="test",
+        field=None,
     )
     assert words.meaning_of_the_bars(named, counted)[1] == (
         "Of 100 test photos with a score like this, 93 were named rightly (n = 1,412)."
@@ -192,8 +206,8 @@ def _count(share: float, n: int):
 
 
 def _on_field(n: int, named=None, lists=None, top1=None):
-    found = SimpleNamespace(n=n, named_correct=named, lists_held=lists, top1=top1)
-    return SimpleNamespace(on_field=found)
+    found = SimpleNamespace(n=n, named_correct=named, set_coverage=lists, top1=top1)
+    return SimpleNamespace(field=found)
 
 
 NAMED = diagnosis("named", {"Apple___Apple_scab": 0.9, "Apple___healthy": 0.1})
@@ -215,7 +229,7 @@ UNSURE = diagnosis("unsure", {"Apple___Apple_scab": 0.6, "Apple___healthy": 0.4}
         ),
         (NAMED, _on_field(0), ["No field photo of apple was ever tested: outdoors, expect less."]),
         (NAMED, _on_field(12), ["Only 12 field photos of apple were tested: too few to count answers like this one."]),
-        (NAMED, SimpleNamespace(on_field=None), []),
+        (NAMED, SimpleNamespace(field=None), []),
     ],
 )
 def test_what_was_counted_outdoors_is_said_beside(answer, facts, said):
@@ -229,4 +243,4 @@ def test_accuracy_outdoors_is_told_apart():
     assert words.field_accuracy("maize", _on_field(0)).startswith("No field photo of maize was ever tested")
     few = "Only 7 field photos of maize were tested: too few for a number."
     assert words.field_accuracy("maize", _on_field(7)) == few
-    assert words.field_accuracy("apple", SimpleNamespace(on_field=None)) is None
+    assert words.field_accuracy("apple", SimpleNamespace(field=None)) is None

@@ -19,7 +19,7 @@ ROW = {"time": "2026-11-04T04:06:18+00:00", "top1": 0.5}
     ],
 )
 def test_how_often_test_was_read_is_told(rows, split, said):
-    told = words.times_read(rows, split)
+    told = words.times_evaluated(rows, split)
     assert told == said if said is None else said in told
 
 

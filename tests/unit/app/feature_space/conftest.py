@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from app.cache.maps import MappedSamples
 from hvit.feature_space import FeatureMap
+from hvit.feature_space.mapped_samples import MappedSamples
 
 CLASSES = ("Potato___Early_blight", "Tomato___Late_blight", "Tomato___healthy")
 LABELS = [0, 0, 1, 1, 1, 2]
@@ -16,7 +16,7 @@ CONFIDENCE = [0.99, 0.8, 0.95, 0.6, 0.4, 0.71]
 def make_samples():
     """Makes `MappedSamples` of six leaves; keyword arguments replace what they are made of."""
 
-    def make(classes=CLASSES, labels=LABELS, answers=ANSWERS, paths=None, strange_from=0.5, **of_map) -> MappedSamples:
+    def make(classes=CLASSES, labels=LABELS, answers=ANSWERS, paths=None, ood_threshold=0.5, **of_map) -> MappedSamples:
         N = len(labels)
         given = {
             "splits": np.full(N, "test"),
@@ -37,9 +37,9 @@ def make_samples():
             paths=np.array(paths or [f"set/{i}.jpg" for i in range(N)], dtype=object),
             sha256=np.array(["0" * 64] * N, dtype=object),
             labels=named[labels],
-            answers=named[answers],
+            predicted=named[answers],
             confidence=np.array(CONFIDENCE[:N] if len(labels) <= 6 else np.linspace(0.1, 1, N)),
-            strange_from=strange_from,
+            ood_threshold=ood_threshold,
         )
 
     return make

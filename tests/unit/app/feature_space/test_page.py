@@ -247,7 +247,7 @@ def test_a_map_made_with_other_weights_places_no_photo(with_weights):
 
 def test_the_first_frame_waits_for_neither_torch_nor_the_makers_of_maps():
     script = (
-        "import sys; import app.cache.map_figures, app.feature_space.panels; "
+        "import sys; import app.feature_space.cached_figure, app.feature_space.panels; "
         "assert not {'torch', 'openTSNE', 'sklearn', 'training'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from app.cache.maps import Placed
 from app.feature_space import words
 from app.feature_space.selection import summarize
 from app.words import NBSP
 from hvit.feature_space import Place
+from hvit.feature_space.mapped_samples import PlacedPhoto
 
 
 def test_the_text_of_a_point_tells_class_answer_and_confidence(samples):
@@ -29,7 +29,7 @@ def test_the_confusion_is_counted_against_its_class(samples):
 
 def test_an_unfamiliar_photo_is_said_to_land_somewhere_as_everything_does():
     place = Place(0, 0, np.arange(3), np.zeros(3))
-    said = words.unfamiliar(Placed(place, 1.4, True, "Tomato___healthy", 0.9), 0.8)
+    said = words.unfamiliar(PlacedPhoto(place, 1.4, True, "Tomato___healthy", 0.9), 0.8)
     assert "drawn hollow" in said and "(1.40)" in said and "(0.80)" in said and "healthy" not in said
 
 

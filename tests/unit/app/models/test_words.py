@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from app.cache.records import Record
 from app.models import words
+from hvit.runs.snapshot import RunSnapshot
 
 PHOTOS, DRAWN = {"data": {"dirs": ["photos"]}}, {"data": {"dirs": ["leafsim:v1/7/0-9"]}}
 
 
-def record(classes=("Grape___Rust", "Pepper___Spot", "Tomato___Blight", "Tomato___healthy"), **changes) -> Record:
-    usual = Record(
+def record(classes=("Grape___Rust", "Pepper___Spot", "Tomato___Blight", "Tomato___healthy"), **changes) -> RunSnapshot:
+    usual = RunSnapshot(
         name="mine", path=Path("mine"), status="done", info={"kind": "finetune"}, config=PHOTOS,
-        card={"classes": list(classes)}, splits=(), scored=(), problem=None,
+        card={"classes": list(classes)}, splits=(), scored=(), has_weights=True, problem=None,
     )  # fmt: skip
     return dataclasses.replace(usual, **changes)
 
@@ -82,7 +82,7 @@ def test_notes_are_read_as_points_and_paragraphs(text, blocks):
 
 @pytest.mark.parametrize(("count", "told"), [(1, "once"), (2, "twice"), (3, "3 times")])
 def test_how_often_test_was_read_is_told(count, told):
-    assert words.times_read(count) == f"Test was evaluated {told}."
+    assert words.times_evaluated(count) == f"Test was evaluated {told}."
 
 
 def test_memory_of_weights_is_told_in_people_s_units():

@@ -5,10 +5,10 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.cache.maps import MappedSamples
 from app.feature_space import groups, words
 from app.figures.feature_map import Group, Marker, feature_map
 from app.theme import Palette
+from hvit.feature_space.mapped_samples import MappedSamples
 
 
 def map_figure(
