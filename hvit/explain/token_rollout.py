@@ -13,10 +13,14 @@ from hvit.explain.methods.rollout import head_rollout, query_rollout
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from hvit.models.hvit import HViT
+
 RESIDUAL = 0.5
 
 
-def square_rollout(model, inputs: tuple[Tensor, ...], stage: int, square: tuple[int, int], columns: int) -> Explanation:
+def square_rollout(
+    model: HViT, inputs: tuple[Tensor, ...], stage: int, square: tuple[int, int], columns: int
+) -> Explanation:
     """Mean rollout of the tokens of a stage that lie in one cell of the grid of the last stage.
 
     Args:
@@ -35,7 +39,7 @@ def square_rollout(model, inputs: tuple[Tensor, ...], stage: int, square: tuple[
     return Explanation(share.cpu().numpy(), "rollout", None, arguments, LIFT, is_additive=True)
 
 
-def head_rollouts(model, inputs: tuple[Tensor, ...], stage: int, block: int) -> list[Explanation]:
+def head_rollouts(model: HViT, inputs: tuple[Tensor, ...], stage: int, block: int) -> list[Explanation]:
     """Rollout of each head of a block, averaged over the tokens of its stage.
 
     Args:

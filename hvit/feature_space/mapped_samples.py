@@ -43,7 +43,7 @@ class MappedSamples:
     @property
     def correct(self) -> np.ndarray:
         """Whether the prediction is the true class, (N,) bool."""
-        return self.labels == self.predicted
+        return np.asarray(self.labels == self.predicted)
 
     def rows_of(self, ids: frozenset[str]) -> np.ndarray:
         """Rows of the samples with these ids, in order."""
@@ -131,7 +131,7 @@ def _fill(
     logits: np.ndarray,
     own: np.ndarray,
     found: FeatureMap,
-    predictions: dict[str, list] | None,
+    predictions: dict[str, list[Any]] | None,
     run_name: str,
     split: str,
 ) -> None:
@@ -171,6 +171,7 @@ def predict_for_map(checkpoint: Checkpoint, inputs: Any) -> PhotoPrediction:
     best = int(probs.argmax())
     distance, unfamiliar = None, False
     if checkpoint.ood is not None:
+        assert found.photo_logits is not None  # set where it was left out
         distance = float(checkpoint.ood.score(found.stage_features, found.photo_logits)[0])
         unfamiliar = distance > checkpoint.ood.threshold
     return PhotoPrediction(

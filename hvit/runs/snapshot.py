@@ -70,7 +70,8 @@ class RunSnapshot:
 
     @property
     def summary(self) -> dict[str, Any]:
-        return self.info.get("summary", {})
+        summary: dict[str, Any] = self.info.get("summary", {})
+        return summary
 
     @property
     def classes(self) -> tuple[str, ...]:

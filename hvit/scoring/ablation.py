@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hvit.runs import Run, RunError
+from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.comparison import Gain, compare_runs
 
 FULL, PRETRAINING = "full", "pretraining"
@@ -58,7 +59,7 @@ def ablations(runs: Iterable[Run], split: str = "test") -> dict[str, list[Ablati
     return {name: _rows(variants, split) for name, variants in sorted(found.items()) if FULL in variants}
 
 
-def ablation_of(run: Run) -> tuple[str | None, str | None]:
+def ablation_of(run: Run | RunSnapshot) -> tuple[str | None, str | None]:
     """Name of the ablation a run belongs to and of its variant; None twice of any other run."""
     told = dict(tag.split("=", 1) for tag in run.info.get("tags", []) if "=" in tag)
     return (told["ablation"], told["variant"]) if {"ablation", "variant"} <= set(told) else (None, None)

@@ -53,7 +53,7 @@ class SplitScores:
     ece: float
     per_class: tuple[ClassScore, ...]
     confusion: np.ndarray
-    reliability: list[dict]
+    reliability: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
