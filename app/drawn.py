@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app import pictures
-from hvit.data.leafsim import CONDITIONS, Address, Plan, draw, plan
+from hvit.data.leafsim import CONDITIONS, Address, Plan, plan, render
 
 if TYPE_CHECKING:
     from hvit.runs.snapshot import RunSnapshot
@@ -50,7 +50,7 @@ class Drawing:
 
 def make(address: Address) -> Drawing:
     """Draws a leaf."""
-    leaf = draw(address, SIDE_PX)
+    leaf = render(address, SIDE_PX)
     return Drawing(
         address, leaf.plan, float(leaf.severity), leaf.symptom_mask, leaf.leaf_mask, pictures.png(leaf.picture)
     )

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hvit.data.folders import find_photos
+from hvit.data.datasets.folders import find_photos
 from hvit.data.leafsim import Address
 from hvit.data.photo_limits import MAX_BYTES, check_bytes
 from hvit.data.photos import InvalidPhotoError, photo_bytes

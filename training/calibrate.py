@@ -23,8 +23,8 @@ from pydantic import ValidationError
 
 from hvit.calibration import fit_temperature
 from hvit.console import Parser, print_json, progress
-from hvit.data.cache import MAX_UNREADABLE, PhotoCache, UnreadablePhotosError, patient_sha256
-from hvit.data.dataset import DataError, Sample, readers
+from hvit.data.caching.photo_cache import MAX_UNREADABLE, PhotoCache, UnreadablePhotosError, patient_sha256
+from hvit.data.datasets.reading import DataError, Sample, readers
 from hvit.data.leafsim import EARLY_STRESS
 from hvit.data.preprocess import Preprocessing
 from hvit.device import chosen_device

@@ -18,7 +18,7 @@ import numpy as np
 
 from hvit.calibration import softmax
 from hvit.console import Parser, print_json, print_table, progress
-from hvit.data.dataset import DataError, Sample, read_samples, readers
+from hvit.data.datasets.reading import DataError, Sample, read_samples, readers
 from hvit.device import chosen_device
 from hvit.rejection import METHODS, Rejector
 from hvit.runs import Run, find_run

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from hvit.console import Parser, at_least, print_json, progress
-from hvit.data.dataset import DataError, DrawnSample, Sample, read_samples, readers
-from hvit.data.leafsim import EARLY_STRESS, SCHEME, Address, draw
+from hvit.data.datasets.reading import DataError, RenderedSample, Sample, read_samples, readers
+from hvit.data.leafsim import EARLY_STRESS, SCHEME, Address, render
 from hvit.device import chosen_device
 from hvit.feature_space import MAP, FeatureMap, MapError, fit_map, read_map
 from hvit.feature_space.feature_map import FEWEST
@@ -168,7 +168,7 @@ def _computed(run: Run, split: str, predictions: dict[str, list], data: list[Pat
 def _samples(run: Run, paths: list[str], data: list[Path] | None, early_stress: bool) -> list[Sample]:
     """The samples of recorded paths: drawn leaves by their address, photos below the data sets."""
     if all(path.startswith(SCHEME) for path in paths):
-        return [DrawnSample.of(Address.parse(path), early_stress) for path in paths]
+        return [RenderedSample.of(Address.parse(path), early_stress) for path in paths]
     dirs = data or [Path(name) for name in (run.config or {}).get("data", {}).get("dirs", ())]
     if not dirs:
         raise DataError(f"run {run.name} does not say where its photos lie; name the folders: --data DIR [DIR ...]")
@@ -230,7 +230,7 @@ def _severity(paths: np.ndarray) -> np.ndarray | None:
         return None
     show, values = progress("drawing leaves"), []
     calls = [partial(_drawn_severity, path) for path in paths]
-    for answer in answers(calls, readers([DrawnSample.of(Address.parse(path)) for path in paths])):
+    for answer in answers(calls, readers([RenderedSample.of(Address.parse(path)) for path in paths])):
         values.append(answer())
         show(len(values), len(paths))
     return np.array(values)
@@ -238,7 +238,7 @@ def _severity(paths: np.ndarray) -> np.ndarray | None:
 
 def _drawn_severity(path: str) -> float:
     address = Address.parse(path)
-    return float(draw(address, DrawnSample.of(address).size).severity)
+    return float(render(address, RenderedSample.of(address).size).severity)
 
 
 def _step(what: str) -> None:

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 
 from hvit.console import at_least, positive, print_json, print_table, progress
-from hvit.data.dataset import DataError, DrawnSample, Sample, read_samples
+from hvit.data.datasets.reading import DataError, RenderedSample, Sample, read_samples
 from hvit.data.inputs import model_inputs, stacked
-from hvit.data.leafsim import EARLY_STRESS, SCHEME, Address, draw
+from hvit.data.leafsim import EARLY_STRESS, SCHEME, Address, render
 from hvit.data.photos import InvalidPhotoError
 from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import InvalidBandsError
@@ -220,8 +220,8 @@ def _case(checkpoint: Checkpoint, sample: Sample, preprocessing: Preprocessing) 
     """Reads a photo and asks the model; a leaf is drawn once, for its picture and its masks."""
     stream, bands, areas = checkpoint.spectral, None, None
     try:
-        if isinstance(sample, DrawnSample):
-            leaf = draw(Address.parse(sample.relative), sample.size, bands=checkpoint.takes_bands)
+        if isinstance(sample, RenderedSample):
+            leaf = render(Address.parse(sample.relative), sample.size, bands=checkpoint.takes_bands)
             pixels, bands, areas, sha256 = leaf.picture, leaf.bands, region_masks(leaf), sample.sha256()
         else:
             if checkpoint.takes_bands:

@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from hvit.data.cache import PhotoCache
+from hvit.data.caching.photo_cache import PhotoCache
 from hvit.data.preprocess import Preprocessing
 from hvit.files import file_sha256
 from training.calibrate import finish_run, finish_s

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.profiler import record_function
 
-from hvit.data.cache import PhotoCache
+from hvit.data.caching.photo_cache import PhotoCache
 from hvit.data.preprocess import Preprocessing
 from hvit.models import create_model
 from hvit.runs.checkpoint import save_checkpoint

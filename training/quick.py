@@ -14,8 +14,8 @@ import numpy as np
 
 from hvit.calibration import fit_temperature, softmax
 from hvit.console import Parser, at_least, escape_unprintable, print_json, print_table, progress
-from hvit.data.cache import data_fingerprint
-from hvit.data.splits import folds_by_group
+from hvit.data.caching.photo_cache import data_fingerprint
+from hvit.data.datasets.splits import folds_by_group
 from hvit.device import chosen_device
 from hvit.files import write_json
 from hvit.models import HViT

@@ -14,9 +14,9 @@ import numpy as np
 
 from hvit.calibration import softmax
 from hvit.console import progress
-from hvit.data.check import background_control
-from hvit.data.dataset import DRAWN_PX, Sample, read_samples, readers
-from hvit.data.leafsim import SCHEME, Address, draw, plan
+from hvit.data.datasets.reading import RENDER_PX, Sample, read_samples, readers
+from hvit.data.inspection.check import background_control
+from hvit.data.leafsim import SCHEME, Address, plan, render
 from hvit.data.leafsim.plan import HEALTHY
 from hvit.processes import answers, worth_starting
 from hvit.runs import Run
@@ -187,7 +187,7 @@ def _conditions(probs: np.ndarray, labels: np.ndarray, classes: list[str]) -> li
         "",
         "The leaves are drawn by LeafSim and are no photos: these figures compare runs and conditions with each other,",
         "and do not tell how good the run is on photos. Every picture can be drawn again from its path in",
-        "`eval/test/predictions.parquet`: `draw(Address.parse(path))`.",
+        "`eval/test/predictions.parquet`: `render(Address.parse(path))`.",
         "",
         "| condition | n | precision % | recall % |",
         "|---|--:|--:|--:|",
@@ -221,7 +221,7 @@ def _severities(addresses: list[Address], right: np.ndarray) -> list[str]:
 
 
 def _severity(address: Address) -> float:
-    return draw(address, DRAWN_PX).severity
+    return render(address, RENDER_PX).severity
 
 
 def _shape(checkpoint: Checkpoint, tested: list[Sample]) -> list[str]:

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from hvit.data.cache import PhotoCache
-from hvit.data.dataset import DataError, Sample, read_samples
-from hvit.data.sheet import row_titles
+from hvit.data.caching.photo_cache import PhotoCache
+from hvit.data.datasets.reading import DataError, Sample, read_samples
+from hvit.data.inspection.contact_sheet import row_titles
 from hvit.fonts import drawing_font
 from hvit.models.config import UNIT_PX
 from hvit.models.sparse import VisibleUnits

@@ -16,7 +16,7 @@ import torch
 
 from hvit.calibration import softmax
 from hvit.console import Parser, positive, print_json, print_table, progress
-from hvit.data.dataset import DataError, read_samples, readers
+from hvit.data.datasets.reading import DataError, read_samples, readers
 from hvit.data.inputs import model_inputs, stacked
 from hvit.data.leafsim import EARLY_STRESS
 from hvit.data.views import TTA, VIEWS, view_of

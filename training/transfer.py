@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from hvit.console import progress
-from hvit.data.dataset import DataError, Sample, read_samples
+from hvit.data.datasets.reading import DataError, Sample, read_samples
 from hvit.files import write_json
 from hvit.runs import find_run, write_manifest
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint

@@ -14,14 +14,14 @@ from hvit.runs import CONFIG, INFO, Run
 from hvit.runs.snapshot import RunSnapshot
 
 if TYPE_CHECKING:  # imports cv2 and scikit-learn
-    from hvit.data.balance import Balance, Part
+    from hvit.data.inspection.balance import Balance, Part
 
 EXAMPLES = 24
 FILES = ("split.csv", CONFIG, INFO, CARD, "eval/test/predictions.parquet")
 
 
 def balance_of(record: RunSnapshot) -> Balance:
-    """See `hvit.data.balance`.
+    """See `hvit.data.inspection.balance`.
 
     Raises:
         RunError: what the run recorded is damaged.
@@ -60,20 +60,20 @@ def _stamps(record: RunSnapshot) -> tuple:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _parts(path: str, stamps: tuple) -> Sequence[Part]:
-    from hvit.data.balance import parts_of
+    from hvit.data.inspection.balance import parts_of
 
     return parts_of(Run(Path(path)))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _balance(path: str, stamps: tuple) -> Balance:
-    from hvit.data.balance import counted, told_by
+    from hvit.data.inspection.balance import counted, told_by
 
     return counted(_parts(path, stamps), told_by(Run(Path(path))))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _check(path: str, stamp: tuple) -> dict | None:
-    from hvit.data.check import recorded_check
+    from hvit.data.inspection.check import recorded_check
 
     return recorded_check(Run(Path(path)))

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import pictures
-from hvit.data.leafsim import Address, draw
+from hvit.data.leafsim import Address, render
 from hvit.data.leafsim.address import SCHEME
 from hvit.data.photo_index import index_photos
 from hvit.data.photos import InvalidPhotoError, read_photo
@@ -61,7 +61,7 @@ def picture(path: str, sha256: str | None, photos: dict[str, Path]) -> bytes | N
 
 @st.cache_data(max_entries=2000, show_spinner=False)
 def _drawn(address: str) -> bytes:
-    return pictures.jpeg(draw(Address.parse(address), TILE_PX).picture)
+    return pictures.jpeg(render(Address.parse(address), TILE_PX).picture)
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)

@@ -17,7 +17,7 @@ from hvit.csv_tables import to_csv
 from hvit.data.classes import crop_of
 
 if TYPE_CHECKING:
-    from hvit.data.balance import Balance
+    from hvit.data.inspection.balance import Balance
     from hvit.runs.snapshot import RunSnapshot
 
 MODEBAR = {"displaylogo": False, "modeBarButtons": [["toImage"]]}

@@ -12,7 +12,7 @@ from hvit.scoring.metrics import wilson
 from hvit.words import PLANTS_UNKNOWN, capitalized
 
 if TYPE_CHECKING:
-    from hvit.data.balance import Balance
+    from hvit.data.inspection.balance import Balance
     from hvit.runs.snapshot import RunSnapshot
 
 MOST_DRAWN = 4000

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hvit.console import Subparsers, at_least, positive, print_json, print_notes, print_table, progress
-from hvit.data.folders import printable
+from hvit.data.datasets.folders import printable
 from hvit.words import PLANTS_UNKNOWN
 
 EXAMPLES = """examples:
@@ -120,8 +120,7 @@ def _add_pack(actions) -> None:
 
 
 def run_check(args: argparse.Namespace) -> int:
-    from hvit.data.check import CHECK, check, record_check
-    from hvit.data.dataset import (
+    from hvit.data.datasets.reading import (
         class_names,
         groups_from_csv,
         groups_from_names,
@@ -129,6 +128,7 @@ def run_check(args: argparse.Namespace) -> int:
         readers,
         with_groups,
     )
+    from hvit.data.inspection.check import CHECK, check, record_check
     from hvit.runs import find_run
 
     run = find_run(args.save_to) if args.save_to else None
@@ -153,7 +153,7 @@ def run_check(args: argparse.Namespace) -> int:
 
 
 def run_synthesize(args: argparse.Namespace) -> int:
-    from hvit.data.synthesize import TRUTH, find_leaves, synthesize
+    from hvit.data.datasets.synthesize import TRUTH, find_leaves, synthesize
     from hvit.processes import worth_starting
 
     addresses = find_leaves(args.seed, args.n, args.conditions, args.bands)
@@ -182,8 +182,8 @@ def _again(args: argparse.Namespace) -> str:
 def run_sheet(args: argparse.Namespace) -> int:
     from PIL import Image
 
-    from hvit.data.dataset import DataError, read_samples
-    from hvit.data.sheet import contact_sheet, row_titles
+    from hvit.data.datasets.reading import DataError, read_samples
+    from hvit.data.inspection.contact_sheet import contact_sheet, row_titles
 
     if args.out.suffix.lower() not in (".jpg", ".jpeg", ".png"):
         raise DataError(f"--out {args.out}: expected a name that ends in .jpg or .png")
@@ -201,8 +201,8 @@ def run_sheet(args: argparse.Namespace) -> int:
 def run_pack(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from hvit.data.dataset import read_samples
-    from hvit.data.pack import pack
+    from hvit.data.datasets.pack import pack
+    from hvit.data.datasets.reading import read_samples
     from hvit.processes import worth_starting
 
     samples = _of_splits(read_samples(args.folders), args.splits)
@@ -224,7 +224,7 @@ def _of_splits(samples: list[Any], names: str) -> list[Any]:
     Raises:
         DataError: there is no such split, or a data set holds none of them.
     """
-    from hvit.data.dataset import SPLITS, DataError
+    from hvit.data.datasets.reading import SPLITS, DataError
 
     wanted = SPLITS if names == "all" else names.split(",")
     if unknown := sorted(set(wanted) - set(SPLITS)):
@@ -236,7 +236,7 @@ def _of_splits(samples: list[Any], names: str) -> list[Any]:
 
 
 def run_list(args: argparse.Namespace) -> int:
-    from hvit.data.catalogue import CATALOGUE
+    from hvit.data.datasets.catalogue import CATALOGUE
 
     rows = [entry.row() for entry in CATALOGUE.values()]
     if args.json:
@@ -250,7 +250,7 @@ def run_list(args: argparse.Namespace) -> int:
 
 
 def run_fetch(args: argparse.Namespace) -> int:
-    from hvit.data.catalogue import fetch
+    from hvit.data.datasets.catalogue import fetch
 
     print(fetch(args.name, args.out, progress_bar=sys.stderr.isatty()))
     return 0

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--tta --save: a run records what it says of the photo alone; leave one of the two out")
     if args.without_bands and args.save:
         raise ValueError("--without-bands --save: a run records what it says with its bands; leave one of the two out")
-    from hvit.data.dataset import readers
+    from hvit.data.datasets.reading import readers
     from hvit.data.leafsim import EARLY_STRESS
     from hvit.device import chosen_device
     from hvit.runs import find_run
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _samples(folder: Path, split: str | None, early_stress: bool, notes: list[str]):
-    from hvit.data.dataset import of_split, read_samples
+    from hvit.data.datasets.reading import of_split, read_samples
 
     samples = read_samples([folder], early_stress=early_stress, say=notes.append)
     if split is None and any(sample.split for sample in samples):

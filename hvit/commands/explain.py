@@ -109,7 +109,7 @@ def _method(name: str, class_name: str | None):
 
 
 def _class_index(checkpoint, name: str | None) -> int | None:
-    from hvit.data.folders import clean_name
+    from hvit.data.datasets.folders import clean_name
 
     if name is None:
         return None

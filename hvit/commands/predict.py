@@ -97,7 +97,7 @@ def photo_files(given: list[Path], say: Callable[[str], None]) -> list[Path]:
     Raises:
         ValueError: one does not exist or is neither file nor folder, or a folder holds none.
     """
-    from hvit.data.folders import list_photos
+    from hvit.data.datasets.folders import list_photos
     from hvit.data.photos import SUFFIXES
 
     files = []

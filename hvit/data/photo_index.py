@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from hvit.data.folders import find_photos
+from hvit.data.datasets.folders import find_photos
 from hvit.files import file_sha256, typed_folder
 
 

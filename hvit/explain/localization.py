@@ -6,7 +6,7 @@ compared at the pixels of the masks.
 
 import numpy as np
 
-from hvit.data.leafsim import DrawnLeaf
+from hvit.data.leafsim import RenderedLeaf
 from hvit.explain.color_scale import resample_area
 from hvit.explain.explanation import Explanation
 from hvit.explain.faithfulness import rank_cells
@@ -15,7 +15,7 @@ REGIONS = ("lesion", "healthy_leaf", "background")
 TOLERANCE = 0.05  # as a fraction of the square root of the photo's area: 8 px of 160
 
 
-def region_masks(leaf: DrawnLeaf) -> dict[str, np.ndarray]:
+def region_masks(leaf: RenderedLeaf) -> dict[str, np.ndarray]:
     """Masks of the three `REGIONS` of a rendered leaf, (S, S) bool each; every pixel is in exactly one."""
     healthy = leaf.leaf_mask & ~leaf.symptom_mask
     return {"lesion": leaf.symptom_mask, "healthy_leaf": healthy, "background": ~leaf.leaf_mask}

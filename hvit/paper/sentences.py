@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from hvit.data.balance import CALIBRATE, CV, SELECT, TEST, TRAIN, balance_of
 from hvit.data.classes import crops
+from hvit.data.inspection.balance import CALIBRATE, CV, SELECT, TEST, TRAIN, balance_of
 from hvit.models.baselines import PREFIX
 from hvit.paper import pretrained
 from hvit.paper.record import Record, Text, cite

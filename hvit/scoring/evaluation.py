@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvit.data.dataset import DataError, Sample, spelled_as
+from hvit.data.datasets.reading import DataError, Sample, spelled_as
 from hvit.data.inputs import model_inputs, stacked
 from hvit.data.invalid_photo import InvalidPhotoError
 from hvit.data.photos import Photo, photo_errors

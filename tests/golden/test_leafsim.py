@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
-from hvit.data.leafsim import Address, draw
+from hvit.data.leafsim import Address, render
 
 GOLDEN = json.loads((Path(__file__).parent / "leafsim_v1.json").read_text())
 TOLERANCE = 2.0  # of 255: what rounding, and another JPEG library, may do to a thumbnail
 
 
 def _thumbnail(address: Address) -> np.ndarray:
-    return cv2.resize(draw(address, 96).picture, (8, 8), interpolation=cv2.INTER_AREA).astype(float)
+    return cv2.resize(render(address, 96).picture, (8, 8), interpolation=cv2.INTER_AREA).astype(float)
 
 
 def _rmse(first: np.ndarray, second: np.ndarray) -> float:
@@ -28,7 +28,7 @@ def _rmse(first: np.ndarray, second: np.ndarray) -> float:
 @pytest.mark.parametrize("name", GOLDEN)
 def test_a_leaf_looks_as_it_did_when_version_1_was_fixed(name):
     expected = np.array(GOLDEN[name]["thumbnail"], dtype=float).reshape(8, 8, 3)
-    leaf = draw(Address.parse(name), 96)
+    leaf = render(Address.parse(name), 96)
     assert _rmse(_thumbnail(leaf.address), expected) < TOLERANCE
     assert leaf.severity == pytest.approx(GOLDEN[name]["severity"], abs=0.01)
     assert leaf.plan.condition == GOLDEN[name]["condition"] and leaf.plan.species == GOLDEN[name]["species"]

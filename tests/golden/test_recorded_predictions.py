@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from hvit.data.dataset import DrawnSample
+from hvit.data.datasets.reading import RenderedSample
 from hvit.data.leafsim import Address
 from hvit.data.preprocess import fitted_sides
 from hvit.runs.checkpoint import load_checkpoint
@@ -28,7 +28,7 @@ def test_the_sides_that_records_were_computed_at_stay_the_same(photo, expected):
 def test_recorded_predictions_of_drawn_leaves_are_those_of_evaluate():
     recorded = pq.read_table(RUN / "eval" / "test" / "predictions.parquet").to_pylist()
     rows = [recorded[i] for i in (0, 500, 1001, 1502, 2003, 2399)]
-    samples = [DrawnSample.of(Address.parse(row["path"])) for row in rows]
+    samples = [RenderedSample.of(Address.parse(row["path"])) for row in rows]
     found = predict_samples(load_checkpoint(RUN), samples)
     assert found.sha256 == [row["sha256"] for row in rows]
     assert [sample.label for sample in samples] == [row["label"] for row in rows]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from hvit.data.dataset import DataError, Sample, read_samples
+from hvit.data.datasets.reading import DataError, Sample, read_samples
 from hvit.untrusted import UntrustedFileError, inside, read_csv
 from training.inputs.datasets import SPLIT
 

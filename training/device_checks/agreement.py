@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import torch
 
-from hvit.data.resident import ResidentPhotos
+from hvit.data.caching.device_photos import DevicePhotos
 from training.command_line import MUST
 from training.device_checks.micro import begin, largest_difference, losses_of, micro_config, workplace
 from training.device_checks.part import Row, Settings
@@ -93,7 +93,7 @@ def _send_photos(training: Finetuning) -> None:
 
 def _keep_photos(training: Finetuning) -> None:
     cache = training.photos
-    cache.resident = ResidentPhotos(cache.pixels, cache.sizes, cache.offsets, training.here.device)
+    cache.resident = DevicePhotos(cache.pixels, cache.sizes, cache.offsets, training.here.device)
 
 
 def check_resume(settings: Settings) -> Iterator[Row]:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from hvit.console import progress as progress_bar
-from hvit.data.cache import PhotoCache
+from hvit.data.caching.photo_cache import PhotoCache
 from hvit.data.transfer import to_device
 from hvit.onnx_session import OnnxSession
 from training.config import AugmentConfig, ConfigError, FinetuneConfig

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from hvit.console import print_table
-from hvit.data.dataset import SPLITS, Sample, check_classes, class_names, groups_from_names, with_groups
-from hvit.data.splits import split_by_group
+from hvit.data.datasets.reading import SPLITS, Sample, check_classes, class_names, groups_from_names, with_groups
+from hvit.data.datasets.splits import split_by_group
 from hvit.models import Classifier
 from hvit.runs import INFO
 from hvit.runs.checkpoint import Checkpoint

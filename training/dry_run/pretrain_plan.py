@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hvit.data.dataset import read_samples, read_unlabeled
+from hvit.data.datasets.reading import read_samples, read_unlabeled
 from hvit.data.preprocess import Preprocessing
 from hvit.models import create_model
 from hvit.runs import INFO

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.profiler import record_function
 
-from hvit.data.cache import PhotoCache
+from hvit.data.caching.photo_cache import PhotoCache
 from hvit.data.inputs import model_inputs, stacked
 from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import SpectralStream

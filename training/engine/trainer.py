@@ -24,7 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.profiler import record_function
 
 from hvit.console import escape_unprintable
-from hvit.data.cache import PhotoCache, UnreadablePhotosError
+from hvit.data.caching.photo_cache import PhotoCache, UnreadablePhotosError
 from hvit.files import append_line, write_bytes
 from hvit.runs import INFO, METRICS, Run, RunLock, RunWriter, refuse_taken, truncate_lines
 from training.command_line import AUTO, check_folder, run_dir_of

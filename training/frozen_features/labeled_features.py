@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hvit.data.dataset import Sample
+from hvit.data.datasets.reading import Sample
 from hvit.scoring.model_outputs import Predictions
 
 

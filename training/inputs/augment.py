@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.profiler import record_function
 
-from hvit.data.cache import PhotoCache
+from hvit.data.caching.photo_cache import PhotoCache
 from hvit.data.preprocess import shrunk_sizes
 from hvit.data.transfer import to_device
 from training.config import AugmentConfig, ViewConfig

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from hvit.console import progress as progress_bar
-from hvit.data.cache import PhotoCache, open_cache
-from hvit.data.dataset import (
+from hvit.data.caching.photo_cache import PhotoCache, open_cache
+from hvit.data.datasets.reading import (
     Sample,
     check_classes,
     class_names,
@@ -24,9 +24,9 @@ from hvit.data.dataset import (
     say_on_stderr,
     with_groups,
 )
-from hvit.data.duplicates import Fingerprints, groups_of, near_duplicate_pairs
+from hvit.data.datasets.splits import halves_of_val, split_by_group
+from hvit.data.inspection.duplicates import Fingerprints, groups_of, near_duplicate_pairs
 from hvit.data.spectral import SpectralStream
-from hvit.data.splits import halves_of_val, split_by_group
 from hvit.files import write_bytes
 from hvit.untrusted import UntrustedFileError, inside, read_csv
 from training.config import ConfigError, FinetuneConfig, PretrainConfig

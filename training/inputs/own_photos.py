@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hvit.data.dataset import (
+from hvit.data.datasets.reading import (
     DataError,
     Sample,
     class_names,
@@ -20,7 +20,7 @@ from hvit.data.dataset import (
     readers,
     with_groups,
 )
-from hvit.data.duplicates import reduced
+from hvit.data.inspection.duplicates import reduced
 from hvit.data.photos import InvalidPhotoError
 from hvit.processes import answers
 from hvit.runs.checkpoint import Checkpoint

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from hvit.console import progress as progress_bar
-from hvit.data.band_cache import open_bands
-from hvit.data.cache import PhotoCache
-from hvit.data.dataset import readers
+from hvit.data.caching.band_cache import open_bands
+from hvit.data.caching.photo_cache import PhotoCache
+from hvit.data.datasets.reading import readers
 from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import SpectralStream, vegetation_indices
 from hvit.data.transfer import to_device

@@ -5,9 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from hvit.data.cache import PhotoCache
-from hvit.data.dataset import plants_known, read_samples, read_unlabeled, say_nothing, say_on_stderr, with_groups
-from hvit.data.splits import split_by_group
+from hvit.data.caching.photo_cache import PhotoCache
+from hvit.data.datasets.reading import (
+    plants_known,
+    read_samples,
+    read_unlabeled,
+    say_nothing,
+    say_on_stderr,
+    with_groups,
+)
+from hvit.data.datasets.splits import split_by_group
 from training.config import ConfigError, PretrainConfig
 from training.inputs.datasets import cache_of, groups_of_photos, with_splits, write_roles
 from training.parallel.world import World

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hvit.data.cache import PhotoCache
+from hvit.data.caching.photo_cache import PhotoCache
 from hvit.data.preprocess import Preprocessing
 from hvit.data.transfer import to_device
 from hvit.models import HViT

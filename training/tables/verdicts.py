@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from hvit.console import progress
-from hvit.data.dataset import Sample, read_samples, readers
+from hvit.data.datasets.reading import Sample, read_samples, readers
 from hvit.runs.checkpoint import Checkpoint
 from hvit.scoring.evaluation import predict_samples
 from hvit.scoring.model_outputs import Predictions

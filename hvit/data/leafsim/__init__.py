@@ -1,11 +1,11 @@
 """LeafSim: a procedural renderer of leaves and their diseases, with exact masks.
 
-`draw(Address(seed=7, index=42))` draws a leaf; start reading at `leaf.py`.
+`render(Address(seed=7, index=42))` draws a leaf; start reading at `leaf.py`.
 """
 
 from hvit.data.leafsim.address import SCHEME, VERSION, Address, AddressError, Span
 from hvit.data.leafsim.bands import BANDS
-from hvit.data.leafsim.leaf import DrawnLeaf, draw
+from hvit.data.leafsim.leaf import RenderedLeaf, render
 from hvit.data.leafsim.plan import CONDITIONS, EARLY_STRESS, Plan, plan
 
 __all__ = [
@@ -16,9 +16,9 @@ __all__ = [
     "VERSION",
     "Address",
     "AddressError",
-    "DrawnLeaf",
+    "RenderedLeaf",
     "Plan",
     "Span",
-    "draw",
+    "render",
     "plan",
 ]

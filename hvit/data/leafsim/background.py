@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 
 from hvit.data.leafsim.color import linear, mixed
-from hvit.data.leafsim.draws import Draws, Part
 from hvit.data.leafsim.light import Light, shading
 from hvit.data.leafsim.noise import blurred, fractal, grain, smoothstep
+from hvit.data.leafsim.random_stream import Part, RandomStream
 
 KINDS = {"cloth": 6, "sheet": 2, "black": 1.2, "soil": 2.2, "foliage": 4.5, "hand": 1, "sky": 0.8, "wood": 1}
 NEAR = ("cloth", "sheet", "soil", "wood")  # surfaces the leaf lies on, and throws a shadow on
@@ -139,7 +139,7 @@ def _sky(size: int, source: Light, part: Part) -> np.ndarray:
     return _planes(blurred(scene, draws.uniform(0.01, 0.03) * size))
 
 
-def _stalk(scene: np.ndarray, draws: Draws, color: np.ndarray, width: float) -> None:
+def _stalk(scene: np.ndarray, draws: RandomStream, color: np.ndarray, width: float) -> None:
     """A straight piece of stalk or straw somewhere, drawn into (S, S, 3)."""
     size = scene.shape[0]
     start, angle, length = draws.uniform(-0.1, 1.1, 2), draws.uniform(0, 2 * np.pi), draws.uniform(10, 40) * width

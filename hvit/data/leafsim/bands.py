@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from hvit.data.leafsim.blade import Blade
-from hvit.data.leafsim.draws import Part
 from hvit.data.leafsim.noise import fractal, smoothstep
 from hvit.data.leafsim.plan import Plan
+from hvit.data.leafsim.random_stream import Part
 from hvit.data.leafsim.tissue import Tissue
 
 BANDS = ("blue 475 nm", "green 560 nm", "red 668 nm", "red edge 717 nm", "near infrared 840 nm")

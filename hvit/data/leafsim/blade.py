@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hvit.data.leafsim.draws import Draws, Part
 from hvit.data.leafsim.noise import fractal
 from hvit.data.leafsim.outline import outline
 from hvit.data.leafsim.plan import Plan
 from hvit.data.leafsim.pose import Pose
+from hvit.data.leafsim.random_stream import Part, RandomStream
 from hvit.data.leafsim.species import SPECIES, Species
 from hvit.data.leafsim.veins import FRACTION_BITS, Veins, veins
 
@@ -66,7 +66,7 @@ def grow(plan: Plan, size: int, part: Part) -> Blade:
     """The leaf of a plan, laid into a picture of `size` pixels.
 
     Args:
-        part: gives the `Draws` of a named part.
+        part: gives the `RandomStream` of a named part.
     """
     species = SPECIES[plan.species]
     distortion = part("distortion").uniform(0.3, 1.0) if plan.condition == "Mosaic_virus" else 0.0
@@ -101,7 +101,7 @@ def grow(plan: Plan, size: int, part: Part) -> Blade:
     )
 
 
-def _lay(species: Species, area: float, draws: Draws, size: int) -> Pose:
+def _lay(species: Species, area: float, draws: RandomStream, size: int) -> Pose:
     """Somewhere in the frame, covering 25 to 90 % of it where the shape allows."""
     tilt = draws.uniform(0.8, 1.0)
     angle = draws.uniform(0, 2 * np.pi)
@@ -121,7 +121,7 @@ def _fill(canvas: np.ndarray, pose: Pose, points: np.ndarray, value: int) -> Non
     cv2.fillPoly(canvas, [fixed], value, lineType=cv2.LINE_AA, shift=FRACTION_BITS)
 
 
-def _bite(draws: Draws, margin: np.ndarray) -> np.ndarray:
+def _bite(draws: RandomStream, margin: np.ndarray) -> np.ndarray:
     """A piece an insect took from the margin."""
     center = margin[draws.count(0, len(margin) - 1)]
     angle = np.linspace(0, 2 * np.pi, 30)
@@ -129,7 +129,7 @@ def _bite(draws: Draws, margin: np.ndarray) -> np.ndarray:
     return center + radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
 
 
-def _stalk(draws: Draws, end: float) -> np.ndarray:
+def _stalk(draws: RandomStream, end: float) -> np.ndarray:
     """The petiole, slightly bent, as a polygon that reaches a little into the blade."""
     t = np.linspace(0, 1, 16)
     length, bend = draws.uniform(0.08, 0.3), draws.uniform(-0.12, 0.12)

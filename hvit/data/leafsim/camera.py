@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 
 from hvit.data.leafsim.color import encoded
-from hvit.data.leafsim.draws import Draws, Part
 from hvit.data.leafsim.noise import blurred
+from hvit.data.leafsim.random_stream import Part, RandomStream
 
 P_BLURRED = 0.20
 
@@ -17,7 +17,7 @@ def photograph(scene: np.ndarray, metered: float, size: int, part: Part) -> np.n
         scene: linear light, (3, S, S) float32.
         metered: brightness the exposure is set for, linear.
         size: side of the picture in pixels, at most S.
-        part: gives the `Draws` of a named part.
+        part: gives the `RandomStream` of a named part.
     Returns:
         (size, size, 3) uint8, with the traces JPEG leaves.
     """
@@ -42,7 +42,7 @@ def photograph(scene: np.ndarray, metered: float, size: int, part: Part) -> np.n
     return _as_jpeg(pixels, draws.count(60, 95))
 
 
-def _through_lens(scene: np.ndarray, draws: Draws) -> np.ndarray:
+def _through_lens(scene: np.ndarray, draws: RandomStream) -> np.ndarray:
     """Defocus or motion in a fifth of the pictures, slight softness in the others."""
     size = scene.shape[0]
     if not draws.chance(P_BLURRED):

@@ -14,10 +14,10 @@ from hvit.data.leafsim.blade import Blade, grow
 from hvit.data.leafsim.camera import photograph
 from hvit.data.leafsim.color import linear, mixed
 from hvit.data.leafsim.conditions import PAINTERS
-from hvit.data.leafsim.draws import Draws, Part
 from hvit.data.leafsim.light import Light, light, shading
 from hvit.data.leafsim.noise import blurred, fractal, smoothstep
 from hvit.data.leafsim.plan import HEALTHY, Plan, plan
+from hvit.data.leafsim.random_stream import Part, RandomStream
 from hvit.data.leafsim.tissue import Tissue, healthy
 
 MIN_SIZE, MAX_SIZE = 32, 1024
@@ -27,7 +27,7 @@ OVERSAMPLING = 2  # drawn at twice the size: clean edges, and lines finer than a
 
 
 @dataclass(frozen=True)
-class DrawnLeaf:
+class RenderedLeaf:
     """A picture and what it shows.
 
     Attributes:
@@ -53,8 +53,8 @@ class DrawnLeaf:
     bands: np.ndarray | None
 
 
-def draw(address: Address, size: int = 160, bands: bool = False, symptoms: bool = True) -> DrawnLeaf:
-    """Draws a leaf: the same pixels for the same arguments on every machine, up to rounding.
+def render(address: Address, size: int = 160, bands: bool = False, symptoms: bool = True) -> RenderedLeaf:
+    """Renders a leaf: the same pixels for the same arguments on every machine, up to rounding.
 
     Args:
         size: side of the square picture in pixels, 32 to 1024; every size shows the same leaf.
@@ -65,7 +65,7 @@ def draw(address: Address, size: int = 160, bands: bool = False, symptoms: bool 
     """
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise ValueError(f"cannot draw a leaf of {size} px; expected {MIN_SIZE} to {MAX_SIZE}")
-    what, part, side = plan(address), partial(Draws, address), OVERSAMPLING * size
+    what, part, side = plan(address), partial(RandomStream, address), OVERSAMPLING * size
     blade = grow(what, side, part)
     tissue = healthy(blade, part)
     if symptoms:
@@ -81,7 +81,7 @@ def draw(address: Address, size: int = 160, bands: bool = False, symptoms: bool 
     symptom_mask = leaf_mask & (_reduced(tissue.symptom * blade.cover, size) > 0.5)
     halo_mask = symptom_mask & (_reduced(tissue.halo, size) > 0.5)
     stress = band_model.stress(blade, tissue, what, part) if symptoms else np.zeros_like(blade.cover)
-    return DrawnLeaf(
+    return RenderedLeaf(
         address,
         what,
         picture,
@@ -130,7 +130,7 @@ def _compose(tissue: Tissue, blade: Blade, source: Light, behind: np.ndarray, to
     return scene
 
 
-def _shadow(thing: np.ndarray, source: Light, draws: Draws, length: float) -> np.ndarray:
+def _shadow(thing: np.ndarray, source: Light, draws: RandomStream, length: float) -> np.ndarray:
     """How much light reaches the ground beside the leaf: less where it is cast in shade, and close to its edge."""
     lift = draws.uniform(0.008, 0.08) * length
     dx, dy = (float(v) for v in source.shadow_offset * lift)

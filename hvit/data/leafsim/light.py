@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hvit.data.leafsim.draws import Draws
+from hvit.data.leafsim.random_stream import RandomStream
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Light:
         return -self.direction[:2] / max(float(self.direction[2]), 0.35)
 
 
-def light(draws: Draws) -> Light:
+def light(draws: RandomStream) -> Light:
     """Sun, lamp or overcast sky."""
     azimuth, elevation = draws.uniform(0, 2 * np.pi), np.radians(draws.uniform(26, 68))
     direction = np.array(

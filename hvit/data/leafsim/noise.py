@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from hvit.data.leafsim.draws import Draws
+from hvit.data.leafsim.random_stream import RandomStream
 
 
-def fractal(draws: Draws, size: int, cells: int = 4, octaves: int = 5, gain: float = 0.5) -> np.ndarray:
+def fractal(draws: RandomStream, size: int, cells: int = 4, octaves: int = 5, gain: float = 0.5) -> np.ndarray:
     """Smooth noise over several scales.
 
     Args:
@@ -29,7 +29,7 @@ def fractal(draws: Draws, size: int, cells: int = 4, octaves: int = 5, gain: flo
     return cv2.resize(field, (size, size), interpolation=way) * np.float32(1.25 / total**0.5)
 
 
-def grain(draws: Draws, size: int, cells: int) -> np.ndarray:
+def grain(draws: RandomStream, size: int, cells: int) -> np.ndarray:
     """Noise of one fine scale, `cells` across the picture; (size, size) float32, deviation about 1."""
     field = draws.normal((cells, cells))
     way = cv2.INTER_CUBIC if cells < size else cv2.INTER_AREA

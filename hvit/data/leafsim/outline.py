@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hvit.data.leafsim.draws import Draws
+from hvit.data.leafsim.random_stream import RandomStream
 from hvit.data.leafsim.species import Species
 
 POINTS = 360  # a side
@@ -35,7 +35,7 @@ class Outline:
         return 0.5 * abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))))
 
 
-def outline(species: Species, draws: Draws, distortion: float) -> Outline:
+def outline(species: Species, draws: RandomStream, distortion: float) -> Outline:
     """A leaf of this species.
 
     Args:
@@ -44,7 +44,7 @@ def outline(species: Species, draws: Draws, distortion: float) -> Outline:
     return {"blade": _blade, "palmate": _palmate, "strap": _strap}[species.outline](species, draws, distortion)
 
 
-def _blade(species: Species, draws: Draws, distortion: float) -> Outline:
+def _blade(species: Species, draws: RandomStream, distortion: float) -> Outline:
     bulge = species.bulge * draws.uniform(0.85, 1.15)
     taper = species.taper * draws.uniform(0.85, 1.15)
     width = species.width * draws.uniform(0.88, 1.12)
@@ -73,7 +73,7 @@ def _blade(species: Species, draws: Draws, distortion: float) -> Outline:
     return Outline(np.concatenate([sides[0], sides[1][::-1]]), x, half_width, np.zeros(0))
 
 
-def _palmate(species: Species, draws: Draws, distortion: float) -> Outline:
+def _palmate(species: Species, draws: RandomStream, distortion: float) -> Outline:
     theta = np.linspace(-np.pi, np.pi, 2 * POINTS)
     lobes = np.array([0.80, 0.66, 0.66, 0.50, 0.50]) * draws.uniform(0.92, 1.08, 5)
     depth = draws.uniform(0.10, 0.30)
@@ -92,7 +92,7 @@ def _palmate(species: Species, draws: Draws, distortion: float) -> Outline:
     return Outline(points, x, half_width, lobes)
 
 
-def _strap(species: Species, draws: Draws, distortion: float) -> Outline:
+def _strap(species: Species, draws: RandomStream, distortion: float) -> Outline:
     x = np.linspace(-STRAP_REACH, 1 + STRAP_REACH, POINTS)
     width = species.width * draws.uniform(0.85, 1.25)
     slope = draws.uniform(-0.12, 0.12)
@@ -110,7 +110,7 @@ def _strap(species: Species, draws: Draws, distortion: float) -> Outline:
     return Outline(np.concatenate([sides[0], sides[1][::-1]]), x, np.maximum(half_width, 0.02), np.zeros(0))
 
 
-def _wobble(draws: Draws, t: np.ndarray, waves: int) -> np.ndarray:
+def _wobble(draws: RandomStream, t: np.ndarray, waves: int) -> np.ndarray:
     """Smooth noise along t in [0, 1] with about `waves` bumps, deviation about 1."""
     knots = draws.normal(waves + 3).astype(np.float64)
     at = np.clip(t, 0, 1) * waves
@@ -120,14 +120,14 @@ def _wobble(draws: Draws, t: np.ndarray, waves: int) -> np.ndarray:
     return 1.3 * (knots[left] * (1 - f) + knots[left + 1] * f)
 
 
-def _teeth(arc: np.ndarray, count: int, draws: Draws, both: bool = False) -> np.ndarray:
+def _teeth(arc: np.ndarray, count: int, draws: RandomStream, both: bool = False) -> np.ndarray:
     """A saw along the margin, 0 to 1: slow rise, quick fall; symmetric where both sides are one curve."""
     phase = arc * count + 0.25 * _wobble(draws, arc, count)
     saw = phase % 1.0
     return 1 - np.abs(2 * saw - 1) if both else np.where(saw < 0.75, saw / 0.75, (1 - saw) / 0.25)
 
 
-def _lobes(draws: Draws, arc: np.ndarray, count: int) -> np.ndarray:
+def _lobes(draws: RandomStream, arc: np.ndarray, count: int) -> np.ndarray:
     """Irregular notches of a tomato leaflet: how far the margin stands out, in leaf lengths."""
     number = draws.count(3, count)
     depth = draws.uniform(0.02, 0.075)

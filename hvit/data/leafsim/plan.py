@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from hvit.data.leafsim.address import Address
-from hvit.data.leafsim.draws import Draws
+from hvit.data.leafsim.random_stream import RandomStream
 
 HEALTHY = "healthy"
 EARLY_STRESS = "Early_stress"  # the class of healthy-looking leaves under stress, where bands are at hand to see it
@@ -67,7 +67,7 @@ class Plan:
 
 def plan(address: Address) -> Plan:
     """What the leaf of this address will show."""
-    draws = Draws(address, "plan")
+    draws = RandomStream(address, "plan")
     condition = draws.pick(CONDITIONS, [HEALTHY_WEIGHT if name == HEALTHY else 1.0 for name in CONDITIONS])
     hosts = HOSTS[condition] if condition in HOSTS else tuple(SPECIES)
     species = draws.pick(hosts, [SPECIES[name] for name in hosts])

@@ -6,8 +6,8 @@ import numpy as np
 
 from hvit.data.leafsim.blade import Blade
 from hvit.data.leafsim.color import linear, mixed
-from hvit.data.leafsim.draws import Draws, Part
 from hvit.data.leafsim.noise import fractal, grain, smoothstep
+from hvit.data.leafsim.random_stream import Part, RandomStream
 
 YELLOWED = linear(176, 168, 62)
 
@@ -67,7 +67,7 @@ def healthy(blade: Blade, part: Part) -> Tissue:
     """A leaf without disease, with the blemishes every leaf has.
 
     Args:
-        part: gives the `Draws` of a named part.
+        part: gives the `RandomStream` of a named part.
     """
     species, size, veins = blade.species, blade.pose.size, blade.veins
     draws = part("tissue")
@@ -99,7 +99,7 @@ def healthy(blade: Blade, part: Part) -> Tissue:
     return tissue
 
 
-def _relief(blade: Blade, draws: Draws, fine: np.ndarray, part: Part) -> np.ndarray:
+def _relief(blade: Blade, draws: RandomStream, fine: np.ndarray, part: Part) -> np.ndarray:
     """Height of the surface: fold along the midrib, waves, bulges between the veins."""
     species, veins = blade.species, blade.veins
     fold = draws.uniform(-0.15, 0.85) * np.sqrt(blade.y**2 + np.float32(0.0004))

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hvit.data.leafsim.draws import Draws
 from hvit.data.leafsim.noise import blurred
 from hvit.data.leafsim.outline import LOBE_ANGLES, PALMATE_BASE, STRAP_REACH, Outline
 from hvit.data.leafsim.pose import Pose
+from hvit.data.leafsim.random_stream import RandomStream
 from hvit.data.leafsim.species import Species
 
 FRACTION_BITS = 4  # cv2 draws at sixteenths of a pixel
@@ -33,7 +33,7 @@ class Veins:
     field: np.ndarray
 
 
-def veins(species: Species, shape: Outline, pose: Pose, x: np.ndarray, y: np.ndarray, draws: Draws) -> Veins:
+def veins(species: Species, shape: Outline, pose: Pose, x: np.ndarray, y: np.ndarray, draws: RandomStream) -> Veins:
     """The venation of a leaf; `x` and `y` are the leaf coordinates of the pixels."""
     lines = {"blade": _pinnate, "palmate": _palmate, "strap": _midrib_alone}[species.outline](species, shape, draws)
     canvas = np.zeros((pose.size, pose.size), np.uint8)
@@ -55,7 +55,7 @@ def veins(species: Species, shape: Outline, pose: Pose, x: np.ndarray, y: np.nda
     return Veins(main, blurred(net, 0.0022 * pose.length), to_main, coarse)
 
 
-def _pinnate(species: Species, shape: Outline, draws: Draws) -> list:
+def _pinnate(species: Species, shape: Outline, draws: RandomStream) -> list:
     """Midrib and pairs of secondaries that curve to the tip and end near the margin."""
     lines = [(_line([0.0, 1.0], [0.0, 0.0]), MIDRIB, 0.2 * MIDRIB)]
     number = species.pairs + draws.count(-1, 1)
@@ -76,7 +76,7 @@ def _secondary(shape: Outline, start: float, side: int, cot: float) -> np.ndarra
     return np.stack([start + reach * (0.75 * t + 0.25 * t**3), side * width * t ** (0.92)], 1)
 
 
-def _palmate(species: Species, shape: Outline, draws: Draws) -> list:
+def _palmate(species: Species, shape: Outline, draws: RandomStream) -> list:
     """One main vein into each lobe, with secondaries of its own."""
     lines = []
     cot = 1 / np.tan(np.radians(species.angle))
@@ -94,7 +94,7 @@ def _palmate(species: Species, shape: Outline, draws: Draws) -> list:
     return lines
 
 
-def _midrib_alone(species: Species, shape: Outline, draws: Draws) -> list:
+def _midrib_alone(species: Species, shape: Outline, draws: RandomStream) -> list:
     reach = STRAP_REACH
     thickness = 0.11 * species.width
     return [(_line([-reach, 1 + reach], [0.0, 0.0]), 1.2 * thickness, 0.5 * thickness)]
@@ -118,7 +118,7 @@ def _draw_tapering(canvas: np.ndarray, pose: Pose, points: np.ndarray, start: fl
     cv2.fillPoly(canvas, [fixed], strength, lineType=cv2.LINE_AA, shift=FRACTION_BITS)
 
 
-def _net(draws: Draws, pose: Pose, cells: int, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _net(draws: RandomStream, pose: Pose, cells: int, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Voronoi fields in leaf coordinates: a random number for each field, and the edges between fields, (S, S)."""
     side = cells * 6  # the map covers x in [-0.15, 1.15], y in [-0.65, 0.65]
     number = int(1.3 * cells)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from hvit.data.check import record_check
+from hvit.data.inspection.check import record_check
 from hvit.runs import Run, write_manifest
 from tests.unit.hvit.paper.conftest import CLASSES, write_records
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from app import drawn
-from hvit.data.leafsim import CONDITIONS, Address, draw, plan
+from hvit.data.leafsim import CONDITIONS, Address, plan, render
 from hvit.runs.snapshot import RunSnapshot
 from tests.support.snapshots import run_snapshot
 
@@ -31,7 +31,7 @@ def test_every_four_are_new_test_leaves_of_four_conditions_and_one_is_without_a_
 
 def test_the_picture_is_kept_without_loss_and_the_truth_with_it():
     address = drawn.next_leaves(0)[0][0]
-    made, leaf = drawn.make(address), draw(address, drawn.SIDE_PX)
+    made, leaf = drawn.make(address), render(address, drawn.SIDE_PX)
     pixels = cv2.cvtColor(cv2.imdecode(np.frombuffer(made.png, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     assert np.array_equal(pixels, leaf.picture)
     assert made.severity == pytest.approx(leaf.symptom_mask.sum() / leaf.leaf_mask.sum())

@@ -7,8 +7,8 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib import font_manager
 
 from hvit import fonts
-from hvit.data.dataset import Sample
-from hvit.data.sheet import row_titles
+from hvit.data.datasets.reading import Sample
+from hvit.data.inspection.contact_sheet import row_titles
 from hvit.explain import export
 from hvit.paper import compare, confusion, curves, drawing, feature_map, sources
 from hvit.runs import Run

@@ -120,7 +120,7 @@ def test_a_limit_on_named_unknowns_sets_a_second_threshold(run, photos):
 
 
 def test_reference_photos_are_spread_over_data_sets_and_classes():
-    from hvit.data.dataset import Sample
+    from hvit.data.datasets.reading import Sample
 
     samples = [Sample(Path(f"{i}"), label, "train", "", "set", Path()) for i, label in enumerate("a" * 50 + "b" * 5)]
     chosen = stratified(samples, 20, seed=0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hvit.data.dataset import read_samples
+from hvit.data.datasets.reading import read_samples
 from hvit.feature_space import read_map
 from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint
@@ -95,7 +95,7 @@ def test_several_splits_share_a_map_in_the_folder_of_the_first(run):
 
 
 def test_drawn_leaves_bring_their_severity(drawn_run, tmp_path):
-    from hvit.data.leafsim import Address, draw
+    from hvit.data.leafsim import Address, render
 
     path = tmp_path / "leafsim-tiny"
     shutil.copytree(drawn_run, path)
@@ -103,7 +103,7 @@ def test_drawn_leaves_bring_their_severity(drawn_run, tmp_path):
     record_evaluation(path, "test", evaluate(load_checkpoint(path), samples))
     assert embed.main(["--run", str(path)]) == 0
     found = read_map(path / "eval" / "test" / "tsne.npz")
-    assert found.severity[0] == pytest.approx(draw(Address(7, 9), 160).severity)
+    assert found.severity[0] == pytest.approx(render(Address(7, 9), 160).severity)
 
 
 def test_at_most_so_many_points_are_mapped_the_same_share_of_each_class():

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from hvit.data.dataset import read_samples
-from hvit.data.leafsim import Address, draw
+from hvit.data.datasets.reading import read_samples
+from hvit.data.leafsim import Address, render
 from hvit.explain import METHODS
 from hvit.explain.faithfulness import area_under_curve, deletion_curve, insertion_curve, peak_attribution
 from hvit.explain.localization import attribution_by_region, region_masks
@@ -60,7 +60,7 @@ def test_a_row_is_what_the_parts_say_of_its_photo(recorded):
         for i in range(len(table["path"]))
         if table["map"][i] == "gradcam" and table["baseline"][i] == "blur" and table["lesion_area"][i] > 0
     )
-    leaf = draw(Address.parse(table["path"][i]), 160)
+    leaf = render(Address.parse(table["path"][i]), 160)
     image = checkpoint.preprocessing(leaf.picture)[None]
     assert image.shape == (1, 3, 64, 64)
     named = int(checkpoint.model(image).argmax())

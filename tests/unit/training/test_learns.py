@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from hvit.data.cache import PhotoCache, open_cache
-from hvit.data.dataset import read_samples
+from hvit.data.caching.photo_cache import PhotoCache, open_cache
+from hvit.data.datasets.reading import read_samples
 from hvit.data.preprocess import Preprocessing
 from hvit.models import HViT, ModelConfig
 from training.config import FinetuneConfig

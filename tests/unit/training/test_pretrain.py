@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from hvit.data.dataset import Sample
+from hvit.data.datasets.reading import Sample
 from hvit.runs import Run
 from hvit.runs.checkpoint import CheckpointError, load_checkpoint
 from training import finetune, pretrain

@@ -10,8 +10,8 @@ import pytest
 
 from hvit.__main__ import main as command_line
 from hvit.commands.runs import run as list_runs_command
-from hvit.data.dataset import read_samples, with_groups
-from hvit.data.splits import folds_by_group
+from hvit.data.datasets.reading import read_samples, with_groups
+from hvit.data.datasets.splits import folds_by_group
 from hvit.diagnosis import diagnose
 from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from hvit.data.cache import PhotoCache
-from hvit.data.dataset import DrawnSample
-from hvit.data.leafsim import Address, draw, plan
+from hvit.data.caching.photo_cache import PhotoCache
+from hvit.data.datasets.reading import RenderedSample
+from hvit.data.leafsim import Address, plan, render
 from hvit.data.leafsim.plan import HEALTHY
 from training import sheet
 from training.config import AugmentConfig
@@ -52,7 +52,7 @@ def test_a_sheet_that_cannot_be_written_is_refused(tiny_config, capsys, words, e
 
 
 def _cache(pictures: list[np.ndarray]) -> PhotoCache:
-    samples = [DrawnSample.of(Address(1, 0))] * len(pictures)
+    samples = [RenderedSample.of(Address(1, 0))] * len(pictures)
     index = {"sizes": [p.shape[:2] for p in pictures], "sha256": [""] * len(pictures), "unreadable": {}}
     return PhotoCache(samples, index, np.concatenate([p.reshape(-1) for p in pictures]))
 
@@ -69,7 +69,7 @@ def test_changes_of_color_paint_nothing_on_an_even_green_leaf():
 def test_hardly_any_view_hides_all_symptoms():
     """Masks of drawn symptoms go through the same geometry as the photos they belong to."""
     addresses = [a for a in (Address(1, i) for i in range(60)) if plan(a).condition != HEALTHY][:40]
-    masks = [np.repeat(draw(a, 96).symptom_mask[:, :, None], 3, 2).astype(np.uint8) * 255 for a in addresses]
+    masks = [np.repeat(render(a, 96).symptom_mask[:, :, None], 3, 2).astype(np.uint8) * 255 for a in addresses]
     blank, shown = _cache([np.zeros_like(mask) for mask in masks]), _cache(masks)
     strengths = AugmentConfig(color_probability=0, blur_probability=0, noise_probability=0)
     hidden = []
@@ -81,5 +81,5 @@ def test_hardly_any_view_hides_all_symptoms():
 
 
 def test_a_cache_in_memory_holds_the_pictures_drawn():
-    sample = DrawnSample.of(Address(1, 3))
+    sample = RenderedSample.of(Address(1, 3))
     assert np.array_equal(in_memory([sample])[0], sample.read().pixels)

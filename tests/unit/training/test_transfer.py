@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from hvit.data.dataset import read_samples
+from hvit.data.datasets.reading import read_samples
 from hvit.data.leafsim import CONDITIONS
 from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint

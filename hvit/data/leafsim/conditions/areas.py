@@ -5,8 +5,8 @@ import numpy as np
 from hvit.data.leafsim.blade import Blade
 from hvit.data.leafsim.color import linear, mixed
 from hvit.data.leafsim.conditions.spots import scatter, spots
-from hvit.data.leafsim.draws import Part
 from hvit.data.leafsim.noise import blurred, fractal, grain, smoothstep
+from hvit.data.leafsim.random_stream import Part
 from hvit.data.leafsim.tissue import Tissue
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from hvit.data.leafsim.blade import Blade
 from hvit.data.leafsim.color import linear, mixed
 from hvit.data.leafsim.conditions.spots import scatter
-from hvit.data.leafsim.draws import Draws, Part
 from hvit.data.leafsim.noise import blurred, grain, smoothstep
+from hvit.data.leafsim.random_stream import Part, RandomStream
 from hvit.data.leafsim.tissue import Tissue
 from hvit.data.leafsim.veins import FRACTION_BITS
 
@@ -50,7 +50,7 @@ def leaf_miner(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) ->
     tissue.mark(mine, halo=smoothstep(0.35, 0.6, rim))
 
 
-def _walk(blade: Blade, start: np.ndarray, draws: Draws) -> np.ndarray:
+def _walk(blade: Blade, start: np.ndarray, draws: RandomStream) -> np.ndarray:
     """A larva's way in leaf coordinates, (N, 2): it turns smoothly and shuns midrib and margin."""
     steps = draws.count(18, 70)
     turns = 0.45 * draws.normal(steps)
@@ -73,7 +73,7 @@ def _stroke(canvas: np.ndarray, start: np.ndarray, end: np.ndarray, width: float
     cv2.line(canvas, ends[0].tolist(), ends[1].tolist(), 255, max(1, round(width)), cv2.LINE_AA, FRACTION_BITS)
 
 
-def _blotch(canvas: np.ndarray, middle: np.ndarray, radius: float, draws: Draws) -> None:
+def _blotch(canvas: np.ndarray, middle: np.ndarray, radius: float, draws: RandomStream) -> None:
     angle = np.linspace(0, 2 * np.pi, 36)
     wobble = 1 + 0.25 * np.sin(2 * angle + draws.uniform(0, 6)) + 0.15 * np.sin(5 * angle + draws.uniform(0, 6))
     ring = middle + radius * wobble[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from hvit.data.leafsim.blade import Blade
-from hvit.data.leafsim.draws import Draws
+from hvit.data.leafsim.random_stream import RandomStream
 
 MAP = 320  # side of the map in leaf coordinates that finds the nearest spot
 LOW, HIGH = np.array([-0.3, -0.7]), np.array([1.3, 0.9])
@@ -31,7 +31,7 @@ class Spots:
         return values.astype(np.float32)[self.which]
 
 
-def scatter(blade: Blade, draws: Draws, number: int, density: np.ndarray | None = None) -> np.ndarray:
+def scatter(blade: Blade, draws: RandomStream, number: int, density: np.ndarray | None = None) -> np.ndarray:
     """Leaf coordinates of up to `number` places on the leaf, (N, 2).
 
     Args:

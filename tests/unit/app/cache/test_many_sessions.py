@@ -11,7 +11,7 @@ from PIL import Image
 
 from app.cache import diagnoses
 from app.photo_files import uploaded
-from hvit.data.leafsim import Address, draw
+from hvit.data.leafsim import Address, render
 from hvit.diagnosis import diagnose
 from hvit.runs import find_run
 from hvit.runs.checkpoint import load_checkpoint
@@ -28,7 +28,7 @@ def checkpoint():
 @pytest.fixture(scope="module")
 def leaves():
     """JPEGs of different drawn leaves, made in part by mirroring, which is quicker than drawing."""
-    drawn = [draw(Address(97, index)).picture for index in range(SESSIONS)]
+    drawn = [render(Address(97, index)).picture for index in range(SESSIONS)]
     views = [lambda x: x, lambda x: x[::-1], lambda x: x[:, ::-1]]
     turned = [lambda x: x, lambda x: np.rot90(x), lambda x: np.rot90(x, 2)]
     return [

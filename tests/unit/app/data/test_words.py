@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from app.data import words
-from hvit.data.balance import Balance
+from hvit.data.inspection.balance import Balance
 
 
 def report(**changes) -> dict:

@@ -191,7 +191,7 @@ def test_a_run_without_weights_says_that_it_cannot_look_at_photos(runs):
 @pytest.fixture
 def with_weights(tiny_run, photo_folder, runs) -> Path:
     """A run that can look at photos, with a map of its twelve test photos; it accepts everything."""
-    from hvit.data.dataset import read_samples
+    from hvit.data.datasets.reading import read_samples
     from hvit.runs.checkpoint import load_checkpoint
     from hvit.scoring.evaluation import evaluate, record_evaluation
     from training import embed

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image, JpegImagePlugin
 
-from hvit.data.folders import find_photos
+from hvit.data.datasets.folders import find_photos
 from hvit.data.photos import InvalidPhotoError, LostPhotoError, decode_photo, photo_errors, read_photo
 
 RNG = np.random.default_rng(0)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from hvit.data.band_cache import open_bands
-from hvit.data.cache import open_cache
-from hvit.data.dataset import DataError, DrawnSample, read_samples
-from hvit.data.folders import find_photos
-from hvit.data.leafsim import BANDS, EARLY_STRESS, Address, draw, plan
+from hvit.data.caching.band_cache import open_bands
+from hvit.data.caching.photo_cache import open_cache
+from hvit.data.datasets.folders import find_photos
+from hvit.data.datasets.reading import DataError, RenderedSample, read_samples
+from hvit.data.leafsim import BANDS, EARLY_STRESS, Address, plan, render
 from hvit.data.spectral import InvalidBandsError, SpectralStream, find_bands, fit_planes, read_bands
 
 PLANES = np.random.default_rng(0).uniform(0.02, 0.6, (5, 70, 90)).astype(np.float32)
@@ -101,12 +101,12 @@ def test_bands_are_found_beside_their_photo_and_are_no_photos(tmp_path):
 
 
 def test_bands_of_a_written_set_of_drawn_leaves_are_found(tmp_path):
-    from hvit.data.synthesize import synthesize
+    from hvit.data.datasets.synthesize import synthesize
 
     addresses = [Address(7, i) for i in range(3)]
     synthesize(tmp_path / "leaves", addresses, size=64, bands=True)
     for sample in read_samples([tmp_path / "leaves"]):
-        leaf = draw(Address(7, int(sample.path.stem)), 64, bands=True)
+        leaf = render(Address(7, int(sample.path.stem)), 64, bands=True)
         photo, bands = sample.read_with_bands(5, 1.0)
         assert np.array_equal(bands, leaf.bands) and np.array_equal(photo.pixels, leaf.picture)
 
@@ -145,9 +145,9 @@ def test_drawn_leaves_under_stress_are_a_class_only_where_bands_name_them():
 
 
 def test_drawn_bands_are_those_of_the_leaf_and_others_are_refused():
-    sample = DrawnSample.of(Address(7, 3))
+    sample = RenderedSample.of(Address(7, 3))
     photo, bands = sample.read_with_bands(5, 1.0)
-    assert np.array_equal(bands, draw(Address(7, 3), bands=True).bands)
+    assert np.array_equal(bands, render(Address(7, 3), bands=True).bands)
     assert np.array_equal(photo.pixels, sample.read().pixels)
     with pytest.raises(DataError, match="has 5 bands at scale 1, and 4 at scale 10000 are expected"):
         sample.read_with_bands(4, 10000.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hvit.data.leafsim import Address, draw, plan
+from hvit.data.leafsim import Address, plan, render
 from hvit.data.preprocess import Preprocessing
 from hvit.explain.color_scale import LIFT, SCORE_DROP
 from hvit.explain.controls import control_maps
@@ -68,7 +68,7 @@ def test_overlap_is_of_an_area_as_large_as_the_lesions():
 
 def test_the_areas_of_a_drawn_leaf_fill_the_photo_as_the_model_sees_it():
     index = next(i for i in range(100) if plan(Address(1, i)).condition == "Early_blight")
-    leaf = draw(Address(1, index), 160)
+    leaf = render(Address(1, index), 160)
     areas = region_masks(leaf)
     assert tuple(areas) == REGIONS and (np.sum(list(areas.values()), axis=0) == 1).all()
     # The lesions as a map at the resolution of the model's input lie where the masks say, up to their borders.

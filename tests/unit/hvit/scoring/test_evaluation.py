@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hvit.calibration import softmax
-from hvit.data.dataset import DataError, Sample, read_samples
+from hvit.data.datasets.reading import DataError, Sample, read_samples
 from hvit.diagnosis import diagnose, diagnose_many
 from hvit.rejection import METHODS, Rejector
 from hvit.runs import Run

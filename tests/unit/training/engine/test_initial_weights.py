@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from hvit.data.dataset import read_samples
+from hvit.data.datasets.reading import read_samples
 from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint
 from training import finetune

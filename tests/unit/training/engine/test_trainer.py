@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from hvit.data.cache import AGAIN_S, open_cache
-from hvit.data.dataset import read_samples
+from hvit.data.caching.photo_cache import AGAIN_S, open_cache
+from hvit.data.datasets.reading import read_samples
 from hvit.data.photos import LostPhotoError, read_photo
 from hvit.runs import Run, RunError, RunWriter
 from training import finetune, pretrain
@@ -453,8 +453,8 @@ def test_too_many_unreadable_photos_end_with_5_and_name_the_first(words, photos,
 @pytest.mark.case("D1")
 @pytest.mark.case("D2")
 def test_a_few_unreadable_photos_are_left_out_and_listed(words, run_dir, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr("hvit.data.cache.MAX_UNREADABLE", 0.03)
-    monkeypatch.setattr("hvit.data.cache.AGAIN_S", (0.0,))
+    monkeypatch.setattr("hvit.data.caching.photo_cache.MAX_UNREADABLE", 0.03)
+    monkeypatch.setattr("hvit.data.caching.photo_cache.AGAIN_S", (0.0,))
     (photos / "train" / "Tomato___healthy" / "03.png").write_bytes(b"")
     words = [*words, "--set", f"data.dirs=['{photos}']", "--set", f"data.cache_dir={tmp_path / 'cache'}"]
     assert finetune.main(words) == 0
@@ -474,15 +474,15 @@ def test_a_file_that_cannot_be_opened_is_tried_again(photos, tmp_path, monkeypat
             raise LostPhotoError("the file cannot be opened: Stale file handle.")
         return true_read(path)
 
-    monkeypatch.setattr("hvit.data.samples.read_photo", read)
+    monkeypatch.setattr("hvit.data.datasets.samples.read_photo", read)
     assert open_cache(samples, 64, tmp_path / "cache").unreadable == {}
     assert tries.count(samples[5].path) == len(AGAIN_S) + 1
 
 
 @pytest.mark.case("D2")
 def test_a_photo_that_goes_between_listing_and_reading_is_left_out(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr("hvit.data.cache.MAX_UNREADABLE", 0.03)
-    monkeypatch.setattr("hvit.data.cache.AGAIN_S", (0.0,))
+    monkeypatch.setattr("hvit.data.caching.photo_cache.MAX_UNREADABLE", 0.03)
+    monkeypatch.setattr("hvit.data.caching.photo_cache.AGAIN_S", (0.0,))
     samples = read_samples([photos], "train")
     samples[5].path.unlink()
     cache = open_cache(samples, 64, tmp_path / "cache")
@@ -494,7 +494,7 @@ def test_photos_lost_since_they_were_read_are_left_out_of_calibration_and_counte
     words, run_dir, photos, tmp_path, at_step, monkeypatch, capsys
 ):
     monkeypatch.setattr("training.calibrate.MAX_UNREADABLE", 0.2)
-    monkeypatch.setattr("hvit.data.cache.AGAIN_S", (0.0,))
+    monkeypatch.setattr("hvit.data.caching.photo_cache.AGAIN_S", (0.0,))
     words = [*words, "--set", f"data.dirs=['{photos}']", "--set", f"data.cache_dir={tmp_path / 'cache'}"]
 
     def lose(run):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from hvit.data.cache import open_cache
-from hvit.data.dataset import read_samples
+from hvit.data.caching.photo_cache import open_cache
+from hvit.data.datasets.reading import read_samples
 from training.config import AugmentConfig
 from training.inputs.augment import augment, batch_sides, mix, normal_noise
 

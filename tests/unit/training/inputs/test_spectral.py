@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from hvit.__main__ import main as hvit
-from hvit.data.band_cache import BandCache
-from hvit.data.cache import open_cache
-from hvit.data.dataset import read_samples
+from hvit.data.caching.band_cache import BandCache
+from hvit.data.caching.photo_cache import open_cache
+from hvit.data.datasets.reading import read_samples
 from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import SpectralStream, vegetation_indices
 from hvit.models import HViT, ModelConfig

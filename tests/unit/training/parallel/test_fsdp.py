@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from hvit.data.cache import open_cache
-from hvit.data.dataset import read_samples
+from hvit.data.caching.photo_cache import open_cache
+from hvit.data.datasets.reading import read_samples
 from hvit.data.preprocess import Preprocessing
 from hvit.files import file_sha256
 from hvit.runs import Run

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hvit.data.leafsim import CONDITIONS, Address, draw, plan
+from hvit.data.leafsim import CONDITIONS, Address, plan, render
 from hvit.data.leafsim import leaf as leaf_module
 from hvit.data.leafsim.plan import HEALTHY
 
@@ -34,16 +34,16 @@ def _thumbnail(picture: np.ndarray) -> np.ndarray:
 
 
 def test_a_leaf_is_the_same_whatever_was_drawn_before():
-    first = draw(Address(7, 42), 64, bands=True)
-    draw(Address(7, 43), 64)
-    again = draw(Address(7, 42), 64, bands=True)
+    first = render(Address(7, 42), 64, bands=True)
+    render(Address(7, 43), 64)
+    again = render(Address(7, 42), 64, bands=True)
     for name in ("picture", "leaf_mask", "symptom_mask", "halo_mask", "stress_mask", "bands"):
         assert np.array_equal(getattr(first, name), getattr(again, name)), name
 
 
 @pytest.mark.parametrize("address", [Address(7, 42), Address(3, 5), Address(3, 8)])
 def test_every_size_shows_the_same_leaf(address):
-    small, large = draw(address, 96), draw(address, 192)
+    small, large = render(address, 96), render(address, 192)
     assert np.sqrt(((_thumbnail(small.picture) - _thumbnail(large.picture)) ** 2).mean()) < 6
     assert small.severity == pytest.approx(large.severity, abs=0.04)
     assert small.leaf_mask.mean() == pytest.approx(large.leaf_mask.mean(), abs=0.02)
@@ -53,7 +53,7 @@ def test_every_size_shows_the_same_leaf(address):
 def test_what_a_condition_changes_lies_inside_its_mask(condition):
     seen = inside = 0
     for address in _leaves(condition, 4):
-        leaf, twin = draw(address, 128), draw(address, 128, symptoms=False)
+        leaf, twin = render(address, 128), render(address, 128, symptoms=False)
         difference = _difference(leaf.picture, twin.picture)
         # JPEG and the lens carry a difference over the border, by about a pixel.
         around = cv2.dilate(leaf.symptom_mask.astype(np.uint8), np.ones((3, 3))) > 0
@@ -67,7 +67,7 @@ def test_what_a_condition_changes_lies_inside_its_mask(condition):
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_masks_agree_with_severity(condition):
     for address in _leaves(condition, 3, seed=32):
-        leaf = draw(address, 96)
+        leaf = render(address, 96)
         assert leaf.severity == leaf.symptom_mask.sum() / leaf.leaf_mask.sum()
         assert (leaf.severity == 0) == (condition == HEALTHY)
         assert not (leaf.symptom_mask & ~leaf.leaf_mask).any()
@@ -81,7 +81,7 @@ def test_a_companion_is_drawn_and_stays_the_smaller_infection():
     assert 0.05 < len(mixed) / 400 < 0.15
     drawn = 0
     for address in mixed[:6]:
-        leaf = draw(address, 96)
+        leaf = render(address, 96)
         alone = draw_without_companion(address)
         if leaf.plan.companion is None:
             assert np.array_equal(leaf.picture, alone.picture)
@@ -96,14 +96,14 @@ def test_a_companion_is_drawn_and_stays_the_smaller_infection():
 def draw_without_companion(address: Address):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(leaf_module, "plan", lambda a: replace(plan(a), companion=None))
-        return draw(address, 96)
+        return render(address, 96)
 
 
 def test_early_stress_shows_in_the_bands_and_not_in_the_picture(monkeypatch):
     address = next(a for a in _leaves(HEALTHY, 20) if plan(a).stressed)
-    stressed = draw(address, 96, bands=True)
+    stressed = render(address, 96, bands=True)
     monkeypatch.setattr(leaf_module, "plan", lambda a: replace(plan(a), stressed=False))
-    calm = draw(address, 96, bands=True)
+    calm = render(address, 96, bands=True)
     assert np.array_equal(stressed.picture, calm.picture)
     assert 0.1 < stressed.stress_mask.sum() / stressed.leaf_mask.sum() < 0.75
     change = (stressed.bands - calm.bands)[:, stressed.stress_mask].mean(1)
@@ -115,16 +115,16 @@ def test_early_stress_shows_in_the_bands_and_not_in_the_picture(monkeypatch):
 
 def test_bands_are_reflectances_of_a_leaf_on_the_ground():
     address = next(a for a in _leaves(HEALTHY, 20) if not plan(a).stressed)
-    leaf = draw(address, 96, bands=True)
+    leaf = render(address, 96, bands=True)
     assert leaf.bands.shape == (5, 96, 96) and leaf.bands.dtype == np.float32
     assert 0 <= leaf.bands.min() and leaf.bands.max() <= 1
     inner = cv2.erode(leaf.leaf_mask.astype(np.uint8), np.ones((5, 5))) > 0
     blue, green, red, edge, infrared = leaf.bands[:, inner].mean(1)
     assert infrared > edge > green > red and infrared > 0.38 and red < 0.12 and blue < 0.10
-    assert draw(address, 96).bands is None
+    assert render(address, 96).bands is None
 
 
 @pytest.mark.parametrize("size", [16, 4096])
 def test_sizes_that_cannot_be_drawn_are_refused(size):
     with pytest.raises(ValueError, match="expected 32 to 1024"):
-        draw(Address(7, 42), size)
+        render(Address(7, 42), size)

@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from hvit.data.check import background_report, corner_patches
-from hvit.data.dataset import read_samples
-from hvit.data.leafsim import CONDITIONS, Address, draw, plan
+from hvit.data.datasets.reading import read_samples
+from hvit.data.inspection.check import background_report, corner_patches
+from hvit.data.leafsim import CONDITIONS, Address, plan, render
 from hvit.data.leafsim import leaf as leaf_module
 from hvit.data.leafsim.plan import HEALTHY, SPECIES
 
 
 def test_the_background_alone_tells_no_condition():
     samples = read_samples(["leafsim:v1/61/0-599"])
-    corners = np.stack([corner_patches(draw(Address(61, i), 80).picture) for i in range(len(samples))])
+    corners = np.stack([corner_patches(render(Address(61, i), 80).picture) for i in range(len(samples))])
     n = 200
     order = [replace(s, split="test" if i < n else "train") for i, s in enumerate(samples)]
     report = background_report(order, corners)
@@ -32,7 +32,7 @@ def test_another_condition_leaves_the_scene_around_the_leaf_as_it_was(monkeypatc
         for condition in ("Powdery_mildew", "Late_blight", HEALTHY):
             chosen = replace(plan(address), species=species, condition=condition, companion=None)
             monkeypatch.setattr(leaf_module, "plan", lambda a, chosen=chosen: chosen)
-            leaf = draw(address, 96)
+            leaf = render(address, 96)
             pictures[condition] = leaf.picture.astype(int)
         outside = ~_grown(leaf.leaf_mask)
         for other in ("Powdery_mildew", "Late_blight"):

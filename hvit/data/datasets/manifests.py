@@ -1,0 +1,218 @@
+"""Reads tables of photos: CSV as programs write it, and as Excel does."""
+
+import codecs
+import csv
+import difflib
+import io
+import itertools
+import os
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from hvit.data.datasets.folders import DataError, clean_name
+from hvit.data.datasets.layouts import SPLITS, split_named
+
+DELIMITERS = (",", ";", "\t", "|")
+SAVE_AS = "in Excel: Save as, CSV UTF-8"
+WORKBOOKS = frozenset({".xlsx", ".xls", ".xlsm", ".ods", ".numbers"})
+MAX_BYTES = 200_000_000
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV file.
+
+    Attributes:
+        file: where it lies.
+        columns: names in small letters, without spaces around them.
+        rows: line number, and the cell of each column, without spaces around it; rows without any text are left out.
+        notes: what whoever named the file should know of how it was read.
+    """
+
+    file: Path
+    columns: tuple[str, ...]
+    rows: list[tuple[int, dict[str, str]]]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class ManifestRow:
+    """A line of a manifest; fields as those of `hvit.data.datasets.reading.Sample`."""
+
+    path: Path
+    label: str
+    split: str | None
+    group: str
+
+
+def read_table(file: Path, needed: tuple[tuple[str, ...], ...]) -> Table:
+    """Reads a CSV file: separated by commas, semicolons, tabs or bars, in UTF-8, UTF-16 with a mark or Windows-1252.
+
+    Args:
+        needed: columns there must be; of a tuple one is enough.
+    Raises:
+        DataError: it cannot be read, is no CSV, or lacks a column.
+    """
+    if file.suffix.lower() in WORKBOOKS:
+        raise DataError(f"{file} is a workbook of a spreadsheet program; save it as a table: {SAVE_AS}")
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise DataError(f"{file} is larger than {MAX_BYTES // 1_000_000} MB; expected a table with a line a photo")
+        data = file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}") from None
+    text, note = _decoded(file, data)
+    rows = _split_at_best(file, text, needed)
+    if rows is None:
+        wanted = " and ".join(" (or ".join(names) + ")" * (len(names) - 1) for names in needed)
+        raise DataError(f"{file}: expected columns {wanted}, got {', '.join(_columns_found(text)) or 'none'}")
+    (_, header), *lines = rows
+    columns = tuple(clean_name(name).casefold() for name in header)
+    twice = sorted({name for name in columns if name and columns.count(name) > 1})
+    if twice:
+        raise DataError(f"{file} has two columns {twice[0]}; take one away")
+    cells = [(number, _by_column(columns, row)) for number, row in lines]
+    return Table(file, columns, [(n, row) for n, row in cells if any(row.values())], [note] if note else [])
+
+
+def _by_column(columns: tuple[str, ...], row: list[str]) -> dict[str, str]:
+    """The cells of a row; those that a short row lacks are empty."""
+    return dict(zip(columns, itertools.chain(map(str.strip, row), itertools.repeat(""))))
+
+
+def read_manifest(file: Path) -> tuple[list[ManifestRow], list[str]]:
+    """The photos a CSV file lists: columns path and label (or class), optionally split and group.
+
+    Paths are relative to the file, with slashes or backslashes.
+
+    Returns:
+        The rows in the order of the file, and notes on how it was read.
+    Raises:
+        DataError: the file cannot be read, or a line cannot be followed; names the line.
+    """
+    table = read_table(file, (("path",), ("label", "class")))
+    if not table.rows:
+        raise DataError(f"{file}: no photos; expected one a line below the names of the columns")
+    label = "label" if "label" in table.columns else "class"
+    return [_manifest_row(file, number, row, label) for number, row in table.rows], table.notes
+
+
+def _manifest_row(file: Path, number: int, row: dict[str, str], label: str) -> ManifestRow:
+    where = f"{file}: line {number}"
+    path = _photo_named(file.parent, row["path"], where)
+    if not row[label]:
+        raise DataError(f"{where} has no {label}: {row['path']}")
+    named = row["split"] if "split" in row else ""
+    split = split_named(named)
+    if named and split is None:
+        raise DataError(f"{where} has split {named!r}; expected {', '.join(SPLITS)} or nothing")
+    return ManifestRow(path, clean_name(row[label]), split, row["group"] if "group" in row else "")
+
+
+def _photo_named(root: Path, text: str, where: str) -> Path:
+    """The file that a cell names: as it is written, with slashes for backslashes, in either Unicode form.
+
+    Raises:
+        DataError: there is none, or it lies outside of `root`.
+    """
+    spellings = dict.fromkeys((text, text.replace("\\", "/")))
+    forms = [unicodedata.normalize(form, spelling) for spelling in spellings for form in ("NFC", "NFD")]
+    for spelling in dict.fromkeys((*spellings, *forms)):
+        path = Path(os.path.abspath(root / spelling))  # not resolved: the folder may hold links to other disks
+        if not path.is_relative_to(os.path.abspath(root)):
+            raise DataError(f"{where} leads out of the folder: {text}")
+        if text and path.is_file():
+            return root / path.relative_to(os.path.abspath(root))
+    if not text:
+        raise DataError(f"{where} has no path")
+    raise DataError(f"{where} names a file that is not there: {text}{_nearest(root / text.replace(chr(92), '/'))}")
+
+
+def _nearest(path: Path) -> str:
+    if not path.parent.is_dir():
+        return ""
+    names = {entry.name.casefold(): entry.name for entry in os.scandir(path.parent)}
+    near = difflib.get_close_matches(path.name.casefold(), names, 1, cutoff=0.8)
+    return f"; did you mean {names[near[0]]}?" if near else ""
+
+
+def groups_in_table(file: Path) -> dict[str, str]:
+    """Path -> group, from a table with these two columns; paths with forward slashes, in NFC.
+
+    Raises:
+        DataError: the file cannot be read, a column is missing, or a photo has two groups or none.
+    """
+    known: dict[str, str] = {}
+    for number, row in read_table(file, (("path",), ("group",))).rows:
+        if not row["group"]:
+            raise DataError(f"{file}: line {number} has no group: {row['path']}")
+        path = clean_path(row["path"])
+        if known.setdefault(path, row["group"]) != row["group"]:
+            raise DataError(f"{file}: line {number} puts {row['path']} into a second group")
+    return known
+
+
+def clean_path(path: str) -> str:
+    """A path as it is compared: Unicode NFC, forward slashes, no `./` before it."""
+    return unicodedata.normalize("NFC", path.replace("\\", "/")).removeprefix("./")
+
+
+def _decoded(file: Path, data: bytes) -> tuple[str, str | None]:
+    """The text of a file, and what to say of how it was read."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    else:
+        encoding = "utf-8-sig"
+    try:
+        return _without_zeros(file, data.decode(encoding)), None
+    except UnicodeDecodeError as error:
+        text = data.decode("cp1252", errors="replace")
+        if not _is_western(text):
+            raise DataError(f"{file} is not a CSV file in UTF-8: {error}; save it again ({SAVE_AS})") from None
+    return _without_zeros(file, text), f"{file} is not in UTF-8 and is read as Windows-1252; look at its accents"
+
+
+def _without_zeros(file: Path, text: str) -> str:
+    if "\0" in text:
+        raise DataError(f"{file} is not a CSV file in UTF-8: it holds zero bytes; save it again ({SAVE_AS})")
+    return text
+
+
+def _is_western(text: str) -> bool:
+    """Whether Windows-1252 can be right: each letter beyond ASCII is a Latin one, and stands beside a plain one.
+
+    Bytes of other encodings (GBK, Shift-JIS, Windows-1251) read this way make signs, or words of accents alone.
+    """
+    for run_is_plain, run in itertools.groupby(text, key=str.isascii):
+        if not run_is_plain and len(letters := list(run)) > 2:
+            return False
+        elif not run_is_plain and not all(unicodedata.name(letter, "").startswith("LATIN") for letter in letters):
+            return False
+    words = "".join(letter if letter.isalpha() else " " for letter in text).split()
+    return all(any(map(str.isascii, word)) for word in words)
+
+
+def _split_at_best(file: Path, text: str, needed: tuple[tuple[str, ...], ...]) -> list[tuple[int, list[str]]] | None:
+    """The rows, with their line numbers, divided at the sign that gives the columns which are needed; None for none."""
+    first = 0
+    delimiters = DELIMITERS
+    if text[:4].lower() == "sep=" and text[4:5].strip():  # a line for Excel
+        head, _, text = text.partition("\n")
+        delimiters, first = (head[4],), 1
+    for delimiter in delimiters:
+        try:
+            reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+            header = next(reader, [])
+            columns = {clean_name(name).casefold() for name in header}
+            if all(columns.intersection(names) for names in needed):
+                return [(1 + first, header), *((reader.line_num + first, row) for row in reader)]
+        except csv.Error as error:
+            raise DataError(f"{file} is not a CSV file in UTF-8: {error}") from None
+    return None
+
+
+def _columns_found(text: str) -> list[str]:
+    """Names in the first line, divided at the sign that gives most."""
+    head = text.partition("\n")[0]
+    return sorted(max((next(csv.reader([head], delimiter=sign), []) for sign in DELIMITERS), key=len))

@@ -1,0 +1,1 @@
+"""Quality checks of a data set: duplicates, leaks, class balance, and a contact sheet."""
