@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
-from app.photo_files import PhotoFile
-from app.pictures import Box
+from app.photos.photo_files import PhotoFile
+from app.photos.pictures import Box
 
 # Keys of widgets; for most they are also the names in the address bar.
 CROP = "crop"

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import numpy as np
 import streamlit as st
 
-from app import address, drawn, photo_files, pictures, state, words
+from app import address, state, words
 from app.cache.runs import trouble_with, unfinished_runs
+from app.photos import drawn_leaves, photo_files, pictures
 from hvit.csv_tables import to_csv
 from hvit.data.classes import crop_title, crops
 from hvit.data.photo_limits import MAX_BYTES
@@ -202,7 +203,7 @@ def ask_for_photos(runs: Sequence[RunSnapshot], current: RunSnapshot) -> None:
             on_change=_take_uploads,
             label_visibility="collapsed",
         )
-        if run := drawn.run_for_drawings(runs, current):
+        if run := drawn_leaves.run_for_drawings(runs, current):
             with st.container(horizontal=True, vertical_alignment="center", key="drawn"):
                 st.html('<p class="standing">No photo?</p>', width="content")
                 st.button("Four drawn leaves", type="tertiary", on_click=_take_drawn, args=(run.name,))
@@ -234,7 +235,7 @@ def _uploaded(file) -> photo_files.PhotoFile:
 
 
 def _take_drawn(run_name: str) -> None:
-    addresses, following = drawn.next_leaves(state.next_drawn())
+    addresses, following = drawn_leaves.next_leaves(state.next_drawn())
     first = 1 + sum(photo.address is not None for photo in state.photos())
     state.add_photos(photo_files.drawn(f"Drawn leaf {first + i}", address) for i, address in enumerate(addresses))
     state.set_next_drawn(following)
@@ -244,9 +245,9 @@ def _take_drawn(run_name: str) -> None:
 def warn_of_material(run: RunSnapshot, runs: Sequence[RunSnapshot], is_drawn: bool) -> None:
     """Says that a run which learned from drawn leaves only is shown a photo, or the reverse, and offers another run."""
     if is_drawn:
-        better = drawn.run_for_drawings([other for other in runs if "drawings" in other.learned_from], run)
+        better = drawn_leaves.run_for_drawings([other for other in runs if "drawings" in other.learned_from], run)
     else:
-        better = drawn.run_for_photos(runs)
+        better = drawn_leaves.run_for_photos(runs)
     text = words.wrong_material(run.learned_from, is_drawn, better.name if better else None)
     if text is None:
         return
@@ -271,7 +272,7 @@ def picture(pixels: np.ndarray, alt: str, is_drawn: bool, key: str = "picture") 
     with st.container(key=key):
         st.image(pictures.jpeg(pixels), width="stretch", alt=alt)
         if is_drawn:
-            st.html(f'<p class="drawn-tag">{drawn.TAG}</p>')
+            st.html(f'<p class="drawn-tag">{drawn_leaves.TAG}</p>')
 
 
 def table(

@@ -12,12 +12,13 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
-from app import pictures, state
+from app import state
 from app.attention import words
 from app.attention.question import NOTHING, Case, Look, choose_stage
 from app.cache import explanations
 from app.cache.explanations import Progress
 from app.diagnose import words as verdict_words
+from app.photos import pictures
 from app.widgets import is_from_elsewhere, picture, plain, sentence
 from app.words import percent, where_photos_go
 from hvit.explain.color_scale import ColorScale

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import address, photo_files, state, widgets
+from app import address, state, widgets
 from app.attention import words
 from app.cache import explanations
 from app.cache.diagnoses import look_closely
 from app.cache.photos import as_shown, drawing_of
 from app.cache.runs import load_model
-from app.drawn import Drawing
-from app.photo_files import PhotoFile
+from app.photos import photo_files
+from app.photos.drawn_leaves import Drawing
+from app.photos.photo_files import PhotoFile
 from app.widgets import sentence
 from hvit.data.classes import crop_title, crops
 from hvit.data.leafsim.address import Address, AddressError

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import pictures
 from app.cache.photos import prepared_or_unreadable
 from app.cache.runs import identity, inference
-from app.photo_files import PhotoFile
+from app.photos import pictures
+from app.photos.photo_files import PhotoFile
 from hvit.runs import Run, RunError
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.track_record import EvaluatedPhotos, TrackRecord, read_evaluated_photos, track_record

@@ -13,7 +13,7 @@ import streamlit as st
 
 from app.cache.photos import bytes_of, prepared
 from app.cache.runs import identity, inference, load_model
-from app.photo_files import PhotoFile
+from app.photos.photo_files import PhotoFile
 from hvit.data.leafsim.address import SCHEME
 from hvit.data.photos import decode_photo
 from hvit.explain import METHODS

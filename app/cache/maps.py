@@ -11,7 +11,7 @@ import streamlit as st
 from app.cache.photos import prepared
 from app.cache.records import stamps
 from app.cache.runs import identity, inference
-from app.photo_files import PhotoFile
+from app.photos.photo_files import PhotoFile
 from hvit.feature_space import MAP, FeatureMap, Place
 from hvit.feature_space.mapped_samples import (
     MappedSamples,

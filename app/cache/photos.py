@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from app import drawn, pictures
-from app.memory import Memory
-from app.photo_files import PhotoFile
+from app.cache.memory import Memory
+from app.photos import drawn_leaves, pictures
+from app.photos.photo_files import PhotoFile
 from hvit.data.leafsim import Address
 from hvit.data.photos import InvalidPhotoError, LostPhotoError, decode_photo
 
@@ -34,11 +34,11 @@ def bytes_of(photo: PhotoFile) -> bytes:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _drawing(address: str) -> drawn.Drawing:
-    return drawn.make(Address.parse(address))
+def _drawing(address: str) -> drawn_leaves.Drawing:
+    return drawn_leaves.make(Address.parse(address))
 
 
-def drawing_of(photo: PhotoFile, box: pictures.Box | None = None) -> drawn.Drawing | None:
+def drawing_of(photo: PhotoFile, box: pictures.Box | None = None) -> drawn_leaves.Drawing | None:
     """The truth about a drawn leaf, or about the part of it inside `box`; None for a photo."""
     if photo.address is None:
         return None

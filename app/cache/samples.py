@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import pictures
+from app.photos import pictures
 from hvit.data.leafsim import Address, render
 from hvit.data.leafsim.address import SCHEME
 from hvit.data.photo_index import index_photos

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from app import pictures, state, theme, widgets
+from app import state, theme, widgets
 from app.cache.diagnoses import Result, look_closely
 from app.cache.photos import drawing_of, whole_photo
 from app.diagnose import report, truth, words
-from app.drawn import Drawing
 from app.figures.probabilities import class_probabilities
-from app.photo_files import PhotoFile
+from app.photos import pictures
+from app.photos.drawn_leaves import Drawing
+from app.photos.photo_files import PhotoFile
 from app.widgets import picture, plain, sentence
 from app.words import joined, percent, where_photos_go
 from hvit.csv_tables import diagnosis_row, to_csv

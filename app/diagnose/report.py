@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.cache.diagnoses import Result
 from app.diagnose import truth, words
-from app.drawn import TAG, Drawing
+from app.photos.drawn_leaves import TAG, Drawing
 from app.words import joined, percent, wrong_material
 from hvit.data.classes import crop_title
 from hvit.runs.snapshot import RunSnapshot

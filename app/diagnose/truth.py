@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from app.drawn import Drawing
+from app.photos.drawn_leaves import Drawing
 from app.words import percent
 from hvit.data.classes import is_healthy
 from hvit.words import class_in_text

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from app import pictures, state, theme, widgets
+from app import state, theme, widgets
 from app.cache import maps
 from app.cache.photos import whole_photo
 from app.cache.runs import diagnosing_runs, load_model
@@ -18,7 +18,8 @@ from app.feature_space.cached_figure import map_figure
 from app.feature_space.selection import Summary, shown_first, summarize
 from app.figures.feature_map import BESIDE_PX, HEIGHT_PX, Group, Marker
 from app.gallery import Tile, gallery
-from app.photo_files import PhotoFile
+from app.photos import pictures
+from app.photos.photo_files import PhotoFile
 from app.widgets import plain, sentence
 from hvit.csv_tables import to_csv
 from hvit.feature_space.mapped_samples import MappedSamples, PlacedPhoto, embed_command

@@ -1,4 +1,4 @@
-"""The import arrows: pages -> app -> hvit <- training, and no circles."""
+"""The import arrows: pages -> app -> hvit <- training, floors of rooms within each, and no circles."""
 
 import ast
 import graphlib
@@ -91,3 +91,126 @@ def test_imports_run_in_no_circle():
 def test_a_circle_is_found():
     assert circle_in({"a.b": "from a import c", "a.c": "def f():\n    import a.b", "a": ""}) is not None
     assert circle_in({"a.b": "from a import c", "a.c": "import os", "a": "from a.b import x"}) is None
+
+
+# The rooms of each package, floor by floor from the bottom. A room is a folder or a module right below its package. Its
+# modules import one another and rooms of lower floors: none beside them, none above. A new room goes on the lowest
+# floor that its imports allow.
+FLOORS = {
+    "app": (
+        {"words", "theme", "address", "door", "photos"},
+        {"state", "figures"},
+        {"cache"},
+        {"widgets"},
+        {"gallery"},
+        {"diagnose", "compare", "data", "evaluation", "feature_space", "models"},
+        {"attention", "ablations", "gradio_demo"},  # show a verdict, and curves, as the pages below them do
+        {"main"},
+    ),
+    "hvit": (
+        {"console", "device", "files", "fonts", "processes"},
+        {"csv_tables", "models", "untrusted"},
+        {"data", "rejection", "speed", "timm_models"},
+        {"calibration", "words"},
+        {"runs"},
+        {"explain", "export", "verdicts"},
+        {"diagnosis", "onnx_session"},
+        {"scoring"},
+        {"feature_space"},
+        {"paper"},
+        {"commands"},
+        {"__main__"},
+    ),
+    "training": (
+        {"command_line", "config", "launch", "parallel", "tables"},
+        {"ablations", "inputs"},
+        {"distillation", "frozen_features"},
+        {"calibration"},
+        {"engine"},
+        {"self_supervised"},
+        {"dry_run"},
+        {"programs"},  # every other module at the root, to be started with python -m
+        {"device_checks"},
+        {"check_device"},
+    ),
+}
+# What still goes upwards. Mend one and take its line away; none is added.
+UPWARDS = {
+    ("hvit.data.balance", "hvit.runs"),
+    ("hvit.data.check", "hvit.runs"),
+    ("hvit.data.sheet", "hvit.words"),
+    ("hvit.words", "hvit.runs"),
+    ("training.engine.timing", "training.programs"),
+}
+
+
+def room_of(module):
+    """`hvit.runs` of `hvit.runs.reader`; the package itself, whose `__init__` anybody imports, has none."""
+    package, _, inner = module.partition(".")
+    room = inner.partition(".")[0]
+    if package == "training" and "." not in inner and not any(room in floor for floor in FLOORS["training"]):
+        room = "programs"
+    return f"{package}.{room}" if inner else None
+
+
+def floor_of(room):
+    package, _, name = room.partition(".")
+    found = [number for number, floor in enumerate(FLOORS[package]) if name in floor]
+    assert len(found) == 1, f"{room} is on {len(found)} floors of the table; put it on one"
+    return found[0]
+
+
+def upward_arrows(sources):
+    """(module, room) of each import that does not lead to a lower floor; `sources` maps modules to their text."""
+    found = set()
+    for module, source in sources.items():
+        own = room_of(module)
+        for other in {room_of(name) for name in imported_modules(source, sources.keys())} - {own, None}:
+            within = own is not None and own.split(".")[0] == other.split(".")[0]
+            if within and floor_of(other) >= floor_of(own):
+                found.add((module, other))
+    return found
+
+
+SOURCES = {module_of(path): path.read_text(encoding="utf-8") for path in FILES if path.parts[-2] != "pages"}
+
+
+def test_rooms_import_lower_floors_only():
+    new, mended = upward_arrows(SOURCES) - UPWARDS, UPWARDS - upward_arrows(SOURCES)
+    assert not new, "imports that lead upwards or sideways"
+    assert not mended, "mended: take these lines out of UPWARDS"
+
+
+def test_every_room_of_the_table_exists():
+    rooms = {room_of(module) for module in SOURCES} - {None}
+    assert {f"{package}.{name}" for package, floors in FLOORS.items() for floor in floors for name in floor} == rooms
+
+
+@pytest.mark.parametrize(
+    ("sources", "found"),
+    [
+        (
+            {"app.cache.a": "from app.diagnose import words", "app.diagnose.words": ""},
+            {("app.cache.a", "app.diagnose")},
+        ),
+        ({"app.data.words": "import app.models.words", "app.models.words": ""}, {("app.data.words", "app.models")}),
+        ({"app.cache.a": "import app.cache.b", "app.cache.b": "import hvit.files", "hvit.files": ""}, set()),
+        (
+            {"training.inputs.a": "import training.finetune", "training.finetune": ""},
+            {("training.inputs.a", "training.programs")},
+        ),
+    ],
+)
+def test_an_arrow_upwards_or_sideways_is_found(sources, found):
+    assert upward_arrows(sources) == found
+
+
+def test_pages_are_no_terminal():
+    """No module of `app` that Streamlit runs imports what belongs to the command line."""
+    importers = {
+        module
+        for module, source in SOURCES.items()
+        for name in imported_modules(source, SOURCES.keys())
+        if room_of(name) in ("hvit.console", "hvit.commands") and module.startswith("app.")
+    }
+    assert importers <= {"app.gradio_demo"}

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from app.cache import diagnoses
-from app.photo_files import uploaded
+from app.photos.photo_files import uploaded
 from hvit.data.leafsim import Address, render
 from hvit.diagnosis import diagnose
 from hvit.runs import find_run

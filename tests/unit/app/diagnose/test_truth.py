@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.diagnose import truth
-from app.drawn import Drawing
+from app.photos.drawn_leaves import Drawing
 from hvit.data.leafsim import CONDITIONS, Address, Plan
 
 NBSP = "\u00a0"

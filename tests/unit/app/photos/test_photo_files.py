@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from app import photo_files
+from app.photos import photo_files
 from hvit.data.leafsim import Address
 from hvit.data.photos import InvalidPhotoError
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from app.memory import Memory
+from app.cache.memory import Memory
 
 
 def test_a_value_is_computed_once():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app import pictures
+from app.photos import pictures
 from hvit.data.leafsim import CONDITIONS, Address, Plan, plan, render
 
 if TYPE_CHECKING:

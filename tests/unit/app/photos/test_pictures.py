@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app import pictures
+from app.photos import pictures
 from hvit.explain.overlay import apply_colormap, overlay_heatmap
 
 
