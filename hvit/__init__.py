@@ -1,6 +1,7 @@
 """HViT: diagnose leaf diseases with a hierarchical vision transformer, and know how sure it is."""
 
 from importlib import import_module
+from typing import Any
 
 _HOMES = {
     "create_model": "hvit.models",
@@ -15,7 +16,7 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """Loads a public name on first use, so that importing the package costs nothing."""
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)

@@ -14,11 +14,11 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 class Parser(argparse.ArgumentParser):
     """argparse, with one clear line for a mistake that names the nearest known option."""
 
-    def __init__(self, *args, **kwargs):
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        super().__init__(*args, allow_abbrev=False, **kwargs)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        formatted = {"formatter_class": argparse.RawDescriptionHelpFormatter}
+        super().__init__(*args, **formatted | kwargs | {"allow_abbrev": False})
 
-    def parse_known_args(self, args=None, namespace=None):
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         # Before argparse's own look: else a misspelt --run is reported as a missing one.
         if self._subparsers is None:
             for word in sys.argv[1:] if args is None else args:
@@ -28,7 +28,7 @@ class Parser(argparse.ArgumentParser):
                     self.refuse(word)
         return super().parse_known_args(args, namespace)
 
-    def parse_args(self, args=None, namespace=None):
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         parsed, unknown = self.parse_known_args(args, namespace)
         if unknown:
             getattr(parsed, "parser", self).refuse(unknown[0])
@@ -89,11 +89,11 @@ def print_json(value: Any) -> None:
 
 def print_table(header: list[str], rows: Iterable[Iterable[Any]]) -> None:
     """Columns, aligned: numbers to the right."""
-    rows = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(header, *rows)]
-    numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(header))]
-    for row in [header, *rows]:
-        cells = [cell.rjust(w) if number else cell.ljust(w) for cell, w, number in zip(row, widths, numeric)]
+    lines = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(header, *lines)]
+    numeric = [all(_is_number(line[i]) for line in lines) for i in range(len(header))]
+    for line in [header, *lines]:
+        cells = [cell.rjust(w) if number else cell.ljust(w) for cell, w, number in zip(line, widths, numeric)]
         print("  ".join(cells).rstrip())
 
 

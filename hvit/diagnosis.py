@@ -168,7 +168,7 @@ def prepare_photo(
         raise ValueError(f"run {checkpoint.name} takes no file of bands")
     decoded = decode_photo(photo if isinstance(photo, bytes) else photo_bytes(photo))
     planes, stream = None, checkpoint.spectral
-    if bands is not None:
+    if bands is not None and stream is not None:
         planes = read_bands(bands, stream.num_bands, stream.scale, decoded.pixels.shape[:2])
     with photo_errors():
         inputs = model_inputs(decoded.pixels, checkpoint.preprocessing, stream, planes)
@@ -236,27 +236,29 @@ def diagnose_window(
         ValueError: the run knows no such crop.
     """
     _check_crop(checkpoint, crop)
-    done: list[Diagnosis | None] = [None if isinstance(photo, PreparedPhoto) else photo for photo in window]
-    by_sides: dict[torch.Size, list[int]] = {}
+    done = {i: photo for i, photo in enumerate(window) if isinstance(photo, Diagnosis)}
+    by_sides: dict[torch.Size, list[tuple[int, PreparedPhoto]]] = {}
     for i, photo in enumerate(window):
         if isinstance(photo, PreparedPhoto):
-            by_sides.setdefault(photo.inputs[0].shape, []).append(i)
+            by_sides.setdefault(photo.inputs[0].shape, []).append((i, photo))
     for rows in by_sides.values():
         for start in range(0, len(rows), batch_size):
             part = rows[start : start + batch_size]
-            batch = stacked([window[i].inputs for i in part], checkpoint.device)
-            for i, scores in zip(part, _score(checkpoint, batch, tta, False)):
-                done[i] = _conclude(checkpoint, window[i], scores, crop)
-    return done
+            batch = stacked([photo.inputs for _, photo in part], checkpoint.device)
+            for (i, photo), scores in zip(part, _score(checkpoint, batch, tta, False)):
+                done[i] = _conclude(checkpoint, photo, scores, crop)
+    return [done[i] for i in range(len(window))]
 
 
 @torch.inference_mode()
 def _score(checkpoint: Checkpoint, batch: tuple[torch.Tensor, ...], tta: bool, overlay: bool) -> list[_Scores]:
-    heatmaps = [None] * len(batch[0])
+    heatmaps: list[np.ndarray | None] = [None] * len(batch[0])
     if overlay and has_attention(checkpoint.model):
         from hvit.explain.methods.rollout import rollout_heatmap
 
-        logits, features, heatmap = rollout_heatmap(checkpoint.model, *batch)
+        images, *rest = batch
+        spectral, present = (*rest, None, None)[:2]
+        logits, features, heatmap = rollout_heatmap(checkpoint.model, images, spectral, present)
         heatmaps = [heatmap]
     else:
         logits, features = checkpoint.model.forward_stages(*batch)

@@ -6,7 +6,7 @@ import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch.export import Dim
 
 from hvit.data.spectral import vegetation_indices
 from hvit.files import write_bytes
+from hvit.models import HViT
 from hvit.models.config import UNIT_PX
 from hvit.runs.checkpoint import Checkpoint
 
@@ -36,9 +37,9 @@ class Served(nn.Module):
 
     def __init__(self, checkpoint: Checkpoint):
         super().__init__()
-        self.model = copy.deepcopy(checkpoint.model).cpu()
+        self.model = cast(HViT, copy.deepcopy(checkpoint.model).cpu())
         # Sides are multiples of 32 here, and asking whether they are would tie the graph to those it is traced with.
-        self.model.backbone.fitted = lambda images: images
+        self.model.backbone.fitted = lambda images: images  # type: ignore[assignment]
         for module in self.model.modules():
             if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
                 module.register_forward_hook(_halves)
@@ -52,7 +53,7 @@ class Served(nn.Module):
             pixels: RGB, (B, 3, H, W) uint8, sides multiples of 32 px.
             bands: reflectance at the same pixels, (B, C, H, W) float32, of models that take bands.
         """
-        inputs = (self.preprocessing.normalize(pixels),)
+        inputs: tuple[Tensor, ...] = (self.preprocessing.normalize(pixels),)
         if self.stream is not None:
             planes = vegetation_indices(pixels) if bands is None else bands
             inputs += (self.stream.normalize(planes),)
@@ -117,7 +118,7 @@ def export_onnx(checkpoint: Checkpoint, path: Path) -> Exported:
     return Exported(path, _shapes(proto), difference)
 
 
-def _traced(served: Served, checkpoint: Checkpoint):
+def _traced(served: Served, checkpoint: Checkpoint) -> Any:
     """The graph, for any batch and any sides."""
     batch = Dim("batch", min=1, max=65535)
     units = [Dim(name, min=2, max=MOST_UNITS) for name in ("rows", "columns")]
@@ -134,7 +135,7 @@ def onnx_program(
     input_names: list[str],
     output_names: list[str],
     dynamic_shapes: dict[str, Any] | None,
-):
+) -> Any:
     """`torch.onnx.export` of a module, without what it tells of its own insides: nobody can act on that.
 
     Args:
@@ -155,11 +156,11 @@ class _silenced:
     def __init__(self, name: str):
         self._logger = logging.getLogger(name)
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self._before = self._logger.level
         self._logger.setLevel(logging.ERROR)
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._logger.setLevel(self._before)
 
 
@@ -167,7 +168,7 @@ def _pictures(batch: int, height: int, width: int, checkpoint: Checkpoint) -> tu
     """Inputs without any meaning, the same every time."""
     draws = np.random.default_rng(0)
     pixels = torch.from_numpy(draws.integers(0, 256, (batch, 3, height, width), dtype=np.uint8))
-    if not checkpoint.takes_bands:
+    if checkpoint.spectral is None or not checkpoint.takes_bands:
         return (pixels,)
     shape = (batch, checkpoint.spectral.num_bands, height, width)
     return pixels, torch.from_numpy(draws.random(shape, dtype=np.float32))
@@ -198,8 +199,8 @@ def _metadata(checkpoint: Checkpoint) -> dict[str, str]:
     return told | {key: json.dumps(value, ensure_ascii=False) for key, value in parts.items()}
 
 
-def _shapes(proto) -> dict[str, list[int | str]]:
-    names = ("batch", None, "height", "width")
+def _shapes(proto: Any) -> dict[str, list[int | str]]:
+    names = ("batch", "channels", "height", "width")
     return {
         told.name: [
             dim.dim_value if dim.HasField("dim_value") else name

@@ -8,8 +8,9 @@ import stat
 import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 WEIGHTS, CARD = "model.safetensors", "model.json"  # of a run
 
@@ -57,7 +58,7 @@ def append_line(path: Path, line: str) -> None:
             raise
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Opens a regular file for reading in binary mode.
 
     A pipe would make the reader wait and a device would never end, so both are refused, without waiting.

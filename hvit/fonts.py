@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
@@ -84,7 +84,7 @@ def drawing_font(texts: Sequence[str], size_px: int) -> "FreeTypeFont":
     from PIL import ImageFont
 
     if all(map(str.isascii, texts)):
-        return ImageFont.load_default(size_px)
+        return cast("FreeTypeFont", ImageFont.load_default(size_px))
     letters = {letter for text in texts for letter in text if not letter.isspace()}
     # Those of the letters that are hardest to find come first: a font of ideographs has the Latin ones too.
     found = dict.fromkeys(font for letter in sorted(letters, reverse=True) if (font := _font_with(letter)))

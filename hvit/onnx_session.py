@@ -33,7 +33,7 @@ class OnnxSession:
             raise ExportError(f"run {checkpoint.name} takes a spectral picture beside the photo; choose another")
         self._module = _PixelsToLogits(checkpoint).eval()
         self._name, self._num_threads, self._exported = checkpoint.name, num_threads, exported
-        self._sessions: dict[tuple[Any, ...], object] = {}
+        self._sessions: dict[tuple[Any, ...], Any] = {}
 
     def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """RGB (B, 3, H, W) in [0, 255], uint8 or float32, to logits (B, K) and pooled features (B, C), float32.
@@ -47,7 +47,7 @@ class OnnxSession:
             self._exported(*pixels.shape[2:])
         return tuple(self._sessions[key].run(["logits", "embedding"], {"pixels": pixels}))
 
-    def _new_session(self, pixels: np.ndarray):
+    def _new_session(self, pixels: np.ndarray) -> Any:
         import onnxruntime
 
         inputs = (torch.from_numpy(pixels),)

@@ -1,13 +1,14 @@
 """Work spread over several processes, answered in order."""
 
 import multiprocessing
+import multiprocessing.process
 import os
 import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 AHEAD = 8  # calls a process is ahead of the one asked for: bounds memory
@@ -39,7 +40,7 @@ def answers(calls: Iterable[Callable[[], T]], workers: int = 1) -> Iterator[Call
         return
     # Not by forking: torch and OpenCV hold threads and locks that a forked child would wait for forever.
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin)
-    waiting = deque()
+    waiting: deque[Future[Any]] = deque()
     try:
         for call in calls:
             waiting.append(pool.submit(call))
@@ -62,6 +63,6 @@ def _begin() -> None:
     threading.Thread(target=_end_with, args=[multiprocessing.parent_process()], daemon=True).start()
 
 
-def _end_with(parent) -> None:
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
     parent.join()
     os._exit(1)

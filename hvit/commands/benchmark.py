@@ -122,8 +122,8 @@ def _profile(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
 
 def _print_rows(document: dict[str, Any]) -> None:
     settings = ("mode", "device", "precision", "compiled", "threads", "batch_size", "img_size")
-    for told, rows in itertools.groupby(document["rows"], lambda row: [row[key] for key in settings]):
-        rows = list(rows)
+    for told, group in itertools.groupby(document["rows"], lambda row: [row[key] for key in settings]):
+        rows = list(group)
         beside_eager = rows[0]["times_as_fast_as_eager"] is not None
         print("\n" + _setting_line(dict(zip(settings, told))))
         header = ["model", "img/s", "ms a pass", "quickest to slowest turn", "peak MB", "times as fast"]

@@ -100,7 +100,7 @@ def add_parser(subparsers: Subparsers) -> None:
     fetching.set_defaults(run=run_fetch, parser=fetching)
 
 
-def _add_pack(actions) -> None:
+def _add_pack(actions: Subparsers) -> None:
     packing = actions.add_parser("pack", help="a small copy in one tar file", epilog=PACK_EXAMPLES)
     packing.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="data sets; nothing is written into them")
     packing.add_argument(

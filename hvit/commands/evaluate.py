@@ -3,10 +3,13 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hvit.console import Subparsers, positive, print_json, print_notes, print_table, progress
 from hvit.words import PLANTS_UNKNOWN
+
+if TYPE_CHECKING:
+    from hvit.data.datasets.reading import Sample
 
 NAMED_UNREADABLE = 10
 EXAMPLES = """examples:
@@ -89,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _samples(folder: Path, split: str | None, early_stress: bool, notes: list[str]):
+def _samples(folder: Path, split: str | None, early_stress: bool, notes: list[str]) -> "list[Sample]":
     from hvit.data.datasets.reading import of_split, read_samples
 
     samples = read_samples([folder], early_stress=early_stress, say=notes.append)

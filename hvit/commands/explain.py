@@ -4,11 +4,19 @@ import argparse
 import difflib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hvit.console import Subparsers, print_json, progress
 from hvit.explain import METHODS, class_methods_in_words
 from hvit.runs import DEFAULT_RUN
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from hvit.data.photos import Photo
+    from hvit.explain import Method
+    from hvit.explain.explanation import Explanation
+    from hvit.runs.checkpoint import Checkpoint
 
 EXIT_UNREADABLE = 1
 EXAMPLES = """examples:
@@ -79,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         [model_inputs(photo.pixels, checkpoint.preprocessing, checkpoint.spectral, bands)], checkpoint.device
     )
     images, *beside = inputs
-    shown = {"progress": progress("passes")} if method.many_passes else {}
+    shown: dict[str, Any] = {"progress": progress("passes")} if method.many_passes else {}
     explanation = method(checkpoint.model, images, class_index, *beside, **shown)
     record = _write(args.out, args.photo, checkpoint, photo, explanation)
     if args.json:
@@ -93,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _method(name: str, class_name: str | None):
+def _method(name: str, class_name: str | None) -> "Method":
     """The method asked for.
 
     Raises:
@@ -108,7 +116,7 @@ def _method(name: str, class_name: str | None):
     return METHODS[name]
 
 
-def _class_index(checkpoint, name: str | None) -> int | None:
+def _class_index(checkpoint: "Checkpoint", name: str | None) -> int | None:
     from hvit.data.datasets.folders import clean_name
 
     if name is None:
@@ -121,7 +129,7 @@ def _class_index(checkpoint, name: str | None) -> int | None:
     return checkpoint.classes.index(name)
 
 
-def _bands(checkpoint, path: Path, photo):
+def _bands(checkpoint: "Checkpoint", path: Path, photo: "Photo") -> "np.ndarray | None":
     """Bands that lie beside the photo, where the run takes any; says on stderr what a spectral stream sees."""
     from hvit.data.spectral import find_bands, read_bands
 
@@ -139,7 +147,9 @@ def _bands(checkpoint, path: Path, photo):
     return None if found is None else read_bands(found, stream.num_bands, stream.scale, photo.pixels.shape[:2])
 
 
-def _write(out: Path, path: Path, checkpoint, photo, explanation) -> dict[str, Any]:
+def _write(
+    out: Path, path: Path, checkpoint: "Checkpoint", photo: "Photo", explanation: "Explanation"
+) -> dict[str, Any]:
     """The three files; returns what the JSON file holds, and their paths."""
     from hvit.explain import export
     from hvit.files import write_bytes, write_json

@@ -4,8 +4,12 @@ import argparse
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hvit.console import Subparsers, print_json
+
+if TYPE_CHECKING:
+    from hvit.paper.drawing import Drawing
 
 EXAMPLES = """examples:
   python -m hvit figure confusion --run leafsim-tiny --out confusion.pdf --width 85mm
@@ -43,9 +47,9 @@ def add_parser(subparsers: Subparsers) -> None:
     _split(_kind(kinds, "compare", "top-1 and macro-F1 of several runs, with intervals", several=True))
 
 
-def _kind(kinds, name: str, told: str, several: bool):
+def _kind(kinds: Subparsers, name: str, told: str, several: bool) -> argparse.ArgumentParser:
     parser = kinds.add_parser(name, help=told, description=f"{told[:1].upper()}{told[1:]}.", epilog=EXAMPLES)
-    runs = {"nargs": "+"} if several else {"nargs": 1}
+    runs: dict[str, Any] = {"nargs": "+"} if several else {"nargs": 1}
     parser.add_argument("--run", dest="run_names", required=True, metavar="RUN", help="path or name", **runs)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="ends in .pdf, .svg or .png")
     parser.add_argument("--width", type=width_mm, default=WIDTH_MM, metavar="MM", help="on paper (default 85mm)")
@@ -56,7 +60,7 @@ def _kind(kinds, name: str, told: str, several: bool):
     return parser
 
 
-def _split(parser) -> None:
+def _split(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", metavar="NAME", help="under eval/ of the run (default: test, else cv)")
 
 
@@ -97,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _draw(args: argparse.Namespace):
+def _draw(args: argparse.Namespace) -> "Drawing":
     from hvit.paper import compare, confusion, curves, feature_map, reliability
     from hvit.paper.sources import groups_of
     from hvit.runs import find_run

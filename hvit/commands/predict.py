@@ -6,12 +6,16 @@ import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hvit.console import Subparsers, positive, print_json, print_notes, progress
 from hvit.csv_tables import diagnosis_row, write_csv
 from hvit.files import KINDS_OF_FILES
 from hvit.runs import DEFAULT_RUN
 from hvit.words import PLANTS_UNKNOWN
+
+if TYPE_CHECKING:
+    from hvit.runs.checkpoint import Checkpoint
 
 EXIT_UNREADABLE = 1
 EXAMPLES = """examples:
@@ -133,7 +137,7 @@ def _kind_of(path: Path) -> int:
         raise ValueError(f"{str(path)[:200]}: {error.strerror}") from None
 
 
-def _bands(checkpoint, files: list[Path], named: Path | None) -> list[Path | None]:
+def _bands(checkpoint: "Checkpoint", files: list[Path], named: Path | None) -> list[Path | None]:
     """The file of bands of each photo: the one named, or else the one beside it where the run takes bands.
 
     Raises:
@@ -145,12 +149,12 @@ def _bands(checkpoint, files: list[Path], named: Path | None) -> list[Path | Non
 
     if named is None:
         return [find_bands(file) if checkpoint.takes_bands else None for file in files]
-    if not checkpoint.takes_bands:
+    stream = checkpoint.spectral
+    if stream is None or not checkpoint.takes_bands:
         raise ValueError(f"--spectral {named}: run {checkpoint.name} takes no file of bands; leave the option out")
     try:
         sides = read_photo(files[0]).pixels.shape[:2]
     except InvalidPhotoError:
         sides = None  # the photo's row will say so
-    stream = checkpoint.spectral
     read_bands(named, stream.num_bands, stream.scale, sides)  # here, where a wrong file is a mistake in the command
     return [named]

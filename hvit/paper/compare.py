@@ -1,6 +1,7 @@
 """Several ways of training side by side: top-1 and macro-F1, every seed, and the interval of their mean."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
@@ -12,6 +13,9 @@ from hvit.paper.scores import Scores, scores_of
 from hvit.paper.sources import Group, answers_of, cautions, counted, predictions_of
 from hvit.paper.style import MARGIN_MM, FigureError
 from hvit.runs.predictions import Answers, numbered_alike, shared
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 ROW_MM, FOOT_MM, HEAD_MM, GAP_MM = 5.2, 9.0, 1.5, 3.0
 LEAST_PANEL_MM = 20.0
@@ -50,10 +54,9 @@ def draw(groups: Sequence[Group], width_mm: float, split: str | None = None) -> 
             axes = style.axes_at(figure, left + number * (panel + GAP_MM), FOOT_MM, panel, height)
             _panel(axes, scores, key, title)
             axes.set_yticks(range(len(groups)), names.drawn if number == 0 else [])
-    told = dict.fromkeys(caution for run, one in zip(runs, answers) for caution in cautions(run, one))
-    told = [names.caption, *told] if names.caption else told
+    notes = dict.fromkeys(caution for run, one in zip(runs, answers) for caution in cautions(run, one))
     caption = " ".join(
-        [_caption(titles, scores, counted(answers[0]), len(answers[0])), *[names.caption] * bool(names.caption), *told]
+        [_caption(titles, scores, counted(answers[0]), len(answers[0])), *[names.caption] * bool(names.caption), *notes]
     )
     origins = tuple(predictions_of(run, one.split) for run, one in zip(runs, answers))
     return Drawing(f"Comparison of {', '.join(titles)}", caption, origins, figure, names.drawn, names.note)
@@ -75,7 +78,7 @@ def same_photos(answers: Sequence[Answers]) -> tuple[np.ndarray, list[np.ndarray
     return numbered_alike(answers, rows)
 
 
-def _panel(axes, scores: list[Scores], key: str, title: str) -> None:
+def _panel(axes: "Axes", scores: list[Scores], key: str, title: str) -> None:
     looks = style.SERIES[0]
     for row, score in enumerate(scores):
         value, ends = getattr(score, key), getattr(score, f"{key}_ci")

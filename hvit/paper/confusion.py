@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -17,6 +18,9 @@ from hvit.runs import Run
 from hvit.runs.predictions import Answers
 from hvit.scoring.metrics import confusion_matrix, wilson
 from hvit.words import capitalized
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 GAP_MM = 1.2  # between text and matrix
 HEAD_MM = 7.2  # above the matrix: what the columns are, and their numbers
@@ -149,12 +153,12 @@ def draw(run: Run, width_mm: float, split: str | None = None, by: str | None = N
     return Drawing(title, caption, (predictions_of(run, answers.split),), figure, table.labels.drawn, note)
 
 
-def _shade(axes, shares: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> None:
+def _shade(axes: "Axes", shares: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> None:
     """Cells as rectangles, not as an image; an edge of their own color closes the seams between them."""
     axes.pcolormesh(xs, ys, shares, cmap=style.shades(), vmin=0, vmax=1, edgecolors="face", linewidth=0.15)
 
 
-def _scale(axes) -> None:
+def _scale(axes: "Axes") -> None:
     steps = np.linspace(0, 1, SCALE_STEPS + 1)
     _shade(axes, (steps[None, :-1] + steps[None, 1:]) / 2, steps, np.array([0.0, 1.0]))
     axes.set_xticks(np.linspace(0, 1, 6), [f"{share:.0f}" for share in np.linspace(0, 100, 6)])
@@ -164,13 +168,13 @@ def _scale(axes) -> None:
     _frame(axes, 0.4)
 
 
-def _frame(axes, width_pt: float) -> None:
+def _frame(axes: "Axes", width_pt: float) -> None:
     for spine in axes.spines.values():
         spine.set_visible(True)
         spine.set_linewidth(width_pt)
 
 
-def _label(axes, table: Table) -> None:
+def _label(axes: "Axes", table: Table) -> None:
     K = len(table.names)
     axes.set_yticks(range(K), _row_labels(table))
     axes.xaxis.set_label_position("top")
@@ -179,7 +183,7 @@ def _label(axes, table: Table) -> None:
     axes.tick_params(axis="x", top=True, labeltop=True, bottom=False, labelbottom=False, pad=1.5)
     axes.set_xlabel("Named as", labelpad=2)
     gap_pt = GAP_MM * style.PT_PER_INCH / style.MM_PER_INCH
-    above = {"textcoords": "offset points", "xycoords": "axes fraction", "va": "bottom", "ha": "right"}
+    above: Any = {"textcoords": "offset points", "xycoords": "axes fraction", "va": "bottom", "ha": "right"}
     axes.annotate("True", (0, 1), (-gap_pt, 1.5), size=style.TITLE_PT, **above)
     head, *counts = texts = _row_counts(table)
     right_pt = gap_pt + style.text_width_mm(texts) * style.PT_PER_INCH / style.MM_PER_INCH
@@ -191,7 +195,7 @@ def _label(axes, table: Table) -> None:
         )  # fmt: skip
 
 
-def _rule(axes, table: Table) -> None:
+def _rule(axes: "Axes", table: Table) -> None:
     """A frame, and thin lines between kins."""
     _frame(axes, 0.5)
     ends = [k - 0.5 for k in range(1, len(table.kin)) if table.kin[k] != table.kin[k - 1]]
@@ -200,7 +204,7 @@ def _rule(axes, table: Table) -> None:
         axes.axvline(end, color=style.INK, linewidth=0.3)
 
 
-def _write(axes, shares: np.ndarray, cell_mm: float) -> bool:
+def _write(axes: "Axes", shares: np.ndarray, cell_mm: float) -> bool:
     """Whole percents into the cells; whether there was room."""
     texts = [f"{100 * share:.0f}" for share in shares.flat if share >= WRITTEN]
     # 100 may touch the edges of its cell: what stands beside it is then empty.

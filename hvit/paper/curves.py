@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
@@ -14,6 +15,9 @@ from hvit.paper.sources import Group, origin
 from hvit.paper.style import FigureError
 from hvit.runs import METRICS, Run
 from hvit.words import PLANTS_UNKNOWN
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 LEFT_MM, RIGHT_MM, FOOT_MM, HEAD_MM = 10.5, 2.5, 9.0, 1.5
 GOLDEN = 0.62
@@ -122,12 +126,12 @@ def curve_of(group: Group, metric: str) -> Curve:
     splits = {split for split, _ in tables}
     shared = sorted(set.intersection(*(set(table) for _, table in tables)))
     if len(splits) > 1 or not shared:
-        raise FigureError(f"the runs of {group.name} measured {metric} at other epochs, so they have no mean")
+        raise FigureError(f"the runs of {group.title} measured {metric} at other epochs, so they have no mean")
     values = np.array([[table[epoch] for epoch in shared] for _, table in tables], dtype=float)
     return Curve(np.array(shared, dtype=float), values, splits.pop())
 
 
-def _axes(axes, curves: list[Curve], metric: str) -> None:
+def _axes(axes: "Axes", curves: list[Curve], metric: str) -> None:
     low, high = min(c.values.min() for c in curves), max(c.values.max() for c in curves)
     margin = 0.05 * (high - low) or 0.01
     if metric in SHARES:
@@ -159,6 +163,9 @@ def _caption(groups: Sequence[Group], curves: list[Curve], metric: str) -> str:
 
 def _end(curve: Curve, metric: str) -> str:
     last = curve.values[:, -1]
-    number = (lambda v: f"{100 * v:.1f} %") if metric in SHARES else (lambda v: f"{v:.3g}")
+
+    def number(value: float) -> str:
+        return f"{100 * value:.1f} %" if metric in SHARES else f"{value:.3g}"
+
     ends = f" ({number(last.min())} to {number(last.max())})" if len(last) > 1 else ""
     return f"{number(last.mean())}{ends}"

@@ -1,5 +1,7 @@
 """The map of a run's feature space: every sample a dot, every class a number, what was named wrongly a cross."""
 
+from typing import TYPE_CHECKING
+
 import matplotlib
 import numpy as np
 
@@ -14,6 +16,9 @@ from hvit.runs import Run, RunError
 from hvit.runs.predictions import Answers
 from hvit.scoring.metrics import wilson
 from hvit.words import capitalized
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 GAP_MM = 2.0
 KEY_MM = 2.6  # from the left of a line of the list to its text
@@ -94,10 +99,12 @@ def _colors(classes: tuple[str, ...]) -> list[str]:
     return [HUES[(known.index(crop_of(name)) if crop_of(name) else k) % len(HUES)] for k, name in enumerate(classes)]
 
 
-def _dots(axes, coordinates: np.ndarray, labels: np.ndarray, right: np.ndarray, colors: list[str]) -> None:
+def _dots(axes: "Axes", coordinates: np.ndarray, labels: np.ndarray, right: np.ndarray, colors: list[str]) -> None:
     each = np.array(colors)[labels]
-    axes.scatter(*coordinates[right].T, s=DOT_PT**2, c=each[right], linewidths=0, alpha=0.75)
-    axes.scatter(*coordinates[~right].T, s=CROSS_PT**2, c=style.INK, marker="x", linewidths=0.35)
+    axes.scatter(coordinates[right, 0], coordinates[right, 1], s=DOT_PT**2, c=each[right], linewidths=0, alpha=0.75)
+    axes.scatter(
+        coordinates[~right, 0], coordinates[~right, 1], s=CROSS_PT**2, c=style.INK, marker="x", linewidths=0.35
+    )
     low, high = coordinates.min(0), coordinates.max(0)
     margin = 0.04 * (high - low).max()
     center, half = (low + high) / 2, (high - low).max() / 2 + margin
@@ -106,7 +113,7 @@ def _dots(axes, coordinates: np.ndarray, labels: np.ndarray, right: np.ndarray, 
         spine.set(visible=True, linewidth=0.4, color=style.QUIET)
 
 
-def _numbers(axes, coordinates: np.ndarray, labels: np.ndarray, shown: list[int], side_mm: float) -> None:
+def _numbers(axes: "Axes", coordinates: np.ndarray, labels: np.ndarray, shown: list[int], side_mm: float) -> None:
     """The number of each class above its samples, moved apart where two would lie on each other."""
     scale = side_mm / np.ptp(axes.get_xlim())
     places = np.array([_top(coordinates[labels == k]) for k in shown]) + [0, 0.6 * LINE_MM / scale]
@@ -161,7 +168,7 @@ def _lines(names: Labels) -> list[str]:
     return [f"{k}  {name}" if name != str(k) else name for k, name in enumerate(names.drawn, 1)]
 
 
-def _key(axes, lines: list[str], colors: list[str], columns: int, width_mm: float) -> None:
+def _key(axes: "Axes", lines: list[str], colors: list[str], columns: int, width_mm: float) -> None:
     """The list of classes, in columns of `width_mm`."""
     rows = -(-len(lines) // columns)
     axes.set(xlim=(0, columns * width_mm), ylim=(rows, 0))

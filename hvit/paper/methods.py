@@ -1,5 +1,6 @@
 """The Methods paragraph of a run: what it recorded, in sentences, with the works to cite; nothing else."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +71,7 @@ def methods_of(run: Run, parent: Run | None = None) -> Methods:
     return Methods(run.name, str(text), keys, bibliography(keys, commit))
 
 
-def _parts(run: Run):
+def _parts(run: Run) -> Sequence[Callable[[Text, Record], None]]:
     if run.info.get("kind") == "pretrain":
         return OF_PRETRAINING
     return OF_QUICK if "quick" in run.info.get("tags", []) else OF_TRAINING

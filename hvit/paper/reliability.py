@@ -1,6 +1,6 @@
 """The reliability diagram of one run: how often answers hold, by the probability they were given."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -13,6 +13,9 @@ from hvit.paper.style import FigureError
 from hvit.runs import Run
 from hvit.runs.predictions import Answers
 from hvit.scoring.metrics import ece, reliability, wilson
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 LEFT_MM, RIGHT_MM, FOOT_MM, HEAD_MM = 9.5, 2.5, 9.0, 2.0
 WIDEST_MM = 88.0  # of the square: wider sheets have no use for it
@@ -38,7 +41,7 @@ def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
     rows, before = reliability(answers.probs, answers.labels), None
     error = ece(answers.probs, answers.labels)
     if answers.calibrated:
-        before = softmax(np.array(run.predictions(answers.split)["logits"]))
+        before = softmax(np.array((run.predictions(answers.split) or {})["logits"]))
     with matplotlib.rc_context(style.rules()):
         figure = style.sheet(width_mm, FOOT_MM + side + HEAD_MM)
         axes = style.axes_at(figure, LEFT_MM + (width_mm - LEFT_MM - RIGHT_MM - side) / 2, FOOT_MM, side, side)
@@ -55,7 +58,7 @@ def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
         axes.legend(loc="upper left", borderaxespad=0.2, handlelength=2.2)
     said = [_caption(answers, rows, error)]
     if before is not None:
-        temperature, was = run.model_card()["temperature"], ece(before, answers.labels)
+        temperature, was = (run.model_card() or {})["temperature"], ece(before, answers.labels)
         said.append(f"Before temperature scaling (T = {temperature:.2f}; squares) it is {_percent(was)}.")
     right, n = int(answers.right.sum()), len(answers)
     said.append(f"Right: {interval(right / n, *wilson(right, n))}, n = {n:,}.")
@@ -64,7 +67,7 @@ def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
     return Drawing(f"Reliability of {run.name}, {answers.split}", caption, origins, figure)
 
 
-def _with_intervals(axes, rows: list[dict[str, Any]], label: str) -> None:
+def _with_intervals(axes: "Axes", rows: list[dict[str, Any]], label: str) -> None:
     x, y = _points(rows)
     ends = np.array([wilson(round(row["n"] * row["accuracy"]), row["n"]) for row in rows])
     looks = style.SERIES[0]

@@ -144,8 +144,8 @@ def data(text: Text, record: Record) -> None:
         names = [str(name).rstrip("/").rpartition("/")[2] for name in record("data.dirs")]
         text.say(f"Data sets: {', '.join(names)}.")
     if record.run.plants_known is not None:
-        known = "was" if record.run.plants_known else "was not"
-        text.say(f"Which plant each of them shows {known} known.")
+        verb = "was" if record.run.plants_known else "was not"
+        text.say(f"Which plant each of them shows {verb} known.")
 
 
 def pretraining(text: Text, record: Record) -> None:
@@ -163,7 +163,7 @@ def pretraining(text: Text, record: Record) -> None:
         text.say(f"Method: masked autoencoding{cite(*keys)} with {100 * ratio:g} % of the 32-px units hidden.", *keys)
 
 
-AUGMENTATIONS: tuple[tuple[str, Callable[[Record], str | None]], ...] = (
+AUGMENTATIONS: tuple[tuple[str, Callable[[Record], str]], ...] = (
     ("augment.quarter_turns", lambda r: "quarter turns and flips" if r("augment.quarter_turns") else "flips"),
     ("augment.turn_probability", lambda r: f"turns by up to {r('augment.turn_degrees'):g} degrees"),
     ("augment.min_area", lambda r: f"crops of at least {100 * r('augment.min_area'):g} % of the area"),
@@ -184,8 +184,8 @@ def augmentation(text: Text, record: Record) -> None:
     if used:
         text.say(f"Augmentation: {', '.join(used)}.")
     # A phase may mix where the rest does not, or the reverse.
-    shares = {record("augment.mix_probability")} | {p.get("mix_probability") for p in record("phases") or []}
-    shares = sorted(share for share in shares if share)
+    given = {record("augment.mix_probability")} | {p.get("mix_probability") for p in record("phases") or []}
+    shares = sorted(share for share in given if share)
     if shares:
         cut = record("augment.cutmix_share")
         keys = ["zhang2018mixup"] * (cut < 1) + ["yun2019cutmix"] * (cut > 0)

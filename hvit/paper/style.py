@@ -8,6 +8,7 @@ from hvit.fonts import families_for
 
 if TYPE_CHECKING:  # matplotlib takes a second to import
     from matplotlib.axes import Axes
+    from matplotlib.axis import XAxis, YAxis
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
@@ -44,7 +45,7 @@ class FigureError(ValueError):
     """A figure that cannot be drawn as asked; the message says what to do."""
 
 
-def rules(texts: Sequence[str] = ()) -> dict[str, Any]:
+def rules(texts: Sequence[str] = ()) -> Any:
     """Settings of matplotlib that hold while a figure is drawn and saved.
 
     Args:
@@ -116,7 +117,7 @@ def shades() -> "Colormap":
     return LinearSegmentedColormap.from_list("leaf", SHADES)
 
 
-def percent_axis(axis, title: str, limits: tuple[float, float], count: int = 5) -> None:
+def percent_axis(axis: "XAxis | YAxis", title: str, limits: tuple[float, float], count: int = 5) -> None:
     """Ticks in whole percent of shares in [0, 1]."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 

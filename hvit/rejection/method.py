@@ -3,7 +3,7 @@
 import io
 from dataclasses import fields
 from pathlib import Path
-from typing import ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
 
@@ -51,12 +51,12 @@ class StoredArrays:
 
     def save(self, path: Path) -> None:
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **{field.name: getattr(self, field.name) for field in fields(self)})
+        np.savez_compressed(buffer, **{field.name: getattr(self, field.name) for field in fields(cast(Any, self))})
         write_bytes(path, buffer.getvalue())
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        names = [field.name for field in fields(cls)]
+        names = [field.name for field in fields(cast(Any, cls))]
         try:
             arrays = read_npz(path, names, MAX_BYTES)
         except UntrustedFileError as error:

@@ -64,7 +64,7 @@ def read_answers(run: Run, split: str) -> Answers | None:
     recorded = read_predictions(run, split)
     if recorded is None:
         return None
-    card = run.model_card()
+    card = run.model_card() or {}
     classes, temperature = tuple(card["classes"]), card.get("temperature")
     number = {name: k for k, name in enumerate(classes)}
     return Answers(

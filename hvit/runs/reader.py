@@ -387,6 +387,6 @@ def shortened(name: str, most: int = MAX_NAME) -> str:
 
 def _age_s(stamp: str | None) -> float:
     try:
-        return (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
+        return (datetime.now(UTC) - datetime.fromisoformat(stamp or "")).total_seconds()
     except (TypeError, ValueError):
         return float("inf")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -27,7 +27,8 @@ ABSENT = _Absent()
 class Member(Protocol):
     """What it takes to sort a run into a way."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     @property
     def kind(self) -> str | None: ...
@@ -79,7 +80,7 @@ def ways_of(members: Sequence[M]) -> list[Way[M]]:
     return sorted(ways, key=lambda way: way.name)
 
 
-def _buckets(keyed) -> list[tuple[Any, ...]]:
+def _buckets(keyed: Iterable[tuple[str, tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
     buckets: dict[str, tuple[Any, ...]] = {}
     for key, group in keyed:
         buckets[key] = buckets.get(key, ()) + group

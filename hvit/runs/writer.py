@@ -223,7 +223,7 @@ def truncate_lines(path: Path, step: int) -> int:
                 return
             at = None if line is None else _step_of(line)
             wrong += at is None
-            if at is not None and at <= step:
+            if line is not None and at is not None and at <= step:
                 yield line
 
     try:

@@ -54,7 +54,7 @@ def ablations(runs: Iterable[Run], split: str = "test") -> dict[str, list[Ablati
     found: dict[str, dict[str, list[Run]]] = {}
     for run in runs:
         name, variant = ablation_of(run)
-        if name is not None and variant != PRETRAINING and run.evaluation(split) is not None:
+        if name is not None and variant is not None and variant != PRETRAINING and run.evaluation(split) is not None:
             found.setdefault(name, {}).setdefault(variant, []).append(run)
     return {name: _rows(variants, split) for name, variants in sorted(found.items()) if FULL in variants}
 
@@ -78,7 +78,7 @@ def _seed_of(run: Run) -> int:
 
 
 def _scores(run: Run, split: str) -> dict[str, float]:
-    found = run.evaluation(split)
+    found = run.evaluation(split) or {}
     if found.get("top1") is None or found.get("macro_f1") is None:
         raise RunError(f"eval/{split}/metrics.json of run {run.name} lacks top1 or macro_f1; evaluate it again")
     return found
@@ -95,7 +95,7 @@ def _row(variant: str, runs: dict[int, Run], full: dict[int, Run], split: str) -
         runs=[run.name for run in ordered],
         top1=float(np.mean([score["top1"] for score in scores])),
         macro_f1=float(np.mean([score["macro_f1"] for score in scores])),
-        top1_tta=None if None in with_tta else float(np.mean(with_tta)),
+        top1_tta=None if None in with_tta else float(np.mean([score for score in with_tta if score is not None])),
         gain=gains[0],
         f1_gain=gains[1],
     )

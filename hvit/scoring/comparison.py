@@ -187,7 +187,7 @@ def answers_of(run: Run, split: str) -> Answers:
     table = run.predictions(split)
     if table is None:
         raise RunError(f"run {run.name} has no predictions on {split}; record them: hvit evaluate --save")
-    classes = np.array(run.model_card()["classes"])
+    classes = np.array((run.model_card() or {})["classes"])
     paths, labels = np.array(table["path"]), np.array(table["label"])
     order = np.argsort(paths)
     return Answers(list(paths[order]), labels[order], classes[np.stack(table["logits"]).argmax(1)][order])
@@ -203,5 +203,11 @@ def _draws(R: int, N: int, seed: int, count: int = RESAMPLES) -> Iterator[tuple[
 def _gain(first: float, second: float, draws: np.ndarray, R: int, N: int) -> Gain:
     """From the two values of every draw, (count, 2)."""
     columns = (draws[:, 0], draws[:, 1], draws[:, 1] - draws[:, 0])
-    first_ci, second_ci, (low, high) = (tuple(map(float, np.quantile(column, [0.025, 0.975]))) for column in columns)
+    first_ci, second_ci, (low, high) = (_quantiles(column) for column in columns)
     return Gain(float(first), first_ci, float(second), second_ci, float(second - first), low, high, R, N)
+
+
+def _quantiles(draws: np.ndarray) -> tuple[float, float]:
+    """Ends of the interval that holds 95 % of some draws."""
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return float(low), float(high)

@@ -108,7 +108,8 @@ def predict_views(
         DataError: a photo or its bands cannot be read, or none of the photos; names the first.
     """
     parts, hashes, stream = [], [], checkpoint.spectral
-    if checkpoint.takes_bands and not without_bands:
+    calls: list[Callable[[], tuple[Photo, np.ndarray | None]]]
+    if stream is not None and checkpoint.takes_bands and not without_bands:
         calls = [partial(sample.read_with_bands, stream.num_bands, stream.scale) for sample in samples]
     else:
         calls = [partial(_read_alone, sample) for sample in samples]
@@ -277,7 +278,7 @@ def record_features(folder: Path, sha256: list[str], stage_features: list[np.nda
     """Writes features.npz into eval/<split>/ of a run: the mean tokens of each stage in half precision."""
     buffer = io.BytesIO()
     stages = {f"stage{i + 1}": stage.astype(np.float16) for i, stage in enumerate(stage_features)}
-    np.savez_compressed(buffer, sha256=np.array(sha256), **stages)
+    np.savez_compressed(buffer, allow_pickle=False, sha256=np.array(sha256), **stages)
     write_bytes(folder / FEATURES, buffer.getvalue())
 
 

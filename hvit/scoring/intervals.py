@@ -1,5 +1,7 @@
 """How far a score could lie from its true value: bootstrap over photos, and over runs where there are several."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 RESAMPLES = 1000
@@ -14,7 +16,8 @@ def accuracy_interval(right: np.ndarray, seed: int = 0) -> Interval:
         seed: of the draws.
     """
     right = np.asarray(right, dtype=float)
-    draws = [right[runs].mean(0)[photos].mean() for runs, photos in _draws(*right.shape, seed)]
+    R, N = right.shape
+    draws = [right[runs].mean(0)[photos].mean() for runs, photos in _draws(R, N, seed)]
     return _interval(np.array(draws))
 
 
@@ -52,7 +55,7 @@ def class_f1_intervals(draws: np.ndarray) -> list[Interval | None]:
     return [_interval(column[~np.isnan(column)]) if not np.isnan(column).all() else None for column in draws.T]
 
 
-def _draws(R: int, N: int, seed: int):
+def _draws(R: int, N: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     rng = np.random.default_rng(seed)
     for _ in range(RESAMPLES):
         yield rng.integers(0, R, R), rng.integers(0, N, N)

@@ -22,9 +22,9 @@ class Predictions:
     logits: np.ndarray
     stage_features: list[np.ndarray]
     sha256: list[str]
-    photo_logits: np.ndarray | None = None
+    photo_logits: np.ndarray = None  # type: ignore[assignment]  # set from logits below
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.photo_logits is None:
             object.__setattr__(self, "photo_logits", self.logits)
 

@@ -27,10 +27,10 @@ def score(
     document = figures(checkpoint, probs, labels, said)
     if sources is None:
         return document
-    sources = np.array(sources, dtype=str)
+    source_of = np.array(sources, dtype=str)
     parts = {}
-    for name in np.unique(sources):
-        rows = sources == name
+    for name in np.unique(source_of):
+        rows = source_of == name
         part = figures(checkpoint, probs[rows], labels[rows], said.only(rows))
         parts[str(name)] = {key: value for key, value in part.items() if key not in ("confusion", "classes")}
     return document | {"by_data": parts}
@@ -73,9 +73,9 @@ def count_unknown(checkpoint: Checkpoint, predictions: Predictions, labels: Sequ
     probs = softmax(predictions.logits, checkpoint.temperature)
     said = verdicts(checkpoint, probs, predictions.stage_features, predictions.photo_logits)
     healthy = np.array([is_healthy(name) for name in checkpoint.classes])[probs.argmax(1)]
-    labels, counts = np.array(labels, dtype=str), {}
-    for name in np.unique(labels):
-        rows = labels == name
+    label_of, counts = np.array(labels, dtype=str), {}
+    for name in np.unique(label_of):
+        rows = label_of == name
         counts[str(name)] = {
             "n": int(rows.sum()),
             "named": int(said.named[rows].sum()),

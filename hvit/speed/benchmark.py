@@ -12,7 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -147,13 +147,14 @@ class _Case:
     """One model in one setting."""
 
     def __init__(self, name: str, setting: Setting, builder: Builder):
-        self.name, self.setting, self.times_ms = name, setting, []
+        self.name, self.setting = name, setting
+        self.times_ms: list[float] = []
         before = _allocated(setting.device)
         model = builder(name, setting.img_size)
         # This family trains on CUDA in contiguous memory, see `hvit.models.layers.for_convolution`.
         as_trained = setting.device == "cuda" and setting.mode == "train" and name in SIZES
         layout = torch.contiguous_format if as_trained else torch.channels_last
-        self._model = model.to(setting.device, memory_format=layout)
+        self._model = model.to(device=setting.device, memory_format=layout)  # type: ignore[call-overload]  # as documented
         dtype = TYPES[setting.precision]
         sides = (setting.batch_size, 3, setting.img_size, setting.img_size)
         self._images = torch.randn(sides, device=setting.device).contiguous(memory_format=layout)
@@ -179,7 +180,7 @@ class _Case:
     def _train(self) -> None:
         with torch.autocast(self.setting.device, torch.bfloat16, enabled=self.setting.precision == "bf16"):
             loss = F.cross_entropy(self._call(*self._inputs), self._labels)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
 
@@ -228,7 +229,7 @@ def build(name: str, img_size: int) -> nn.Module:
         ValueError: there is none of that name; names the nearest.
     """
     if name.startswith("hvit"):
-        return create_model(name, num_classes=NUM_CLASSES, img_size=img_size, drop_path_rate=0.0)
+        return cast(nn.Module, create_model(name, num_classes=NUM_CLASSES, img_size=img_size, drop_path_rate=0.0))
     bare = name.removeprefix(PREFIX)
     return plain_model(SHORT.get(bare, bare), NUM_CLASSES, img_size)
 
@@ -263,10 +264,14 @@ def _peak_of_allocations(call: Callable[[], None]) -> int:
 
 def machine() -> dict[str, str | int]:
     """What was measured on, without its name."""
-    told = {"system": platform.system(), "python": platform.python_version(), "torch": torch.__version__}
+    told: dict[str, str | int] = {
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
     told |= {"cpu": _cpu(), "cpu_threads": os.cpu_count() or 1}
     if torch.cuda.is_available():
-        told |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
+        told |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda or ""}
     return told
 
 

@@ -86,13 +86,14 @@ def _times(model: nn.Module, images: torch.Tensor) -> tuple[dict[str, float], di
             for _ in range(PASSES):
                 with record_function(MARK + "norm, mean and head"):
                     model(images)
-    times, products = defaultdict(float), defaultdict(float)
+    times: defaultdict[str, float] = defaultdict(float)
+    products: defaultdict[str, float] = defaultdict(float)
     for event in found.events():
         if event.name.startswith(MARK):
             times[event.name.removeprefix(MARK)] += event.cpu_time_total / 1e3 / PASSES
-        elif part := _part_of(event):
+        elif (enclosing := _part_of(event)) is not None:
             if any(word in event.name for word in PRODUCTS) and not _within_product(event):
-                products[part] += event.cpu_time_total / 1e3 / PASSES
+                products[enclosing] += event.cpu_time_total / 1e3 / PASSES
     rest = "norm, mean and head"  # what encloses all others, less those
     times[rest] -= sum(ms for part, ms in times.items() if part != rest)
     ordered = [*PARTS, rest]
@@ -102,14 +103,14 @@ def _times(model: nn.Module, images: torch.Tensor) -> tuple[dict[str, float], di
 def _mark(module: nn.Module, part: str) -> None:
     forward = module.forward
 
-    def marked(*args, **kwargs):
+    def marked(*args: Any, **kwargs: Any) -> Any:
         with record_function(MARK + part):
             return forward(*args, **kwargs)
 
     module.forward = marked
 
 
-def _part_of(event) -> str | None:
+def _part_of(event: Any) -> str | None:
     while event is not None:
         if event.name.startswith(MARK):
             return event.name.removeprefix(MARK)
@@ -117,7 +118,7 @@ def _part_of(event) -> str | None:
     return None
 
 
-def _within_product(event) -> bool:
+def _within_product(event: Any) -> bool:
     event = event.cpu_parent
     while event is not None and not event.name.startswith(MARK):
         if any(word in event.name for word in PRODUCTS):

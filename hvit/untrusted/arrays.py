@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def read_npz(path: Path, names: Collection[str] | None, max_bytes: int) -> dict[
             _check_members(members, max_bytes)
             sizes = {member.filename.removesuffix(".npy"): member for member in members}
             if missing := [name for name in names or () if name not in sizes]:
-                raise UntrustedFileError(f"has no array {missing[0]}, expected {', '.join(names)}")
+                raise UntrustedFileError(f"has no array {missing[0]}, expected {', '.join(names or ())}")
             return {name: _array(name, archive.read(sizes[name])) for name in (sizes if names is None else names)}
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error) as error:
         raise UntrustedFileError(f"cannot be read: {error}") from None
@@ -81,10 +82,12 @@ def _array(name: str, data: bytes) -> np.ndarray:
     Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
     """
     found = _NPY_HEADER.match(data[:MAX_NPY_HEADER])
+    if found is None:
+        raise UntrustedFileError(f"cannot be read: {name} is no array")
     try:
         dtype = np.dtype(found["descr"].decode())
         shape = tuple(int(side) for side in found["shape"].split(b",") if side.strip())
-    except TypeError:  # no header, as None has no parts; or no such type
+    except TypeError:  # no such type
         raise UntrustedFileError(f"cannot be read: {name} is no array") from None
     start = found.end()
     if dtype.kind not in "biufUS" or not dtype.itemsize or not all(0 <= side <= len(data) for side in shape):
@@ -130,7 +133,7 @@ def tensor_shapes(path: Path, max_bytes: int) -> tuple[dict[str, tuple[int, ...]
     return shapes, size
 
 
-def _shape(name: str, entry: object) -> tuple[int, ...]:
+def _shape(name: str, entry: Any) -> tuple[int, ...]:
     whole = isinstance(entry, dict) and all(
         isinstance(entry.get(key), list) and all(type(value) is int and value >= 0 for value in entry[key])
         for key in ("shape", "data_offsets")

@@ -95,11 +95,11 @@ def parse_yaml(text: str) -> Any:
 
 def _check_events(text: str) -> None:
     """Refuses a YAML text that is too deep, or too much once its aliases are unfolded, before anything is built."""
-    sizes: dict[str, int | None] = {}  # by anchor; None while its collection is open
+    sizes: dict[str | None, int | None] = {}  # by anchor; None while its collection is open
     open_collections: list[list[Any]] = [["", 0]]  # anchor and number of values so far
     for event in yaml.parse(text, Loader=_LOADER):
         anchor = getattr(event, "anchor", None)
-        size = 0
+        size: int | None = 0
         if isinstance(event, yaml.CollectionStartEvent):
             open_collections.append([anchor, 1])
             sizes[anchor] = None

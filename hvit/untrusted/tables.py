@@ -58,7 +58,7 @@ def read_parquet(path: Path, columns: Mapping[str, Kind] | None = None) -> dict[
         raise UntrustedFileError("are damaged") from None
 
 
-def _check_type(name: str, found, expected: Kind | None) -> None:
+def _check_type(name: str, found: Any, expected: Kind | None) -> None:
     import pyarrow as pa
 
     numeric = pa.types.is_integer(found) or pa.types.is_floating(found) or pa.types.is_boolean(found)
@@ -72,7 +72,7 @@ def _check_type(name: str, found, expected: Kind | None) -> None:
         raise UntrustedFileError(f"are damaged: their column {name[:40]} is of type {str(found)[:40]}")
 
 
-def _check_size(metadata) -> None:
+def _check_size(metadata: Any) -> None:
     """Compares what the footer announces with the limits; pyarrow reads no more values than are announced there."""
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
@@ -91,7 +91,7 @@ def _check_size(metadata) -> None:
         )
 
 
-def _check_column(name: str, column, complete: bool) -> None:
+def _check_column(name: str, column: Any, complete: bool) -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
