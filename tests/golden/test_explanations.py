@@ -6,8 +6,16 @@ import torch
 
 from hvit.explain import METHODS
 from hvit.explain.methods.integrated_gradients import blurred
-from tests.unit.hvit.explain.methods.test_rollout import SIZES, attention_matrix, convolution_matrix
-from tests.unit.hvit.explain.test_methods import HEIGHT, WIDTH, Scored, drawn_classifier, drawn_photos
+from tests.support.explained_models import (
+    HEIGHT,
+    SIZES,
+    WIDTH,
+    Scored,
+    attention_matrix,
+    convolution_matrix,
+    drawn_classifier,
+    drawn_photos,
+)
 
 
 @pytest.fixture(scope="module", params=SIZES)

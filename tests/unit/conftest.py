@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-CLASSES = ["Potato___Early_blight", "Tomato___Late_blight", "Tomato___healthy"]
+from tests.support.weighted_runs import CLASSES, write_run
 
 
 @pytest.fixture(scope="session")
@@ -42,58 +41,3 @@ def indices_run(tmp_path_factory) -> Path:
 def conv_run(tmp_path_factory) -> Path:
     """The like of a model whose first two stages are convolutions."""
     return write_run(tmp_path_factory.mktemp("runs") / "conv", CLASSES, "photos", architecture="hvit_tiny_conv")
-
-
-def write_run(
-    path: Path,
-    classes: list[str],
-    data: str,
-    kind: str = "",
-    channels: tuple[str, ...] = (),
-    architecture: str = "hvit_tiny",
-) -> Path:
-    """Writes a run with drawn weights.
-
-    Args:
-        data: the data set its configuration names.
-        kind, channels: of its spectral stream, if it has one; its model is then hvit_tiny_dfca.
-        architecture: name of its model.
-    """
-    import torch
-
-    from hvit.data.preprocess import Preprocessing
-    from hvit.data.spectral import SpectralStream
-    from hvit.models import create_model
-    from hvit.rejection import METHODS, Rejector
-    from hvit.runs import RunWriter
-    from hvit.runs.checkpoint import save_checkpoint
-
-    config = {"epochs": 1, "data": {"dirs": [data]}}
-    writer = RunWriter(path, "finetune", config, 0, ["training/finetune.py"], "0" * 64)
-    torch.manual_seed(0)
-    arguments = {"num_classes": len(classes), "img_size": 64}
-    stream = None
-    if kind:
-        architecture, arguments = "hvit_tiny_dfca", arguments | {"spectral_chans": len(channels)}
-        stream = SpectralStream(kind, channels, (0.3,) * len(channels), (0.1,) * len(channels))
-    model = create_model(architecture, **arguments)
-    model.head.weight.data.mul_(20)  # so that photos get different answers
-    rng = np.random.default_rng(0)
-    detector = METHODS["knn"].fit([rng.normal(size=(20, dim)) for dim in model.config.embed_dims], None, None)
-    save_checkpoint(
-        path,
-        model,
-        architecture,
-        arguments,
-        classes,
-        Preprocessing(64),
-        "0" * 64,
-        {"drawn": "none"},
-        temperature=1.5,
-        conformal={"alpha": 0.02, "method": "lac", "threshold": 0.6},
-        ood=Rejector(detector, 2.0),
-        spectral=stream,
-    )
-    writer.finish("done", {"top1": None})
-    writer.write_manifest()
-    return path

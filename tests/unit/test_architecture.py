@@ -213,3 +213,14 @@ def test_pages_are_no_terminal():
         if room_of(name) in ("hvit.console", "hvit.commands") and module.startswith("app.")
     }
     assert importers <= {"app.gradio_demo"}
+
+
+def test_no_test_imports_from_a_file_of_tests():
+    """What several tests need is in `tests/support`, or a fixture of a conftest, which nobody imports."""
+    found = {}
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            if module.startswith("tests.") and module.rsplit(".")[-1].startswith(("test_", "conftest")):
+                found.setdefault(path.relative_to(ROOT).as_posix(), set()).add(module)
+    assert found == {}

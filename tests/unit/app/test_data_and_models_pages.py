@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from hvit.data.inspection.check import record_check
 from hvit.runs import Run, write_manifest
-from tests.unit.hvit.paper.conftest import CLASSES, write_records
+from tests.support.recorded_runs import CLASSES, write_records
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -1,6 +1,5 @@
 """The pages, opened through `app/main.py` as a browser opens them."""
 
-import io
 import json
 import shutil
 import subprocess
@@ -8,31 +7,14 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.cache import diagnoses
 from app.cache import photos as cached_photos
 from app.cache.runs import inference
 from hvit import diagnosis
-
-ROOT = Path(__file__).resolve().parents[3]
-MAIN = ROOT / "app" / "main.py"
-
-
-def leaf(seed: int) -> bytes:
-    """A small drawn leaf as JPEG."""
-    draw = np.random.default_rng(seed)
-    pixels = np.full((160, 160, 3), 190, np.uint8)
-    y, x = np.mgrid[:160, :160]
-    inside = ((x - 80) / 45) ** 2 + ((y - 80) / 65) ** 2 < 1
-    pixels[inside] = [60, 120 + 10 * (seed % 5), 50]
-    pixels = np.clip(pixels + draw.normal(0, 12, pixels.shape), 0, 255).astype(np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG")
-    return out.getvalue()
+from tests.support.pages import ROOT, bars, change_card, leaf, opened, press, upload, words_of
 
 
 @pytest.fixture
@@ -42,36 +24,6 @@ def runs(tiny_run, tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "runs"))
     change_card(tmp_path / "runs", lambda card: card["ood"].update(threshold=9.0) if card["ood"] else None)
     return tmp_path / "runs"
-
-
-def change_card(runs: Path, change) -> None:
-    path = runs / "tiny" / "model.json"
-    card = json.loads(path.read_text())
-    change(card)
-    path.write_text(json.dumps(card))
-
-
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(MAIN, default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.run()
-
-
-def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
-    app.file_uploader[0].set_value([(name, data, "image/jpeg") for name, data in files])
-    return app.run()
-
-
-def words_of(app: AppTest) -> str:
-    """All text on the page; the parts drawn as HTML too."""
-    assert not app.exception
-    parts = [element.proto.body for element in app.get("html")] + [element.value for element in app.markdown]
-    return "\n".join(parts + [button.label for button in app.button])
-
-
-def bars(app: AppTest) -> dict:
-    return json.loads(app.get("plotly_chart")[0].proto.spec)["data"][0]
 
 
 def test_an_empty_page_asks_for_a_photo(runs):
@@ -375,10 +327,6 @@ def both_runs(runs, drawn_run) -> Path:
     card["ood"]["threshold"] = 9.0
     path.write_text(json.dumps(card))
     return runs
-
-
-def press(app: AppTest, label: str) -> AppTest:
-    return next(button for button in app.button if button.label == label).click().run()
 
 
 def four_drawn_leaves() -> AppTest:

@@ -12,7 +12,7 @@ from hvit.data.inspection.contact_sheet import row_titles
 from hvit.explain import export
 from hvit.paper import compare, confusion, curves, drawing, feature_map, sources
 from hvit.runs import Run
-from tests.unit.hvit.paper.conftest import write_records
+from tests.support.recorded_runs import write_records
 
 CLASSES = ["番茄___healthy", "番茄___晚疫病", "番茄___锈病", "Tomato___rust"]
 IDEOGRAPHS = "番茄晚疫病锈"

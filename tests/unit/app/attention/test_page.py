@@ -12,8 +12,8 @@ from hvit.explain.color_scale import LIFT
 from hvit.explain.explanation import Explanation
 from hvit.explain.methods import gradient_rollout
 from hvit.words import class_in_text, class_title
-from tests.unit.app.test_pages import MAIN, change_card, leaf, press, upload, words_of
-from tests.unit.conftest import CLASSES
+from tests.support.pages import MAIN, change_card, leaf, press, upload, words_of
+from tests.support.weighted_runs import CLASSES
 
 SAMPLE = "leafsim:v1/7/9"
 NO_CLASS = "This method does not depend on the class."

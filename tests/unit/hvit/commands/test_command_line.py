@@ -16,9 +16,10 @@ import tifffile
 from PIL import Image
 
 from hvit import diagnosis
-from hvit.__main__ import COMMANDS, main
+from hvit.__main__ import COMMANDS
 from hvit.files import file_sha256
-from tests.unit.conftest import write_run
+from tests.support.commands import answer, refusal
+from tests.support.weighted_runs import write_run
 
 ROOT = Path(__file__).parents[4]
 
@@ -34,23 +35,6 @@ def here(tiny_run, photo_folder, tmp_path, monkeypatch) -> Path:
     (tmp_path / "photos" / "notes.txt").write_text("not a photo")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def answer(capsys, *words) -> tuple[int, str, str]:
-    """Exit status, stdout and stderr of a command."""
-    try:
-        status = main([str(word) for word in words])
-    except SystemExit as end:
-        status = end.code
-    out, err = capsys.readouterr()
-    return status, out, err
-
-
-def refusal(capsys, *words) -> str:
-    """The one line on stderr of a command that is a mistake."""
-    status, out, err = answer(capsys, *words)
-    assert status == 2 and out == "" and err.count("\n") == 1 and "Traceback" not in err
-    return err
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -12,8 +12,8 @@ from PIL import Image
 
 from hvit.explain import METHODS
 from hvit.runs.checkpoint import load_checkpoint
-from tests.unit.conftest import CLASSES
-from tests.unit.hvit.commands.test_command_line import answer, refusal
+from tests.support.commands import answer, refusal
+from tests.support.weighted_runs import CLASSES
 
 
 @pytest.fixture

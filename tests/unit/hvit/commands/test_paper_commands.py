@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hvit.__main__ import main
-from tests.unit.hvit.paper.conftest import write_records
+from tests.support.recorded_runs import write_records
 
 ROOT = Path(__file__).resolve().parents[4]
 

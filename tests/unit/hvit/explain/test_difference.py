@@ -5,7 +5,7 @@ import pytest
 
 from hvit.explain import METHODS
 from hvit.explain.difference import difference
-from tests.unit.hvit.explain.test_methods import CLASS_METHODS, drawn_classifier, drawn_photos, explained
+from tests.support.explained_models import CLASS_METHODS, drawn_classifier, drawn_photos, explained
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from hvit.explain.faithfulness import (
     rank_cells,
 )
 from hvit.explain.methods.integrated_gradients import blurred
-from tests.unit.hvit.explain.test_methods import Scored, drawn_classifier
+from tests.support.explained_models import Scored, drawn_classifier
 
 
 def pictures(height=64, width=96, seed=0):

@@ -6,26 +6,21 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from hvit.explain import METHODS
 from hvit.models import HViT, ModelConfig
-from tests.unit.hvit.explain.methods.test_rollout import SIZES, drawn_model
-
-HEIGHT, WIDTH = 64, 96
-
-
-def drawn_classifier(size="plain"):
-    model = drawn_model(SIZES[size])
-    with torch.no_grad():
-        model.head.weight.mul_(50)
-        model.head.bias.copy_(torch.arange(5.0))
-    return model
-
-
-def drawn_photos():
-    """Two batches of one image."""
-    return torch.randn(2, 1, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(1))
+from tests.support.explained_models import (
+    CLASS_METHODS,
+    FEW,
+    HEIGHT,
+    SIZES,
+    WIDTH,
+    Scored,
+    drawn_classifier,
+    drawn_model,
+    drawn_photos,
+    explained,
+)
 
 
 @pytest.fixture(scope="module", params=SIZES)
@@ -36,28 +31,6 @@ def model(request):
 @pytest.fixture(scope="module")
 def photos():
     return drawn_photos()
-
-
-class Scored(nn.Module):
-    """A model of two classes: the second has the score that a function gives to images (B, 3, H, W)."""
-
-    num_classes, attention_stages = 2, ()
-
-    def __init__(self, score):
-        super().__init__()
-        self.score = score
-
-    def forward(self, images):
-        score = self.score(images)
-        return torch.stack([torch.zeros_like(score), score], 1)
-
-
-CLASS_METHODS = [name for name, method in METHODS.items() if method.depends_on_class]
-FEW = {"integrated_gradients": {"steps": 4}}
-
-
-def explained(model, name, image, class_index):
-    return METHODS[name](model, image, class_index, **FEW.get(name, {}))
 
 
 @pytest.mark.parametrize("name", CLASS_METHODS)

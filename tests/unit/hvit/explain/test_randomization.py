@@ -14,8 +14,7 @@ from hvit.explain.randomization import (
     rank_correlation,
 )
 from hvit.models import create_model
-from tests.unit.hvit.explain.methods.test_rollout import SIZES
-from tests.unit.hvit.explain.test_methods import drawn_classifier, drawn_photos
+from tests.support.explained_models import SIZES, drawn_classifier, drawn_photos
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from hvit.feature_space.feature_map import FeatureMap
 from hvit.paper import feature_map, style
 from hvit.runs import Run, RunError
-from tests.unit.hvit.paper.conftest import TRUE
+from tests.support.recorded_runs import TRUE
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hvit.files import file_sha256
 from hvit.paper import compare, confusion, curves, drawing, reliability, sources, style
 from hvit.runs import Run, RunError
 from hvit.scoring.metrics import ece, macro_f1, wilson
-from tests.unit.hvit.paper.conftest import NAMED, TEMPERATURE, TRUE, write_records
+from tests.support.recorded_runs import NAMED, TEMPERATURE, TRUE, write_records
 
 
 def all_kinds(seeds):

@@ -7,7 +7,7 @@ import pytest
 from hvit.paper.methods import methods_of
 from hvit.paper.references import REFERENCES, bibliography, cited_for
 from hvit.runs import Run, RunError
-from tests.unit.hvit.paper.conftest import CLASSES, write_records
+from tests.support.recorded_runs import CLASSES, write_records
 
 FULL = {
     "data": {"dirs": ["data/plantvillage-160"], "train_fraction": 0.1},

@@ -10,7 +10,7 @@ import pytest
 
 from hvit.runs import Run, RunError, find_run, survey
 from hvit.runs.checkpoint import CheckpointError, load_checkpoint
-from tests.unit.conftest import CLASSES
+from tests.support.weighted_runs import CLASSES
 
 
 def change(file: str, **values):

@@ -12,7 +12,7 @@ import pytest
 from hvit.data.datasets import catalogue
 from hvit.data.datasets.catalogue import PublicSet, fetch, unpack
 from hvit.data.datasets.reading import DataError, read_samples
-from tests.unit.hvit.data.datasets.test_reading import place
+from tests.support.photo_folders import place
 
 
 def archive_of(files, packing=zipfile.ZIP_DEFLATED):

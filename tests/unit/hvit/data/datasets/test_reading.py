@@ -4,17 +4,10 @@ import os
 from contextlib import nullcontext
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from hvit.data.datasets.reading import DataError, class_names, groups_from_names, read_samples, with_groups
-
-
-def place(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(path)
-    return path
+from tests.support.photo_folders import place
 
 
 def test_splits_and_classes_are_read_off_the_folders(photo_folder):

@@ -7,7 +7,7 @@ import pytest
 from hvit.data.inspection.balance import balance_of, parts_of
 from hvit.data.leafsim import Address, plan
 from hvit.runs import Run, RunError
-from tests.unit.hvit.paper.conftest import CLASSES, write_records
+from tests.support.recorded_runs import CLASSES, write_records
 
 
 def write_split(run, rows):

@@ -13,8 +13,8 @@ from hvit.data.datasets.reading import DataError, Sample, read_samples, with_gro
 from hvit.data.inspection.check import background_report, check, corner_patches, recorded_check
 from hvit.files import file_sha256
 from hvit.runs import Run, RunError, write_manifest
-from tests.conftest import draw_leaf
-from tests.unit.hvit.paper.conftest import write_records
+from tests.support.drawn_photos import draw_leaf
+from tests.support.recorded_runs import write_records
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hvit.data.inspection.duplicates import Fingerprints, groups_of, near_duplicate_pairs
-from tests.conftest import draw_leaf
+from tests.support.drawn_photos import draw_leaf
 
 
 def pairs_of(photos, labels=None):

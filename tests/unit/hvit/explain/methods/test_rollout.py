@@ -9,31 +9,12 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from hvit.explain.methods.rollout import explain, head_rollout, lift, query_rollout, rollout, rollout_heatmap
-from hvit.models import HViT, ModelConfig, create_model
+from hvit.models import ModelConfig, create_model
 from hvit.models.conv_front import InvertedResidual
 from hvit.models.layers import grid_of, windows_of
+from tests.support.explained_models import SIZES, attention_matrix, convolution_matrix, drawn_model, window_numbers
 
 HEIGHT, WIDTH = 64, 96
-SIZES = {  # the second has 3x3 and 5x5 taps, which at stride 2 read one position more after than before
-    "plain": ModelConfig((8, 16, 16, 32), (1, 2, 2, 1), head_dim=8, num_classes=5, img_size=64),
-    "conv": ModelConfig(
-        (24, 40, 16, 32), (1, 1, 2, 1), head_dim=8, num_classes=5, img_size=64, front="efficientnet_lite0"
-    ),
-}
-
-
-def drawn_model(config):
-    torch.manual_seed(0)
-    model = HViT(config).eval().requires_grad_(False)
-    with torch.no_grad():  # far from even attention and from no position, so that a wrong order of the factors shows
-        for name, parameter in model.named_parameters():
-            if "qkv.weight" in name:
-                parameter.mul_(40)
-            if "position.conv.weight" in name:
-                parameter.mul_(20)
-            if name.endswith(("depthwise.bias", "expand.bias")):  # some channels then pass the activation, some do not
-                parameter.normal_()
-    return model
 
 
 @pytest.fixture(scope="module", params=SIZES)
@@ -58,28 +39,6 @@ def details(model, images):
         return model.forward_details(images)
 
 
-def window_numbers(side, height, width):
-    """Token numbers of each window, row by row within it."""
-    numbers = torch.arange(height * width).reshape(height, width)
-    if side == 0:
-        return [numbers.flatten()]
-    return [
-        numbers[top : top + side, left : left + side].flatten()
-        for top in range(0, height, side)
-        for left in range(0, width, side)
-    ]
-
-
-def attention_matrix(attention, stage, image):
-    """(N, N) float64 from the attention of one block, or of one head of it, as (windows of all images, T, T)."""
-    height, width = stage.tokens.shape[1:3]
-    windows = window_numbers(stage.window_tokens, height, width)
-    matrix = torch.zeros(height * width, height * width, dtype=torch.float64)
-    for number, tokens in enumerate(windows):
-        matrix[tokens[:, None], tokens[None, :]] = attention[image * len(windows) + number].double()
-    return matrix
-
-
 def weights_of_skip_paths(stage, block, image, residual):
     """The weight of the identity in each row, (N, 1) float64."""
     height, width = stage.tokens.shape[1:3]
@@ -96,21 +55,6 @@ def block_matrix(stage, block, image, residual):
     matrix = attention_matrix(stage.attentions[block].double().mean(1), stage, image)
     skip = weights_of_skip_paths(stage, block, image, residual)
     return skip * torch.eye(len(matrix), dtype=torch.float64) + (1 - skip) * matrix
-
-
-def convolution_matrix(field, image):
-    """(outputs, inputs) float64 of a receptive field, tap by tap."""
-    height, width, taps = field.weights.shape[1:]
-    side, below, beside = round(taps**0.5), field.stride * height, field.stride * width
-    matrix = torch.zeros(height * width, below * beside, dtype=torch.float64)
-    for row in range(height):
-        for column in range(width):
-            for tap in range(taps):
-                y = field.stride * row + tap // side - field.pad_before
-                x = field.stride * column + tap % side - field.pad_before
-                if 0 <= y < below and 0 <= x < beside:
-                    matrix[row * width + column, y * beside + x] += field.weights[image, row, column, tap].double()
-    return matrix
 
 
 def explicit(stages, image, residual):
