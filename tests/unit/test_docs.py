@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from app import widgets
-from app.cache import maps
 from hvit.__main__ import make_parser
+from hvit.feature_space.mapped_samples import embed_command
 from training.config import FinetuneConfig, PretrainConfig, load_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 KINDS = {"training.finetune": FinetuneConfig, "training.pretrain": PretrainConfig}
 SHOWN_BY_THE_DASHBOARD = [
     widgets.QUICK_COMMAND.format(run="leaf45-tiny"),
-    maps.embed_command("leaf45-tiny", "test"),
+    embed_command("leaf45-tiny", "test"),
     widgets.TRAIN_COMMAND,
     widgets.TRAIN_COMMAND + widgets.FROM_NOTHING,
 ]
