@@ -24,7 +24,7 @@ from hvit.rejection import METHODS, Rejector
 from hvit.runs import Run, find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.scoring.evaluation import predict_samples
-from hvit.scoring.model_outputs import Predictions
+from hvit.scoring.model_outputs import ModelOutputs
 from hvit.verdicts import decide
 from training.calibrate import calibration_photos
 from training.calibration.conformal import choose_conformal, levels_for
@@ -57,7 +57,7 @@ class Photos:
     reference: LabeledFeatures
     calibrating: LabeledFeatures
     held: LabeledFeatures
-    unknown: dict[str, Predictions]
+    unknown: dict[str, ModelOutputs]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -117,7 +117,7 @@ def _labeled(checkpoint: Checkpoint, samples: list[Sample]) -> LabeledFeatures:
     return LabeledFeatures.of(_predicted(checkpoint, samples), samples, checkpoint.classes)
 
 
-def _predicted(checkpoint: Checkpoint, samples: list[Sample]) -> Predictions:
+def _predicted(checkpoint: Checkpoint, samples: list[Sample]) -> ModelOutputs:
     return predict_samples(checkpoint, samples, progress=progress("photos"), workers=readers(samples))
 
 

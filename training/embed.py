@@ -20,6 +20,7 @@ from hvit.feature_space.feature_map import FEWEST
 from hvit.processes import answers
 from hvit.runs import DEFAULT_RUN, Run, RunError, add_to_manifest, find_run
 from hvit.runs.checkpoint import load_checkpoint, load_rejector, read_card
+from hvit.runs.predictions import read_prediction_columns
 from hvit.scoring.evaluation import FEATURES, predict_samples, read_features, record_features
 from training.command_line import reports_os_errors
 
@@ -101,7 +102,7 @@ def gather(run: Run, splits: list[str], data: list[Path] | None, device: str = "
         raise RunError(f"--split names a split twice: {' '.join(splits)}")
     parts = []
     for split in splits:
-        predictions = run.predictions(split)
+        predictions = read_prediction_columns(run, split, ("sample_id", "path", "sha256", "label"))
         if predictions is None:
             raise RunError(_no_predictions(run, split))
         folder = run.path / "eval" / split

@@ -24,7 +24,7 @@ from hvit.rejection.neighbors import NearestNeighbors
 from hvit.runs import DEFAULT_RUN, INFO, RunError, RunWriter, find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hvit.scoring.evaluation import Evaluation, record_evaluation
-from hvit.scoring.model_outputs import Predictions
+from hvit.scoring.model_outputs import ModelOutputs
 from hvit.scoring.scores import score
 from hvit.words import PLANTS_UNKNOWN
 from training.calibration.conformal import CalibrationSet, Level, choose_level, supported
@@ -226,7 +226,7 @@ def _write_run(writer: RunWriter, parent: Checkpoint, photos: OwnPhotos, seed: i
         half=False,  # the head is then the fitted one to the last digit that counts
     )
     checkpoint = load_checkpoint(run_dir)
-    held_out = Predictions(judged.logits, photos.stage_features, photos.sha256)
+    held_out = ModelOutputs(judged.logits, photos.stage_features, photos.sha256)
     # Every photo is among those the finished run compares with, so it cannot be asked whether they look strange.
     document = score(replace(checkpoint, ood=None), held_out, labels) | {"accepted": float(accepted.mean())}
     gain = gain_of_twice(judged.curve, photos.groups, seed)

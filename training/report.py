@@ -21,6 +21,7 @@ from hvit.data.leafsim.plan import HEALTHY
 from hvit.processes import answers, worth_starting
 from hvit.runs import Run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
+from hvit.runs.predictions import read_prediction_columns
 from hvit.scoring.evaluation import predict_pixels
 from hvit.scoring.metrics import confusion_matrix, macro_f1, per_class, wilson
 from hvit.verdicts import verdicts
@@ -70,7 +71,7 @@ def report(run_dir: Path, photos: Path, strange: list[Path]) -> str:
         ValueError: the run has no recorded test predictions, or photos are missing.
     """
     checkpoint, run = load_checkpoint(run_dir), Run(run_dir)
-    table = run.predictions("test")
+    table = read_prediction_columns(run, "test")
     if table is None:
         command = f"python -m hvit evaluate --run {run_dir} --data DIR ... --save"
         raise ValueError(f"{run.name} has no test predictions; record them: {command}")

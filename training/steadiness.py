@@ -25,7 +25,7 @@ from hvit.runs import find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.scoring import metrics
 from hvit.scoring.evaluation import predict_views
-from hvit.scoring.model_outputs import ViewPredictions
+from hvit.scoring.model_outputs import ViewOutputs
 
 TURNED = (1, 2, 3)  # of VIEWS: a quarter, half and three quarters of a turn
 MIRRORED = 4
@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def steadiness(found: ViewPredictions, labels: np.ndarray, temperature: float) -> dict:
+def steadiness(found: ViewOutputs, labels: np.ndarray, temperature: float) -> dict:
     """Label stability without and with test-time augmentation, and the scores of each variant.
 
     Args:
@@ -121,9 +121,9 @@ def time_ratios(checkpoint: Checkpoint, pixels: np.ndarray, batch_size: int) -> 
     return {kind: median / medians["none"] for kind, median in medians.items()}
 
 
-def _only(found: ViewPredictions, rows: np.ndarray) -> ViewPredictions:
+def _only(found: ViewOutputs, rows: np.ndarray) -> ViewOutputs:
     hashes = [found.sha256[i] for i in np.flatnonzero(rows)]
-    return ViewPredictions(found.logits[:, rows], [stage[rows] for stage in found.stage_features], hashes)
+    return ViewOutputs(found.logits[:, rows], [stage[rows] for stage in found.stage_features], hashes)
 
 
 def _print(document: dict) -> None:

@@ -8,8 +8,8 @@ import streamlit as st
 
 from app.cache.evaluations import answers_of, key_of, scores_of
 from hvit.runs import Run, RunError
-from hvit.runs.predictions import Answers
-from hvit.runs.seed_groups import Way, ways_of
+from hvit.runs.predictions import Predictions
+from hvit.runs.seed_groups import SeedGroup, group_by_seed
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.group_comparison import (
     EvaluatedGroup,
@@ -29,12 +29,12 @@ from hvit.scoring.group_comparison import (
 REMEMBERED = 256
 
 
-def all_ways(records: Sequence[RunSnapshot]) -> list[Way[RunSnapshot]]:
+def all_ways(records: Sequence[RunSnapshot]) -> list[SeedGroup[RunSnapshot]]:
     """Runs in seed groups, by name."""
-    return ways_of(records)
+    return group_by_seed(records)
 
 
-def evaluated(way: Way[RunSnapshot], split: str) -> list[tuple[RunSnapshot, Answers]]:
+def evaluated(way: SeedGroup[RunSnapshot], split: str) -> list[tuple[RunSnapshot, Predictions]]:
     """The runs of a group with recorded predictions on a split.
 
     Raises:
@@ -44,7 +44,7 @@ def evaluated(way: Way[RunSnapshot], split: str) -> list[tuple[RunSnapshot, Answ
     return [(record, answers) for record, answers in found if answers is not None]
 
 
-def way_score(way: Way[RunSnapshot], split: str) -> GroupScore | None:
+def way_score(way: SeedGroup[RunSnapshot], split: str) -> GroupScore | None:
     """Scores of a group, from predictions or else from recorded scores; None where it was not evaluated.
 
     Raises:
@@ -62,12 +62,12 @@ def way_score(way: Way[RunSnapshot], split: str) -> GroupScore | None:
 
 
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
-def _joint(keys: tuple, _answers: list[Answers]) -> JointIntervals:
+def _joint(keys: tuple, _answers: list[Predictions]) -> JointIntervals:
     return joint_intervals(_answers)
 
 
 def verdicts(
-    ways: Sequence[Way[RunSnapshot]],
+    ways: Sequence[SeedGroup[RunSnapshot]],
     split: str,
     against: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,

@@ -9,7 +9,7 @@ import streamlit as st
 from app.cache.records import stamp, stamps
 from hvit.files import CARD
 from hvit.runs import TEST_EVALUATIONS, Run
-from hvit.runs.predictions import Answers, read_answers
+from hvit.runs.predictions import Predictions, read_predictions
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.recorded_scores import (
     RecordedEvaluation,
@@ -26,7 +26,7 @@ def key_of(record: RunSnapshot, split: str) -> tuple:
     return str(record.path), split, stamps(record, f"eval/{split}/predictions.parquet", CARD)
 
 
-def answers_of(record: RunSnapshot, split: str) -> Answers | None:
+def answers_of(record: RunSnapshot, split: str) -> Predictions | None:
     """The recorded predictions of a run on a split, not to be changed; None where there are none.
 
     Raises:
@@ -68,12 +68,12 @@ def test_evaluations(record: RunSnapshot) -> list[dict]:
 
 
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
-def _answers(path: str, split: str, stamps: tuple) -> Answers | None:
-    return read_answers(Run(Path(path)), split)
+def _answers(path: str, split: str, stamps: tuple) -> Predictions | None:
+    return read_predictions(Run(Path(path)), split)
 
 
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
-def _scores(path: str, split: str, stamps: tuple, _answers: Answers) -> SplitScores:
+def _scores(path: str, split: str, stamps: tuple, _answers: Predictions) -> SplitScores:
     return score_predictions(_answers)
 
 

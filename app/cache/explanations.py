@@ -26,7 +26,7 @@ from hvit.explain.recorded_tests import (
 )
 from hvit.explain.request import ExplanationRequest
 from hvit.runs import Run, RunError
-from hvit.runs.predictions import read_predictions
+from hvit.runs.predictions import read_prediction_columns
 from hvit.runs.snapshot import RunSnapshot
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
@@ -279,7 +279,7 @@ def samples(run: RunSnapshot) -> list[str]:
 @st.cache_data(max_entries=32, show_spinner=False)
 def _samples(path: str, stamp: int) -> list[str]:
     try:
-        recorded = read_predictions(Run(Path(path)), "test", ("sample_id", "path"))
+        recorded = read_prediction_columns(Run(Path(path)), "test", ("sample_id", "path"))
     except RunError:
         return []
     drawn = [(sample, name) for sample, name in zip(recorded["sample_id"], recorded["path"]) if name.startswith(SCHEME)]

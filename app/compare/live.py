@@ -9,13 +9,15 @@ import streamlit as st
 from app import widgets
 from app.cache import records
 from app.compare import panels
-from hvit.runs.seed_groups import Way
+from hvit.runs.seed_groups import SeedGroup
 from hvit.runs.snapshot import RunSnapshot
 
 REFRESH_S = 3
 
 
-def kept_fresh(draw: Callable[[Sequence[Way[RunSnapshot]]], None], ways: Sequence[Way[RunSnapshot]]) -> None:
+def kept_fresh(
+    draw: Callable[[Sequence[SeedGroup[RunSnapshot]]], None], ways: Sequence[SeedGroup[RunSnapshot]]
+) -> None:
     """Draws how the runs stand and what `draw` shows of them; again every few seconds while one of them is written."""
     was_live = panels.is_live(ways)
 
@@ -31,7 +33,7 @@ def kept_fresh(draw: Callable[[Sequence[Way[RunSnapshot]]], None], ways: Sequenc
     drawn()
 
 
-def _read_again(ways: Sequence[Way[RunSnapshot]]) -> list[Way[RunSnapshot]]:
+def _read_again(ways: Sequence[SeedGroup[RunSnapshot]]) -> list[SeedGroup[RunSnapshot]]:
     """The same ways with their runs as they stand now; one that has been taken away stays as it was."""
     now = {record.name: record for record in records.all_records()[0]}
-    return [Way(way.name, tuple(now.get(record.name, record) for record in way.members)) for way in ways]
+    return [SeedGroup(way.name, tuple(now.get(record.name, record) for record in way.members)) for way in ways]

@@ -14,7 +14,7 @@ from app.cache import comparisons, records
 from app.compare import words
 from app.words import split_title
 from hvit.runs import RunError, live_of
-from hvit.runs.seed_groups import Way
+from hvit.runs.seed_groups import SeedGroup
 from hvit.runs.snapshot import RunSnapshot
 
 STEMS_SHOWN = 4
@@ -29,7 +29,7 @@ VIEWS = {
 }
 
 
-def choose_ways(ways: Sequence[Way[RunSnapshot]]) -> list[Way[RunSnapshot]]:
+def choose_ways(ways: Sequence[SeedGroup[RunSnapshot]]) -> list[SeedGroup[RunSnapshot]]:
     """The ways to compare, in the order they were chosen; their names are in the address."""
     known = {way.name: way for way in ways}
     chosen = st.multiselect(
@@ -42,7 +42,7 @@ def choose_ways(ways: Sequence[Way[RunSnapshot]]) -> list[Way[RunSnapshot]]:
     return [known[name] for name in chosen]
 
 
-def nothing_chosen(ways: Sequence[Way[RunSnapshot]]) -> None:
+def nothing_chosen(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """All there is, and runs that belong together one click away."""
     if not ways:
         st.html('<div class="empty"><p class="verdict"><b>There is no run here yet.</b></p></div>')
@@ -70,7 +70,7 @@ def _families(names: Sequence[str]) -> list[tuple[str, list[str]]]:
     )
 
 
-def _row(way: Way[RunSnapshot]) -> dict:
+def _row(way: SeedGroup[RunSnapshot]) -> dict:
     first = way.members[0]
     statuses = sorted({record.status for record in way.members}, key=lambda status: (status == "done", status))
     tops = [top1 for record in way.members if (top1 := comparisons.top1_on(record, "test")) is not None]
@@ -85,12 +85,12 @@ def _row(way: Way[RunSnapshot]) -> dict:
     }
 
 
-def is_live(ways: Sequence[Way[RunSnapshot]]) -> bool:
+def is_live(ways: Sequence[SeedGroup[RunSnapshot]]) -> bool:
     """Whether a training is writing one of these runs."""
     return any(record.status == "running" for way in ways for record in way.members)
 
 
-def standing(ways: Sequence[Way[RunSnapshot]]) -> None:
+def standing(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """A sentence for every run that is not simply done, and for what cannot be read."""
     now = datetime.now(UTC)
     for way in ways:
@@ -116,7 +116,7 @@ def choose_view() -> str:
     return widgets.choice("Show", VIEWS, state.RUNS_VIEW, labelled=False)
 
 
-def choose_split(ways: Sequence[Way[RunSnapshot]]) -> str | None:
+def choose_split(ways: Sequence[SeedGroup[RunSnapshot]]) -> str | None:
     """The pictures the runs are compared on; None where none of them was evaluated."""
     found = {name for way in ways for record in way.members for name in (*record.splits, *record.scored)}
     options = sorted(found, key=lambda name: (name != "test", name != "cv", name))

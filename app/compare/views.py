@@ -20,8 +20,8 @@ from app.gallery import Tile, gallery
 from app.words import counted, percent, split_title
 from hvit.csv_tables import to_csv
 from hvit.runs import RunError
-from hvit.runs.predictions import Answers, numbered_alike, shared
-from hvit.runs.seed_groups import Way, differences, flattened
+from hvit.runs.predictions import Predictions, align_labels, shared_photos
+from hvit.runs.seed_groups import SeedGroup, differences, flattened
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.comparison import OUTCOMES, outcomes
 from hvit.scoring.group_comparison import GroupComparisons, GroupPair, GroupScore
@@ -37,7 +37,7 @@ NO_MODEBAR = {"displayModeBar": False}
 EACH_WITH_EACH = "each with each"
 
 
-def curves(ways: Sequence[Way[RunSnapshot]]) -> None:
+def curves(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """Learning curves; they grow while a training writes."""
     rows, reasons = _rows(ways)
     for reason in reasons:
@@ -88,7 +88,7 @@ def curves(ways: Sequence[Way[RunSnapshot]]) -> None:
         widgets.sentence(" ".join(notes), "standing")
 
 
-def _rows(ways: Sequence[Way[RunSnapshot]]) -> tuple[dict[str, list[dict]], list[str]]:
+def _rows(ways: Sequence[SeedGroup[RunSnapshot]]) -> tuple[dict[str, list[dict]], list[str]]:
     """What each run logged, and why that of some cannot be read."""
     rows, reasons = {}, []
     for record in (record for way in ways for record in way.members):
@@ -104,11 +104,11 @@ def _along(rows: list[dict], split: str, metric: str, axis: str) -> Curve:
     return Curve(found.x / 60, found.y) if axis == "time_s" else found
 
 
-def scores(ways: Sequence[Way[RunSnapshot]]) -> None:
+def scores(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """What the ways are worth on the same split, with intervals."""
     split = panels.choose_split(ways)
     each_seed = st.toggle("Each seed", key=state.EACH_SEED, bind="query-params")
-    shown = [Way(record.name, (record,)) for way in ways for record in way.members] if each_seed else list(ways)
+    shown = [SeedGroup(record.name, (record,)) for way in ways for record in way.members] if each_seed else list(ways)
     colors = theme.palette(st.context.theme.type)
     color_of = {record.name: colors.way(i) for i, way in enumerate(ways) for record in way.members}
     found = [(way, comparisons.way_score(way, split)) for way in shown] if split else []
@@ -134,13 +134,13 @@ def scores(ways: Sequence[Way[RunSnapshot]]) -> None:
     )
 
 
-def _axis(title: str, found: Sequence[tuple[Way, GroupScore | None]]) -> str:
+def _axis(title: str, found: Sequence[tuple[SeedGroup, GroupScore | None]]) -> str:
     sizes = {score.n for _, score in found if score}
     n = f"n = {next(iter(sizes)):,}" if len(sizes) == 1 and None not in sizes else "n differs, see the table"
     return f"{title}, 95 % interval, {n}"
 
 
-def _score_row(way: Way[RunSnapshot], score: GroupScore | None) -> dict:
+def _score_row(way: SeedGroup[RunSnapshot], score: GroupScore | None) -> dict:
     def interval(pair: tuple[float, float] | None) -> str:
         return f"{100 * pair[0]:.1f} to {100 * pair[1]:.1f}" if pair else ""
 
@@ -162,7 +162,7 @@ def _score_row(way: Way[RunSnapshot], score: GroupScore | None) -> dict:
     }
 
 
-def verdict(ways: Sequence[Way[RunSnapshot]]) -> None:
+def verdict(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """Whether one way is better than another, or whether it may be chance."""
     split = panels.choose_split(ways)
     if split is None:
@@ -271,7 +271,7 @@ def _mcnemar(found: GroupComparisons) -> None:
     )
 
 
-def settings(ways: Sequence[Way[RunSnapshot]]) -> None:
+def settings(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """Configurations side by side, what differs only."""
     known = [way for way in ways if way.members[0].config is not None]
     for way in ways:
@@ -307,7 +307,7 @@ def settings(ways: Sequence[Way[RunSnapshot]]) -> None:
 class _Priced:
     """A way with its score, what its model costs, and how long one photo takes here; None until that is measured."""
 
-    way: Way[RunSnapshot]
+    way: SeedGroup[RunSnapshot]
     score: GroupScore
     cost: Cost
     time: Timing | None
@@ -319,7 +319,7 @@ class _Priced:
         return self.cost.params / 1e6 if unit == "params" else self.cost.gmacs
 
 
-def cost(ways: Sequence[Way[RunSnapshot]]) -> None:
+def cost(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """Accuracy against parameters and multiply-accumulates, counted, and the time of one photo, measured on request."""
     split = panels.choose_split(ways)
     scores = [comparisons.way_score(way, split) for way in ways] if split else []
@@ -351,7 +351,7 @@ def cost(ways: Sequence[Way[RunSnapshot]]) -> None:
     widgets.sentence(words.COUNTED + (f" Left out: {', '.join(left_out)}." if left_out else ""), "standing")
 
 
-def _priced(ways: Sequence[Way[RunSnapshot]], scores: Sequence[GroupScore | None]) -> list[_Priced]:
+def _priced(ways: Sequence[SeedGroup[RunSnapshot]], scores: Sequence[GroupScore | None]) -> list[_Priced]:
     """The ways that were evaluated and say which model they are; colors are those of all ways."""
     colors = theme.palette(st.context.theme.type)
     with st.spinner("Counting"):
@@ -382,7 +382,7 @@ def _measure(models: Sequence[RunSnapshot], is_measured: bool) -> None:
         st.rerun()
 
 
-def disagreements(ways: Sequence[Way[RunSnapshot]]) -> None:
+def disagreements(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """The pictures two runs answer differently."""
     split = panels.choose_split(ways)
     candidates = [record for way in ways for record, _ in comparisons.evaluated(way, split)] if split else []
@@ -398,7 +398,7 @@ def disagreements(ways: Sequence[Way[RunSnapshot]]) -> None:
         widgets.sentence("Choose two different runs.", "below")
         return
     answers = [comparisons.answers_of(named[name], split) for name in (first, second)]
-    rows = shared(answers)
+    rows = shared_photos(answers)
     if not len(rows[0]):
         widgets.notice(
             f"{first} and {second} were not evaluated on the same pictures, so that they cannot be compared."
@@ -409,7 +409,7 @@ def disagreements(ways: Sequence[Way[RunSnapshot]]) -> None:
             f"{first} was evaluated on {len(answers[0]):,} pictures, {second} on {len(answers[1]):,}; this is about "
             f"the {len(rows[0]):,} they share."
         )
-    labels, predicted = numbered_alike(answers, rows)
+    labels, predicted = align_labels(answers, rows)
     numbers = outcomes(labels, *predicted)
     _outcome_counts(numbers, first, second)
     outcome = widgets.choice("Pictures where", words.OUTCOMES, state.OUTCOME)
@@ -422,7 +422,7 @@ def disagreements(ways: Sequence[Way[RunSnapshot]]) -> None:
     _pictures(answers, [r[chosen] for r in rows], outcome)
 
 
-def _choose_two(ways: Sequence[Way[RunSnapshot]], named: dict[str, RunSnapshot]) -> tuple[str, str]:
+def _choose_two(ways: Sequence[SeedGroup[RunSnapshot]], named: dict[str, RunSnapshot]) -> tuple[str, str]:
     """Two runs, to begin with the first of the first two ways."""
     options = list(named)
     firsts = [next(record.name for record in way.members if record.name in named) for way in ways if _any(way, named)]
@@ -441,7 +441,7 @@ def _choose_two(ways: Sequence[Way[RunSnapshot]], named: dict[str, RunSnapshot])
     )
 
 
-def _any(way: Way[RunSnapshot], named: dict[str, RunSnapshot]) -> bool:
+def _any(way: SeedGroup[RunSnapshot], named: dict[str, RunSnapshot]) -> bool:
     return any(record.name in named for record in way.members)
 
 
@@ -453,7 +453,7 @@ def _outcome_counts(numbers: np.ndarray, first: str, second: str) -> None:
     widgets.sentence(f"Of {counted(len(numbers), 'picture')}. First: {first}. Second: {second}.", "standing")
 
 
-def _pictures(answers: Sequence[Answers], rows: Sequence[np.ndarray], outcome: str) -> None:
+def _pictures(answers: Sequence[Predictions], rows: Sequence[np.ndarray], outcome: str) -> None:
     def said(which: int, row: int) -> str:
         a = answers[which]
         name = "right" if a.right[row] else class_in_text(a.classes[a.predicted[row]])

@@ -16,7 +16,7 @@ from app.gallery import Tile, gallery
 from app.words import between, counted, rate
 from hvit.csv_tables import to_csv
 from hvit.data.classes import crop_of, crop_title, crops
-from hvit.runs.predictions import Answers
+from hvit.runs.predictions import Predictions
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.confusion_order import most_frequent, order_by_crop, order_by_similarity
 from hvit.scoring.error_kinds import KINDS, kinds_of_error, most_confident_errors, worth_a_second_look
@@ -31,7 +31,7 @@ ORDERS = {"crop": "by crop", "similarity": "by similarity"}
 NUMBERS = {"counts": "pictures", "rates": "% of the class"}
 
 
-def confusions(record: RunSnapshot, answers: Answers, scores: SplitScores) -> None:
+def confusions(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
     """The matrix, or on a phone the list of the most frequent confusions; and the photos of a chosen cell."""
     has_crops = bool(crops(answers.classes))
     places = [st.container(key=key) for key in ("matrix_place", "confusion_list", "cell_photos")]
@@ -57,7 +57,7 @@ def confusions(record: RunSnapshot, answers: Answers, scores: SplitScores) -> No
 
 
 def _matrix(
-    answers: Answers, scores: SplitScores, order: str, rates: bool, chosen: tuple[str | None, str | None]
+    answers: Predictions, scores: SplitScores, order: str, rates: bool, chosen: tuple[str | None, str | None]
 ) -> None:
     numbers = order_by_crop(answers.classes) if order == "crop" else order_by_similarity(scores.confusion)
     # A class without photos that nothing was taken for would only be an empty row and column.
@@ -88,7 +88,7 @@ def _matrix(
     )
 
 
-def _choose_cell(answers: Answers) -> tuple[str | None, str | None]:
+def _choose_cell(answers: Predictions) -> tuple[str | None, str | None]:
     """True class, and what it was called; None where any may be."""
     options = [ANY, *sorted(answers.classes, key=class_title)]
     for key in (state.TRUE_CLASS, state.CALLED):
@@ -102,7 +102,7 @@ def _choose_cell(answers: Answers) -> tuple[str | None, str | None]:
     return None if true == ANY else true, None if called == ANY else called
 
 
-def _pictures_of_cell(answers: Answers, true: str | None, called: str | None) -> None:
+def _pictures_of_cell(answers: Predictions, true: str | None, called: str | None) -> None:
     is_true = np.ones(len(answers), dtype=bool) if true is None else answers.labels == answers.classes.index(true)
     is_called = True if called is None else answers.predicted == answers.classes.index(called)
     rows = np.flatnonzero(is_true & is_called)
@@ -117,7 +117,7 @@ def _class_or_any(name: str) -> str:
     return "any class" if name == ANY else class_title(name)
 
 
-def kinds(record: RunSnapshot, answers: Answers, scores: SplitScores) -> None:
+def kinds(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
     """Errors by what they mean: the wrong crop is another error than the wrong disease."""
     numbers = kinds_of_error(answers.classes, answers.labels, answers.predicted)
     shown = words.kinds_shown(answers.classes)
@@ -146,7 +146,7 @@ def kinds(record: RunSnapshot, answers: Answers, scores: SplitScores) -> None:
         widgets.sentence("No picture: this error was not made.", "below")
 
 
-def _by_crop(answers: Answers, numbers: np.ndarray, shown: Sequence[str]) -> None:
+def _by_crop(answers: Predictions, numbers: np.ndarray, shown: Sequence[str]) -> None:
     crop_of_photo = np.array([crop_of(name) for name in answers.classes])[answers.labels]
     rows = []
     for crop in crops(answers.classes):
@@ -157,7 +157,7 @@ def _by_crop(answers: Answers, numbers: np.ndarray, shown: Sequence[str]) -> Non
         widgets.table(rows, "errors_by_crop")
 
 
-def classes(record: RunSnapshot, answers: Answers, scores: SplitScores) -> None:
+def classes(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
     """Precision, recall and F1 of each class; a chosen row shows its photos."""
     titles = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
     rows = []
@@ -200,7 +200,7 @@ def classes(record: RunSnapshot, answers: Answers, scores: SplitScores) -> None:
             photos(answers, wrong[np.argsort(-answers.confidence[wrong], kind="stable")], f"class_{chosen}")
 
 
-def sure(record: RunSnapshot, answers: Answers, scores: SplitScores) -> None:
+def sure(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
     """The errors the model was surest of."""
     rows = most_confident_errors(answers.labels, answers.probs)
     if not len(rows):
@@ -210,7 +210,7 @@ def sure(record: RunSnapshot, answers: Answers, scores: SplitScores) -> None:
     photos(answers, rows, "sure")
 
 
-def second_look(record: RunSnapshot, answers: Answers, scores: SplitScores) -> None:
+def second_look(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
     """Labels that may be wrong."""
     if answers.split == "train":
         widgets.notice("This needs photos the model did not learn from; choose test, validation or cross-validation.")
@@ -229,7 +229,7 @@ def second_look(record: RunSnapshot, answers: Answers, scores: SplitScores) -> N
         )
 
 
-def probabilities(record: RunSnapshot, answers: Answers, scores: SplitScores) -> None:
+def probabilities(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
     """Whether the probabilities mean what they say, briefly."""
     bins = scores.reliability
     figure = reliability_diagram(
@@ -249,7 +249,7 @@ def probabilities(record: RunSnapshot, answers: Answers, scores: SplitScores) ->
     )
 
 
-def photos(answers: Answers, rows: np.ndarray, key: str, claimed: np.ndarray | None = None) -> None:
+def photos(answers: Predictions, rows: np.ndarray, key: str, claimed: np.ndarray | None = None) -> None:
     """A gallery of some pictures, and their table.
 
     Args:
@@ -276,11 +276,11 @@ def photos(answers: Answers, rows: np.ndarray, key: str, claimed: np.ndarray | N
     )
 
 
-def _called(answers: Answers, row: int) -> tuple[str, float, bool]:
+def _called(answers: Predictions, row: int) -> tuple[str, float, bool]:
     return answers.classes[answers.predicted[row]], float(answers.confidence[row]), bool(answers.right[row])
 
 
-def _csv_row(answers: Answers, row: int) -> dict:
+def _csv_row(answers: Predictions, row: int) -> dict:
     true, called = answers.labels[row], answers.predicted[row]
     return {
         "path": answers.paths[row],

@@ -10,7 +10,7 @@ import numpy as np
 from hvit.calibration import softmax
 from hvit.feature_space.feature_map import MAP, FeatureMap, MapError, Place, read_map
 from hvit.runs import Run
-from hvit.runs.predictions import read_predictions
+from hvit.runs.predictions import read_prediction_columns
 
 if TYPE_CHECKING:
     from hvit.runs.checkpoint import Checkpoint
@@ -111,7 +111,7 @@ def read_mapped_samples(run: Run, split: str, identity: str = "") -> MappedSampl
     logits = np.empty((len(found), len(classes)))
     for name in np.unique(found.splits):
         own = found.splits == name
-        _fill(columns, logits, own, found, read_predictions(run, str(name)), run.name, split)
+        _fill(columns, logits, own, found, read_prediction_columns(run, str(name)), run.name, split)
     probs = softmax(logits, card.get("temperature") or 1.0)
     return MappedSamples(
         identity=identity,

@@ -12,7 +12,7 @@ from hvit.paper.drawing import Drawing, interval
 from hvit.paper.scores import Scores, scores_of
 from hvit.paper.sources import Group, answers_of, cautions, counted, predictions_of
 from hvit.paper.style import MARGIN_MM, FigureError
-from hvit.runs.predictions import Answers, numbered_alike, shared
+from hvit.runs.predictions import Predictions, align_labels, shared_photos
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,20 +62,20 @@ def draw(groups: Sequence[Group], width_mm: float, split: str | None = None) -> 
     return Drawing(f"Comparison of {', '.join(titles)}", caption, origins, figure, names.drawn, names.note)
 
 
-def same_photos(answers: Sequence[Answers]) -> tuple[np.ndarray, list[np.ndarray]]:
+def same_photos(answers: Sequence[Predictions]) -> tuple[np.ndarray, list[np.ndarray]]:
     """True classes, and what each run answered, on the photos that all of them answered.
 
     Raises:
         FigureError: one answered others too, so that their figures cannot be compared.
     """
-    rows = shared(answers)
+    rows = shared_photos(answers)
     if any(len(one) != len(rows[0]) for one in answers):
         counts = ", ".join(f"{one.run} {len(one):,}" for one in answers)
         raise FigureError(
             f"the runs share {len(rows[0]):,} photos on {answers[0].split}, and answered {counts}: evaluate all of "
             "them on the same data"
         )
-    return numbered_alike(answers, rows)
+    return align_labels(answers, rows)
 
 
 def _panel(axes: "Axes", scores: list[Scores], key: str, title: str) -> None:

@@ -15,7 +15,7 @@ from hvit.paper.scores import scores_of
 from hvit.paper.sources import answers_of, cautions, counted, predictions_of, things
 from hvit.paper.style import LINE_MM, MARGIN_MM, FigureError
 from hvit.runs import Run
-from hvit.runs.predictions import Answers
+from hvit.runs.predictions import Predictions
 from hvit.scoring.metrics import confusion_matrix, wilson
 from hvit.words import capitalized
 
@@ -56,14 +56,14 @@ class Table:
         return [str(k + 1) for k in range(len(self.names))]
 
 
-def by_class(answers: Answers) -> Table:
+def by_class(answers: Predictions) -> Table:
     """A row a class."""
     names = [capitalized(spoken(name)) for name in answers.classes]
     counts = confusion_matrix(answers.labels, answers.predicted, len(names))
     return Table(counts, names, [crop_of(name) for name in answers.classes])
 
 
-def by_crop(answers: Answers) -> Table:
+def by_crop(answers: Predictions) -> Table:
     """A row a crop: a wrong disease of the right crop counts as right.
 
     Raises:
@@ -80,7 +80,7 @@ def by_crop(answers: Answers) -> Table:
     return Table(counts, [crop_title(crop) or "No crop" for crop in rows], [""] * len(rows))
 
 
-def chosen_table(answers: Answers, width_mm: float, by: str | None) -> tuple[Table, str | None]:
+def chosen_table(answers: Predictions, width_mm: float, by: str | None) -> tuple[Table, str | None]:
     """The table that fits the width, and why it is not the one by class where it could not be.
 
     Args:
@@ -217,7 +217,7 @@ def _write(axes: "Axes", shares: np.ndarray, cell_mm: float) -> bool:
     return True
 
 
-def _caption(answers: Answers, table: Table, written: bool, reason: str | None) -> list[str]:
+def _caption(answers: Predictions, table: Table, written: bool, reason: str | None) -> list[str]:
     scores = scores_of(answers.labels, [answers.predicted], len(answers.classes))
     kind, K = ("crops" if len(table.names) < len(answers.classes) else "classes"), len(table.names)
     parts = [

@@ -13,7 +13,7 @@ from hvit.paper.drawing import Drawing, interval
 from hvit.paper.sources import Origin, answers_of, cautions, origin, things
 from hvit.paper.style import LINE_MM, MARGIN_MM, FigureError
 from hvit.runs import Run, RunError
-from hvit.runs.predictions import Answers
+from hvit.runs.predictions import Predictions
 from hvit.scoring.metrics import wilson
 from hvit.words import capitalized
 
@@ -82,14 +82,14 @@ def map_of(run: Run, split: str | None) -> tuple[FeatureMap, str]:
     return read_map(path), wanted
 
 
-def _read(found: FeatureMap, answers: dict[str, Answers]) -> tuple[np.ndarray, np.ndarray]:
+def _read(found: FeatureMap, answers: dict[str, Predictions]) -> tuple[np.ndarray, np.ndarray]:
     """True class of each sample, and whether it was named, (N,) each."""
     labels = np.array([answers[name].labels[row] for name, row in zip(found.splits, found.rows)])
     right = np.array([answers[name].right[row] for name, row in zip(found.splits, found.rows)])
     return labels, right
 
 
-def _origin(run: Run, split: str, answers: dict[str, Answers]) -> Origin:
+def _origin(run: Run, split: str, answers: dict[str, Predictions]) -> Origin:
     return origin(run, f"eval/{split}/{MAP}", *(f"eval/{name}/predictions.parquet" for name in answers))
 
 
@@ -180,7 +180,7 @@ def _key(axes: "Axes", lines: list[str], colors: list[str], columns: int, width_
         axes.text(x + KEY_MM, y, line, va="center_baseline")
 
 
-def _caption(run: Run, found: FeatureMap, answers: dict[str, Answers], right: np.ndarray) -> str:
+def _caption(run: Run, found: FeatureMap, answers: dict[str, Predictions], right: np.ndarray) -> str:
     n, named, about = len(found), int(right.sum()), found.about
     what = " and ".join(f"{(found.splits == name).sum():,} {name} {things(one)}" for name, one in answers.items())
     colors = "colors: crops; " if crops(next(iter(answers.values())).classes) else ""

@@ -11,7 +11,7 @@ from hvit.paper.drawing import Drawing, interval
 from hvit.paper.sources import answers_of, cautions, counted, predictions_of, things
 from hvit.paper.style import FigureError
 from hvit.runs import Run
-from hvit.runs.predictions import Answers
+from hvit.runs.predictions import Predictions
 from hvit.scoring.metrics import ece, reliability, wilson
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
             )  # fmt: skip
         _with_intervals(axes, rows, f"{'calibrated' if answers.calibrated else 'as it is'}, ECE {_percent(error)}")
         style.percent_axis(axes.xaxis, "Probability of the answer, %", SHARE)
-        style.percent_axis(axes.yaxis, "Answers that hold, %", SHARE)
+        style.percent_axis(axes.yaxis, "Predictions that hold, %", SHARE)
         axes.legend(loc="upper left", borderaxespad=0.2, handlelength=2.2)
     said = [_caption(answers, rows, error)]
     if before is not None:
@@ -85,7 +85,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _caption(answers: Answers, rows: list[dict[str, Any]], error: float) -> str:
+def _caption(answers: Predictions, rows: list[dict[str, Any]], error: float) -> str:
     sizes = sorted({row["n"] for row in rows})
     each = " or ".join(str(size) for size in dict.fromkeys((sizes[0], sizes[-1])))
     what = "calibrated probability" if answers.calibrated else "probability"

@@ -8,8 +8,8 @@ from hvit.data.leafsim.address import SCHEME
 from hvit.files import file_sha256
 from hvit.paper.style import FigureError
 from hvit.runs import Run, RunError
-from hvit.runs.predictions import Answers, read_answers
-from hvit.runs.seed_groups import ways_of
+from hvit.runs.predictions import Predictions, read_predictions
+from hvit.runs.seed_groups import group_by_seed
 from hvit.words import PLANTS_UNKNOWN
 
 SPLIT_WORDS = {"cv": "cross-validated"}  # each answered by a model that had not seen it
@@ -57,7 +57,7 @@ def _listed(run: Run) -> dict[str, str]:
     return run.manifest() or {}  # none where the run goes on: its manifest is written last
 
 
-def answers_of(run: Run, split: str | None = None) -> Answers:
+def answers_of(run: Run, split: str | None = None) -> Predictions:
     """The recorded answers of a run.
 
     Args:
@@ -66,7 +66,7 @@ def answers_of(run: Run, split: str | None = None) -> Answers:
         RunError: there are none, or they are damaged.
     """
     wanted = split or run.judged_on or "test"
-    answers = read_answers(run, wanted)
+    answers = read_predictions(run, wanted)
     if answers is None and run.info.get("kind") == "pretrain":
         raise RunError(f"run {run.name} was pre-trained without labels and names no classes: it has no answers to draw")
     if answers is None:
@@ -77,18 +77,18 @@ def answers_of(run: Run, split: str | None = None) -> Answers:
     return answers
 
 
-def things(answers: Answers) -> str:
+def things(answers: Predictions) -> str:
     """What was answered: "photos" or "drawings"."""
     return "drawings" if all(path.startswith(SCHEME) for path in answers.paths) else "photos"
 
 
-def counted(answers: Answers) -> str:
+def counted(answers: Predictions) -> str:
     """`1,677 test photos`, `2,400 test drawings`."""
     split = SPLIT_WORDS[answers.split] if answers.split in SPLIT_WORDS else answers.split
     return f"{len(answers):,} {split} {things(answers)}"
 
 
-def cautions(run: Run, answers: Answers) -> list[str]:
+def cautions(run: Run, answers: Predictions) -> list[str]:
     """What a reader of any figure of these answers must know."""
     drawn = ["The leaves are drawn by LeafSim: these figures say nothing of photos."]
     return drawn * (things(answers) == "drawings") + [f"{PLANTS_UNKNOWN}."] * (run.plants_known is False)
@@ -119,7 +119,7 @@ def groups_of(runs: Sequence[Run], labels: Sequence[str] | None = None) -> list[
     if len(set(order)) < len(order):
         raise FigureError(f"a run is named twice: {', '.join(order)}")
     entries = [_Entry(run.name, run.info.get("kind"), run.info.get("seed"), run.config, run) for run in runs]
-    ways = sorted(ways_of(entries), key=lambda way: min(order.index(entry.name) for entry in way.members))
+    ways = sorted(group_by_seed(entries), key=lambda way: min(order.index(entry.name) for entry in way.members))
     names = [way.name for way in ways] if labels is None else labels
     groups = [
         Group(f"{name} ({len(way.members)} seeds)" if len(way.members) > 1 else name, tuple(e.run for e in way.members))
@@ -133,7 +133,7 @@ def groups_of(runs: Sequence[Run], labels: Sequence[str] | None = None) -> list[
 
 @dataclass(frozen=True)
 class _Entry:
-    """A run as `ways_of` sorts it."""
+    """A run as `group_by_seed` sorts it."""
 
     name: str
     kind: str | None

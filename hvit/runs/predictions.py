@@ -14,7 +14,7 @@ from hvit.runs import Run, RunError
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """Recorded predictions of one run on one split.
 
     Attributes:
@@ -55,19 +55,19 @@ class Answers:
         return self.probs.max(1)
 
 
-def read_answers(run: Run, split: str) -> Answers | None:
+def read_predictions(run: Run, split: str) -> Predictions | None:
     """The recorded predictions of a run on a split, checked; None where there are none.
 
     Raises:
         RunError: they are damaged, empty, or do not fit the classes of the run.
     """
-    recorded = read_predictions(run, split)
+    recorded = read_prediction_columns(run, split)
     if recorded is None:
         return None
     card = run.model_card() or {}
     classes, temperature = tuple(card["classes"]), card.get("temperature")
     number = {name: k for k, name in enumerate(classes)}
-    return Answers(
+    return Predictions(
         run.name,
         split,
         classes,
@@ -79,7 +79,7 @@ def read_answers(run: Run, split: str) -> Answers | None:
     )
 
 
-def read_predictions(
+def read_prediction_columns(
     run: Run, split: str, columns: Sequence[str] = ("path", "sha256", "label", "logits")
 ) -> dict[str, list[Any]] | None:
     """The recorded predictions of a run on a split as columns, see `Run.predictions`; None where there are none.
@@ -112,7 +112,7 @@ def read_predictions(
     return recorded
 
 
-def shared(answers: Sequence[Answers]) -> list[np.ndarray]:
+def shared_photos(answers: Sequence[Predictions]) -> list[np.ndarray]:
     """Rows of each that show the same photos: row k of all is one photo, with the same true class for all.
 
     Returns:
@@ -123,7 +123,7 @@ def shared(answers: Sequence[Answers]) -> list[np.ndarray]:
     return [np.array([rows[key] for key in common], dtype=int) for rows in numbered]
 
 
-def _numbered(answers: Answers) -> dict[tuple[str, str, int], int]:
+def _numbered(answers: Predictions) -> dict[tuple[str, str, int], int]:
     """Row of each photo by its content and true class; copies of one photo are counted, in the order of their paths."""
     rows: dict[tuple[str, str, int], int] = {}
     seen: dict[tuple[str, str], int] = {}
@@ -134,7 +134,7 @@ def _numbered(answers: Answers) -> dict[tuple[str, str, int], int]:
     return rows
 
 
-def numbered_alike(answers: Sequence[Answers], rows: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+def align_labels(answers: Sequence[Predictions], rows: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
     """True classes and answers on shared photos, numbered alike though runs may order their classes differently.
 
     Args:

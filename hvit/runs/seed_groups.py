@@ -44,7 +44,7 @@ M = TypeVar("M", bound=Member)
 
 
 @dataclass(frozen=True)
-class Way(Generic[M]):
+class SeedGroup(Generic[M]):
     """Runs of one configuration.
 
     Attributes:
@@ -60,7 +60,7 @@ class Way(Generic[M]):
         return [member.seed for member in self.members]
 
 
-def ways_of(members: Sequence[M]) -> list[Way[M]]:
+def group_by_seed(members: Sequence[M]) -> list[SeedGroup[M]]:
     """Sorts runs into ways, by name.
 
     Runs belong together where kind and configuration are equal but for the seed and `HOUSEKEEPING`. A run that starts
@@ -74,7 +74,7 @@ def ways_of(members: Sequence[M]) -> list[Way[M]]:
     groups = [sorted(group, key=lambda m: (m.seed is None, m.seed or 0, m.name)) for group in merged]
     names = [_name([member.name for member in group]) for group in groups]
     ways = [
-        Way(name if names.count(name) == 1 else ", ".join(m.name for m in group), tuple(group))
+        SeedGroup(name if names.count(name) == 1 else ", ".join(m.name for m in group), tuple(group))
         for name, group in zip(names, groups)
     ]
     return sorted(ways, key=lambda way: way.name)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hvit.runs import Run, RunError
+from hvit.runs.predictions import Predictions, align_labels, read_predictions, shared_photos
 from hvit.scoring.metrics import macro_f1
 
 RESAMPLES, RESAMPLES_OF_F1 = 4000, 1000
@@ -151,46 +152,23 @@ def compare_runs(first: list[Run], second: list[Run], split: str = "test") -> tu
     seeds = [[run.info.get("seed") for run in runs] for runs in (first, second)]
     if seeds[0] != seeds[1]:
         raise ValueError(f"runs are paired by seed, in order: the first have seeds {seeds[0]}, the second {seeds[1]}")
-    answers = [[answers_of(run, split) for run in runs] for runs in (first, second)]
-    labels = answers[0][0].labels
-    for run, answer in zip(first + second, answers[0] + answers[1]):
-        if answer.paths != answers[0][0].paths:
+    predictions = [_predictions(run, split) for run in first + second]
+    rows = shared_photos(predictions)
+    for each in predictions:
+        if len(each) != len(rows[0]) or len(each) != len(predictions[0]):
             raise ValueError(
-                f"run {run.name} answered other photos than {first[0].name}; evaluate both on the same data"
+                f"run {each.run} answered other photos than {first[0].name}; evaluate both on the same data"
             )
-    names = np.unique(np.concatenate([labels, *(answer.predicted for side in answers for answer in side)]))
-    one, other = (np.searchsorted(names, np.stack([answer.predicted for answer in side])) for side in answers)
-    truth = np.searchsorted(names, labels)
+    truth, predicted = align_labels(predictions, rows)
+    one, other = np.stack(predicted[: len(first)]), np.stack(predicted[len(first) :])
     return paired_gain(one == truth, other == truth), paired_f1_gain(truth, one, other)
 
 
-@dataclass(frozen=True)
-class Answers:
-    """What a run said of photos, sorted by path.
-
-    Attributes:
-        paths: as recorded.
-        labels, predicted: names of the true and of the most likely class, (N,) text.
-    """
-
-    paths: list[str]
-    labels: np.ndarray
-    predicted: np.ndarray
-
-
-def answers_of(run: Run, split: str) -> Answers:
-    """The recorded answers of a run on a split.
-
-    Raises:
-        RunError: it recorded none there.
-    """
-    table = run.predictions(split)
-    if table is None:
+def _predictions(run: Run, split: str) -> Predictions:
+    predictions = read_predictions(run, split)
+    if predictions is None:
         raise RunError(f"run {run.name} has no predictions on {split}; record them: hvit evaluate --save")
-    classes = np.array((run.model_card() or {})["classes"])
-    paths, labels = np.array(table["path"]), np.array(table["label"])
-    order = np.argsort(paths)
-    return Answers(list(paths[order]), labels[order], classes[np.stack(table["logits"]).argmax(1)][order])
+    return predictions
 
 
 def _draws(R: int, N: int, seed: int, count: int = RESAMPLES) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -23,7 +23,7 @@ from hvit.files import write_bytes, write_json
 from hvit.processes import answers
 from hvit.runs import TEST_EVALUATIONS, write_manifest
 from hvit.runs.checkpoint import Checkpoint
-from hvit.scoring.model_outputs import Predictions, ViewPredictions
+from hvit.scoring.model_outputs import ModelOutputs, ViewOutputs
 from hvit.scoring.scores import count_unknown, score
 from hvit.untrusted import UntrustedFileError, read_npz
 
@@ -44,16 +44,16 @@ class Evaluation:
 
     document: dict[str, Any]
     samples: list[Sample]
-    predictions: Predictions
+    predictions: ModelOutputs
 
 
-def predict_pixels(checkpoint: Checkpoint, photos: Iterable[np.ndarray], batch_size: int = 32) -> Predictions:
+def predict_pixels(checkpoint: Checkpoint, photos: Iterable[np.ndarray], batch_size: int = 32) -> ModelOutputs:
     """Logits and features of decoded photos without bands, each (H, W, 3) uint8; sha256 is left empty."""
     inputs = (model_inputs(pixels, checkpoint.preprocessing, checkpoint.spectral) for pixels in photos)
     return predict_inputs(checkpoint, inputs, batch_size)
 
 
-def predict_inputs(checkpoint: Checkpoint, inputs: Iterable[tuple[Tensor, ...]], batch_size: int = 32) -> Predictions:
+def predict_inputs(checkpoint: Checkpoint, inputs: Iterable[tuple[Tensor, ...]], batch_size: int = 32) -> ModelOutputs:
     """Logits and features of what `model_inputs` made of photos; sha256 is left empty."""
     parts = [_predict_window(checkpoint, window, batch_size, (PLAIN,)) for window in _windows(inputs)]
     return _concatenated(parts, []).of_photo()
@@ -68,7 +68,7 @@ def predict_samples(
     tta: bool = False,
     without_bands: bool = False,
     unreadable: dict[str, str] | None = None,
-) -> Predictions:
+) -> ModelOutputs:
     """Logits and features of the pictures of a data set, with their bands where the run takes any.
 
     Args:
@@ -94,7 +94,7 @@ def predict_views(
     workers: int = 1,
     without_bands: bool = False,
     unreadable: dict[str, str] | None = None,
-) -> ViewPredictions:
+) -> ViewOutputs:
     """Logits of several views of each photo, decoded once, and the features of the first view.
 
     Args:
@@ -179,9 +179,9 @@ def _predict_window(
     return np.stack(logits, axis=1), [np.stack(stage) for stage in zip(*features)]
 
 
-def _concatenated(parts: list[Any], hashes: list[str]) -> ViewPredictions:
+def _concatenated(parts: list[Any], hashes: list[str]) -> ViewOutputs:
     logits = np.concatenate([part[0] for part in parts], axis=1)
-    return ViewPredictions(logits, [np.concatenate(stage) for stage in zip(*(part[1] for part in parts))], hashes)
+    return ViewOutputs(logits, [np.concatenate(stage) for stage in zip(*(part[1] for part in parts))], hashes)
 
 
 def evaluate(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hvit.runs.predictions import Answers, numbered_alike, shared
+from hvit.runs.predictions import Predictions, align_labels, shared_photos
 from hvit.scoring.comparison import Gain, McNemar, holm, mcnemar, paired_f1_gain, paired_gain
 from hvit.scoring.intervals import Interval, accuracy_interval, f1_draws, macro_f1_interval
 from hvit.scoring.recorded_scores import SplitScores
@@ -52,7 +52,7 @@ class EvaluatedRun:
 
     name: str
     seed: int | None
-    predictions: Answers
+    predictions: Predictions
 
 
 @dataclass(frozen=True)
@@ -120,12 +120,12 @@ class GroupComparisons:
     limitations: tuple[str, ...]
 
 
-def joint_intervals(predictions: Sequence[Answers]) -> JointIntervals:
+def joint_intervals(predictions: Sequence[Predictions]) -> JointIntervals:
     """Bootstrap intervals over runs and photos of several runs with the same photos."""
-    rows = shared(predictions)
+    rows = shared_photos(predictions)
     if any(len(rows[0]) != len(each) for each in predictions):
         return JointIntervals(None, None, None)
-    labels, predicted_by_run = numbered_alike(predictions, rows)
+    labels, predicted_by_run = align_labels(predictions, rows)
     predicted = np.stack(predicted_by_run)
     K = int(max(labels.max(), predicted.max())) + 1
     f1_ci = macro_f1_interval(f1_draws(labels, predicted, K))
@@ -198,11 +198,11 @@ def pair_by_seed(
 def compare_pairs(pairs: RunPairs) -> PairedComparison | None:
     """Paired gains and McNemar's tests on the photos that all runs share; None where they share none."""
     flat = [run.predictions for pair in pairs for run in pair]
-    rows = shared(flat)
+    rows = shared_photos(flat)
     sizes = sorted({len(predictions) for predictions in flat})
     if not len(rows[0]):
         return None
-    labels, predicted = numbered_alike(flat, rows)
+    labels, predicted = align_labels(flat, rows)
     first, second = np.stack(predicted[::2]), np.stack(predicted[1::2])
     tests = tuple(mcnemar(a == labels, b == labels) for a, b in zip(first, second))
     note = None

@@ -8,7 +8,7 @@ from hvit.calibration import mean_of_views
 
 
 @dataclass(frozen=True)
-class Predictions:
+class ModelOutputs:
     """Logits and features of N photos.
 
     Attributes:
@@ -28,10 +28,10 @@ class Predictions:
         if self.photo_logits is None:
             object.__setattr__(self, "photo_logits", self.logits)
 
-    def only(self, rows: np.ndarray) -> "Predictions":
+    def only(self, rows: np.ndarray) -> "ModelOutputs":
         """The photos of a boolean mask (N,), or of row numbers."""
         rows = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows, dtype=int)
-        return Predictions(
+        return ModelOutputs(
             self.logits[rows],
             [stage[rows] for stage in self.stage_features],
             [self.sha256[i] for i in rows] if self.sha256 else [],
@@ -40,23 +40,23 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class ViewPredictions:
+class ViewOutputs:
     """Logits of V views of N photos, and the features of the first view, which is the photo itself.
 
     Attributes:
         logits: (V, N, K) float32.
-        stage_features, sha256: see `Predictions`.
+        stage_features, sha256: see `ModelOutputs`.
     """
 
     logits: np.ndarray
     stage_features: list[np.ndarray]
     sha256: list[str]
 
-    def of_photo(self) -> Predictions:
+    def of_photo(self) -> ModelOutputs:
         """Without augmentation."""
-        return Predictions(self.logits[0], self.stage_features, self.sha256)
+        return ModelOutputs(self.logits[0], self.stage_features, self.sha256)
 
-    def mean(self, temperature: float, views: slice | list[int] = slice(None)) -> Predictions:
+    def mean(self, temperature: float, views: slice | list[int] = slice(None)) -> ModelOutputs:
         """Test-time augmentation: calibrated probabilities averaged over some of the views."""
         averaged = mean_of_views(self.logits[views], temperature).astype(np.float32)
-        return Predictions(averaged, self.stage_features, self.sha256, self.logits[0])
+        return ModelOutputs(averaged, self.stage_features, self.sha256, self.logits[0])

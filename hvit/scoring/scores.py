@@ -9,12 +9,12 @@ from hvit.calibration import softmax
 from hvit.data.classes import is_healthy
 from hvit.runs.checkpoint import Checkpoint
 from hvit.scoring import metrics
-from hvit.scoring.model_outputs import Predictions
+from hvit.scoring.model_outputs import ModelOutputs
 from hvit.verdicts import Verdicts, verdicts
 
 
 def score(
-    checkpoint: Checkpoint, predictions: Predictions, labels: np.ndarray, sources: Sequence[str] | None = None
+    checkpoint: Checkpoint, predictions: ModelOutputs, labels: np.ndarray, sources: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """The document of `evaluate --json`; None where the run was not calibrated for a figure, or there are no photos.
 
@@ -65,7 +65,9 @@ def figures(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarray, said:
     }
 
 
-def count_unknown(checkpoint: Checkpoint, predictions: Predictions, labels: Sequence[str]) -> dict[str, dict[str, int]]:
+def count_unknown(
+    checkpoint: Checkpoint, predictions: ModelOutputs, labels: Sequence[str]
+) -> dict[str, dict[str, int]]:
     """What the run says of photos of classes it does not know: {class: {n, named, unsure, unfamiliar, told_healthy}}.
 
     `told_healthy` counts those named that were given a healthy class: a disease that was overlooked.

@@ -10,7 +10,7 @@ import numpy as np
 from hvit.calibration import softmax
 from hvit.data.classes import crop_of, select_crop
 from hvit.runs import Run
-from hvit.runs.predictions import read_predictions
+from hvit.runs.predictions import read_prediction_columns
 from hvit.verdicts import conformal_sets
 
 if TYPE_CHECKING:  # import torch, which a page's first frame does not wait for
@@ -130,7 +130,7 @@ def read_evaluated_photos(run: Run, checkpoint: Checkpoint, crop: str | None = N
     """
     if run.judged_on is None:
         return None
-    recorded = read_predictions(run, run.judged_on, ("label", "logits", *(["path"] if run.field_sets else [])))
+    recorded = read_prediction_columns(run, run.judged_on, ("label", "logits", *(["path"] if run.field_sets else [])))
     assert recorded is not None  # `judged_on` names a split that has some
     classes = list(checkpoint.classes)
     labels = np.array([classes.index(name) for name in recorded["label"]], dtype=int)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hvit.data.datasets.reading import Sample
-from hvit.scoring.model_outputs import Predictions
+from hvit.scoring.model_outputs import ModelOutputs
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class LabeledFeatures:
     classes: tuple[str, ...]
 
     @classmethod
-    def of(cls, predictions: Predictions, samples: list[Sample], classes: Sequence[str]) -> "LabeledFeatures":
+    def of(cls, predictions: ModelOutputs, samples: list[Sample], classes: Sequence[str]) -> "LabeledFeatures":
         number = {name: i for i, name in enumerate(classes)}
         return cls(
             predictions.stage_features,
@@ -42,9 +42,9 @@ class LabeledFeatures:
         )
 
     @property
-    def predictions(self) -> Predictions:
+    def predictions(self) -> ModelOutputs:
         """The same without labels."""
-        return Predictions(self.logits, self.features, [])
+        return ModelOutputs(self.logits, self.features, [])
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -8,7 +8,7 @@ from hvit.console import progress
 from hvit.data.datasets.reading import Sample, read_samples, readers
 from hvit.runs.checkpoint import Checkpoint
 from hvit.scoring.evaluation import predict_samples
-from hvit.scoring.model_outputs import Predictions
+from hvit.scoring.model_outputs import ModelOutputs
 from hvit.scoring.scores import count_unknown, figures
 from hvit.verdicts import Verdicts
 
@@ -33,7 +33,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def predict_with_progress(checkpoint: Checkpoint, samples: list[Sample]) -> Predictions:
+def predict_with_progress(checkpoint: Checkpoint, samples: list[Sample]) -> ModelOutputs:
     return predict_samples(checkpoint, samples, progress=progress("test photos"), workers=readers(samples))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hvit.data.leafsim.address import SCHEME, AddressError, Span
 from hvit.runs import Run, RunError
-from hvit.runs.predictions import read_predictions
+from hvit.runs.predictions import read_prediction_columns
 
 if TYPE_CHECKING:
     from hvit.data.datasets.reading import RenderedSample
@@ -98,7 +98,7 @@ def parts_of(run: Run) -> list[Part]:
     """
     told = told_by(run)
     learned = _listed(run) if told == SPLIT else _drawn(run) if told == ADDRESSES else []
-    tested = read_predictions(run, "test", ("path", "sha256", "label"))
+    tested = read_prediction_columns(run, "test", ("path", "sha256", "label"))
     if tested is None:
         return learned
     columns = (tested[name] for name in ("path", "sha256", "label"))

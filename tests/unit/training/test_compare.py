@@ -23,7 +23,8 @@ def _run(tiny_run, folder, name: str, seed: int, wrong: int, photos: int = 120):
     truth = np.array([classes.index(label) for label in LABELS[:photos]])
     said = np.where(np.arange(photos) < wrong, (truth + 1) % 3, truth)
     logits = np.eye(3, dtype=np.float32)[said]
-    table = {"path": [f"p/{i:03d}.jpg" for i in range(photos)], "label": LABELS[:photos], "logits": list(logits)}
+    paths = [f"p/{i:03d}.jpg" for i in range(photos)]
+    table = {"path": paths, "sha256": paths, "label": LABELS[:photos], "logits": list(logits)}
     (run / "eval" / "test").mkdir(parents=True)
     order = np.random.default_rng(seed).permutation(photos)  # runs need not list photos in the same order
     pq.write_table(pa.table(table).take(order), run / "eval" / "test" / "predictions.parquet")

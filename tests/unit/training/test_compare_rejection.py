@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hvit.runs.checkpoint import load_checkpoint
-from hvit.scoring.model_outputs import Predictions
+from hvit.scoring.model_outputs import ModelOutputs
 from training.calibration.unknown_classes import Acceptance
 from training.compare_rejection import Photos, compare, main
 from training.frozen_features.labeled_features import LabeledFeatures
@@ -30,7 +30,7 @@ def photos(checkpoint) -> Photos:
     parts = [_photos(rng, checkpoint.classes, count) for count in (100, 60, 20)]
     # In the middle of the triangle, and far out along one class: features tell the first, logits alone do not.
     middle, far = rng.normal(size=(30, 3)) * 0.1, rng.normal(size=(30, 3)) + [100, 0, 0]
-    unknown = {name: Predictions(p, [p] * 4, []) for name, p in (("middle", middle), ("far", far))}
+    unknown = {name: ModelOutputs(p, [p] * 4, []) for name, p in (("middle", middle), ("far", far))}
     return Photos(*parts, unknown)
 
 

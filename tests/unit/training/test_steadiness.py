@@ -5,16 +5,16 @@ import pytest
 import torch
 
 from hvit.data.views import TTA, VIEWS, view_of
-from hvit.scoring.model_outputs import ViewPredictions
+from hvit.scoring.model_outputs import ViewOutputs
 from training.steadiness import _composed, main, steadiness
 
 
-def _found(winners: list[list[int]]) -> ViewPredictions:
-    """Predictions of three classes whose likeliest class in each view (rows) is given for each photo."""
+def _found(winners: list[list[int]]) -> ViewOutputs:
+    """ModelOutputs of three classes whose likeliest class in each view (rows) is given for each photo."""
     logits = np.zeros((8, len(winners[0]), 3), dtype=np.float32)
     for view, row in enumerate(winners):
         logits[view, np.arange(len(row)), row] = 3.0
-    return ViewPredictions(logits, [], [])
+    return ViewOutputs(logits, [], [])
 
 
 @pytest.mark.parametrize("first", VIEWS)
@@ -36,7 +36,7 @@ def test_shares_by_hand():
 
 def test_averages_over_a_group_of_views_stay_under_it():
     rng = np.random.default_rng(0)
-    found = ViewPredictions(rng.normal(size=(8, 50, 3)).astype(np.float32), [], [])
+    found = ViewOutputs(rng.normal(size=(8, 50, 3)).astype(np.float32), [], [])
     result = steadiness(found, np.zeros(50, dtype=int), 1.0)
     assert result["mirror"]["stays_under_mirror"] == 1.0 > result["none"]["stays_under_mirror"]
     assert result["turns"]["stays_under_all_turns"] == 1.0 > result["mirror"]["stays_under_all_turns"]

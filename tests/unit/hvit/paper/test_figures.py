@@ -149,7 +149,7 @@ def test_by_crop_a_wrong_disease_of_the_right_crop_counts_as_right(records):
 
 def test_classes_that_do_not_fit_become_crops_and_say_so():
     names = [f"Crop{k % 3}___Condition_{k:02d}" for k in range(40)]
-    answers = sources.Answers(
+    answers = sources.Predictions(
         "r", "test", tuple(names), ("p/1.jpg",) * 3, ("a", "b", "c"), np.array([0, 1, 2]), np.eye(40)[:3], True
     )
     table, reason = confusion.chosen_table(answers, 85, None)
@@ -164,7 +164,7 @@ def test_classes_that_do_not_fit_become_crops_and_say_so():
 
 def test_classes_that_do_not_fit_and_have_no_crops_are_refused_with_the_width_they_need():
     names = tuple(f"Condition_{k:02d}" for k in range(40))
-    answers = sources.Answers("r", "test", names, ("p/1.jpg",), ("a",), np.array([0]), np.eye(40)[:1], True)
+    answers = sources.Predictions("r", "test", names, ("p/1.jpg",), ("a",), np.array([0]), np.eye(40)[:1], True)
     with pytest.raises(style.FigureError, match=r"40 classes need \d+ mm at 7 pt, and --width is 85mm; give it \d+mm"):
         confusion.chosen_table(answers, 85, None)
     with pytest.raises(style.FigureError, match="name no crops"):

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hvit.runs import Run, RunError
-from hvit.runs.predictions import numbered_alike, read_answers, shared
+from hvit.runs.predictions import align_labels, read_predictions, shared_photos
 
 CLASSES = ["Rust", "Scab", "healthy"]
 
@@ -26,14 +26,14 @@ def write(path: Path, rows: list[tuple], classes=CLASSES, temperature: float | N
 
 def test_answers_are_calibrated_probabilities(tmp_path):
     run = write(tmp_path / "one", [("a", "1", "Scab", [0.0, 2.0, 0.0]), ("b", "2", "healthy", [4.0, 0.0, 0.0])])
-    answers = read_answers(run, "test")
+    answers = read_predictions(run, "test")
     e = np.exp([0.0, 1.0, 0.0])
     assert answers.probs[0] == pytest.approx(e / e.sum()) and answers.calibrated and len(answers) == 2
     assert answers.labels.tolist() == [1, 2] and answers.predicted.tolist() == [1, 0]
     assert answers.right.tolist() == [True, False] and answers.confidence[0] == pytest.approx(e[1] / e.sum())
-    assert read_answers(run, "val") is None
+    assert read_predictions(run, "val") is None
     plain = write(tmp_path / "two", [("a", "1", "Scab", [0.0, 2.0, 0.0])], temperature=None)
-    assert not read_answers(plain, "test").calibrated
+    assert not read_predictions(plain, "test").calibrated
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_answers_are_calibrated_probabilities(tmp_path):
 )
 def test_predictions_that_do_not_fit_are_refused(tmp_path, rows, classes, said):
     with pytest.raises(RunError, match=said):
-        read_answers(write(tmp_path / "one", rows, classes), "test")
+        read_predictions(write(tmp_path / "one", rows, classes), "test")
 
 
 def test_predictions_without_rows_or_columns_are_refused(tmp_path):
@@ -55,10 +55,10 @@ def test_predictions_without_rows_or_columns_are_refused(tmp_path):
     file = tmp_path / "one" / "eval" / "test" / "predictions.parquet"
     pq.write_table(pq.read_table(file).slice(0, 0), file)
     with pytest.raises(RunError, match="are empty"):
-        read_answers(run, "test")
+        read_predictions(run, "test")
     pq.write_table(pa.table({"label": ["Scab"]}), file)
     with pytest.raises(RunError, match="lack the column path, sha256, logits"):
-        read_answers(run, "test")
+        read_predictions(run, "test")
 
 
 def test_photos_are_paired_by_content_and_true_class(tmp_path):
@@ -67,11 +67,11 @@ def test_photos_are_paired_by_content_and_true_class(tmp_path):
     first += [("x/d", "4", "Scab", scores), ("x/e", "4", "Scab", scores)]  # one photo twice
     second = [("y/e", "4", "Scab", scores), ("y/c", "3", "Scab", scores), ("y/a", "1", "Scab", [5.0, 0.0, 0.0])]
     answers = [
-        read_answers(write(tmp_path / "one", first), "test"),
-        read_answers(write(tmp_path / "two", second, CLASSES[::-1]), "test"),
+        read_predictions(write(tmp_path / "one", first), "test"),
+        read_predictions(write(tmp_path / "two", second, CLASSES[::-1]), "test"),
     ]
-    rows = shared(answers)
+    rows = shared_photos(answers)
     assert [r.tolist() for r in rows] == [[0, 3], [2, 0]]  # photo 3 has another label, photo 4 is there once in both
-    labels, (a, b) = numbered_alike(answers, rows)
+    labels, (a, b) = align_labels(answers, rows)
     assert (a == labels).tolist() == [True, True]
     assert (b == labels).tolist() == [False, True] and answers[1].classes[0] == "healthy"

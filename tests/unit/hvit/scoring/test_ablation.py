@@ -26,7 +26,9 @@ def run(folder, variant, seed, predicted, tta=None, labels=LABELS) -> Run:
         (scores / "tta.json").write_text(json.dumps({"top1": tta}))
     logits = [[float(name == "a"), float(name == "b")] for name in predicted]
     paths = [f"{i}.jpg" for i in range(len(labels))]
-    pq.write_table(pa.table({"path": paths, "label": labels, "logits": logits}), scores / "predictions.parquet")
+    pq.write_table(
+        pa.table({"path": paths, "sha256": paths, "label": labels, "logits": logits}), scores / "predictions.parquet"
+    )
     return Run(path)
 
 
