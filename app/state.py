@@ -67,6 +67,26 @@ PHOTO = "photo_menu"
 LOOK = "look"
 STRENGTH = "strength"
 
+# Titles that options had in addresses before, by key.
+FORMER_TITLES = {
+    COLOR: {"Strangeness": "strangeness", "Right or wrong": "correct"},
+    ERRORS_VIEW: {"Sure and wrong": "sure"},
+    RUNS_VIEW: {"Better or chance?": "verdict"},
+    AGAINST: {"each with each": "every pair"},
+    METRIC: {
+        "Validation: right at first name": "val/top1",
+        "Hold-out: nearest neighbors right": "holdout/knn_top1",
+        "Hold-out: linear probe right": "holdout/probe_top1",
+    },
+    OUTCOME: {
+        "only the first is right": "only_first_right",
+        "only the second is right": "only_second_right",
+        "both wrong, alike": "both_wrong_alike",
+        "both wrong, differently": "both_wrong_differently",
+    },
+    ABLATION_METRIC: {"Validation: right at first name": "top1"},
+}
+
 _PHOTOS = "_photos"
 _POSITION = "_position"
 _CUTTING = "_cutting"
@@ -382,7 +402,13 @@ def found_class() -> str | None:
 
 
 def keep_among(key: str, options: Sequence) -> None:
-    """Back to the first option where what was chosen before is none of these."""
+    """Back to the first option where what was chosen before is none of these.
+
+    An address from before an option got another title still chooses it.
+    """
+    renamed = FORMER_TITLES.get(key, {}).get(st.query_params.get(key))
+    if renamed in options and key not in st.session_state:
+        st.session_state[key] = renamed
     if st.session_state.get(key, options[0]) not in options:
         st.session_state[key] = options[0]
 

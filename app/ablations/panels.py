@@ -42,10 +42,10 @@ def choose(found: dict[str, Variants]) -> str:
 
 
 def choose_split(splits: Sequence[str]) -> str:
-    """The pictures the variants are judged on."""
+    """The split the variants are evaluated on."""
     if len(splits) == 1:
         return splits[0]
-    return widgets.choose_shared("Judged on", splits, state.SPLIT, format_func=split_title, width=320)
+    return widgets.choose_shared("Evaluated on", splits, state.SPLIT, format_func=split_title, width=320)
 
 
 def worth(rows: Sequence[AblationRow]) -> None:

@@ -33,7 +33,7 @@ def basis(rows: Sequence[AblationRow]) -> str:
     seeds = sorted({row.num_seeds for row in rows})
     told = counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     photos = next((row.gain.photos for row in rows if row.gain is not None), None)
-    pictures = f", judged on {counted(photos, 'picture')}" if photos is not None else ""
+    pictures = f", evaluated on {counted(photos, 'picture')}" if photos is not None else ""
     few = "" if seeds[0] >= FEW_SEEDS else f" Fewer than {FEW_SEEDS} seeds say little of what other seeds bring."
     return f"One training with one change at a time, {told} each{pictures}.{few}"
 
@@ -58,4 +58,4 @@ def unjudged(rows: Sequence[AblationRow], variants: Mapping[str, Sequence[RunSna
     """Which runs no score is known of yet, if there are any."""
     judged = {run for row in rows for run in row.runs}
     waiting = [record.name for members in variants.values() for record in members if record.name not in judged]
-    return f"Not judged yet, and not in the table: {', '.join(waiting)}." if waiting else None
+    return f"Not evaluated yet, and not in the table: {', '.join(waiting)}." if waiting else None

@@ -22,7 +22,7 @@ NOT_QUIET = ("running", "stopped", "failed", "preempted", "unknown")
 VIEWS = {
     "curves": "Curves",
     "scores": "Scores",
-    "verdict": "Better or chance?",
+    "verdict": "Significance",
     "settings": "Settings",
     "cost": "Cost",
     "disagreements": "Disagreements",
@@ -124,7 +124,7 @@ def choose_split(ways: Sequence[SeedGroup[RunSnapshot]]) -> str | None:
         return None
     if len(options) == 1:
         return options[0]
-    return widgets.choose_shared("Judged on", options, state.SPLIT, format_func=split_title, width=320)
+    return widgets.choose_shared("Evaluated on", options, state.SPLIT, format_func=split_title, width=320)
 
 
 def not_evaluated() -> None:

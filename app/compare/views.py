@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
 
 MODEBAR = {"displaylogo": False, "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d", "toImage"]]}
 NO_MODEBAR = {"displayModeBar": False}
-EACH_WITH_EACH = "each with each"
+EVERY_PAIR = "every pair"
 
 
 def curves(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
@@ -76,7 +76,7 @@ def curves(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
         metric in words.SHARES,
         theme.palette(st.context.theme.type),
     )
-    st.plotly_chart(figure, key="learning_curves", config=MODEBAR, alt=f"{titles[chosen]} of {len(ways)} ways")
+    st.plotly_chart(figure, key="learning_curves", config=MODEBAR, alt=f"{titles[chosen]} of {len(ways)} groups")
     notes = []
     if not each_seed and any(len(drawn.curves) > 1 for drawn in series):
         notes.append("Line: mean over seeds. Band: from the lowest seed to the highest.")
@@ -171,11 +171,11 @@ def verdict(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
     if len(ways) < 2:
         widgets.sentence("Choose a second set of runs to compare with.", "below")
         return
-    options = [EACH_WITH_EACH, *(way.name for way in ways)]
+    options = [EVERY_PAIR, *(way.name for way in ways)]
     state.keep_among(state.AGAINST, options)
     against = st.selectbox("Compared with", options, key=state.AGAINST, bind="query-params", width=320)
     with widgets.progress("Comparing") as progress:
-        found = comparisons.verdicts(ways, split, None if against == EACH_WITH_EACH else against, progress)
+        found = comparisons.verdicts(ways, split, None if against == EVERY_PAIR else against, progress)
     for reason in found.limitations:
         widgets.notice(f"{reason}.")
     if found.pairs:
@@ -242,8 +242,8 @@ def _mcnemar(found: GroupComparisons) -> None:
             "First run": pair.first,
             "Second run": pair.second,
             "Pictures": pair.photos,
-            "Only the first right": pair.test.only_first,
-            "Only the second right": pair.test.only_second,
+            "Only the first correct": pair.test.only_first,
+            "Only the second correct": pair.test.only_second,
             "p": pair.test.p,
             "p, corrected": pair.corrected,
             "Below 0.05": "yes" if pair.corrected < 0.05 else "no",
@@ -446,7 +446,7 @@ def _any(way: SeedGroup[RunSnapshot], named: dict[str, RunSnapshot]) -> bool:
 
 
 def _outcome_counts(numbers: np.ndarray, first: str, second: str) -> None:
-    cells = [("both right", "both_right"), *((title, key) for key, title in words.OUTCOMES.items())]
+    cells = [("both correct", "both_right"), *((title, key) for key, title in words.OUTCOMES.items())]
     counts = {key: int((numbers == OUTCOMES.index(key)).sum()) for _, key in cells}
     parts = "".join(f"<div><dt>{title}</dt><dd><b>{counts[key]:,}</b></dd></div>" for title, key in cells)
     st.html(f'<dl class="figures">{parts}</dl>')
@@ -456,7 +456,7 @@ def _outcome_counts(numbers: np.ndarray, first: str, second: str) -> None:
 def _pictures(answers: Sequence[Predictions], rows: Sequence[np.ndarray], outcome: str) -> None:
     def said(which: int, row: int) -> str:
         a = answers[which]
-        name = "right" if a.right[row] else class_in_text(a.classes[a.predicted[row]])
+        name = "correct" if a.right[row] else class_in_text(a.classes[a.predicted[row]])
         return f"{name}, {percent(float(a.confidence[row]))}"
 
     tiles = [

@@ -43,10 +43,10 @@ MEASURED = (
 NOT_RECORDED = "not recorded"
 SETTINGS_NOTE = "The seed is left out. Not recorded: the run is older than this setting, or of a kind without it."
 OUTCOMES = {
-    "only_first_right": "only the first is right",
-    "only_second_right": "only the second is right",
-    "both_wrong_differently": "both wrong, differently",
-    "both_wrong_alike": "both wrong, alike",
+    "only_first_right": "only the first is correct",
+    "only_second_right": "only the second is correct",
+    "both_wrong_differently": "both wrong, different classes",
+    "both_wrong_alike": "both wrong, same class",
 }
 
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 MOST_DRAWN = 4000
 ROLES = {
-    "train": "learned from",
+    "train": "training",
     "select": "validation",
     "calibrate": "calibration",
-    "cv": "learned from and judged in turn",
+    "cv": "cross-validation",
     "test": "test",
 }
 
@@ -63,12 +63,12 @@ def plants_known(record: RunSnapshot, check: dict | None) -> bool | None:
 
 
 def plants(known: bool | None) -> str:
-    """Whether photos of one plant can be on both sides."""
+    """Whether photos of one plant can be in both training and test."""
     if known is None:
         return "The run does not say whether plants were held out one by one."
     if known:
-        return "Plants known: no plant is on both sides."
-    return f"{PLANTS_UNKNOWN}. Photos of one plant may have been learned from and judged on."
+        return "Plants known: no plant is in both training and test."
+    return f"{PLANTS_UNKNOWN}. Photos of one plant may be in both training and test."
 
 
 def evenness(balance: Balance) -> str | None:

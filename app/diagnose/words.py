@@ -138,7 +138,7 @@ def _flag(flag: str) -> str:
 
 
 def meaning_of_the_bars(diagnosis: Diagnosis, facts: TrackRecord) -> list[str]:
-    """What a probability and a list of names are worth, as counted on the photos the run was judged on."""
+    """What a probability and a list of names are worth, as counted on the photos the run was evaluated on."""
     if diagnosis.verdict == "unfamiliar":
         return [
             f"This lies farther from the {_material(facts)} I learned from than I accept. Any name would be a guess."
@@ -205,7 +205,7 @@ def distance(diagnosis: Diagnosis, facts: TrackRecord) -> str:
 
 
 def accuracy_sentence(crop: str, facts: TrackRecord) -> str:
-    """How often the first name was right on photos of a crop the run was judged on; of all in a run without crops."""
+    """How often the first name was right on evaluated photos of a crop; of all in a run without crops."""
     right, n = _in_100(facts.top1.share), f"(n = {facts.top1.n:,})"
     told = f"the first name was right for {right} of 100 {_tested(facts)} {n}."
     return f"{crop_title(crop)}: {told}" if crop else hvit.words.capitalized(told)

@@ -18,7 +18,7 @@ VIEWS = {
     "confusions": "Confusions",
     "kinds": "Kinds of error",
     "classes": "Class by class",
-    "sure": "Sure and wrong",
+    "sure": "Confident errors",
     "second_look": "Worth a second look",
     "probabilities": "Probabilities",
 }
@@ -36,15 +36,15 @@ def nothing_yet(records: Sequence[RunSnapshot], troubles: Sequence[Trouble]) -> 
 
 
 def choose_run(records: Sequence[RunSnapshot]) -> RunSnapshot:
-    """The run to judge; its name is in the address."""
+    """The run to evaluate; its name is in the address."""
     known = {record.name: record for record in sorted(records, key=lambda record: record.name != DEFAULT_RUN)}
     state.keep_among(state.JUDGED, list(known))
     return known[st.selectbox("Run", list(known), key=state.JUDGED, bind="query-params")]
 
 
 def choose_split(record: RunSnapshot) -> str:
-    """The photos it is judged on."""
-    return widgets.choose_shared("Judged on", record.splits, state.SPLIT, format_func=split_title)
+    """The split it is evaluated on."""
+    return widgets.choose_shared("Evaluated on", record.splits, state.SPLIT, format_func=split_title)
 
 
 def headline(

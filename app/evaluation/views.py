@@ -97,7 +97,7 @@ def _choose_cell(answers: Predictions) -> tuple[str | None, str | None]:
     left, right = st.columns(2)
     true, called = (
         column.selectbox(label, options, key=key, format_func=_class_or_any, bind="query-params")
-        for column, label, key in ((left, "True class", state.TRUE_CLASS), (right, "Called", state.CALLED))
+        for column, label, key in ((left, "True class", state.TRUE_CLASS), (right, "Predicted class", state.CALLED))
     )
     return None if true == ANY else true, None if called == ANY else called
 
@@ -162,14 +162,15 @@ def classes(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> N
     titles = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
     rows = []
     for score in scores.per_class:
-        row = {"Class": class_title(score.name), "Pictures": score.n, "Called so": score.named}
+        row = {"Class": class_title(score.name), "Pictures": score.n, "Predicted": score.named}
         for key, title in titles.items():
             value, interval = getattr(score, key), getattr(score, f"{key}_ci")
             row[f"{title}, %"] = None if value is None else 100 * value
             row[f"{title}: 95 %"] = "" if interval is None else f"{100 * interval[0]:.0f} to {100 * interval[1]:.0f}"
         rows.append(row)
     widgets.sentence(
-        "Recall: how many pictures of the class were found. Precision: how many pictures called so were it. "
+        "Recall: share of the pictures of the class that are predicted so. Precision: share of the pictures predicted "
+        "as the class that are of it. "
         "Intervals: Wilson for both, bootstrap over pictures for F1, which knows no error where none was made. A class "
         "with few pictures tells little. Choose a row to see its errors.",
         "standing",
@@ -201,12 +202,14 @@ def classes(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> N
 
 
 def sure(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
-    """The errors the model was surest of."""
+    """Errors by descending confidence."""
     rows = most_confident_errors(answers.labels, answers.probs)
     if not len(rows):
         widgets.sentence("There is no error.", "below")
         return
-    widgets.sentence(f"{counted(len(rows), 'error')} of {counted(len(answers), 'picture')}, the surest first.", "below")
+    widgets.sentence(
+        f"{counted(len(rows), 'error')} of {counted(len(answers), 'picture')}, by descending confidence.", "below"
+    )
     photos(answers, rows, "sure")
 
 
@@ -230,7 +233,7 @@ def second_look(record: RunSnapshot, answers: Predictions, scores: SplitScores) 
 
 
 def probabilities(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
-    """Whether the probabilities mean what they say, briefly."""
+    """Reliability diagram, calibration error and negative log-likelihood."""
     bins = scores.reliability
     figure = reliability_diagram(
         [b["confidence"] for b in bins],
@@ -242,7 +245,7 @@ def probabilities(record: RunSnapshot, answers: Predictions, scores: SplitScores
         st.plotly_chart(figure, config=NO_MODEBAR, key="reliability_figure", alt="Reliability diagram")
     kind = "calibrated " if answers.calibrated else "uncalibrated "
     widgets.sentence(
-        f"On the dotted line, {kind}probabilities mean what they say; below it the model is surer than it is right. "
+        f"On the dotted line, {kind}probabilities equal accuracy; below it the model is overconfident. "
         f"Calibration error (ECE, {len(bins)} bins of equal mass): {rate(scores.ece)}. Negative "
         f"log-likelihood {scores.nll:.2f} nats.",
         "standing",

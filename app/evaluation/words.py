@@ -51,8 +51,8 @@ def _day(row: dict) -> str:
 
 
 def confusion_line(true: str, called: str, count: int, n: int) -> str:
-    """`**7 of 40** Tomato: early blight, called Tomato: late blight`, in Markdown for a button."""
-    return f"**{count} of {n}** {class_title(true)}, called {class_in_text(called)}"
+    """`**7 of 40** Tomato: early blight, predicted tomato: late blight`, in Markdown for a button."""
+    return f"**{count} of {n}** {class_title(true)}, predicted {class_in_text(called)}"
 
 
 def cell_sentence(true: str | None, called: str | None, count: int, n: int) -> str:
@@ -65,17 +65,17 @@ def cell_sentence(true: str | None, called: str | None, count: int, n: int) -> s
     if true is None and called is None:
         return "Choose one of the confusions, or classes, to see the pictures."
     if true is None:
-        return f"{counted(count, 'picture')} called {class_in_text(called)}."
+        return f"{counted(count, 'picture')} predicted as {class_in_text(called)}."
     if called is None:
         return f"All {counted(count, 'picture')} of {class_in_text(true)}."
     share = f"{count:,} of {counted(n, 'picture')} of {class_in_text(true)}"
-    tail = "correct" if true == called else f"called {class_in_text(called)}"
+    tail = "correct" if true == called else f"predicted as {class_in_text(called)}"
     return f"{share} {'was' if count == 1 else 'were'} {tail}" + (f" ({rate(count / n)})." if n else ".")
 
 
 def tile_line(called: str, probability: float, right: bool) -> str:
-    """Under a picture: `called early blight, 94 %`, `correct, 94 %`."""
-    return f"{'correct' if right else 'called ' + class_in_text(called)}, {percent(probability)}"
+    """Under a picture: `predicted early blight, 94 %`, `correct, 94 %`."""
+    return f"{'correct' if right else 'predicted ' + class_in_text(called)}, {percent(probability)}"
 
 
 def claim_line(name: str, probability: float) -> str:

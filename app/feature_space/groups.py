@@ -13,14 +13,14 @@ from hvit.feature_space.mapped_samples import MappedSamples
 from hvit.words import class_in_text, class_title
 
 CROP, CONDITION, CORRECT, CONFIDENCE = "crop", "condition", "correct", "confidence"
-SEVERITY, STRANGENESS, DATA_SET, SPLIT = "severity", "strangeness", "data", "split"
+SEVERITY, DISTANCE, DATA_SET, SPLIT = "severity", "strangeness", "data", "split"
 TITLES = {
     CROP: "Crop",
     CONDITION: "Condition",
-    CORRECT: "Right or wrong",
+    CORRECT: "Correct or wrong",
     CONFIDENCE: "Confidence",
     SEVERITY: "Severity",
-    STRANGENESS: "Distance from the training photos",
+    DISTANCE: "Distance from the training photos",
     DATA_SET: "Data set",
     SPLIT: "Split",
 }
@@ -46,7 +46,7 @@ def modes(samples: MappedSamples) -> list[str]:
     kinds = [CROP] if crops(samples.classes) else [CONDITION]
     kinds += [CORRECT, CONFIDENCE]
     kinds += [SEVERITY] if found.severity is not None else []
-    kinds += [STRANGENESS] if found.strangeness is not None else []
+    kinds += [DISTANCE] if found.strangeness is not None else []
     kinds += [DATA_SET] if len(set(_data_sets(samples))) > 1 else []
     kinds += [SPLIT] if len(set(found.splits)) > 1 else []
     return kinds
@@ -70,8 +70,8 @@ def groups_of(samples: MappedSamples, mode: str, colors: Palette) -> list[Group]
         return _binned(samples.confidence, CONFIDENCES, _percents(CONFIDENCES), colors.steps)
     if mode == SEVERITY:
         return _binned(samples.map.severity, SEVERITIES, _percents(SEVERITIES, " of the leaf"), colors.steps)
-    if mode == STRANGENESS:
-        return _by_strangeness(samples, colors)
+    if mode == DISTANCE:
+        return _by_distance(samples, colors)
     if mode == DATA_SET:
         return _named(_data_sets(samples), colors)
     return _named([str(name) for name in samples.map.splits], colors)
@@ -119,7 +119,7 @@ def _percents(edges: Sequence[float], of: str = "") -> list[str]:
     return [f"under {told[0]}{NBSP}%{of}", *between, f"{told[-1]}{NBSP}%{of} and more"]
 
 
-def _by_strangeness(samples: MappedSamples, colors: Palette) -> list[Group]:
+def _by_distance(samples: MappedSamples, colors: Palette) -> list[Group]:
     """Quarters of the samples, from the most usual; and those the run calls unfamiliar."""
     values = samples.map.strangeness
     limit = np.inf if samples.ood_threshold is None else samples.ood_threshold

@@ -1,4 +1,4 @@
-"""How many photos of each class a run learned from and was judged on."""
+"""Photos of each class in training, validation, calibration and test."""
 
 from collections.abc import Mapping, Sequence
 

@@ -160,9 +160,9 @@ def _scores(record: RunSnapshot, scores: RecordedEvaluation) -> None:
     if found.get("ece") is not None:
         cells.append(("Calibration error (ECE)", rate(found["ece"]), _calibrated(record)))
     if found.get("coverage") is not None:
-        cells.append(("Lists hold the right name", rate(found["coverage"]), f"{found['mean_set_size']:.1f} names each"))
+        cells.append(("Prediction set coverage", rate(found["coverage"]), f"mean size {found['mean_set_size']:.1f}"))
     if found.get("accepted") is not None:
-        cells.append(("Called familiar", rate(found["accepted"]), "of these"))
+        cells.append(("In distribution", rate(found["accepted"]), "of these"))
     what = "Cross-validated" if scores.split == "cv" else "Test"
     cells.append((what, f"{found['n']:,}", "pictures"))
     widgets.figures(cells)

@@ -142,7 +142,7 @@ def calibration(record: RunSnapshot) -> list[str]:
     if not record.classes:
         return said
     n = summary.get("calibrate_n")
-    on = f" on {n:,} {_material(record)} that neither trained nor chose the weights" if isinstance(n, int) else ""
+    on = f" on {n:,} {_material(record)} of the calibration half of validation" if isinstance(n, int) else ""
     if card.get("temperature") is not None:
         said.append(f"Probabilities are calibrated{on} (temperature {card['temperature']:.2f}).")
     else:

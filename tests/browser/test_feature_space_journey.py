@@ -123,7 +123,7 @@ def test_leaves_are_drawn_around_counted_seen_and_exported(visit):
 
 
 def test_a_leaf_is_clicked_and_two_runs_stand_side_by_side(visit):
-    maps = visit(beside="mapped-b", color="Right or wrong")
+    maps = visit(beside="mapped-b", color="Correct or wrong")
     page = maps.page
     assert page.locator(".js-plotly-plot").count() == 2
     maps.draw_around(0.5, 0.2, 0.3)

@@ -111,7 +111,7 @@ def test_two_runs_lead_to_the_pictures_they_disagree_on(visit):
 
 
 def test_on_a_phone_the_comparison_does_not_hang_over_the_edge(visit):
-    compared = visit("compare_runs", PHONE, runs=["judged-better", "judged-plain"], view="Better or chance?")
+    compared = visit("compare_runs", PHONE, runs=["judged-better", "judged-plain"], view="Significance")
     compared.page.get_by_text("Exact McNemar test").wait_for()
     compared.settle()
     assert compared.overflow_px() == 0 and compared.complaints == []

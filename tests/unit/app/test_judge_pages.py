@@ -75,7 +75,7 @@ def test_evaluation_shows_the_numbers_with_their_intervals(judged):
     said = words_of(opened("evaluation", judged="plain-0"))
     assert "62.5\u00a0%" in said and "38.6 to 81.5\u00a0%" in said  # 10 of 16, Wilson
     assert "Test was evaluated once, on 24 Nov 2026." in said
-    assert "**3 of 9** Tomato: late blight, called Tomato: early blight" in said
+    assert "**3 of 9** Tomato: late blight, predicted Tomato: early blight" in said
 
 
 def test_a_chosen_cell_shows_its_pictures(judged):
@@ -84,8 +84,8 @@ def test_a_chosen_cell_shows_its_pictures(judged):
     assert [LATE, EARLY] in figure(app)["data"][2]["customdata"]
     app.session_state["true"], app.session_state["called"] = LATE, EARLY
     said = words_of(app.run())
-    assert "3 of 9 pictures of Tomato: late blight were called Tomato: early blight (33.3\u00a0%)." in said
-    assert said.count("<figure>") == 3 and "called Tomato: early blight, 90\u00a0%" in said
+    assert "3 of 9 pictures of Tomato: late blight were predicted as Tomato: early blight (33.3\u00a0%)." in said
+    assert said.count("<figure>") == 3 and "predicted Tomato: early blight, 90\u00a0%" in said
 
 
 def test_a_click_on_the_matrix_chooses_its_cell():
@@ -105,7 +105,7 @@ def test_a_click_on_the_matrix_chooses_its_cell():
 
 def test_a_link_leads_to_a_cell(judged):
     app = opened("evaluation", judged="plain-0", true="Tomato: late blight", called="Potato: late blight")
-    assert "1 of 9 pictures of Tomato: late blight was called Potato: late blight" in words_of(app)
+    assert "1 of 9 pictures of Tomato: late blight was predicted as Potato: late blight" in words_of(app)
     assert figure(app)["layout"]["shapes"]
 
 
@@ -138,18 +138,18 @@ def test_classes_have_their_intervals_and_a_chosen_row_shows_its_errors(judged):
     app = opened("evaluation", judged="plain-0", errors="Class by class")
     frame = app.dataframe[0].value.set_index("Class")
     late = frame.loc["Tomato: late blight"]
-    assert (late["Pictures"], late["Called so"], late["Precision, %"]) == (9, 4, 100)
+    assert (late["Pictures"], late["Predicted"], late["Precision, %"]) == (9, 4, 100)
     assert late["Recall, %"] == pytest.approx(100 * 4 / 9) and late["Recall: 95 %"] == "19 to 73"
     assert frame.loc["Potato: late blight"].isna()["Recall, %"]  # never shown, so nothing to recall
     app.session_state["classes_table"] = {"selection": {"rows": [2], "columns": [], "cells": []}}
     assert "5 of 9 pictures were classified wrongly." in words_of(app.run())
 
 
-@pytest.mark.parametrize("view", ["Sure and wrong", "Worth a second look", "Probabilities"])
+@pytest.mark.parametrize("view", ["Confident errors", "Worth a second look", "Probabilities"])
 def test_the_other_views_of_evaluation_open(judged, view):
     said = words_of(opened("evaluation", judged="plain-0", errors=view))
-    if view == "Sure and wrong":
-        assert "6 errors of 16 pictures, the surest first." in said
+    if view == "Confident errors":
+        assert "6 errors of 16 pictures, by descending confidence." in said
     if view == "Worth a second look":
         assert "labels of 16 are worth a second look" in said and "These leaves are drawn" in said
 
@@ -172,6 +172,24 @@ def test_damaged_predictions_are_told_in_one_sentence(judged):
     assert "predictions of run plain-0 on test are damaged" in words_of(opened("evaluation", judged="plain-0"))
     said = words_of(opened("compare_runs", runs=["plain", "better"], view="Scores"))
     assert "predictions of run plain-0 on test are damaged" in said
+
+
+@pytest.mark.parametrize(
+    ("page", "query", "key", "chosen"),
+    [
+        ("evaluation", {"judged": "plain-0", "errors": "Sure and wrong"}, "errors", "sure"),
+        ("compare_runs", {"runs": ["plain", "better"], "view": "Better or chance?"}, "view", "verdict"),
+        (
+            "compare_runs",
+            {"runs": ["plain", "better"], "view": "Disagreements", "outcome": "only the second is right"},
+            "outcome",
+            "only_second_right",
+        ),
+    ],
+)
+def test_a_link_with_the_former_title_of_an_option_still_chooses_it(judged, page, query, key, chosen):
+    app = opened(page, **query)
+    assert words_of(app) and app.session_state[key] == chosen
 
 
 def test_compare_lists_ways_and_offers_those_that_belong_together(judged, recorded_run):
@@ -209,9 +227,9 @@ def test_scores_stand_with_their_intervals(judged):
 
 def test_better_or_chance_is_told_by_paired_tests(judged):
     """The better runs are right on 3 pictures more, on none less: McNemar 2 * (1/2)^3 = 0.25, Holm 2 * 0.25."""
-    app = opened("compare_runs", runs=["plain", "better"], view="Better or chance?")
+    app = opened("compare_runs", runs=["plain", "better"], view="Significance")
     frame = app.dataframe[0].value
-    assert frame["Only the first right"].tolist() == [0, 0] and frame["Only the second right"].tolist() == [3, 3]
+    assert frame["Only the first correct"].tolist() == [0, 0] and frame["Only the second correct"].tolist() == [3, 3]
     assert frame["p"].tolist() == [0.25] * 2 and frame["p, corrected"].tolist() == [0.5] * 2
     assert figure(app)["layout"]["annotations"][0]["text"].startswith("plain \u2192 better<br><b>+18.8 points")
 
@@ -219,7 +237,7 @@ def test_better_or_chance_is_told_by_paired_tests(judged):
 def test_runs_on_other_pictures_are_said_not_to_compare(judged, recorded_run):
     recorded_run(judged / "few", CLASSES, ANSWERS[:5], 0, {"lr": 1})
     recorded_run(judged / "relabelled", CLASSES, [(POTATO, POTATO)] * 16, 0, {"lr": 2})
-    said = words_of(opened("compare_runs", runs=["few", "plain", "relabelled"], view="Better or chance?"))
+    said = words_of(opened("compare_runs", runs=["few", "plain", "relabelled"], view="Significance"))
     assert "few and plain: compared on the one seed in common; 1 more run left out" in said
     assert "not evaluated on the same pictures (5 and 16); compared on the 5 they share" in said
     assert "few and relabelled: they were not evaluated on the same pictures, so that they cannot be compared" in said
@@ -266,10 +284,10 @@ def test_the_time_of_one_photo_is_measured_when_asked_and_models_that_are_alike_
 
 def test_disagreements_of_two_runs_open_their_pictures(judged):
     app = opened("compare_runs", runs=["plain", "better"], view="Disagreements")
-    assert "There is none." in words_of(app)  # no picture only the first named rightly
-    app = opened("compare_runs", runs=["plain", "better"], view="Disagreements", outcome="only the second is right")
+    assert "There is none." in words_of(app)  # no picture on which only the first is correct
+    app = opened("compare_runs", runs=["plain", "better"], view="Disagreements", outcome="only the second is correct")
     said = words_of(app)
-    assert said.count("<figure>") == 3 and "first: Tomato: early blight, 90\u00a0%; second: right, 90\u00a0%" in said
+    assert said.count("<figure>") == 3 and "first: Tomato: early blight, 90\u00a0%; second: correct, 90\u00a0%" in said
     assert app.selectbox(key="first").value == "plain-0" and app.selectbox(key="second").value == "better-0"
 
 
@@ -331,7 +349,8 @@ def test_an_ablation_shows_what_each_change_costs_and_how_the_variants_learned(a
     app = opened("ablations")
     said = words_of(app)
     assert (
-        "2 seeds each, judged on 16 pictures." in said and "Not judged yet, and not in the table: parts-vit-0." in said
+        "2 seeds each, evaluated on 16 pictures." in said
+        and "Not evaluated yet, and not in the table: parts-vit-0." in said
     )
     table = app.dataframe[0].value.set_index("Variant")
     assert table.loc["Without EMA", "Change of top-1 accuracy, points"] == pytest.approx(100 * (10 - 13) / 16)

@@ -33,12 +33,14 @@ def test_without_crops_there_is_no_wrong_one():
 def test_a_cell_is_one_sentence():
     assert (
         words.cell_sentence("Rust", "healthy", 1, 4)
-        == "1 of 4 pictures of rust was called no disease I know (25.0\u00a0%)."
+        == "1 of 4 pictures of rust was predicted as no disease I know (25.0\u00a0%)."
     )
     assert words.cell_sentence("Rust", "Rust", 3, 4) == "3 of 4 pictures of rust were correct (75.0\u00a0%)."
     assert words.cell_sentence("Rust", None, 4, 4) == "All 4 pictures of rust."
-    assert words.cell_sentence(None, "Rust", 2, 9) == "2 pictures called rust."
-    assert words.cell_sentence("Rust", "healthy", 0, 0) == "0 of 0 pictures of rust were called no disease I know."
+    assert words.cell_sentence(None, "Rust", 2, 9) == "2 pictures predicted as rust."
+    assert (
+        words.cell_sentence("Rust", "healthy", 0, 0) == "0 of 0 pictures of rust were predicted as no disease I know."
+    )
 
 
 def test_labels_worth_a_second_look_are_not_called_wrong():

@@ -143,6 +143,12 @@ def test_the_address_carries_the_whole_state(runs):
     assert said.index('<p class="summary">second</p>') < said.index('<p class="summary">first</p>')
 
 
+@pytest.mark.parametrize(("former", "mode"), [("Strangeness", "strangeness"), ("Right or wrong", "correct")])
+def test_a_link_with_the_former_title_of_a_color_still_chooses_it(runs, former, mode):
+    app = opened(run="first", color=former)
+    assert words_of(app) and app.session_state["color"] == mode
+
+
 def test_a_run_chosen_here_does_not_disturb_a_page_that_cannot_use_it(with_weights):
     app = opened(run="first")
     app.switch_page("../pages/diagnose.py").run()

@@ -53,7 +53,7 @@ def test_calibration_is_told_only_where_there_is_one():
     assert words.calibration(record()) == ["Probabilities are not calibrated: read them as an order, not as chances."]
     card = {"classes": ["Rust"], "temperature": 0.641, "conformal": {"alpha": 0.02}, "ood": {"threshold": 0.69}}
     said = words.calibration(record(card=card, info={"summary": {"calibrate_n": 1059}}))
-    assert "on 1,059 photos that neither trained nor chose the weights (temperature 0.64)" in said[0]
+    assert "on 1,059 photos of the calibration half of validation (temperature 0.64)" in said[0]
     assert "98\xa0%" in said[1] and "0.69" in said[2]
 
 
