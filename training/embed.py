@@ -16,7 +16,7 @@ from hvit.data.datasets.reading import DataError, RenderedSample, Sample, read_s
 from hvit.data.leafsim import EARLY_STRESS, SCHEME, Address, render
 from hvit.device import chosen_device
 from hvit.feature_space import MAP, FeatureMap, MapError, fit_map, read_map
-from hvit.feature_space.feature_map import FEWEST
+from hvit.feature_space.feature_map import MIN_SAMPLES
 from hvit.processes import answers
 from hvit.runs import DEFAULT_RUN, Run, RunError, add_to_manifest, find_run
 from hvit.runs.checkpoint import load_checkpoint, load_rejector, read_card
@@ -209,8 +209,8 @@ def make_map(
     import openTSNE
 
     card = read_card(run.path)
-    if len(material.rows) < FEWEST:  # before leaves are drawn, which takes minutes
-        raise MapError(f"{len(material.rows)} samples are too few for a map; it takes at least {FEWEST}")
+    if len(material.rows) < MIN_SAMPLES:  # before leaves are drawn, which takes minutes
+        raise MapError(f"{len(material.rows)} samples are too few for a map; it takes at least {MIN_SAMPLES}")
     found = fit_map(
         material.stages[-1].astype(np.float32), material.labels, material.splits, material.rows, material.sample_ids,
         _strangeness(run, card, material), _severity(material.paths), seed, like, step,
@@ -274,7 +274,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--align-with", metavar="RUN2", help="lay the map like that of another run, to set them beside")
     parser.add_argument(
-        "--max-points", type=at_least(FEWEST), default=MOST_POINTS, metavar="N",
+        "--max-points", type=at_least(MIN_SAMPLES), default=MOST_POINTS, metavar="N",
         help=f"map at most so many samples, the same share of each class (default {MOST_POINTS})",
     )  # fmt: skip
     parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of the map (default 0)")

@@ -1,4 +1,4 @@
-"""Class names, and how people say them. A class is a folder's name: `Crop___Condition`, in any alphabet."""
+"""Class names and their readable forms. A class is a folder name, `Crop___Condition`, in any alphabet."""
 
 import difflib
 import unicodedata
@@ -18,7 +18,11 @@ PROPER_NOUNS = {"Septoria", "Cercospora", "Phoma", "Esca", "Alternaria", "Fusari
 
 
 def crop_of(name: str) -> str:
-    """`Corn_(maize)___Common_rust` -> `maize`, `Café___Roya` -> `café`; empty where the name has no crop."""
+    """Crop of a class name; empty where the name has none.
+
+    >>> crop_of("Corn_(maize)___Common_rust"), crop_of("Café___Roya"), crop_of("healthy")
+    ('maize', 'café', '')
+    """
     crop, separator, _ = name.partition("___")
     if not separator:
         return ""
@@ -27,16 +31,16 @@ def crop_of(name: str) -> str:
 
 
 def words_of(text: str) -> str:
-    """Letters and digits of any alphabet, in NFC, with one underscore in the place of all between them.
+    """Letters and digits of any script, in NFC; every run of other characters becomes one underscore.
 
-    The marks of Indic, Thai and Arabic writing belong to their letters.
+    Combining marks of Indic, Thai and Arabic scripts are kept.
     """
     letters = unicodedata.normalize("NFC", text)
     return "_".join("".join(c if unicodedata.category(c)[0] in "LMN" or c in JOINERS else " " for c in letters).split())
 
 
 def crop_title(crop: str) -> str:
-    """`maize` -> `Maize`."""
+    """Crop name as a title: `maize` -> `Maize`."""
     return crop.replace("_", " ").capitalize()
 
 
@@ -46,12 +50,16 @@ def crops(classes: Iterable[str]) -> list[str]:
 
 
 def is_healthy(name: str) -> bool:
-    """Whether a class stands for leaves without a disease."""
+    """Whether a class is that of healthy leaves."""
     return name.partition("___")[2].lower() == "healthy" or name.lower() == "healthy"
 
 
 def spoken_condition(name: str) -> str:
-    """`Tomato___Septoria_leaf_spot` -> `Septoria leaf spot`, `Tomato___Late_blight` -> `late blight`."""
+    """Readable condition of a class name.
+
+    >>> spoken_condition("Tomato___Septoria_leaf_spot"), spoken_condition("Tomato___Late_blight")
+    ('Septoria leaf spot', 'late blight')
+    """
     condition = name.partition("___")[2] or name
     if condition in SPOKEN_CONDITIONS:
         return SPOKEN_CONDITIONS[condition]
@@ -60,18 +68,22 @@ def spoken_condition(name: str) -> str:
 
 
 def spoken(name: str) -> str:
-    """`Tomato___Late_blight` -> `Tomato: late blight`."""
+    """Readable form of a class name.
+
+    >>> spoken("Tomato___Late_blight")
+    'Tomato: late blight'
+    """
     crop = crop_of(name)
     return f"{crop_title(crop)}: {spoken_condition(name)}" if crop else spoken_condition(name)
 
 
 def select_crop(classes: Iterable[str], crop: str) -> np.ndarray:
-    """Which classes belong to a crop, compared in NFC without regard to case.
+    """Mask of the classes of a crop; names are compared in NFC, ignoring case.
 
     Returns:
         Boolean mask, (K,).
     Raises:
-        ValueError: none does; names the nearest crop and all known ones.
+        ValueError: there are none; the message names the closest and all known crops.
     """
     classes = list(classes)
     wanted = words_of(crop).casefold()

@@ -1,4 +1,4 @@
-"""A photo, and the bands beside it where there are any, to what a model takes: the same way everywhere."""
+"""Model inputs of a photo: normalized image and, for a model with a spectral stream, its spectral image."""
 
 import numpy as np
 import torch
@@ -12,15 +12,15 @@ from hvit.data.transfer import to_device
 def model_inputs(
     pixels: np.ndarray, preprocessing: Preprocessing, stream: SpectralStream | None, bands: np.ndarray | None = None
 ) -> tuple[Tensor, ...]:
-    """What a model takes for one photo, ready to be stacked with others of the same sides.
+    """Preprocesses one photo to the inputs of a model, without batch dimension.
 
     Args:
         pixels: upright RGB, (H, W, 3) uint8.
-        stream: what the model's spectral stream expects; None where it has none.
-        bands: reflectance, (C, h, w) float32, of the same picture at any size; None where there are none.
+        stream: specification of the model's spectral stream; None where it has none.
+        bands: reflectance, (C, h, w) float32, of the same scene at any resolution; None where there are none.
     Returns:
-        (image (3, h, w),) for a model without a stream. Else also its spectral picture (C, h, w) and whether there is
-        one, a bool scalar; indices are always there.
+        (image (3, h, w),) for a model without a spectral stream. Otherwise also the spectral image (C, h, w), and
+        whether it is present, a bool scalar; vegetation indices always are.
     """
     pixels = preprocessing.resize(pixels)
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
@@ -38,5 +38,5 @@ def model_inputs(
 
 
 def stacked(inputs: list[tuple[Tensor, ...]], device: torch.device) -> tuple[Tensor, ...]:
-    """Inputs of several photos of the same sides as one batch: what `model(*batch)` takes."""
+    """Stacks the inputs of photos of the same size to a batch for `model(*batch)`."""
     return tuple(to_device(torch.stack(parts), device) for parts in zip(*inputs))

@@ -1,9 +1,9 @@
-"""Why a file gives no photo."""
+"""Exceptions of photo decoding."""
 
 
 class InvalidPhotoError(ValueError):
-    """A file that is not a readable photo; the message is for people and does not hold the file's name."""
+    """A file is no readable photo; the message is a sentence for users, without the file name."""
 
 
 class LostPhotoError(InvalidPhotoError):
-    """A file that cannot be opened: it may be there again in a moment."""
+    """A file cannot be opened, possibly only for a moment."""

@@ -1,4 +1,4 @@
-"""Photos of a folder by the hash of their bytes: by that, a run which ships without its photos finds them again."""
+"""Index of photos by SHA-256, to find the photos of a run that ships without them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,10 +8,10 @@ from hvit.files import file_sha256, typed_folder
 
 
 def index_photos(folder: Path, show: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Path]:
-    """SHA-256 of every photo below a folder -> its path; of equal photos the first by name.
+    """Maps SHA-256 of every photo in a folder tree to its path; of identical photos the first by name.
 
     Args:
-        show: told how many photos are done, and of how many.
+        show: progress callback (done, total).
     Raises:
         ValueError: there is no such folder, or no photo in it.
     """
@@ -26,7 +26,7 @@ def index_photos(folder: Path, show: Callable[[int, int], None] = lambda done, t
         try:
             index.setdefault(file_sha256(path), path)
         except OSError:
-            pass  # gone, or not ours to open: as if it were not there
+            pass  # removed, or not readable: left out
         if done % 100 == 0 or done == len(found):
             show(done, len(found))
     return index

@@ -1,4 +1,4 @@
-"""Limits on the files that are read as photos, checked by their headers before anything is decoded."""
+"""Size limits of photos, checked by file headers before decoding."""
 
 from hvit.data.invalid_photo import InvalidPhotoError
 
@@ -10,20 +10,20 @@ EXPORT_SMALLER = f"the limit is {LIMIT}. Export it smaller."
 
 
 def check_bytes(size: int) -> None:
-    """Refuses a file of too many bytes.
+    """Checks the size of a file in bytes.
 
     Raises:
-        InvalidPhotoError: says how large it is.
+        InvalidPhotoError: it is too large.
     """
     if size > MAX_BYTES:
         raise InvalidPhotoError(f"it has {_above(size / 1e6)} MB; {EXPORT_SMALLER}")
 
 
 def check_sides(width: int, height: int) -> None:
-    """Refuses a photo that is too large, too small or too long, by its sides in pixels.
+    """Checks width and height of a photo in px.
 
     Raises:
-        InvalidPhotoError: says what they are.
+        InvalidPhotoError: it is too large, too small or too elongated.
     """
     if width * height > MAX_PIXELS:
         raise InvalidPhotoError(f"it has {_above(width * height / 1e6)} megapixels; {EXPORT_SMALLER}")
@@ -36,5 +36,5 @@ def check_sides(width: int, height: int) -> None:
 
 
 def _above(number: float) -> str:
-    """A number above the limit, so rounded that it still reads as above it."""
+    """Formats a number above the limit, rounded so that it still reads as above it."""
     return f"{number:.0f}" if number >= LIMIT + 1 else f"{max(number, LIMIT + 0.1):.1f}"

@@ -1,4 +1,4 @@
-"""Bytes of a file to an upright RGB photo, or a sentence that says why not."""
+"""Decodes a file to an upright RGB photo, or raises `InvalidPhotoError` with the reason."""
 
 import hashlib
 import io
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,7 +19,8 @@ from hvit.data.image_formats.heif_boxes import heif_work
 from hvit.data.image_formats.jpeg_markers import is_jpeg_complete, jpeg_without_metadata
 from hvit.data.image_formats.png_chunks import png_without_texts
 from hvit.data.image_formats.tiff_header import exif_orientation
-from hvit.data.invalid_photo import InvalidPhotoError, LostPhotoError
+from hvit.data.invalid_photo import InvalidPhotoError as InvalidPhotoError
+from hvit.data.invalid_photo import LostPhotoError as LostPhotoError
 from hvit.data.photo_limits import EXPORT_SMALLER, LIMIT, MAX_BYTES, check_bytes, check_sides
 from hvit.files import open_regular
 
@@ -56,7 +58,7 @@ class Photo:
     Attributes:
         pixels: upright RGB, (H, W, 3) uint8.
         sha256: of the file's bytes.
-        animated: the file holds several frames; these are the pixels of the first.
+        animated: whether the file has several frames; the pixels are those of the first.
     """
 
     pixels: np.ndarray
@@ -65,15 +67,15 @@ class Photo:
 
 
 def photo_bytes(path: Path) -> bytes:
-    """The bytes of a file that may be a photo; of one that is too large, none are read.
+    """Reads the bytes of a photo file, up to the size limit.
 
     Raises:
-        LostPhotoError: it cannot be opened, or is no file.
+        LostPhotoError: it cannot be opened, or is no regular file.
         InvalidPhotoError: it is too large.
     """
     try:
         with open_regular(path) as file:
-            data = file.read(MAX_BYTES + 1)  # the size that a file system tells may be wrong
+            data = file.read(MAX_BYTES + 1)  # file systems may report a wrong size
             size = max(len(data), file.seek(0, io.SEEK_END))
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
         raise LostPhotoError(f"the file cannot be opened: {getattr(error, 'strerror', None) or error}.") from None
@@ -82,10 +84,16 @@ def photo_bytes(path: Path) -> bytes:
 
 
 def read_photo(path: Path) -> Photo:
-    """Decodes a file; see `decode_photo`.
+    """Decodes a photo file; see `decode_photo`.
 
     Raises:
-        InvalidPhotoError: it cannot be read, or is not a photo.
+        InvalidPhotoError: it cannot be read, or is no photo.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("RGB", (80, 64), "green").save(Path(folder) / "leaf.png")
+    ...     read_photo(Path(folder) / "leaf.png").pixels.shape
+    (64, 80, 3)
     """
     return decode_photo(photo_bytes(path))
 
@@ -93,12 +101,12 @@ def read_photo(path: Path) -> Photo:
 def decode_photo(data: bytes) -> Photo:
     """Decodes a JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, HEIF or AVIF of 64 px to 50 megapixels and at most 50 MB.
 
-    The kind is told by content, not by name. Colors are brought to sRGB where an ICC profile tells of others. Grey,
-    palette, CMYK, 16-bit (scaled) and transparent photos (on white) become RGB, EXIF orientation is applied, and of an
-    animation the first frame is taken. Size and work are judged by headers, before anything is decoded.
+    The format is detected by content, not by name. ICC profiles are converted to sRGB. Grey, palette, CMYK, 16-bit
+    (scaled) and transparent photos (on white) become RGB, EXIF orientation is applied, and of an animation the first
+    frame is taken. Size and decoding work are limited by headers, before anything is decoded.
 
     Raises:
-        InvalidPhotoError: with one sentence that says why.
+        InvalidPhotoError: one sentence with the reason.
     """
     with photo_errors():
         if not data:
@@ -108,11 +116,11 @@ def decode_photo(data: bytes) -> Photo:
         try:
             image = _opened(kind, data)
             check_sides(*image.size)
-            animated = image.format in MOVING and image.is_animated
+            animated = image.format in MOVING and bool(getattr(image, "is_animated", False))
             image.load()
-            check_sides(*image.size)  # that of an HEIF becomes known now
+            check_sides(*image.size)  # of HEIF, known only after decoding
             if kind == "JPEG" and not any(data[-64:]) and not is_jpeg_complete(data):
-                raise InvalidPhotoError(ENDS_EARLY)  # the decoder paints what is missing grey, without a complaint
+                raise InvalidPhotoError(ENDS_EARLY)  # the decoder fills missing data with grey, without an error
             pixels = _to_rgb(_upright(image))
         except (InvalidPhotoError, MemoryError):
             raise
@@ -125,9 +133,9 @@ def decode_photo(data: bytes) -> Photo:
 
 @contextmanager
 def photo_errors() -> Iterator[None]:
-    """Turns whatever goes wrong with one photo into an `InvalidPhotoError`, so that it never stops the others.
+    """Converts any exception for one photo to `InvalidPhotoError`, so that one photo never stops a batch.
 
-    Every reader of several photos catches `InvalidPhotoError`, and this is the one place that catches all else.
+    Readers of several photos catch `InvalidPhotoError`; this is the one place that catches everything else.
     """
     try:
         yield
@@ -141,10 +149,10 @@ def photo_errors() -> Iterator[None]:
 
 
 def _opened(kind: str, data: bytes) -> Image.Image:
-    """The picture with its header read, but not decoded; metadata that does not change the photo is left out.
+    """Opens an image without decoding it; metadata that does not change the pixels is left out.
 
     Raises:
-        InvalidPhotoError: its size is none that is read, or decoding would be too much work.
+        InvalidPhotoError: its size is out of range, or decoding would be too much work.
     """
     work = DecodingWork()
     if kind == "JPEG":
@@ -164,7 +172,9 @@ def _opened_heif(data: bytes) -> Image.Image:
         from pillow_heif import HeifImageFile
     except ImportError:
         raise InvalidPhotoError(NO_HEIC) from None
-    return HeifImageFile(io.BytesIO(data))  # without registering it for all users of Pillow in this process
+    heif: Any = HeifImageFile  # it has no types
+    image: Image.Image = heif(io.BytesIO(data))  # not registered, which would change Pillow for the whole process
+    return image
 
 
 def _why(kind: str, error: Exception) -> str:
@@ -177,12 +187,12 @@ def _why(kind: str, error: Exception) -> str:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    turn = None if image.format == "TIFF" else UPRIGHT.get(_orientation(image.info))  # Pillow turns a TIFF itself
-    return image if turn is None else image.transpose(turn)
+    orientation = None if image.format == "TIFF" else _orientation(image.info)  # Pillow rotates TIFF itself
+    return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
 
 
-def _orientation(info: dict) -> int | None:
-    """What EXIF, or else XMP, says, as Pillow's `getexif` finds it, but without copying every entry of them."""
+def _orientation(info: dict[str | tuple[int, int], Any]) -> int | None:
+    """Orientation in EXIF, or else in XMP, as in Pillow's `getexif`, but without copying every entry."""
     exif = info.get("exif")
     if not exif and "Raw profile type exif" in info:  # as ImageMagick writes EXIF into a PNG
         exif = bytes.fromhex("".join(info["Raw profile type exif"].split("\n")[3:]))
@@ -203,7 +213,7 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         alpha = image.getchannel("A")
-    if mode is not None and (image.mode == "CMYK") == (mode == "CMYK"):
+    if profile and mode is not None and (image.mode == "CMYK") == (mode == "CMYK"):
         given = _as_mode(image, mode)
         image = image if given is None else to_srgb(given, profile) or image
     if alpha is not None:
@@ -214,7 +224,7 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
 
 
 def _as_mode(image: Image.Image, mode: str) -> Image.Image | None:
-    """The picture as its profile expects it; None where it is in color and the profile is for grey."""
+    """Converts to the mode of an ICC profile; None for a color image with a grey profile."""
     if mode != "L":
         return image.convert(mode)
     if image.mode in ("L", "1"):
@@ -224,17 +234,19 @@ def _as_mode(image: Image.Image, mode: str) -> Image.Image | None:
 
 
 def _deep_to_grey(values: np.ndarray, mode: str) -> np.ndarray:
-    """Grey values of more than 8 bits to uint8, scaled (Pillow's own conversion clips them to white)."""
+    """Scales grey values of more than 8 bits to uint8 (Pillow's conversion clips them to white)."""
     if mode.startswith("I;16"):
-        return _scaled(np.arange(65536), 65535.0)[values]
-    # 32 bits: the range is not written down, so the smallest usual one that holds the values.
+        scaled: np.ndarray = _scaled(np.arange(65536), 65535.0)[values]
+        return scaled
+    # 32 bits: the range is not recorded; the smallest common one that contains the values.
     largest = max(float(np.nan_to_num(rows.astype(np.float32)).max()) for rows in _row_blocks(values))
     top = next((top for top in (1.0, 255.0, 65535.0) if largest <= top), largest)
     return np.concatenate([_scaled(rows, top) for rows in _row_blocks(values)])
 
 
 def _scaled(values: np.ndarray, top: float) -> np.ndarray:
-    return np.clip(np.nan_to_num(values.astype(np.float32)) / top * 255, 0, 255).round().astype(np.uint8)
+    scaled: np.ndarray = np.clip(np.nan_to_num(values.astype(np.float32)) / top * 255, 0, 255).round().astype(np.uint8)
+    return scaled
 
 
 def _row_blocks(values: np.ndarray) -> Iterator[np.ndarray]:

@@ -1,8 +1,9 @@
-"""Upright photo to model input: the same object in training's evaluation, the command line and the app."""
+"""Preprocessing of photos for inference: resize and normalize, stored with each model."""
 
 import math
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,13 +19,16 @@ MAX_STRETCH = 1.1
 
 @lru_cache(maxsize=4096)
 def fitted_sides(height: int, width: int, img_size: int) -> tuple[int, int]:
-    """Sides the model computes at for a photo of `height` x `width` px.
+    """Input size of the model for a photo of `height` x `width` px.
 
-    Multiples of 32 px with an area near `img_size` squared. The photo is never cropped or padded, and its aspect is
-    kept within 10 %: a model must not learn the class from either. Of the sides within 10 %, those closest in area and
-    aspect are taken; a photo longer than any of them keeps its aspect as well as 32-px steps allow.
+    Multiples of 32 px with an area near `img_size` squared. No cropping or padding, and the aspect ratio is kept within
+    10 %, so that neither is a cue to the class. Of the sizes within 10 %, the closest in area and aspect ratio is
+    taken; a longer photo keeps its aspect ratio as well as 32-px steps allow.
+
+    >>> fitted_sides(3000, 4000, 128)
+    (96, 128)
     """
-    best, best_cost = None, math.inf
+    best, best_cost = (MIN_SIDE_PX, MIN_SIDE_PX), math.inf
     most = max(4 * img_size, 2 * MIN_SIDE_PX)
     for h in range(MIN_SIDE_PX, most + 1, UNIT_PX):
         for w in range(MIN_SIDE_PX, most + 1, UNIT_PX):
@@ -37,17 +41,21 @@ def fitted_sides(height: int, width: int, img_size: int) -> tuple[int, int]:
 
 
 def shrunk_sizes(sizes: np.ndarray, shrink: np.ndarray) -> np.ndarray:
-    """Heights and widths (B, 2) after each is scaled down by a whole number, (B,)."""
-    return np.maximum(1, sizes // shrink[:, None])
+    """Heights and widths (B, 2) after downscaling by integer factors (B,)."""
+    shrunk: np.ndarray = np.maximum(1, sizes // shrink[:, None])
+    return shrunk
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a photo becomes a tensor; stored in `model.json` and nowhere else.
+    """Resize and normalization of photos, as stored in `model.json`.
 
     Args:
-        img_size: square root of the area in pixels a photo is resized to.
-        mean, std: of each channel, in [0, 1].
+        img_size: square root of the area in px a photo is resized to.
+        mean, std: of each channel, for pixels in [0, 1].
+
+    >>> Preprocessing(img_size=64)(np.zeros((100, 100, 3), np.uint8)).shape
+    torch.Size([3, 64, 64])
     """
 
     img_size: int
@@ -55,7 +63,7 @@ class Preprocessing:
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
     def sides(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width in pixels a photo of this size is resized to."""
+        """Height and width in px a photo of this size is resized to."""
         return fitted_sides(height, width, self.img_size)
 
     def resize(self, pixels: np.ndarray) -> np.ndarray:
@@ -65,24 +73,26 @@ class Preprocessing:
         return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
 
     def normalize(self, images: Tensor) -> Tensor:
-        """Pixels (B, 3, H, W), uint8 or float in [0, 255] -> float32, zero mean and unit variance a channel."""
+        """Pixels (B, 3, H, W), uint8 or float in [0, 255] -> float32, standardized per channel."""
         mean, std = (to_device(torch.tensor(v).mul(255)[:, None, None], images.device) for v in (self.mean, self.std))
         return (images.float() - mean) / std
 
     def __call__(self, pixels: np.ndarray) -> Tensor:
-        """(H, W, 3) uint8 -> (3, h, w) float32, ready to be stacked with others of the same sides."""
+        """(H, W, 3) uint8 -> normalized (3, h, w) float32."""
         return self.normalize(torch.from_numpy(self.resize(pixels)).permute(2, 0, 1)[None])[0]
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as numbers and lists, for JSON."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, values: dict) -> "Preprocessing":
-        """The inverse of `to_dict`.
+    def from_dict(cls, values: dict[str, Any]) -> "Preprocessing":
+        """Reads the output of `to_dict`.
 
         Raises:
             ValueError: a key is missing or unknown.
         """
         if set(values) != set(cls.__dataclass_fields__):
             raise ValueError(f"preprocessing has {sorted(values)}, expected {sorted(cls.__dataclass_fields__)}")
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+        return cls(**fields)

@@ -1,6 +1,6 @@
-"""The spectral picture beside a photo: reflectance in real bands from a file, or vegetation indices of its own colors.
+"""Spectral images: reflectance bands from a file beside a photo, or vegetation indices of its RGB values.
 
-Indices are functions of the photo's red, green and blue: they show nothing that the photo does not hold.
+Indices are functions of red, green and blue; they add no information to the photo.
 """
 
 import math
@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -23,13 +23,14 @@ from hvit.files import open_regular
 Kind = Literal["bands", "indices"]
 INDICES = ("ExG", "VARI", "GLI", "NGRDI")
 SMALLEST_SUM = 1.0  # of pixel values in a denominator, of 255: below it an index of nearly black pixels is 0
-MAX_BANDS = 16  # of a TIFF of the largest size: it is read whole
-MAX_STRETCH = 1.02  # of the aspect of bands against that of their photo
+MAX_BANDS = 16  # of a TIFF of the largest size, which is read into memory
+MAX_STRETCH = 1.02  # ratio of the aspect ratios of bands and photo
 # What tifffile and NumPy raise on damaged files.
-DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, struct.error)
-DAMAGED += (zlib.error,)
+DAMAGED = (
+    OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, struct.error, zlib.error,
+)  # fmt: skip
 BAND_SUFFIXES = (".npy", ".bands.npy", ".bands.tif", ".bands.tiff")
-TRUTH = "truth.csv"  # of a folder of drawn leaves, whose bands lie in a folder of their own
+TRUTH = "truth.csv"  # in a folder of rendered leaves, which has a subfolder for bands
 
 
 class InvalidBandsError(ValueError):
@@ -38,13 +39,13 @@ class InvalidBandsError(ValueError):
 
 @dataclass(frozen=True)
 class SpectralStream:
-    """What a run's spectral stream expects; stored in `model.json` and nowhere else.
+    """Input specification of a model's spectral stream, as stored in `model.json`.
 
     Args:
-        kind: bands, read from a file beside the photo, or indices, computed from the photo.
+        kind: "bands", read from a file beside the photo, or "indices", computed from the photo.
         names: of the channels, in order.
-        mean, std: of each channel over the training photos, in reflectance or as an index.
-        scale: value in a file of bands that stands for a reflectance of 1; 1 for indices.
+        mean, std: of each channel over the training photos.
+        scale: value in band files for a reflectance of 1; 1 for indices.
     """
 
     kind: Kind
@@ -55,36 +56,39 @@ class SpectralStream:
 
     @property
     def num_bands(self) -> int:
+        """Number of channels."""
         return len(self.names)
 
     def normalize(self, planes: Tensor) -> Tensor:
-        """Reflectance or indices (B, C, H, W) -> zero mean and unit variance a channel."""
+        """Reflectance or indices (B, C, H, W) -> standardized per channel."""
         mean, std = (to_device(torch.tensor(v)[:, None, None], planes.device) for v in (self.mean, self.std))
         return (planes - mean) / std
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as text, numbers and lists, for JSON."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, values: dict) -> "SpectralStream":
-        """The inverse of `to_dict`.
+    def from_dict(cls, values: dict[str, Any]) -> "SpectralStream":
+        """Reads the output of `to_dict`.
 
         Raises:
             ValueError: a key is missing or unknown, or there are not as many means as names.
         """
         if set(values) != set(cls.__dataclass_fields__):
             raise ValueError(f"spectral has {sorted(values)}, expected {sorted(cls.__dataclass_fields__)}")
-        stream = cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+        stream = cls(**fields)
         if stream.kind not in ("bands", "indices") or not len(stream.names) == len(stream.mean) == len(stream.std):
             raise ValueError(f"spectral is a stream of {stream.kind} with {stream.num_bands} names; it is damaged")
         return stream
 
     @classmethod
     def fit(cls, kind: Kind, names: tuple[str, ...], scale: float, planes: Iterable[np.ndarray]) -> "SpectralStream":
-        """The stream whose channels have zero mean and unit variance over some pictures, each (C, H, W)."""
+        """Computes mean and standard deviation of the channels over spectral images, each (C, H, W)."""
         count, total, squares = 0, np.zeros(len(names)), np.zeros(len(names))
-        for picture in planes:
-            values = picture.reshape(len(names), -1).astype(np.float64)
+        for image in planes:
+            values = image.reshape(len(names), -1).astype(np.float64)
             count, total, squares = count + values.shape[1], total + values.sum(1), squares + (values**2).sum(1)
         mean = total / count
         std = np.sqrt(np.maximum(squares / count - mean**2, 1e-8))
@@ -92,10 +96,10 @@ class SpectralStream:
 
 
 def vegetation_indices(images: Tensor) -> Tensor:
-    """ExG, VARI, GLI and NGRDI of every pixel.
+    """Vegetation indices ExG, VARI, GLI and NGRDI of every pixel.
 
     ExG = (2G - R - B) / (R + G + B): Woebbecke et al. 1995, Trans. ASAE 38(1).
-    VARI = (G - R) / (G + R - B): Gitelson et al. 2002, Remote Sens. Environ. 80(1). It has no bounds: cut to [-1, 1].
+    VARI = (G - R) / (G + R - B): Gitelson et al. 2002, Remote Sens. Environ. 80(1). Unbounded: clipped to [-1, 1].
     GLI = (2G - R - B) / (2G + R + B): Louhaichi et al. 2001, Geocarto Int. 16(1). A function of ExG.
     NGRDI = (G - R) / (G + R): Tucker 1979, Remote Sens. Environ. 8(2).
 
@@ -103,6 +107,10 @@ def vegetation_indices(images: Tensor) -> Tensor:
         images: RGB in [0, 255], (B, 3, H, W), any type.
     Returns:
         (B, 4, H, W) float32: ExG in [-1, 2], the others in [-1, 1]; 0 where a denominator is nearly 0.
+
+    >>> green = torch.tensor([0.0, 255.0, 0.0]).reshape(1, 3, 1, 1)
+    >>> vegetation_indices(green).flatten().tolist()
+    [2.0, 1.0, 1.0, 1.0]
     """
     red, green, blue = images.float().unbind(1)
     excess = 2 * green - red - blue
@@ -123,7 +131,7 @@ def _ratio(above: Tensor, below: Tensor) -> Tensor:
 
 
 def find_bands(photo: Path, root: Path | None = None) -> Path | None:
-    """The file of bands that belongs to a photo, or None.
+    """Finds the file of bands of a photo; None where there is none.
 
     `leaf.jpg` has its bands in `leaf.npy`, `leaf.bands.npy` or `leaf.bands.tif` beside it; in a folder that `data
     synthesize --bands` wrote, `root`, in `bands/<name>.npy`.
@@ -135,13 +143,13 @@ def find_bands(photo: Path, root: Path | None = None) -> Path | None:
 
 
 def read_bands(path: Path, num_bands: int, scale: float, photo_sides: tuple[int, int] | None = None) -> np.ndarray:
-    """Reflectance from a NumPy array or a multi-band TIFF; whichever axis has `num_bands` entries holds the bands.
+    """Reads reflectance bands from a npy file or a multi-band TIFF; the band axis has `num_bands` entries.
 
     Args:
         path: `.npy`, or else a TIFF with bands as samples, planes or pages. Nothing is unpickled.
         num_bands: C.
-        scale: value that stands for a reflectance of 1.
-        photo_sides: height and width of the upright photo; bands may be coarser or finer, but not of another aspect.
+        scale: value for a reflectance of 1.
+        photo_sides: height and width of the upright photo; bands may differ in resolution, not in aspect ratio.
     Returns:
         (C, h, w) float32, upright like the photo.
     Raises:
@@ -190,24 +198,28 @@ def _check_sides(path: Path, sides: tuple[int, int], photo_sides: tuple[int, int
 
 
 def _array_of(path: Path) -> np.ndarray:
-    """An array that is read from the disk when it is used, where its format allows."""
+    """The array of a file, memory-mapped where its format allows."""
     with open_regular(path):
         pass  # a pipe would make the readers below wait
     if path.suffix.lower() == ".npy":
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        mapped: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        return mapped
     import tifffile
 
     with tifffile.TiffFile(path) as file:
         series = file.series[0]  # its pages or planes of one shape, as one array
         if series.size > MAX_PIXELS * MAX_BANDS:
             raise ValueError(f"it holds {series.size:,} values")
-        return series.asarray()
+        values: np.ndarray = series.asarray()
+        return values
 
 
 def fit_planes(planes: np.ndarray, sides: tuple[int, int]) -> np.ndarray:
-    """Planes (C, h, w) float at other sides, antialiased, each for itself: (C, height, width) float32."""
+    """Resizes planes (C, h, w) with antialiasing, each separately: (C, height, width) float32."""
     if planes.shape[1:] == tuple(sides):
         return planes.astype(np.float32)
     shrinks = sides[0] < planes.shape[1] or sides[1] < planes.shape[2]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR  # cubic would leave the range of the values
-    return np.stack([cv2.resize(plane.astype(np.float32), (sides[1], sides[0]), interpolation=how) for plane in planes])
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR  # cubic would overshoot the range of the values
+    return np.stack(
+        [cv2.resize(plane.astype(np.float32), (sides[1], sides[0]), interpolation=interpolation) for plane in planes]
+    )

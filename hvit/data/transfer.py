@@ -1,4 +1,4 @@
-"""Copies from the host to an accelerator that the host does not wait for."""
+"""Asynchronous host-to-device copies through pinned memory."""
 
 import numpy as np
 import torch
@@ -6,14 +6,14 @@ from torch import Tensor
 
 
 def to_device(values: np.ndarray | Tensor, device: torch.device) -> Tensor:
-    """The same values in the memory of a device, with dtype and strides kept.
+    """Copies an array to a device without blocking; dtype and strides are kept.
 
-    A plain `.to("cuda")` from pageable memory waits until the accelerator has done all it was given, so that the next
-    kernels are launched late; from pinned memory the copy joins the queue, and the host goes on.
+    `.to("cuda")` from pageable memory synchronizes with the GPU, which delays the next kernels; a copy from pinned
+    memory is queued.
 
     Args:
         values: on the CPU.
-        device: where they go; on the CPU nothing is copied.
+        device: the target; for the CPU nothing is copied.
     """
     tensor = torch.from_numpy(values) if isinstance(values, np.ndarray) else values
     if torch.device(device).type == "cuda" and tensor.numel():

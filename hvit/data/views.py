@@ -1,4 +1,4 @@
-"""The eight symmetric views of a photo, for test-time augmentation and for how steady answers are."""
+"""The eight symmetries of an image (rotations and mirror images), for test-time augmentation and robustness."""
 
 from torch import Tensor
 
@@ -13,17 +13,17 @@ TTA = {  # the photo itself comes first
 
 
 def view_of(batch: tuple[Tensor, ...], view: tuple[int, bool]) -> tuple[Tensor, ...]:
-    """A batch of photos and their bands, mirrored (left and right exchanged) and then turned.
+    """Applies a symmetry to model inputs: horizontal flip, then rotation.
 
     Args:
-        batch: what a model takes; four-dimensional parts are pictures (B, C, H, W), all others stay.
-        view: number of quarter turns and whether it is mirrored.
+        batch: inputs of a model; images are those of shape (B, C, H, W), all else stays.
+        view: number of counter-clockwise quarter turns, and whether to flip.
     """
     turns, is_mirrored = view
 
-    def seen(part: Tensor) -> Tensor:
+    def transformed(part: Tensor) -> Tensor:
         if part.ndim != 4:
             return part
         return (part.flip(3) if is_mirrored else part).rot90(turns, (2, 3))
 
-    return tuple(seen(part) for part in batch)
+    return tuple(transformed(part) for part in batch)

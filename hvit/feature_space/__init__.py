@@ -1,6 +1,6 @@
-"""Where the samples of a run lie in its feature space: a map, true neighbors, and where a new photo falls.
+"""Feature space of a run: a t-SNE map of its embeddings, nearest neighbors, and the position of new photos.
 
-`fit_map(embeddings, ...)` makes a `FeatureMap`; start reading at `feature_map.py`.
+`fit_map(embeddings, ...)` returns a `FeatureMap`; start reading at `feature_map.py`.
 """
 
 from hvit.feature_space.feature_map import MAP, FeatureMap, MapError, Place, fit_map, read_map

@@ -1,4 +1,4 @@
-"""A map of the feature space of a run: made once, stored without pickle, and open to new photos."""
+"""t-SNE map of the embeddings of a run: fitted once, stored as npz without pickle, extended to new photos."""
 
 import io
 import json
@@ -17,23 +17,23 @@ from hvit.untrusted.fields import NAME, NUMBER
 
 MAP = "tsne.npz"  # in eval/<split>/ of a run
 DIMENSIONS = 50
-NEIGHBORS = 10  # stored of each sample
+NEIGHBORS = 10  # stored for each sample
 MAX_BYTES = 256 * 2**20  # of all arrays of a file
-FEWEST = 12  # samples a map can be made of
-FEWEST_COMMON = 10  # samples two runs must share for one to be laid like the other
+MIN_SAMPLES = 12  # of a map
+MIN_COMMON = 10  # samples that two maps must share to be aligned
 
 
 class MapError(ValueError):
-    """A map that cannot be made or read; the message says what to do."""
+    """A map that cannot be fitted or read; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a new photo falls.
+    """Position of a new photo in the feature space.
 
     Attributes:
         x, y: on the map; the median of its 15 nearest samples unless refined.
-        neighbors: rows of the nearest samples in feature space, nearest first.
+        neighbors: row indices of the nearest samples in feature space, nearest first.
         distances: to them, in [0, 2].
     """
 
@@ -45,20 +45,20 @@ class Place:
 
 @dataclass(frozen=True)
 class FeatureMap:
-    """Samples of a run on a plane, with what it takes to find true neighbors and to place new photos.
+    """A t-SNE map of samples, with their nearest neighbors and the projection that places new photos.
 
     Attributes:
         splits: split of each sample, (N,) text.
-        rows: of each sample in the recorded predictions of its split, (N,).
+        rows: row of each sample in the recorded predictions of its split, (N,).
         sample_ids: as recorded there, (N,) text.
-        coordinates: (N, 2) float32; only near and far within a cluster mean something.
-        features: principal components of the embeddings at unit length, (N, D) float16.
-        mean, components: (C,) and (D, C) float32: from an embedding at unit length to `features`.
-        neighbors: rows of the nearest other samples among all dimensions of the embedding, nearest first, (N, k).
+        coordinates: (N, 2) float32; as in every t-SNE, distances between clusters have no meaning.
+        features: principal components of the L2-normalized embeddings, (N, D) float16.
+        mean, components: of the PCA, (C,) and (D, C) float32.
+        neighbors: row indices of the nearest neighbors by all dimensions of the embedding, nearest first, (N, k).
         distances: to them, in [0, 2], (N, k) float32.
-        strangeness: distance to the nearest training photos, (N,) float32; None where the run has no rejection.
-        severity: symptomatic share of each leaf as it was drawn, (N,) float32; None where not all were drawn.
-        about: seed, perplexity, quality and what it was made of.
+        strangeness: out-of-distribution score, (N,) float32; None without a rejector.
+        severity: symptomatic share of each rendered leaf, (N,) float32; None unless all samples are rendered.
+        about: seed, perplexity, quality and source of the map.
     """
 
     splits: np.ndarray
@@ -78,20 +78,21 @@ class FeatureMap:
         return len(self.rows)
 
     def project(self, embeddings: np.ndarray) -> np.ndarray:
-        """Embeddings (M, C) as features of this map, (M, D) float32.
+        """Projects embeddings (M, C) to the principal components of this map, (M, D) float32.
 
         Raises:
-            MapError: they are not as long as those the map was made of.
+            MapError: their dimension is not that of the map.
         """
         if embeddings.shape[1] != len(self.mean):
             raise MapError(
                 f"this map was made of embeddings with {len(self.mean)} numbers, not {embeddings.shape[1]}: the model "
                 "was changed since; make the map again"
             )
-        return (unit_vectors(embeddings) - self.mean) @ self.components.T
+        features: np.ndarray = (unit_vectors(embeddings) - self.mean) @ self.components.T
+        return features
 
     def place(self, embedding: np.ndarray) -> Place:
-        """Where a new photo falls, at once: at the median of its nearest samples, as openTSNE begins too.
+        """Approximate position of a new photo: the median of its nearest samples, which is openTSNE's initialization.
 
         Args:
             embedding: (C,).
@@ -102,15 +103,15 @@ class FeatureMap:
         return Place(float(x), float(y), rows[0, :NEIGHBORS], distances[0, :NEIGHBORS])
 
     def refine(self, embedding: np.ndarray) -> Place:
-        """Where t-SNE puts a new photo on the map as it stands; takes seconds on a large one."""
+        """Position of a new photo by t-SNE optimization on the fixed map; takes seconds on a large map."""
         place = self.place(embedding)
         seed = self.about["seed"]
-        x, y = layout.refined(self.project(embedding[None]), self.features, self.coordinates, seed)[0]
+        x, y = layout.embed_new(self.project(embedding[None]), self.features, self.coordinates, seed)[0]
         return Place(float(x), float(y), place.neighbors, place.distances)
 
     def save(self, path: Path) -> None:
-        """Writes everything as arrays and one JSON text."""
-        arrays = {
+        """Writes the map as a compressed npz file: arrays and one JSON text."""
+        arrays: dict[str, Any] = {
             "splits": self.splits,
             "rows": self.rows.astype(np.int32),
             "sample_ids": self.sample_ids.astype("S"),
@@ -130,7 +131,7 @@ class FeatureMap:
         write_bytes(path, buffer.getvalue())
 
 
-# What pages say of a map.
+# Fields of `FeatureMap.about` that are shown, and their types.
 ABOUT: dict[str, Field] = {
     **dict.fromkeys(("weights", "aligned_with"), NAME),
     **dict.fromkeys(
@@ -144,10 +145,10 @@ ABOUT: dict[str, Field] = {
 
 
 def read_map(path: Path) -> FeatureMap:
-    """Reads what `FeatureMap.save` wrote; nothing is unpickled.
+    """Reads a file of `FeatureMap.save`, without unpickling.
 
     Raises:
-        MapError: the file is damaged, or not such a map.
+        MapError: the file is damaged, or no map.
     """
     damaged = f"{path.name} in {path.parent} is damaged or not a map; make it again with training.embed"
     try:
@@ -165,7 +166,7 @@ def read_map(path: Path) -> FeatureMap:
 
 
 def _fits(found: FeatureMap) -> bool:
-    """Whether the arrays belong to each other."""
+    """Whether shapes, dtypes and indices of the arrays are consistent."""
     N, D, C = len(found), len(found.components), len(found.mean)
     per_sample = (found.splits, found.rows, found.sample_ids, found.strangeness, found.severity)
     numbers = (found.coordinates, found.features, found.mean, found.components, found.distances)
@@ -195,34 +196,35 @@ def fit_map(
     like: FeatureMap | None = None,
     step: Callable[[str], None] = lambda what: None,
 ) -> FeatureMap:
-    """A map of samples by their embeddings: unit length, 50 principal components, t-SNE.
+    """Fits a map: L2 normalization, PCA to 50 components, t-SNE.
 
     Args:
         embeddings: (N, C).
-        labels: true classes, (N,): they judge the map, they do not make it.
-        splits, rows, sample_ids, strangeness, severity: of `FeatureMap`.
-        like: a map of another run to lay this one like, by the samples both hold.
-        step: called with each step of the work, in words.
+        labels: true classes, (N,), for the quality measures alone.
+        splits, rows, sample_ids, strangeness, severity: see `FeatureMap`.
+        seed: of t-SNE.
+        like: map of another run to align this one to, by the samples that both have.
+        step: called with the name of each step.
     Raises:
-        MapError: there are fewer than 12 samples, they are all the same, or the two maps share fewer than 10.
+        MapError: there are fewer than 12 samples, all are equal, or the two maps share fewer than 10.
     """
     from sklearn.decomposition import PCA
 
     N = len(embeddings)
-    if N < FEWEST:
-        raise MapError(f"{N} samples are too few for a map; it takes at least {FEWEST}")
+    if N < MIN_SAMPLES:
+        raise MapError(f"{N} samples are too few for a map; it takes at least {MIN_SAMPLES}")
     vectors = unit_vectors(embeddings)
     if not np.isfinite(vectors).all() or np.ptp(vectors, axis=0).max() < 1e-6:
         raise MapError("the embeddings of all samples are the same or not finite: there is nothing to map")
     step("principal components")
     pca = PCA(min(DIMENSIONS, N - 1, vectors.shape[1]), svd_solver="full").fit(vectors)
-    # Rounded before they are used, so that what is stored gives the same map and the same neighbors.
+    # Rounded to the stored precision first, so that stored features give the same map and neighbors.
     features = pca.transform(vectors).astype(np.float16)
     step("neighbors in feature space")
     count = min(NEIGHBORS, (N - 1) // 2)
     distances, neighbors = nearest_others(vectors, count)
     step("t-SNE")
-    coordinates, alignment = _laid_out(features, sample_ids, seed, like)
+    coordinates, alignment = _coordinates(features, sample_ids, seed, like)
     step("quality")
     trust, trust_n = quality.trustworthiness(features.astype(np.float32), coordinates, seed)
     about = {
@@ -244,17 +246,17 @@ def fit_map(
     )  # fmt: skip
 
 
-def _laid_out(
+def _coordinates(
     features: np.ndarray, sample_ids: np.ndarray, seed: int, like: FeatureMap | None
 ) -> tuple[np.ndarray, int | None]:
-    """Coordinates, and how many samples they were aligned by."""
+    """t-SNE coordinates, and the number of samples they were aligned by; None without alignment."""
     if like is None:
         return layout.fit_layout(features, seed), None
     known = {name: row for row, name in reversed(list(enumerate(like.sample_ids)))}
     own = np.array([row for row, name in enumerate(sample_ids) if name in known], dtype=int)
-    if len(own) < FEWEST_COMMON:
+    if len(own) < MIN_COMMON:
         raise MapError(
-            f"the two runs share {len(own)} samples, and it takes {FEWEST_COMMON} to lay one map like the other; "
+            f"the two runs share {len(own)} samples, and it takes {MIN_COMMON} to lay one map like the other; "
             "leave --align-with out, or map the same samples"
         )
     theirs = like.coordinates[[known[sample_ids[row]] for row in own]]

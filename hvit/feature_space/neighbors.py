@@ -1,16 +1,26 @@
-"""Nearest samples in feature space, found exactly; distances are Euclidean."""
+"""Exact nearest neighbors in feature space, by Euclidean distance."""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from sklearn.neighbors import NearestNeighbors
+
 
 def unit_vectors(embeddings: np.ndarray) -> np.ndarray:
-    """Embeddings (N, C) at length 1, float32: distances then tell the angle between two, from 0 to 2."""
+    """L2-normalizes embeddings (N, C) to float32: Euclidean distances are then in [0, 2], monotonic in the angle.
+
+    >>> unit_vectors(np.array([[3.0, 4.0]])).round(1).tolist()
+    [[0.6000000238418579, 0.800000011920929]]
+    """
     embeddings = np.asarray(embeddings, dtype=np.float32)
-    return embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
+    normalized: np.ndarray = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
+    return normalized
 
 
 def nearest_others(features: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest other samples of each sample, nearest first.
+    """Nearest neighbors of each sample among the others, nearest first.
 
     Args:
         features: (N, D).
@@ -23,7 +33,11 @@ def nearest_others(features: np.ndarray, count: int) -> tuple[np.ndarray, np.nda
 
 
 def nearest_to(queries: np.ndarray, features: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The samples nearest to new ones, nearest first.
+    """Nearest neighbors of query vectors among samples, nearest first.
+
+    >>> nearest_to(np.array([[0.9]]), np.array([[0.0], [1.0]]), 1)[1].tolist()
+    [[1]]
+
 
     Args:
         queries: (M, D).
@@ -36,7 +50,7 @@ def nearest_to(queries: np.ndarray, features: np.ndarray, count: int) -> tuple[n
     return distances.astype(np.float32), rows
 
 
-def _index(features: np.ndarray, count: int):
+def _index(features: np.ndarray, count: int) -> "NearestNeighbors":
     from sklearn.neighbors import NearestNeighbors
 
     features = np.ascontiguousarray(features, dtype=np.float32)

@@ -1,9 +1,9 @@
-"""Spectral pictures of cached photos on disk, so that epochs read no TIFF and draw no leaf again."""
+"""Disk cache of spectral bands, so that files are decoded and leaves rendered only once."""
 
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,12 +17,12 @@ from hvit.processes import answers
 
 
 class BandCache:
-    """Bands at the pixels of a cache's photos, one after the other in one memory-mapped file.
+    """Bands of the photos of a `PhotoCache`, concatenated in one memory-mapped float16 file.
 
-    Float16 holds a reflectance to one part in 2,000: finer than any sensor's noise, at half the size.
+    Float16 has a relative precision of 1/2,000, finer than sensor noise.
 
     Attributes:
-        present: photos that have bands, (N,) bool.
+        present: mask of the photos that have bands, (N,) bool.
         num_bands: C.
     """
 
@@ -40,10 +40,10 @@ class BandCache:
         return self._values[self._offsets[i] : self._offsets[i + 1]].reshape(shape)
 
     def canvas(self, indices: np.ndarray, shrink: np.ndarray) -> np.ndarray:
-        """Bands of several photos in the top left corners of one array, as `PhotoCache.canvas` lays out the photos.
+        """Zero-padded batch of bands, aligned top left, like `PhotoCache.canvas`.
 
         Returns:
-            (B, C, H, W) float32 with zeros beyond each photo, and for photos without bands.
+            (B, C, H, W) float32, 0 in the padding and for photos without bands.
         """
         sizes = shrunk_sizes(self._sizes[indices], shrink)
         canvas = np.zeros((len(indices), self.num_bands, *sizes.max(0)), dtype=np.float32)
@@ -61,14 +61,14 @@ def open_bands(
     progress: Callable[[int, int], None] = lambda done, total: None,
     workers: int = 1,
 ) -> BandCache:
-    """The bands of cached photos; reads or draws them where that was not done before.
+    """Opens the band cache of photos; fills it where it does not exist.
 
     Args:
-        samples, sizes: of `hvit.data.caching.photo_cache.PhotoCache`.
-        num_bands, scale: of `hvit.data.spectral.read_bands`.
-        folder: where caches are kept.
+        samples, sizes: as in `hvit.data.caching.photo_cache.PhotoCache`.
+        num_bands, scale: as for `hvit.data.spectral.read_bands`.
+        folder: of the caches.
         progress: called with the photos done and their number.
-        workers: processes that read.
+        workers: number of processes.
     Raises:
         DataError: a file of bands cannot be read, or is not of its photo; names it.
     """
@@ -79,23 +79,29 @@ def open_bands(
     index_path, values_path = folder / f"{key}.json", folder / f"{key}.f16"
     if not index_path.exists():
         calls = [partial(_bands_of, s, num_bands, scale, tuple(size)) for s, size in zip(samples, sizes.tolist())]
-        present = _read_all(calls, values_path, progress, workers)
-        write_bytes(index_path, json.dumps({"present": present}).encode())
+        has_bands = _read_all(calls, values_path, progress, workers)
+        write_bytes(index_path, json.dumps({"present": has_bands}).encode())
     present = np.array(json.loads(index_path.read_text())["present"], dtype=bool)
     values = np.memmap(values_path, dtype=np.float16, mode="r") if present.any() else np.zeros(0, np.float16)
     return BandCache(sizes, present, num_bands, values)
 
 
 def _identity(sample: Sample) -> list[str]:
-    """What tells the bands of a sample from those of others."""
+    """Cache key of the bands of a sample."""
     if isinstance(sample, RenderedSample):
         return [sample.cache_name]
     path = find_bands(sample.path, sample.root)
     return [sample.cache_name, "" if path is None else file_sha256(path)]
 
 
-def _read_all(calls: list, values_path: Path, progress: Callable[[int, int], None], workers: int) -> list[bool]:
-    partial_path, present = values_path.with_suffix(f".{os.getpid()}.partial"), []
+def _read_all(
+    calls: Sequence[Callable[[], np.ndarray | None]],
+    values_path: Path,
+    progress: Callable[[int, int], None],
+    workers: int,
+) -> list[bool]:
+    partial_path = values_path.with_suffix(f".{os.getpid()}.partial")
+    present: list[bool] = []
     try:
         with open(partial_path, "wb") as out:
             for bands_of in answers(calls, workers):

@@ -1,4 +1,4 @@
-"""Decoded photos on disk, so that epochs decode no JPEG and draw no leaf again."""
+"""Disk cache of decoded photos, so that files are decoded and leaves rendered only once."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -17,49 +17,50 @@ from torch import Tensor
 from hvit.data.caching.band_cache import BandCache
 from hvit.data.caching.device_photos import DevicePhotos
 from hvit.data.datasets.reading import DataError, Sample
-from hvit.data.photos import InvalidPhotoError, LostPhotoError, photo_errors
+from hvit.data.invalid_photo import InvalidPhotoError, LostPhotoError
+from hvit.data.photos import photo_errors
 from hvit.data.preprocess import shrunk_sizes
 from hvit.data.transfer import to_device
 from hvit.files import write_bytes
 from hvit.processes import answers
 
 T = TypeVar("T")
-DECODING = 3  # raised whenever the same file decodes to other pixels: older caches are then not used
-MAX_UNREADABLE = 0.005
-NAMED_UNREADABLE = 10  # of them in an error
-MOST_RESIDENT = 0.5  # of an accelerator's memory that is free: the rest is for training
+DECODING = 3  # version of the decoder; a new one invalidates older caches
+MAX_UNREADABLE = 0.005  # of the photos
+NAMED_UNREADABLE = 10  # of them in an error message
+MAX_RESIDENT = 0.5  # of the free GPU memory
 COULD_NOT_BE_OPENED = "the file could not be opened."
-AGAIN_S = (0.2, 1.0)  # pauses before a file that cannot be opened is tried again: a network drive may be busy
+AGAIN_S = (0.2, 1.0)  # pauses before retries of a file that cannot be opened, as on a busy network drive
 
 
 class UnreadablePhotosError(DataError):
-    """More photos cannot be read than may be left out."""
+    """More than `MAX_UNREADABLE` of the photos cannot be read."""
 
 
 def data_fingerprint(samples: list[Sample], sha256: list[str]) -> str:
-    """SHA-256 over path, content, class and split of every photo, in any order."""
+    """SHA-256 over path, content, class and split of all photos, independent of their order."""
     rows = sorted(f"{s.relative}\t{h}\t{s.label}\t{s.split}" for s, h in zip(samples, sha256))
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 
 class PhotoCache:
-    """Photos of different sizes, one after the other in one memory-mapped file of uint8.
+    """Photos of different sizes, concatenated in one memory-mapped uint8 file.
 
     Attributes:
-        samples: those that could be read, in the order given.
+        samples: the readable ones, in the given order.
         sha256: of each sample.
         sizes: height and width of each, (N, 2).
-        unreadable: relative path and reason of those left out.
-        pixels: of all photos, one after the other, uint8.
-        offsets: where each begins in `pixels`, and the end, (N + 1,).
-        bands: their spectral pictures, where a program asked for them; None else.
-        resident: the same pixels on an accelerator, where `make_resident` put them there; None else.
+        unreadable: reason by relative path of the others.
+        pixels: of all photos, concatenated, uint8.
+        offsets: of each photo in `pixels`, and the end, (N + 1,).
+        bands: cache of their spectral bands, or None.
+        resident: copy of the pixels in GPU memory after `make_resident`, or None.
     """
 
     bands: BandCache | None = None
     resident: DevicePhotos | None = None
 
-    def __init__(self, samples: list[Sample], index: dict, pixels: np.ndarray):
+    def __init__(self, samples: list[Sample], index: dict[str, Any], pixels: np.ndarray):
         reasons = index["unreadable"]
         self.samples = [sample for sample in samples if sample.relative not in reasons]
         self.unreadable: dict[str, str] = reasons
@@ -70,7 +71,7 @@ class PhotoCache:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over path, content, class and split of every photo: what a run was trained on."""
+        """SHA-256 over path, content, class and split of all photos, as recorded in runs."""
         return data_fingerprint(self.samples, self.sha256)
 
     def __len__(self) -> int:
@@ -81,13 +82,13 @@ class PhotoCache:
         return self.pixels[self.offsets[i] : self.offsets[i + 1]].reshape(*self.sizes[i], 3)
 
     def canvas(self, indices: np.ndarray, shrink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Several photos in the top left corners of one array.
+        """Zero-padded batch of photos, aligned top left.
 
         Args:
-            indices: which photos, (B,).
-            shrink: whole number each is scaled down by, (B,); antialiased.
+            indices: of the photos, (B,).
+            shrink: integer downscaling factors, (B,), with antialiasing.
         Returns:
-            (B, 3, H, W) uint8 with zeros beyond each photo, and the sizes (B, 2).
+            (B, 3, H, W) uint8, padded with zeros, and the sizes (B, 2).
         """
         sizes = shrunk_sizes(self.sizes[indices], shrink)
         canvas = np.zeros((len(indices), 3, *sizes.max(0)), dtype=np.uint8)
@@ -97,39 +98,43 @@ class PhotoCache:
         return canvas, sizes
 
     def canvas_on(self, indices: np.ndarray, shrink: np.ndarray, device: torch.device) -> tuple[Tensor, np.ndarray]:
-        """`canvas` in the memory of a device: (B, 3, H, W) uint8, and the sizes (B, 2)."""
+        """`canvas` on a device: (B, 3, H, W) uint8, and the sizes (B, 2)."""
         if self.resident is not None:
             return self.resident.canvas(indices, shrink)
         canvas, sizes = self.canvas(indices, shrink)
         return to_device(canvas, device), sizes
 
     def make_resident(self, device: torch.device) -> bool:
-        """Moves the pixels to an accelerator, unless they would take more than half of what is free there.
+        """Copies the pixels to a GPU, unless they need more than half of its free memory.
 
         Returns:
-            Whether they are there now; those on the CPU stay in the file that is mapped into memory.
+            Whether they were copied; never for the CPU, where the file is memory-mapped.
         """
-        if device.type != "cuda" or self.pixels.nbytes > MOST_RESIDENT * torch.cuda.mem_get_info(device)[0]:
+        if device.type != "cuda" or self.pixels.nbytes > MAX_RESIDENT * torch.cuda.mem_get_info(device)[0]:
             return False
         self.resident = DevicePhotos(self.pixels, self.sizes, self.offsets, device)
         return True
 
 
 def open_cache(
-    samples: list[Sample], side: int, folder: Path, progress=lambda done, total: None, workers: int = 1
+    samples: list[Sample],
+    side: int,
+    folder: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    workers: int = 1,
 ) -> PhotoCache:
-    """The cache of these photos; decodes or draws them where that was not done before.
+    """Opens the cache of photos; decodes or renders them where it does not exist.
 
-    A photo that cannot be read is left out, and listed in `unreadable`; a file that cannot be opened is tried again.
+    Unreadable photos are left out and listed in `unreadable`; opening a file is retried.
 
     Args:
-        samples: photos to hold.
-        side: photos larger than `side` squared in area are scaled down to it (antialiased, aspect kept).
-        folder: where caches are kept.
+        samples: photos to cache.
+        side: photos with an area above `side` squared are downscaled to it (antialiased, aspect ratio kept).
+        folder: of the caches.
         progress: called with the photos done and their number.
-        workers: processes that decode; the cache is the same for any number.
+        workers: number of processes; the cache does not depend on it.
     Raises:
-        UnreadablePhotosError: more than 0.5 % of the photos cannot be read; names the first ten.
+        UnreadablePhotosError: more than 0.5 % of the photos cannot be read; the message names the first ten.
     """
     hashes = [patient_sha256(sample) for sample in samples]
     made_of = json.dumps([DECODING, side, [sample.cache_name for sample in samples], hashes])
@@ -142,8 +147,18 @@ def open_cache(
     return PhotoCache(samples, index, np.memmap(pixel_path, dtype=np.uint8, mode="r"))
 
 
-def _decode_all(samples, hashes, side, index_path: Path, pixel_path: Path, progress, workers: int) -> None:
-    sizes, kept, unreadable = [], [], {}
+def _decode_all(
+    samples: list[Sample],
+    hashes: list[str],
+    side: int,
+    index_path: Path,
+    pixel_path: Path,
+    progress: Callable[[int, int], None],
+    workers: int,
+) -> None:
+    sizes: list[tuple[int, ...]] = []
+    kept: list[str] = []
+    unreadable: dict[str, str] = {}
     partial_path = pixel_path.with_suffix(f".{os.getpid()}.partial")
     try:
         with open(partial_path, "wb") as out:
@@ -174,21 +189,21 @@ def _decode_all(samples, hashes, side, index_path: Path, pixel_path: Path, progr
 
 
 def patient_sha256(sample: Sample) -> str:
-    """Of the file; "" where it cannot be opened, though it was tried again."""
+    """SHA-256 of a sample, with retries; "" where its file cannot be opened."""
     try:
-        return _patiently(sample.sha256, OSError)
+        return _with_retries(sample.sha256, OSError)
     except OSError:
         return ""
 
 
 def _decode(sample: Sample, side: int) -> np.ndarray:
-    photo = _patiently(sample.read, LostPhotoError)
+    photo = _with_retries(sample.read, LostPhotoError)
     with photo_errors():
         return shrunk_to_area(photo.pixels, side)
 
 
-def _patiently(call: Callable[[], T], error: type[Exception]) -> T:
-    """What a call returns, tried again where it raises this error."""
+def _with_retries(call: Callable[[], T], error: type[Exception]) -> T:
+    """Calls a function, and retries where it raises this error."""
     for pause_s in AGAIN_S:
         try:
             return call()
@@ -198,7 +213,7 @@ def _patiently(call: Callable[[], T], error: type[Exception]) -> T:
 
 
 def shrunk_to_area(pixels: np.ndarray, side: int) -> np.ndarray:
-    """A photo larger than `side` squared in area, scaled down to it: antialiased, aspect kept."""
+    """Downscales a photo with an area above `side` squared to it: antialiased, aspect ratio kept."""
     height, width = pixels.shape[:2]
     scale = side / (height * width) ** 0.5
     if scale >= 1:

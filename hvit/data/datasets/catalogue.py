@@ -1,4 +1,4 @@
-"""Public data sets of leaf photos, and how to fetch them."""
+"""Downloads public data sets of leaf photos."""
 
 import difflib
 import os
@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from hvit.data.datasets.reading import DataError
 
@@ -19,8 +20,8 @@ class PublicSet:
     """A data set that can be downloaded as one zip archive.
 
     Attributes:
-        name: what `data fetch` is told.
-        title, photos, classes, megabytes: what it is, and how large about.
+        name: argument of `data fetch`.
+        title, photos, classes, megabytes: description and approximate size.
         licence, citation: of the photos.
         url: of the archive.
         folder: folder inside the archive that holds the classes or splits.
@@ -38,8 +39,8 @@ class PublicSet:
     folder: str
     sha256: str | None = None
 
-    def row(self) -> dict:
-        """For `data list --json`."""
+    def row(self) -> dict[str, Any]:
+        """The fields, for `data list --json`."""
         return asdict(self)
 
 
@@ -75,11 +76,11 @@ CATALOGUE = {
 
 
 def fetch(name: str, out: Path, progress_bar: bool = False, catalogue: dict[str, PublicSet] = CATALOGUE) -> Path:
-    """Downloads and unpacks a public data set into `out`/`name`, whole or not at all.
+    """Downloads and unpacks a public data set into `out`/`name`, atomically.
 
     Args:
         progress_bar: show one on stderr while downloading.
-        catalogue: where to look the name up.
+        catalogue: the known data sets.
     Returns:
         The folder of the data set.
     Raises:
@@ -114,7 +115,7 @@ def fetch(name: str, out: Path, progress_bar: bool = False, catalogue: dict[str,
 
 
 def unpack(archive: Path, folder: str, target: Path) -> None:
-    """Takes the files below `folder` out of a zip archive.
+    """Extracts the files in `folder` of a zip archive.
 
     Raises:
         DataError: it is not a zip archive, lacks the folder, leads out of `target`, or would grow out of proportion.
@@ -124,7 +125,7 @@ def unpack(archive: Path, folder: str, target: Path) -> None:
             members = [
                 m for m in files.infolist() if not m.is_dir() and PurePosixPath(m.filename).is_relative_to(folder)
             ]
-            _refuse_unsafe(members, archive)
+            _check_archive(members, archive)
             if not members:
                 raise DataError(f"{archive.name} holds nothing in {folder}")
             for member in members:
@@ -136,7 +137,7 @@ def unpack(archive: Path, folder: str, target: Path) -> None:
         raise DataError(f"{archive.name} is not a zip archive, or was cut short; fetch it again") from None
 
 
-def _refuse_unsafe(members: list[zipfile.ZipInfo], archive: Path) -> None:
+def _check_archive(members: list[zipfile.ZipInfo], archive: Path) -> None:
     size, packed = sum(m.file_size for m in members), sum(m.compress_size for m in members)
     if len(members) > MAX_FILES or size > MAX_BYTES or size > MAX_RATIO * max(packed, 1):
         raise DataError(

@@ -1,4 +1,4 @@
-"""Lists the photos below a folder, and what lies beside them that is passed over."""
+"""Finds the photos in a folder tree, and reports what is skipped."""
 
 import os
 import stat
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hvit.data.photos import SUFFIXES
 
-# Written by archives, NAS, cameras and desktops; what begins with a dot (`._leaf.jpg`, `.ipynb_checkpoints`) is too.
+# Files and folders of archives, NAS, cameras and desktops; names with a leading dot are skipped as well.
 LEFTOVERS = frozenset({
     "__macosx", "@eadir", "@recycle", "#recycle", "#snapshot", "@recently-snapshot", "@tmp", "$recycle.bin",
     "system volume information", "lost+found", "network trash folder", "temporary items", "__pycache__",
@@ -30,18 +30,18 @@ MANY_OF = frozenset({DEAD_LINK, LOOP, READ_ALREADY, NOT_OPENED})
 
 
 class DataError(ValueError):
-    """A data set that does not hold what was asked of it."""
+    """A data set is missing, damaged or not of the expected form; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies below a folder.
+    """Contents of a folder tree.
 
     Attributes:
-        folder: as it was given.
+        folder: the root, as given.
         photos: paths of the photos, sorted.
-        folders: paths of all folders that were searched, sorted; the folder itself is none of them.
-        passed_over: reason -> what was passed over for it, as paths relative to `folder`.
+        folders: paths of all searched subfolders, sorted.
+        passed_over: skipped paths relative to `folder`, by reason.
     """
 
     folder: Path
@@ -50,41 +50,41 @@ class Listing:
     passed_over: dict[str, list[str]] = field(default_factory=dict)
 
     def relative(self, path: Path) -> tuple[str, ...]:
-        """The parts of a path below the folder."""
+        """Parts of a path relative to the folder."""
         return path.relative_to(self.folder).parts
 
     @property
     def note(self) -> str | None:
-        """What was passed over and why, in one line; None where nothing was."""
+        """One line that lists what was skipped and why; None where nothing was."""
         return describe(self.folder, self.passed_over)
 
 
 def clean_name(name: str) -> str:
-    """A name as it is compared: Unicode NFC (a Mac's disk writes NFD), without spaces around it."""
+    """Normalizes a name for comparison: Unicode NFC (macOS writes NFD), stripped."""
     return unicodedata.normalize("NFC", name).strip()
 
 
 def is_leftover(name: str) -> bool:
-    """Whether a file or folder is hidden, or of a kind that archives, NAS and desktops leave behind."""
+    """Whether a file or folder is hidden, or created by archives, NAS or desktops."""
     return name.startswith(".") or not LEFTOVERS.isdisjoint((name.casefold(), clean_name(name).casefold()))
 
 
 def describes_data_set(name: str) -> bool:
-    """Whether a file of this name, at the root of a data set, tells about it: README.md, manifest.csv, truth.csv."""
+    """Whether a file at the root of a data set documents it: README.md, manifest.csv, truth.csv."""
     return name.lower() in ("manifest.csv", "truth.csv") or name.lower().partition(".")[0] == "readme"
 
 
 def find_photos(folder: Path) -> list[Path]:
-    """Paths of the photos below a folder, sorted; see `list_photos`."""
+    """Sorted paths of the photos in a folder tree; see `list_photos`."""
     return list_photos(folder).photos
 
 
 def list_photos(folder: Path) -> Listing:
-    """Searches a folder and all below it for files that end like a photo's, whatever the case.
+    """Searches a folder tree for files with a photo's extension, in any case.
 
-    Each real folder is read once: links to folders are followed after all real folders, and one that leads to a folder
-    above, or to one that was read, is passed over. `leaf.bands.tif` is no photo: it holds the bands of `leaf.jpg`. A
-    README and a manifest.csv at the root belong to the data set, and do not count as passed over.
+    Each real folder is read once: links to folders are followed after all real folders, and skipped where they lead
+    to a parent or to a folder that was read. `leaf.bands.tif` is no photo: it holds the bands of `leaf.jpg`. A README
+    and a manifest.csv at the root belong to the data set, and are not reported as skipped.
 
     Raises:
         OSError: the folder itself cannot be opened.
@@ -93,7 +93,7 @@ def list_photos(folder: Path) -> Listing:
 
 
 class _Search:
-    """One walk over a folder, breadth first, in an order that does not depend on that of the disk."""
+    """Breadth-first search of a folder tree, in an order independent of the file system."""
 
     def __init__(self, folder: Path):
         self._folder = folder
@@ -125,7 +125,7 @@ class _Search:
             return []
 
     def _entries_of(self, folder: Path) -> list[Path]:
-        """Sorts the entries of a folder into photos, links and what is passed over; returns its folders."""
+        """Classifies the entries of a folder as photos, links and skipped files; returns its subfolders."""
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
         folders = []
@@ -181,8 +181,8 @@ class _Search:
         self._passed_over.setdefault(reason, []).append(path.relative_to(self._folder).as_posix())
 
 
-def _mode(entry: os.DirEntry) -> int | None:
-    """What an entry is, with links followed; None where it leads nowhere or cannot be seen."""
+def _mode(entry: os.DirEntry[str]) -> int | None:
+    """File mode of an entry, following links; None for dead links and unreadable entries."""
     try:
         if not entry.is_symlink():  # without another call to the disk
             if entry.is_file():
@@ -203,7 +203,7 @@ def _is_utf8(name: str) -> bool:
 
 
 def describe(folder: Path, passed_over: dict[str, list[str]]) -> str | None:
-    """`my-photos: passed over 2 (no photo by its ending: a.txt, b.csv)`; None where nothing was passed over."""
+    """One line on skipped files: `my-photos: passed over 2 (no photo by its ending: a.txt, b.csv)`; None for none."""
     if not passed_over:
         return None
     told = [f"{len(names)} ({reason}: {_few(names, reason)})" for reason, names in passed_over.items()]
@@ -216,14 +216,18 @@ def _few(names: list[str], reason: str) -> str:
 
 
 def listed(names: Iterable[str], most: int = FEW) -> str:
-    """`a, b, c and 4 more`."""
+    """Joins the first names: `a, b, c and 4 more`.
+
+    >>> listed(["a", "b", "c", "d"], most=2)
+    'a, b and 2 more'
+    """
     names = list(names)
     rest = len(names) - most
     return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def printable(line: str) -> str:
-    """The same in one line that any console can show: line breaks and bytes that are no text are escaped."""
+    """Escapes line breaks and undecodable bytes, for one line on any console."""
     return "".join(
         letter if letter.isprintable() and not "\ud800" <= letter <= "\udfff" else ascii(letter)[1:-1]
         for letter in line

@@ -1,4 +1,4 @@
-"""Reads splits and classes off the folders of a data set."""
+"""Detects splits and classes from the folder structure of a data set."""
 
 import re
 from collections import Counter
@@ -31,7 +31,7 @@ EMPTY = "a folder without photos"
 
 @dataclass(frozen=True)
 class LabeledPhoto:
-    """A photo, and what the folders it lies in say of it; fields as those of `hvit.data.datasets.reading.Sample`."""
+    """A photo with the label and split of its folders; fields as in `hvit.data.datasets.reading.Sample`."""
 
     path: Path
     label: str
@@ -45,8 +45,8 @@ class Layout:
 
     Attributes:
         photos: by split (train, val, test), then by path.
-        notes: sentences for whoever named the folder: what was passed over, and what looks wrong.
-        has_originals: whether the names of photos tell which original an augmented copy was made from.
+        notes: sentences for the user on skipped files and suspicious structure.
+        has_originals: whether file names identify the original of an augmented copy.
     """
 
     photos: list[LabeledPhoto]
@@ -55,7 +55,11 @@ class Layout:
 
 
 def split_named(name: str) -> str | None:
-    """The split that a name means (`Training`, `valid`, `dev`, in any case), or None."""
+    """Standard split of a folder name; None for other names.
+
+    >>> split_named("Training"), split_named("dev"), split_named("leaves")
+    ('train', 'val', None)
+    """
     return SPLIT_NAMES.get(clean_name(name).casefold())
 
 
@@ -220,7 +224,7 @@ def _nested_warning(place: Path, nested: dict[str, tuple[tuple[str, ...], list[s
 
 
 def classes_below(paths: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], list[str]] | None:
-    """The folder below a class that looks like a data set itself, and the names of the classes in it.
+    """Finds a folder inside a class that looks like a data set itself, and the names of its classes.
 
     Folders of sessions and plants are usual below a class; their names hold digits (2024-05-02, plant7) and look like
     no class.
@@ -230,7 +234,8 @@ def classes_below(paths: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], li
     Returns:
         Parts of the folder, empty where it is that of the class, and names of its folders; None where there is none.
     """
-    inside, paths = (), list(paths)
+    inside: tuple[str, ...] = ()
+    paths = list(paths)
     while all(len(parts) > 1 for parts in paths):
         names = sorted({parts[0] for parts in paths})
         if len(names) == 1:
@@ -239,6 +244,7 @@ def classes_below(paths: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], li
         if sum(not re.search(r"\d", name) for name in names) < 2 and not any(map(split_named, names)):
             return None
         version = next((name for known in VERSIONS for name in names if clean_name(name).casefold() == known), None)
-        deeper = version and classes_below(parts[1:] for parts in paths if parts[0] == version)
-        return ((*inside, version, *deeper[0]), deeper[1]) if deeper else (inside, names)
+        if version and (deeper := classes_below(parts[1:] for parts in paths if parts[0] == version)):
+            return (*inside, version, *deeper[0]), deeper[1]
+        return inside, names
     return None

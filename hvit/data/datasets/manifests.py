@@ -1,4 +1,4 @@
-"""Reads tables of photos: CSV as programs write it, and as Excel does."""
+"""Reads CSV manifests of photos, in the dialects and encodings of programs and of Excel."""
 
 import codecs
 import csv
@@ -25,9 +25,9 @@ class Table:
 
     Attributes:
         file: where it lies.
-        columns: names in small letters, without spaces around them.
-        rows: line number, and the cell of each column, without spaces around it; rows without any text are left out.
-        notes: what whoever named the file should know of how it was read.
+        columns: names in lower case, stripped.
+        rows: line number, and stripped cells by column; empty rows are left out.
+        notes: sentences for the user on how the file was read.
     """
 
     file: Path
@@ -38,7 +38,7 @@ class Table:
 
 @dataclass(frozen=True)
 class ManifestRow:
-    """A line of a manifest; fields as those of `hvit.data.datasets.reading.Sample`."""
+    """A row of a manifest; fields as in `hvit.data.datasets.reading.Sample`."""
 
     path: Path
     label: str
@@ -50,7 +50,7 @@ def read_table(file: Path, needed: tuple[tuple[str, ...], ...]) -> Table:
     """Reads a CSV file: separated by commas, semicolons, tabs or bars, in UTF-8, UTF-16 with a mark or Windows-1252.
 
     Args:
-        needed: columns there must be; of a tuple one is enough.
+        needed: required columns; of each tuple one is enough.
     Raises:
         DataError: it cannot be read, is no CSV, or lacks a column.
     """
@@ -77,12 +77,12 @@ def read_table(file: Path, needed: tuple[tuple[str, ...], ...]) -> Table:
 
 
 def _by_column(columns: tuple[str, ...], row: list[str]) -> dict[str, str]:
-    """The cells of a row; those that a short row lacks are empty."""
+    """Cells of a row by column; missing ones are empty."""
     return dict(zip(columns, itertools.chain(map(str.strip, row), itertools.repeat(""))))
 
 
 def read_manifest(file: Path) -> tuple[list[ManifestRow], list[str]]:
-    """The photos a CSV file lists: columns path and label (or class), optionally split and group.
+    """Reads a CSV manifest: columns path and label (or class), optionally split and group.
 
     Paths are relative to the file, with slashes or backslashes.
 
@@ -111,7 +111,7 @@ def _manifest_row(file: Path, number: int, row: dict[str, str], label: str) -> M
 
 
 def _photo_named(root: Path, text: str, where: str) -> Path:
-    """The file that a cell names: as it is written, with slashes for backslashes, in either Unicode form.
+    """Finds the file of a path cell: as written, with slashes for backslashes, in NFC and NFD.
 
     Raises:
         DataError: there is none, or it lies outside of `root`.
@@ -138,7 +138,7 @@ def _nearest(path: Path) -> str:
 
 
 def groups_in_table(file: Path) -> dict[str, str]:
-    """Path -> group, from a table with these two columns; paths with forward slashes, in NFC.
+    """Reads a CSV file with columns path and group to a dictionary; paths with forward slashes, in NFC.
 
     Raises:
         DataError: the file cannot be read, a column is missing, or a photo has two groups or none.
@@ -154,12 +154,12 @@ def groups_in_table(file: Path) -> dict[str, str]:
 
 
 def clean_path(path: str) -> str:
-    """A path as it is compared: Unicode NFC, forward slashes, no `./` before it."""
+    """Normalizes a path for comparison: Unicode NFC, forward slashes, no leading `./`."""
     return unicodedata.normalize("NFC", path.replace("\\", "/")).removeprefix("./")
 
 
 def _decoded(file: Path, data: bytes) -> tuple[str, str | None]:
-    """The text of a file, and what to say of how it was read."""
+    """Decodes a file; returns its text, and a note for the user on its encoding."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     else:
@@ -180,9 +180,9 @@ def _without_zeros(file: Path, text: str) -> str:
 
 
 def _is_western(text: str) -> bool:
-    """Whether Windows-1252 can be right: each letter beyond ASCII is a Latin one, and stands beside a plain one.
+    """Whether text decoded as Windows-1252 is plausible: all non-ASCII letters are Latin and next to ASCII letters.
 
-    Bytes of other encodings (GBK, Shift-JIS, Windows-1251) read this way make signs, or words of accents alone.
+    Other encodings (GBK, Shift-JIS, Windows-1251) give symbols, or words of accented letters alone.
     """
     for run_is_plain, run in itertools.groupby(text, key=str.isascii):
         if not run_is_plain and len(letters := list(run)) > 2:
@@ -194,9 +194,9 @@ def _is_western(text: str) -> bool:
 
 
 def _split_at_best(file: Path, text: str, needed: tuple[tuple[str, ...], ...]) -> list[tuple[int, list[str]]] | None:
-    """The rows, with their line numbers, divided at the sign that gives the columns which are needed; None for none."""
+    """Splits at the delimiter that gives the required columns; rows with line numbers, None if there is none."""
     first = 0
-    delimiters = DELIMITERS
+    delimiters: tuple[str, ...] = DELIMITERS
     if text[:4].lower() == "sep=" and text[4:5].strip():  # a line for Excel
         head, _, text = text.partition("\n")
         delimiters, first = (head[4],), 1
@@ -213,6 +213,8 @@ def _split_at_best(file: Path, text: str, needed: tuple[tuple[str, ...], ...]) -
 
 
 def _columns_found(text: str) -> list[str]:
-    """Names in the first line, divided at the sign that gives most."""
+    """Column names of the first line, split at the delimiter that gives most."""
     head = text.partition("\n")[0]
-    return sorted(max((next(csv.reader([head], delimiter=sign), []) for sign in DELIMITERS), key=len))
+    candidates: list[list[str]] = [next(csv.reader([head], delimiter=sign), []) for sign in DELIMITERS]
+    most = max(len(names) for names in candidates)
+    return sorted(next(names for names in candidates if len(names) == most))

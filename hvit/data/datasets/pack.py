@@ -1,4 +1,4 @@
-"""Copies of data sets in one small tar file, to carry photos to a machine where training runs.
+"""Packs data sets into a small tar file of downscaled photos, for training on another machine.
 
 `tar xf FILE` gives DATASET/SPLIT/CLASS/NAME.webp back, which `data.dirs` and `--data` read like any data set.
 """
@@ -15,25 +15,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 from PIL import Image
 
 from hvit.data.caching.photo_cache import MAX_UNREADABLE, UnreadablePhotosError, shrunk_to_area
 from hvit.data.datasets.reading import DataError, Sample
+from hvit.data.invalid_photo import InvalidPhotoError
 from hvit.data.photo_limits import MIN_SIDE_PX
-from hvit.data.photos import InvalidPhotoError
 from hvit.processes import answers
 
 MANIFEST = "packed.csv"  # in the tar: path, sha256 of the packed file, sha256 of the original
 PLAIN, COMPRESSED = (".tar",), (".tar.gz", ".tgz")
-FORMATS = {"webp": ("WEBP", {"method": 6}), "jpeg": ("JPEG", {"optimize": True}), "avif": ("AVIF", {"speed": 4})}
+FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
+    "webp": ("WEBP", {"method": 6}),
+    "jpeg": ("JPEG", {"optimize": True}),
+    "avif": ("AVIF", {"speed": 4}),
+}
 SUFFIX = {"webp": ".webp", "jpeg": ".jpg", "avif": ".avif"}
 
 
 @dataclass(frozen=True)
 class Packed:
-    """What was written.
+    """Result of `pack`.
 
     Attributes:
         photos: in the tar.
@@ -57,7 +61,7 @@ def pack(
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Packed:
-    """Writes photos, scaled down and encoded again, to a tar file, whole or not at all.
+    """Downscales and re-encodes photos into a tar file, atomically.
 
     Args:
         samples: photos to pack.
@@ -73,8 +77,11 @@ def pack(
             cannot hold these samples.
         UnreadablePhotosError: more than 0.5 % of the photos cannot be read.
     """
-    _refuse(samples, out, side, image_format, quality)
-    rows, splits, unreadable, names = [], {}, {}, set()
+    _check_arguments(samples, out, side, image_format, quality)
+    rows: list[tuple[str, str, str]] = []
+    splits: dict[str, int] = {}
+    unreadable: dict[str, str] = {}
+    names: set[str] = set()
     calls = [partial(_encode, sample, side, image_format, quality) for sample in samples]
     with _new_tar(Path(out)) as tar:
         for done, (sample, encoded) in enumerate(zip(samples, answers(calls, workers)), 1):
@@ -98,7 +105,7 @@ def pack(
     return Packed(len(rows), Path(out).stat().st_size, splits, unreadable)
 
 
-def _refuse(samples: list[Sample], out: Path, side: int, image_format: str, quality: int) -> None:
+def _check_arguments(samples: list[Sample], out: Path, side: int, image_format: str, quality: int) -> None:
     if not str(out).endswith(PLAIN + COMPRESSED):
         raise DataError(f"--out {out}: expected a name that ends in {', '.join(PLAIN + COMPRESSED)}")
     if not Path(out).resolve().parent.is_dir():
@@ -155,7 +162,7 @@ def _manifest(rows: list[tuple[str, str, str]]) -> bytes:
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
-    """One file, without owner or time: the same photos give the same tar."""
+    """Adds a file without owner or time, so that the tar is reproducible."""
     member = tarfile.TarInfo(name)
     member.size, member.mode = len(data), 0o644
     tar.addfile(member, io.BytesIO(data))
@@ -163,7 +170,7 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 @contextmanager
 def _new_tar(out: Path) -> Iterator[tarfile.TarFile]:
-    """A tar that replaces `out` when all of it is written, and leaves nothing behind where that fails."""
+    """Opens a tar file that replaces `out` on success, and leaves nothing behind on failure."""
     partial_path = out.with_name(f".{out.name}.{os.getpid()}.partial")
     try:
         with open(partial_path, "wb") as file, _stream(file, out.name) as stream:
@@ -175,9 +182,9 @@ def _new_tar(out: Path) -> Iterator[tarfile.TarFile]:
 
 
 @contextmanager
-def _stream(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
+def _stream(file: BinaryIO, name: str) -> Iterator[IO[bytes]]:
     if not name.endswith(COMPRESSED):
         yield file
         return
     with gzip.GzipFile("", "wb", compresslevel=9, fileobj=file, mtime=0) as stream:
-        yield stream
+        yield cast(IO[bytes], stream)

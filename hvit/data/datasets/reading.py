@@ -1,4 +1,4 @@
-"""Reads data sets, of photos or of drawn leaves, into samples in an order that is the same on every machine."""
+"""Reads data sets (folders, CSV manifests, ranges of rendered leaves) into samples, in a deterministic order."""
 
 import difflib
 import re
@@ -37,12 +37,12 @@ __all__ = [
 
 
 def say_on_stderr(line: str) -> None:
-    """Where notes on a data set go unless a program takes them."""
+    """Prints a note on a data set to stderr, the default of the readers."""
     print(line, file=sys.stderr, flush=True)
 
 
 def say_nothing(line: str) -> None:
-    """For processes beside the first, and where the same folder was read before."""
+    """Discards notes: for further processes, and where the same folder was read before."""
 
 
 def read_samples(
@@ -55,23 +55,23 @@ def read_samples(
 
     A data set is DIR/{train,val,test}/CLASS/* (or other names of these splits, see `SPLIT_NAMES`), DIR/CLASS/*, a CSV
     file with columns path, label (or class) and optionally split and group, or a folder with `Original Dataset` and
-    `Augmented Dataset`. A manifest.csv inside a folder is ignored. `leafsim:v1/<seed>/<first>-<last>` names leaves that
-    are drawn when they are read.
+    `Augmented Dataset`. A manifest.csv inside a folder is ignored. `leafsim:v1/<seed>/<first>-<last>` is a range of
+    leaves that are rendered when they are read.
 
     Args:
-        dirs: folders, CSV files, or names of drawn leaves as paths.
-        split: keep only this split; data sets without it are then refused.
-        early_stress: name drawn leaves by what their bands show: then Early_stress is a class, which no picture shows.
-        say: called with one line for each data set that has something passed over, and for each doubt.
+        dirs: folders, CSV files, or ranges of rendered leaves as paths.
+        split: keep only this split; a data set without it is an error.
+        early_stress: label rendered leaves by their bands, with Early_stress as a class that RGB does not show.
+        say: called with one line for each data set with skipped files, and for each warning.
     Returns:
         Samples sorted by data set in the order given, then by split and path.
     Raises:
-        DataError: a data set is missing, holds no photos, lacks the split or is one folder too high; or two share a
-            name, so that what a run records of their photos could not be told apart.
-        AddressError: what begins like a name of drawn leaves is not one.
+        DataError: a data set is missing, has no photos, lacks the split or is nested one folder deeper; or two have the
+            same name, so that their recorded paths would be ambiguous.
+        AddressError: an invalid LeafSim address.
     """
     samples = [sample for place in dirs for sample in _read(Path(place), early_stress, say)]
-    _refuse_same_names(samples)
+    _check_unique_paths(samples)
     for line in case_warnings(class_names(samples)):
         say(line)
     return samples if split is None else of_split(samples, split, dirs)
@@ -93,7 +93,7 @@ def of_split(samples: list[Sample], split: str, dirs: list[Path]) -> list[Sample
 
 
 def case_warnings(classes: list[str]) -> list[str]:
-    """A line for each group of class names that differ by case only."""
+    """Warnings for class names that differ by case only."""
     alike: dict[str, list[str]] = {}
     for name in classes:
         alike.setdefault(name.casefold(), []).append(name)
@@ -105,10 +105,10 @@ def case_warnings(classes: list[str]) -> list[str]:
 
 
 def check_classes(samples: list[Sample], dirs: list[Path]) -> None:
-    """Refuses data sets that hold one class only: nothing could be told apart.
+    """Checks that data sets have at least two classes.
 
     Raises:
-        DataError: they do.
+        DataError: they have one or none.
     """
     classes = class_names(samples)
     if len(classes) < 2:
@@ -119,16 +119,16 @@ def check_classes(samples: list[Sample], dirs: list[Path]) -> None:
 
 
 def spelled_as(samples: list[Sample], classes: Sequence[str]) -> list[Sample]:
-    """The samples with their classes spelled as a run spells them: older runs keep outer spaces and NFD."""
+    """Renames classes to the spelling of a run: older runs have outer spaces and NFD."""
     spelling = {clean_name(name): name for name in classes}
     return [replace(s, label=spelling[s.label]) if s.label in spelling else s for s in samples]
 
 
 def read_unlabeled(folders: list[Path], say: Callable[[str], None] = say_on_stderr) -> list[Sample]:
-    """Reads every photo below some folders, to learn from without labels.
+    """Reads all photos of some folders, for self-supervised pre-training.
 
     Args:
-        say: called with one line for each folder in which something was passed over.
+        say: called with one line for each folder with skipped files.
     Returns:
         Samples of split "train" with the label "", sorted by folder in the order given, then by path.
     Raises:
@@ -143,11 +143,11 @@ def read_unlabeled(folders: list[Path], say: Callable[[str], None] = say_on_stde
         if not listing.photos:
             raise DataError(f"{folder}: no photos")
         samples += [Sample(path, "", "train", "", folder.resolve().name, folder) for path in listing.photos]
-    _refuse_same_names(samples)
+    _check_unique_paths(samples)
     return samples
 
 
-def _refuse_same_names(samples: list[Sample]) -> None:
+def _check_unique_paths(samples: list[Sample]) -> None:
     seen: dict[str, Sample] = {}
     for sample in samples:
         other = seen.setdefault(sample.relative, sample)
@@ -181,7 +181,7 @@ def _check_folder(place: Path) -> None:
 
 
 def _original_name(sample: Sample) -> str:
-    """What an augmented copy shares with its original: the class and the digits of the name before any suffix."""
+    """Group of an augmented copy and its original: class, and the name up to its first number."""
     number = re.match(r"\D*\d+", sample.path.stem)
     return f"{sample.label}/{number.group() if number else sample.path.stem}"
 
@@ -196,26 +196,25 @@ def _read_manifest(file: Path, say: Callable[[str], None]) -> list[Sample]:
 
 
 def class_names(samples: list[Sample]) -> list[str]:
-    """The sorted union of the samples' classes."""
+    """Sorted class names of samples."""
     return sorted({sample.label for sample in samples})
 
 
 def plants_known(samples: list[Sample]) -> bool:
-    """Whether every photo says which plant (or series) it shows; else photos of one plant may be on both sides."""
+    """Whether all samples have a group (plant or series); otherwise a plant may be in several splits."""
     return all(sample.group for sample in samples)
 
 
 def with_groups(samples: list[Sample], groups: list[str]) -> list[Sample]:
-    """The same samples with their groups set."""
+    """Sets the groups of samples."""
     return [replace(sample, group=group) for sample, group in zip(samples, groups, strict=True)]
 
 
 def groups_from_csv(samples: list[Sample], file: Path) -> list[str]:
-    """The group of each sample, from a table with the columns path and group.
+    """Reads the group of each sample from a CSV file with columns path and group.
 
     Args:
-        file: CSV; paths are those below the data set, `Tomato___Late_blight/IMG_1.jpg`. Rows of other photos are not
-            used.
+        file: CSV; paths are relative to the data set, `Tomato___Late_blight/IMG_1.jpg`. Other rows are ignored.
     Raises:
         DataError: the file cannot be read, a column or a photo is missing, or a photo has two groups or none.
     """
@@ -232,12 +231,12 @@ def groups_from_csv(samples: list[Sample], file: Path) -> list[str]:
 
 
 def groups_from_names(samples: list[Sample], pattern: str) -> list[str]:
-    """The group of each sample, read off its relative path.
+    """Extracts the group of each sample from its relative path.
 
     Args:
-        pattern: a regular expression; its first group is taken, or the whole match where it has none.
+        pattern: regular expression; its first capture group, or the whole match where it has none.
     Raises:
-        DataError: the pattern is not one, or finds nothing in the path of a photo.
+        DataError: the pattern is invalid, or does not match the path of a photo.
     """
     try:
         expression = re.compile(pattern)
@@ -249,7 +248,7 @@ def groups_from_names(samples: list[Sample], pattern: str) -> list[str]:
         if match is None:
             raise DataError(f"--group-from {pattern!r} does not match {sample.relative}")
         group = match.group(1) if expression.groups else match.group()
-        if not group:  # as from '(plant)?': it would pass for a plant that is not known
+        if not group:  # as from '(plant)?': an empty group means unknown
             raise DataError(f"--group-from {pattern!r} finds nothing in {sample.relative}")
         groups.append(group)
     return groups

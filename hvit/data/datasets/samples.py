@@ -1,4 +1,4 @@
-"""One photo, or one drawn leaf, of a data set."""
+"""Samples of a data set: a photo file, or a rendered leaf."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -22,13 +22,13 @@ class Sample:
     """One photo of a data set.
 
     Attributes:
-        path: where it lies.
-        label: class name, as the folder is called.
+        path: of the file.
+        label: class name.
         split: train, val or test; None where the data set has no splits.
-        group: photos of one group (a plant, a series, near-duplicates) never span two splits; "" is not known.
+        group: plant, series or set of near-duplicates, which must not span two splits; "" where unknown.
         source: name of the data set.
-        root: folder the data set lies in; `relative` is the path below its parent.
-        augmented: an altered copy of another photo: it may only train.
+        root: folder of the data set; `relative` is the path from its parent.
+        augmented: an augmented copy of another photo, for training only.
     """
 
     path: Path
@@ -38,20 +38,20 @@ class Sample:
     source: str
     root: Path
     augmented: bool = False
-    slow: ClassVar[bool] = False  # to read: worth several processes
+    slow: ClassVar[bool] = False  # whether reading is slow enough for several processes
 
     @property
     def relative(self) -> str:
-        """Path from the parent of the data set, with forward slashes: what a run records."""
+        """Path from the parent of the data set, with forward slashes, as recorded in runs."""
         return f"{self.source}/{self.path.relative_to(self.root).as_posix()}"
 
     @property
     def cache_name(self) -> str:
-        """What tells its pixels from those of others, beside the hash."""
+        """Cache key of its pixels, in addition to the hash."""
         return self.relative
 
     def read(self) -> Photo:
-        """Its pixels.
+        """Decodes the photo.
 
         Raises:
             InvalidPhotoError: the file cannot be read, or is not a photo.
@@ -59,7 +59,7 @@ class Sample:
         return read_photo(self.path)
 
     def read_with_bands(self, num_bands: int, scale: float) -> tuple[Photo, np.ndarray | None]:
-        """Its pixels, and its reflectance (C, h, w) float32; None where no file of bands belongs to it.
+        """Decodes the photo and reads its reflectance (C, h, w) float32; None where it has no file of bands.
 
         Args:
             num_bands, scale: of `read_bands`.
@@ -77,10 +77,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class RenderedSample(Sample):
-    """One leaf of LeafSim, drawn whenever it is read; `path` is its address, where no file lies.
+    """A leaf of LeafSim, rendered whenever it is read; `path` is its address, not a file.
 
     Attributes:
-        size: side of the picture in pixels.
+        size: side of the image in px.
     """
 
     size: int = field(default=RENDER_PX, kw_only=True)
@@ -88,14 +88,14 @@ class RenderedSample(Sample):
 
     @classmethod
     def of(cls, address: Address, early_stress: bool = False) -> "RenderedSample":
-        """The leaf of an address, with the class that a color photo can show, or that the bands show."""
+        """The sample of an address, labeled by what RGB shows, or with `early_stress` by what the bands show."""
         path = Path(str(address))
         source = path.parent.as_posix().replace(":", "-").replace("/", "-")  # leafsim-v1-7
         return cls(path, plan(address).label(early_stress), address.split, str(address), source, path.parent)
 
     @property
     def relative(self) -> str:
-        """The address: what a run records, and all it takes to draw the leaf again."""
+        """The address, as recorded in runs."""
         return self.path.as_posix()  # str of a Path has backslashes on Windows
 
     @property
@@ -103,11 +103,11 @@ class RenderedSample(Sample):
         return f"{self.relative} at {self.size} px"
 
     def read(self) -> Photo:
-        """Draws it."""
+        """Renders the leaf."""
         return Photo(render(Address.parse(self.relative), self.size).picture, self.sha256(), animated=False)
 
     def read_with_bands(self, num_bands: int, scale: float) -> tuple[Photo, np.ndarray | None]:
-        """Draws it, with its bands.
+        """Renders the leaf with its bands.
 
         Raises:
             DataError: other bands are expected.
@@ -120,10 +120,10 @@ class RenderedSample(Sample):
         return Photo(leaf.picture, self.sha256(), animated=False), leaf.bands
 
     def sha256(self) -> str:
-        """SHA-256 of the address, not of the pixels: those may differ in the last bit from machine to machine."""
+        """SHA-256 of the address; pixels may differ in the last bit between machines."""
         return hashlib.sha256(self.relative.encode()).hexdigest()
 
 
 def readers(samples: list[Sample]) -> int:
-    """Processes worth starting to read these samples."""
+    """Number of worker processes for reading these samples."""
     return worth_starting(sum(sample.slow for sample in samples))

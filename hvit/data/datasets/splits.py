@@ -1,7 +1,8 @@
-"""Who learns, who selects, who calibrates: divisions by group, stratified, the same on every machine."""
+"""Deterministic, stratified group splits: train/val/test, selection/calibration halves of val, and folds."""
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,18 +10,17 @@ import numpy as np
 from hvit.data.datasets.reading import SPLITS, Sample
 
 
-def halves_of_val(samples: list[Sample], calibrate_only: set[str], seed: int) -> np.ndarray:
-    """Divides validation into a half that selects and a half that calibrates.
+def halves_of_val(samples: Sequence[Sample], calibrate_only: set[str], seed: int) -> np.ndarray:
+    """Splits the validation set into a selection half and a calibration half.
 
-    Whole groups go to one side; each (data set, class) is divided as evenly as its groups allow. Groups with a photo of
-    a data set in `calibrate_only` calibrate.
+    Groups are not divided; each (data set, class) is split as evenly as its groups allow.
 
     Args:
-        samples: with their groups set.
-        calibrate_only: names of data sets whose validation photos never select.
-        seed: of the division.
+        samples: of the validation set, with groups.
+        calibrate_only: names of data sets whose groups all go to the calibration half.
+        seed: of the split.
     Returns:
-        True for the photos that select, (N,).
+        Mask of the selection half, (N,) bool.
     """
     members: dict[str, list[int]] = defaultdict(list)
     for i, sample in enumerate(samples):
@@ -41,16 +41,16 @@ def halves_of_val(samples: list[Sample], calibrate_only: set[str], seed: int) ->
 
 
 def split_by_group(samples: list[Sample], shares: tuple[float, float, float], seed: int) -> list[Sample]:
-    """Divides photos into train, val and test: whole groups, each class as near to the shares as its groups allow.
+    """Splits samples into train, val and test by group, stratified by class.
 
-    Augmented copies train, or are left out where their original does not train.
+    Augmented copies stay only in train; in val and test they are dropped.
 
     Args:
-        samples: with their groups set; of one group all have the same class.
-        shares: of train, val and test, summing to 1.
-        seed: of the division.
+        samples: with groups; all samples of a group have the same class.
+        shares: fractions of train, val and test, summing to 1.
+        seed: of the split.
     Returns:
-        The samples with their splits, without the copies left out, in the same order.
+        The samples with their splits, in the same order.
     """
     members: dict[str, list[int]] = defaultdict(list)
     for i, sample in enumerate(samples):
@@ -74,26 +74,25 @@ def split_by_group(samples: list[Sample], shares: tuple[float, float, float], se
 
 
 def folds_by_group(samples: list[Sample], num_folds: int, seed: int) -> np.ndarray:
-    """The fold of each photo, for cross-validation.
+    """Assigns samples to cross-validation folds by group, stratified by class.
 
-    Whole groups go to one fold, and each class is spread as evenly as its groups allow: a class with two groups or
-    more is in two folds or more, so that it can always be learned from the others.
+    A class with two or more groups is in two or more folds, so that it is always in the training folds too.
 
     Args:
-        samples: with their groups set.
+        samples: with groups.
         num_folds: at least 2.
-        seed: of the division.
+        seed: of the split.
     Returns:
-        Numbers from 0 to `num_folds` - 1, (N,).
+        Fold of each sample, 0 to `num_folds` - 1, (N,).
     """
     labels = np.unique([sample.label for sample in samples], return_inverse=True)[1]
     numbers = np.unique([sample.group for sample in samples], return_inverse=True)[1]
     counts = np.zeros((numbers.max() + 1, labels.max() + 1))  # photos of each class in each group
     np.add.at(counts, (numbers, labels), 1)
-    first = {}
+    first: dict[int, str] = {}
     for i, number in enumerate(numbers):
         first.setdefault(number, samples[i].relative)
-    # What is hardest to place comes first: groups of several classes, then large ones.
+    # Greedy, hardest first: groups of several classes, then large ones.
     order = sorted(first, key=lambda g: (-(counts[g] > 0).sum(), -counts[g].sum(), _order(first[g], seed)))
     held = np.zeros((num_folds, counts.shape[1]))
     fold_of = np.zeros(len(counts), dtype=int)

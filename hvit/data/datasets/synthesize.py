@@ -1,4 +1,4 @@
-"""A data set of drawn leaves as files: pictures, masks and the truth about each."""
+"""Writes a data set of rendered leaves: images, masks, bands and ground truth."""
 
 import csv
 import difflib
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -19,7 +20,7 @@ from hvit.data.leafsim.leaf import MAX_SIZE
 from hvit.data.photo_limits import MIN_SIDE_PX
 from hvit.processes import answers
 
-BACKGROUND, LEAF, SYMPTOM, HALO, STRESS = range(5)  # values of a mask, as README tells them
+BACKGROUND, LEAF, SYMPTOM, HALO, STRESS = range(5)  # values of a mask, as documented in README
 TRUTH = "truth.csv"
 COLUMNS = (
     "path",
@@ -49,13 +50,13 @@ Drawn by LeafSim v{version}, a part of HViT (MIT license). These are not photogr
 
 
 def find_leaves(seed: int, num_leaves: int, conditions: Sequence[str] = (), bands: bool = False) -> list[Address]:
-    """The first leaves of a seed, or the first of some classes.
+    """Addresses of the first leaves of a seed, or of the first leaves of some classes.
 
     Args:
-        conditions: classes to keep; none keeps all.
-        bands: whether leaves are named by what their bands show: then Early_stress is a class too.
+        conditions: classes to keep; empty for all.
+        bands: label leaves by their bands, with Early_stress as a class.
     Raises:
-        DataError: a condition is not one; names the nearest. Or there are more leaves than a data set may have.
+        DataError: a condition is unknown, or there are more leaves than a data set may have.
     """
     if num_leaves > MOST_LEAVES:
         raise DataError(f"--n {num_leaves} leaves are more than a data set may have: {MOST_LEAVES:,}")
@@ -86,19 +87,19 @@ def synthesize(
     command: str = "",
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[dict]:
-    """Draws leaves into a new folder, whole or not at all, and says what each shows.
+) -> list[dict[str, Any]]:
+    """Renders leaves into a new folder, atomically.
 
-    Nothing but its pixels tells the class of a picture: all are PNG of one size, named by their index alone, without
-    metadata. What a camera and its JPEG do to a photo is in the pixels already.
+    File properties carry no information about the class: all images are PNG of one size, named by index, without
+    metadata. Camera and JPEG artifacts are in the pixels.
 
     Args:
         out: folder to make; it may exist where it is empty.
         size: side of the pictures in pixels, 64 to 1024.
         bands: write the reflectance bands too, and name the classes by them.
         command: that makes the same data set again, for its README.
-        workers: processes that draw; the files are the same for any number.
-        progress: called with the leaves drawn and their number.
+        workers: number of processes; the files do not depend on it.
+        progress: called with the leaves rendered and their number.
     Returns:
         The rows of truth.csv, by index.
     Raises:
@@ -127,8 +128,8 @@ def synthesize(
     return rows
 
 
-def _write_leaf(folder: Path, address: Address, size: int, bands: bool) -> dict:
-    """Writes the files of one leaf; returns its row of the truth."""
+def _write_leaf(folder: Path, address: Address, size: int, bands: bool) -> dict[str, Any]:
+    """Writes the files of one leaf; returns its row of truth.csv."""
     leaf = render(address, size, bands)
     label, name = leaf.plan.label(bands), f"{address.index:06d}"
     picture, mask = f"{address.split}/{label}/{name}.png", f"masks/{name}.png"
@@ -173,7 +174,7 @@ def _write_png(path: Path, pixels: np.ndarray) -> None:
     Image.fromarray(pixels).save(path)
 
 
-def _write_truth(path: Path, rows: list[dict]) -> None:
+def _write_truth(path: Path, rows: list[dict[str, Any]]) -> None:
     with open(path, "w", newline="", encoding="utf-8") as out:
         writer = csv.DictWriter(out, COLUMNS)
         writer.writeheader()

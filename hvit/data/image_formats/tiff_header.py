@@ -78,8 +78,8 @@ def raw_kind(data: bytes) -> str | None:
     ifd = first_ifd(data)
     if DNG_VERSION in ifd:
         return "DNG"
-    make = ifd.get(MAKE, b"")
-    make = make.decode("latin-1").strip("\0 ").lower() if isinstance(make, bytes) else ""
+    value = ifd.get(MAKE, b"")
+    make = value.decode("latin-1").strip("\0 ").lower() if isinstance(value, bytes) else ""
     maker = next((kind for name, kind in RAW_OF_MAKERS.items() if make.startswith(name)), None)
     compression, photometric = first_number(ifd, COMPRESSION, 1), first_number(ifd, PHOTOMETRIC, 0)
     if compression in RAW_COMPRESSIONS or photometric in SENSOR_DATA:

@@ -1,4 +1,4 @@
-"""What a run learned from and was judged on, counted: by data set, class, and the part each photo played."""
+"""Photos of a run by data set, class and role (training, selection, calibration, test)."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,21 +13,21 @@ from hvit.runs.predictions import read_prediction_columns
 if TYPE_CHECKING:
     from hvit.data.datasets.reading import RenderedSample
 
-SPLIT = "split.csv"  # of the run: which photo trained, selected, calibrated
+SPLIT = "split.csv"  # of the run: the role of each photo
 ADDRESSES = "addresses"
 TRAIN, SELECT, CALIBRATE, TEST, CV = "train", "select", "calibrate", "test", "cv"
 ROLES = (TRAIN, SELECT, CALIBRATE, CV, TEST)
-FOLD = "fold"  # the roles of a run that was judged by cross-validation are its folds: each learned and was judged
+FOLD = "fold"  # prefix of the roles in a run with cross-validation
 
 
 @dataclass(frozen=True)
 class Balance:
-    """Photos of a run.
+    """Photo counts of a run.
 
     Attributes:
-        counts: photos by (data set, class, role); roles are those of `ROLES`.
-        told_by: where the parts played in training are known from: "split.csv" of the run, the "addresses" of drawn
-            leaves, or None where neither is at hand.
+        counts: photos by (data set, class, role); see `ROLES`.
+        told_by: source of the training roles: "split.csv" of the run, "addresses" of rendered leaves, or None where
+            neither is available.
     """
 
     counts: Mapping[tuple[str, str, str], int]
@@ -35,22 +35,22 @@ class Balance:
 
     @cached_property
     def sources(self) -> list[str]:
-        """Names of the data sets, sorted."""
+        """Sorted names of the data sets."""
         return sorted({source for source, _, _ in self.counts})
 
     @cached_property
     def classes(self) -> list[str]:
-        """Sorted."""
+        """Sorted class names."""
         return sorted({label for _, label, _ in self.counts})
 
     @cached_property
     def roles(self) -> list[str]:
-        """Those that occur, in the order of `ROLES`."""
+        """Roles that occur, in the order of `ROLES`."""
         present = {role for _, _, role in self.counts}
         return [role for role in ROLES if role in present]
 
     def count(self, source: str | None = None, label: str | None = None, role: str | None = None) -> int:
-        """Photos that fit all that is named."""
+        """Number of photos with this data set, class and role; None for any."""
         wanted = (source, label, role)
         return sum(
             n for key, n in self.counts.items() if all(want is None or want == part for want, part in zip(wanted, key))
@@ -59,10 +59,10 @@ class Balance:
 
 @dataclass(frozen=True)
 class Part:
-    """One photo and the part it played.
+    """A photo of a run and its role.
 
     Attributes:
-        path, sha256: as the run recorded them.
+        path, sha256: as recorded in the run.
         label: its class.
         role: one of `ROLES`.
     """
@@ -74,27 +74,27 @@ class Part:
 
     @property
     def source(self) -> str:
-        """The data set it belongs to: `field-256`, `leafsim-v1-7`."""
+        """Name of its data set: `field-256`, `leafsim-v1-7`."""
         if self.path.startswith(SCHEME):
             return self.path.rpartition("/")[0].replace(":", "-").replace("/", "-")
         return self.path.partition("/")[0]
 
 
 def told_by(run: Run) -> str | None:
-    """Where the parts played in training are known from: see `Balance`."""
+    """Source of the training roles of a run; see `Balance.told_by`."""
     if (run.path / SPLIT).exists():
         return SPLIT
     return ADDRESSES if run.learned_from == {"drawings"} else None
 
 
 def parts_of(run: Run) -> list[Part]:
-    """The photos of a run as far as it tells them.
+    """Photos of a run with their roles, as far as recorded.
 
-    Those of training and validation are in its `split.csv`; where that is not in this copy, the addresses of drawn
-    leaves tell the same. Those of test are its recorded answers.
+    Training and validation photos are in `split.csv`; where that is missing, they follow from the addresses of rendered
+    leaves. Test photos are those of the recorded predictions.
 
     Raises:
-        RunError: what it recorded is damaged.
+        RunError: a recorded file is damaged.
     """
     told = told_by(run)
     learned = _listed(run) if told == SPLIT else _drawn(run) if told == ADDRESSES else []
@@ -106,16 +106,16 @@ def parts_of(run: Run) -> list[Part]:
 
 
 def balance_of(run: Run) -> Balance:
-    """Counts the photos of a run, see `parts_of`.
+    """Counts the photos of a run by data set, class and role.
 
     Raises:
-        RunError: what it recorded is damaged.
+        RunError: a recorded file is damaged.
     """
     return counted(parts_of(run), told_by(run))
 
 
 def counted(parts: Iterable[Part], told: str | None) -> Balance:
-    """Counts photos; `told` is what `told_by` says of their run."""
+    """Counts photos by data set, class and role; `told` is the source of the roles, see `told_by`."""
     return Balance(dict(Counter((part.source, part.label, part.role) for part in parts)), told)
 
 
@@ -123,14 +123,16 @@ def _listed(run: Run) -> list[Part]:
     rows = [list(row.values()) for row in run.csv_rows(SPLIT, ("path", "sha256", "label", "role")) or []]
     if any(not value for row in rows for value in row):
         raise RunError(f"{SPLIT} of run {run.name} is damaged; copy the run again")
-    return [Part(*row[:3], CV if row[3].startswith(FOLD) else row[3]) for row in rows]
+    return [Part(path, sha256, label, CV if role.startswith(FOLD) else role) for path, sha256, label, role in rows]
 
 
 def _drawn(run: Run) -> list[Part]:
-    """Drawn leaves, by the rules of `training`: a share of each class trains, val is halved by group."""
+    """Roles of rendered leaves, by the rules of `training`: a fraction of each class trains, val is halved by group."""
     from hvit.data.datasets.reading import RenderedSample
     from hvit.data.datasets.splits import halves_of_val
 
+    if run.config is None:
+        raise RunError(f"run {run.name} has no config.yaml, which names its rendered leaves; copy the run again")
     data = run.config["data"]
     fraction = data.get("train_fraction")
     if fraction is not None and not 0 < fraction <= 1:
@@ -151,7 +153,7 @@ def _drawn(run: Run) -> list[Part]:
 
 
 def _share(train: "list[RenderedSample]", fraction: float | None) -> "list[RenderedSample]":
-    """As many of each class as trained; which of them did is not told here."""
+    """A subset with the recorded number of training photos of each class; which ones is not recorded."""
     if fraction is None:
         return train
     kept: Counter[str] = Counter()

@@ -1,8 +1,9 @@
-"""What to know of a data set before training: leaks, copies, broken files, balance, what the background tells."""
+"""Checks of a data set before training: leaks between splits, duplicates, unreadable files, background bias."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -10,7 +11,7 @@ from PIL import Image
 from hvit.data.datasets.reading import DataError, Sample, class_names, plants_known
 from hvit.data.inspection.balance import parts_of
 from hvit.data.inspection.duplicates import Fingerprints, near_duplicate_pairs, reduced
-from hvit.data.photos import InvalidPhotoError
+from hvit.data.invalid_photo import InvalidPhotoError
 from hvit.files import write_json
 from hvit.processes import answers
 from hvit.runs import Run, RunError, add_to_manifest
@@ -43,13 +44,13 @@ LISTED = 50  # pairs of each kind in a report; all are counted
 
 def check(
     samples: list[Sample], progress: Callable[[int, int], None] = lambda done, total: None, workers: int = 1
-) -> dict:
-    """A report on a data set, ready for JSON.
+) -> dict[str, Any]:
+    """Checks a data set; returns a report for JSON.
 
     Args:
-        samples: of `read_samples`, with groups where plants are known.
+        samples: from `read_samples`, with groups where plants are known.
         progress: called with the photos read and their number.
-        workers: processes that read.
+        workers: number of processes.
     Returns:
         photos, classes {name: {split: n}}, unreadable, exact_copies, conflicting_labels, leaks {exact, near, group},
         near_duplicates, plants_known, background_control {top1, n, largest_class}. Of each kind of pair the first 50
@@ -57,8 +58,10 @@ def check(
     Raises:
         DataError: no photo can be read.
     """
-    readable, hashes, unreadable, corners = [], [], [], []
-    prints = []
+    readable: list[Sample] = []
+    hashes: list[str] = []
+    unreadable: list[dict[str, str]] = []
+    corners, prints = [], []
     photos = answers([sample.read for sample in samples], workers)
     for done, (sample, photo_of) in enumerate(zip(samples, photos), 1):
         progress(done, len(samples))
@@ -74,9 +77,9 @@ def check(
     if not readable:
         raise DataError("none of the photos can be read")
     labels = np.unique([sample.label for sample in readable], return_inverse=True)[1]
-    near = near_duplicate_pairs(Fingerprints.of(prints), labels)
     exact = _exact_pairs(hashes)
-    near = [(i, j) for i, j in near if hashes[i] != hashes[j]]
+    pairs = near_duplicate_pairs(Fingerprints.of(prints), labels).tolist()
+    near = [(i, j) for i, j in pairs if hashes[i] != hashes[j]]
     return {
         "photos": len(samples),
         "classes": _counts(samples),
@@ -94,13 +97,13 @@ def check(
     }
 
 
-def record_check(run: Run, report: dict, samples: list[Sample]) -> dict:
-    """Writes a report on the photos of a run into it, with how many of these were among them.
+def record_check(run: Run, report: dict[str, Any], samples: list[Sample]) -> dict[str, Any]:
+    """Writes a report into a run, with the number of its photos that were checked.
 
     Args:
-        report: of `check`, on `samples`.
+        report: from `check`, on `samples`.
     Returns:
-        The document that was written: the report, `photos_of_run` and `photos_of_run_checked`.
+        The written document: the report, `photos_of_run` and `photos_of_run_checked`.
     Raises:
         DataError: the run recorded none of these photos.
     """
@@ -115,15 +118,15 @@ def record_check(run: Run, report: dict, samples: list[Sample]) -> dict:
     return document
 
 
-def recorded_check(run: Run) -> dict | None:
-    """What `record_check` wrote, or None.
+def recorded_check(run: Run) -> dict[str, Any] | None:
+    """Reads the document of `record_check`; None where there is none.
 
     Raises:
         RunError: it is damaged.
     """
     again = "make it again: python -m hvit data check --save-to"
     try:
-        document = read_json(inside(run.path, CHECK), nan="null")
+        document: dict[str, Any] = read_json(inside(run.path, CHECK), nan="null")
         if set(NEEDED) <= set(check_fields(document, FIELDS)):
             return document
     except (FileNotFoundError, NotADirectoryError):
@@ -136,7 +139,7 @@ def recorded_check(run: Run) -> dict | None:
 def background_control(
     samples: list[Sample], progress: Callable[[int, int], None] = lambda done, total: None, workers: int = 1
 ) -> float | None:
-    """Test accuracy of the corners alone; see `background_report`.
+    """Test accuracy of a classifier on the image corners alone; see `background_report`.
 
     Raises:
         InvalidPhotoError: a photo cannot be read.
@@ -149,15 +152,15 @@ def background_control(
     return None if report is None else report["top1"]
 
 
-def background_report(samples: list[Sample], corners: np.ndarray) -> dict | None:
-    """How far the background alone tells the class: 7 nearest neighbors, by distance, on four corner patches.
+def background_report(samples: list[Sample], corners: np.ndarray) -> dict[str, Any] | None:
+    """Accuracy of a 7-nearest-neighbor classifier on four corner patches: bias of the background.
 
     Args:
-        samples: photos; test is asked, the others are compared with.
-        corners: of `corner_patches`, (N, 432).
+        samples: photos; accuracy is that on test, the others are the training set.
+        corners: from `corner_patches`, (N, 432).
     Returns:
-        {"top1", "n", "largest_class"}: the last is the accuracy of always answering the commonest class of test. None
-        where there is no test, or nothing beside it.
+        {"top1", "n", "largest_class"}: the last is the accuracy of always predicting the most frequent class of test.
+        None without a test set or without other samples.
     """
     splits = np.array([sample.split or "" for sample in samples])
     train, test = np.flatnonzero((splits == "train") | (splits == "val")), np.flatnonzero(splits == "test")
@@ -186,14 +189,14 @@ def corner_patches(pixels: np.ndarray) -> np.ndarray:
 
 
 def _counts(samples: list[Sample]) -> dict[str, dict[str, int]]:
-    counts: dict[str, Counter] = {name: Counter() for name in class_names(samples)}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in class_names(samples)}
     for sample in samples:
         counts[sample.label][sample.split or "all"] += 1
     return {name: dict(count) for name, count in counts.items()}
 
 
 def _exact_pairs(hashes: list[str]) -> list[tuple[int, int]]:
-    """Each copy paired with the first file of the same content."""
+    """Pairs of the first file and each copy of the same content."""
     first: dict[str, int] = {}
     pairs = []
     for i, sha256 in enumerate(hashes):
@@ -208,8 +211,8 @@ def _across_splits(pairs: list[tuple[int, int]], samples: list[Sample]) -> list[
     return [(i, j) for i, j in pairs if samples[i].split and samples[j].split and samples[i].split != samples[j].split]
 
 
-def _groups_across_splits(samples: list[Sample]) -> dict:
-    splits = defaultdict(set)
+def _groups_across_splits(samples: list[Sample]) -> dict[str, Any]:
+    splits: dict[str, set[str]] = defaultdict(set)
     for sample in samples:
         if sample.group and sample.split:
             splits[sample.group].add(sample.split)
@@ -217,12 +220,12 @@ def _groups_across_splits(samples: list[Sample]) -> dict:
     return {"count": len(spread), "first": spread[:LISTED]}
 
 
-def _conflicts(exact: list[tuple[int, int]], samples: list[Sample]) -> dict:
+def _conflicts(exact: list[tuple[int, int]], samples: list[Sample]) -> dict[str, Any]:
     """Exact copies with another class, listed with the class of each of the two."""
     pairs = [(i, j) for i, j in exact if samples[i].label != samples[j].label]
     return _listed(pairs, samples) | {"classes": [[samples[i].label, samples[j].label] for i, j in pairs[:LISTED]]}
 
 
-def _listed(pairs, samples: list[Sample]) -> dict:
+def _listed(pairs: list[tuple[int, int]], samples: list[Sample]) -> dict[str, Any]:
     first = [[samples[int(i)].relative, samples[int(j)].relative] for i, j in pairs[:LISTED]]
     return {"count": len(pairs), "first": first}

@@ -1,4 +1,4 @@
-"""A contact sheet of a data set: one row a class, to look at before anything is trained on it."""
+"""Contact sheet of a data set: random photos, one row per class."""
 
 import hashlib
 from collections import defaultdict
@@ -17,13 +17,13 @@ PAPER, INK = (255, 255, 255), (40, 44, 40)
 
 
 def contact_sheet(samples: list[Sample], columns: int = 8, side: int = 160, seed: int = 0) -> np.ndarray:
-    """Some photos of every class, side by side.
+    """Renders a contact sheet: some photos of every class, one row per class.
 
     Args:
         samples: photos of a data set.
-        columns: photos a class; fewer where a class has fewer.
-        side: of the square each photo is fitted into, in pixels.
-        seed: another one chooses other photos.
+        columns: photos per class; fewer where a class has fewer.
+        side: of the square each photo is fitted into, in px.
+        seed: of the random choice of photos.
     Returns:
         (H, W, 3) uint8, RGB.
     Raises:
@@ -50,12 +50,14 @@ def contact_sheet(samples: list[Sample], columns: int = 8, side: int = 160, seed
 
 
 def row_titles(samples: list[Sample]) -> Labels:
-    """Names of the classes above the rows of a sheet, sorted, as the fonts of this computer can write them."""
+    """Titles of the rows, sorted, as far as installed fonts have their characters."""
     return figure_labels([capitalized(spoken(name)) for name in class_names(samples)])
 
 
 def _fitted(pixels: np.ndarray, side: int) -> np.ndarray:
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return cv2.resize(pixels, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=way)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return cv2.resize(
+        pixels, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=interpolation
+    )

@@ -1,24 +1,25 @@
-"""Photos that show the same thing: exact copies, and near-duplicates by hash and thumbnail."""
+"""Near-duplicate detection by perceptual hash and thumbnail."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-BLOCK = 1024  # rows compared at a time: bounds memory
-SURE_HASH, SURE_HASH_RMSE = 2, 30.0  # bits of 64 that differ, confirmed by a thumbnail that is not another picture's
+BLOCK = 1024  # rows compared at a time, to bound memory
+SURE_HASH, SURE_HASH_RMSE = 2, 30.0  # differing bits of 64, if the thumbnails do not contradict
 SURE_RMSE = 10.5
 CLASS_HASH, CLASS_RMSE = 10, 19.0  # within one class
 
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Small descriptions of photos, to find near-duplicates with.
+    """Perceptual hashes and thumbnails of photos.
 
     Attributes:
         thumbnails: (N, 16, 16, 3) float32, 0 to 255.
-        hashes: 64-bit difference hash of each photo, (N,) uint64.
-        mirrored: the same of its mirror image.
+        hashes: 64-bit difference hash (dHash) of each photo, (N,) uint64.
+        mirrored: difference hash of its mirror image.
     """
 
     thumbnails: np.ndarray
@@ -26,8 +27,8 @@ class Fingerprints:
     mirrored: np.ndarray
 
     @classmethod
-    def of(cls, photos) -> "Fingerprints":
-        """From an iterable of (H, W, 3) uint8."""
+    def of(cls, photos: Iterable[np.ndarray]) -> "Fingerprints":
+        """Computes the fingerprints of photos, (H, W, 3) uint8 each."""
         parts = [(_thumbnail(p), _dhash(p), _dhash(p[:, ::-1])) for p in photos]
         thumbnails, hashes, mirrored = zip(*parts) if parts else ((), (), ())
         shape = (len(parts), 16, 16, 3)
@@ -39,12 +40,12 @@ class Fingerprints:
 
 
 def reduced(pixels: np.ndarray) -> np.ndarray:
-    """Small enough to keep for every photo, large enough for its fingerprint."""
+    """Downsamples a photo to the size its fingerprint needs, (64, 72, 3)."""
     return cv2.resize(pixels, (72, 64), interpolation=cv2.INTER_AREA)
 
 
 def near_duplicate_pairs(prints: Fingerprints, labels: np.ndarray | None = None) -> np.ndarray:
-    """Pairs of photos that show the same thing, mirrored or not.
+    """Finds pairs of near-duplicates, mirrored or not.
 
     A pair is near-duplicate where the hashes differ in at most 2 bits and the thumbnails do not contradict, where the
     thumbnails differ by at most 10.5 (root mean square), or, within one class, by at most 10 bits and 19.
@@ -76,7 +77,11 @@ def near_duplicate_pairs(prints: Fingerprints, labels: np.ndarray | None = None)
 
 
 def groups_of(count: int, pairs: np.ndarray) -> np.ndarray:
-    """Connected groups: the smallest member's number for each of `count` photos, (count,)."""
+    """Connected components (union-find): the smallest index of the component of each photo, (count,).
+
+    >>> groups_of(4, np.array([[1, 3], [0, 1]])).tolist()
+    [0, 0, 2, 0]
+    """
     parent = np.arange(count)
 
     def root(i: int) -> int:

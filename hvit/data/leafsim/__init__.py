@@ -1,6 +1,6 @@
 """LeafSim: a procedural renderer of leaves and their diseases, with exact masks.
 
-`render(Address(seed=7, index=42))` draws a leaf; start reading at `leaf.py`.
+`render(Address(seed=7, index=42))` returns a `RenderedLeaf`; start reading at `leaf.py`.
 """
 
 from hvit.data.leafsim.address import SCHEME, VERSION, Address, AddressError, Span

@@ -1,6 +1,7 @@
-"""Names of drawn leaves. A name is all it takes to draw one again: `leafsim:v1/<seed>/<index>`."""
+"""Addresses of rendered leaves, `leafsim:v1/<seed>/<index>`, from which they can be rendered again."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 SCHEME = "leafsim:"
@@ -11,12 +12,12 @@ SPLITS = ("train",) * 8 + ("val", "test")  # by the last digit of the index
 
 
 class AddressError(ValueError):
-    """A text that names no drawn leaf."""
+    """A text that is no LeafSim address."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """One drawn leaf. Any change of pixels needs a new version; seeds separate data sets.
+    """Address of a rendered leaf. Any change of pixels needs a new version; seeds separate data sets.
 
     Attributes:
         seed: of the data set, not negative.
@@ -47,7 +48,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Span:
-    """A data set of drawn leaves in a row: `leafsim:v1/<seed>/<first>-<last>`, both ends included."""
+    """A contiguous range of rendered leaves: `leafsim:v1/<seed>/<first>-<last>`, both ends included."""
 
     seed: int
     first: int
@@ -59,7 +60,7 @@ class Span:
     def __len__(self) -> int:
         return self.last - self.first + 1
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Address]:
         return (Address(self.seed, index) for index in range(self.first, self.last + 1))
 
     @classmethod
@@ -85,7 +86,7 @@ def _parts(text: str, last: str) -> list[str]:
     match = re.fullmatch(rf"{SCHEME}v(\d+)/(\d+)/{last}", text)
     if match is None:
         example = "0-4999" if "-" in last else "42"
-        raise AddressError(f"{text!r} is not the name of drawn leaves; expected {SCHEME}v{VERSION}/7/{example}")
+        raise AddressError(f"{text!r} is no LeafSim address; expected {SCHEME}v{VERSION}/7/{example}")
     if int(match.group(1)) != VERSION:
-        raise AddressError(f"{text}: this program draws LeafSim version {VERSION}, not {match.group(1)}")
+        raise AddressError(f"{text}: this program renders LeafSim version {VERSION}, not {match.group(1)}")
     return list(match.groups()[1:])

@@ -1,4 +1,4 @@
-"""Reflectance in five bands, mixed from what the tissue is made of.
+"""Reflectance in five spectral bands, mixed from the components of the tissue.
 
 The values follow general descriptions of leaf spectra (chlorophyll absorbs blue and red, cell walls reflect the near
 infrared, dead tissue does neither); they are plausible, not measured.
@@ -27,10 +27,11 @@ def stress(blade: Blade, tissue: Tissue, what: Plan, part: Part) -> np.ndarray:
     """Early stress that color cannot show, (S, S) float32 in 0 to 1: patches, on living tissue only."""
     if not what.stressed:
         return np.zeros_like(blade.cover)
-    draws = part("stress")
+    rng = part("stress")
     patches = fractal(part("stress.patches"), blade.pose.size, 4, 3, 0.5)
-    middle = blade.level(patches, draws.uniform(0.15, 0.7))
-    return smoothstep(middle - 0.15, middle + 0.15, patches) * (1 - tissue.necrotic) * (blade.cover > 0.5)
+    middle = blade.level(patches, rng.uniform(0.15, 0.7))
+    field: np.ndarray = smoothstep(middle - 0.15, middle + 0.15, patches) * (1 - tissue.necrotic) * (blade.cover > 0.5)
+    return field
 
 
 def reflectance(
@@ -45,8 +46,8 @@ def reflectance(
     Returns:
         (5, size, size) float32 in [0, 1], with sensor noise.
     """
-    draws = part("bands")
-    vigor, dryness = draws.uniform(), draws.uniform()
+    rng = part("bands")
+    vigor, dryness = rng.uniform(), rng.uniform()
     tone = np.clip(vigor + 0.12 * blade.tone, 0, 1)
     cube = []
     brightness = ground.mean(0)
@@ -67,5 +68,6 @@ def reflectance(
     return np.stack(cube).astype(np.float32)
 
 
-def _between(tissue: np.ndarray, band: int, share: np.ndarray) -> np.ndarray:
-    return tissue[0, band] + (tissue[1, band] - tissue[0, band]) * share
+def _between(tissue: np.ndarray, band: int, share: np.ndarray | np.floating) -> np.ndarray:
+    value: np.ndarray = tissue[0, band] + (tissue[1, band] - tissue[0, band]) * share
+    return value

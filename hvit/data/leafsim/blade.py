@@ -1,4 +1,4 @@
-"""The geometry of one leaf in one picture: everything a symptom needs to know about where it is."""
+"""Geometry of a leaf in the image: coverage, leaf coordinates, distances and veins, for placing symptoms."""
 
 from dataclasses import dataclass
 
@@ -59,7 +59,8 @@ class Blade:
     def at(self, points: np.ndarray) -> np.ndarray:
         """Rows and columns of leaf coordinates (N, 2), kept inside the picture; (2, N) int."""
         pixels = np.clip(self.pose.to_picture(points), 0, self.pose.size - 1).astype(int)
-        return pixels[:, ::-1].T
+        indices: np.ndarray = pixels[:, ::-1].T
+        return indices
 
 
 def grow(plan: Plan, size: int, part: Part) -> Blade:
@@ -101,19 +102,19 @@ def grow(plan: Plan, size: int, part: Part) -> Blade:
     )
 
 
-def _lay(species: Species, area: float, draws: RandomStream, size: int) -> Pose:
+def _lay(species: Species, area: float, rng: RandomStream, size: int) -> Pose:
     """Somewhere in the frame, covering 25 to 90 % of it where the shape allows."""
-    tilt = draws.uniform(0.8, 1.0)
-    angle = draws.uniform(0, 2 * np.pi)
+    tilt = rng.uniform(0.8, 1.0)
+    angle = rng.uniform(0, 2 * np.pi)
     if species.outline == "strap":  # only a piece of it is in the picture
-        length = size * draws.uniform(0.95, 1.5) * (1.0 if species.width > 0.2 else 1.35)
-        angle = draws.pick([0, 1, 2, 3]) * np.pi / 2 + draws.uniform(-0.5, 0.5)
-        middle = np.array([0.5, 0.5]) + draws.uniform(-0.08, 0.08, 2)
-        return Pose(size, middle * size, length, angle, draws.uniform(-0.06, 0.06), tilt)
-    length = size * (draws.uniform(0.32, 0.66) / (area * tilt)) ** 0.5
+        length = size * rng.uniform(0.95, 1.5) * (1.0 if species.width > 0.2 else 1.35)
+        angle = rng.pick([0, 1, 2, 3]) * np.pi / 2 + rng.uniform(-0.5, 0.5)
+        middle = np.array([0.5, 0.5]) + rng.uniform(-0.08, 0.08, 2)
+        return Pose(size, middle * size, length, angle, rng.uniform(-0.06, 0.06), tilt)
+    length = size * (rng.uniform(0.32, 0.66) / (area * tilt)) ** 0.5
     length = min(length, (1.06 if species.width > 0.2 else 1.4) * size)  # narrow leaves run out of the picture
-    middle = np.array([0.5, 0.5]) + draws.uniform(-0.06, 0.06, 2)
-    return Pose(size, middle * size, length, angle, draws.uniform(-0.07, 0.07), tilt)
+    middle = np.array([0.5, 0.5]) + rng.uniform(-0.06, 0.06, 2)
+    return Pose(size, middle * size, length, angle, rng.uniform(-0.07, 0.07), tilt)
 
 
 def _fill(canvas: np.ndarray, pose: Pose, points: np.ndarray, value: int) -> None:
@@ -121,18 +122,19 @@ def _fill(canvas: np.ndarray, pose: Pose, points: np.ndarray, value: int) -> Non
     cv2.fillPoly(canvas, [fixed], value, lineType=cv2.LINE_AA, shift=FRACTION_BITS)
 
 
-def _bite(draws: RandomStream, margin: np.ndarray) -> np.ndarray:
+def _bite(rng: RandomStream, margin: np.ndarray) -> np.ndarray:
     """A piece an insect took from the margin."""
-    center = margin[draws.count(0, len(margin) - 1)]
+    center = margin[rng.count(0, len(margin) - 1)]
     angle = np.linspace(0, 2 * np.pi, 30)
-    radius = draws.uniform(0.02, 0.07) * (1 + 0.25 * np.sin(3 * angle + draws.uniform(0, 6)))
-    return center + radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
+    radius = rng.uniform(0.02, 0.07) * (1 + 0.25 * np.sin(3 * angle + rng.uniform(0, 6)))
+    bite: np.ndarray = center + radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
+    return bite
 
 
-def _stalk(draws: RandomStream, end: float) -> np.ndarray:
+def _stalk(rng: RandomStream, end: float) -> np.ndarray:
     """The petiole, slightly bent, as a polygon that reaches a little into the blade."""
     t = np.linspace(0, 1, 16)
-    length, bend = draws.uniform(0.08, 0.3), draws.uniform(-0.12, 0.12)
+    length, bend = rng.uniform(0.08, 0.3), rng.uniform(-0.12, 0.12)
     x, y = end + 0.01 - length * t, bend * t**2
     half = PETIOLE / 2 * (0.8 + 0.5 * t)
     return np.concatenate([np.stack([x, y + half], 1), np.stack([x, y - half], 1)[::-1]])

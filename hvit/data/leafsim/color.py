@@ -1,21 +1,25 @@
-"""Colors: named as people see them (sRGB), mixed as light adds up (linear)."""
+"""Colors: sRGB values to linear light, in which they are mixed, and back."""
 
 import numpy as np
 
 
 def linear(red: float, green: float, blue: float) -> np.ndarray:
-    """An sRGB color of 0 to 255 as linear light in [0, 1]; (3, 1, 1) float32, so that it mixes with fields (S, S)."""
+    """Converts an sRGB color of 0 to 255 to linear light in [0, 1], (3, 1, 1) float32."""
     c = np.array([red, green, blue], dtype=np.float32).reshape(3, 1, 1) / 255
-    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    light: np.ndarray = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    return light
 
 
 def encoded(light: np.ndarray) -> np.ndarray:
-    """Linear light in [0, 1] as sRGB in [0, 1]."""
-    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055)
+    """Converts linear light in [0, 1] to sRGB in [0, 1]."""
+    tones: np.ndarray = np.where(
+        light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
+    )
+    return tones
 
 
 def mixed(first: np.ndarray, second: np.ndarray, weight: np.ndarray | float) -> np.ndarray:
-    """Between two colors, (3, 1, 1) or (3, S, S); `weight` of the second, a number or a field (S, S)."""
-    out = (second - first) * np.asarray(weight, dtype=np.float32)
-    out += first  # in place: these fields are as large as the fast memory of a core
+    """Linear interpolation of two colors, (3, 1, 1) or (3, S, S); `weight` of the second, a number or (S, S)."""
+    out: np.ndarray = (second - first) * np.asarray(weight, dtype=np.float32)
+    out += first  # in place: these fields are as large as the cache of a core
     return out

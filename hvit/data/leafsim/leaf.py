@@ -1,4 +1,4 @@
-"""A drawn leaf with the truth attached."""
+"""Renders a leaf with its ground truth: masks, severity, reflectance."""
 
 import copy
 from dataclasses import dataclass, replace
@@ -23,21 +23,21 @@ from hvit.data.leafsim.tissue import Tissue, healthy
 MIN_SIZE, MAX_SIZE = 32, 1024
 P_DAPPLED = 0.15  # of leaves lie in broken light
 LEAF_LIGHT = 0.13  # reflectance of a common leaf
-OVERSAMPLING = 2  # drawn at twice the size: clean edges, and lines finer than a pixel
+OVERSAMPLING = 2  # rendered at twice the size, against aliasing
 
 
 @dataclass(frozen=True)
 class RenderedLeaf:
-    """A picture and what it shows.
+    """A rendered leaf and its ground truth.
 
     Attributes:
-        address: what it takes to draw it again.
-        plan: species, condition and companion; without the companion where it would have been the larger.
+        address: seed and index it is rendered from.
+        plan: species, condition and companion; without the companion where it would have been the larger one.
         picture: (S, S, 3) uint8, RGB.
-        leaf_mask: (S, S) bool: the leaf, holes that a disease left in it included.
-        symptom_mask: (S, S) bool: what a pathologist would call symptomatic, halos included; within the leaf.
-        halo_mask: (S, S) bool: the part of it that is a halo: discolored, not dead.
-        stress_mask: (S, S) bool: tissue under early stress, invisible in the picture.
+        leaf_mask: (S, S) bool, including holes from disease.
+        symptom_mask: (S, S) bool, symptomatic tissue including halos; within the leaf.
+        halo_mask: (S, S) bool, the part of it that is a halo: discolored, not dead.
+        stress_mask: (S, S) bool, tissue under early stress, invisible in RGB.
         severity: symptomatic pixels / leaf pixels.
         bands: (5, S, S) float32 reflectance in [0, 1] at `BANDS`, or None where not asked for.
     """
@@ -54,17 +54,21 @@ class RenderedLeaf:
 
 
 def render(address: Address, size: int = 160, bands: bool = False, symptoms: bool = True) -> RenderedLeaf:
-    """Renders a leaf: the same pixels for the same arguments on every machine, up to rounding.
+    """Renders a leaf, deterministically up to rounding.
 
     Args:
-        size: side of the square picture in pixels, 32 to 1024; every size shows the same leaf.
-        bands: whether to compute the five reflectance bands too.
-        symptoms: False draws the healthy twin: the same leaf and scene without what the condition does to it.
+        size: side of the square image in px, 32 to 1024; every size shows the same leaf.
+        bands: compute the five reflectance bands too.
+        symptoms: False renders the healthy counterpart: the same leaf and scene without the condition.
     Raises:
         ValueError: `size` is out of range.
+
+    >>> leaf = render(Address(seed=7, index=42), size=64, bands=True)
+    >>> leaf.picture.shape, leaf.bands.shape, leaf.symptom_mask.dtype
+    ((64, 64, 3), (5, 64, 64), dtype('bool'))
     """
     if not MIN_SIZE <= size <= MAX_SIZE:
-        raise ValueError(f"cannot draw a leaf of {size} px; expected {MIN_SIZE} to {MAX_SIZE}")
+        raise ValueError(f"cannot render a leaf of {size} px; expected {MIN_SIZE} to {MAX_SIZE}")
     what, part, side = plan(address), partial(RandomStream, address), OVERSAMPLING * size
     blade = grow(what, side, part)
     tissue = healthy(blade, part)
@@ -113,7 +117,7 @@ def _area(tissue: Tissue, blade: Blade) -> float:
 
 def _compose(tissue: Tissue, blade: Blade, source: Light, behind: np.ndarray, touches: bool, part: Part) -> np.ndarray:
     """The scene in linear light, (3, S, S) float32."""
-    draws, size, length = part("scene"), blade.pose.size, blade.pose.length
+    rng, size, length = part("scene"), blade.pose.size, blade.pose.length
     diffuse, glossy = shading(source, tissue.height, length)
     crease = 1 - 0.28 * np.exp(-((blade.veins.to_main / 0.010) ** 2)) * (1 - blade.veins.main)
     leaf = tissue.albedo * (diffuse * crease)
@@ -121,23 +125,23 @@ def _compose(tissue: Tissue, blade: Blade, source: Light, behind: np.ndarray, to
     leaf += sheen * linear(226, 236, 246)
     thing = np.maximum(blade.cover * tissue.solid, blade.petiole)
     if touches:
-        behind = behind * _shadow(thing, source, draws, length)
+        behind = behind * _shadow(thing, source, rng, length)
     scene = mixed(behind, blade.species.vein * np.float32(0.8) * (0.4 + 0.6 * diffuse), blade.petiole)
     scene = mixed(scene, np.maximum(leaf, 0), np.clip(blade.cover * tissue.solid, 0, 1))
-    if draws.chance(P_DAPPLED):  # light through a canopy
-        dapple = smoothstep(-0.35, 0.15, fractal(part("scene.dapple"), size, 2, 3, 0.5) + draws.uniform(-0.6, 0.6))
+    if rng.chance(P_DAPPLED):  # light through a canopy
+        dapple = smoothstep(-0.35, 0.15, fractal(part("scene.dapple"), size, 2, 3, 0.5) + rng.uniform(-0.6, 0.6))
         scene = scene * (0.35 + 0.65 * dapple)
     return scene
 
 
-def _shadow(thing: np.ndarray, source: Light, draws: RandomStream, length: float) -> np.ndarray:
+def _shadow(thing: np.ndarray, source: Light, rng: RandomStream, length: float) -> np.ndarray:
     """How much light reaches the ground beside the leaf: less where it is cast in shade, and close to its edge."""
-    lift = draws.uniform(0.008, 0.08) * length
+    lift = rng.uniform(0.008, 0.08) * length
     dx, dy = (float(v) for v in source.shadow_offset * lift)
     moved = cv2.warpAffine(thing, np.array([[1, 0, dx], [0, 1, dy]], np.float32), thing.shape[::-1])
-    soft = blurred(moved, 1 + draws.uniform(0.08, 0.5) * lift)
+    soft = blurred(moved, 1 + rng.uniform(0.08, 0.5) * lift)
     contact = blurred(thing, 0.015 * length)
-    return 1 - np.float32((1 - source.ambient) * draws.uniform(0.6, 0.95)) * soft - np.float32(0.15) * contact
+    return 1 - np.float32((1 - source.ambient) * rng.uniform(0.6, 0.95)) * soft - np.float32(0.15) * contact
 
 
 def _reduced(field: np.ndarray, size: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""One source of light on a relief: diffuse, ambient and glossy reflection."""
+"""Lighting: one light source on a height map, with diffuse, ambient and specular reflection."""
 
 from dataclasses import dataclass
 
@@ -28,13 +28,13 @@ class Light:
         return -self.direction[:2] / max(float(self.direction[2]), 0.35)
 
 
-def light(draws: RandomStream) -> Light:
+def light(rng: RandomStream) -> Light:
     """Sun, lamp or overcast sky."""
-    azimuth, elevation = draws.uniform(0, 2 * np.pi), np.radians(draws.uniform(26, 68))
+    azimuth, elevation = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(26, 68))
     direction = np.array(
         [np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)], np.float32
     )
-    return Light(direction, draws.uniform(0.18, 0.62), draws.uniform(8, 40))
+    return Light(direction, rng.uniform(0.18, 0.62), rng.uniform(8, 40))
 
 
 def shading(source: Light, height: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""What a drawn leaf will show, decided before anything is drawn: cheap to know for a million leaves."""
+"""Species and condition of a leaf, sampled before rendering, so that labels of a million leaves are cheap."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ HEALTHY = "healthy"
 EARLY_STRESS = "Early_stress"  # the class of healthy-looking leaves under stress, where bands are at hand to see it
 
 STRAP = ("maize", "rice")
-# Shares of the leaf shapes. Strap leaves are drawn in every condition, so that shape alone does not tell it.
+# Weights of the species. Strap leaves occur with every condition, so that shape is no cue to the class.
 SPECIES = {
     "tomato": 3,
     "potato": 3,
@@ -46,12 +46,12 @@ HEALTHY_WEIGHT = 2.0  # about half of the healthy-looking leaves are under stres
 
 @dataclass(frozen=True)
 class Plan:
-    """What a leaf will show.
+    """Species and condition of a leaf.
 
     Attributes:
         species: whose leaf it is modelled on.
         condition: class of the leaf as a color photo can show it.
-        companion: a second, smaller infection that is drawn beside it, or None.
+        companion: a second, smaller infection, or None.
         stressed: whether patches of it are under early stress, which only the bands beyond red can show.
     """
 
@@ -66,11 +66,15 @@ class Plan:
 
 
 def plan(address: Address) -> Plan:
-    """What the leaf of this address will show."""
-    draws = RandomStream(address, "plan")
-    condition = draws.pick(CONDITIONS, [HEALTHY_WEIGHT if name == HEALTHY else 1.0 for name in CONDITIONS])
+    """Samples species and condition of the leaf of an address.
+
+    >>> plan(Address(seed=7, index=42)).condition in CONDITIONS
+    True
+    """
+    rng = RandomStream(address, "plan")
+    condition = rng.pick(CONDITIONS, [HEALTHY_WEIGHT if name == HEALTHY else 1.0 for name in CONDITIONS])
     hosts = HOSTS[condition] if condition in HOSTS else tuple(SPECIES)
-    species = draws.pick(hosts, [SPECIES[name] for name in hosts])
-    stressed = draws.chance(P_STRESS)
-    mixed = draws.chance(P_MIXED) and condition not in (HEALTHY, *COMPANIONS)
-    return Plan(species, condition, draws.pick(COMPANIONS) if mixed else None, stressed)
+    species = rng.pick(hosts, [SPECIES[name] for name in hosts])
+    stressed = rng.chance(P_STRESS)
+    mixed = rng.chance(P_MIXED) and condition not in (HEALTHY, *COMPANIONS)
+    return Plan(species, condition, rng.pick(COMPANIONS) if mixed else None, stressed)

@@ -1,4 +1,4 @@
-"""Where the leaf lies in the picture: from leaf coordinates to pixels and back.
+"""Pose of the leaf: transform between leaf coordinates and image pixels.
 
 Leaf coordinates: x runs along the midrib from the base (0) to the tip (1), y to the side, both in leaf lengths.
 """
@@ -44,4 +44,5 @@ class Pose:
         return x.astype(np.float32), (y - self._bow(x)).astype(np.float32)
 
     def _bow(self, x: np.ndarray) -> np.ndarray:
-        return self.bend * 4 * x * (1 - x)
+        bow: np.ndarray = self.bend * 4 * x * (1 - x)
+        return bow

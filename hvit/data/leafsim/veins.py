@@ -11,6 +11,7 @@ from hvit.data.leafsim.pose import Pose
 from hvit.data.leafsim.random_stream import RandomStream
 from hvit.data.leafsim.species import Species
 
+Vein = tuple[np.ndarray, float, float]  # points in leaf coordinates (N, 2), width at the start and at the end
 FRACTION_BITS = 4  # cv2 draws at sixteenths of a pixel
 MIDRIB = 0.011  # width at the base, in leaf lengths
 CELLS = (26, 60)  # fields of the coarse and fine net along one leaf length
@@ -33,9 +34,9 @@ class Veins:
     field: np.ndarray
 
 
-def veins(species: Species, shape: Outline, pose: Pose, x: np.ndarray, y: np.ndarray, draws: RandomStream) -> Veins:
+def veins(species: Species, shape: Outline, pose: Pose, x: np.ndarray, y: np.ndarray, rng: RandomStream) -> Veins:
     """The venation of a leaf; `x` and `y` are the leaf coordinates of the pixels."""
-    lines = {"blade": _pinnate, "palmate": _palmate, "strap": _midrib_alone}[species.outline](species, shape, draws)
+    lines = {"blade": _pinnate, "palmate": _palmate, "strap": _midrib_alone}[species.outline](species, shape, rng)
     canvas = np.zeros((pose.size, pose.size), np.uint8)
     for points, start, end in sorted(lines, key=lambda line: line[1]):
         _draw_tapering(canvas, pose, points, start, end)
@@ -45,23 +46,23 @@ def veins(species: Species, shape: Outline, pose: Pose, x: np.ndarray, y: np.nda
     if species.outline == "strap":
         lanes = y * np.float32(species.pairs / species.width)
         net = 0.5 + 0.5 * np.cos(np.float32(2 * np.pi) * lanes)
-        coarse, edges = _net(draws, pose, CELLS[0], x * 0.25, y)
+        coarse, edges = _net(rng, pose, CELLS[0], x * 0.25, y)
         net = np.maximum(net**3, 0.5 * edges)
         to_main = np.minimum(to_main, np.abs(lanes - np.round(lanes)) * np.float32(species.width / species.pairs))
         return Veins(main, net, to_main, coarse)
-    coarse, coarse_edges = _net(draws, pose, CELLS[0], x, y)
-    _, fine_edges = _net(draws, pose, CELLS[1], x, y)
+    coarse, coarse_edges = _net(rng, pose, CELLS[0], x, y)
+    _, fine_edges = _net(rng, pose, CELLS[1], x, y)
     net = np.maximum(coarse_edges, 0.6 * fine_edges)
     return Veins(main, blurred(net, 0.0022 * pose.length), to_main, coarse)
 
 
-def _pinnate(species: Species, shape: Outline, draws: RandomStream) -> list:
+def _pinnate(species: Species, shape: Outline, rng: RandomStream) -> list[Vein]:
     """Midrib and pairs of secondaries that curve to the tip and end near the margin."""
     lines = [(_line([0.0, 1.0], [0.0, 0.0]), MIDRIB, 0.2 * MIDRIB)]
-    number = species.pairs + draws.count(-1, 1)
-    cot = 1 / np.tan(np.radians(species.angle + draws.uniform(-6, 6)))
+    number = species.pairs + rng.count(-1, 1)
+    cot = 1 / np.tan(np.radians(species.angle + rng.uniform(-6, 6)))
     for side in (1, -1):
-        for start in (np.arange(number) + 0.35 + draws.uniform(-0.2, 0.2, number)) / (number + 0.6) * 0.92:
+        for start in (np.arange(number) + 0.35 + rng.uniform(-0.2, 0.2, number)) / (number + 0.6) * 0.92:
             lines.append((_secondary(shape, start, side, cot), 0.45 * MIDRIB, 0.12 * MIDRIB))
     return lines
 
@@ -76,7 +77,7 @@ def _secondary(shape: Outline, start: float, side: int, cot: float) -> np.ndarra
     return np.stack([start + reach * (0.75 * t + 0.25 * t**3), side * width * t ** (0.92)], 1)
 
 
-def _palmate(species: Species, shape: Outline, draws: RandomStream) -> list:
+def _palmate(species: Species, shape: Outline, rng: RandomStream) -> list[Vein]:
     """One main vein into each lobe, with secondaries of its own."""
     lines = []
     cot = 1 / np.tan(np.radians(species.angle))
@@ -86,7 +87,7 @@ def _palmate(species: Species, shape: Outline, draws: RandomStream) -> list:
         base = np.array([PALMATE_BASE, 0.0])
         lines.append((base + np.linspace(0, 0.96 * reach, 12)[:, None] * direction, 0.8 * MIDRIB, 0.2 * MIDRIB))
         for side in (1, -1):
-            for start in (np.arange(species.pairs) + 0.6 + draws.uniform(-0.2, 0.2, species.pairs)) / 5.0:
+            for start in (np.arange(species.pairs) + 0.6 + rng.uniform(-0.2, 0.2, species.pairs)) / 5.0:
                 t = np.linspace(0, 1, 10)[:, None]
                 far = 0.30 * reach * (1 - 0.7 * start)
                 along = (start * reach + far * cot * t) * direction
@@ -94,7 +95,7 @@ def _palmate(species: Species, shape: Outline, draws: RandomStream) -> list:
     return lines
 
 
-def _midrib_alone(species: Species, shape: Outline, draws: RandomStream) -> list:
+def _midrib_alone(species: Species, shape: Outline, rng: RandomStream) -> list[Vein]:
     reach = STRAP_REACH
     thickness = 0.11 * species.width
     return [(_line([-reach, 1 + reach], [0.0, 0.0]), 1.2 * thickness, 0.5 * thickness)]
@@ -118,17 +119,17 @@ def _draw_tapering(canvas: np.ndarray, pose: Pose, points: np.ndarray, start: fl
     cv2.fillPoly(canvas, [fixed], strength, lineType=cv2.LINE_AA, shift=FRACTION_BITS)
 
 
-def _net(draws: RandomStream, pose: Pose, cells: int, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _net(rng: RandomStream, pose: Pose, cells: int, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Voronoi fields in leaf coordinates: a random number for each field, and the edges between fields, (S, S)."""
     side = cells * 6  # the map covers x in [-0.15, 1.15], y in [-0.65, 0.65]
     number = int(1.3 * cells)
-    jitter = draws.uniform(-0.45, 0.45, (number, number, 2))
-    spots = (np.stack(np.mgrid[:number, :number], -1) + 0.5 + jitter) * (side / number)
+    jitter = rng.uniform(-0.45, 0.45, (number, number, 2))
+    spots = (np.stack([*np.mgrid[:number, :number]], -1) + 0.5 + jitter) * (side / number)
     rows, columns = np.clip(spots.astype(int), 0, side - 1).reshape(-1, 2).T
     seeds = np.ones((side, side), np.uint8)
     seeds[rows, columns] = 0
     _, labels = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
-    value = draws.uniform(size=int(labels.max()) + 1).astype(np.float32)[labels]
+    value = rng.uniform(size=int(labels.max()) + 1).astype(np.float32)[labels]
     edges = np.zeros((side, side), np.float32)
     edges[:, 1:] = labels[:, 1:] != labels[:, :-1]
     edges[1:] = np.maximum(edges[1:], labels[1:] != labels[:-1])

@@ -17,19 +17,19 @@ NARROW, WIDE = 0.004, 0.022
 
 def leaf_miner(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) -> None:
     """Pale winding galleries that widen as the larva grows, with a dark line of frass; some end in a brown blotch."""
-    draws = part("miner")
+    rng = part("miner")
     size, length = blade.pose.size, blade.pose.length
     gallery, frass = np.zeros((size, size), np.uint8), np.zeros((size, size), np.uint8)
-    number = max(1, int(amount * draws.count(1, 6)))
-    for start in scatter(blade, draws, number, (np.abs(blade.across) > 0.2).astype(np.float32)):
-        path = blade.pose.to_picture(_walk(blade, start, draws))
-        grown = np.linspace(NARROW, draws.uniform(0.5, 1.0) * WIDE, len(path)) * length
+    number = max(1, int(amount * rng.count(1, 6)))
+    for start in scatter(blade, rng, number, (np.abs(blade.across) > 0.2).astype(np.float32)):
+        path = blade.pose.to_picture(_walk(blade, start, rng))
+        grown = np.linspace(NARROW, rng.uniform(0.5, 1.0) * WIDE, len(path)) * length
         for i in range(len(path) - 1):
             _stroke(gallery, path[i], path[i + 1], grown[i])
             if i % 3:
                 _stroke(frass, path[i], path[i + 1], max(1.0, 0.22 * grown[i]))
-        if draws.chance(0.45):
-            _blotch(gallery, path[-1], draws.uniform(0.02, 0.06) * length, draws)
+        if rng.chance(0.45):
+            _blotch(gallery, path[-1], rng.uniform(0.02, 0.06) * length, rng)
     wiggle = 0.25 * WIDE * length
     down, across = np.mgrid[0:size, 0:size].astype(np.float32)
     mine = cv2.remap(
@@ -37,7 +37,7 @@ def leaf_miner(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) ->
     )
     mine = blurred(mine.astype(np.float32) / 255, 0.002 * length)
     dark = blurred(frass.astype(np.float32) / 255, 0.002 * length)
-    brown = np.clip(draws.uniform(-0.2, 1.1) + 0.3 * blade.warp[0] * 0.4, 0, 1)
+    brown = np.clip(rng.uniform(-0.2, 1.1) + 0.3 * blade.warp[0] * 0.4, 0, 1)
     color = mixed(linear(204, 198, 158), linear(126, 90, 56), brown)
     color = color * (1 + 0.08 * grain(part("miner.grain"), size, 110))
     rim = smoothstep(0.05, 0.5, blurred(mine, 0.006 * length)) * (1 - mine)
@@ -50,11 +50,11 @@ def leaf_miner(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) ->
     tissue.mark(mine, halo=smoothstep(0.35, 0.6, rim))
 
 
-def _walk(blade: Blade, start: np.ndarray, draws: RandomStream) -> np.ndarray:
+def _walk(blade: Blade, start: np.ndarray, rng: RandomStream) -> np.ndarray:
     """A larva's way in leaf coordinates, (N, 2): it turns smoothly and shuns midrib and margin."""
-    steps = draws.count(18, 70)
-    turns = 0.45 * draws.normal(steps)
-    point, heading = start.copy(), draws.uniform(0, 2 * np.pi)
+    steps = rng.count(18, 70)
+    turns = 0.45 * rng.normal(steps)
+    point, heading = start.copy(), rng.uniform(0, 2 * np.pi)
     path, side = [point.copy()], np.sign(start[1])
     for turn in turns:
         heading += float(turn)
@@ -73,8 +73,8 @@ def _stroke(canvas: np.ndarray, start: np.ndarray, end: np.ndarray, width: float
     cv2.line(canvas, ends[0].tolist(), ends[1].tolist(), 255, max(1, round(width)), cv2.LINE_AA, FRACTION_BITS)
 
 
-def _blotch(canvas: np.ndarray, middle: np.ndarray, radius: float, draws: RandomStream) -> None:
+def _blotch(canvas: np.ndarray, middle: np.ndarray, radius: float, rng: RandomStream) -> None:
     angle = np.linspace(0, 2 * np.pi, 36)
-    wobble = 1 + 0.25 * np.sin(2 * angle + draws.uniform(0, 6)) + 0.15 * np.sin(5 * angle + draws.uniform(0, 6))
+    wobble = 1 + 0.25 * np.sin(2 * angle + rng.uniform(0, 6)) + 0.15 * np.sin(5 * angle + rng.uniform(0, 6))
     ring = middle + radius * wobble[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
     cv2.fillPoly(canvas, [np.round(ring).astype(np.int32)], 255, cv2.LINE_AA)

@@ -1,4 +1,4 @@
-"""Where spots lie, and how far every pixel is from the nearest: many spots for the price of one."""
+"""Positions of spots, and the distance of every pixel to the nearest one (a Voronoi map)."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class Spots:
     """Spots on a leaf, seen from every pixel.
 
     Attributes:
-        which: number of the nearest spot, (S, S) int.
+        which: index of the nearest spot, (S, S) int.
         distance: to its border as a share of its radius, (S, S) float32: 0 in the middle, 1 at the border.
         angle: direction from its middle, radians, (S, S) float32.
     """
@@ -28,10 +28,11 @@ class Spots:
 
     def each(self, values: np.ndarray) -> np.ndarray:
         """A value for each spot, as a field (S, S) float32."""
-        return values.astype(np.float32)[self.which]
+        field: np.ndarray = values.astype(np.float32)[self.which]
+        return field
 
 
-def scatter(blade: Blade, draws: RandomStream, number: int, density: np.ndarray | None = None) -> np.ndarray:
+def scatter(blade: Blade, rng: RandomStream, number: int, density: np.ndarray | None = None) -> np.ndarray:
     """Leaf coordinates of up to `number` places on the leaf, (N, 2).
 
     Args:
@@ -39,8 +40,8 @@ def scatter(blade: Blade, draws: RandomStream, number: int, density: np.ndarray 
     """
     size = blade.pose.size
     tries = 12 * number + 64
-    rows, columns = (draws.uniform(0, size, (2, tries))).astype(int)
-    luck = draws.uniform(size=tries)
+    rows, columns = (rng.uniform(0, size, (2, tries))).astype(int)
+    luck = rng.uniform(size=tries)
     likely = blade.cover[rows, columns] > 0.9
     if density is not None:
         likely &= luck < density[rows, columns]
@@ -56,7 +57,7 @@ def spots(
     Args:
         centers: leaf coordinates, (N, 2), N at least 1.
         radii: in leaf lengths, across the leaf, (N,).
-        rough: how irregular the borders are; 0 draws circles.
+        rough: how irregular the borders are; 0 rng circles.
         stretch: how many times longer than wide along the leaf.
         square: 0 for ellipses, 1 for rectangles.
     """

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hvit.feature_space.layout import fit_layout, perplexity_for, procrustes, refined
+from hvit.feature_space.layout import embed_new, fit_layout, perplexity_for, procrustes
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_procrustes_takes_back_a_rotation_a_reflection_and_a_shift(mirror):
     moved = points @ turn + [5, -3]
     motion = procrustes(moved, points)
     assert np.abs(motion(moved) - points).max() < 1e-5
-    assert np.allclose(motion.turn @ motion.turn.T, np.eye(2))
+    assert np.allclose(motion.rotation @ motion.rotation.T, np.eye(2))
 
 
 def test_procrustes_leaves_the_size_alone():
@@ -56,7 +56,7 @@ def test_a_map_begun_like_another_ends_like_it(clusters, coordinates):
     turned = coordinates @ np.array([[0.0, 1], [-1, 0]])
     again = fit_layout(features, seed=3, start=turned)
     laid = procrustes(again, turned)
-    assert np.allclose(laid.turn, np.eye(2), atol=0.5)  # begun turned, it stays turned
+    assert np.allclose(laid.rotation, np.eye(2), atol=0.5)  # begun turned, it stays turned
     assert np.linalg.norm(laid(again) - turned, axis=1).mean() < 0.5 * coordinates.std()
 
 
@@ -64,7 +64,7 @@ def test_a_refined_sample_lies_within_its_group_of_a_map_that_is_not_centered(cl
     features, labels = clusters
     shifted = coordinates + np.array([100, -40], dtype=np.float32)
     queries = 6 * np.eye(4)[[0, 2]]
-    placed = refined(queries, features, shifted)
+    placed = embed_new(queries, features, shifted)
     for position, own in zip(placed, (0, 2)):
         group = shifted[labels == own]
         reach = np.linalg.norm(group - group.mean(0), axis=1).max()

@@ -25,7 +25,7 @@ def test_trustworthiness_is_that_of_sklearn(arrays):
 
 def test_many_samples_are_judged_by_a_drawn_part_of_them(arrays, monkeypatch):
     features, coordinates, _ = arrays
-    monkeypatch.setattr(quality, "MOST_SAMPLES", 50)
+    monkeypatch.setattr(quality, "MAX_SAMPLES", 50)
     value, count = quality.trustworthiness(features, coordinates)
     chosen = np.sort(np.random.default_rng(0).choice(80, 50, replace=False))
     assert value == of_sklearn(features[chosen], coordinates[chosen], n_neighbors=10) and count == 50

@@ -51,7 +51,7 @@ def test_spans_stand_beside_folders(photo_folder):
     ("name", "message"),
     [
         ("leafsim:v1/7/42", "expected leafsim:v1/7/0-4999"),
-        ("leafsim:v2/7/0-9", "this program draws LeafSim version 1, not 2"),
+        ("leafsim:v2/7/0-9", "this program renders LeafSim version 1, not 2"),
         ("leafsim:v1/7/9-0", "leaf 0 comes before leaf 9"),
         ("leafsim:v1/7/0-1000000", "a range may hold 1,000,000 leaves.*the largest from here on is 7/0-999999"),
         ("leafsim:v1/7/0-99999999999999999999", "the largest from here on is 7/0-999999"),
