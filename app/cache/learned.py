@@ -14,7 +14,7 @@ from hvit.runs import CONFIG, INFO, Run
 from hvit.runs.snapshot import RunSnapshot
 
 if TYPE_CHECKING:  # imports cv2 and scikit-learn
-    from hvit.data.inspection.balance import Balance, Part
+    from hvit.data.inspection.balance import Balance, PhotoRole
 
 EXAMPLES = 24
 FILES = ("split.csv", CONFIG, INFO, CARD, "eval/test/predictions.parquet")
@@ -29,7 +29,7 @@ def balance_of(record: RunSnapshot) -> Balance:
     return _balance(str(record.path), _stamps(record))
 
 
-def examples_of(record: RunSnapshot, label: str, source: str | None, role: str | None) -> list[Part]:
+def examples_of(record: RunSnapshot, label: str, source: str | None, role: str | None) -> list[PhotoRole]:
     """Some photos of a class, spread over all that fit.
 
     Args:
@@ -59,17 +59,17 @@ def _stamps(record: RunSnapshot) -> tuple:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _parts(path: str, stamps: tuple) -> Sequence[Part]:
-    from hvit.data.inspection.balance import parts_of
+def _parts(path: str, stamps: tuple) -> Sequence[PhotoRole]:
+    from hvit.data.inspection.balance import photo_roles
 
-    return parts_of(Run(Path(path)))
+    return photo_roles(Run(Path(path)))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _balance(path: str, stamps: tuple) -> Balance:
-    from hvit.data.inspection.balance import counted, told_by
+    from hvit.data.inspection.balance import count_roles, role_source
 
-    return counted(_parts(path, stamps), told_by(Run(Path(path))))
+    return count_roles(_parts(path, stamps), role_source(Run(Path(path))))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -89,7 +89,7 @@ def sources(record: RunSnapshot, balance: Balance) -> None:
     if not names:
         return
     st.html("<h2>Data sets</h2>")
-    counts = balance.told_by is not None
+    counts = balance.role_source is not None
     rows = "".join(
         f"<tr><th>{html.escape(name)}</th>"
         + (f"<td>{balance.count(name):,}</td>" if counts else "")

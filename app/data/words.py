@@ -38,12 +38,12 @@ def class_label(name: str) -> str:
 def learned_from(record: RunSnapshot, balance: Balance) -> str:
     """What the run learned from, in one sentence."""
     things, count = thing(record), balance.count(role="train") + balance.count(role="cv")
-    sources = len(balance.sources) if balance.told_by else len(data_sets(record))
+    sources = len(balance.sources) if balance.role_source else len(data_sets(record))
     places = f" of {counted(sources, 'data set')}" if sources > 1 else ""
     known = len(crops(record.classes))
     of = f", with {len(record.classes)} conditions" + (f" of {counted(known, 'crop')}" if known else "")
     of = of if record.classes else ", without labels"
-    if balance.told_by is None:
+    if balance.role_source is None:
         return (
             f"{record.name} learned from {things}{places}{of}. How many of each class is not in this copy of the run."
         )

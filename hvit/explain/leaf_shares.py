@@ -1,4 +1,4 @@
-"""Shares of an explanation that lie on lesion, leaf and background of a drawn leaf."""
+"""Shares of an explanation that lie on lesion, leaf and background of a rendered leaf."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:  # imports torch, which a page's first frame does not wait for
 
 @dataclass(frozen=True)
 class LeafShares:
-    """Shares of lesion, leaf and ground in an attribution, and in the area of the picture; each sums to 1."""
+    """Shares of lesion, leaf and ground in the positive attribution, and in the pixels; each sums to 1."""
 
     attribution: dict[str, float]
     area: dict[str, float]
 
 
 def leaf_shares(explanation: Explanation, leaf_mask: np.ndarray, symptom_mask: np.ndarray) -> LeafShares | None:
-    """Share of the positive attribution on each area; None where nothing speaks for the class.
+    """Computes the share of the positive attribution in each region; None where nothing is positive.
 
     Args:
         leaf_mask, symptom_mask: (H, W) bool; symptoms lie on the leaf.

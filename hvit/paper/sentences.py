@@ -135,7 +135,7 @@ def data(text: Text, record: Record) -> None:
     for source in sources:
         licence = licences[source] if source in licences else ""
         # Without the list of those that trained, the rest would pass for the whole data set.
-        known = balance.told_by is not None and source in balance.sources
+        known = balance.role_source is not None and source in balance.sources
         facts = [f"{balance.count(source):,} {record.things}"] * known
         facts += [f"licence: {licence}"] * bool(licence)
         keys = cited_for(source, licence)

@@ -1,4 +1,4 @@
-"""Colors of a photo with an ICC profile to sRGB, which is what the models learned from and what screens show."""
+"""Converts photos with an ICC profile to sRGB."""
 
 import io
 
@@ -9,11 +9,11 @@ MAX_PROFILE = 4_000_000  # bytes; those of printers are about 2 MB
 MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # color space of a profile -> mode of pictures that it is for
 CLASSES = (b"mntr", b"scnr", b"prtr", b"spac")  # of devices; not links of two, and no effects
 FLOAT_TABLES = (b"D2B0", b"D2B1", b"D2B2", b"D2B3")  # chains of any length, in no photo: each color would walk all
-SAME_WITHIN = 2  # steps of 255
+SAME_WITHIN = 2  # levels of 255
 
 
 def profile_mode(profile: bytes | None) -> str | None:
-    """Mode of the pictures that a profile is for: RGB, L or CMYK; None where there is none that can be used."""
+    """Pillow mode of the images an ICC profile is for: RGB, L or CMYK; None where there is no usable profile."""
     if not profile or not 128 < len(profile) <= MAX_PROFILE or profile[12:16] not in CLASSES:
         return None
     if any(tag in FLOAT_TABLES for tag in _tags(profile)):
@@ -22,13 +22,13 @@ def profile_mode(profile: bytes | None) -> str | None:
 
 
 def to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """The picture in sRGB: relative colorimetric, with black point compensation, by LittleCMS.
+    """Converts an image to sRGB: relative colorimetric, with black point compensation, by LittleCMS.
 
     Args:
-        image: of the mode that `profile_mode` tells.
+        image: of the mode from `profile_mode`.
         profile: ICC, of version 2 or 4.
     Returns:
-        An RGB picture; None where the profile is broken, or is of sRGB itself: such a photo stays as it is.
+        An RGB image; None where the profile is broken, or is sRGB itself.
     """
     try:
         transform = ImageCms.buildTransform(
@@ -47,7 +47,7 @@ def to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Whether no color of a grid over all colors moves by more than a step or two."""
+    """Whether a transform changes no color of a grid by more than two steps of 255."""
     levels = np.linspace(0, 255, 9).round().astype(np.uint8)
     grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(27, 27, 3)
     moved = np.asarray(ImageCms.applyTransform(Image.fromarray(grid), transform))

@@ -1,4 +1,4 @@
-"""How much work decoding a photo will be, estimated from its header and markers before anything is decoded.
+"""Estimates the work of decoding a photo from its header and markers, as protection from decompression bombs.
 
 The unit is one pixel of a baseline JPEG (about 10 ns). A file may cost what the largest photo that is read costs, and
 not more: a small file can ask for hours otherwise. There is no clock in it, so that a file is read on every machine or
@@ -24,13 +24,13 @@ JPEG_IN_TIFF, START_OF_SCAN = (6, 7), b"\xff\xda"
 
 
 class DecodingWork:
-    """The work of one file, added up until it is too much."""
+    """Accumulates the decoding work of one file, up to a budget."""
 
     def __init__(self) -> None:
         self.pixels = 0.0
 
     def add(self, pixels: float, what: str) -> None:
-        """Counts work worth `pixels` of a baseline JPEG.
+        """Adds work equal to `pixels` of a baseline JPEG.
 
         Raises:
             InvalidPhotoError: the file costs too much; says that it "has `what`".
@@ -43,13 +43,13 @@ class DecodingWork:
 
 
 def metadata_work(work: DecodingWork, exif: bytes) -> None:
-    """Counts the entries of EXIF, whose values may all lie in the same large place."""
+    """Adds the entries of EXIF, whose values may all refer to the same large range."""
     for _, _, _, size, _ in ifd_entries(exif.removeprefix(b"Exif\0\0")):
         work.add(ENTRY_PX + VALUE_PX * size, "entries of metadata without end")
 
 
 def gif_work(work: DecodingWork, data: bytes) -> None:
-    """Counts the blocks of a GIF up to its second frame, which is looked for to know whether it is animated."""
+    """Adds the blocks of a GIF up to its second frame, which Pillow reads to detect an animation."""
     check_sides(*struct.unpack("<HH", data[6:10].ljust(4, b"\0")))
     at, frames = 13 + _palette_bytes(data[10:11]), 0
     while frames < 2 and at < len(data) and data[at : at + 1] in (b"!", b","):
@@ -75,7 +75,7 @@ def _palette_bytes(flags: bytes) -> int:
 
 
 def webp_work(work: DecodingWork, data: bytes) -> None:
-    """Counts the chunks of a WebP; every picture in it has at most the size in its header."""
+    """Adds the chunks of a WebP; every image in it has at most the size in its header."""
     at = 12
     while at + 8 <= len(data):
         size = int.from_bytes(data[at + 4 : at + 8], "little")
@@ -92,7 +92,7 @@ def webp_work(work: DecodingWork, data: bytes) -> None:
 
 
 def bmp_work(work: DecodingWork, data: bytes) -> None:
-    """Counts the bytes and pixels of a run-length encoded BMP."""
+    """Adds the bytes and pixels of a run-length encoded BMP."""
     is_old, sides = data[14:18] == b"\x0c\0\0\0", data[18:26].ljust(8, b"\0")
     width, height = struct.unpack("<HH", sides[:4]) if is_old else struct.unpack("<ii", sides)
     check_sides(abs(width), abs(height))
@@ -101,7 +101,7 @@ def bmp_work(work: DecodingWork, data: bytes) -> None:
 
 
 def tiff_work(work: DecodingWork, data: bytes) -> None:
-    """Counts the entries of a TIFF's first directory, its strips or tiles, and their pixels."""
+    """Adds the entries of a TIFF's first directory, its strips or tiles, and their pixels."""
     counts = {}
     for tag, _, count, size, _ in ifd_entries(data):
         work.add(ENTRY_PX + VALUE_PX * size, "entries without end")

@@ -1,4 +1,4 @@
-"""What kind of file its first bytes say it is: a format that is read, or a sentence that names what it is instead."""
+"""Detects the format of a file from its first bytes, or explains what it is instead of a photo."""
 
 import codecs
 
@@ -29,7 +29,7 @@ def format_of(data: bytes) -> str:
     """Pillow's name of the format of a photo, by its content: JPEG, PNG, GIF, BMP, WEBP, TIFF, HEIF or AVIF.
 
     Raises:
-        InvalidPhotoError: it is none of them, or a camera raw file; says what it is and what to do.
+        InvalidPhotoError: it is another format, such as camera raw; the message says which and what to do.
     """
     if data.startswith(b"\xff\xd8"):
         return "JPEG"
@@ -59,7 +59,7 @@ def _raw(kind: str) -> str:
 
 
 def _container_format(data: bytes) -> str:
-    """HEIF or AVIF, by the brands at the start of an ISO base media file."""
+    """Detects HEIF or AVIF by the brands at the start of an ISO base media file."""
     stop = min(int.from_bytes(data[:4]), 512)
     major, others = data[8:12], {data[i : i + 4] for i in range(16, stop - 3, 4)}
     if major in HEIF_BRANDS or (major in CONTAINER_BRANDS and others & HEIF_BRANDS):

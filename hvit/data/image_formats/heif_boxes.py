@@ -1,4 +1,4 @@
-"""What decoding an HEIC, HEIF or AVIF file takes, from its boxes (ISO/IEC 14496-12 and 23008-12) and stream headers.
+"""Decoding work of an HEIC, HEIF or AVIF file, from its boxes (ISO/IEC 14496-12 and 23008-12) and stream headers.
 
 The size that the file tells in its boxes may be small while its parts, or the streams in them, are large, or repeat
 one large picture many times. A decoder would work on all of them before it found out.
@@ -17,12 +17,12 @@ MOST_DEEP = 4
 
 
 class BrokenBoxesError(ValueError):
-    """Boxes that end before all of them was read, or that refer to what is not there, or to themselves."""
+    """Truncated boxes, or invalid or circular references."""
 
 
 @dataclass
 class Item:
-    """A picture, or metadata, in the file.
+    """An item of the file: an image or metadata.
 
     Attributes:
         kind: four letters, such as `hvc1`, `grid` or `Exif`.
@@ -42,7 +42,7 @@ class Item:
 
 
 def heif_work(work: DecodingWork, data: bytes) -> None:
-    """Counts the pixels of all pictures that the main one is made of, and of all frames in their streams.
+    """Adds the pixels of all images that the primary item is composed of, and of all frames in their streams.
 
     Raises:
         InvalidPhotoError: it is too much.
@@ -84,7 +84,7 @@ def _count(work: DecodingWork, data: bytes, items: dict[int, Item], number: int,
 
 
 def _boxes(work: DecodingWork, data: bytes, at: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
-    """Kind of each box in a range, and start and stop of its content."""
+    """Yields type, start and stop of the content of each box in a range."""
     while at + 8 <= end:
         work.add(CHUNK_PX, "too many boxes")
         size, kind = struct.unpack_from(">I4s", data, at)
@@ -100,7 +100,7 @@ def _boxes(work: DecodingWork, data: bytes, at: int, end: int) -> Iterator[tuple
 
 
 def _read_items(work: DecodingWork, data: bytes, meta: tuple[int, int]) -> tuple[dict[int, Item], int]:
-    """The items of the file by number, and the number of the main one."""
+    """Items of the file by id, and the id of the primary one."""
     items, primary = {}, 0
     boxes = dict(_boxes(work, data, meta[0] + 4, meta[1]))
     if b"iinf" in boxes:
@@ -196,7 +196,7 @@ def _take_property(data: bytes, item: Item, kind: bytes, place: tuple[int, int])
 
 
 def _associations(work: DecodingWork, data: bytes, start: int) -> Iterator[tuple[int, int]]:
-    """Number of an item and of a property, from 1, that belongs to it."""
+    """Yields item id and 1-based property index of each association."""
     is_long, is_wide = data[start] > 0, data[start + 3] & 1
     (count,) = struct.unpack_from(">I", data, start + 4)
     at = start + 8

@@ -1,4 +1,4 @@
-"""The markers of a JPEG: what decoding it takes, whether it is whole, and the same picture without its metadata."""
+"""JPEG markers: decoding work, completeness, and removal of metadata."""
 
 import re
 import struct
@@ -21,7 +21,7 @@ EXIF, XMP, ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0
 
 
 def jpeg_without_metadata(work: DecodingWork, data: bytes) -> tuple[bytes, bytes, bytes]:
-    """Counts pixels, scans and segments, and leaves out the segments that do not change the pixels.
+    """Removes segments that do not change the pixels, and adds pixels, scans and segments to the work.
 
     Pillow reads metadata in Python, which can take longer than the photo, and copies it many times.
 
@@ -47,7 +47,7 @@ def jpeg_without_metadata(work: DecodingWork, data: bytes) -> tuple[bytes, bytes
 
 
 def _header_segments(work: DecodingWork, data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, start and stop of each segment from the start of a JPEG to its first scan."""
+    """Yields marker, start and stop of each segment up to the first scan of a JPEG."""
     at = 2
     while found := FILL.search(data, at):
         stop = found.end()
@@ -90,7 +90,7 @@ def _count_scans(work: DecodingWork, data: bytes, marker: int, frame: bytes, at:
 
 
 def _body_markers(data: bytes, at: int) -> Iterator[tuple[int, int]]:
-    """Markers from the first scan of a JPEG at `at` to its end, with the places after them."""
+    """Yields the markers from the first scan of a JPEG at `at` to its end, with the offsets after them."""
     while found := MARKER.search(data, at):
         marker, at = data[found.end() - 1], found.end()
         yield marker, at
@@ -101,6 +101,6 @@ def _body_markers(data: bytes, at: int) -> Iterator[tuple[int, int]]:
 
 
 def is_jpeg_complete(data: bytes) -> bool:
-    """Whether a JPEG has its end marker; what follows that (the film of a motion photo) does not count."""
+    """Whether a JPEG has its end marker; data after it (the video of a motion photo) is ignored."""
     first = next((start - 4 for marker, start, _ in _header_segments(DecodingWork(), data) if marker == SOS), None)
     return first is not None and any(marker == EOI for marker, _ in _body_markers(data, first))

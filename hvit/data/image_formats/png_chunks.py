@@ -1,4 +1,4 @@
-"""The chunks of a PNG: what decoding it takes, and the same picture without its texts."""
+"""PNG chunks: decoding work, and removal of text chunks."""
 
 import struct
 import zlib
@@ -14,7 +14,7 @@ MAX_LOOKED_INTO = 5  # profiles and texts
 
 
 def png_without_texts(work: DecodingWork, data: bytes) -> bytes:
-    """Counts pixels and chunks of a PNG, and leaves out the chunks that do not change the photo.
+    """Removes chunks that do not change the pixels, and adds pixels and chunks to the work.
 
     Pillow inflates every text, and refuses the whole photo where one is long.
     """
@@ -49,7 +49,7 @@ def _png_pixels_work(work: DecodingWork, header: bytes) -> None:
 
 
 def _is_small(name: bytes, body: bytes) -> bool:
-    """Whether a profile, or a text that may hold the orientation, is small once it is inflated."""
+    """Whether an ICC profile, or a text that may contain the orientation, is small after decompression."""
     if name == b"iCCP":
         return _inflates_within(body[body.find(b"\0") + 2 :])
     if len(body) > MAX_TEXT:

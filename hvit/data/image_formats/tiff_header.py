@@ -1,4 +1,4 @@
-"""The first directory of a TIFF, or of EXIF, which is written like one; and camera raw files, which are TIFFs."""
+"""Reads the first IFD of TIFF and EXIF, and detects camera raw files, which are TIFFs."""
 
 import struct
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ SENSOR_DATA = (32803, 34892)  # PhotometricInterpretation: color filter array, l
 
 
 def ifd_entries(data: bytes) -> Iterator[tuple[int, int, int, int, int]]:
-    """Tag, type, count, size of the value in bytes, and its place, for each entry of the first directory.
+    """Yields tag, type, count, size in bytes and offset of the value of each entry of the first IFD.
 
     Reads classic TIFF and BigTIFF in both byte orders; of what is damaged, as many entries as there are.
     """
@@ -47,7 +47,7 @@ def ifd_entries(data: bytes) -> Iterator[tuple[int, int, int, int, int]]:
 
 
 def first_ifd(data: bytes) -> dict[int, tuple[int, ...] | bytes]:
-    """The values of the first directory by tag: whole numbers (at most 1,000 of an entry), or bytes for all else."""
+    """Values of the first IFD by tag: integers (at most 1,000 of an entry), otherwise bytes."""
     values: dict[int, tuple[int, ...] | bytes] = {}
     order = ">" if data[:2] == b"MM" else "<"
     for tag, kind, count, size, place in ifd_entries(data):
@@ -60,7 +60,7 @@ def first_ifd(data: bytes) -> dict[int, tuple[int, ...] | bytes]:
 
 
 def exif_orientation(exif: bytes) -> int | None:
-    """The orientation in EXIF, 1 to 8 where it is a valid one; None where there is none."""
+    """Orientation tag of EXIF, 1 to 8 where it is valid; None where it is missing."""
     while exif.startswith(b"Exif\0\0"):
         exif = exif[6:]
     value = first_ifd(exif).get(ORIENTATION)
@@ -68,7 +68,7 @@ def exif_orientation(exif: bytes) -> int | None:
 
 
 def raw_kind(data: bytes) -> str | None:
-    """What kind of camera raw file a TIFF is, as its usual ending in capitals; None where it is none.
+    """Detects the camera raw format of a TIFF, as its usual extension in capitals; None for other TIFFs.
 
     The first picture of such a file is a preview; the photo itself lies in a part that only a raw converter reads.
     "raw" where the first picture is a preview and the kind is not known.
@@ -90,6 +90,6 @@ def raw_kind(data: bytes) -> str | None:
 
 
 def first_number(ifd: dict[int, tuple[int, ...] | bytes], tag: int, default: int) -> int:
-    """The first value of an entry that holds whole numbers."""
+    """First value of an integer entry; `default` where there is none."""
     value = ifd.get(tag)
     return value[0] if isinstance(value, tuple) else default

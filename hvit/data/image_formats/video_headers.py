@@ -1,28 +1,28 @@
-"""Sides of pictures, and how many there are, in the HEVC and AV1 streams that photos are kept in."""
+"""Image sizes and frame counts of HEVC and AV1 streams, as in HEIC and AVIF."""
 
 VPS_AND_ABOVE, SPS = 32, 33  # types of HEVC units; those below 32 are slices
 SEQUENCE, FRAME_HEADER, FRAME = 1, 3, 6  # types of AV1 units
 
 
 class BitsEndError(ValueError):
-    """A header ends before all of it was read."""
+    """A truncated header."""
 
 
 class Bits:
-    """Reads numbers of a few bits each, the highest bit first."""
+    """Bit reader, most significant bit first."""
 
     def __init__(self, data: bytes):
         self._value, self._left = int.from_bytes(data), 8 * len(data)
 
     def take(self, count: int) -> int:
-        """The next `count` bits as a number."""
+        """Reads `count` bits as an unsigned integer."""
         if count > self._left:
             raise BitsEndError
         self._left -= count
         return self._value >> self._left & ((1 << count) - 1)
 
     def exp_golomb(self) -> int:
-        """A number in the code ue(v) of HEVC, section 9.2."""
+        """Reads an unsigned Exp-Golomb code, ue(v), HEVC section 9.2."""
         zeros = 0
         while not self.take(1):
             zeros += 1
@@ -30,7 +30,7 @@ class Bits:
 
 
 def hevc_pictures(stream: bytes, length_bytes: int) -> tuple[int, tuple[int, int]]:
-    """Number of pictures in an HEVC stream, and the largest sides that its headers tell, (0, 0) for none."""
+    """Number of frames of an HEVC stream, and the largest size in its headers, (0, 0) for none."""
     count, sides, at = 0, (0, 0), 0
     while at + length_bytes + 3 <= len(stream):
         length, at = int.from_bytes(stream[at : at + length_bytes]), at + length_bytes
@@ -44,7 +44,7 @@ def hevc_pictures(stream: bytes, length_bytes: int) -> tuple[int, tuple[int, int
 
 
 def hevc_sides_of_config(config: bytes) -> tuple[int, int]:
-    """The largest sides in an HEVC configuration record (`hvcC`), ISO/IEC 14496-15 section 8.3.3."""
+    """Largest size in an HEVC configuration record (`hvcC`), ISO/IEC 14496-15 section 8.3.3."""
     sides, at = (0, 0), 23
     for _ in range(config[22]):
         count, at = int.from_bytes(config[at + 1 : at + 3]), at + 3
@@ -75,7 +75,7 @@ def _sides_of_sps(unit: bytes) -> tuple[int, int]:
 
 
 def av1_pictures(stream: bytes) -> tuple[int, tuple[int, int]]:
-    """Number of frames in an AV1 stream, shown or not, and the largest sides that its headers tell."""
+    """Number of frames of an AV1 stream, shown or not, and the largest size in its headers."""
     count, sides, at = 0, (0, 0), 0
     while at < len(stream):
         kind, has_extension, has_size = stream[at] >> 3 & 15, stream[at] >> 2 & 1, stream[at] >> 1 & 1

@@ -26,12 +26,12 @@ class Balance:
 
     Attributes:
         counts: photos by (data set, class, role); see `ROLES`.
-        told_by: source of the training roles: "split.csv" of the run, "addresses" of rendered leaves, or None where
+        role_source: source of the training roles: "split.csv" of the run, "addresses" of rendered leaves, or None where
             neither is available.
     """
 
     counts: Mapping[tuple[str, str, str], int]
-    told_by: str | None
+    role_source: str | None
 
     @cached_property
     def sources(self) -> list[str]:
@@ -58,7 +58,7 @@ class Balance:
 
 
 @dataclass(frozen=True)
-class Part:
+class PhotoRole:
     """A photo of a run and its role.
 
     Attributes:
@@ -80,14 +80,14 @@ class Part:
         return self.path.partition("/")[0]
 
 
-def told_by(run: Run) -> str | None:
-    """Source of the training roles of a run; see `Balance.told_by`."""
+def role_source(run: Run) -> str | None:
+    """Source of the training roles of a run; see `Balance.role_source`."""
     if (run.path / SPLIT).exists():
         return SPLIT
     return ADDRESSES if run.learned_from == {"drawings"} else None
 
 
-def parts_of(run: Run) -> list[Part]:
+def photo_roles(run: Run) -> list[PhotoRole]:
     """Photos of a run with their roles, as far as recorded.
 
     Training and validation photos are in `split.csv`; where that is missing, they follow from the addresses of rendered
@@ -96,13 +96,13 @@ def parts_of(run: Run) -> list[Part]:
     Raises:
         RunError: a recorded file is damaged.
     """
-    told = told_by(run)
-    learned = _listed(run) if told == SPLIT else _drawn(run) if told == ADDRESSES else []
+    source = role_source(run)
+    learned = _listed(run) if source == SPLIT else _rendered(run) if source == ADDRESSES else []
     tested = read_prediction_columns(run, "test", ("path", "sha256", "label"))
     if tested is None:
         return learned
     columns = (tested[name] for name in ("path", "sha256", "label"))
-    return learned + [Part(path, sha256, label, TEST) for path, sha256, label in zip(*columns)]
+    return learned + [PhotoRole(path, sha256, label, TEST) for path, sha256, label in zip(*columns)]
 
 
 def balance_of(run: Run) -> Balance:
@@ -111,22 +111,22 @@ def balance_of(run: Run) -> Balance:
     Raises:
         RunError: a recorded file is damaged.
     """
-    return counted(parts_of(run), told_by(run))
+    return count_roles(photo_roles(run), role_source(run))
 
 
-def counted(parts: Iterable[Part], told: str | None) -> Balance:
-    """Counts photos by data set, class and role; `told` is the source of the roles, see `told_by`."""
-    return Balance(dict(Counter((part.source, part.label, part.role) for part in parts)), told)
+def count_roles(parts: Iterable[PhotoRole], source: str | None) -> Balance:
+    """Counts photos by data set, class and role; `source` is that of the roles, see `role_source`."""
+    return Balance(dict(Counter((part.source, part.label, part.role) for part in parts)), source)
 
 
-def _listed(run: Run) -> list[Part]:
+def _listed(run: Run) -> list[PhotoRole]:
     rows = [list(row.values()) for row in run.csv_rows(SPLIT, ("path", "sha256", "label", "role")) or []]
     if any(not value for row in rows for value in row):
         raise RunError(f"{SPLIT} of run {run.name} is damaged; copy the run again")
-    return [Part(path, sha256, label, CV if role.startswith(FOLD) else role) for path, sha256, label, role in rows]
+    return [PhotoRole(path, sha256, label, CV if role.startswith(FOLD) else role) for path, sha256, label, role in rows]
 
 
-def _drawn(run: Run) -> list[Part]:
+def _rendered(run: Run) -> list[PhotoRole]:
     """Roles of rendered leaves, by the rules of `training`: a fraction of each class trains, val is halved by group."""
     from hvit.data.datasets.reading import RenderedSample
     from hvit.data.datasets.splits import halves_of_val
@@ -141,7 +141,7 @@ def _drawn(run: Run) -> list[Part]:
     try:
         addresses = [address for name in data["dirs"] for address in Span.parse(str(name))]
     except AddressError as error:
-        raise RunError(f"config.yaml of run {run.name} names drawn leaves that cannot be read: {error}") from None
+        raise RunError(f"config.yaml of run {run.name} has an invalid range of rendered leaves: {error}") from None
     samples = [RenderedSample.of(address, stress) for address in addresses if address.split != TEST]
     train, val = ([sample for sample in samples if sample.split == split] for split in ("train", "val"))
     parts = [(sample, TRAIN) for sample in _share(train, fraction)]
@@ -149,7 +149,7 @@ def _drawn(run: Run) -> list[Part]:
     if run.info.get("kind") != "pretrain" and seed is not None:  # the one never opens val, the other divides it
         halves = halves_of_val(val, set(data.get("calibrate_only") or ()), seed)
         parts += [(sample, SELECT if selects else CALIBRATE) for sample, selects in zip(val, halves)]
-    return [Part(sample.relative, sample.sha256(), sample.label, role) for sample, role in parts]
+    return [PhotoRole(sample.relative, sample.sha256(), sample.label, role) for sample, role in parts]
 
 
 def _share(train: "list[RenderedSample]", fraction: float | None) -> "list[RenderedSample]":

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from hvit.data.datasets.reading import DataError, Sample, class_names, plants_known
-from hvit.data.inspection.balance import parts_of
+from hvit.data.inspection.balance import photo_roles
 from hvit.data.inspection.duplicates import Fingerprints, near_duplicate_pairs, reduced
 from hvit.data.invalid_photo import InvalidPhotoError
 from hvit.files import write_json
@@ -107,7 +107,7 @@ def record_check(run: Run, report: dict[str, Any], samples: list[Sample]) -> dic
     Raises:
         DataError: the run recorded none of these photos.
     """
-    known, seen = {part.sha256 for part in parts_of(run)}, {sample.sha256() for sample in samples}
+    known, seen = {part.sha256 for part in photo_roles(run)}, {sample.sha256() for sample in samples}
     if not known & seen:
         raise DataError(
             f"none of these photos is among the {len(known):,} that run {run.name} recorded; check those of the run"

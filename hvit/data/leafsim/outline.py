@@ -15,7 +15,7 @@ LOBE_ANGLES = np.radians([0.0, 52.0, -52.0, 108.0, -108.0])
 
 @dataclass(frozen=True)
 class Outline:
-    """A margin in leaf coordinates.
+    """Outline of a leaf in leaf coordinates.
 
     Attributes:
         points: closed polygon, (N, 2).
@@ -30,13 +30,13 @@ class Outline:
 
     @property
     def area(self) -> float:
-        """In squared leaf lengths, of the part between base and tip."""
+        """Area between base and tip, in squared leaf lengths."""
         x, y = np.clip(self.points[:, 0], 0, 1), self.points[:, 1]
         return 0.5 * abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))))
 
 
 def outline(species: Species, rng: RandomStream, distortion: float) -> Outline:
-    """A leaf of this species.
+    """Samples the outline of a leaf of a species.
 
     Args:
         distortion: how much its growth was disturbed, 0 to 1.
@@ -120,7 +120,7 @@ def _wobble(rng: RandomStream, t: np.ndarray, waves: int) -> np.ndarray:
 
 
 def _teeth(arc: np.ndarray, count: int, rng: RandomStream, both: bool = False) -> np.ndarray:
-    """A saw along the margin, 0 to 1: slow rise, quick fall; symmetric where both sides are one curve."""
+    """Sawtooth along the margin, 0 to 1: slow rise, quick fall; symmetric where both sides are one curve."""
     phase = arc * count + 0.25 * _wobble(rng, arc, count)
     saw = phase % 1.0
     return 1 - np.abs(2 * saw - 1) if both else np.where(saw < 0.75, saw / 0.75, (1 - saw) / 0.25)

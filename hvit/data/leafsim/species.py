@@ -9,7 +9,7 @@ from hvit.data.leafsim.color import linear
 
 @dataclass(frozen=True)
 class Species:
-    """How the leaf of a crop is built. Lengths are fractions of the leaf's length.
+    """Shape parameters of the leaves of a crop. Lengths are fractions of the leaf's length.
 
     Attributes:
         outline: which construction of `outline.py` rng its margin.

@@ -14,7 +14,7 @@ YELLOWED = linear(176, 168, 62)
 
 @dataclass
 class Tissue:
-    """What light meets, changed in place by the conditions; (S, S) float32 unless said otherwise.
+    """Optical properties of the surface, changed in place by conditions; (S, S) float32 unless noted.
 
     Attributes:
         albedo: linear reflectance of red, green and blue, (3, S, S).
@@ -38,14 +38,14 @@ class Tissue:
     mildewed: np.ndarray
 
     def recolor(self, color: np.ndarray, weight: np.ndarray) -> None:
-        """Mixes in a color, (3, 1, 1) or (3, S, S), under the texture; `weight` 0 to 1."""
+        """Blends in a color, (3, 1, 1) or (3, S, S), keeping the texture; `weight` in [0, 1]."""
         change = color * self.detail
         change -= self.albedo
         change *= weight
         self.albedo += change
 
     def mark(self, weight: np.ndarray, halo: np.ndarray | None = None) -> None:
-        """Counts tissue as symptomatic where `weight` or `halo` is over a half; halo only where nothing worse is."""
+        """Marks tissue as symptomatic where `weight` or `halo` is above 0.5; halo only where there is no symptom."""
         if halo is not None:
             self.halo = np.maximum(self.halo, halo)
             self.symptom = np.maximum(self.symptom, halo)
@@ -53,18 +53,18 @@ class Tissue:
         self.symptom = np.maximum(self.symptom, weight)
 
     def kill(self, weight: np.ndarray) -> None:
-        """Dead tissue: dry, without gloss."""
+        """Makes tissue necrotic: dry, without gloss."""
         self.necrotic = np.maximum(self.necrotic, weight)
         self.chlorotic = self.chlorotic * (1 - weight)
         self.gloss = self.gloss * (1 - 0.8 * weight)
 
     def yellow(self, weight: np.ndarray) -> None:
-        """Living tissue that lost chlorophyll."""
+        """Makes tissue chlorotic: living, without chlorophyll."""
         self.chlorotic = np.maximum(self.chlorotic, weight * (1 - self.necrotic))
 
 
 def healthy(blade: Blade, part: Part) -> Tissue:
-    """A leaf without disease, with the blemishes every leaf has.
+    """Healthy tissue, with the blemishes every leaf has.
 
     Args:
         part: gives the `RandomStream` of a named part.
@@ -100,7 +100,7 @@ def healthy(blade: Blade, part: Part) -> Tissue:
 
 
 def _relief(blade: Blade, rng: RandomStream, fine: np.ndarray, part: Part) -> np.ndarray:
-    """Height of the surface: fold along the midrib, waves, bulges between the veins."""
+    """Height map of the surface: fold along the midrib, waves, bulges between the veins."""
     species, veins = blade.species, blade.veins
     fold = rng.uniform(-0.15, 0.85) * np.sqrt(blade.y**2 + np.float32(0.0004))
     curl = rng.uniform(-1.6, 1.4) * blade.y**2 + rng.uniform(-0.6, 0.6) * (blade.x - 0.5) ** 2

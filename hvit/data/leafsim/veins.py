@@ -1,4 +1,4 @@
-"""Venation: the lines a leaf is supplied by, and the small fields between them."""
+"""Venation: main veins as tapering lines, and a Voronoi network of fine veins."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class Veins:
 
 
 def veins(species: Species, shape: Outline, pose: Pose, x: np.ndarray, y: np.ndarray, rng: RandomStream) -> Veins:
-    """The venation of a leaf; `x` and `y` are the leaf coordinates of the pixels."""
+    """Renders the venation of a leaf; `x` and `y` are the leaf coordinates of the pixels."""
     lines = {"blade": _pinnate, "palmate": _palmate, "strap": _midrib_alone}[species.outline](species, shape, rng)
     canvas = np.zeros((pose.size, pose.size), np.uint8)
     for points, start, end in sorted(lines, key=lambda line: line[1]):
@@ -107,7 +107,7 @@ def _line(x: list[float], y: list[float]) -> np.ndarray:
 
 
 def _draw_tapering(canvas: np.ndarray, pose: Pose, points: np.ndarray, start: float, end: float) -> None:
-    """A line whose width goes from `start` to `end` (leaf lengths), as a thin polygon."""
+    """Draws a polyline whose width changes from `start` to `end` (leaf lengths), as a thin polygon."""
     path = pose.to_picture(points)
     along = np.gradient(path, axis=0)
     normal = np.stack([-along[:, 1], along[:, 0]], 1) / (np.linalg.norm(along, axis=1, keepdims=True) + 1e-9)
@@ -120,7 +120,7 @@ def _draw_tapering(canvas: np.ndarray, pose: Pose, points: np.ndarray, start: fl
 
 
 def _net(rng: RandomStream, pose: Pose, cells: int, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Voronoi fields in leaf coordinates: a random number for each field, and the edges between fields, (S, S)."""
+    """Voronoi cells in leaf coordinates: a random number per cell, and the edges between cells, (S, S)."""
     side = cells * 6  # the map covers x in [-0.15, 1.15], y in [-0.65, 0.65]
     number = int(1.3 * cells)
     jitter = rng.uniform(-0.45, 0.45, (number, number, 2))

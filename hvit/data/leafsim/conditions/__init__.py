@@ -1,4 +1,4 @@
-"""What each condition does to a leaf. A painter changes the tissue in place and marks what it made symptomatic."""
+"""Renderers of the conditions. Each changes the tissue in place and marks its symptomatic part."""
 
 from hvit.data.leafsim.conditions import areas, lesions, miner
 

@@ -1,4 +1,4 @@
-"""Conditions that take whole areas: late blight, scorch, mildew, mosaic, chlorosis and mites."""
+"""Conditions with large symptomatic areas: late blight, scorch, mildew, mosaic, chlorosis and mites."""
 
 import numpy as np
 

@@ -182,5 +182,5 @@ def scab(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) -> None:
 
 
 def grain_of(part: Part, blade: Blade) -> np.ndarray:
-    """Fine unevenness of dead tissue."""
+    """Fine noise texture of dead tissue."""
     return grain(part("dead tissue"), blade.pose.size, 100)

@@ -1,4 +1,4 @@
-"""Galleries of leaf miners."""
+"""Renders galleries of leaf miners."""
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ def leaf_miner(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) ->
     gallery, frass = np.zeros((size, size), np.uint8), np.zeros((size, size), np.uint8)
     number = max(1, int(amount * rng.count(1, 6)))
     for start in scatter(blade, rng, number, (np.abs(blade.across) > 0.2).astype(np.float32)):
-        path = blade.pose.to_picture(_walk(blade, start, rng))
+        path = blade.pose.to_picture(_larva_path(blade, start, rng))
         grown = np.linspace(NARROW, rng.uniform(0.5, 1.0) * WIDE, len(path)) * length
         for i in range(len(path) - 1):
             _stroke(gallery, path[i], path[i + 1], grown[i])
@@ -50,8 +50,8 @@ def leaf_miner(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) ->
     tissue.mark(mine, halo=smoothstep(0.35, 0.6, rim))
 
 
-def _walk(blade: Blade, start: np.ndarray, rng: RandomStream) -> np.ndarray:
-    """A larva's way in leaf coordinates, (N, 2): it turns smoothly and shuns midrib and margin."""
+def _larva_path(blade: Blade, start: np.ndarray, rng: RandomStream) -> np.ndarray:
+    """Random path of a larva in leaf coordinates, (N, 2): smooth turns, away from midrib and margin."""
     steps = rng.count(18, 70)
     turns = 0.45 * rng.normal(steps)
     point, heading = start.copy(), rng.uniform(0, 2 * np.pi)

@@ -14,7 +14,7 @@ LOW, HIGH = np.array([-0.3, -0.7]), np.array([1.3, 0.9])
 
 @dataclass(frozen=True)
 class Spots:
-    """Spots on a leaf, seen from every pixel.
+    """Nearest spot of every pixel.
 
     Attributes:
         which: index of the nearest spot, (S, S) int.
@@ -27,13 +27,13 @@ class Spots:
     angle: np.ndarray
 
     def each(self, values: np.ndarray) -> np.ndarray:
-        """A value for each spot, as a field (S, S) float32."""
+        """Looks up a value per spot for every pixel, (S, S) float32."""
         field: np.ndarray = values.astype(np.float32)[self.which]
         return field
 
 
 def scatter(blade: Blade, rng: RandomStream, number: int, density: np.ndarray | None = None) -> np.ndarray:
-    """Leaf coordinates of up to `number` places on the leaf, (N, 2).
+    """Samples up to `number` positions on the leaf in leaf coordinates, (N, 2), by rejection sampling.
 
     Args:
         density: how likely each pixel is, (S, S) in [0, 1]; everywhere alike where None.
@@ -52,7 +52,7 @@ def scatter(blade: Blade, rng: RandomStream, number: int, density: np.ndarray | 
 def spots(
     blade: Blade, centers: np.ndarray, radii: np.ndarray, rough: float, stretch: float = 1.0, square: float = 0.0
 ) -> Spots:
-    """Fields around spots.
+    """Computes the nearest spot, distance and direction for every pixel.
 
     Args:
         centers: leaf coordinates, (N, 2), N at least 1.

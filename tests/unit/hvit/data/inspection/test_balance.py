@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from hvit.data.inspection.balance import balance_of, parts_of
+from hvit.data.inspection.balance import balance_of, photo_roles
 from hvit.data.leafsim import Address, plan
 from hvit.runs import Run, RunError
 from tests.support.recorded_runs import CLASSES, write_records
@@ -35,7 +35,7 @@ def run(tmp_path):
 
 def test_parts_come_from_the_list_of_the_run_and_test_from_its_answers(run):
     balance = balance_of(Run(run))
-    assert balance.told_by == "split.csv" and balance.sources == ["field", "photos"]
+    assert balance.role_source == "split.csv" and balance.sources == ["field", "photos"]
     assert balance.roles == ["train", "select", "calibrate", "test"]
     assert {role: balance.count(role=role) for role in balance.roles} == {
         "train": 2, "select": 1, "calibrate": 1, "test": 12,
@@ -52,7 +52,7 @@ def test_addresses_of_drawn_leaves_tell_what_the_list_would(tmp_path):
     config = {"data": {"dirs": ["leafsim:v1/7/0-199"], "calibrate_only": []}, "seed": 0}
     run = Run(write_records(tmp_path / "drawn", config=config))
     balance, name = balance_of(run), plan(Address(7, 0)).condition
-    assert balance.told_by == "addresses" and balance.count(role="train") == 160
+    assert balance.role_source == "addresses" and balance.count(role="train") == 160
     assert balance.count(role="select") + balance.count(role="calibrate") == 20
     trained = [plan(Address(7, i)).condition for i in range(200) if i % 10 < 8]
     assert balance.count("leafsim-v1-7", name, "train") == trained.count(name)
@@ -66,7 +66,7 @@ def test_the_halves_of_val_are_those_that_training_makes(tmp_path):
     run = Run(write_records(tmp_path / "drawn", config=config, seed=3, info={"seed": 3}))
     val = read_samples(["leafsim:v1/7/0-199"], "val")
     expected = {s.relative for s, selects in zip(val, halves_of_val(val, set(), 3)) if selects}
-    assert {part.path for part in parts_of(run) if part.role == "select"} == expected
+    assert {part.path for part in photo_roles(run) if part.role == "select"} == expected
 
 
 def test_a_share_of_each_class_trained_where_the_run_says_so(tmp_path):
@@ -92,7 +92,7 @@ def test_early_stress_is_a_class_where_it_was_one(tmp_path):
 
 def test_without_list_and_addresses_only_test_is_known(tmp_path):
     balance = balance_of(Run(write_records(tmp_path / "bare")))
-    assert balance.told_by is None and balance.roles == ["test"]
+    assert balance.role_source is None and balance.roles == ["test"]
 
 
 @pytest.mark.parametrize("content", [b"path,label\n1,2\n", b"path,sha256,label,role\na,b\n", b"\xff\xfe\x00"])
