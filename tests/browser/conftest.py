@@ -2,22 +2,15 @@
 
 import json
 import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = Path("/usr/bin/chromium")
+from tests.support.dashboard import CHROMIUM, chromium, dashboard_of
+
 CLASSES = ["Potato___Early_blight", "Tomato___Late_blight", "Tomato___healthy"]
-START_LIMIT_S = 60
 
 
 @pytest.fixture(scope="session")
@@ -57,32 +50,8 @@ def _write_run(run: Path, classes: list[str], data: str) -> None:
 @pytest.fixture(scope="session")
 def dashboard(runs_folder, tmp_path_factory) -> Iterator[str]:
     """Address of a dashboard started as a user starts it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("log") / "streamlit.log"
-    with open(log, "wb") as out:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)],
-            cwd=ROOT, env=os.environ | {"HVIT_RUNS": str(runs_folder)}, stdout=out, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    try:
-        _wait_until_healthy(f"http://127.0.0.1:{port}/_stcore/health", server, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def _wait_until_healthy(url: str, server: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + START_LIMIT_S
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=2).close()
-            return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.2)
-    pytest.fail(f"the dashboard did not start:\n{log.read_text()}")
+    with dashboard_of(runs_folder, tmp_path_factory.mktemp("log") / "streamlit.log") as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -92,11 +61,5 @@ def browser():
         if os.environ.get("REQUIRE_BROWSER") == "1":
             pytest.fail(f"REQUIRE_BROWSER=1, but there is no {CHROMIUM}; install the package chromium")
         pytest.skip(f"no {CHROMIUM}")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
-        yield chromium
-        chromium.close()
+    with chromium() as found:
+        yield found

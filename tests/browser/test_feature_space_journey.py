@@ -1,19 +1,15 @@
 """What a person does on the Feature space page, in a real browser."""
 
-import math
 import shutil
-import time
 
 import pytest
 
-from tests.browser.visit import DESKTOP, LOADED_WIDTH_PX, PHONE, Visit
+from tests.browser.visit import DESKTOP, DRAWN, LOADED_WIDTH_PX, PHONE, SAID, MapVisit
 
 pytestmark = pytest.mark.browser
 
 CLASSES = ["Grape___Black_rot", "Potato___Early_blight", "Tomato___Late_blight", "Tomato___healthy"]
 NUM_LEAVES = 5000
-GOAL_S = 0.6
-DRAWN = "() => document.querySelector('.js-plotly-plot')?._fullLayout?._size"
 STANDS_OUT = (
     "number => document.querySelectorAll('.js-plotly-plot')[number]?._fullData?.every("
     "t => t.selectedpoints && t.selectedpoints.length < t.x.length)"
@@ -28,7 +24,6 @@ PLACE_OF_FIRST_POINT = (
     "return [r.left + l.xaxis._offset + l.xaxis.d2p(d.x[0]), r.top + l.yaxis._offset + l.yaxis.d2p(d.y[0])] }"
 )
 POINTED = ".pointed-leaf img"
-SAID = ".st-key-space_selection .summary"
 
 
 @pytest.fixture(scope="module")
@@ -40,37 +35,6 @@ def mapped_runs(runs_folder, write_mapped_run):
     yield names
     for name in names:
         shutil.rmtree(runs_folder / name)
-
-
-class MapVisit(Visit):
-    """Someone who looks at the map of a run."""
-
-    def __init__(self, browser, dashboard: str, viewport: dict[str, int] = DESKTOP, **query):
-        super().__init__(browser, f"{dashboard}/feature_space", viewport, **query)
-        self.page.wait_for_function(DRAWN)
-        self.settle()
-
-    def draw_around(self, x: float, y: float, radius: float, number: int = 0) -> float:
-        """Draws a circle on a map, all in fractions of its sides; returns the seconds until it is counted."""
-        self.settle()
-        box = self.page.locator(".js-plotly-plot .nsewdrag").nth(number).bounding_box()
-        before = self.page.locator(SAID).first.inner_text() if self.page.locator(SAID).count() else ""
-        corners = [
-            (
-                box["x"] + box["width"] * x + box["height"] * radius * math.cos(2 * math.pi * i / 24),
-                box["y"] + box["height"] * y + box["height"] * radius * math.sin(2 * math.pi * i / 24),
-            )
-            for i in range(24)
-        ]
-        self.page.mouse.move(*corners[0])
-        self.page.mouse.down()
-        for corner in corners[1:]:
-            self.page.mouse.move(*corner)
-        began = time.monotonic()
-        self.page.mouse.up()
-        counted = f"before => {{ const e = document.querySelector('{SAID}'); return e && e.innerText !== before }}"
-        self.page.wait_for_function(counted, arg=before)
-        return time.monotonic() - began
 
 
 @pytest.fixture
@@ -105,11 +69,8 @@ def test_a_leaf_shows_its_picture_while_the_pointer_is_on_it(visit):
 def test_leaves_are_drawn_around_counted_seen_and_exported(visit):
     maps = visit()
     page = maps.page
-    times = [maps.draw_around(0.5, 0.5, radius) for radius in (0.3, 0.46, 0.35)]
-    print(
-        f"\nan answer to a drawn line at {NUM_LEAVES} leaves: {', '.join(f'{t:.2f}' for t in times)} s; goal {GOAL_S} s"
-    )
-    assert min(times) < 4 * GOAL_S  # the goal itself is for a machine at rest
+    for radius in (0.3, 0.46, 0.35):
+        maps.draw_around(0.5, 0.5, radius)
     maps.settle()
     said = page.locator(SAID).first.inner_text()
     count = int(said.split(" of ")[0].replace(",", ""))

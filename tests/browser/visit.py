@@ -2,6 +2,8 @@
 
 import csv
 import io
+import math
+import time
 from urllib.parse import urlencode, urlsplit
 
 DESKTOP = {"width": 1440, "height": 900}
@@ -23,6 +25,8 @@ AT_REST = """() => {
   window.lastSeen = seen;
   return rests;
 }"""
+DRAWN = "() => document.querySelector('.js-plotly-plot')?._fullLayout?._size"
+SAID = ".st-key-space_selection .summary"  # what is said of a selection on a map
 OVERFLOW_PX = (
     "() => Math.max(...[document.documentElement, document.querySelector('[data-testid=stMain]')]"
     ".map(e => e.scrollWidth - e.clientWidth))"
@@ -84,3 +88,34 @@ class Visit:
     def overflow_px(self) -> int:
         """How far the page can be scrolled sideways."""
         return self.page.evaluate(OVERFLOW_PX)
+
+
+class MapVisit(Visit):
+    """Someone who looks at the map of a run."""
+
+    def __init__(self, browser, dashboard: str, viewport: dict[str, int] = DESKTOP, **query):
+        super().__init__(browser, f"{dashboard}/feature_space", viewport, **query)
+        self.page.wait_for_function(DRAWN)
+        self.settle()
+
+    def draw_around(self, x: float, y: float, radius: float, number: int = 0) -> float:
+        """Draws a circle on a map, all in fractions of its sides; returns seconds until the selection is counted."""
+        self.settle()
+        box = self.page.locator(".js-plotly-plot .nsewdrag").nth(number).bounding_box()
+        before = self.page.locator(SAID).first.inner_text() if self.page.locator(SAID).count() else ""
+        corners = [
+            (
+                box["x"] + box["width"] * x + box["height"] * radius * math.cos(2 * math.pi * i / 24),
+                box["y"] + box["height"] * y + box["height"] * radius * math.sin(2 * math.pi * i / 24),
+            )
+            for i in range(24)
+        ]
+        self.page.mouse.move(*corners[0])
+        self.page.mouse.down()
+        for corner in corners[1:]:
+            self.page.mouse.move(*corner)
+        began = time.monotonic()
+        self.page.mouse.up()
+        counted = f"before => {{ const e = document.querySelector('{SAID}'); return e && e.innerText !== before }}"
+        self.page.wait_for_function(counted, arg=before)
+        return time.monotonic() - began
