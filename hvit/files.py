@@ -12,8 +12,6 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-WEIGHTS, CARD = "model.safetensors", "model.json"  # of a run
-
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Replaces a file in one step: a crash leaves the old one or the new one, never a half."""

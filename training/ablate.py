@@ -18,8 +18,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from hvit.console import at_least, print_json, print_table
-from hvit.files import CARD, write_bytes
+from hvit.files import write_bytes
 from hvit.runs import CONFIG, INFO, Run, list_runs, public, write_manifest
+from hvit.runs.layout import CARD, PREDICTIONS, SCORES_TTA
 from hvit.scoring.ablation import ablations
 from training.ablations.plan import AblationPlan, Trial, trials_of
 from training.command_line import reports_os_errors
@@ -27,7 +28,6 @@ from training.config import ConfigError, load_config
 from training.parallel.signals import EXIT_PREEMPTED, EXIT_USER
 
 EXIT_FAILED = 1
-TTA = "tta.json"  # beside metrics.json: the scores with test-time augmentation
 
 
 @reports_os_errors("training.ablate")
@@ -116,11 +116,11 @@ def _carry_out(trial: Trial, plan: AblationPlan, programs: _Programs, processes:
     judge = [sys.executable, "-m", "hvit", "evaluate", "--run", str(trial.run_dir), "--split", plan.split]
     judge += ["--data", *map(str, plan.data)]
     scores = trial.run_dir / "eval" / plan.split
-    if not (scores / "predictions.parquet").exists():
+    if not (scores / PREDICTIONS).exists():
         if status := programs([*judge, "--save"]):
             return status
-    if plan.tta and not (scores / TTA).exists():
-        if status := programs([*judge, "--tta", "--json"], scores / TTA):
+    if plan.tta and not (scores / SCORES_TTA).exists():
+        if status := programs([*judge, "--tta", "--json"], scores / SCORES_TTA):
             return status
         write_manifest(trial.run_dir)
     return 0

@@ -28,11 +28,12 @@ from hvit.data.datasets.reading import DataError, Sample, readers
 from hvit.data.leafsim import EARLY_STRESS
 from hvit.data.preprocess import Preprocessing
 from hvit.device import chosen_device
-from hvit.files import CARD, write_json
+from hvit.files import write_json
 from hvit.models import Classifier
 from hvit.rejection import METHODS, Rejector
 from hvit.runs import INFO, Run, RunError, add_to_manifest, find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint, save_calibration, save_checkpoint
+from hvit.runs.layout import CARD, SPLIT
 from hvit.scoring.evaluation import predict_samples
 from hvit.scoring.scores import score
 from training.calibration.conformal import AUTO, STRATEGIES, choose_conformal, levels_for
@@ -47,7 +48,7 @@ from training.calibration.unknown_classes import (
 )
 from training.config import CalibrationConfig, ConfigError, FinetuneConfig
 from training.frozen_features.labeled_features import LabeledFeatures
-from training.inputs.datasets import SPLIT, Material, write_roles
+from training.inputs.datasets import Material, write_roles
 from training.inputs.random_streams import uniform
 
 REFERENCE_PHOTOS, SEED = 6000, 0  # where a run does not say

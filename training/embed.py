@@ -15,13 +15,14 @@ from hvit.console import Parser, at_least, print_json, progress
 from hvit.data.datasets.reading import DataError, RenderedSample, Sample, read_samples, readers
 from hvit.data.leafsim import EARLY_STRESS, SCHEME, Address, render
 from hvit.device import chosen_device
-from hvit.feature_space import MAP, FeatureMap, MapError, fit_map, read_map
+from hvit.feature_space import FeatureMap, MapError, fit_map, read_map
 from hvit.feature_space.feature_map import MIN_SAMPLES
 from hvit.processes import answers
 from hvit.runs import DEFAULT_RUN, Run, RunError, add_to_manifest, find_run
 from hvit.runs.checkpoint import load_checkpoint, load_rejector, read_card
+from hvit.runs.layout import FEATURE_MAP, FEATURES, PREDICTIONS, in_split
 from hvit.runs.predictions import read_prediction_columns
-from hvit.scoring.evaluation import FEATURES, predict_samples, read_features, record_features
+from hvit.scoring.evaluation import predict_samples, read_features, record_features
 from training.command_line import reports_os_errors
 
 MOST_POINTS = 20_000
@@ -76,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
         found = make_map(run, material, args.seed, like, _step)
         if args.align_with is not None:
             found = replace(found, about=found.about | {"aligned_with": find_run(args.align_with).name})
-        path = run.path / "eval" / splits[0] / MAP
+        path = run.path / in_split(splits[0], FEATURE_MAP)
         found.save(path)
         add_to_manifest(run.path, [path.relative_to(run.path).as_posix()])
     except ValueError as error:
@@ -110,7 +111,7 @@ def gather(run: Run, splits: list[str], data: list[Path] | None, device: str = "
         if stages is None:
             stages = _computed(run, split, predictions, data, device)
             record_features(folder, predictions["sha256"], stages)
-            add_to_manifest(run.path, [f"eval/{split}/{FEATURES}"])
+            add_to_manifest(run.path, [in_split(split, FEATURES)])
         columns = [np.array(predictions[name], dtype=str) for name in ("label", "path", "sample_id")]
         count = len(columns[0])
         logits = np.array(predictions["logits"], dtype=np.float32).reshape(count, -1)
@@ -126,7 +127,7 @@ def _judged_on(run: Run) -> str:
 
 
 def _no_predictions(run: Run, split: str) -> str:
-    recorded = sorted(path.parent.name for path in run.path.glob("eval/*/predictions.parquet"))
+    recorded = sorted(path.parent.name for path in run.path.glob(in_split("*", PREDICTIONS)))
     where = f"; it has some on {', '.join(recorded)}" if recorded else ""
     return (
         f"run {run.name} has no recorded predictions on {split}{where}. Record them first: "
@@ -135,7 +136,7 @@ def _no_predictions(run: Run, split: str) -> str:
 
 
 def _map_of(run: Run, split: str) -> FeatureMap:
-    path = run.path / "eval" / split / MAP
+    path = run.path / in_split(split, FEATURE_MAP)
     if not path.exists():
         raise MapError(
             f"run {run.name} has no map of {split} to align with; make it first: "

@@ -47,6 +47,7 @@ from hvit.files import write_bytes
 from hvit.models import Classifier, HViT, has_attention
 from hvit.runs import add_to_manifest, find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
+from hvit.runs.layout import EXPLANATIONS, in_split
 from training.command_line import reports_os_errors
 
 IMG_SIZE = 128
@@ -211,7 +212,7 @@ def record(run_dir: Path, split: str, rows: list[dict], about: dict) -> None:
     table = pa.table(columns, SCHEMA.with_metadata({"hvit": json.dumps(about)}))
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
-    name = f"eval/{split}/explain.parquet"
+    name = in_split(split, EXPLANATIONS)
     write_bytes(run_dir / name, buffer.getvalue())
     add_to_manifest(run_dir, [name])
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from hvit.explain.randomization import LEVELS
 from hvit.explain.ranking import Mean, MethodScore, best_of, ranking
 from hvit.runs import Run, find_run
+from hvit.runs.layout import EXPLANATIONS, in_split
 from training.command_line import reports_os_errors
 
 BEGIN, END = "<!-- tables: written by training.explain_report -->", "<!-- end of tables -->"
@@ -50,7 +51,7 @@ def section(run: Run) -> str:
         command = f"python -m training.explain --run {run.name} --data DIR ..."
         raise ValueError(f"run {run.name} has no recorded explanations; record them: {command}")
     scores = ranking(table)
-    about = json.loads(pq.read_schema(run.path / "eval" / SPLIT / "explain.parquet").metadata[b"hvit"])
+    about = json.loads(pq.read_schema(run.path / in_split(SPLIT, EXPLANATIONS)).metadata[b"hvit"])
     head = [
         f"### {run.name}",
         "",

@@ -21,6 +21,7 @@ from hvit.data.leafsim.plan import HEALTHY
 from hvit.processes import answers, worth_starting
 from hvit.runs import Run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
+from hvit.runs.layout import NOTES
 from hvit.runs.predictions import read_prediction_columns
 from hvit.scoring.evaluation import predict_pixels
 from hvit.scoring.metrics import confusion_matrix, macro_f1, per_class, wilson
@@ -38,7 +39,6 @@ from training.tables.verdicts import (
 )
 
 RESAMPLES = 2000
-NOTES = "notes.md"  # of the run: what a reader of the figures must know, in words
 COFFEE, LABORATORY = "coffee-leaf-256", "plantvillage-160"
 CONTROL_LEAVES = 4000  # drawn again for the background control
 SEVERITIES = (0.0, 0.02, 0.05, 0.1, 0.25, 1.0)  # ends of the bins
@@ -140,7 +140,7 @@ def made_by(run: Run) -> list[str]:
 
 def _evaluations(run: Run) -> str:
     """How often test was looked at, as the run recorded it."""
-    count = len((run.path / "test_evaluations.jsonl").read_text(encoding="utf-8").splitlines())
+    count = len(run.test_evaluations())
     return {1: "once", 2: "twice"}[count] if count < 3 else f"{count} times"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app.cache.records import stamps
-from hvit.files import CARD
 from hvit.runs import INFO, Run
+from hvit.runs.layout import CARD, PREDICTIONS, SCORES, SCORES_TTA, in_split
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.ablation import AblationRow, ablations
 from hvit.scoring.ablation_variants import Variants
@@ -23,7 +23,7 @@ def rows_of(name: str, variants: Variants, split: str) -> list[AblationRow]:
         ValueError: runs were evaluated on different photos, or what one recorded is damaged.
     """
     runs = [record for members in variants.values() for record in members if split in record.splits]
-    files = (INFO, CARD, f"eval/{split}/predictions.parquet", f"eval/{split}/metrics.json", f"eval/{split}/tta.json")
+    files = (INFO, CARD, *(in_split(split, file) for file in (PREDICTIONS, SCORES, SCORES_TTA)))
     return _rows(name, split, tuple((str(run.path), *stamps(run, *files)) for run in runs), runs)
 
 

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.cache.records import stamp, stamps
-from hvit.files import CARD
 from hvit.runs import CONFIG, INFO, TEST_EVALUATIONS, Run, RunError
+from hvit.runs.layout import CARD, NOTES, SCORES, SPLIT, in_split
 from hvit.runs.snapshot import RunSnapshot, parent_of
 from hvit.untrusted import UntrustedFileError, inside, read_bytes
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.paper.methods import Methods
 
-NOTES = "notes.md"
 MAX_NOTES, MAX_DOWNLOAD = 2**20, 64 * 2**20  # bytes
 
 
@@ -63,7 +62,7 @@ def methods_of(record: RunSnapshot) -> Methods:
     Raises:
         RunError: the run recorded no configuration, or what it recorded is damaged.
     """
-    files = (INFO, CONFIG, CARD, "split.csv", "eval/test/metrics.json", "eval/cv/metrics.json", TEST_EVALUATIONS)
+    files = (INFO, CONFIG, CARD, SPLIT, in_split("test", SCORES), in_split("cv", SCORES), TEST_EVALUATIONS)
     return _methods(str(record.path), record.status, stamps(record, *files))
 
 

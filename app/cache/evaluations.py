@@ -7,8 +7,8 @@ from pathlib import Path
 import streamlit as st
 
 from app.cache.records import stamp, stamps
-from hvit.files import CARD
 from hvit.runs import TEST_EVALUATIONS, Run
+from hvit.runs.layout import CARD, PREDICTIONS, SCORES, in_split
 from hvit.runs.predictions import Predictions, read_predictions
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.recorded_scores import (
@@ -23,7 +23,7 @@ REMEMBERED = 128
 
 def key_of(record: RunSnapshot, split: str) -> tuple:
     """A cache key of the predictions of a run on a split."""
-    return str(record.path), split, stamps(record, f"eval/{split}/predictions.parquet", CARD)
+    return str(record.path), split, stamps(record, in_split(split, PREDICTIONS), CARD)
 
 
 def answers_of(record: RunSnapshot, split: str) -> Predictions | None:
@@ -54,7 +54,7 @@ def recorded_evaluation(record: RunSnapshot) -> RecordedEvaluation | None:
     split = next((name for name in record.scored if name in ("test", "cv")), None)
     if split is None:
         return None
-    files = (f"eval/{split}/metrics.json", f"eval/{split}/predictions.parquet", TEST_EVALUATIONS, CARD)
+    files = (in_split(split, SCORES), in_split(split, PREDICTIONS), TEST_EVALUATIONS, CARD)
     return _recorded_evaluation(str(record.path), split, stamps(record, *files))
 
 

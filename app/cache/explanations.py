@@ -26,6 +26,7 @@ from hvit.explain.recorded_tests import (
 )
 from hvit.explain.request import ExplanationRequest
 from hvit.runs import Run, RunError
+from hvit.runs.layout import EXPLANATIONS, PREDICTIONS, in_split
 from hvit.runs.predictions import read_prediction_columns
 from hvit.runs.snapshot import RunSnapshot
 
@@ -42,7 +43,7 @@ Progress = Callable[[int, int], None]
 
 def recorded_tests(run: RunSnapshot) -> RecordedTests:
     """What the run recorded about the methods."""
-    file = run.path / "eval" / "test" / "explain.parquet"
+    file = run.path / in_split("test", EXPLANATIONS)
     if not file.exists():
         return RecordedTests()
     return _recorded_tests(str(run.path), file.stat().st_mtime_ns, run.learned_from)
@@ -272,7 +273,7 @@ def files_of(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation)
 
 def samples(run: RunSnapshot) -> list[str]:
     """Addresses of the drawn leaves a run was judged on, in an order without any meaning; empty for photos."""
-    file = run.path / "eval" / "test" / "predictions.parquet"
+    file = run.path / in_split("test", PREDICTIONS)
     return _samples(str(run.path), file.stat().st_mtime_ns) if file.exists() else []
 
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.cache.records import stamp
-from hvit.files import CARD
 from hvit.runs import CONFIG, INFO, Run
+from hvit.runs.layout import CARD, DATA_CHECK, PREDICTIONS, SPLIT, in_split
 from hvit.runs.snapshot import RunSnapshot
 
 if TYPE_CHECKING:  # imports cv2 and scikit-learn
     from hvit.data.inspection.balance import Balance, PhotoRole
 
 EXAMPLES = 24
-FILES = ("split.csv", CONFIG, INFO, CARD, "eval/test/predictions.parquet")
+FILES = (SPLIT, CONFIG, INFO, CARD, in_split("test", PREDICTIONS))
 
 
 def balance_of(record: RunSnapshot) -> Balance:
@@ -51,7 +51,7 @@ def check_of(record: RunSnapshot) -> dict | None:
     Raises:
         RunError: it is damaged.
     """
-    return _check(str(record.path), stamp(record.path, "data_check.json"))
+    return _check(str(record.path), stamp(record.path, DATA_CHECK))
 
 
 def _stamps(record: RunSnapshot) -> tuple:

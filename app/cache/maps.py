@@ -12,7 +12,7 @@ from app.cache.photos import prepared
 from app.cache.records import stamps
 from app.cache.runs import identity, inference
 from app.photos.photo_files import PhotoFile
-from hvit.feature_space import MAP, FeatureMap, Place
+from hvit.feature_space import FeatureMap, Place
 from hvit.feature_space.mapped_samples import (
     MappedSamples,
     PhotoPrediction,
@@ -22,6 +22,7 @@ from hvit.feature_space.mapped_samples import (
     read_mapped_samples,
 )
 from hvit.runs import Run
+from hvit.runs.layout import CARD, FEATURE_MAP, PREDICTIONS, in_split
 from hvit.runs.snapshot import RunSnapshot
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
@@ -30,7 +31,7 @@ if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
 
 def mapped_splits(record: RunSnapshot) -> tuple[str, ...]:
     """The splits of a run that have a map, test first."""
-    return tuple(split for split in record.splits if (record.path / "eval" / split / MAP).exists())
+    return tuple(split for split in record.splits if (record.path / in_split(split, FEATURE_MAP)).exists())
 
 
 def mapped_samples(record: RunSnapshot, split: str) -> MappedSamples:
@@ -40,7 +41,7 @@ def mapped_samples(record: RunSnapshot, split: str) -> MappedSamples:
         MapError: the map is damaged, or older than the recorded predictions.
         RunError: the predictions are damaged.
     """
-    names = [f"eval/{split}/{MAP}", "model.json", *(f"eval/{other}/predictions.parquet" for other in record.splits)]
+    names = [in_split(split, FEATURE_MAP), CARD, *(in_split(other, PREDICTIONS) for other in record.splits)]
     return _mapped_samples(str(record.path), split, stamps(record, *names))
 
 

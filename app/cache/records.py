@@ -7,8 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from hvit.files import CARD
 from hvit.runs import CONFIG, INFO, METRICS, Run, RunError, Trouble, survey
+from hvit.runs.layout import CARD
 from hvit.runs.snapshot import RecordedParts, RunSnapshot, read_parts, take_snapshot
 
 REMEMBERED = 512  # runs

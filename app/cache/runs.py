@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.cache.records import all_records, runs_folder, stamps
-from hvit.files import CARD, WEIGHTS
 from hvit.runs import DEFAULT_RUN, find_run, shortened
+from hvit.runs.layout import CARD, WEIGHTS
 from hvit.runs.snapshot import RunSnapshot
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for

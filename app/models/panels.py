@@ -15,6 +15,7 @@ from app.models import words
 from app.widgets import sentence
 from app.words import between, rate
 from hvit.csv_tables import to_csv
+from hvit.runs.layout import CARD, CONFIG
 
 if TYPE_CHECKING:
     from hvit.runs.snapshot import RunSnapshot
@@ -238,7 +239,7 @@ def _made(record: RunSnapshot) -> None:
 
 
 def _downloads(record: RunSnapshot) -> None:
-    files = {name: cards.file_of(record, name) for name in ("model.json", "config.yaml")}
+    files = {name: cards.file_of(record, name) for name in (CARD, CONFIG)}
     with st.container(horizontal=True, key="card_downloads"):
         for name, data in files.items():
             if data is not None:

@@ -128,8 +128,9 @@ def run_check(args: argparse.Namespace) -> int:
         readers,
         with_groups,
     )
-    from hvit.data.inspection.check import CHECK, check, record_check
+    from hvit.data.inspection.check import check, record_check
     from hvit.runs import find_run
+    from hvit.runs.layout import DATA_CHECK
 
     run = find_run(args.save_to) if args.save_to else None
     notes: list[str] = []
@@ -144,7 +145,7 @@ def run_check(args: argparse.Namespace) -> int:
     print_notes(notes)
     if run is not None:
         report = record_check(run, report, samples)
-        print(f"recorded in {run.path / CHECK}", file=sys.stderr)
+        print(f"recorded in {run.path / DATA_CHECK}", file=sys.stderr)
     if args.json:
         print_json(report)
     else:

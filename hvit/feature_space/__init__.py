@@ -3,6 +3,6 @@
 `fit_map(embeddings, ...)` returns a `FeatureMap`; start reading at `feature_map.py`.
 """
 
-from hvit.feature_space.feature_map import MAP, FeatureMap, MapError, Place, fit_map, read_map
+from hvit.feature_space.feature_map import FeatureMap, MapError, Place, fit_map, read_map
 
-__all__ = ["MAP", "FeatureMap", "MapError", "Place", "fit_map", "read_map"]
+__all__ = ["FeatureMap", "MapError", "Place", "fit_map", "read_map"]

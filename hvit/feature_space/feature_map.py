@@ -15,7 +15,6 @@ from hvit.files import write_bytes
 from hvit.untrusted import Field, check_fields, parse_json, read_npz
 from hvit.untrusted.fields import NAME, NUMBER
 
-MAP = "tsne.npz"  # in eval/<split>/ of a run
 DIMENSIONS = 50
 NEIGHBORS = 10  # stored for each sample
 MAX_BYTES = 256 * 2**20  # of all arrays of a file

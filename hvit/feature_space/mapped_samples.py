@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hvit.calibration import softmax
-from hvit.feature_space.feature_map import MAP, FeatureMap, MapError, Place, read_map
+from hvit.feature_space.feature_map import FeatureMap, MapError, Place, read_map
 from hvit.runs import Run
+from hvit.runs.layout import FEATURE_MAP, in_split
 from hvit.runs.predictions import read_prediction_columns
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def read_mapped_samples(run: Run, split: str, identity: str = "") -> MappedSampl
         MapError: the map is damaged, or older than the recorded predictions.
         RunError: the predictions are damaged.
     """
-    found, card = read_map(run.path / "eval" / split / MAP), run.model_card() or {}
+    found, card = read_map(run.path / in_split(split, FEATURE_MAP)), run.model_card() or {}
     classes = tuple(card.get("classes") or ())
     columns = {name: np.empty(len(found), dtype=object) for name in ("path", "sha256", "label")}
     logits = np.empty((len(found), len(classes)))

@@ -6,13 +6,14 @@ import matplotlib
 import numpy as np
 
 from hvit.data.classes import crop_of, crops, spoken
-from hvit.feature_space.feature_map import MAP, FeatureMap, read_map
+from hvit.feature_space.feature_map import FeatureMap, read_map
 from hvit.fonts import Labels, figure_labels
 from hvit.paper import style
 from hvit.paper.drawing import Drawing, interval
 from hvit.paper.sources import Origin, answers_of, cautions, origin, things
 from hvit.paper.style import LINE_MM, MARGIN_MM, FigureError
 from hvit.runs import Run, RunError
+from hvit.runs.layout import FEATURE_MAP, PREDICTIONS, in_split
 from hvit.runs.predictions import Predictions
 from hvit.scoring.metrics import wilson
 from hvit.words import capitalized
@@ -74,9 +75,9 @@ def map_of(run: Run, split: str | None) -> tuple[FeatureMap, str]:
         RunError: there is none; says how to make it.
     """
     wanted = split or run.judged_on or "test"
-    path = run.path / "eval" / wanted / MAP
+    path = run.path / in_split(wanted, FEATURE_MAP)
     if not path.exists():
-        here = ", ".join(sorted(found.parent.name for found in run.path.glob(f"eval/*/{MAP}")))
+        here = ", ".join(sorted(found.parent.name for found in run.path.glob(in_split("*", FEATURE_MAP))))
         told = f"it has one on {here}" if here else f"make one: python -m training.embed --run {run.name}"
         raise RunError(f"run {run.name} has no map on {wanted}; {told}")
     return read_map(path), wanted
@@ -90,7 +91,7 @@ def _read(found: FeatureMap, answers: dict[str, Predictions]) -> tuple[np.ndarra
 
 
 def _origin(run: Run, split: str, answers: dict[str, Predictions]) -> Origin:
-    return origin(run, f"eval/{split}/{MAP}", *(f"eval/{name}/predictions.parquet" for name in answers))
+    return origin(run, in_split(split, FEATURE_MAP), *(in_split(name, PREDICTIONS) for name in answers))
 
 
 def _colors(classes: tuple[str, ...]) -> list[str]:

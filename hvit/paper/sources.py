@@ -8,6 +8,7 @@ from hvit.data.leafsim.address import SCHEME
 from hvit.files import file_sha256
 from hvit.paper.style import FigureError
 from hvit.runs import Run, RunError
+from hvit.runs.layout import PREDICTIONS, in_split
 from hvit.runs.predictions import Predictions, read_predictions
 from hvit.runs.seed_groups import group_by_seed
 from hvit.words import PLANTS_UNKNOWN
@@ -50,7 +51,7 @@ def origin(run: Run, *files: str) -> Origin:
 
 def predictions_of(run: Run, split: str) -> Origin:
     """Where the answers of a run on a split come from."""
-    return origin(run, f"eval/{split}/predictions.parquet")
+    return origin(run, in_split(split, PREDICTIONS))
 
 
 def _listed(run: Run) -> dict[str, str]:
@@ -70,7 +71,7 @@ def answers_of(run: Run, split: str | None = None) -> Predictions:
     if answers is None and run.info.get("kind") == "pretrain":
         raise RunError(f"run {run.name} was pre-trained without labels and names no classes: it has no answers to draw")
     if answers is None:
-        recorded = sorted(path.parent.name for path in run.path.glob("eval/*/predictions.parquet"))
+        recorded = sorted(path.parent.name for path in run.path.glob(in_split("*", PREDICTIONS)))
         here = f"it has them on {', '.join(recorded)}" if recorded else "it has none"
         record = f"python -m hvit evaluate --run {run.name} --data DIR --save"
         raise RunError(f"run {run.name} has no predictions on {wanted}: {here}; record them with {record}")

@@ -15,15 +15,15 @@ from safetensors.torch import save as save_tensors
 from hvit.data.classes import crop_of
 from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import SpectralStream
-from hvit.files import CARD, WEIGHTS, file_sha256, write_bytes, write_json
+from hvit.files import file_sha256, write_bytes, write_json
 from hvit.models import Classifier, create_model
 from hvit.models.pretrained import Origin
 from hvit.rejection import METHODS, RejectionFileError, Rejector
 from hvit.runs.fields import check_card
+from hvit.runs.layout import CARD, REJECTION, WEIGHTS
 from hvit.untrusted import UntrustedFileError, inside, read_bytes, read_json, tensor_shapes
 
 SCHEMA_VERSION = 1
-REJECTION = "rejection.npz"
 MAX_WEIGHTS_BYTES = 8 * 2**30
 NEEDED = (
     "schema_version", "architecture", "arguments", "classes", "preprocessing", "temperature", "conformal", "ood",

@@ -1,7 +1,54 @@
-"""Names of the files of a run, and the version of its format."""
+"""Names of all files of a run, and the version of its format. A run is a folder `runs/<name>/`.
+
+Files of the run itself, in the order they are written:
+
+| file | what it holds |
+|---|---|
+| run.json | status, heartbeat, command, versions, summary |
+| config.yaml | the resolved configuration |
+| split.csv | which photo trained, selected, calibrated, was kept for testing |
+| metrics.jsonl | what was measured in training, a JSON object a line |
+| skipped.jsonl, unreadable.json | photos of skipped steps; photos that were left out, and why |
+| time_budget.json | steps of a training by the clock (`--minutes`) |
+| checkpoints/ | training state for exact resume |
+| model.safetensors, model.json, rejection*.npz | weights, all else that predicting takes, and the detector |
+| data_check.json, notes.md | report on the photos; what a reader of the figures must know |
+| test_evaluations.jsonl | one line for every look at the test photos |
+| manifest.json | SHA-256 of every file, written last |
+
+Files of `eval/<split>/`, each written by a program of its own: predictions.parquet, metrics.json, tta.json and
+features.npz (`hvit evaluate --save`), tsne.npz (`training.embed`), explain.parquet (`training.explain`), and
+learning_curve.json (`training.quick`).
+"""
 
 SCHEMA_VERSION = 1
 DEFAULT_RUN = "leaf45-tiny"
-INFO, CONFIG, METRICS, MANIFEST = "run.json", "config.yaml", "metrics.jsonl", "manifest.json"
-LOCK = ".lock"
+
+INFO = "run.json"
+CONFIG = "config.yaml"
+SPLIT = "split.csv"
+METRICS = "metrics.jsonl"
+SKIPPED = "skipped.jsonl"
+UNREADABLE = "unreadable.json"
+TIME_BUDGET = "time_budget.json"
+CHECKPOINTS = "checkpoints"
+WEIGHTS = "model.safetensors"
+CARD = "model.json"
+REJECTION = "rejection.npz"
+DATA_CHECK = "data_check.json"
+NOTES = "notes.md"
 TEST_EVALUATIONS = "test_evaluations.jsonl"
+MANIFEST = "manifest.json"
+LOCK = ".lock"
+
+PREDICTIONS = "predictions.parquet"
+SCORES = "metrics.json"
+SCORES_TTA = "tta.json"
+FEATURES = "features.npz"
+FEATURE_MAP = "tsne.npz"
+EXPLANATIONS = "explain.parquet"
+
+
+def in_split(split: str, file: str) -> str:
+    """Path of a file of `eval/<split>/` below the folder of the run: `eval/test/metrics.json`."""
+    return f"eval/{split}/{file}"

@@ -9,9 +9,21 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hvit.files import CARD, WEIGHTS, file_sha256
+from hvit.files import file_sha256
 from hvit.runs.fields import check_card, check_config, check_info, check_row, check_scores
-from hvit.runs.layout import CONFIG, DEFAULT_RUN, INFO, MANIFEST, METRICS, SCHEMA_VERSION, TEST_EVALUATIONS
+from hvit.runs.layout import (
+    CARD,
+    CONFIG,
+    DEFAULT_RUN,
+    INFO,
+    MANIFEST,
+    METRICS,
+    PREDICTIONS,
+    SCHEMA_VERSION,
+    TEST_EVALUATIONS,
+    WEIGHTS,
+    in_split,
+)
 from hvit.untrusted import (
     Nan,
     UntrustedFileError,
@@ -100,7 +112,7 @@ class Run:
     @property
     def judged_on(self) -> str | None:
         """The recorded predictions that tell how good the run is: "test", else "cv" (cross-validation), else None."""
-        recorded = (split for split in ("test", "cv") if (self.path / "eval" / split / "predictions.parquet").exists())
+        recorded = (split for split in ("test", "cv") if (self.path / in_split(split, PREDICTIONS)).exists())
         return next(recorded, None)
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -141,7 +153,7 @@ class Run:
 
     def evaluation(self, split: str, of: str = "metrics") -> dict[str, Any] | None:
         """Recorded scores on a split, or None. `of` is "metrics", or "tta" for those with test-time augmentation."""
-        name = f"eval/{split}/{of}.json"
+        name = in_split(split, f"{of}.json")
         document = self._json(name, nan="null")
         return None if document is None else self._checked(name, lambda: check_scores(document))
 
@@ -157,7 +169,7 @@ class Run:
         self, file: str, split: str, columns: dict[str, Any] | None, what: str = "predictions"
     ) -> dict[str, list[Any]] | None:
         try:
-            return read_parquet(inside(self.path, f"eval/{split}/{file}.parquet"), columns)
+            return read_parquet(inside(self.path, in_split(split, f"{file}.parquet")), columns)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except UntrustedFileError as error:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hvit.files import WEIGHTS
-from hvit.runs.layout import CONFIG, INFO
+from hvit.runs.layout import CONFIG, INFO, PREDICTIONS, SCORES, WEIGHTS, in_split
 from hvit.runs.reader import Run, RunError, material_of, status_of
 from hvit.untrusted import is_in_utf8
 
@@ -123,15 +122,15 @@ def take_snapshot(path: Path, parts: RecordedParts) -> RunSnapshot:
         parts.info,
         parts.config,
         parts.card,
-        _recorded_splits(path, "predictions.parquet"),
-        _recorded_splits(path, "metrics.json"),
+        _recorded_splits(path, PREDICTIONS),
+        _recorded_splits(path, SCORES),
         os.path.exists(path / WEIGHTS),
         parts.problem,
     )
 
 
 def _recorded_splits(path: Path, file: str) -> tuple[str, ...]:
-    names = {found.parent.name for found in itertools.islice(path.glob(f"eval/*/{file}"), MAX_SPLITS)}
+    names = {found.parent.name for found in itertools.islice(path.glob(in_split("*", file)), MAX_SPLITS)}
     names = {name for name in names if is_in_utf8(name)}
     return tuple(sorted(names, key=lambda name: (name != "test", name != "cv", name)))
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hvit.runs import Run, RunError
+from hvit.runs.layout import SCORES, in_split
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.comparison import Gain, compare_runs
 
@@ -80,7 +81,7 @@ def _seed_of(run: Run) -> int:
 def _scores(run: Run, split: str) -> dict[str, float]:
     found = run.evaluation(split) or {}
     if found.get("top1") is None or found.get("macro_f1") is None:
-        raise RunError(f"eval/{split}/metrics.json of run {run.name} lacks top1 or macro_f1; evaluate it again")
+        raise RunError(f"{in_split(split, SCORES)} of run {run.name} lacks top1 or macro_f1; evaluate it again")
     return found
 
 

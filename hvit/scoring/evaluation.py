@@ -23,11 +23,11 @@ from hvit.files import write_bytes, write_json
 from hvit.processes import answers
 from hvit.runs import TEST_EVALUATIONS, write_manifest
 from hvit.runs.checkpoint import Checkpoint
+from hvit.runs.layout import FEATURES, PREDICTIONS, SCORES
 from hvit.scoring.model_outputs import ModelOutputs, ViewOutputs
 from hvit.scoring.scores import count_unknown, score
 from hvit.untrusted import UntrustedFileError, read_npz
 
-FEATURES = "features.npz"  # in eval/<split>/ of a run
 MAX_FEATURE_BYTES = 16 * 1024  # of a photo: 8,192 channels of all stages in half precision
 WINDOW = 512  # photos decoded at a time: bounds memory, and lets photos of equal sides share batches
 
@@ -260,9 +260,9 @@ def record_evaluation(run_dir: Path, split: str, evaluation: Evaluation) -> None
     # Exponents of floats compress once they lie side by side: a third less.
     by_bytes = {"use_dictionary": ["label"], "use_byte_stream_split": ["logits.list.element"]}
     pq.write_table(table, buffer, compression="zstd", compression_level=19, **by_bytes)
-    write_bytes(folder / "predictions.parquet", buffer.getvalue())
+    write_bytes(folder / PREDICTIONS, buffer.getvalue())
     record_features(folder, predictions.sha256, predictions.stage_features)
-    write_json(folder / "metrics.json", evaluation.document)
+    write_json(folder / SCORES, evaluation.document)
     if split == "test":
         line = {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),

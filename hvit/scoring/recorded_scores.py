@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hvit.runs import Run, RunError
+from hvit.runs.layout import SCORES, in_split
 from hvit.runs.predictions import Predictions, read_predictions
 from hvit.scoring import metrics
 from hvit.scoring.intervals import Interval, class_f1_intervals, f1_draws, macro_f1_interval
@@ -113,7 +114,7 @@ def read_recorded_evaluation(run: Run, split: str) -> RecordedEvaluation:
     """
     document = run.evaluation(split)
     if not isinstance(document, dict) or not {"n", "top1", "macro_f1"} <= set(document):
-        raise RunError(f"eval/{split}/metrics.json of run {run.name} is damaged; copy the run again")
+        raise RunError(f"{in_split(split, SCORES)} of run {run.name} is damaged; copy the run again")
     predictions, interval = read_predictions(run, split), None
     if predictions is not None:
         draws = f1_draws(predictions.labels, predictions.predicted[None], len(predictions.classes))

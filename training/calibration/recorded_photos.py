@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from hvit.data.datasets.reading import DataError, Sample, read_samples
+from hvit.runs.layout import SPLIT
 from hvit.untrusted import UntrustedFileError, inside, read_csv
-from training.inputs.datasets import SPLIT
 
 COLUMNS = ("path", "sha256", "label", "role", "group")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hvit.files import write_json
 from hvit.runs import find_run
+from hvit.runs.layout import TIME_BUDGET
 from hvit.untrusted import inside, read_json
 from training.config import ConfigError
 from training.parallel.world import World
@@ -24,7 +25,6 @@ MILESTONES = 20
 FIRST_STEPS = 12  # that measure the speed, where it is not known yet
 OVERTIME_STEPS = 6  # in which the schedule comes down to its end though no time is left
 RECENT_STEPS = 32  # that the speed is at least a mean over, where there are so many since it could have changed
-FILE = "time_budget.json"  # of the run
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class TimeBudget:
 
     def write(self, run_dir: Path) -> None:
         """Records the segments in the run."""
-        write_json(run_dir / FILE, self.state)
+        write_json(run_dir / TIME_BUDGET, self.state)
 
 
 def now() -> float:
@@ -203,11 +203,11 @@ def recorded_segments(run: Path) -> list[Segment]:
     """
     found = find_run(run)
     try:
-        segments = read_segments(read_json(inside(found.path, FILE)))
+        segments = read_segments(read_json(inside(found.path, TIME_BUDGET)))
     except (FileNotFoundError, NotADirectoryError):
-        raise ConfigError(f"--replay: run {found.name} was not trained by the clock: it has no {FILE}") from None
+        raise ConfigError(f"--replay: run {found.name} was not trained by the clock: it has no {TIME_BUDGET}") from None
     except (ValueError, KeyError, TypeError):
-        raise ConfigError(f"--replay: {FILE} of run {found.name} is damaged; copy the run again") from None
+        raise ConfigError(f"--replay: {TIME_BUDGET} of run {found.name} is damaged; copy the run again") from None
     if not segments or segments[-1].ends != PARTS:
         raise ConfigError(f"--replay: run {found.name} did not come to its end; finish it, or choose another")
     return segments

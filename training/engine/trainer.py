@@ -27,6 +27,7 @@ from hvit.console import escape_unprintable
 from hvit.data.caching.photo_cache import PhotoCache, UnreadablePhotosError
 from hvit.files import append_line, write_bytes
 from hvit.runs import INFO, METRICS, Run, RunLock, RunWriter, refuse_taken, truncate_lines
+from hvit.runs.layout import CHECKPOINTS, SKIPPED, UNREADABLE
 from training.command_line import AUTO, check_folder, run_dir_of
 from training.config import ConfigError, FinetuneConfig, PretrainConfig, load_config
 from training.engine.checkpoints import Checkpoints, StorageError
@@ -53,8 +54,6 @@ from training.parallel.signals import (
 )
 from training.parallel.world import World, world
 
-SKIPPED = "skipped.jsonl"  # of the run: the photos of each step that was skipped
-UNREADABLE = "unreadable.json"  # of the run: photos that were left out, and why
 SEEN_S = 60  # until all nodes see a file that one of them wrote: shared file systems remember for a while
 COMPILED_SHAPES = 64
 MOST_SKIPPED = 0.5  # of all steps, in a run that may end as done
@@ -108,7 +107,7 @@ class Training(Paced):
         torch.manual_seed(config.seed)
         self.minutes, self.replayed = minutes, None if replay is None else recorded_segments(replay)
         self.config, self.run_dir, self.here, self.tags = config, run_dir, here, tags
-        self.states = Checkpoints(run_dir / "checkpoints", here if self.is_sharded else here.alone)
+        self.states = Checkpoints(run_dir / CHECKPOINTS, here if self.is_sharded else here.alone)
         self.signals = Signals()
         refuse_taken(run_dir, resume is not None)
         # A folder that is there is claimed at once; one that is not, only when there is something to write.

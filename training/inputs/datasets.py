@@ -28,12 +28,11 @@ from hvit.data.datasets.splits import halves_of_val, split_by_group
 from hvit.data.inspection.duplicates import Fingerprints, groups_of, near_duplicate_pairs
 from hvit.data.spectral import SpectralStream
 from hvit.files import write_bytes
+from hvit.runs.layout import SPLIT
 from hvit.untrusted import UntrustedFileError, inside, read_csv
 from training.config import ConfigError, FinetuneConfig, PretrainConfig
 from training.inputs.spectral import open_stream
 from training.parallel.world import World
-
-SPLIT = "split.csv"  # of the run: which photo trained, selected, calibrated
 
 
 @dataclass(frozen=True)

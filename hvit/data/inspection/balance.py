@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from hvit.data.leafsim.address import SCHEME, AddressError, Span
 from hvit.runs import Run, RunError
+from hvit.runs.layout import SPLIT
 from hvit.runs.predictions import read_prediction_columns
 
 if TYPE_CHECKING:
     from hvit.data.datasets.reading import RenderedSample
 
-SPLIT = "split.csv"  # of the run: the role of each photo
 ADDRESSES = "addresses"
 TRAIN, SELECT, CALIBRATE, TEST, CV = "train", "select", "calibrate", "test", "cv"
 ROLES = (TRAIN, SELECT, CALIBRATE, CV, TEST)

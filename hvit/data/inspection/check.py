@@ -15,12 +15,12 @@ from hvit.data.invalid_photo import InvalidPhotoError
 from hvit.files import write_json
 from hvit.processes import answers
 from hvit.runs import Run, RunError, add_to_manifest
+from hvit.runs.layout import DATA_CHECK
 from hvit.untrusted import UntrustedFileError, check_fields, inside, read_json
 from hvit.untrusted.fields import BOOLEAN, SECTION, SHARE, TEXT, list_of, whole
 
 CORNER_PX, CORNER_PHOTO_PX, NEIGHBORS = 6, 80, 7
 COUNT = whole(0).needed()
-CHECK = "data_check.json"  # of a run
 NEEDED = {
     "photos", "unreadable", "exact_copies", "near_duplicates", "conflicting_labels", "leaks", "plants_known",
     "background_control", "photos_of_run", "photos_of_run_checked",
@@ -113,8 +113,8 @@ def record_check(run: Run, report: dict[str, Any], samples: list[Sample]) -> dic
             f"none of these photos is among the {len(known):,} that run {run.name} recorded; check those of the run"
         )
     document = report | {"photos_of_run": len(known), "photos_of_run_checked": len(known & seen)}
-    write_json(run.path / CHECK, document)
-    add_to_manifest(run.path, [CHECK])
+    write_json(run.path / DATA_CHECK, document)
+    add_to_manifest(run.path, [DATA_CHECK])
     return document
 
 
@@ -126,14 +126,14 @@ def recorded_check(run: Run) -> dict[str, Any] | None:
     """
     again = "make it again: python -m hvit data check --save-to"
     try:
-        document: dict[str, Any] = read_json(inside(run.path, CHECK), nan="null")
+        document: dict[str, Any] = read_json(inside(run.path, DATA_CHECK), nan="null")
         if set(NEEDED) <= set(check_fields(document, FIELDS)):
             return document
     except (FileNotFoundError, NotADirectoryError):
         return None
     except UntrustedFileError as error:
-        raise RunError(f"{CHECK} of run {run.name} {error}; {again}") from None
-    raise RunError(f"{CHECK} of run {run.name} is damaged; {again}")
+        raise RunError(f"{DATA_CHECK} of run {run.name} {error}; {again}") from None
+    raise RunError(f"{DATA_CHECK} of run {run.name} is damaged; {again}")
 
 
 def background_control(

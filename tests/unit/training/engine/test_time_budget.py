@@ -5,9 +5,10 @@ import json
 import pytest
 
 from hvit.runs import Run
+from hvit.runs.layout import TIME_BUDGET
 from training import finetune, pretrain
 from training.engine import time_budget
-from training.engine.time_budget import FILE, PARTS, Segment, TimeBudget
+from training.engine.time_budget import PARTS, Segment, TimeBudget
 from training.parallel.world import ALONE
 
 MICRO = "model={name: hvit_tiny, embed_dims: [16, 16, 32, 32], depths: [1, 1, 1, 1], head_dim: 16}"
@@ -177,7 +178,7 @@ def test_a_stopped_run_by_the_clock_goes_on_with_what_was_left(tiny_config, tmp_
     summary = Run(run_dir).info["summary"]
     assert summary["minutes"] == 0.05 and 0.04 < summary["minutes_used"] < 0.065
     assert _rates(run_dir)[-1] < 2e-5
-    assert json.loads((run_dir / FILE).read_text())["segments"][-1]["ends"] == PARTS
+    assert json.loads((run_dir / TIME_BUDGET).read_text())["segments"][-1]["ends"] == PARTS
 
 
 def test_a_run_by_epochs_can_go_on_by_the_clock(tiny_config, tmp_path, quick, stop_after):
@@ -185,7 +186,7 @@ def test_a_run_by_epochs_can_go_on_by_the_clock(tiny_config, tmp_path, quick, st
     stop_after(6)
     assert finetune.main(_words(tiny_config, run_dir)) == 75  # a quarter of its 24 steps
     assert finetune.main(_words(tiny_config, run_dir, "--resume", "--minutes", "0.03")) == 0
-    segments = json.loads((run_dir / FILE).read_text())["segments"]
+    segments = json.loads((run_dir / TIME_BUDGET).read_text())["segments"]
     assert segments[0] == {"first_step": 0, "num_steps": 24, "begins": 0, "ends": PARTS}
     assert segments[1]["begins"] == segments[1]["ends"] == 250_000 and segments[1]["first_step"] == 6
 
