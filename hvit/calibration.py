@@ -1,4 +1,4 @@
-"""From scores to probabilities that mean what they say, and sets that hold the right class as often as promised."""
+"""Calibration: temperature scaling of logits, and conformal prediction sets."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,11 @@ from hvit.data.classes import crop_of
 
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Probabilities (N, K) float64 of logits (N, K) divided by `temperature`."""
+    """Probabilities (N, K) float64 of logits (N, K) divided by `temperature`.
+
+    >>> softmax(np.array([[0.0, 0.0]])).tolist()
+    [[0.5, 0.5]]
+    """
     scaled = np.asarray(logits, dtype=np.float64) / temperature
     scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return scaled / scaled.sum(axis=1, keepdims=True)
@@ -112,7 +116,10 @@ def set_thresholds(threshold: float | dict[str, float], probs: np.ndarray, class
 
 
 def prediction_set(probs: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
-    """Classes that cannot be ruled out at the calibrated error rate.
+    """Conformal prediction set: classes that cannot be ruled out at the calibrated error rate.
+
+    >>> prediction_set(np.array([[0.6, 0.3, 0.1]]), threshold=0.75).tolist()
+    [[True, True, False]]
 
     Args:
         probs: calibrated probabilities, (N, K), rows sum to 1.

@@ -1,4 +1,4 @@
-"""How far a score could lie from its true value: bootstrap over photos, and over runs where there are several."""
+"""Bootstrap confidence intervals of scores: resamples photos, and runs where there are several."""
 
 from collections.abc import Iterator
 
@@ -9,11 +9,14 @@ Interval = tuple[float, float]
 
 
 def accuracy_interval(right: np.ndarray, seed: int = 0) -> Interval:
-    """95 % interval of the mean accuracy of several runs on the same photos; runs and photos are drawn again.
+    """95 % interval of the mean accuracy of several runs on the same photos; runs and photos are resampled.
+
+    >>> accuracy_interval(np.ones((1, 20), dtype=bool))
+    (1.0, 1.0)
 
     Args:
-        right: whether each run answered each photo rightly, (R, N) bool.
-        seed: of the draws.
+        right: whether each run predicted the class of each photo correctly, (R, N) bool.
+        seed: of the resampling.
     """
     right = np.asarray(right, dtype=float)
     R, N = right.shape

@@ -10,12 +10,20 @@ Z_95 = 1.959963984540054
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
-    """Counts, (K, K): rows are true classes, columns predicted ones."""
+    """Confusion matrix, (K, K): rows are true classes, columns predicted ones.
+
+    >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
+    [[1, 1], [0, 1]]
+    """
     return np.bincount(labels * num_classes + predicted, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
 def wilson(successes: int, total: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927).
+    """95 % confidence interval of a proportion (Wilson 1927).
+
+    >>> low, high = wilson(8, 10)
+    >>> round(low, 3), round(high, 3)
+    (0.49, 0.943)
 
     Raises:
         ValueError: `total` is 0.
@@ -59,7 +67,11 @@ def balanced_accuracy(labels: np.ndarray, predicted: np.ndarray, num_classes: in
 
 
 def top_k(probs: np.ndarray, labels: np.ndarray, k: int) -> float:
-    """Share of photos whose class is among the `k` most likely."""
+    """Top-k accuracy: share of photos whose class is among the `k` most likely.
+
+    >>> top_k(np.array([[0.7, 0.2, 0.1], [0.5, 0.1, 0.4]]), np.array([0, 2]), k=1)
+    0.5
+    """
     k = min(k, probs.shape[1])
     best = np.argpartition(-probs, k - 1, axis=1)[:, :k]
     return float((best == labels[:, None]).any(1).mean())
