@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         plan = load_config(args.plan, [], AblationPlan)
         trials = trials_of(plan, args.runs, args.only)
         for trial in trials:
-            _refuse_another(trial)
+            _check_same_parameters(trial)
     except ValueError as error:
         print(f"training.ablate: {error}", file=sys.stderr)
         return EXIT_USER
@@ -136,7 +136,7 @@ def _state(trial: Trial) -> str:
     return "begun" if (trial.run_dir / INFO).exists() else "to do"
 
 
-def _refuse_another(trial: Trial) -> None:
+def _check_same_parameters(trial: Trial) -> None:
     """A run of this name that was made with other settings is not taken for the one planned.
 
     Raises:

@@ -48,7 +48,7 @@ from training.calibration.unknown_classes import (
 )
 from training.config import CalibrationConfig, ConfigError, FinetuneConfig
 from training.frozen_features.labeled_features import LabeledFeatures
-from training.inputs.datasets import Material, write_roles
+from training.inputs.datasets import Datasets, write_roles
 from training.inputs.random_streams import uniform
 
 REFERENCE_PHOTOS, SEED = 6000, 0  # where a run does not say
@@ -127,7 +127,7 @@ def finish_run(
     model: Classifier,
     config: FinetuneConfig,
     preprocessing: Preprocessing,
-    material: Material,
+    datasets: Datasets,
     arguments: dict,
     pretrained: dict | None = None,
 ) -> dict:
@@ -142,21 +142,21 @@ def finish_run(
     Returns:
         Figures for the run's summary, all on the calibrating half.
     """
-    train, val = material.train, material.val
+    train, val = datasets.train, datasets.val
     save_checkpoint(
         run_dir=run_dir,
         model=model,
         architecture=config.model.name,
         arguments=arguments,
-        classes=material.classes,
+        classes=datasets.classes,
         preprocessing=preprocessing,
         data_fingerprint=train.fingerprint,
         licences=config.data.licences,
-        spectral=material.stream,
+        spectral=datasets.stream,
         pretrained=pretrained,
     )
     reference = _unchanged(train, stratified(train.samples, config.rejection_photos, config.seed))
-    calibrates = _unchanged(val, material.calibrates)
+    calibrates = _unchanged(val, datasets.calibrates)
     print("calibrating", file=sys.stderr, flush=True)
     summary = calibrate(
         load_checkpoint(run_dir, next(model.parameters()).device),  # float16-rounded, as it ships
@@ -165,7 +165,7 @@ def finish_run(
         config.calibration,
         tuple(config.data.field),
     )
-    lost = len(material.calibrates) - len(calibrates)
+    lost = len(datasets.calibrates) - len(calibrates)
     return summary | ({"calibrate_lost": lost} if lost else {})
 
 
@@ -234,30 +234,30 @@ def _unchanged(cache: PhotoCache, indices: Sequence[int]) -> list[int]:
     return kept
 
 
-def finish_s(model: Classifier, config: FinetuneConfig, preprocessing: Preprocessing, material: Material) -> float:
+def finish_s(model: Classifier, config: FinetuneConfig, preprocessing: Preprocessing, datasets: Datasets) -> float:
     """Seconds `finish_run` will take, estimated from the time that a few of its photos take now."""
-    train, device = material.train, next(model.parameters()).device
+    train, device = datasets.train, next(model.parameters()).device
     checkpoint = Checkpoint(
         model=copy.deepcopy(model).float().eval(),
         card={},
         name=config.model.name,
         run_dir=Path(),
-        classes=tuple(material.classes),
+        classes=tuple(datasets.classes),
         preprocessing=preprocessing,
         temperature=1.0,
         conformal=None,
         ood=None,
         sha256="",
         device=device,
-        spectral=material.stream,
+        spectral=datasets.stream,
     )
     few = [train.samples[i] for i in stratified(train.samples, TIMED_PHOTOS, config.seed)]
     for samples in (few[:8], few):  # the first pass of a net is slower than others
         began = time.perf_counter()
         found = predict_samples(checkpoint, samples)
     photo_s = (time.perf_counter() - began) / len(few)
-    num_reference, num_calibrating = min(config.rejection_photos, len(train)), len(material.calibrates)
-    detector_s = _detector_s(LabeledFeatures.of(found, few, material.classes), num_reference, num_calibrating, config)
+    num_reference, num_calibrating = min(config.rejection_photos, len(train)), len(datasets.calibrates)
+    detector_s = _detector_s(LabeledFeatures.of(found, few, datasets.classes), num_reference, num_calibrating, config)
     return photo_s * (num_reference + num_calibrating) + detector_s
 
 

@@ -39,7 +39,7 @@ weights where evaluation did not leave them. The first split names the folder: e
 
 
 @dataclass(frozen=True)
-class Material:
+class Samples:
     """Samples of one or more splits, one row each.
 
     Attributes:
@@ -57,9 +57,9 @@ class Material:
     sample_ids: np.ndarray
     rows: np.ndarray
 
-    def only(self, chosen: np.ndarray) -> "Material":
+    def only(self, chosen: np.ndarray) -> "Samples":
         """These rows."""
-        return Material(
+        return Samples(
             [stage[chosen] for stage in self.stages], self.logits[chosen], self.labels[chosen], self.splits[chosen],
             self.paths[chosen], self.sample_ids[chosen], self.rows[chosen],
         )  # fmt: skip
@@ -72,9 +72,9 @@ def main(argv: list[str] | None = None) -> int:
         run = find_run(args.run)
         splits = args.split or [_judged_on(run)]
         like = None if args.align_with is None else _map_of(find_run(args.align_with), splits[0])
-        material = gather(run, splits, args.data, args.device)
-        material = material.only(stratified(material.labels, material.sample_ids, args.max_points))
-        found = make_map(run, material, args.seed, like, _step)
+        samples = collect_samples(run, splits, args.data, args.device)
+        samples = samples.only(stratified(samples.labels, samples.sample_ids, args.max_points))
+        found = make_map(run, samples, args.seed, like, _step)
         if args.align_with is not None:
             found = replace(found, about=found.about | {"aligned_with": find_run(args.align_with).name})
         path = run.path / in_split(splits[0], FEATURE_MAP)
@@ -90,7 +90,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def gather(run: Run, splits: list[str], data: list[Path] | None, device: str = "auto") -> Material:
+def collect_samples(run: Run, splits: list[str], data: list[Path] | None, device: str = "auto") -> Samples:
     """The recorded samples of some splits with their features: those recorded, else computed with the run's weights.
 
     Args:
@@ -117,7 +117,7 @@ def gather(run: Run, splits: list[str], data: list[Path] | None, device: str = "
         logits = np.array(predictions["logits"], dtype=np.float32).reshape(count, -1)
         parts.append((stages, logits, columns[0], np.full(count, split), columns[1], columns[2], np.arange(count)))
     stages = [np.concatenate(stage) for stage in zip(*(part[0] for part in parts))]
-    return Material(stages, *(np.concatenate(column) for column in list(zip(*parts))[1:]))
+    return Samples(stages, *(np.concatenate(column) for column in list(zip(*parts))[1:]))
 
 
 def _judged_on(run: Run) -> str:
@@ -201,7 +201,7 @@ def stratified(labels: np.ndarray, sample_ids: np.ndarray, most: int) -> np.ndar
 
 def make_map(
     run: Run,
-    material: Material,
+    samples: Samples,
     seed: int = 0,
     like: FeatureMap | None = None,
     step: Callable[[str], None] = lambda what: None,
@@ -210,20 +210,20 @@ def make_map(
     import openTSNE
 
     card = read_card(run.path)
-    if len(material.rows) < MIN_SAMPLES:  # before leaves are drawn, which takes minutes
-        raise MapError(f"{len(material.rows)} samples are too few for a map; it takes at least {MIN_SAMPLES}")
+    if len(samples.rows) < MIN_SAMPLES:  # before leaves are drawn, which takes minutes
+        raise MapError(f"{len(samples.rows)} samples are too few for a map; it takes at least {MIN_SAMPLES}")
     found = fit_map(
-        material.stages[-1].astype(np.float32), material.labels, material.splits, material.rows, material.sample_ids,
-        _strangeness(run, card, material), _severity(material.paths), seed, like, step,
+        samples.stages[-1].astype(np.float32), samples.labels, samples.splits, samples.rows, samples.sample_ids,
+        _strangeness(run, card, samples), _severity(samples.paths), seed, like, step,
     )  # fmt: skip
     return replace(found, about=found.about | {"weights": card["sha256"], "openTSNE": openTSNE.__version__})
 
 
-def _strangeness(run: Run, card: dict, material: Material) -> np.ndarray | None:
+def _strangeness(run: Run, card: dict, samples: Samples) -> np.ndarray | None:
     record = card["ood"]
     if record is None or not (run.path / record["file"]).exists():
         return None
-    return load_rejector(run.path, record).score(material.stages, material.logits)
+    return load_rejector(run.path, record).score(samples.stages, samples.logits)
 
 
 def _severity(paths: np.ndarray) -> np.ndarray | None:

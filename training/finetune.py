@@ -49,7 +49,7 @@ from training.engine.losses import ClassificationLoss
 from training.engine.optim import adamw
 from training.engine.steps import predict, score, sides_at, train_step
 from training.engine.trainer import Training, start
-from training.inputs.datasets import gather, listed_classes, write_split
+from training.inputs.datasets import build_datasets, listed_classes, write_split
 from training.inputs.sampler import Sampler, class_shares, sample_weights
 from training.parallel.fsdp import Whole, shard
 from training.parallel.world import World
@@ -73,15 +73,15 @@ class Finetuning(Training):
 
     @property
     def photos(self) -> PhotoCache:
-        return self.material.train
+        return self.datasets.train
 
     @property
     def num_photos(self) -> int:
-        return len(self.material.train)
+        return len(self.datasets.train)
 
     @property
     def plants_known(self) -> bool:
-        return self.material.plants_known
+        return self.datasets.plants_known
 
     @property
     def sides(self) -> tuple[int, int]:
@@ -96,71 +96,71 @@ class Finetuning(Training):
         return self.config.phase_at(progress).img_size ** 2
 
     def _upkeep_s(self) -> tuple[float, float]:
-        config, material, model = self.config, self.material, self.averaged()
-        few = material.selects[np.linspace(0, len(material.selects) - 1, TIMED_PHOTOS).astype(int)]
+        config, datasets, model = self.config, self.datasets, self.averaged()
+        few = datasets.selects[np.linspace(0, len(datasets.selects) - 1, TIMED_PHOTOS).astype(int)]
         for photos in (few[:8], few):  # the first pass of a net is slower than others
             began = time.perf_counter()
-            predict(model, material.val, photos, self.preprocessing, self.here, stream=material.stream)
-        validation_s = (time.perf_counter() - began) / len(few) * len(material.selects)
-        if not self.here.is_main:
+            predict(model, datasets.val, photos, self.preprocessing, self.world, stream=datasets.stream)
+        validation_s = (time.perf_counter() - began) / len(few) * len(datasets.selects)
+        if not self.world.is_main:
             return validation_s, 0.0
         sizes = config.serve_img_sizes or [config.eval_img_size]
-        choosing_s = sum(self.here.size * validation_s * (size / config.eval_img_size) ** 2 for size in sizes)
+        choosing_s = sum(self.world.size * validation_s * (size / config.eval_img_size) ** 2 for size in sizes)
         preprocessing = replace(self.preprocessing, img_size=max(sizes))
-        return validation_s, choosing_s + finish_s(model, config, preprocessing, material)
+        return validation_s, choosing_s + finish_s(model, config, preprocessing, datasets)
 
-    def _gather(self, resumed: Path | None) -> None:
+    def _build_datasets(self, resumed: Path | None) -> None:
         config = self.config
         # What can be refused is refused before photos are read; the draws of these models are none of the run's.
         with torch.random.fork_rng(devices=[]):
             self.outside_weights = weights_of(config) if resumed is None else None
             self.parent_run = parent_of(config) if resumed is None else None
-            teachers = load_teachers(config, self.here.device)
+            teachers = load_teachers(config, self.world.device)
             takes_head = config.init_head and self.parent_run is not None
             listed = listed_classes(config) if teachers or takes_head else []
             check_same_classes(teachers, listed)
             if takes_head:
                 check_head(self.parent_run, listed)
-        self.material = gather(self.config, self.here, resumed)
-        self.train_labels = self.material.labels(self.material.train)
-        self.val_labels = self.material.labels(self.material.val)[self.material.selects]
+        self.datasets = build_datasets(self.config, self.world, resumed)
+        self.train_labels = self.datasets.labels(self.datasets.train)
+        self.val_labels = self.datasets.labels(self.datasets.val)[self.datasets.selects]
         self.teacher = None
         if config.distill:
             bf16 = config.precision == "bf16"
-            self.teacher = Teacher(teachers, self.material.classes, config.distill, bf16)
+            self.teacher = Teacher(teachers, self.datasets.classes, config.distill, bf16)
 
     def _write_split(self) -> None:
-        write_split(self.run_dir, self.material)
+        write_split(self.run_dir, self.datasets)
 
     def _photos_of(self, samples: np.ndarray) -> np.ndarray:
         return self.sampler(samples if self.repeated is None else self.repeated.samples(samples))
 
     def _build(self, fresh: bool) -> None:
         """Model, average, optimizer, loss and the order of the samples."""
-        config, train = self.config, self.material.train
+        config, train = self.config, self.datasets.train
         parent, weights = self.parent_run, self.outside_weights
         self.preprocessing, self.origin = preprocessing_for(config, parent, weights), origin_of(parent, weights)
         self.best, self.patience = None, Patience(config.early_stopping)
         self.step_is_frozen = False
-        self.arguments = model_arguments(config, len(self.material.classes))
-        self.model = new_model(config, self.arguments).to(self.here.device)
+        self.arguments = model_arguments(config, len(self.datasets.classes))
+        self.model = new_model(config, self.arguments).to(self.world.device)
         if weights is not None:
             take_weights(self.model, weights)
             self.say(f"starting from {start_in_words(weights.origin)}")
         if parent is not None:
             take_backbone(self.model, parent)
             if config.init_head:
-                take_head(self.model, parent, self.material.classes)
+                take_head(self.model, parent, self.datasets.classes)
             self.parent = parent.name
             self.say(f"starting from the backbone of {parent.name}")
         self.learner = self._with_auxiliary_parts(self.model)
-        self.learner.to(self.here.device)
+        self.learner.to(self.world.device)
         optim = config.optim
         self.ema = Ema(self.model, optim.ema_decay)
         self.averaged = Whole(self.ema.model, self.is_sharded)
         if self.is_sharded:
-            shard(self.learner, self.here)
-            shard(self.ema.model, self.here)
+            shard(self.learner, self.world)
+            shard(self.ema.model, self.world)
         self.optimizer = adamw(self.learner, optim.lr, optim.weight_decay, optim.beta2, optim.layer_decay)
         sources = [sample.source for sample in train.samples]
         weights = sample_weights(self.train_labels, sources, config.data.balance, config.data.source_weights)
@@ -169,9 +169,9 @@ class Finetuning(Training):
         if config.distill is not None and config.distill.views > 0:
             images = self.schedule.images_per_step
             self.repeated = RepeatedViews(len(train), config.distill.views, images, config.seed, config.square)
-        classes = self.material.classes
+        classes = self.datasets.classes
         shares = torch.from_numpy(class_shares(self.train_labels, weights, len(classes)))
-        self.loss = ClassificationLoss(config.loss, optim.label_smoothing, shares, classes).to(self.here.device)
+        self.loss = ClassificationLoss(config.loss, optim.label_smoothing, shares, classes).to(self.world.device)
 
     def _with_auxiliary_parts(self, model: torch.nn.Module) -> torch.nn.Module:
         """What learns: the model, and beside it what an auxiliary loss needs and the trained model does not."""
@@ -192,7 +192,7 @@ class Finetuning(Training):
             **({} if self.teacher is None else {"teachers": self.teacher.sha256}),
         }
 
-    def _beside(self) -> list[Path]:
+    def _extra_files(self) -> list[Path]:
         return [self.states.folder / BEST] if self.best else []
 
     def _restore(self, step: int, extra: dict) -> None:
@@ -202,15 +202,15 @@ class Finetuning(Training):
         if "preprocessing" in extra:  # a run of before knew one normalization only
             self.preprocessing, self.origin = Preprocessing.from_dict(extra["preprocessing"]), extra["pretrained"]
         self.ended_early = self.patience.is_over and not self.at_end
-        if self.best and self.here.is_main:
+        if self.best and self.world.is_main:
             self.states.restore(step, BEST)
 
     def _begin(self) -> None:
-        photos, classes = len(self.material.train), len(self.material.classes)
+        photos, classes = len(self.datasets.train), len(self.datasets.classes)
         self.say(f"{photos} photos, {classes} classes, {self._length} to {self.run_dir}")
         if self.repeated is not None:
-            train = self.material.train
-            self.teacher = stored_teacher(self.teacher, self.repeated, train, self.sampler, self.config, self.here)
+            train = self.datasets.train
+            self.teacher = stored_teacher(self.teacher, self.repeated, train, self.sampler, self.config, self.world)
         self._freeze() if self.is_frozen else self._thaw()
 
     @property
@@ -238,32 +238,32 @@ class Finetuning(Training):
             self.step,
             self.step_module,
             self.model,
-            self.material.train,
+            self.datasets.train,
             self.train_labels,
             self.sampler,
             self.preprocessing,
             self.loss,
             self.config,
             self.fraction,
-            self.here,
+            self.world,
             self.is_frozen,
-            self.material.stream,
+            self.datasets.stream,
             self.teacher,
             self.repeated,
         )
-        if self.is_frozen and self.here.size > 1 and not self.is_sharded:
+        if self.is_frozen and self.world.size > 1 and not self.is_sharded:
             for parameter in self.model.get_classifier().parameters():
-                parameter.grad = self.here.mean(parameter.grad)
+                parameter.grad = self.world.mean(parameter.grad)
         return loss
 
     @property
     def _note(self) -> str:
         return f"best {self.config.select_by} {self.best['value']:.4f}" if self.best else ""
 
-    def _judge(self) -> None:
+    def _validate(self) -> None:
         """Scores the averaged weights on the selecting half, keeps the best, and says when to stop waiting."""
         model = self.averaged()
-        logits = self._logits(model, self.preprocessing, self.here)
+        logits = self._logits(model, self.preprocessing, self.world)
         if self.writer:
             metric, epoch = self.config.select_by, self.step / self.schedule.steps_per_epoch
             scores = score(logits, self.val_labels)
@@ -274,19 +274,19 @@ class Finetuning(Training):
             # What the head alone reaches does not tell when all weights have learned enough.
             if not self.is_frozen:
                 self.patience.see(scores)
-        self.here.barrier()
-        self.ended_early = self.here.any(self.patience.is_over and not self.at_end)
+        self.world.barrier()
+        self.ended_early = self.world.any(self.patience.is_over and not self.at_end)
         if self.ended_early:
             rule = self.config.early_stopping
             self.say(f"\nstopped at step {self.step}: no better {rule.metric} in {rule.patience} validations")
 
-    def _logits(self, model: torch.nn.Module, preprocessing: Preprocessing, here: World) -> np.ndarray:
-        """Of the selecting half, predicted by the processes of `here` together."""
-        val, selects = self.material.val, self.material.selects
-        return predict(model, val, selects, preprocessing, here, stream=self.material.stream, beat=self._beat)
+    def _logits(self, model: torch.nn.Module, preprocessing: Preprocessing, world: World) -> np.ndarray:
+        """Of the selecting half, predicted by the processes of `world` together."""
+        val, selects = self.datasets.val, self.datasets.selects
+        return predict(model, val, selects, preprocessing, world, stream=self.datasets.stream, heartbeat=self._beat)
 
     def _beat(self) -> None:
-        self.here.beat(self.step)
+        self.world.heartbeat(self.step)
 
     def _finish(self) -> dict:
         """Calibrates the best weights."""
@@ -306,7 +306,7 @@ class Finetuning(Training):
             model,
             self.config,
             replace(self.preprocessing, img_size=size),
-            self.material,
+            self.datasets,
             self.arguments,
             self.origin,
         )
@@ -315,7 +315,7 @@ class Finetuning(Training):
         """The size that scores best on the selecting half: a net often sees more above the size it trained at."""
         metric, best = self.config.select_by, None
         for size in self.config.serve_img_sizes or [self.config.eval_img_size]:
-            logits = self._logits(model, replace(self.preprocessing, img_size=size), self.here.alone)
+            logits = self._logits(model, replace(self.preprocessing, img_size=size), self.world.alone)
             value = score(logits, self.val_labels)[metric]
             self.say(f"served at {size} px: {metric} {value:.4f}")
             if best is None or better(value, best[1], metric):

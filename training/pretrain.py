@@ -23,7 +23,7 @@ from hvit.runs.checkpoint import save_checkpoint
 from training.command_line import program_parser
 from training.config import PretrainConfig
 from training.dry_run.pretrain_plan import print_plan
-from training.engine.gradient_guard import Told
+from training.engine.gradient_guard import StepOutcome
 from training.engine.optim import adamw
 from training.engine.steps import predict
 from training.engine.trainer import Training, start
@@ -57,15 +57,15 @@ class Pretraining(Training):
 
     @property
     def photos(self) -> PhotoCache:
-        return self.material.cache
+        return self.datasets.cache
 
     @property
     def num_photos(self) -> int:
-        return len(self.material.learns)
+        return len(self.datasets.learns)
 
     @property
     def plants_known(self) -> bool | None:
-        return self.material.plants_known if len(self.material.known) else None
+        return self.datasets.plants_known if len(self.datasets.known) else None
 
     @property
     def sides(self) -> tuple[int, int]:
@@ -84,31 +84,31 @@ class Pretraining(Training):
         self._judged_features()
         return time.perf_counter() - began, 0.0
 
-    def _gather(self, resumed: Path | None) -> None:
-        self.material = gather_unlabeled(self.config, self.here)
+    def _build_datasets(self, resumed: Path | None) -> None:
+        self.datasets = gather_unlabeled(self.config, self.world)
 
     def _write_split(self) -> None:
-        write_split(self.run_dir, self.material)
+        write_split(self.run_dir, self.datasets)
 
     def _photos_of(self, samples: np.ndarray) -> np.ndarray:
-        return self.material.learns[self.sampler(samples)]
+        return self.datasets.learns[self.sampler(samples)]
 
     def _build(self, fresh: bool) -> None:
         """Model, pretext, optimizer and the order of the samples."""
-        config, device = self.config, self.here.device
+        config, device = self.config, self.world.device
         self.preprocessing = Preprocessing(config.img_size)
         self.arguments = {"num_classes": 0, "drop_path_rate": config.model.drop_path_rate, "img_size": config.img_size}
         self.arguments |= config.model.shape
         self.model = create_model(config.model.name, **self.arguments).to(device)
         self.model.set_grad_checkpointing(config.model.grad_checkpointing)
-        self.pretext = PRETEXTS[config.method](self.model, config, self.preprocessing, self.here)
+        self.pretext = PRETEXTS[config.method](self.model, config, self.preprocessing, self.world)
         self.learner = self.pretext.module.to(device)
         self.whole, self.compared = (Whole(part, self.is_sharded) for part in (self.model, self.pretext.compared()))
         if self.is_sharded:
-            shard(self.learner, self.here)
+            shard(self.learner, self.world)
         optim = config.optim
         self.optimizer = adamw(self.learner, optim.lr, optim.weight_decay, optim.beta2)
-        self.sampler = Sampler(np.ones(len(self.material.learns)), config.seed)
+        self.sampler = Sampler(np.ones(len(self.datasets.learns)), config.seed)
         self.control: float | None = None  # what neighbors told on random weights
         self.seen: list[float] = []  # losses since the last look
 
@@ -119,28 +119,28 @@ class Pretraining(Training):
         self.control, self.seen = extra["control"], extra["seen"]
 
     def _begin(self) -> None:
-        photos = len(self.material.learns)
+        photos = len(self.datasets.learns)
         self.say(f"{photos} photos, {self._length} of {self.config.method} to {self.run_dir}")
         self.step_module = self.together()
         if self.step == 0:
-            self._judge()  # what random weights tell: the control
+            self._validate()  # what random weights tell: the control
 
     def _gradients(self) -> Tensor:
-        config, here = self.config, self.here
+        config, world = self.config, self.world
         self.learner.train()
         sides = self.sides
-        total = torch.zeros((), device=here.device)
+        total = torch.zeros((), device=world.device)
         for part in range(config.accum_steps):
-            samples = samples_of_pass(self.step, part, here.rank, config, here.size)
+            samples = samples_of_pass(self.step, part, world.rank, config, world.size)
             average_gradients(self.step_module, part == config.accum_steps - 1)
             photos = self._photos_of(samples)
-            loss = self.pretext.loss(self.step_module, self.material.cache, photos, samples, sides)
+            loss = self.pretext.loss(self.step_module, self.datasets.cache, photos, samples, sides)
             with record_function(BACKWARD):
                 (loss / config.accum_steps).backward()
             total += loss.detach() / config.accum_steps
         return total
 
-    def _after_step(self, told: Told) -> None:
+    def _after_step(self, told: StepOutcome) -> None:
         if not told.skipped:
             self.seen.append(told.loss)
 
@@ -148,7 +148,7 @@ class Pretraining(Training):
     def _note(self) -> str:
         return ""
 
-    def _judge(self) -> None:
+    def _validate(self) -> None:
         """Judges the features on photos that are not learned from.
 
         Raises:
@@ -157,23 +157,23 @@ class Pretraining(Training):
         vectors, places = self._judged_features()
         reason = self._look(vectors, places) if self.writer else None
         self.seen = []
-        if self.here.any(reason is not None):
+        if self.world.any(reason is not None):
             raise GaveUp(reason)
 
     def _judged_features(self) -> tuple[np.ndarray, tuple | None]:
         """The vectors that must not collapse, and what `_places` gives where photos have labels."""
         self.learner.eval()
-        material = self.material
-        queries = _some(material.held_out if material.judges else material.learns, MOST_QUERIES)
-        return self._seen_by(self.compared(), queries), self._places(queries) if material.judges else None
+        datasets = self.datasets
+        queries = _some(datasets.held_out if datasets.judges else datasets.learns, MOST_QUERIES)
+        return self._seen_by(self.compared(), queries), self._places(queries) if datasets.judges else None
 
     def _places(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Features and class names of photos that were learned from, then of held-out ones."""
-        model, reference = self.whole(), _some(self.material.known, MOST_REFERENCE)
+        model, reference = self.whole(), _some(self.datasets.known, MOST_REFERENCE)
         return tuple(
             part
             for photos in (reference, queries)
-            for part in (self._seen_by(model, photos), self.material.labels(photos))
+            for part in (self._seen_by(model, photos), self.datasets.labels(photos))
         )
 
     def _look(self, vectors: np.ndarray, places: tuple | None) -> str | None:
@@ -198,10 +198,10 @@ class Pretraining(Training):
         return collapse(self.config.method, values["loss"], self.pretext.chance, vectors, knn, self.control)
 
     def _seen_by(self, module: torch.nn.Module, photos: np.ndarray) -> np.ndarray:
-        return predict(module, self.material.cache, photos, self.preprocessing, self.here, beat=self._beat)
+        return predict(module, self.datasets.cache, photos, self.preprocessing, self.world, heartbeat=self._beat)
 
     def _beat(self) -> None:
-        self.here.beat(self.step)
+        self.world.heartbeat(self.step)
 
     def _finish(self) -> dict:
         """Writes the backbone, with a card that names no classes."""

@@ -30,7 +30,7 @@ from training.engine.timing import begun, take_steps, wait
 from training.engine.trainer import Training
 from training.inputs.profiler_regions import AUGMENTATION, BACKWARD, PHOTOS, UPDATE
 from training.parallel.signals import EXIT_USER
-from training.parallel.world import world
+from training.parallel.world import join_world
 
 STEP, REST = "step", "forward, and all else"
 TURNS = 5
@@ -43,10 +43,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         kind = kind_of(args.config)
         config = load_config(args.config, [*args.set, "checkpoint_minutes=1e9"], kind)
-        with world(args.device) as here, tempfile.TemporaryDirectory() as folder:
-            if here.size > 1:
+        with join_world(args.device) as world, tempfile.TemporaryDirectory() as folder:
+            if world.size > 1:
                 raise ValueError("one process is profiled; leave torchrun out")
-            found = profiled(begun(config, Path(folder) / "run", here), args.steps)
+            found = profiled(begun(config, Path(folder) / "run", world), args.steps)
     except ValueError as error:
         print(f"training.profile: {error}", file=sys.stderr)
         return EXIT_USER
@@ -74,7 +74,7 @@ def profiled(training: Training, steps: int) -> dict:
 
 def parts_of_steps(training: Training, steps: int) -> list[dict]:
     """Milliseconds a step of each part, by torch's profiler: "name", "host_ms", "share" of the host's, "device_ms"."""
-    activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (training.here.device.type == "cuda")
+    activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (training.world.device.type == "cuda")
     with profile(activities=activities) as found:
         for _ in range(steps):
             with record_function(STEP):

@@ -106,7 +106,7 @@ def quick(args, say: Callable[[str], None] = lambda line: None) -> dict:
     began = time.monotonic()
     samples, known, warnings = find(args.place, args.group_from, args.groups_csv)
     run_dir = args.run_dir or Path("runs") / samples[0].source
-    _refuse_to_overwrite(run_dir, samples[0].root)
+    _check_overwrite(run_dir, samples[0].root)
     parent = load_checkpoint(find_run(args.run_name).path, chosen_device(args.device), headless=True)
     if parent.takes_bands:
         raise RunError(f"run {parent.name} takes spectral bands, which are not read here; choose another --run")
@@ -146,7 +146,7 @@ def quick(args, say: Callable[[str], None] = lambda line: None) -> dict:
     }
 
 
-def _refuse_to_overwrite(run_dir: Path, photos: Path) -> None:
+def _check_overwrite(run_dir: Path, photos: Path) -> None:
     if (run_dir / INFO).exists():
         raise RunError(f"{run_dir} holds a run already; choose another --run-dir")
     if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):

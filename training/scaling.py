@@ -25,7 +25,7 @@ from hvit.speed.benchmark import machine
 from training.command_line import config_parser, reports_os_errors
 from training.config import FinetuneConfig, PretrainConfig, kind_of, load_config
 from training.parallel.signals import EXIT_USER
-from training.parallel.world import world
+from training.parallel.world import join_world
 
 
 @dataclass(frozen=True)
@@ -143,10 +143,10 @@ def _take_part(args: argparse.Namespace) -> None:
     from training.engine.timing import begun, take_steps
 
     config = load_config(args.config, [*args.set, "checkpoint_minutes=1e9"], kind_of(args.config))
-    with world(args.device) as here:
-        training = begun(config, args.report.parent / "run", here)
+    with join_world(args.device) as world:
+        training = begun(config, args.report.parent / "run", world)
         step_s, losses = take_steps(training, args.steps)
-        if here.is_main:
+        if world.is_main:
             found = {"images_per_step": training.schedule.images_per_step, "step_s": step_s, "losses": losses}
             write_json(args.report, found)
 

@@ -76,9 +76,9 @@ def width_mm(text: str) -> float:
 
 
 def run(args: argparse.Namespace) -> int:
-    from hvit.paper.drawing import refuse_place, save
+    from hvit.paper.drawing import check_output_path, save
 
-    refuse_place(args.out)
+    check_output_path(args.out)
     drawing = _draw(args)
     caption = save(drawing, args.out, _again(args))
     if drawing.note:

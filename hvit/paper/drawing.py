@@ -50,7 +50,7 @@ def interval(value: float, low: float, high: float) -> str:
     return f"{100 * value:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
-def refuse_place(out: Path) -> None:
+def check_output_path(out: Path) -> None:
     """Checks where a figure shall go before anything is drawn.
 
     Raises:

@@ -21,7 +21,7 @@ from hvit.runs.writer import (
     RunLock,
     RunWriter,
     add_to_manifest,
-    refuse_taken,
+    check_not_taken,
     truncate_lines,
     write_manifest,
 )
@@ -49,7 +49,7 @@ __all__ = [
     "live_of",
     "material_of",
     "public",
-    "refuse_taken",
+    "check_not_taken",
     "shortened",
     "status_of",
     "survey",

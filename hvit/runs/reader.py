@@ -348,7 +348,7 @@ def survey(root: Path = Path("runs")) -> tuple[list[Run], list[Trouble]]:
             troubles.append(Trouble(name, f"{name} has a name that is no text in UTF-8; give the folder another"))
             continue
         try:
-            _refuse_unreadable(folder)
+            _check_readable(folder)
             runs.append(Run(folder))
         except RunError as error:
             troubles.append(Trouble(folder.name, str(error)))
@@ -357,7 +357,7 @@ def survey(root: Path = Path("runs")) -> tuple[list[Run], list[Trouble]]:
     return runs, troubles
 
 
-def _refuse_unreadable(folder: Path) -> None:
+def _check_readable(folder: Path) -> None:
     run = Run(folder)
     if not (folder / INFO).exists():
         if any((folder / name).exists() for name in (CONFIG, METRICS, CARD, WEIGHTS, MANIFEST)):

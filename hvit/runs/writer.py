@@ -52,7 +52,7 @@ class RunLock:
         self._lock.release()
 
 
-def refuse_taken(path: Path, resume: bool) -> None:
+def check_not_taken(path: Path, resume: bool) -> None:
     """A folder that holds a run is only written to go on with that run.
 
     Raises:
@@ -101,7 +101,7 @@ class RunWriter:
         lock: RunLock | None = None,
     ):
         self.path = Path(path)
-        refuse_taken(self.path, resume)
+        check_not_taken(self.path, resume)
         self._lock = lock or RunLock(self.path)
         before = Run(self.path).info if (self.path / INFO).exists() else None
         self._writing, self._over = threading.Lock(), threading.Event()  # the thread of `beating` writes too

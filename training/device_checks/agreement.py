@@ -93,7 +93,7 @@ def _send_photos(training: Finetuning) -> None:
 
 def _keep_photos(training: Finetuning) -> None:
     cache = training.photos
-    cache.resident = DevicePhotos(cache.pixels, cache.sizes, cache.offsets, training.here.device)
+    cache.resident = DevicePhotos(cache.pixels, cache.sizes, cache.offsets, training.world.device)
 
 
 def check_resume(settings: Settings) -> Iterator[Row]:

@@ -124,7 +124,7 @@ class StoredTeacher:
 
 
 def stored_teacher(
-    teacher: Teacher, views: RepeatedViews, cache: PhotoCache, sampler: Sampler, config: FinetuneConfig, here: World
+    teacher: Teacher, views: RepeatedViews, cache: PhotoCache, sampler: Sampler, config: FinetuneConfig, world: World
 ) -> StoredTeacher:
     """Reads the answers of teachers for all views of a training, and computes those that are not there yet.
 
@@ -136,17 +136,17 @@ def stored_teacher(
     """
     files = {}
     for setting in dict.fromkeys(_setting(config, phase.until, before=True) for phase in config.phases):
-        headers = [_header(net, setting, views, cache, sampler, config, here) for net in teacher.nets]
+        headers = [_header(net, setting, views, cache, sampler, config, world) for net in teacher.nets]
         paths = [_path(config.data.cache_dir, header) for header in headers]
-        if here.is_main:
+        if world.is_main:
             lacking = [
                 (net, path, header) for net, path, header in zip(teacher.nets, paths, headers) if not path.exists()
             ]
             for net, path, header in lacking:
-                _store(net, path, header, setting, views, cache, sampler, config, here)
-        here.barrier()
+                _store(net, path, header, setting, views, cache, sampler, config, world)
+        world.barrier()
         files[setting] = [AnswerFile(path, header) for path, header in zip(paths, headers)]
-    return StoredTeacher(teacher, files, lambda progress: _setting(config, progress), here.device)
+    return StoredTeacher(teacher, files, lambda progress: _setting(config, progress), world.device)
 
 
 def _setting(config: FinetuneConfig, progress: float, before: bool = False) -> tuple[int, str]:
@@ -162,7 +162,7 @@ def _header(
     cache: PhotoCache,
     sampler: Sampler,
     config: FinetuneConfig,
-    here: World,
+    world: World,
 ) -> dict:
     """All that the answers depend on."""
     photos = hashlib.sha256(json.dumps([cache.fingerprint, cache.sha256, cache.sizes.tolist()]).encode())
@@ -179,7 +179,7 @@ def _header(
         "square": config.square,
         "img_size": setting[0],
         "augment": json.loads(setting[1]),
-        "device": here.device.type,  # whose random noise is added to views
+        "device": world.device.type,  # whose random noise is added to views
     }
 
 
@@ -187,7 +187,7 @@ def _path(folder: Path, header: dict) -> Path:
     return folder / f"answers-{hashlib.sha256(json.dumps(header).encode()).hexdigest()[:16]}.bin"
 
 
-def _store(net: TeacherNet, path: Path, header: dict, setting, views, cache, sampler, config, here: World) -> None:
+def _store(net: TeacherNet, path: Path, header: dict, setting, views, cache, sampler, config, world: World) -> None:
     """Computes all answers of a teacher in one setting; with a lock, as another training may want the same."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
@@ -199,15 +199,15 @@ def _store(net: TeacherNet, path: Path, header: dict, setting, views, cache, sam
         if not partial.exists():
             AnswerFile.create(partial, header)
         file = AnswerFile(partial, header, writable=True)
-        _fill(file, net, setting, views, cache, sampler, config, here)
+        _fill(file, net, setting, views, cache, sampler, config, world)
         file.flush()
         del file  # Windows renames no file that is mapped
         os.replace(partial, path)
 
 
-def _fill(file: AnswerFile, net: TeacherNet, setting, views, cache, sampler, config, here: World) -> None:
+def _fill(file: AnswerFile, net: TeacherNet, setting, views, cache, sampler, config, world: World) -> None:
     img_size, strengths = setting[0], AugmentConfig.model_validate_json(setting[1])
-    compute = _computed_by(net, here)
+    compute = _computed_by(net, world)
     show = progress_bar(f"answers of {net.checkpoint.name} at {img_size} px")
     flushed = time.monotonic()
     for aspect in np.unique(views.aspects):
@@ -217,7 +217,7 @@ def _fill(file: AnswerFile, net: TeacherNet, setting, views, cache, sampler, con
             # Filled up to one shape of batches, each of which takes a graph of its own.
             samples = _samples_of(np.resize(blocks, BLOCKS_AT_ONCE))
             sides = sides_of(img_size, aspect)
-            pictures = _pictures(cache, sampler, samples, sides, strengths, config.seed, here.device)
+            pictures = _pictures(cache, sampler, samples, sides, strengths, config.seed, world.device)
             count = len(blocks) * BLOCK
             file.write(blocks, *(output[:count] for output in compute(pictures)))
             show(int(file.done.sum()), file.num_blocks)
@@ -235,9 +235,9 @@ def _pictures(
     return mix(pictures, labels, samples, 1, strengths, seed)[0]
 
 
-def _computed_by(net: TeacherNet, here: World) -> Callable[[Tensor], tuple[np.ndarray, np.ndarray]]:
+def _computed_by(net: TeacherNet, world: World) -> Callable[[Tensor], tuple[np.ndarray, np.ndarray]]:
     """Pictures to logits in the teacher's own order and pooled features: by ONNX Runtime on the CPU, else by torch."""
-    if here.device.type == "cpu":
+    if world.device.type == "cpu":
         session = OnnxSession(net.checkpoint, torch.get_num_threads())
         return lambda pictures: session(np.ascontiguousarray(pictures.numpy()))
 

@@ -28,7 +28,7 @@ from training.parallel.world import World
 UNDIVIDED = "to divide"  # in the place of a split: near-duplicates are found when the photos are decoded
 
 
-def print_plan(config: FinetuneConfig, run_dir: Path, here: World) -> None:
+def print_plan(config: FinetuneConfig, run_dir: Path, world: World) -> None:
     """Prints data, model, steps, learning rates and memory of a configuration, and refuses what training would.
 
     Raises:
@@ -48,13 +48,13 @@ def print_plan(config: FinetuneConfig, run_dir: Path, here: World) -> None:
         if not any(s.split in (split, UNDIVIDED) for s in samples):
             raise ConfigError(f"data.dirs hold no {split} photos; expected DIR/{split}/CLASS/*.jpg")
 
-    teachers = load_teachers(config, here.device)
+    teachers = load_teachers(config, world.device)
     check_same_classes(teachers, classes)
     if config.init_head:
         check_head(parent_of(config), classes)
-    model = new_model(config, model_arguments(config, len(classes))).to(here.device)
+    model = new_model(config, model_arguments(config, len(classes))).to(world.device)
     begins = check_start(config, model)
-    schedule = Schedule.of(config, num_photos, here.size)
+    schedule = Schedule.of(config, num_photos, world.size)
     print(f"Plan of {run_dir}; nothing is trained or written.")
     if (run_dir / INFO).exists():
         print("This folder holds a run already: choose another --run-dir, or go on with it: --resume.")
@@ -64,9 +64,9 @@ def print_plan(config: FinetuneConfig, run_dir: Path, here: World) -> None:
     _print_model(model, begins, config, loss)
     _print_teachers(teachers, config)
     _print_spectral(config)
-    _print_steps(schedule, config, here, is_estimate=any(s.split == UNDIVIDED for s in samples))
+    _print_steps(schedule, config, world, is_estimate=any(s.split == UNDIVIDED for s in samples))
     print_rates(schedule, config.optim.layer_decay ** max(model.layer_groups().values()))
-    _print_memory(model, config, here)
+    _print_memory(model, config, world)
 
 
 def divided(samples: list[Sample], config: FinetuneConfig | PretrainConfig) -> list[Sample]:
@@ -143,11 +143,11 @@ def _print_spectral(config: FinetuneConfig) -> None:
         print(f"          {100 * spectral.dropout:.0f} % of the samples learn without")
 
 
-def _print_steps(schedule: Schedule, config: FinetuneConfig, here: World, is_estimate: bool) -> None:
+def _print_steps(schedule: Schedule, config: FinetuneConfig, world: World, is_estimate: bool) -> None:
     about = "about " if is_estimate else ""
     print(
         f"Steps     {about}{schedule.total_steps:,} of {schedule.images_per_step} pictures "
-        f"(batch_size {config.batch_size}, accum_steps {config.accum_steps}, processes {here.size}), "
+        f"(batch_size {config.batch_size}, accum_steps {config.accum_steps}, processes {world.size}), "
         f"{config.epochs:g} epochs of {about}{schedule.steps_per_epoch:.1f}; validation every {schedule.eval_every}"
     )
     if schedule.freeze_steps:
@@ -181,21 +181,21 @@ def largest_sides(seed: int, size: int, square: float) -> tuple[int, int]:
     return max((batch_sides(seed, step, size, square) for step in range(200)), key=lambda side: side[0] * side[1])
 
 
-def _print_memory(model: Classifier, config: FinetuneConfig, here: World) -> None:
+def _print_memory(model: Classifier, config: FinetuneConfig, world: World) -> None:
     height, width = largest_sides(config.seed, max(phase.img_size for phase in config.phases), config.square)
-    learner = model if config.aux_mae_weight == 0 else joint_model(model, config.masked).to(here.device)
+    learner = model if config.aux_mae_weight == 0 else joint_model(model, config.masked).to(world.device)
 
     def run(count: int):
-        images = torch.zeros(count, 3, height, width, device=here.device)
+        images = torch.zeros(count, 3, height, width, device=world.device)
         bands = 0 if config.spectral is None else len(config.spectral.channels)
-        spectral = [torch.zeros(count, bands, height, width, device=here.device)] if bands else []
+        spectral = [torch.zeros(count, bands, height, width, device=world.device)] if bands else []
         if config.aux_mae_weight == 0:
             return learner(images, *spectral)
         kept = kept_units(0, np.arange(count), (height, width), config.masked.mask_ratio)
-        return learner(images, kept.to(here.device), *spectral)
+        return learner(images, kept.to(world.device), *spectral)
 
     model.set_grad_checkpointing(False)
-    activations = activation_bytes(learner, run, config.batch_size, config.precision, here.device)
+    activations = activation_bytes(learner, run, config.batch_size, config.precision, world.device)
     params = sum(parameter.numel() for parameter in learner.parameters())
     what = f"{config.batch_size} pictures at {height} x {width} px"
-    print_memory(params, activations, what, config, here.size)
+    print_memory(params, activations, what, config, world.size)

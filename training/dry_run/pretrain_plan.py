@@ -18,7 +18,7 @@ from training.parallel.world import World
 from training.self_supervised.pretext import PRETEXTS
 
 
-def print_plan(config: PretrainConfig, run_dir: Path, here: World) -> None:
+def print_plan(config: PretrainConfig, run_dir: Path, world: World) -> None:
     """Prints data, model, steps, learning rates and memory of a configuration, and refuses what training would.
 
     Raises:
@@ -42,34 +42,34 @@ def print_plan(config: PretrainConfig, run_dir: Path, here: World) -> None:
     model = create_model(
         config.model.name, num_classes=0, drop_path_rate=config.model.drop_path_rate, img_size=config.img_size,
         **config.model.shape,
-    ).to(here.device)  # fmt: skip
-    module = PRETEXTS[config.method](model, config, Preprocessing(config.img_size), here).module.to(here.device)
+    ).to(world.device)  # fmt: skip
+    module = PRETEXTS[config.method](model, config, Preprocessing(config.img_size), world).module.to(world.device)
     backbone, together = (sum(p.numel() for p in m.parameters()) for m in (model, module))
     print(
         f"\nModel     {config.model.name}, {backbone:,} parameters, and {together - backbone:,} that only "
         f"{config.method} needs, {config.precision}"
     )
-    schedule = Schedule.of(config, num_photos, here.size)
+    schedule = Schedule.of(config, num_photos, world.size)
     print(
         f"Steps     about {schedule.total_steps:,} of {schedule.images_per_step} photos at {config.img_size} px "
-        f"(batch_size {config.batch_size}, accum_steps {config.accum_steps}, processes {here.size}), "
+        f"(batch_size {config.batch_size}, accum_steps {config.accum_steps}, processes {world.size}), "
         f"{config.epochs:g} epochs; features are judged every {schedule.eval_every}"
     )
     print_rates(schedule)
-    _print_memory(module, config, here)
+    _print_memory(module, config, world)
 
 
-def _print_memory(module: torch.nn.Module, config: PretrainConfig, here: World) -> None:
+def _print_memory(module: torch.nn.Module, config: PretrainConfig, world: World) -> None:
     height, width = largest_sides(config.seed, config.img_size, config.square)
 
     def run(count: int):
         if config.method == "simclr":
-            return module(torch.zeros(2 * count, 3, height, width, device=here.device))
+            return module(torch.zeros(2 * count, 3, height, width, device=world.device))
         kept = kept_units(0, np.arange(count), (height, width), config.masked.mask_ratio)
-        return module(torch.zeros(count, 3, height, width, device=here.device), kept.to(here.device))
+        return module(torch.zeros(count, 3, height, width, device=world.device), kept.to(world.device))
 
-    activations = activation_bytes(module, run, config.batch_size, config.precision, here.device)
+    activations = activation_bytes(module, run, config.batch_size, config.precision, world.device)
     views = "two views of" if config.method == "simclr" else ""
     what = f"{views} {config.batch_size} photos at {height} x {width} px".strip()
     params = sum(parameter.numel() for parameter in module.parameters())
-    print_memory(params, activations, what, config, here.size)
+    print_memory(params, activations, what, config, world.size)

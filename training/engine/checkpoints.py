@@ -41,8 +41,8 @@ class Checkpoints:
         here: the processes that tensors are divided among.
     """
 
-    def __init__(self, folder: Path, here: World = ALONE):
-        self.folder, self._here = folder, here
+    def __init__(self, folder: Path, world: World = ALONE):
+        self.folder, self._here = folder, world
 
     def save(
         self,
@@ -62,20 +62,20 @@ class Checkpoints:
         Raises:
             StorageError: it could not be written; those that were there still are.
         """
-        here = self._here
+        world = self._here
         # A name of its own each time: a file system that is shared may remember what one meant before.
-        partial = self.folder / f".partial-{here.of_main(os.getpid())}-{step}"
+        partial = self.folder / f".partial-{world.of_main(os.getpid())}-{step}"
         tensors = _tensors(model, ema, optimizer)
         record = {"step": step, "ema_updates": None if ema is None else ema.updates, "extra": extra}
         try:
-            here.main_does(lambda: _make_anew(partial))
-            if here.size == 1:
+            world.main_does(lambda: _make_anew(partial))
+            if world.size == 1:
                 save_tensors(partial / TENSORS, tensors)
             else:
                 save_shards(partial / SHARDS, tensors)
-            here.main_does(lambda: self._complete(partial, record, beside))
+            world.main_does(lambda: self._complete(partial, record, beside))
         except OSError as error:
-            if here.is_main:
+            if world.is_main:
                 shutil.rmtree(partial, ignore_errors=True)
             raise StorageError(f"no checkpoint could be written at step {step}: {error.strerror or error}") from error
 
@@ -133,9 +133,9 @@ class Checkpoints:
         record = _read_state(folder / STATE)
         place = folder / SHARDS if (folder / SHARDS).exists() else folder
         shapes = shapes_in(place)
-        _refuse_another(model, _part(shapes, "model."))
+        _check_same_parameters(model, _part(shapes, "model."))
         if ema is not None:
-            _refuse_another(ema.model, _part(shapes, "ema."))
+            _check_same_parameters(ema.model, _part(shapes, "ema."))
             ema.updates = record["ema_updates"]
         moments = _part(shapes, "optimizer.")
         for name, parameter in model.named_parameters():
@@ -246,7 +246,7 @@ def _tensors(model: nn.Module, ema: Ema | None, optimizer: torch.optim.Optimizer
     return tensors
 
 
-def _refuse_another(model: nn.Module, found: dict[str, tuple[int, ...]]) -> None:
+def _check_same_parameters(model: nn.Module, found: dict[str, tuple[int, ...]]) -> None:
     """Refuses the state of a model with other names or shapes."""
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     differing = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))

@@ -13,7 +13,7 @@ LOSS, NORM, SKIPPED, STOP, SAVE, RANKS = range(6)  # places in what is told; fro
 
 
 @dataclass(frozen=True)
-class Told:
+class StepOutcome:
     """What every process knows of a step.
 
     Attributes:
@@ -34,7 +34,7 @@ class Told:
     save: bool
 
 
-class Guard:
+class GradientGuard:
     """Lets a step whose loss or gradients are not finite change nothing, on any process, and counts such steps.
 
     The decision is made where the numbers are, and read later: an accelerator is never waited for.
@@ -47,8 +47,8 @@ class Guard:
         skipped: steps so far.
     """
 
-    def __init__(self, here: World, module: nn.Module, limit: int):
-        self._here, self._limit = here, limit
+    def __init__(self, world: World, module: nn.Module, limit: int):
+        self._here, self._limit = world, limit
         norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm)]
         self._statistics = [value for norm in norms for value in norm.buffers() if value.is_floating_point()]
         self._before: list[Tensor] = []
@@ -59,7 +59,7 @@ class Guard:
         """Call it before the forward pass of a step."""
         self._before = [value.clone() for value in self._statistics]
 
-    def judge(self, step: int, loss: Tensor, grad_norm: Tensor, signals: Signals) -> Tensor:
+    def check(self, step: int, loss: Tensor, grad_norm: Tensor, signals: Signals) -> Tensor:
         """Agrees with the other processes on a step.
 
         Args:
@@ -90,7 +90,7 @@ class Guard:
         self._due = step, told, event
         return found_inf
 
-    def read(self) -> Told | None:
+    def read(self) -> StepOutcome | None:
         """What was agreed on in the last step, where it was not read yet."""
         if self._due is None:
             return None
@@ -98,12 +98,14 @@ class Guard:
         if event is not None:
             event.synchronize()
         loss, norm, skipped, stop, save, *ranks = values.tolist()
-        told = Told(step, loss, norm, bool(skipped), tuple(r for r, bad in enumerate(ranks) if bad), stop > 0, save > 0)
+        told = StepOutcome(
+            step, loss, norm, bool(skipped), tuple(r for r, bad in enumerate(ranks) if bad), stop > 0, save > 0
+        )
         self.skipped += told.skipped
         self.in_a_row = self.in_a_row + 1 if told.skipped else 0
         return told
 
-    def give_up_if_hopeless(self) -> None:
+    def stop_if_diverged(self) -> None:
         """Call it once a skipped step is recorded.
 
         Raises:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hvit.runs import RunWriter
 from training.config import ConfigError, FinetuneConfig, PretrainConfig
-from training.engine.gradient_guard import Told
+from training.engine.gradient_guard import StepOutcome
 from training.engine.schedule import Schedule
 from training.engine.steps import Progress
 from training.engine.time_budget import PARTS, Segment, TimeBudget, now, read_segments
@@ -26,7 +26,7 @@ class Paced(ABC):
 
     config: FinetuneConfig | PretrainConfig
     run_dir: Path
-    here: World
+    world: World
     schedule: Schedule
     progress: Progress
     writer: RunWriter | None
@@ -58,11 +58,11 @@ class Paced(ABC):
         """Seconds of one validation, and of all that follows the last step, measured now; all processes call it."""
 
     @abstractmethod
-    def train_step(self) -> Told | None:
+    def train_step(self) -> StepOutcome | None:
         """One optimizer step; returns what is known of it, or of the one before where this one is still computed."""
 
     @abstractmethod
-    def _judge(self) -> None:
+    def _validate(self) -> None:
         """Validates what was learned; on all processes."""
 
     # How far training has come.
@@ -123,7 +123,7 @@ class Paced(ABC):
         if self.replayed is not None:
             segments = self.replayed
         return TimeBudget(
-            budget_s, self.speed_boundaries, self._area, self.here, segments, used_s, step_s, fixed, self.began
+            budget_s, self.speed_boundaries, self._area, self.world, segments, used_s, step_s, fixed, self.began
         )
 
     def _resume_time_budget(self, state: dict | None) -> None:
@@ -144,7 +144,7 @@ class Paced(ABC):
         budget = self.time_budget
         self.validation_s, self.finish_s = (0.0, 0.0) if budget.is_fixed else self._upkeep_s()
         self.first_validation_s = self.validation_s
-        least_s = self.here.of_main(round(self.validation_s + self.finish_s + budget.used_s))
+        least_s = self.world.of_main(round(self.validation_s + self.finish_s + budget.used_s))
         if not budget.is_fixed and self.step == 0 and least_s >= budget.budget_s:
             raise ConfigError(
                 f"--minutes {budget.budget_s / 60:g} leaves no time for a step: reading, one validation and what "
@@ -162,7 +162,7 @@ class Paced(ABC):
         slowdown = max(1.0, self.validation_s / max(1e-9, self.first_validation_s))
         return validations * self.validation_s + saves * self.save_s + slowdown * self.finish_s
 
-    def _timed_step(self) -> Told | None:
+    def _timed_step(self) -> StepOutcome | None:
         """`train_step`; by the clock, the next segment is laid before it where one is due."""
         budget = self.time_budget
         if budget is None:
@@ -179,7 +179,7 @@ class Paced(ABC):
 
     def _timed_validation(self) -> None:
         began = now()
-        self._judge()
+        self._validate()
         self.validation_s = now() - began
 
     def _time_used(self) -> dict[str, float]:

@@ -123,10 +123,10 @@ def predict(
     cache: PhotoCache,
     indices: np.ndarray,
     preprocessing: Preprocessing,
-    here: World,
+    world: World,
     batch_size: int = 64,
     stream: SpectralStream | None = None,
-    beat: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
     """What a model makes of cached photos without augmentation: logits, or embeddings where it has no head.
 
@@ -143,15 +143,15 @@ def predict(
     for row, i in enumerate(indices):
         by_sides[preprocessing.sides(*cache.sizes[i])].append(row)
     batches = [rows[i : i + batch_size] for rows in by_sides.values() for i in range(0, len(rows), batch_size)]
-    own, outputs = batches[here.rank :: here.size], []
+    own, outputs = batches[world.rank :: world.size], []
     for rows in own:
-        beat()
-        batch = stacked([_inputs(cache, indices[row], preprocessing, stream) for row in rows], here.device)
+        heartbeat()
+        batch = stacked([_inputs(cache, indices[row], preprocessing, stream) for row in rows], world.device)
         outputs.append(model(*batch).float().cpu())
-    gathered = torch.zeros(len(indices), here.most(outputs[0].shape[1] if own else 0))
+    gathered = torch.zeros(len(indices), world.most(outputs[0].shape[1] if own else 0))
     for rows, output in zip(own, outputs):
         gathered[rows] = output
-    return here.sum(gathered.to(here.device)).cpu().numpy()
+    return world.sum(gathered.to(world.device)).cpu().numpy()
 
 
 def _inputs(cache: PhotoCache, i: int, preprocessing: Preprocessing, stream: SpectralStream | None):

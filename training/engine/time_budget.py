@@ -67,7 +67,7 @@ class TimeBudget:
         budget_s: float,
         boundaries: Iterable[float],
         area: Callable[[float], float],
-        here: World,
+        world: World,
         segments: Sequence[Segment] = (),
         used_s: float = 0.0,
         step_s: tuple[float, float] | None = None,
@@ -78,7 +78,7 @@ class TimeBudget:
         even = (k * PARTS // MILESTONES for k in range(1, MILESTONES + 1))
         self._milestones = sorted({*even, *(round(boundary * PARTS) for boundary in boundaries)} - {0})
         self._boundaries = {*(round(boundary * PARTS) for boundary in boundaries)}
-        self._area, self._here = area, here
+        self._area, self._here = area, world
         self._used_s, self._began = used_s, now() if began is None else began
         self._speed = step_s  # seconds of a step, and the area they were measured at
         self._took: list[float] = []  # seconds of recent steps, and how many of them are of the newest segment

@@ -26,13 +26,13 @@ from torch.profiler import record_function
 from hvit.console import escape_unprintable
 from hvit.data.caching.photo_cache import PhotoCache, UnreadablePhotosError
 from hvit.files import append_line, write_bytes
-from hvit.runs import INFO, METRICS, Run, RunLock, RunWriter, refuse_taken, truncate_lines
+from hvit.runs import INFO, METRICS, Run, RunLock, RunWriter, check_not_taken, truncate_lines
 from hvit.runs.layout import CHECKPOINTS, SKIPPED, UNREADABLE
 from training.command_line import AUTO, check_folder, run_dir_of
 from training.config import ConfigError, FinetuneConfig, PretrainConfig, load_config
 from training.engine.checkpoints import Checkpoints, StorageError
 from training.engine.ema import Ema
-from training.engine.gradient_guard import Guard, Told
+from training.engine.gradient_guard import GradientGuard, StepOutcome
 from training.engine.pacing import Paced
 from training.engine.resumed_config import check_resumed_config
 from training.engine.schedule import Schedule
@@ -52,12 +52,12 @@ from training.parallel.signals import (
     Stopped,
     leave_status,
 )
-from training.parallel.world import World, world
+from training.parallel.world import World, join_world
 
 SEEN_S = 60  # until all nodes see a file that one of them wrote: shared file systems remember for a while
 COMPILED_SHAPES = 64
 MOST_SKIPPED = 0.5  # of all steps, in a run that may end as done
-GOES_ON = -1  # in the place of an exit status
+CONTINUE = -1  # in the place of an exit status
 MISNAMED = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -98,7 +98,7 @@ class Training(Paced):
         config: FinetuneConfig | PretrainConfig,
         run_dir: Path,
         resume: str | None,
-        here: World,
+        world: World,
         tags: Sequence[str] = (),
         minutes: float | None = None,
         replay: Path | None = None,
@@ -106,12 +106,12 @@ class Training(Paced):
         self.began = now()  # reading photos is a part of the time training may take
         torch.manual_seed(config.seed)
         self.minutes, self.replayed = minutes, None if replay is None else recorded_segments(replay)
-        self.config, self.run_dir, self.here, self.tags = config, run_dir, here, tags
-        self.states = Checkpoints(run_dir / CHECKPOINTS, here if self.is_sharded else here.alone)
+        self.config, self.run_dir, self.world, self.tags = config, run_dir, world, tags
+        self.states = Checkpoints(run_dir / CHECKPOINTS, world if self.is_sharded else world.alone)
         self.signals = Signals()
-        refuse_taken(run_dir, resume is not None)
+        check_not_taken(run_dir, resume is not None)
         # A folder that is there is claimed at once; one that is not, only when there is something to write.
-        self.lock = RunLock(run_dir) if here.is_main and run_dir.exists() else None
+        self.lock = RunLock(run_dir) if world.is_main and run_dir.exists() else None
         try:
             self._prepare(resume)
         except BaseException:
@@ -120,26 +120,28 @@ class Training(Paced):
             raise
 
     def _prepare(self, resume: str | None) -> None:
-        config, here, run_dir = self.config, self.here, self.run_dir
-        begun = self._step_to_go_on_from(resume)
+        config, world, run_dir = self.config, self.world, self.run_dir
+        begun = self._step_to_resume_from(resume)
         self.say("reading photos")
-        self._gather(run_dir if begun else None)
-        if not here.agrees(self.photos.fingerprint):
-            raise ConfigError(f"process {here.rank} reads other photos than process 0; all must see the same data.dirs")
-        if self.photos.make_resident(here.device):
+        self._build_datasets(run_dir if begun else None)
+        if not world.all_equal(self.photos.fingerprint):
+            raise ConfigError(
+                f"process {world.rank} reads other photos than process 0; all must see the same data.dirs"
+            )
+        if self.photos.make_resident(world.device):
             self.say("all photos are in the memory of the accelerator")
-        self.schedule = Schedule.of(config, self.num_photos, here.size)
+        self.schedule = Schedule.of(config, self.num_photos, world.size)
         self.time_budget = self._new_time_budget()
         self.step, self.last_saved = 0, time.monotonic()
         self._build(fresh=not begun)
         self.step_module = self.learner
-        self.guard = Guard(here, self.learner, config.skip_limit)
+        self.guard = GradientGuard(world, self.learner, config.skip_limit)
         if begun:
-            self._go_on_from(begun)
+            self._resume_from(begun)
         self.progress = self._new_progress()
-        self.writer = self._open_run(begun) if here.is_main else None
+        self.writer = self._open_run(begun) if world.is_main else None
         if self.is_sharded:
-            self._refuse_unseen()
+            self._check_samples_seen()
 
     # What a program says.
 
@@ -164,7 +166,7 @@ class Training(Paced):
         """Whether every photo says which plant it shows; None where that plays no part."""
 
     @abstractmethod
-    def _gather(self, resumed: Path | None) -> None:
+    def _build_datasets(self, resumed: Path | None) -> None:
         """Reads the photos; `resumed` is the run that goes on."""
 
     @abstractmethod
@@ -187,7 +189,7 @@ class Training(Paced):
             Mean loss of this process's samples, a detached scalar.
         """
 
-    def _after_step(self, told: Told) -> None:  # noqa: B027
+    def _after_step(self, told: StepOutcome) -> None:  # noqa: B027
         """What is to be done once it is known what became of a step."""
 
     @abstractmethod
@@ -195,7 +197,7 @@ class Training(Paced):
         """Numbers in `photos` of global samples, (B,)."""
 
     @abstractmethod
-    def _judge(self) -> None:
+    def _validate(self) -> None:
         """Looks, every so often, how good what was learned is; on all processes.
 
         Raises:
@@ -215,7 +217,7 @@ class Training(Paced):
     def _restore(self, step: int, extra: dict) -> None:
         """Takes back what `_extra` gave."""
 
-    def _beside(self) -> list[Path]:
+    def _extra_files(self) -> list[Path]:
         """Files a checkpoint must hold beside."""
         return []
 
@@ -250,7 +252,7 @@ class Training(Paced):
         if self.time_budget is not None:
             self._measure_upkeep()
         self.progress = self._new_progress()
-        self.here.judge(True)
+        self.world.set_watched(True)
         self.signals.finishes_step = True
         while not self.at_end and not self.ended_early:
             if self.writer and time.monotonic() - self.last_saved > 60 * self.config.checkpoint_minutes:
@@ -259,8 +261,8 @@ class Training(Paced):
             told = self._timed_step()
             at_end = self.at_end
             if at_end or self._passes_validation(place):
-                told = _both(told, self._settle())
-                self.here.beat(self.step)
+                told = _both(told, self._read_pending())
+                self.world.heartbeat(self.step)
                 self._timed_validation()
                 at_end |= self.ended_early
             stopping = told is not None and told.stop and not at_end
@@ -269,8 +271,8 @@ class Training(Paced):
             if stopping:
                 return self._stopped(EXIT_PREEMPTED)
         self.signals.finishes_step = False
-        self.here.judge(False)
-        if self.here.any(self.signals.stop):  # it came with the last step
+        self.world.set_watched(False)
+        if self.world.any(self.signals.stop):  # it came with the last step
             return self._stopped(EXIT_PREEMPTED)
         if self.guard.skipped > MOST_SKIPPED * self.step:
             raise GaveUp(
@@ -282,10 +284,10 @@ class Training(Paced):
             self._record("done", 0, summary | self._skipped() | self._time_used())
             self.writer.write_manifest()
             self.say(f"\ndone: {self.run_dir}")
-        self.here.barrier()
+        self.world.barrier()
         return 0
 
-    def train_step(self) -> Told | None:
+    def train_step(self) -> StepOutcome | None:
         """One optimizer step; returns what is known of it, or of the one before where this one is still computed."""
         schedule = self.schedule
         lr = schedule.lr(self.place)
@@ -293,24 +295,24 @@ class Training(Paced):
             group["lr"] = lr * group["lr_scale"]
         self.guard.begin()
         loss = self._gradients()
-        told = self._settle()  # by now what became of the step before is known, and waiting for it costs nothing
-        self.guard.give_up_if_hopeless()
+        told = self._read_pending()  # by now what became of the step before is known, and waiting for it costs nothing
+        self.guard.stop_if_diverged()
         grad_norm = nn.utils.clip_grad_norm_(self.learner.parameters(), self.config.optim.clip_norm)
         if self.is_sharded:
             grad_norm = grad_norm.full_tensor()
-        self.optimizer.found_inf = self.guard.judge(self.step, loss, grad_norm, self.signals)
+        self.optimizer.found_inf = self.guard.check(self.step, loss, grad_norm, self.signals)
         with record_function(UPDATE):
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
             if self.ema is not None:
                 self.ema.update(self.model)
         self.step += 1
-        self.here.beat(self.step)
+        self.world.heartbeat(self.step)
         self.progress(self.step)
         logs = self.step % self.config.log_every == 0 or self.at_end
         if logs or self.reads_at_once:
-            told = _both(told, self._settle())
-            self.guard.give_up_if_hopeless()
+            told = _both(told, self._read_pending())
+            self.guard.stop_if_diverged()
         if self.writer:
             progress = self.progress
             self.writer.progress(self.step, self.total_steps, progress.images_per_s, progress.left_s)
@@ -325,9 +327,9 @@ class Training(Paced):
     @property
     def reads_at_once(self) -> bool:
         """Whether what became of a step is read before the next: an accelerator would have to be waited for."""
-        return self.here.device.type == "cpu"
+        return self.world.device.type == "cpu"
 
-    def _settle(self) -> Told | None:
+    def _read_pending(self) -> StepOutcome | None:
         """Reads what became of the last step, and records where it was skipped."""
         told = self.guard.read()
         if told is None:
@@ -340,23 +342,23 @@ class Training(Paced):
     def _skipped(self) -> dict[str, int]:
         return {"skipped_steps": self.guard.skipped} if self.guard.skipped else {}
 
-    def _record_skipped(self, told: Told) -> None:
-        ranks = told.ranks or range(self.here.size)
+    def _record_skipped(self, told: StepOutcome) -> None:
+        ranks = told.ranks or range(self.world.size)
         self.say(
             f"\nstep {told.step + 1} is skipped: loss {told.loss}, norm of the gradients {told.grad_norm}, "
             f"from process {', '.join(map(str, ranks))}"
         )
         if self.writer:
             passes = [(part, rank) for part in range(self.config.accum_steps) for rank in ranks]
-            samples = [samples_of_pass(told.step, *which, self.config, self.here.size) for which in passes]
+            samples = [samples_of_pass(told.step, *which, self.config, self.world.size) for which in passes]
             photos = [self.photos.samples[i].relative for i in self._photos_of(np.concatenate(samples))]
             row = {"step": told.step + 1, "processes": list(ranks), "photos": photos}
             append_line(self.run_dir / SKIPPED, json.dumps(row))
 
-    def _step_to_go_on_from(self, resume: str | None) -> int:
+    def _step_to_resume_from(self, resume: str | None) -> int:
         """The step of the checkpoint that all processes load, or 0 where training starts anew."""
         begun = 0
-        if self.here.is_main and resume is not None:
+        if self.world.is_main and resume is not None:
             self.states.clean()
             begun = self.states.newest() or 0
             if not begun and resume != AUTO:
@@ -365,17 +367,17 @@ class Training(Paced):
                 )
             if begun:
                 check_resumed_config(Run(self.run_dir), self.config)
-        return self.here.of_main(begun)
+        return self.world.of_main(begun)
 
-    def _go_on_from(self, step: int) -> None:
+    def _resume_from(self, step: int) -> None:
         extra = self.states.load(step, self.learner, self.ema, self.optimizer)
-        images, here = extra["images_per_step"], self.schedule.images_per_step
-        if images != here:
-            passes = self.config.accum_steps * self.here.size
+        images, now_images = extra["images_per_step"], self.schedule.images_per_step
+        if images != now_images:
+            passes = self.config.accum_steps * self.world.size
             hint = f"set batch_size to {images // passes}" if images % (8 * passes) == 0 else "change accum_steps"
             raise ConfigError(
-                f"--resume: a step of this run is {images} photos, and would be {here} here (batch_size "
-                f"{self.config.batch_size} x accum_steps {self.config.accum_steps} x {self.here.size} processes); "
+                f"--resume: a step of this run is {images} photos, and would be {now_images} here (batch_size "
+                f"{self.config.batch_size} x accum_steps {self.config.accum_steps} x {self.world.size} processes); "
                 f"{hint}"
             )
         if extra["fingerprint"] != self.photos.fingerprint:
@@ -398,8 +400,8 @@ class Training(Paced):
             parent=self.parent,
             plants_known=self.plants_known,
             tags=self.tags,
-            world_size=self.here.size,
-            device=self.here.name,
+            world_size=self.world.size,
+            device=self.world.name,
             resume=True,
             lock=self.lock,
         )
@@ -416,26 +418,26 @@ class Training(Paced):
     @property
     def is_sharded(self) -> bool:
         """Whether weights are divided among processes; on a single one there is nothing to divide."""
-        return self.config.sharded and self.here.size > 1
+        return self.config.sharded and self.world.size > 1
 
     def together(self) -> nn.Module:
         """`learner`, or the wrapper of it that averages gradients over processes; sharded, it does so by itself."""
-        is_wrapped = self.here.size > 1 and not self.is_sharded
+        is_wrapped = self.world.size > 1 and not self.is_sharded
         module = DistributedDataParallel(self.learner) if is_wrapped else self.learner
         return compiled(module) if self.config.compile else module
 
-    def _refuse_unseen(self) -> None:
+    def _check_samples_seen(self) -> None:
         """Refuses a folder that not all processes can see: each writes its part of the checkpoints there."""
-        self.here.barrier()
+        self.world.barrier()
         deadline = time.monotonic() + SEEN_S
         while not (seen := (self.run_dir / INFO).exists()) and time.monotonic() < deadline:
             time.sleep(1)
-        if self.here.any(not seen):
+        if self.world.any(not seen):
             raise ConfigError(f"sharded: not all processes see {self.run_dir}; choose a --run-dir that all nodes share")
 
     def _save(self, must: bool) -> None:
         """Writes a checkpoint. One that cannot be written ends training only where nothing comes after it."""
-        self._settle()
+        self._read_pending()
         began = self.last_saved = time.monotonic()
         if not self.writer and not self.is_sharded:
             return
@@ -448,7 +450,7 @@ class Training(Paced):
             **({} if self.time_budget is None else {"time_budget": self.time_budget.state}),
         }
         try:
-            self.states.save(self.step, self.learner, self.ema, self.optimizer, extra, self._beside())
+            self.states.save(self.step, self.learner, self.ema, self.optimizer, extra, self._extra_files())
         except StorageError as error:
             if must:
                 raise
@@ -466,7 +468,7 @@ class Training(Paced):
 
     def say(self, line: str) -> None:
         """A line for whoever watches; only the first process speaks."""
-        if self.here.is_main:
+        if self.world.is_main:
             print(line, file=sys.stderr, flush=True)
 
 
@@ -476,11 +478,11 @@ def compiled(module: nn.Module) -> nn.Module:
     return torch.compile(module, dynamic=False)
 
 
-def _both(first: Told | None, second: Told | None) -> Told | None:
+def _both(first: StepOutcome | None, second: StepOutcome | None) -> StepOutcome | None:
     """The later of two, with what was asked for in either."""
     if first is None or second is None:
         return first or second
-    return Told(**vars(second) | {"stop": first.stop or second.stop, "save": first.save or second.save})
+    return StepOutcome(**vars(second) | {"stop": first.stop or second.stop, "save": first.save or second.save})
 
 
 def start(kind: type[Training], parser: argparse.ArgumentParser, print_plan, argv: list[str] | None) -> int:
@@ -520,20 +522,20 @@ def _start(kind: type[Training], args: argparse.Namespace, print_plan) -> int:
     config, run_dir = load_config(args.config, args.set, kind.config_kind), run_dir_of(args)
     check_folder(run_dir, "--run-dir")
     check_folder(config.data.cache_dir, "data.cache_dir")
-    with world(args.device, 60 * config.hang_minutes) as here:
+    with join_world(args.device, 60 * config.hang_minutes) as world:
         if args.dry_run:
-            if here.is_main:
-                print_plan(config, run_dir, here)
+            if world.is_main:
+                print_plan(config, run_dir, world)
                 if args.minutes is not None:
                     print(f"\nTime      {args.minutes:g} minutes: epochs and steps above are shares of them")
             return 0
-        resume = AUTO if here.restarted else args.resume
-        ended = here.of_main(_ended(run_dir, here.restarted) if here.is_main and resume == AUTO else GOES_ON)
-        if ended != GOES_ON:
-            if here.is_main:
+        resume = AUTO if world.restarted else args.resume
+        ended = world.of_main(_ended(run_dir, world.restarted) if world.is_main and resume == AUTO else CONTINUE)
+        if ended != CONTINUE:
+            if world.is_main:
                 print(f"{kind.name}: {run_dir} is {Run(run_dir).status}", file=sys.stderr)
             return ended
-        return kind(config, run_dir, resume, here, args.tag, args.minutes, args.replay).run()
+        return kind(config, run_dir, resume, world, args.tag, args.minutes, args.replay).run()
 
 
 def _ended(run_dir: Path, restarted: bool) -> int:
@@ -544,7 +546,7 @@ def _ended(run_dir: Path, restarted: bool) -> int:
     info = Run(run_dir).info if (run_dir / INFO).exists() else {"status": None}
     if info["status"] == "done":
         return 0
-    return info.get("exit_status", GOES_ON) if restarted else GOES_ON
+    return info.get("exit_status", CONTINUE) if restarted else CONTINUE
 
 
 def _broken(size: int) -> int:

@@ -36,7 +36,7 @@ from training.parallel.world import World
 
 
 @dataclass(frozen=True)
-class Material:
+class Datasets:
     """Photos to train on and to judge with.
 
     Attributes:
@@ -64,7 +64,7 @@ class Material:
         return np.array([number[sample.label] for sample in cache.samples])
 
 
-def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Material:
+def build_datasets(config: FinetuneConfig, world: World, resumed: Path | None) -> Datasets:
     """Reads, divides and decodes the data sets of a configuration.
 
     Args:
@@ -73,10 +73,10 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
         ConfigError: the data sets lack train or validation photos, or cannot be divided.
         DataError: a data set cannot be read.
     """
-    samples = read_all(config, say_on_stderr if here.is_main else say_nothing)
+    samples = read_all(config, say_on_stderr if world.is_main else say_nothing)
     check_classes([sample for sample in samples if sample.split != "test"], config.data.dirs)
     known = config.data.group_from is not None or plants_known(samples)
-    samples = with_splits(samples, config, here)
+    samples = with_splits(samples, config, world)
     caches = []
     for split in ("train", "val"):
         chosen = [sample for sample in samples if sample.split == split]
@@ -84,7 +84,7 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
             raise ConfigError(f"data.dirs hold no {split} photos; expected DIR/{split}/CLASS/*.jpg")
         if split == "train":
             chosen = fewer(chosen, config.data.train_fraction, config.seed)
-        caches.append(cache_of(chosen, config, here))
+        caches.append(cache_of(chosen, config, world))
     train, val = caches
     if resumed is not None and (resumed / SPLIT).exists():
         try:
@@ -103,8 +103,8 @@ def gather(config: FinetuneConfig, here: World, resumed: Path | None) -> Materia
         selecting = halves_of_val(val.samples, set(config.data.calibrate_only), config.seed)
     if not selecting.any() or selecting.all():
         raise ConfigError("validation has too few groups to be divided into a selecting and a calibrating half")
-    stream = open_stream(config, train, val, here)
-    return Material(train, val, np.flatnonzero(selecting), np.flatnonzero(~selecting), known, stream)
+    stream = open_stream(config, train, val, world)
+    return Datasets(train, val, np.flatnonzero(selecting), np.flatnonzero(~selecting), known, stream)
 
 
 def read_all(config: FinetuneConfig, say: Callable[[str], None] = say_on_stderr) -> list[Sample]:
@@ -145,25 +145,25 @@ def fewer(samples: list[Sample], fraction: float, seed: int) -> list[Sample]:
     return [sample for sample in samples if sample.relative in kept]
 
 
-def with_splits(samples: list[Sample], config: FinetuneConfig | PretrainConfig, here: World) -> list[Sample]:
+def with_splits(samples: list[Sample], config: FinetuneConfig | PretrainConfig, world: World) -> list[Sample]:
     """Divides the data sets that come without splits, by group."""
     divided = [sample for sample in samples if sample.split is not None]
     whole = [sample for sample in samples if sample.split is None]
     if not whole:
         return samples
-    cache = cache_of(whole, config, here)
+    cache = cache_of(whole, config, world)
     whole = with_groups(cache.samples, groups_of_photos(cache.samples, cache, config))
     return divided + split_by_group(whole, config.data.shares, config.seed)
 
 
-def cache_of(samples: list[Sample], config: FinetuneConfig | PretrainConfig, here: World) -> PhotoCache:
+def cache_of(samples: list[Sample], config: FinetuneConfig | PretrainConfig, world: World) -> PhotoCache:
     """Decoded photos: the first process decodes, the others wait."""
-    if not here.is_main:
-        here.barrier()
+    if not world.is_main:
+        world.barrier()
     side, folder = config.data.cache_side, config.data.cache_dir
     cache = open_cache(samples, side, folder, progress_bar("preparing photos"), readers(samples))
-    if here.is_main:
-        here.barrier()
+    if world.is_main:
+        world.barrier()
     return cache
 
 
@@ -191,11 +191,11 @@ def filled_groups(samples: list[Sample], photos: Sequence[np.ndarray]) -> list[s
     return groups
 
 
-def write_split(run_dir: Path, material: Material) -> None:
+def write_split(run_dir: Path, datasets: Datasets) -> None:
     """Which photo trained, selected and calibrated."""
-    train, val = material.train, material.val
+    train, val = datasets.train, datasets.val
     role = np.full(len(val), "calibrate", dtype=object)
-    role[material.selects] = "select"
+    role[datasets.selects] = "select"
     write_roles(run_dir, train.samples + val.samples, train.sha256 + val.sha256, ["train"] * len(train) + list(role))
 
 

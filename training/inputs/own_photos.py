@@ -93,7 +93,7 @@ def find(place: Path, group_from: str | None, groups_csv: Path | None) -> tuple[
         samples = with_groups(samples, groups_from_names(samples, group_from))
     elif groups_csv is not None:
         samples = with_groups(samples, groups_from_csv(samples, groups_csv))
-    refuse_too_few(samples)  # before minutes are spent on them
+    check_enough_photos(samples)  # before minutes are spent on them
     return samples, plants_known(samples), warnings
 
 
@@ -143,14 +143,14 @@ def see(
     lost = sorted({sample.label for sample in samples} - {sample.label for sample in kept})
     warnings = [*warnings, *(f"{name} is left out: none of its photos can be read" for name in lost)]
     kept = with_groups(kept, filled_groups(kept, small))
-    refuse_too_few(kept)
+    check_enough_photos(kept)
     warnings = [*warnings, *_small_classes(kept)]
     embeddings = np.concatenate([part.logits for part in parts])
     features = [np.concatenate(stage) for stage in zip(*(part.stage_features for part in parts))]
     return OwnPhotos(kept, sha256, embeddings, features, known, warnings)
 
 
-def refuse_too_few(samples: list[Sample]) -> None:
+def check_enough_photos(samples: list[Sample]) -> None:
     """Stops where nothing could be told apart, or a class could not be held out.
 
     Raises:

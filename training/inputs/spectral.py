@@ -20,7 +20,7 @@ MODALITY = 2100  # stream of draws
 MEASURED_PHOTOS = 1000  # whose pixels decide mean and variance of each channel
 
 
-def open_stream(config: FinetuneConfig, train: PhotoCache, val: PhotoCache, here: World) -> SpectralStream | None:
+def open_stream(config: FinetuneConfig, train: PhotoCache, val: PhotoCache, world: World) -> SpectralStream | None:
     """What the spectral stream of a configuration expects; gives both caches their bands where it takes any.
 
     Raises:
@@ -34,7 +34,7 @@ def open_stream(config: FinetuneConfig, train: PhotoCache, val: PhotoCache, here
         planes = (_indices_of(train[i]) for i in _measured(np.arange(len(train))))
         return SpectralStream.fit(spectral.kind, spectral.channels, spectral.white, planes)
     for cache in (train, val):
-        _open_bands(cache, config, here)
+        _open_bands(cache, config, world)
     present = np.flatnonzero(train.bands.present)
     if not present.size:
         raise ConfigError(
@@ -44,15 +44,15 @@ def open_stream(config: FinetuneConfig, train: PhotoCache, val: PhotoCache, here
     return SpectralStream.fit(spectral.kind, spectral.channels, spectral.white, planes)
 
 
-def _open_bands(cache: PhotoCache, config: FinetuneConfig, here: World) -> None:
+def _open_bands(cache: PhotoCache, config: FinetuneConfig, world: World) -> None:
     """The first process reads, the others wait."""
-    if not here.is_main:
-        here.barrier()
+    if not world.is_main:
+        world.barrier()
     spectral, folder = config.spectral, config.data.cache_dir
     show, workers = progress_bar("preparing bands"), readers(cache.samples)
     cache.bands = open_bands(cache.samples, cache.sizes, len(spectral.channels), spectral.white, folder, show, workers)
-    if here.is_main:
-        here.barrier()
+    if world.is_main:
+        world.barrier()
 
 
 def _measured(photos: np.ndarray) -> np.ndarray:

@@ -48,7 +48,7 @@ class Unlabeled:
         return np.array([self.cache.samples[i].label for i in photos])
 
 
-def gather_unlabeled(config: PretrainConfig, here: World) -> Unlabeled:
+def gather_unlabeled(config: PretrainConfig, world: World) -> Unlabeled:
     """Reads and decodes the training photos; what a data set keeps for val and test is left alone.
 
     Data sets without splits are divided first, as fine-tuning with the same seed, shares and groups divides them.
@@ -58,17 +58,17 @@ def gather_unlabeled(config: PretrainConfig, here: World) -> Unlabeled:
         DataError: a data set cannot be read.
     """
     data = config.data
-    say = say_on_stderr if here.is_main else say_nothing
+    say = say_on_stderr if world.is_main else say_nothing
     samples = read_samples(data.dirs, say=say) if data.dirs else []
     known = data.group_from is not None or plants_known(samples)
-    labeled = [sample for sample in with_splits(samples, config, here) if sample.split == "train"]
+    labeled = [sample for sample in with_splits(samples, config, world) if sample.split == "train"]
     if data.dirs and not labeled:
         raise ConfigError("data.dirs hold no train photos; expected DIR/train/CLASS/*.jpg")
     others = read_unlabeled(data.unlabeled, say)
     unknown = set(data.licences) - {sample.source for sample in labeled + others}
     if unknown:
         raise ConfigError(f"data.licences names {', '.join(sorted(unknown))}, which is none of the data sets")
-    cache = cache_of(labeled + others, config, here)
+    cache = cache_of(labeled + others, config, world)
     has_label = np.array([bool(sample.label) for sample in cache.samples])
     with_label = np.flatnonzero(has_label)
     held_out = np.zeros(len(cache), dtype=bool)
@@ -84,8 +84,8 @@ def gather_unlabeled(config: PretrainConfig, here: World) -> Unlabeled:
     return Unlabeled(cache, np.flatnonzero(~held_out), known_numbers, np.flatnonzero(held_out), known)
 
 
-def write_split(run_dir: Path, material: Unlabeled) -> None:
+def write_split(run_dir: Path, datasets: Unlabeled) -> None:
     """Which photo was learned from, and which was held out."""
-    role = np.full(len(material.cache), "train", dtype=object)
-    role[material.held_out] = "holdout"
-    write_roles(run_dir, material.cache.samples, material.cache.sha256, list(role))
+    role = np.full(len(datasets.cache), "train", dtype=object)
+    role[datasets.held_out] = "holdout"
+    write_roles(run_dir, datasets.cache.samples, datasets.cache.sha256, list(role))

@@ -13,7 +13,7 @@ from hvit.models.layers import Block
 from training.parallel.world import World
 
 
-def shard(module: nn.Module, here: World) -> None:
+def shard(module: nn.Module, world: World) -> None:
     """Leaves this process its part of every weight; those of a block come together while it computes.
 
     Gradients are averaged over processes and divided alike. The weights must be the same on all processes, and what
@@ -22,7 +22,7 @@ def shard(module: nn.Module, here: World) -> None:
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
-    mesh = init_device_mesh(here.device.type, (here.size,))
+    mesh = init_device_mesh(world.device.type, (world.size,))
     for block in [part for part in module.modules() if isinstance(part, Block)]:
         fully_shard(block, mesh=mesh)
     fully_shard(module, mesh=mesh)

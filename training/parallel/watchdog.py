@@ -42,16 +42,16 @@ class Watch(threading.Thread):
         super().__init__(daemon=True, name="watch")
         self._store, self._rank, self._size, self._limit_s = store, rank, size, limit_s
         self._operations, self._end = operations, end or _end
-        self._beats, self._step, self._judged = 0, 0, False
+        self._beats, self._step, self._watched = 0, 0, False
         self._over = threading.Event()
 
-    def beat(self, step: int) -> None:
+    def heartbeat(self, step: int) -> None:
         """Progress was made."""
         self._beats, self._step = self._beats + 1, step
 
-    def judge(self, judged: bool) -> None:
+    def set_watched(self, watched: bool) -> None:
         """Whether this process must make progress now; reading photos and calibrating take as long as they take."""
-        self._judged = judged
+        self._watched = watched
 
     def stop(self) -> None:
         """Ends it, and lets go of the group: threads of one that outlives Python's end abort the process."""
@@ -89,7 +89,7 @@ class Watch(threading.Thread):
 
     def _trouble(self, now: float, said: dict, heard: dict, moved: dict) -> str | None:
         known = {rank: [int(word) for word in words.split()] for rank, words in said.items()}
-        for rank, (*_, step, _judged) in known.items():
+        for rank, (*_, step, _watched) in known.items():
             if now - heard[rank] > self._limit_s:
                 return f"process {rank} of {self._size} is gone: no sign of life for {self._limit_s:.0f} s, step {step}"
         fewest = min(operations for _, operations, *_ in known.values())

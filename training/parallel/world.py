@@ -79,7 +79,7 @@ class World:
             dist.broadcast(tensor, 0)
         return int(tensor.item())
 
-    def agrees(self, digest: str) -> bool:
+    def all_equal(self, digest: str) -> bool:
         """Whether a hexadecimal digest is that of the first process; every process must call it at the same point."""
         own = torch.from_numpy(np.frombuffer(bytes.fromhex(digest), np.uint8).copy()).to(self.device)
         if self.size == 1:
@@ -107,22 +107,22 @@ class World:
         if self.any(error is not None):
             raise error or OSError("process 0 could not write")
 
-    def beat(self, step: int = 0) -> None:
+    def heartbeat(self, step: int = 0) -> None:
         """This process makes progress; call it at least every few seconds where it is judged."""
         if self.watch is not None:
-            self.watch.beat(step)
+            self.watch.heartbeat(step)
 
-    def judge(self, judged: bool) -> None:
+    def set_watched(self, watched: bool) -> None:
         """Whether this process must make progress from now on."""
         if self.watch is not None:
-            self.watch.judge(judged)
+            self.watch.set_watched(watched)
 
 
 ALONE = World(0, 1, torch.device("cpu"))
 
 
 @contextmanager
-def world(device: str = "auto", hang_s: float = 600.0):
+def join_world(device: str = "auto", hang_s: float = 600.0):
     """Joins the processes torchrun started; alone without it.
 
     Args:
@@ -135,22 +135,22 @@ def world(device: str = "auto", hang_s: float = 600.0):
         raise ValueError("--device cuda: no CUDA device here; use --device cpu")
     cuda = device != "cpu" and torch.cuda.is_available()
     rank, size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    here = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if cuda else torch.device("cpu")
+    local_device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if cuda else torch.device("cpu")
     if cuda:
-        torch.cuda.set_device(here)
+        torch.cuda.set_device(local_device)
         torch.backends.cudnn.allow_tf32 = False  # what is computed in float32 is judged as if on the CPU
     attempt = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
     if size == 1:
-        yield World(rank, size, here, attempt > 0)
+        yield World(rank, size, local_device, attempt > 0)
         return
     store = _store(attempt)
     dist.init_process_group("nccl" if cuda else "gloo", store=store, rank=rank, world_size=size, timeout=NEVER)
     watch = Watch(store.clone(), rank, size, hang_s, dist.group.WORLD._get_sequence_number_for_group)
     watch.start()
     # Of several nodes, only the one with the failed process counts it as a restart.
-    restarted = World(rank, size, here).any(attempt > 0)
+    restarted = World(rank, size, local_device).any(attempt > 0)
     try:
-        yield World(rank, size, here, restarted, watch)
+        yield World(rank, size, local_device, restarted, watch)
     finally:
         watch.stop()
     dist.destroy_process_group()  # not after an error: others may be gone, and it would wait for them

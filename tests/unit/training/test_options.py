@@ -14,7 +14,7 @@ from hvit.diagnosis import diagnose
 from hvit.runs.checkpoint import load_checkpoint
 from training import finetune
 from training.config import ConfigError, load_config
-from training.parallel.world import world
+from training.parallel.world import join_world
 
 ROOT = Path(__file__).parents[3]
 FREEZE = ["epochs=4", "freeze_epochs=2", "eval_every=100", "log_every=1"]
@@ -53,8 +53,8 @@ def uneven(color_photos) -> str:
 
 
 def _built(tiny_config, run_dir, overrides):
-    with world("cpu") as here:
-        return finetune.Finetuning(load_config(tiny_config, overrides), run_dir, None, here)
+    with join_world("cpu") as world:
+        return finetune.Finetuning(load_config(tiny_config, overrides), run_dir, None, world)
 
 
 def _after_steps(run, steps: int) -> dict[str, torch.Tensor]:

@@ -19,7 +19,7 @@ from hvit.runs.checkpoint import CheckpointError, load_checkpoint
 from training import finetune, pretrain
 from training.config import ConfigError, PretrainConfig, load_config
 from training.engine.optim import adamw
-from training.parallel.world import world
+from training.parallel.world import join_world
 
 ROOT = Path(__file__).parents[3]
 MICRO = "{name: hvit_tiny, embed_dims: [16, 32, 64, 128], depths: [1, 1, 1, 1], head_dim: 16}"
@@ -71,8 +71,8 @@ def test_a_run_is_written_whole(pretrained):
 
 def test_fine_tuning_starts_from_it(pretrained, tiny_config, tmp_path):
     overrides = [f"init={pretrained}", f"model={MICRO[:-1]}, drop_path_rate: 0.0}}"]
-    with world("cpu") as here:
-        child = finetune.Finetuning(load_config(tiny_config, overrides), tmp_path / "child", None, here)
+    with join_world("cpu") as world:
+        child = finetune.Finetuning(load_config(tiny_config, overrides), tmp_path / "child", None, world)
     theirs = load_checkpoint(pretrained, headless=True).model.state_dict()
     ours = child.model.state_dict()
     assert all(torch.equal(ours[name], value) for name, value in theirs.items())
@@ -85,8 +85,8 @@ def test_a_model_that_begins_with_convolutions_learns_by_comparing_and_is_fine_t
     model = "{name: hvit_tiny_conv, embed_dims: [24, 40, 32, 64], depths: [1, 1, 1, 1], head_dim: 16}"
     assert _pretrain(config_file, tmp_path / "pre", "method=simclr", f"model={model}", "epochs=1") == 0
     overrides = [f"init={tmp_path / 'pre'}", f"model={model}", "freeze_epochs=1", "epochs=2"]
-    with world("cpu") as here:
-        child = finetune.Finetuning(load_config(tiny_config, overrides), tmp_path / "child", None, here)
+    with join_world("cpu") as world:
+        child = finetune.Finetuning(load_config(tiny_config, overrides), tmp_path / "child", None, world)
     child._freeze()
     assert {name for name, p in child.model.named_parameters() if p.requires_grad} == {"head.weight", "head.bias"}
     theirs, ours = load_checkpoint(tmp_path / "pre", headless=True).model.state_dict(), child.model.state_dict()
@@ -114,12 +114,12 @@ def test_photos_of_val_and_test_are_never_read_nor_listed(config_file, color_pho
 
 
 def test_photos_held_out_are_not_learned_from(config_file, tmp_path):
-    with world("cpu") as here:
+    with join_world("cpu") as world:
         config = load_config(config_file, ["method=mae"], PretrainConfig)
-        run = pretrain.Pretraining(config, tmp_path / "run", None, here)
-    drawn = set(run.material.learns[run.sampler(np.arange(500))].tolist())
-    assert drawn == set(run.material.learns.tolist()) and not drawn & set(run.material.held_out.tolist())
-    assert 8 <= len(run.material.held_out) <= 16
+        run = pretrain.Pretraining(config, tmp_path / "run", None, world)
+    drawn = set(run.datasets.learns[run.sampler(np.arange(500))].tolist())
+    assert drawn == set(run.datasets.learns.tolist()) and not drawn & set(run.datasets.held_out.tolist())
+    assert 8 <= len(run.datasets.held_out) <= 16
 
 
 def test_folders_without_labels_are_learned_from(config_file, color_photos, tmp_path):
@@ -139,15 +139,15 @@ def test_a_pattern_is_read_off_the_names_of_photos_with_labels_alone(config_file
     folder.mkdir()
     shutil.copy(next((color_photos / "test").rglob("*.png")), folder / "leaf.png")
     changes = ["method=mae", f"data.unlabeled=['{folder}']", f"data.cache_dir={tmp_path / 'cache'}"]
-    with world("cpu") as here:
+    with join_world("cpu") as world:
         config = load_config(config_file, [*changes, r"data.group_from='(\d+)\.png'"], PretrainConfig)
-        run = pretrain.Pretraining(config, tmp_path / "run", None, here)
+        run = pretrain.Pretraining(config, tmp_path / "run", None, world)
     held = {
-        run.material.cache.samples[i].group or run.material.cache.samples[i].path.stem for i in run.material.held_out
+        run.datasets.cache.samples[i].group or run.datasets.cache.samples[i].path.stem for i in run.datasets.held_out
     }
-    learned = {run.material.cache.samples[i].path.stem for i in run.material.known}
+    learned = {run.datasets.cache.samples[i].path.stem for i in run.datasets.known}
     assert held and not held & learned  # whole groups are held out
-    assert len(run.material.learns) == len(run.material.known) + 1
+    assert len(run.datasets.learns) == len(run.datasets.known) + 1
 
 
 def test_a_stopped_run_goes_on_exactly(config_file, tmp_path, monkeypatch, stop_after):
@@ -246,14 +246,14 @@ def test_a_micro_model_gets_to_a_third_of_the_loss_it_starts_with(config_file, b
     overrides = [f"method={method}", f"augment={still}", f"data.dirs=['{blobs}']", "data.holdout=0.1"]
     overrides += ["masked.mask_ratio=0.25"] if method == "mae" else []  # one unit of four is to be painted
     config = load_config(config_file, overrides, PretrainConfig)
-    with world("cpu") as here:
-        run = pretrain.Pretraining(config, tmp_path / "run", None, here)
-    photos, module = run.material.learns[:32], run.pretext.module.train()
-    assert len(photos) == 32 and not run.material.judges  # one class tells nothing
+    with join_world("cpu") as world:
+        run = pretrain.Pretraining(config, tmp_path / "run", None, world)
+    photos, module = run.datasets.learns[:32], run.pretext.module.train()
+    assert len(photos) == 32 and not run.datasets.judges  # one class tells nothing
     optimizer, losses = adamw(module, 1e-3, 0.0, 0.98), []
     for step in range(300):
         samples = np.arange(32) + 32 * step
-        loss = run.pretext.loss(module, run.material.cache, photos, samples, (64, 64))
+        loss = run.pretext.loss(module, run.datasets.cache, photos, samples, (64, 64))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
         optimizer.step()
@@ -269,14 +269,14 @@ def test_every_option_of_a_method_takes_effect(config_file, tmp_path):
     """The first loss, or the shape of what is trained, differs."""
 
     def first(*overrides):
-        with world("cpu") as here:
+        with join_world("cpu") as world:
             config = load_config(config_file, list(overrides), PretrainConfig)
             torch.manual_seed(0)
-            run = pretrain.Pretraining(config, tmp_path / str(len(list(tmp_path.iterdir()))), None, here)
+            run = pretrain.Pretraining(config, tmp_path / str(len(list(tmp_path.iterdir()))), None, world)
         run.learner.train()
         samples = np.arange(config.batch_size)
-        photos = run.material.learns[run.sampler(samples)]
-        loss = run.pretext.loss(run.learner, run.material.cache, photos, samples, (64, 64))
+        photos = run.datasets.learns[run.sampler(samples)]
+        loss = run.pretext.loss(run.learner, run.datasets.cache, photos, samples, (64, 64))
         return loss.item(), sum(parameter.numel() for parameter in run.learner.parameters())
 
     simclr, mae = first("method=simclr"), first("method=mae")

@@ -13,7 +13,7 @@ from training.distillation import stored_outputs as stored_answers
 from training.distillation.repeated_views import RepeatedViews
 from training.distillation.stored_outputs import AnswerFile
 from training.inputs.augment import BLOCK
-from training.parallel.world import world
+from training.parallel.world import join_world
 
 MICRO = "model={name: hvit_tiny, embed_dims: [16, 16, 32, 32], depths: [1, 1, 1, 1], head_dim: 16}"
 SHORT = ["epochs=4", "log_every=1", "eval_every=2", "rejection_photos=100", "batch_size=8", "square=1"]
@@ -25,8 +25,8 @@ def _train(config, run_dir, overrides, *words) -> int:
 
 
 def _built(config, run_dir, overrides):
-    with world("cpu") as here:
-        return finetune.Finetuning(load_config(config, overrides), run_dir, None, here)
+    with join_world("cpu") as world:
+        return finetune.Finetuning(load_config(config, overrides), run_dir, None, world)
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from training.distillation.teacher import (
     feature_loss,
     soft_target_loss,
 )
-from training.parallel.world import world
+from training.parallel.world import join_world
 
 ROOT = Path(__file__).parents[4]
 MICRO = "model={name: hvit_tiny, embed_dims: [16, 16, 32, 32], depths: [1, 1, 1, 1], head_dim: 16}"
@@ -43,8 +43,8 @@ def _train(config, run_dir, overrides, *words) -> Path:
 
 
 def _built(config, run_dir, overrides):
-    with world("cpu") as here:
-        return finetune.Finetuning(load_config(config, overrides), run_dir, None, here)
+    with join_world("cpu") as world:
+        return finetune.Finetuning(load_config(config, overrides), run_dir, None, world)
 
 
 @pytest.fixture(scope="module")
@@ -285,7 +285,7 @@ def other_classes(tmp_path, color_photos) -> str:
 def test_a_teacher_that_cannot_teach_is_refused_before_photos_are_read(
     tiny_config, teacher, tmp_path, capsys, monkeypatch, other_classes
 ):
-    monkeypatch.setattr(finetune, "gather", None)  # which reads them
+    monkeypatch.setattr(finetune, "build_datasets", None)  # which reads them
     without_weights, pretrained = tmp_path / "bare", tmp_path / "pretrained"
     for run in (without_weights, pretrained):
         run.mkdir()

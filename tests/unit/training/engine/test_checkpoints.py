@@ -196,14 +196,14 @@ def test_what_is_not_tensors_is_refused_and_never_run(two_states, tmp_path, kind
 
 @pytest.mark.case("C5")
 @pytest.mark.parametrize(
-    ("there", "here", "expected"),
+    ("there", "world", "expected"),
     [(3, 5, r"head.bias is \(3,\) there and \(5,\) here \(2 differ\)"), (5, 3, r"head.bias is \(5,\) there")],
 )
-def test_a_state_of_another_model_is_refused_and_named(tmp_path, there, here, expected):
+def test_a_state_of_another_model_is_refused_and_named(tmp_path, there, world, expected):
     states = Checkpoints(tmp_path)
     states.save(1, *_trained(0, 0, there), {})
     with pytest.raises(ConfigError, match=expected):
-        states.load(1, *_trained(0, 0, here))
+        states.load(1, *_trained(0, 0, world))
 
 
 @pytest.mark.case("C6")

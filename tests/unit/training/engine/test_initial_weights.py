@@ -11,7 +11,7 @@ from hvit.runs.checkpoint import load_checkpoint
 from training import finetune
 from training.config import ConfigError, load_config
 from training.inputs.datasets import fewer
-from training.parallel.world import world
+from training.parallel.world import join_world
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,8 @@ def parent(tiny_config, tmp_path_factory):
 
 
 def _built(tiny_config, run_dir, overrides, resume=None):
-    with world("cpu") as here:
-        return finetune.Finetuning(load_config(tiny_config, overrides), run_dir, resume, here)
+    with join_world("cpu") as world:
+        return finetune.Finetuning(load_config(tiny_config, overrides), run_dir, resume, world)
 
 
 def test_init_takes_the_backbone_of_a_run_and_leaves_the_head_new(tiny_config, parent, tmp_path):
@@ -70,8 +70,8 @@ def test_fewer_labels_keep_every_class_and_smaller_shares_lie_in_larger_ones(col
 
 def test_train_fraction_takes_effect(tiny_config, tmp_path):
     run = _built(tiny_config, tmp_path / "run", ["data.train_fraction=0.5"])
-    assert len(run.material.train) == 24
-    assert len(run.material.val) == 24
+    assert len(run.datasets.train) == 24
+    assert len(run.datasets.val) == 24
 
 
 HALF = ["model.embed_dims=[16,32,64,128]", "model.head_dim=16"]

@@ -14,7 +14,7 @@ from hvit.runs.checkpoint import load_checkpoint
 from training import finetune
 from training.config import ConfigError, load_config
 from training.engine import initial_weights as start
-from training.parallel.world import world
+from training.parallel.world import join_world
 
 NAME = "timm:test_efficientnet"
 ORIGIN = Origin(NAME, (0.5, 0.4, 0.3), (0.5, 0.25, 0.2), "a web page", "Apache 2.0", "ImageNet-1k", "0" * 64)
@@ -34,8 +34,8 @@ def weights(tmp_path_factory):
 
 
 def built(tiny_config, run_dir, overrides, resume=None):
-    with world("cpu") as here:
-        return finetune.Finetuning(load_config(tiny_config, overrides), run_dir, resume, here)
+    with join_world("cpu") as world:
+        return finetune.Finetuning(load_config(tiny_config, overrides), run_dir, resume, world)
 
 
 def words(*overrides: str) -> list[str]:

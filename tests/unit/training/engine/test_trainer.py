@@ -20,11 +20,11 @@ from hvit.runs import Run, RunError, RunWriter
 from training import finetune, pretrain
 from training.config import load_config
 from training.engine.checkpoints import Checkpoints, StorageError
-from training.engine.gradient_guard import Guard
+from training.engine.gradient_guard import GradientGuard
 from training.engine.trainer import Training
 from training.parallel.signals import GaveUp, Signals, Stopped, leave_status
 from training.parallel.watchdog import Watch
-from training.parallel.world import World, world
+from training.parallel.world import World, join_world
 
 MICRO = "model={name: hvit_tiny, embed_dims: [16, 16, 32, 32], depths: [1, 1, 1, 1], head_dim: 16}"
 HERE = World(0, 1, torch.device("cpu"))
@@ -205,7 +205,7 @@ def test_restarts_on_several_nodes_ask_for_what_makes_them_work(monkeypatch):
     told = {"RANK": 0, "WORLD_SIZE": 4, "GROUP_WORLD_SIZE": 2, "TORCHELASTIC_MAX_RESTARTS": 1}
     for name, value in (told | {"TORCHELASTIC_USE_AGENT_STORE": "True"}).items():
         monkeypatch.setenv(name, str(value))
-    with pytest.raises(ValueError, match="TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"), world("cpu"):
+    with pytest.raises(ValueError, match="TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"), join_world("cpu"):
         pass
 
 
@@ -231,9 +231,9 @@ def test_a_step_without_numbers_changes_nothing_and_is_counted(words, run_dir, s
     assert row["step"] == 4 and row["skipped_steps"] == 1 and row["grad_norm"] is None
     assert (row["loss"] is None) == loss_too
     skipped = json.loads((run_dir / "skipped.jsonl").read_text())
-    with world("cpu") as here:
-        run = finetune.Finetuning(load_config(Path(words[1]), words[7::2]), run_dir.parent / "other", None, here)
-    photos = [run.material.train.samples[i].relative for i in run.sampler(np.arange(48, 64))]
+    with join_world("cpu") as world:
+        run = finetune.Finetuning(load_config(Path(words[1]), words[7::2]), run_dir.parent / "other", None, world)
+    photos = [run.datasets.train.samples[i].relative for i in run.sampler(np.arange(48, 64))]
     assert skipped == {"step": 4, "processes": [0], "photos": photos}
 
 
@@ -292,7 +292,7 @@ def test_steps_in_a_row_are_counted_when_they_are_read_later(words, run_dir, spo
 
 def test_statistics_of_batch_norm_outlive_a_skipped_step():
     norm = torch.nn.BatchNorm1d(4)
-    guard = Guard(HERE, norm, limit=10)
+    guard = GradientGuard(HERE, norm, limit=10)
     guard.begin()
     norm(torch.full((2, 4), torch.nan))
     found_inf = guard.judge(0, torch.tensor(torch.nan), torch.tensor(1.0), Signals())
@@ -301,15 +301,15 @@ def test_statistics_of_batch_norm_outlive_a_skipped_step():
 
 
 def test_giving_up_counts_steps_in_a_row():
-    guard = Guard(HERE, torch.nn.Linear(1, 1), limit=2)
+    guard = GradientGuard(HERE, torch.nn.Linear(1, 1), limit=2)
     for step, loss in enumerate((torch.nan, 1.0, torch.inf)):
         guard.judge(step, torch.tensor(loss), torch.tensor(1.0), Signals())
         guard.read()
-        guard.give_up_if_hopeless()
+        guard.stop_if_diverged()
     guard.judge(3, torch.tensor(1.0), torch.tensor(torch.nan), Signals())
     assert guard.read().skipped
     with pytest.raises(GaveUp, match="2 steps in a row"):
-        guard.give_up_if_hopeless()
+        guard.stop_if_diverged()
 
 
 # Files.
@@ -498,8 +498,8 @@ def test_photos_lost_since_they_were_read_are_left_out_of_calibration_and_counte
     words = [*words, "--set", f"data.dirs=['{photos}']", "--set", f"data.cache_dir={tmp_path / 'cache'}"]
 
     def lose(run):
-        run.material.val.samples[run.material.calibrates[0]].path.unlink()
-        cv2.imwrite(str(run.material.train.samples[7].path), np.zeros((80, 80, 3), np.uint8))
+        run.datasets.val.samples[run.datasets.calibrates[0]].path.unlink()
+        cv2.imwrite(str(run.datasets.train.samples[7].path), np.zeros((80, 80, 3), np.uint8))
 
     at_step(4, lose)
     assert finetune.main(words) == 0
@@ -530,13 +530,13 @@ def _watched(limit_s: float, operations: dict, alive, moves) -> list[str]:
     watches = [Watch(store, rank, 3, limit_s, lambda rank=rank: operations[rank], said.append) for rank in alive]
     for watch in watches:
         watch.judge(True)
-        watch.beat(7)
+        watch.heartbeat(7)
         watch.start()
     deadline = time.monotonic() + 20 * limit_s
     while len(said) < len(watches) and time.monotonic() < deadline:
         for watch in watches:
             if watch._rank in moves:
-                watch.beat(7)
+                watch.heartbeat(7)
         time.sleep(limit_s / 20)
     for watch in watches:
         watch.stop()

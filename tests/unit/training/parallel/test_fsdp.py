@@ -153,8 +153,8 @@ def test_processes_predict_every_photo_once_and_the_same(color_photos, tmp_path)
     model = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(48, 2))
 
     def predicted(rank: int, size: int) -> np.ndarray:
-        here = _Apart(rank, size, torch.device("cpu"))
-        return predict(model, cache, chosen, Preprocessing(64), here, batch_size=4)
+        world = _Apart(rank, size, torch.device("cpu"))
+        return predict(model, cache, chosen, Preprocessing(64), world, batch_size=4)
 
     whole = predicted(0, 1)
     for size in (2, 4, 9):  # nine have more processes than batches

@@ -12,7 +12,7 @@ from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint
 from training import finetune
 from training.config import ConfigError, load_config
-from training.parallel.world import world
+from training.parallel.world import join_world
 
 ROOT = Path(__file__).parents[4]
 MICRO = (
@@ -22,8 +22,8 @@ AUX = [MICRO, "aux_mae_weight=0.5", "masked.decoder_dim=64", "masked.decoder_dep
 
 
 def _built(tiny_config, run_dir, overrides):
-    with world("cpu") as here:
-        return finetune.Finetuning(load_config(tiny_config, overrides), run_dir, None, here)
+    with join_world("cpu") as world:
+        return finetune.Finetuning(load_config(tiny_config, overrides), run_dir, None, world)
 
 
 def _words(tiny_config, run_dir, overrides) -> list[str]:

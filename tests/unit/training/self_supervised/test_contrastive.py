@@ -67,7 +67,7 @@ def test_two_processes_have_the_loss_and_the_gradient_of_one(tmp_path):
     program.write_text(
         "import os, sys, torch\n"
         "from training.self_supervised.contrastive import contrastive_loss\n"
-        "from training.parallel.world import world\n"
+        "from training.parallel.world import join_world\n"
         "first, second, out = torch.load(sys.argv[1]), torch.load(sys.argv[2]), sys.argv[3]\n"
         "with world('cpu') as here:\n"
         "    part = slice(3 * here.rank, 3 * here.rank + 3)\n"
