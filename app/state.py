@@ -94,6 +94,7 @@ _CUTS = "_cuts"
 _INSISTED = "_insisted"
 _INBOX = "_inbox"
 _FOLDER_PROBLEM = "_folder_problem"
+_FOLDER_NOTE = "_folder_note"
 _NEXT_DRAWN = "_next_drawn"
 _NEXT_SAMPLE = "_next_sample"
 _SAMPLE_SEEN = "_sample_seen"
@@ -123,7 +124,7 @@ def add_photos(given: Iterable[PhotoFile]) -> None:
 
 def forget_photos() -> None:
     """Back to an empty page."""
-    for key in (_PHOTOS, _POSITION, _CUTS, _INSISTED, _CUTTING, FOLDER, _FOLDER_PROBLEM):
+    for key in (_PHOTOS, _POSITION, _CUTS, _INSISTED, _CUTTING, FOLDER, _FOLDER_PROBLEM, _FOLDER_NOTE):
         st.session_state.pop(key, None)
 
 
@@ -252,6 +253,15 @@ def folder() -> str:
 def folder_problem() -> str | None:
     """Why the folder typed last gave no photos."""
     return st.session_state.get(_FOLDER_PROBLEM)
+
+
+def folder_note() -> str | None:
+    """What was passed over in the folder that was read last, in one line."""
+    return st.session_state.get(_FOLDER_NOTE)
+
+
+def set_folder_note(note: str | None) -> None:
+    st.session_state[_FOLDER_NOTE] = note
 
 
 def set_folder_problem(message: str | None) -> None:

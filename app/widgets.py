@@ -216,6 +216,8 @@ def ask_for_photos(runs: Sequence[RunSnapshot], current: RunSnapshot) -> None:
         )
         if problem := state.folder_problem():
             notice(problem)
+        if note := state.folder_note():
+            sentence(note, "standing")
 
 
 def is_from_elsewhere() -> bool:
@@ -259,10 +261,13 @@ def warn_of_material(run: RunSnapshot, runs: Sequence[RunSnapshot], is_drawn: bo
 
 def _take_folder() -> None:
     state.set_folder_problem(None)
+    state.set_folder_note(None)
     if not state.folder().strip():
         return
     try:
-        state.add_photos(photo_files.in_folder(state.folder()))
+        photos, note = photo_files.in_folder(state.folder())
+        state.add_photos(photos)
+        state.set_folder_note(note)
     except photo_files.FolderError as error:
         state.set_folder_problem(str(error))
 

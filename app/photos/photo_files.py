@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hvit.data.datasets.folders import find_photos
+from hvit.data.datasets.folders import list_photos
 from hvit.data.leafsim import Address
 from hvit.data.photo_limits import MAX_BYTES, check_bytes
 from hvit.data.photos import InvalidPhotoError, photo_bytes
@@ -67,23 +67,23 @@ def drawn(name: str, address: Address) -> PhotoFile:
     return PhotoFile(name, str(address), address=address)
 
 
-def in_folder(folder: str) -> list[PhotoFile]:
-    """Every photo below a folder of this computer, sorted by name.
+def in_folder(folder: str) -> tuple[list[PhotoFile], str | None]:
+    """Every photo below a folder of this computer, sorted by name, and one line on what else lies there, if anything.
 
     Raises:
         FolderError: there is no such folder, or no photo in it.
     """
     try:
         root = typed_folder(folder)
-        found = find_photos(root)
+        listing = list_photos(root)
     except ValueError as error:
         raise FolderError(str(error)) from None
     except OSError as error:
         raise FolderError(f"The folder {root} cannot be opened: {error.strerror}.") from None
-    if not found:
+    if not listing.photos:
         looked_for = "I look for JPEG, PNG, WebP, HEIC, HEIF, AVIF, GIF, BMP and TIFF files"
         raise FolderError(f"No photo lies in {root}. {looked_for}.")
-    return [_on_disk(path, path.relative_to(root).as_posix()) for path in found]
+    return [_on_disk(path, path.relative_to(root).as_posix()) for path in listing.photos], listing.note
 
 
 def _on_disk(path: Path, name: str) -> PhotoFile:

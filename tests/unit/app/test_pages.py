@@ -269,6 +269,19 @@ def test_a_folder_on_this_computer_is_read(runs, tmp_path):
     assert "10 photos: " in words_of(app) and "1 of 10" in words_of(app)
 
 
+def test_what_is_passed_over_in_a_folder_is_said_in_one_line(runs, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(leaf(1))
+    (folder / "notes.txt").write_text("wet")
+    (folder / "._a.jpg").write_bytes(b"Mac")
+    app = opened()
+    app.text_input(key="folder_path").set_value(str(folder)).run()
+    assert all(word in words_of(app) for word in ("passed over 1 (hidden", "._a.jpg", "notes.txt"))
+    app.text_input(key="folder_path").set_value(str(tmp_path / "none")).run()
+    assert "passed over" not in words_of(app)
+
+
 def test_a_folder_that_is_missing_is_said_to_be(runs, tmp_path):
     app = opened()
     app.text_input(key="folder_path").set_value(str(tmp_path / "none")).run()

@@ -18,7 +18,7 @@ def test_a_folder_gives_its_photos_by_name_and_skips_the_rest(tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "b" / "2.jpg")
     Image.new("RGB", (64, 64)).save(tmp_path / "1.PNG")
     (tmp_path / "notes.txt").write_text("no photo")
-    found = photo_files.in_folder(f' "{tmp_path}" ')
+    found, _ = photo_files.in_folder(f' "{tmp_path}" ')
     assert [photo.name for photo in found] == ["1.PNG", "b/2.jpg"]
     assert found[1].read() == (tmp_path / "b" / "2.jpg").read_bytes()
 
@@ -30,9 +30,9 @@ def test_a_leaf_to_be_drawn_is_known_by_its_address():
 
 def test_a_changed_file_gets_a_new_key(tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "1.png")
-    before = photo_files.in_folder(str(tmp_path))[0].key
+    before = photo_files.in_folder(str(tmp_path))[0][0].key
     Image.new("RGB", (80, 64)).save(tmp_path / "1.png")
-    assert photo_files.in_folder(str(tmp_path))[0].key != before
+    assert photo_files.in_folder(str(tmp_path))[0][0].key != before
 
 
 def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path):
@@ -48,7 +48,7 @@ def test_a_folder_without_photos_says_what_is_looked_for(tmp_path):
 def test_a_folder_lists_heic_heif_and_avif_too(tmp_path):
     for name in ("IMG_1.HEIC", "b.heif", "c.Avif", "d.NEF", "e.mov"):
         (tmp_path / name).write_bytes(b"x")
-    assert [photo.name for photo in photo_files.in_folder(str(tmp_path))] == ["IMG_1.HEIC", "b.heif", "c.Avif"]
+    assert [photo.name for photo in photo_files.in_folder(str(tmp_path))[0]] == ["IMG_1.HEIC", "b.heif", "c.Avif"]
 
 
 @pytest.mark.parametrize("text", ["~nosuchuser/x", "a" * 5000, "nul\0inside", "file://[", '"', "\ud800"], ids=ascii)
@@ -66,7 +66,7 @@ def test_of_a_file_that_is_too_large_only_the_reason_is_kept():
 
 def test_a_file_that_has_gone_says_so_when_it_is_read(tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "1.png")
-    (photo,) = photo_files.in_folder(str(tmp_path))
+    (photo,), _ = photo_files.in_folder(str(tmp_path))
     (tmp_path / "1.png").unlink()
     with pytest.raises(InvalidPhotoError, match="the file cannot be opened: No such file"):
         photo.read()
