@@ -295,7 +295,7 @@ def test_statistics_of_batch_norm_outlive_a_skipped_step():
     guard = GradientGuard(HERE, norm, limit=10)
     guard.begin()
     norm(torch.full((2, 4), torch.nan))
-    found_inf = guard.judge(0, torch.tensor(torch.nan), torch.tensor(1.0), Signals())
+    found_inf = guard.check(0, torch.tensor(torch.nan), torch.tensor(1.0), Signals())
     assert found_inf.item() == 1 and norm.running_mean.equal(torch.zeros(4)) and norm.running_var.equal(torch.ones(4))
     assert guard.read().skipped and guard.read() is None
 
@@ -303,10 +303,10 @@ def test_statistics_of_batch_norm_outlive_a_skipped_step():
 def test_giving_up_counts_steps_in_a_row():
     guard = GradientGuard(HERE, torch.nn.Linear(1, 1), limit=2)
     for step, loss in enumerate((torch.nan, 1.0, torch.inf)):
-        guard.judge(step, torch.tensor(loss), torch.tensor(1.0), Signals())
+        guard.check(step, torch.tensor(loss), torch.tensor(1.0), Signals())
         guard.read()
         guard.stop_if_diverged()
-    guard.judge(3, torch.tensor(1.0), torch.tensor(torch.nan), Signals())
+    guard.check(3, torch.tensor(1.0), torch.tensor(torch.nan), Signals())
     assert guard.read().skipped
     with pytest.raises(GaveUp, match="2 steps in a row"):
         guard.stop_if_diverged()
@@ -529,7 +529,7 @@ def _watched(limit_s: float, operations: dict, alive, moves) -> list[str]:
     store, said = _Store(), []
     watches = [Watch(store, rank, 3, limit_s, lambda rank=rank: operations[rank], said.append) for rank in alive]
     for watch in watches:
-        watch.judge(True)
+        watch.set_watched(True)
         watch.heartbeat(7)
         watch.start()
     deadline = time.monotonic() + 20 * limit_s
