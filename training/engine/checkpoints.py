@@ -42,7 +42,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, world: World = ALONE):
-        self.folder, self._here = folder, world
+        self.folder, self._world = folder, world
 
     def save(
         self,
@@ -62,7 +62,7 @@ class Checkpoints:
         Raises:
             StorageError: it could not be written; those that were there still are.
         """
-        world = self._here
+        world = self._world
         # A name of its own each time: a file system that is shared may remember what one meant before.
         partial = self.folder / f".partial-{world.of_main(os.getpid())}-{step}"
         tensors = _tensors(model, ema, optimizer)
@@ -81,7 +81,7 @@ class Checkpoints:
 
     def _complete(self, partial: Path, record: dict, beside: Iterable[Path]) -> None:
         """Adds what lies beside the tensors and the manifest, and gives the state its name."""
-        step, size = record["step"], self._here.size
+        step, size = record["step"], self._world.size
         if size > 1 and (written := len(_files(partial / SHARDS))) != size:
             raise OSError(f"{written} of {size} processes wrote their part; all must see the same --run-dir")
         for path in beside:

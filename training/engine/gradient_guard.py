@@ -48,7 +48,7 @@ class GradientGuard:
     """
 
     def __init__(self, world: World, module: nn.Module, limit: int):
-        self._here, self._limit = world, limit
+        self._world, self._limit = world, limit
         norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm)]
         self._statistics = [value for norm in norms for value in norm.buffers() if value.is_floating_point()]
         self._before: list[Tensor] = []
@@ -69,15 +69,15 @@ class GradientGuard:
         Returns:
             1.0 where the step must not count, else 0.0: what optimizers of torch's take as `found_inf`.
         """
-        told = torch.zeros(RANKS + self._here.size, device=self._here.device)
+        told = torch.zeros(RANKS + self._world.size, device=self._world.device)
         told[LOSS] = loss
-        told[RANKS + self._here.rank] = ~loss.isfinite()
+        told[RANKS + self._world.rank] = ~loss.isfinite()
         if signals.stop:
             told[STOP] = 1
         if signals.save:
             told[SAVE], signals.save = 1, False
-        told = self._here.sum(told)
-        told[LOSS] /= self._here.size
+        told = self._world.sum(told)
+        told[LOSS] /= self._world.size
         told[NORM] = grad_norm
         told[SKIPPED] = skip = ~(told[LOSS].isfinite() & grad_norm.isfinite())
         for value, before in zip(self._statistics, self._before):

@@ -78,7 +78,7 @@ class TimeBudget:
         even = (k * PARTS // MILESTONES for k in range(1, MILESTONES + 1))
         self._milestones = sorted({*even, *(round(boundary * PARTS) for boundary in boundaries)} - {0})
         self._boundaries = {*(round(boundary * PARTS) for boundary in boundaries)}
-        self._area, self._here = area, world
+        self._area, self._world = area, world
         self._used_s, self._began = used_s, now() if began is None else began
         self._speed = step_s  # seconds of a step, and the area they were measured at
         self._took: list[float] = []  # seconds of recent steps, and how many of them are of the newest segment
@@ -118,8 +118,8 @@ class TimeBudget:
             upkeep_s: at a fraction of training, the seconds that will go into anything but steps from there to the end.
         """
         begins = int(self.progress(step) * PARTS)
-        num_steps, ends = self._next(begins, upkeep_s(begins / PARTS)) if self._here.is_main else (0, 0)
-        num_steps, ends = self._here.of_main(num_steps), self._here.of_main(ends)
+        num_steps, ends = self._next(begins, upkeep_s(begins / PARTS)) if self._world.is_main else (0, 0)
+        num_steps, ends = self._world.of_main(num_steps), self._world.of_main(ends)
         self.segments.append(Segment(step, num_steps, begins, ends))
         self._starts = False
 

@@ -66,7 +66,7 @@ class Watch(threading.Thread):
         while not self._over.wait(self._limit_s / LOOKS):
             count += 1
             try:
-                own = f"{count} {self._operations()} {self._beats} {self._step} {int(self._judged)}"
+                own = f"{count} {self._operations()} {self._beats} {self._step} {int(self._watched)}"
                 self._store.set(f"watch/{self._rank}", own)
                 now = time.monotonic()
                 for rank in range(self._size):
