@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 
 import gradio as gr
+from filelock import FileLock, Timeout
 from starlette.middleware import Middleware
 
 from app import door
@@ -23,6 +25,7 @@ from hvit.words import PLANTS_UNKNOWN
 
 SYSTEM_FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
 MAP = "Attention: dark 0.5x, light 2x the average"
+PREFIX, LOCK = "hvit-demo-", ".lock"  # of the folder for uploads
 FOLDER_VARIABLE = "GRADIO_TEMP_DIR"
 SWEEP_S, KEPT_S = 60, 600  # how often old files are deleted, and when an upload that nobody asked about is old
 GUARDED = {"middleware": [Middleware(door.Door)]}
@@ -75,7 +78,11 @@ def serve(checkpoint: Checkpoint, port: int) -> None:
     if above:
         Path(above).mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the folder goes then too
-    with tempfile.TemporaryDirectory(prefix="hvit-demo-", dir=above, ignore_cleanup_errors=True) as folder:
+    remove_leftovers(Path(above or tempfile.gettempdir()))
+    with (
+        tempfile.TemporaryDirectory(prefix=PREFIX, dir=above, ignore_cleanup_errors=True) as folder,
+        FileLock(Path(folder) / LOCK),
+    ):
         os.environ[FOLDER_VARIABLE] = folder
         theme = gr.themes.Base(primary_hue="green", **SYSTEM_FONTS)
         demo = build(checkpoint)
@@ -85,6 +92,17 @@ def serve(checkpoint: Checkpoint, port: int) -> None:
             )
         finally:
             demo.close()
+
+
+def remove_leftovers(parent: Path) -> None:
+    """Deletes upload folders of demos that were killed: those whose lock the system has let go of."""
+    for lock in parent.glob(f"{PREFIX}*/{LOCK}"):
+        try:
+            with FileLock(lock, blocking=False):
+                pass
+        except (Timeout, OSError):  # in use, or of another user
+            continue
+        shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 def main(argv: list[str] | None = None) -> int:

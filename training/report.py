@@ -21,7 +21,6 @@ from hvit.data.leafsim.plan import HEALTHY
 from hvit.processes import answers, worth_starting
 from hvit.runs import Run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
-from hvit.runs.layout import NOTES
 from hvit.runs.predictions import read_prediction_columns
 from hvit.scoring.evaluation import predict_pixels
 from hvit.scoring.metrics import confusion_matrix, macro_f1, per_class, wilson
@@ -99,8 +98,8 @@ def report(run_dir: Path, photos: Path, strange: list[Path]) -> str:
     ]
     if {COFFEE, LABORATORY} <= set(packs):
         sections.append(_shape(checkpoint, tested))
-    if (notes := run_dir / NOTES).exists():
-        sections.append(["### Notes", "", notes.read_text(encoding="utf-8").rstrip()])
+    if (notes := run.notes()) is not None:
+        sections.append(["### Notes", "", notes.rstrip()])
     return f"## {run.name}\n\n" + "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
 

@@ -9,14 +9,14 @@ import streamlit as st
 
 from app.cache.records import stamp, stamps
 from hvit.runs import CONFIG, INFO, TEST_EVALUATIONS, Run, RunError
-from hvit.runs.layout import CARD, NOTES, SCORES, SPLIT, in_split
+from hvit.runs.layout import CARD, SCORES, SPLIT, in_split
 from hvit.runs.snapshot import RunSnapshot, parent_of
 from hvit.untrusted import UntrustedFileError, inside, read_bytes
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.paper.methods import Methods
 
-MAX_NOTES, MAX_DOWNLOAD = 2**20, 64 * 2**20  # bytes
+MAX_DOWNLOAD = 64 * 2**20  # bytes
 
 
 def check_card(record: RunSnapshot) -> None:
@@ -38,8 +38,7 @@ def _check_card(path: str, stamp: tuple) -> None:
 
 def notes(record: RunSnapshot) -> str | None:
     """`notes.md`: what a reader of the figures must know, in words; None where there is none."""
-    found = file_of(record, NOTES, MAX_NOTES)
-    return None if found is None else found.decode(errors="replace")
+    return Run(record.path).notes()
 
 
 def file_of(record: RunSnapshot, name: str, max_bytes: int = MAX_DOWNLOAD) -> bytes | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
 
 REMEMBERED = 256
 TURNS, LEAST_S = 10, 0.1
+MAX_PARAMS = 1_000_000_000  # of a model that is built to be timed; a card may ask for any size
 Model = tuple[str, str, int]  # architecture, its arguments as JSON, and the side in px it serves
 
 
@@ -59,6 +60,9 @@ def measure(records: Sequence[RunSnapshot], progress: Callable[[int, int], None]
         from hvit.models import create_model
 
         architecture, arguments, _ = models[name]
+        cost = _cost(*models[name])
+        if cost is None or cost.params > MAX_PARAMS:
+            raise ValueError(f"a model of {architecture} with more than {MAX_PARAMS:,} parameters is not timed here")
         return create_model(architecture, **json.loads(arguments))
 
     cases = [(name, Setting("infer", "cpu", "fp32", False, 1, 1, model[2])) for name, model in models.items()]

@@ -18,6 +18,7 @@ from hvit.runs.layout import (
     INFO,
     MANIFEST,
     METRICS,
+    NOTES,
     PREDICTIONS,
     SCHEMA_VERSION,
     TEST_EVALUATIONS,
@@ -30,6 +31,7 @@ from hvit.untrusted import (
     inside,
     is_in_utf8,
     parse_json,
+    read_bytes,
     read_csv,
     read_json,
     read_lines,
@@ -39,6 +41,7 @@ from hvit.untrusted import (
 
 STALE_S = 60
 MAX_ROWS, MAX_METRICS_BYTES = 200_000, 64 * 2**20  # of a file of JSON lines, which becomes ten times as large in memory
+MAX_NOTES_BYTES = 2**20
 MAX_NAME, MAX_PATH = 60, 200  # characters of a name that is repeated in a message
 PREDICTION_COLUMNS = {"sample_id": "text", "path": "text", "sha256": "text", "label": "text", "logits": "numbers"}
 
@@ -192,6 +195,15 @@ class Run:
             RunError: it is damaged.
         """
         return self._json(name, nan="null")
+
+    def notes(self) -> str | None:
+        """`notes.md`: what a reader of the figures must know, in words; None where there is none.
+
+        Raises:
+            RunError: it is no regular file, or larger than 1 MB.
+        """
+        content: bytes | None = self._read(NOTES, lambda path: read_bytes(path, MAX_NOTES_BYTES))
+        return None if content is None else content.decode(errors="replace")
 
     def manifest(self) -> dict[str, str] | None:
         """SHA-256 of each file by its path, as `manifest.json` lists them; None where there is none.

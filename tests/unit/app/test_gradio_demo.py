@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 
@@ -134,3 +135,16 @@ def test_an_upload_is_deleted_with_its_answer(guarded, tmp_path):
     Image.new("RGB", (80, 80), (40, 120, 40)).save(tmp_path / "leaf.png")
     ask(Client(url, verbose=False), tmp_path / "leaf.png")
     assert not list(folder.rglob("leaf.png"))
+
+
+def test_folders_of_demos_that_were_killed_are_deleted_and_those_in_use_stay(tmp_path):
+    from app import gradio_demo
+
+    gone, used, other = (tmp_path / name for name in ("hvit-demo-gone", "hvit-demo-used", "hvit-other"))
+    for folder in (gone, used, other):
+        folder.mkdir()
+        (folder / gradio_demo.LOCK).touch()
+        (folder / "leaf.jpg").write_bytes(b"a photo")
+    with FileLock(used / gradio_demo.LOCK):
+        gradio_demo.remove_leftovers(tmp_path)
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["hvit-demo-used", "hvit-other"]
