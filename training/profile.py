@@ -25,14 +25,17 @@ import training.self_supervised.pretext
 from hvit.console import at_least, print_json, print_table
 from hvit.speed.benchmark import machine
 from training.command_line import config_parser, reports_os_errors
-from training.config import kind_of, load_config
-from training.engine.timing import begun, take_steps, wait
+from training.config import FinetuneConfig, PretrainConfig, kind_of, load_config
+from training.engine.timing import take_steps, wait
 from training.engine.trainer import Training
+from training.finetune import Finetuning
 from training.inputs.profiler_regions import AUGMENTATION, BACKWARD, PHOTOS, UPDATE
 from training.parallel.signals import EXIT_USER
-from training.parallel.world import join_world
+from training.parallel.world import World, join_world
+from training.pretrain import Pretraining
 
 STEP, REST = "step", "forward, and all else"
+WARM_UP = 3  # steps before any are timed
 TURNS = 5
 
 
@@ -46,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
         with join_world(args.device) as world, tempfile.TemporaryDirectory() as folder:
             if world.size > 1:
                 raise ValueError("one process is profiled; leave torchrun out")
-            found = profiled(begun(config, Path(folder) / "run", world), args.steps)
+            found = profiled(warmed_up_training(config, Path(folder) / "run", world), args.steps)
     except ValueError as error:
         print(f"training.profile: {error}", file=sys.stderr)
         return EXIT_USER
@@ -56,6 +59,16 @@ def main(argv: list[str] | None = None) -> int:
     else:
         _print(document)
     return 0
+
+
+def warmed_up_training(config: FinetuneConfig | PretrainConfig, run_dir: Path, world: World) -> Training:
+    """A training that has done its first steps, which are slower than others; all processes must call it."""
+    program = Finetuning if isinstance(config, FinetuneConfig) else Pretraining
+    training = program(config, run_dir, None, world)
+    training._begin()
+    training.signals.finishes_step = True
+    take_steps(training, WARM_UP)
+    return training
 
 
 def profiled(training: Training, steps: int) -> dict:

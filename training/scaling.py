@@ -140,11 +140,12 @@ def _trained(args: argparse.Namespace, group: Group, size: int) -> dict:
 
 def _take_part(args: argparse.Namespace) -> None:
     """One process of a group: trains, and the first writes how it went."""
-    from training.engine.timing import begun, take_steps
+    from training.engine.timing import take_steps
+    from training.profile import warmed_up_training
 
     config = load_config(args.config, [*args.set, "checkpoint_minutes=1e9"], kind_of(args.config))
     with join_world(args.device) as world:
-        training = begun(config, args.report.parent / "run", world)
+        training = warmed_up_training(config, args.report.parent / "run", world)
         step_s, losses = take_steps(training, args.steps)
         if world.is_main:
             found = {"images_per_step": training.schedule.images_per_step, "step_s": step_s, "losses": losses}

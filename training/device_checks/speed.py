@@ -14,9 +14,8 @@ from training.config import FinetuneConfig, PretrainConfig
 from training.device_checks.agreement import no_compiler
 from training.device_checks.micro import device_of, workplace
 from training.device_checks.part import Part, Row, Settings
-from training.engine.timing import begun
 from training.parallel.world import World
-from training.profile import parts_of_steps, speeds
+from training.profile import parts_of_steps, speeds, warmed_up_training
 
 TURNS, LEAST_S = 3, 0.3
 PHOTOS, PHOTO_PX = 512, 160  # of a training that is timed
@@ -120,7 +119,7 @@ def _common(settings: Settings) -> dict:
 
 
 def _steps_of(settings: Settings, config, folder: Path, check: str, img_size: int) -> Iterator[Row]:
-    training = begun(config, folder / "run", World(0, 1, device_of(settings.device)))
+    training = warmed_up_training(config, folder / "run", World(0, 1, device_of(settings.device)))
     steps, turns = (10, 5) if settings.on_gpu else (2, 2)
     found = speeds(training, steps, turns)
     row = {"check": f"{check} with photos", "passed": None, "device": settings.device, "precision": "bf16"}
