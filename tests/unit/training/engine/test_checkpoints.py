@@ -188,9 +188,9 @@ def test_what_is_not_tensors_is_refused_and_never_run(two_states, tmp_path, kind
     manifest = json.loads((folder / state.MANIFEST).read_text())
     manifest["files"][state.TENSORS] = state.file_sha256(path)
     (folder / state.MANIFEST).write_text(json.dumps(manifest))
-    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert two_states.newest() == 1
-    assert time.monotonic() - began < 1 and not ran.exists()
+    assert not ran.exists()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
 
 
