@@ -39,7 +39,7 @@ class Served(nn.Module):
         super().__init__()
         self.model = cast(HViT, copy.deepcopy(checkpoint.model).cpu())
         # Sides are multiples of 32 here, and asking whether they are would tie the graph to those it is traced with.
-        self.model.backbone.fitted = lambda images: images  # type: ignore[assignment]
+        self.model.backbone.resized = lambda images: images  # type: ignore[method-assign]
         for module in self.model.modules():
             if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
                 module.register_forward_hook(_halves)

@@ -98,6 +98,16 @@ def _open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # Windows has neither pipes in folders nor the flag
 
 
+def check_not_input(out: Path, inputs: Iterable[Path], option: str) -> None:
+    """Checks that a file to be written is none of those that are read.
+
+    Raises:
+        ValueError: it is one of them; the message names the option.
+    """
+    if out.exists() and any(path.exists() and out.samefile(path) for path in inputs):
+        raise ValueError(f"{option} {out} is one of the photos, and would be lost; name another file to write")
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a regular file's bytes, in hexadecimal.
 

@@ -42,7 +42,7 @@ CASES = {  # what training must survive, and how it is judged; a test of one is 
     "C1": "killed (-9) at random moments of saving: a whole checkpoint loads, and what was begun is removed",
     "C2": "disk full: what was saved is intact, no half stays; training goes on, or ends with 4 and says so",
     "C3": "any file of a checkpoint changed by a byte, cut short or lost: refused, the one before taken, and said",
-    "C4": "a pickle, a zip bomb or a header of 2^63 bytes in the place of tensors: refused, no code run, little memory taken",
+    "C4": "a pickle, a zip bomb or a header of 2^63 bytes in the place of tensors: refused, no code run, little memory",
     "C5": "a checkpoint of other classes or another architecture: refused in one line that names what differs",
     "C6": "two checkpoints and the best are kept; what cannot be removed is said; no good one is lost to a bad one",
     "C7": "two runs in one folder: the second is refused with the number of the first; a killed one does not block it",

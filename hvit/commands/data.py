@@ -185,6 +185,7 @@ def run_sheet(args: argparse.Namespace) -> int:
 
     from hvit.data.datasets.reading import DataError, read_samples
     from hvit.data.inspection.contact_sheet import contact_sheet, row_titles
+    from hvit.files import check_not_input
 
     if args.out.suffix.lower() not in (".jpg", ".jpeg", ".png"):
         raise DataError(f"--out {args.out}: expected a name that ends in .jpg or .png")
@@ -192,6 +193,7 @@ def run_sheet(args: argparse.Namespace) -> int:
         raise DataError(f"--out {args.out}: there is no folder {args.out.resolve().parent.name} to write into")
     notes: list[str] = []
     samples = read_samples(args.folders, args.split, say=notes.append)
+    check_not_input(args.out, [sample.path for sample in samples], "--out")
     sheet = Image.fromarray(contact_sheet(samples, args.columns, args.size, args.seed))
     sheet.save(args.out, quality=88, optimize=True)
     print_notes(notes + [note for note in [row_titles(samples).note] if note])

@@ -60,6 +60,10 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--tta --save: a run records what it says of the photo alone; leave one of the two out")
     if args.without_bands and args.save:
         raise ValueError("--without-bands --save: a run records what it says with its bands; leave one of the two out")
+    if args.split is not None and not args.split.strip():
+        raise ValueError("--split is empty; name train, val or test, or leave the option out")
+    if len({folder.resolve() for folder in args.data}) < len(args.data):
+        raise ValueError(f"--data names a data set twice: {' '.join(map(str, args.data))}")
     from hvit.data.datasets.reading import readers
     from hvit.data.leafsim import EARLY_STRESS
     from hvit.device import chosen_device

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hvit.console import Subparsers, positive, print_json, print_notes, progress
 from hvit.csv_tables import diagnosis_row, write_csv
-from hvit.files import KINDS_OF_FILES
+from hvit.files import KINDS_OF_FILES, check_not_input
 from hvit.runs import DEFAULT_RUN
 from hvit.words import PLANTS_UNKNOWN
 
@@ -64,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--spectral {args.spectral} holds the bands of one photo, and {len(files)} are given")
     if args.csv and args.csv.is_dir():
         raise ValueError(f"--csv {args.csv} is a folder; name a file to write")
+    if args.csv:
+        check_not_input(args.csv, files, "--csv")
     from hvit.device import chosen_device
     from hvit.diagnosis import diagnose_many
     from hvit.runs import find_run

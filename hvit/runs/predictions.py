@@ -138,7 +138,7 @@ def align_labels(answers: Sequence[Predictions], rows: Sequence[np.ndarray]) -> 
     """True classes and answers on shared photos, numbered alike though runs may order their classes differently.
 
     Args:
-        rows: from `shared`, (M,) each.
+        rows: from `shared_photos`, (M,) each.
     Returns:
         Labels (M,), and what each run answered, (M,) each.
     """

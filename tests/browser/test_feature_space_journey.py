@@ -109,7 +109,7 @@ def test_a_leaf_is_clicked_and_two_runs_stand_side_by_side(visit):
     page.get_by_text("One leaf, and the nearest to it in feature space").wait_for()
     maps.settle()
     assert page.locator(".gallery figure").count() == 11
-    assert "beside=mapped-b" in page.url and "color=Right" in page.url
+    assert "beside=mapped-b" in page.url and "color=Correct" in page.url
     page.get_by_test_id("stTopNavSection").first.click()
     page.get_by_role("menuitem", name="Diagnose").click()
     page.get_by_text("Show me a leaf.").wait_for()  # which does not know the run that was chosen here

@@ -77,13 +77,13 @@ def test_a_click_on_a_confusion_shows_its_pictures_and_the_address_leads_back(vi
     place = page.evaluate(PLACE_OF_CELL, ["Rust", "Scab"])
     page.mouse.move(place["x"], place["y"])
     page.mouse.click(place["x"], place["y"])
-    page.get_by_text("3 of 8 pictures of rust were called scab (37.5").wait_for()
+    page.get_by_text("3 of 8 pictures of rust were predicted as scab (37.5").wait_for()
     page.locator(".gallery figure img").nth(2).wait_for()
     plain.settle()
     assert [row["called"] for row in plain.download_rows("CSV of 3 pictures")] == ["Scab"] * 3
     page.wait_for_url("**/evaluation?*true=Rust&called=Scab*")
     again = visit("evaluation", judged="judged-plain", true="Rust", called="Scab")
-    again.page.get_by_text("3 of 8 pictures of rust were called scab (37.5").wait_for()
+    again.page.get_by_text("3 of 8 pictures of rust were predicted as scab (37.5").wait_for()
     assert plain.outside == [] and plain.complaints == [] and again.complaints == []
 
 

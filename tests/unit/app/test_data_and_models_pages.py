@@ -67,14 +67,14 @@ def test_the_data_page_counts_what_the_run_recorded(runs):
     assert "hand learned from 10 photos of 2 data sets, with 4 conditions of 2 crops." in said
     assert "Plants unknown: accuracy may be too high" in said and "CC BY 4.0" in said
     bars = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
-    assert [bar["name"] for bar in bars[:2]] == ["learned from, 10", "test, 12"]
+    assert [bar["name"] for bar in bars[:2]] == ["training, 10", "test, 12"]
 
 
 def test_a_data_set_can_be_shown_alone(runs):
     app = opened("data")
     app.selectbox(key="data_set").set_value("field").run()
     bars = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
-    assert bars[0]["name"] == "learned from, 1"
+    assert bars[0]["name"] == "training, 1"
 
 
 def test_without_a_recorded_check_the_command_that_makes_one_is_shown(runs):
@@ -161,7 +161,7 @@ def test_what_cannot_be_read_is_listed_with_its_reason(runs, page):
 
 def test_the_card_tells_figures_with_their_intervals(runs):
     said = words_of(opened("models"))
-    for fact in ("75.0\xa0%", "46.8 to 91.1\xa0%", "1.5 names each", "Test was evaluated once.", "CC BY 4.0",
+    for fact in ("75.0\xa0%", "46.8 to 91.1\xa0%", "mean size 1.5", "Test was evaluated once.", "CC BY 4.0",
                  "python -m training.finetune --config x.yaml", f"{0:064x}", "not in this copy",
                  "It tells 4 conditions of 2 crops apart", "The 4 conditions it knows"):  # fmt: skip
         assert fact in said, fact

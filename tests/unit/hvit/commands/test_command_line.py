@@ -87,6 +87,20 @@ def test_a_file_over_the_limit_keeps_the_hash_of_all_of_it_and_its_true_size(her
     assert row["sha256"] == file_sha256(Path("photos/large.jpg"))
 
 
+def test_a_table_is_never_written_over_a_photo(here, capsys):
+    before = file_sha256(Path("photos/a.jpg"))
+    said = refusal(capsys, "predict", "photos", "--run", "tiny", "--csv", "photos/a.jpg")
+    assert "--csv photos/a.jpg is one of the photos, and would be lost" in said
+    assert file_sha256(Path("photos/a.jpg")) == before
+
+
+def test_an_empty_split_and_a_data_set_named_twice_are_refused(here, photo_folder, capsys):
+    said = refusal(capsys, "evaluate", "--run", "tiny", "--data", str(photo_folder), "--split", "")
+    assert "--split is empty; name train, val or test" in said
+    said = refusal(capsys, "evaluate", "--run", "tiny", "--data", str(photo_folder), f"{photo_folder}/")
+    assert "--data names a data set twice" in said
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders here")
 def test_pipes_and_devices_stop_before_anything_runs(here, capsys):
     os.mkfifo("photos/pipe")
