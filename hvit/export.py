@@ -20,7 +20,7 @@ from hvit.models.config import UNIT_PX
 from hvit.runs.checkpoint import Checkpoint
 
 MOST_UNITS = 64  # of 32 px along a side
-TRACED = (2, 160, 192)  # batch, height and width the graph is traced with; it takes others
+TRACED = (160, 192, 224)  # sides of which two are traced; the graph takes others
 CHECKED = ((1, 64, 64), (2, 160, 192), (3, 128, 224))  # it is compared at these
 LARGEST_DIFFERENCE = 1e-3  # of logits: kernels of another program round otherwise
 
@@ -118,12 +118,21 @@ def export_onnx(checkpoint: Checkpoint, path: Path) -> Exported:
     return Exported(path, _shapes(proto), difference)
 
 
+def traced_sides(img_size: int | None) -> tuple[int, int]:
+    """Height and width in px to trace with: not those of the position embedding, which is resized for all others.
+
+    At its own side the tracer would see no resizing, and take that side for a constant.
+    """
+    height, width = [side for side in TRACED if side != img_size][:2]
+    return height, width
+
+
 def _traced(served: Served, checkpoint: Checkpoint) -> Any:
     """The graph, for any batch and any sides."""
     batch = Dim("batch", min=1, max=65535)
     units = [Dim(name, min=2, max=MOST_UNITS) for name in ("rows", "columns")]
     sides = {0: batch, 2: UNIT_PX * units[0], 3: UNIT_PX * units[1]}
-    inputs = _pictures(*TRACED, checkpoint)
+    inputs = _pictures(2, *traced_sides(checkpoint.card["arguments"].get("img_size")), checkpoint)
     names = ["pixels", "bands"][: len(inputs)]
     shapes = {name: dict(sides) for name in names}
     return onnx_program(served, inputs, names, ["logits", "probabilities"], shapes)
@@ -177,6 +186,7 @@ def _pictures(batch: int, height: int, width: int, checkpoint: Checkpoint) -> tu
 @torch.inference_mode()
 def _difference(data: bytes, served: Served, checkpoint: Checkpoint) -> float:
     import onnxruntime
+    from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
@@ -184,7 +194,14 @@ def _difference(data: bytes, served: Served, checkpoint: Checkpoint) -> float:
     largest = 0.0
     for shape in CHECKED:
         inputs = _pictures(*shape, checkpoint)
-        answers = session.run(["logits"], {told.name: x.numpy() for told, x in zip(session.get_inputs(), inputs)})
+        try:
+            answers = session.run(["logits"], {told.name: x.numpy() for told, x in zip(session.get_inputs(), inputs)})
+        except Fail as error:
+            sides = " x ".join(map(str, shape[1:]))
+            reason = " ".join(str(error).split())[:120]
+            raise ExportError(
+                f"the graph of run {checkpoint.name} does not run at {sides} px ({reason}); it is not written"
+            ) from None
         largest = max(largest, float(np.abs(answers[0] - served(*inputs)[0].numpy()).max()))
     return largest
 

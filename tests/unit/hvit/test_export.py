@@ -56,6 +56,12 @@ def test_the_documented_program_keeps_the_aspect_as_the_run_does(height, width):
     assert words["fitted_sides"](height, width) == fitted_sides(height, width, 128)
 
 
+@pytest.mark.parametrize("img_size", [None, 128, 160, 192, 224])
+def test_the_side_of_the_position_embedding_is_not_traced(img_size):
+    height, width = export.traced_sides(img_size)
+    assert img_size not in (height, width) and height != width
+
+
 def test_the_file_of_a_model_that_begins_with_convolutions_answers_photos_of_any_sides(conv_run, tmp_path):
     checkpoint, draws = load_checkpoint(conv_run), np.random.default_rng(3)
     written = export.export_onnx(checkpoint, tmp_path / "model.onnx")
