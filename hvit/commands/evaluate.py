@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hvit.console import Subparsers, positive, print_json, print_notes, print_table, progress
+from hvit.data.unknown_kinds import UNKNOWN_KINDS
 from hvit.words import PLANTS_UNKNOWN
 
 if TYPE_CHECKING:
     from hvit.data.datasets.reading import Sample
+    from hvit.runs import Run
+    from hvit.scoring.evaluation import Evaluation
 
 NAMED_UNREADABLE = 10
 EXAMPLES = """examples:
@@ -18,13 +21,15 @@ EXAMPLES = """examples:
   python -m hvit evaluate --run runs/my-run --data my-photos --save
   python -m hvit evaluate --run leaf45-tiny --data data/field-256 --tta
   python -m hvit evaluate --run leaf45-tiny --data data/not-leaf --unknown-classes report
+  python -m hvit evaluate --run leaf45-tiny --data data/weeds --unknown-classes report --save-distances
   python -m hvit evaluate --run leafsim-tiny --data leafsim:v1/1/0-23999
   python -m hvit evaluate --run runs/my-dfca --data photos-with-bands --without-bands
 
 A folder with train/val/test is scored on test, one with classes only on all of its photos.
 leafsim:v1/SEED/FIRST-LAST are leaves drawn by LeafSim, without any files; a run that knows Early_stress is asked
 for it. A run that takes bands reads leaf.npy or leaf.bands.tif beside leaf.jpg; photos without are answered from color.
-Photos that cannot be read are left out and named. The run is not changed, unless --save records the predictions in it.
+Photos that cannot be read are left out and named. The run is not changed, unless --save records the predictions in it,
+or --save-distances how far each photo is from the training photos, known or not (the Calibration page reads that).
 """
 
 
@@ -44,6 +49,16 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--save", action="store_true", help="record predictions and scores in the run")
+    parser.add_argument(
+        "--save-distances",
+        action="store_true",
+        help="record only how far each photo is from the training photos; recorded predictions stay as they are",
+    )
+    parser.add_argument(
+        "--unknown-kind",
+        choices=UNKNOWN_KINDS,
+        help="what photos of unknown classes show, for --save and --save-distances (default: by the name of the class)",
+    )
     parser.add_argument("--tta", action="store_true", help="average over each photo and its mirror image")
     parser.add_argument("--without-bands", action="store_true", help="leave bands unread, as if there were none")
     parser.add_argument(
@@ -60,6 +75,12 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--tta --save: a run records what it says of the photo alone; leave one of the two out")
     if args.without_bands and args.save:
         raise ValueError("--without-bands --save: a run records what it says with its bands; leave one of the two out")
+    if args.unknown_kind and args.unknown_classes != "report":
+        raise ValueError("--unknown-kind: photos of unknown classes are refused; add --unknown-classes report")
+    if args.save and args.save_distances:
+        raise ValueError("--save records the distances too; leave --save-distances out")
+    if args.save_distances and (args.tta or args.without_bands):
+        raise ValueError("--save-distances: a run records the photo alone, with its bands; leave the other option out")
     if args.split is not None and not args.split.strip():
         raise ValueError("--split is empty; name train, val or test, or leave the option out")
     if len({folder.resolve() for folder in args.data}) < len(args.data):
@@ -75,16 +96,28 @@ def run(args: argparse.Namespace) -> int:
     checkpoint = load_checkpoint(found.path, chosen_device(args.device))
     if args.without_bands and not checkpoint.takes_bands:
         raise ValueError(f"--without-bands: run {checkpoint.name} takes no bands; leave the option out")
+    if args.save_distances and checkpoint.ood is None:
+        raise ValueError(
+            f"--save-distances: run {checkpoint.name} has no detector; calibrate it: python -m training.calibrate"
+        )
     early_stress = EARLY_STRESS in checkpoint.classes
     notes: list[str] = []
     samples = [sample for folder in args.data for sample in _samples(folder, args.split, early_stress, notes)]
     result = evaluate(
         checkpoint, samples, args.batch_size, progress("photos"), readers(samples), args.tta, args.without_bands,
-        args.unknown_classes,
+        args.unknown_classes, args.unknown_kind,
     )  # fmt: skip
-    if args.save:
+    if args.save or args.save_distances:
         split = samples[0].split or "all"
-        record_evaluation(found.path, split, result)
+        if args.save and not result.samples:
+            raise ValueError(
+                f"run {found.name} knows no class of these photos, so there are no predictions to save; record how far "
+                "they are from its training photos: --save-distances"
+            )
+        if args.save:
+            record_evaluation(found.path, split, result)
+        else:
+            _record_distances(found, split, result)
         print(f"recorded in {found.path}/eval/{split}", file=sys.stderr)
     print_notes([*notes, *_left_out(result.document, len(samples))])
     if found.plants_known is False:
@@ -94,6 +127,16 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(result.document, checkpoint.name)
     return 0
+
+
+def _record_distances(run: "Run", split: str, result: "Evaluation") -> None:
+    from hvit.runs import add_to_manifest
+    from hvit.runs.layout import DISTANCES, in_split
+    from hvit.scoring.distances import record_distances
+
+    assert result.distances is not None  # `run` refuses a checkpoint without a detector
+    record_distances(run, split, result.distances)
+    add_to_manifest(run.path, [in_split(split, DISTANCES)])
 
 
 def _samples(folder: Path, split: str | None, early_stress: bool, notes: list[str]) -> "list[Sample]":

@@ -17,8 +17,8 @@ Files of the run itself, in the order they are written:
 | manifest.json | SHA-256 of every file, written last |
 
 Files of `eval/<split>/`, each written by a program of its own: predictions.parquet, metrics.json, tta.json and
-features.npz (`hvit evaluate --save`), tsne.npz (`training.embed`), explain.parquet (`training.explain`), and
-learning_curve.json (`training.quick`).
+features.npz (`hvit evaluate --save`), rejection.parquet (the same, or `--save-distances`), tsne.npz (`training.embed`),
+explain.parquet (`training.explain`), and learning_curve.json (`training.quick`).
 """
 
 SCHEMA_VERSION = 1
@@ -45,6 +45,7 @@ PREDICTIONS = "predictions.parquet"
 SCORES = "metrics.json"
 SCORES_TTA = "tta.json"
 FEATURES = "features.npz"
+DISTANCES = "rejection.parquet"
 FEATURE_MAP = "tsne.npz"
 EXPLANATIONS = "explain.parquet"
 

@@ -21,9 +21,10 @@ from hvit.data.spectral import InvalidBandsError
 from hvit.data.views import PLAIN, TTA, view_of
 from hvit.files import write_bytes, write_json
 from hvit.processes import answers
-from hvit.runs import TEST_EVALUATIONS, write_manifest
+from hvit.runs import TEST_EVALUATIONS, Run, write_manifest
 from hvit.runs.checkpoint import Checkpoint
 from hvit.runs.layout import FEATURES, PREDICTIONS, SCORES
+from hvit.scoring.distances import Distances, record_distances, score_distances
 from hvit.scoring.model_outputs import ModelOutputs, ViewOutputs
 from hvit.scoring.scores import count_unknown, score
 from hvit.untrusted import UntrustedFileError, read_npz
@@ -40,11 +41,13 @@ class Evaluation:
         document: what `evaluate --json` prints.
         samples: the photos.
         predictions: of the photos, in the same order.
+        distances: out-of-distribution scores of the photos, and of those of unknown classes; None without a detector.
     """
 
     document: dict[str, Any]
     samples: list[Sample]
     predictions: ModelOutputs
+    distances: Distances | None = None
 
 
 def predict_pixels(checkpoint: Checkpoint, photos: Iterable[np.ndarray], batch_size: int = 32) -> ModelOutputs:
@@ -193,6 +196,7 @@ def evaluate(
     tta: bool = False,
     without_bands: bool = False,
     unknown_classes: str = "error",
+    unknown_kind: str | None = None,
 ) -> Evaluation:
     """Scores a run on photos with known classes, on calibrated probabilities; rejected photos count too.
 
@@ -203,6 +207,7 @@ def evaluate(
         without_bands: leave bands unread, as if there were none.
         unknown_classes: "error", or "report": photos of classes the run does not know are predicted, left out of all
             figures, and counted by verdict under `unknown`.
+        unknown_kind: what those photos show, see `hvit.scoring.distances.score_distances`.
     Returns:
         Scores of the photos that can be read. Where some cannot, the document lists them under `unreadable`, path ->
         reason.
@@ -234,11 +239,12 @@ def evaluate(
         document["unknown"] = count_unknown(checkpoint, predictions.only(~is_known), names)
     if unreadable:
         document["unreadable"] = unreadable
-    return Evaluation(document, known, scored)
+    return Evaluation(document, known, scored, score_distances(checkpoint, predictions, samples, unknown_kind))
 
 
 def record_evaluation(run_dir: Path, split: str, evaluation: Evaluation) -> None:
-    """Writes an evaluation into eval/<split>/ of its run: predictions.parquet, features.npz, metrics.json.
+    """Writes an evaluation into eval/<split>/ of its run: predictions.parquet, features.npz, metrics.json, and
+    rejection.parquet where the run has a detector.
 
     Every evaluation of test is also a line in test_evaluations.jsonl: a reader sees how often test was looked at.
     """
@@ -263,6 +269,8 @@ def record_evaluation(run_dir: Path, split: str, evaluation: Evaluation) -> None
     write_bytes(folder / PREDICTIONS, buffer.getvalue())
     record_features(folder, predictions.sha256, predictions.stage_features)
     write_json(folder / SCORES, evaluation.document)
+    if evaluation.distances is not None:
+        record_distances(Run(run_dir), split, evaluation.distances)
     if split == "test":
         line = {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -3,8 +3,13 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.weighted_runs import CLASSES, write_run
+
+# The same examples every time, however slow the machine, and no folder of examples beside the tests.
+settings.register_profile("steady", deadline=None, derandomize=True, database=None, max_examples=50)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

@@ -242,6 +242,36 @@ def test_evaluate_names_a_class_the_run_does_not_know(here, capsys):
     assert "Rice___Blast" in refusal(capsys, "evaluate", "--run", "tiny", "--data", "set", "--json")
 
 
+def test_evaluate_records_distances_alone_and_leaves_predictions_as_they_are(here, photo_folder, capsys):
+    answer(capsys, "evaluate", "--run", "tiny", "--data", photo_folder, "--save")
+    before = {p: p.read_bytes() for p in Path("runs/tiny").rglob("*") if p.is_file() and p.name != "manifest.json"}
+    shutil.copytree("photos", "set/Rice___Blast")
+    status, _, _ = answer(
+        capsys, "evaluate", "--run", "tiny", "--data", "set", "--unknown-classes", "report", "--save-distances"
+    )
+    assert status == 0 and Path("runs/tiny/eval/all/rejection.parquet").exists()
+    assert {path: path.read_bytes() for path in before} == before
+    assert "eval/all/rejection.parquet" in json.loads(Path("runs/tiny/manifest.json").read_text())["files"]
+
+
+def test_photos_of_unknown_classes_alone_leave_no_predictions_to_save(here, capsys):
+    shutil.copytree("photos", "set/Rice___Blast")
+    said = refusal(capsys, "evaluate", "--run", "tiny", "--data", "set", "--unknown-classes", "report", "--save")
+    assert "there are no predictions to save" in said and not Path("runs/tiny/eval").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--save", "--save-distances"], "leave --save-distances out"),
+        (["--tta", "--save-distances"], "leave the other option out"),
+        (["--unknown-kind", "green"], "add --unknown-classes report"),
+    ],
+)
+def test_options_of_distances_that_contradict_others_are_refused(here, capsys, words, said):
+    assert said in refusal(capsys, "evaluate", "--run", "tiny", "--data", "photos", *words)
+
+
 def test_runs_are_listed_with_their_classes(here, capsys):
     status, out, _ = answer(capsys, "runs", "--json")
     (row,) = json.loads(out)

@@ -1,0 +1,88 @@
+"""Prediction sets at other error levels: coverage against the size of the sets, without running the model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvit.calibration import fit_conformal, prediction_set
+from hvit.scoring.intervals import Interval
+from hvit.scoring.metrics import wilson
+
+FOLDS = 5
+LEVELS = tuple(k / 200 for k in range(1, 21)) + tuple(k / 100 for k in range(11, 21))  # 0.5 to 10 %, then to 20 %
+
+
+@dataclass(frozen=True)
+class SetScores:
+    """Prediction sets on one group of photos; intervals are of 95 % (Wilson).
+
+    Attributes:
+        group: name of the data set or crop, or of all.
+        n: photos.
+        coverage: share whose set holds the true class.
+        mean_size: classes in a set.
+        single: share of sets with one class, which name the photo.
+        single_correct: share of those whose class is the true one; None where there is none.
+    """
+
+    group: str
+    n: int
+    coverage: float
+    coverage_ci: Interval
+    mean_size: float
+    single: float
+    single_correct: float | None
+
+
+def score_sets(sets: np.ndarray, labels: np.ndarray, group: str = "all") -> SetScores:
+    """Coverage and size of prediction sets.
+
+    Args:
+        sets: (N, K) bool.
+        labels: (N,).
+    Raises:
+        ValueError: there are no photos.
+    """
+    n = len(labels)
+    if not n:
+        raise ValueError(f"no photos to measure prediction sets on in {group}")
+    covered, size = sets[np.arange(n), labels], sets.sum(1)
+    hits, single = int(covered.sum()), size == 1
+    correct = float(covered[single].mean()) if single.any() else None
+    return SetScores(group, n, hits / n, wilson(hits, n), float(size.mean()), float(single.mean()), correct)
+
+
+def score_sets_by_group(sets: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> list[SetScores]:
+    """`score_sets` of each group, by name."""
+    return [score_sets(sets[rows], labels[rows], str(g)) for g in np.unique(groups) if (rows := groups == g).any()]
+
+
+def folds_of(sha256: Sequence[str], folds: int = FOLDS) -> np.ndarray:
+    """Fold of each photo, (N,), by its content: copies share a fold, and the same photos always have the same folds."""
+    return np.array([int(name[:8], 16) % folds for name in sha256], dtype=int)
+
+
+def supported_levels(n: int, levels: Sequence[float] = LEVELS, folds: int = FOLDS) -> list[float]:
+    """The error levels that thresholds fitted to n photos less one fold can hold without sets of every class."""
+    fewest = n * (folds - 1) / folds
+    return [level for level in levels if level * (fewest + 1) >= 1]
+
+
+def cross_fitted_sets(probs: np.ndarray, labels: np.ndarray, folds: np.ndarray, alpha: float) -> np.ndarray:
+    """Prediction sets (N, K) bool at an error level; those of each fold by the threshold of all other folds.
+
+    Args:
+        probs: calibrated, (N, K).
+        folds: fold number of each photo, (N,); two different ones at least.
+    Raises:
+        ValueError: there is one fold only, or `alpha` is outside (0, 1).
+    """
+    numbers = np.unique(folds)
+    if len(numbers) < 2:
+        raise ValueError(f"prediction sets are cross-fitted over {len(numbers)} fold, expected 2 or more")
+    sets = np.zeros(probs.shape, dtype=bool)
+    for fold in numbers:
+        inside = folds == fold
+        sets[inside] = prediction_set(probs[inside], fit_conformal(probs[~inside], labels[~inside], alpha))
+    return sets
