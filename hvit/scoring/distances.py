@@ -63,16 +63,16 @@ class Distances:
 
     def only(self, rows: np.ndarray) -> Distances:
         """The photos of a mask."""
-        return replace(self, **{name: getattr(self, name)[rows] for name in PER_PHOTO})
+        parts: dict[str, Any] = {name: getattr(self, name)[rows] for name in PER_PHOTO}
+        return replace(self, **parts)
 
     def replaced_by(self, newer: Distances) -> Distances:
         """With the data sets of `newer` in the place of those of the same name; scores of another detector go."""
         if self.detector != newer.detector:
             return newer
         kept = self.only(~np.isin(self.data, newer.data))
-        return replace(
-            self, **{name: np.concatenate([getattr(kept, name), getattr(newer, name)]) for name in PER_PHOTO}
-        )
+        parts: dict[str, Any] = {n: np.concatenate([getattr(kept, n), getattr(newer, n)]) for n in PER_PHOTO}
+        return replace(self, **parts)
 
 
 def score_distances(
