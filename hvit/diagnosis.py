@@ -57,6 +57,7 @@ class Diagnosis:
         heatmap: attention rollout, (h, w) float32 in [0, 1]: lift on a log scale, 0.5x to 2x the average; if asked for.
             None also where the run is a baseline, which has no attention to follow.
         latency_ms: from bytes to here, of this photo alone; None in batches.
+        logits: before temperature, (K,) float32, of the photo itself; they do not depend on a chosen crop.
     """
 
     sha256: str | None
@@ -75,6 +76,7 @@ class Diagnosis:
     pixels: np.ndarray | None = None
     heatmap: np.ndarray | None = None
     latency_ms: float | None = None
+    logits: np.ndarray | None = None
 
     def to_row(self, file: str) -> dict[str, Any]:
         """The object `predict --json` prints, for a photo called `file`."""
@@ -308,6 +310,7 @@ def _conclude(checkpoint: Checkpoint, photo: PreparedPhoto, scores: _Scores, cro
         run=checkpoint.name,
         pixels=photo.pixels,
         heatmap=scores.heatmap,
+        logits=scores.logits[0],
     )
 
 

@@ -1,5 +1,6 @@
 """Work spread over several processes, answered in order."""
 
+import math
 import multiprocessing
 import multiprocessing.process
 import os
@@ -8,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -18,6 +20,25 @@ LEAST = 50  # calls that make up for starting a process
 def cores() -> int:
     """Processors this program may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def free_cores() -> int:
+    """Cores that other programs leave free: those allowed (affinity, cgroup quota) less the load average; at least 1.
+
+    Work that starts more threads than this only takes turns with the others, and each turn costs.
+    """
+    allowed = min(cores(), math.ceil(_cgroup_quota()))
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # absent on Windows
+    return max(1, min(allowed, round(cores() - load)))
+
+
+def _cgroup_quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> float:
+    """Cores that the container may use; the number of cores where there is no quota."""
+    try:
+        quota, period = file.read_text().split()
+        return int(quota) / int(period)
+    except (OSError, ValueError):  # no cgroup, or "max"
+        return cores()
 
 
 def worth_starting(calls: int) -> int:

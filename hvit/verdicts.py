@@ -77,8 +77,19 @@ def decide(
     if ood is None:
         return Verdicts(sets, None, np.ones(len(probs), dtype=bool))
     scores = ood.score(features, photo_logits)
-    accepted = ood.accepts(scores)
-    return Verdicts(at_least_two(sets, probs, accepted & ~ood.may_name(scores)), scores, accepted)
+    return combine(sets, probs, scores, ood.accepts(scores), ood.may_name(scores))
+
+
+def combine(
+    sets: np.ndarray, probs: np.ndarray, scores: np.ndarray, accepted: np.ndarray, may_name: np.ndarray
+) -> Verdicts:
+    """Verdicts from conformal sets (N, K) and out-of-distribution scores (N,) that were compared with thresholds.
+
+    Args:
+        accepted: in distribution, (N,) bool.
+        may_name: may be given a single name, (N,) bool.
+    """
+    return Verdicts(at_least_two(sets, probs, accepted & ~may_name), scores, accepted)
 
 
 def conformal_sets(probs: np.ndarray, classes: Sequence[str], conformal: dict[str, Any] | None) -> np.ndarray:

@@ -116,7 +116,7 @@ FLOORS = {
         {"verdicts", "words"},
         {"data.inspection", "explain", "export"},
         {"diagnosis", "onnx_session"},
-        {"scoring"},
+        {"batches", "scoring"},
         {"feature_space"},
         {"paper"},
         {"commands"},

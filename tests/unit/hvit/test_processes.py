@@ -39,3 +39,19 @@ def test_calls_are_taken_no_further_ahead_than_memory_allows():
 def test_few_calls_start_no_process(monkeypatch):
     monkeypatch.setattr(processes, "cores", lambda: 4)
     assert [worth_starting(calls) for calls in (0, 60, 100, 10_000)] == [1, 1, 2, 4]
+
+
+@pytest.mark.parametrize(("load", "free"), [(0.0, 4), (0.4, 4), (1.6, 2), (9.0, 1)])
+def test_free_cores_are_those_that_others_leave(monkeypatch, load, free):
+    monkeypatch.setattr(processes, "cores", lambda: 4)
+    monkeypatch.setattr(processes, "_cgroup_quota", lambda: 4)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0, 0), raising=False)
+    assert processes.free_cores() == free
+
+
+@pytest.mark.parametrize(("text", "quota"), [("150000 100000\n", 1.5), ("max 100000\n", 4), ("", 4)])
+def test_the_quota_of_a_container_limits_the_cores(monkeypatch, tmp_path, text, quota):
+    monkeypatch.setattr(processes, "cores", lambda: 4)
+    (tmp_path / "cpu.max").write_text(text)
+    assert processes._cgroup_quota(tmp_path / "cpu.max") == quota
+    assert processes._cgroup_quota(tmp_path / "absent") == 4

@@ -1,0 +1,65 @@
+"""One photo of a batch as a `Diagnosis`, for pages and reports that show those."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hvit.batches.results import UNREADABLE, WAITING, Results
+from hvit.batches.scores import SEVERITY
+from hvit.diagnosis import Diagnosis
+from hvit.verdicts import UNFAMILIAR
+from hvit.words import verdict_message
+
+
+def diagnosis_of(results: Results, row: int, run: str) -> Diagnosis:
+    """The diagnosis of photo number `row`, without pixels and heatmap.
+
+    Args:
+        run: name of the run that scored it.
+    Raises:
+        ValueError: the photo is not scored yet.
+    """
+    verdict = str(results.verdicts[row])
+    if verdict == WAITING:
+        raise ValueError(f"{results.photos[row].name} is not scored yet")
+    if verdict == UNREADABLE:
+        return _unreadable(results, row, run)
+    candidates = results.candidates(row)
+    names, probs = [name for name, _ in candidates], [p for _, p in candidates]
+    ood_score = float(results.ood_score[row])
+    return Diagnosis(
+        sha256=results.sha256[row],
+        error=None,
+        verdict=verdict,
+        message=verdict_message(verdict, names, probs, results.classes),
+        label=results.label(row),
+        probability=float(results.probability[row]),
+        probabilities={name: float(p) for name, p in zip(results.classes, results.probs[row])},
+        prediction_set=names,
+        in_distribution=verdict != UNFAMILIAR,
+        ood_score=None if np.isnan(ood_score) else ood_score,
+        severity=_severity(results, row),
+        flags=list(results.flags[row]),
+        run=run,
+    )
+
+
+def _unreadable(results: Results, row: int, run: str) -> Diagnosis:
+    error = results.errors[row]
+    return Diagnosis(
+        sha256=results.sha256[row], error=error, verdict=UNREADABLE, message=f"Cannot be read: {error}", label=None,
+        probability=None, probabilities=None, prediction_set=None, in_distribution=None, ood_score=None,
+        severity=None, flags=[], run=run,
+    )  # fmt: skip
+
+
+def _severity(results: Results, row: int) -> dict[str, Any] | None:
+    """What was measured of the discolored area; None where nothing is known of it."""
+    reason = results.severity_reason[row]
+    values = {name: float(results.severity[name][row]) for name in SEVERITY}
+    known = {name: None if np.isnan(value) else value for name, value in values.items()}
+    if not reason and all(value is None for value in known.values()):
+        return None
+    return known | {"reason": reason or None}

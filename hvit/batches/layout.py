@@ -1,0 +1,34 @@
+"""Names of all files of a batch, and the version of its format. A batch is a folder `batches/<name>/`.
+
+| file | what it holds |
+|---|---|
+| batch.json | schema version, run and hash of its weights, classes, temperature, thresholds, time of creation |
+| photos.csv | path, sha256 (empty until the photo is read): append-only |
+| uploads/, folders/1 | photos that were uploaded; links to the folders of photos that were typed |
+| scores/part-*.parquet | a row a photo: logits before temperature, rejection score, flags, severity, error |
+| thumbnails/ | small JPEGs, named by the SHA-256 of the photo's path |
+| crops.csv, notes.csv, reviews.csv | what people chose, noted, decided: append-only, the last row of a photo counts |
+| settings.json | level of the prediction sets |
+| verdicts.csv | manifest for training: labels that stand; rewritten from reviews.csv after each review |
+| progress.json, stop | heartbeat of the process that scores, and the request that it stop |
+
+Paths in these files are relative to the folder of the batch, with forward slashes.
+"""
+
+SCHEMA_VERSION = 1
+
+INFO = "batch.json"
+PHOTOS = "photos.csv"
+UPLOADS = "uploads"
+FOLDERS = "folders"
+SCORES = "scores"
+THUMBNAILS = "thumbnails"
+CROPS = "crops.csv"
+NOTES = "notes.csv"
+REVIEWS = "reviews.csv"
+SETTINGS = "settings.json"
+VERDICTS = "verdicts.csv"
+PROGRESS = "progress.json"
+STOP = "stop"
+LOCK = ".lock"
+WORKER_LOCK = ".worker.lock"

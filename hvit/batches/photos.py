@@ -1,0 +1,143 @@
+"""The photos of a batch: uploaded into it, or in a folder that it links to."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from hvit.batches.folder import Batch, BatchError
+from hvit.batches.layout import FOLDERS, PHOTOS, THUMBNAILS, UPLOADS
+from hvit.batches.logs import append_rows, locked, read_rows, write_errors
+from hvit.data.datasets.folders import list_photos
+from hvit.files import typed_folder, write_bytes
+
+COLUMNS = ("path", "sha256")
+
+
+@dataclass(frozen=True)
+class BatchPhoto:
+    """One photo of a batch.
+
+    Attributes:
+        path: below the batch: `uploads/IMG_1.jpg`, `folders/1/plot 3/IMG_1.jpg`.
+        sha256: of its bytes; None where it was not read when it was added.
+    """
+
+    path: str
+    sha256: str | None
+
+    @property
+    def name(self) -> str:
+        """What people call it: the path within the upload or the folder that was typed."""
+        parts = PurePosixPath(self.path).parts
+        return "/".join(parts[1:] if parts[0] == UPLOADS else parts[2:])
+
+
+def read_photos(batch: Batch) -> list[BatchPhoto]:
+    """The photos in the order they were added, each path once.
+
+    Raises:
+        BatchError: the list is damaged, or a path leads out of the batch.
+    """
+    found: dict[str, BatchPhoto] = {}
+    for row in read_rows(batch.path / PHOTOS, COLUMNS):
+        parts = PurePosixPath(row["path"]).parts
+        if len(parts) < 2 or parts[0] not in (UPLOADS, FOLDERS) or ".." in parts:
+            raise BatchError(f"{PHOTOS} of batch {batch.name} names {row['path'][:80]!r}, which is not in the batch")
+        found.setdefault(row["path"], BatchPhoto(row["path"], row["sha256"] or None))
+    return list(found.values())
+
+
+def add_uploads(batch: Batch, uploads: Iterable[tuple[str, bytes]]) -> int:
+    """Copies uploaded photos into the batch; the same bytes are kept once.
+
+    Args:
+        uploads: name and bytes of each; a name that is taken gets a number.
+    Returns:
+        How many were new.
+    Raises:
+        BatchError: the batch cannot be written.
+    """
+    known = {photo.sha256 for photo in read_photos(batch)}
+    rows = []
+    for name, data in uploads:
+        sha256 = hashlib.sha256(data).hexdigest()
+        if sha256 not in known:
+            known.add(sha256)
+            with locked(batch.path), write_errors(batch.path):
+                path = _free_path(batch.path / UPLOADS, safe_name(name))
+                write_bytes(path, data)
+            rows.append({"path": f"{UPLOADS}/{path.name}", "sha256": sha256})
+    append_rows(batch.path / PHOTOS, COLUMNS, rows)
+    return len(rows)
+
+
+def safe_name(name: str) -> str:
+    """The last part of an uploaded file's name, without characters that some systems refuse.
+
+    >>> safe_name("C:\\\\photos\\\\leaf: 1.jpg"), safe_name("../../.hidden")
+    ('leaf_ 1.jpg', 'hidden')
+    """
+    last = re.split(r"[\\/]", name)[-1]
+    kept = "".join(c if c.isprintable() and c not in '<>:"|?*' else "_" for c in last)
+    return " ".join(kept.split())[-120:].strip(" .") or "photo"
+
+
+def _free_path(folder: Path, name: str) -> Path:
+    path, number = folder / name, 2
+    while path.exists():
+        path = folder / f"{Path(name).stem} ({number}){Path(name).suffix}"
+        number += 1
+    return path
+
+
+def add_folder(batch: Batch, typed: str) -> tuple[int, str | None]:
+    """Links a folder of this computer and adds the photos below it; nothing is copied.
+
+    Added again, a folder contributes the photos that are new in it.
+
+    Returns:
+        How many were new, and one line on what else lies there, if anything.
+    Raises:
+        BatchError: the batch cannot be written, or the folder cannot be linked or holds the batch itself.
+        ValueError: there is no such folder, or no photo in it.
+    """
+    root = typed_folder(typed).resolve()
+    if batch.path.resolve().is_relative_to(root):
+        raise BatchError(f"{root} holds the batches themselves; name the folder with the photos alone")
+    link = _linked(batch, root)
+    try:
+        listing = list_photos(link)
+    except OSError as error:
+        raise BatchError(f"The folder {root} cannot be opened: {error.strerror}.") from None
+    if not listing.photos:
+        raise BatchError(f"No photo lies in {root}. I look for JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP and TIFF files.")
+    known = {photo.path for photo in read_photos(batch)}
+    paths = [path.relative_to(batch.path).as_posix() for path in listing.photos]
+    new = [path for path in paths if path not in known]
+    append_rows(batch.path / PHOTOS, COLUMNS, [{"path": path, "sha256": ""} for path in new])
+    return len(new), listing.note
+
+
+def _linked(batch: Batch, root: Path) -> Path:
+    """The link to a folder below `folders/`, made if there is none."""
+    with locked(batch.path), write_errors(batch.path):
+        links = sorted((batch.path / FOLDERS).iterdir(), key=lambda path: path.name)
+        for link in links:
+            if link.resolve() == root:
+                return link
+        link = batch.path / FOLDERS / str(1 + max((int(path.name) for path in links if path.name.isdigit()), default=0))
+        try:
+            os.symlink(root, link, target_is_directory=True)
+        except OSError as error:  # Windows without developer mode
+            raise BatchError(f"{root} cannot be linked ({error.strerror}); upload the photos instead") from None
+        return link
+
+
+def thumbnail_path(batch: Batch, photo_path: str) -> Path:
+    """Where the thumbnail of a photo lies, once it was scored."""
+    return batch.path / THUMBNAILS / f"{hashlib.sha256(photo_path.encode()).hexdigest()[:24]}.jpg"

@@ -1,0 +1,121 @@
+"""Folders of batches: created, listed, refused and deleted."""
+
+import json
+
+import pytest
+
+from hvit.batches import BatchError, create_batch, delete_batch, list_batches, open_batch
+from hvit.batches.folder import folder_name
+from hvit.batches.photos import add_folder, add_uploads, read_photos
+from tests.support.batches import new_batch, scored_batch, write_leaves
+from tests.support.pages import leaf
+
+
+@pytest.fixture
+def card(tiny_run):
+    return json.loads((tiny_run / "model.json").read_text())
+
+
+def test_a_batch_knows_its_run_and_rules(tmp_path, card):
+    batch = create_batch(tmp_path, "Field 7", "tiny", card)
+    again = open_batch(tmp_path / "Field 7")
+    assert again == batch and again.run == "tiny" and again.run_sha256 == card["sha256"]
+    assert again.rules.temperature == 1.5 and again.rules.ood_threshold == 2.0
+    assert again.rules.conformal["alpha"] == 0.02
+
+
+def test_a_name_that_is_taken_gets_a_number(tmp_path, card):
+    names = [create_batch(tmp_path, "field", "tiny", card).name for _ in range(3)]
+    assert names == ["field", "field 2", "field 3"]
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [("a/b\\c:d", "a b c d"), ("..", "batch"), ("", "batch"), ("  Übung.", "Übung"), ("x" * 99, "x" * 60)],
+)
+def test_a_title_becomes_a_name_that_every_system_takes(title, name):
+    assert folder_name(title) == name
+
+
+def test_batches_are_listed_and_others_named_with_their_reason(tmp_path, card):
+    good = create_batch(tmp_path, "good", "tiny", card)
+    (tmp_path / "half").mkdir()
+    newer = create_batch(tmp_path, "newer", "tiny", card)
+    document = json.loads((newer.path / "batch.json").read_text())
+    (newer.path / "batch.json").write_text(json.dumps(document | {"schema_version": 2}))
+    broken = create_batch(tmp_path, "broken", "tiny", card)
+    (broken.path / "batch.json").write_text("{")
+    batches, troubles = list_batches(tmp_path)
+    assert [batch.name for batch in batches] == [good.name]
+    reasons = {trouble.name: trouble.reason for trouble in troubles}
+    assert "has no batch.json" in reasons["half"]
+    assert "another version (format 2; this one reads 1)" in reasons["newer"]
+    assert "batch.json of batch broken is damaged" in reasons["broken"]
+
+
+def test_no_folder_of_batches_is_an_empty_list(tmp_path):
+    assert list_batches(tmp_path / "none") == ([], [])
+
+
+def test_uploads_are_kept_once_under_their_names(tmp_path, card):
+    batch = create_batch(tmp_path, "field", "tiny", card)
+    assert add_uploads(batch, [("IMG.jpg", leaf(1)), ("copy.jpg", leaf(1)), ("IMG.jpg", leaf(2))]) == 2
+    assert add_uploads(batch, [("again.jpg", leaf(1))]) == 0
+    assert [photo.name for photo in read_photos(batch)] == ["IMG.jpg", "IMG (2).jpg"]
+    assert (batch.path / "uploads" / "IMG (2).jpg").read_bytes() == leaf(2)
+
+
+def test_the_name_of_an_upload_leads_nowhere_else(tmp_path, card):
+    batch = create_batch(tmp_path, "field", "tiny", card)
+    add_uploads(batch, [("../../escaped.jpg", leaf(1)), ("C:\\x\\..\\b.jpg", leaf(2)), ("...", leaf(3))])
+    assert [photo.path for photo in read_photos(batch)] == ["uploads/escaped.jpg", "uploads/b.jpg", "uploads/photo"]
+
+
+def test_a_folder_is_linked_and_its_new_photos_are_added_later(tmp_path, tiny_run):
+    photos = write_leaves(tmp_path / "photos" / "plot 1", 2).parent
+    batch = new_batch(tmp_path / "batches", tiny_run, photos)
+    assert [photo.name for photo in read_photos(batch)] == ["plot 1/leaf_00.jpg", "plot 1/leaf_01.jpg"]
+    write_leaves(photos / "plot 2", 1)
+    assert add_folder(batch, str(photos))[0] == 1
+    assert add_folder(batch, str(photos))[0] == 0
+    assert [photo.path for photo in read_photos(batch)][-1] == "folders/1/plot 2/leaf_00.jpg"
+
+
+def test_a_folder_that_holds_the_batches_is_refused(tmp_path, card):
+    batch = create_batch(tmp_path / "project" / "batches", "field", "tiny", card)
+    with pytest.raises(BatchError, match="holds the batches themselves"):
+        add_folder(batch, str(tmp_path / "project"))
+    assert read_photos(batch) == []
+
+
+def test_a_folder_without_photos_is_refused(tmp_path, card):
+    batch = create_batch(tmp_path / "batches", "field", "tiny", card)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BatchError, match="No photo lies in"):
+        add_folder(batch, str(tmp_path / "empty"))
+    with pytest.raises(ValueError, match="There is no folder"):
+        add_folder(batch, str(tmp_path / "nowhere"))
+
+
+def test_a_list_that_leads_out_of_the_batch_is_refused(tmp_path, card):
+    batch = create_batch(tmp_path, "field", "tiny", card)
+    (batch.path / "photos.csv").write_text("path,sha256\nuploads/../../secret.jpg,\n")
+    with pytest.raises(BatchError, match="which is not in the batch"):
+        read_photos(batch)
+
+
+def test_a_deleted_batch_leaves_the_photos_of_linked_folders(tmp_path, tiny_run):
+    photos = write_leaves(tmp_path / "photos", 2)
+    batch = scored_batch(tmp_path / "batches", tiny_run, photos)
+    delete_batch(batch)
+    assert list((tmp_path / "batches").iterdir()) == []
+    assert len(list(photos.iterdir())) == 2
+
+
+def test_the_level_of_sets_is_kept(tmp_path, card):
+    batch = create_batch(tmp_path, "field", "tiny", card)
+    assert batch.alpha() is None
+    batch.choose_alpha(0.05)
+    assert open_batch(batch.path).alpha() == 0.05
+    batch.choose_alpha(None)
+    assert batch.alpha() is None

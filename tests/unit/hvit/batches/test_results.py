@@ -1,0 +1,115 @@
+"""Verdicts derived from stored scores are those of `diagnose`, whatever the crop and the level."""
+
+import dataclasses
+import time
+
+import numpy as np
+import pytest
+
+from hvit.batches.choices import choose_crop, chosen_crops
+from hvit.batches.diagnoses import diagnosis_of
+from hvit.batches.photos import BatchPhoto, read_photos
+from hvit.batches.results import derive_results
+from hvit.batches.rules import Rules
+from hvit.batches.scores import SEVERITY, ScoreTable, read_scores
+from hvit.diagnosis import diagnose
+from hvit.runs.checkpoint import load_checkpoint
+from tests.support.batches import new_batch, scored_batch, write_leaves
+
+
+@pytest.fixture(scope="module")
+def leaves(tmp_path_factory):
+    folder = write_leaves(tmp_path_factory.mktemp("leaves"), 8)
+    (folder / "leaf_99.jpg").write_bytes((folder / "leaf_00.jpg").read_bytes()[:700])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory, tiny_run, leaves):
+    return scored_batch(tmp_path_factory.mktemp("batches"), tiny_run, leaves)
+
+
+def expected(run, path, crop, conformal=None):
+    checkpoint = load_checkpoint(run)
+    if conformal is not None:
+        checkpoint = dataclasses.replace(checkpoint, conformal=conformal)
+    return diagnose(checkpoint, path, crop)
+
+
+@pytest.mark.parametrize("crop", [None, "tomato", "potato"])
+@pytest.mark.parametrize("conformal", [None, {"alpha": 0.3, "method": "lac", "threshold": 0.97}])
+def test_a_derived_diagnosis_equals_that_of_diagnose(batch, tiny_run, leaves, crop, conformal):
+    photos = read_photos(batch)
+    crops = {} if crop is None else {photo.path: crop for photo in photos}
+    results = derive_results(photos, read_scores(batch), batch.rules, crops, conformal)
+    for row, photo in enumerate(photos):
+        found = diagnosis_of(results, row, "tiny")
+        wanted = expected(tiny_run, leaves / photo.name, crop, conformal)
+        for name in ("sha256", "error", "verdict", "message", "label", "prediction_set", "flags", "in_distribution"):
+            assert getattr(found, name) == getattr(wanted, name), name
+        if wanted.error is None:
+            assert found.probabilities == pytest.approx(wanted.probabilities, abs=1e-5)
+            assert found.ood_score == pytest.approx(wanted.ood_score, rel=1e-5)
+
+
+def test_crops_may_differ_from_photo_to_photo(batch, tiny_run, leaves):
+    photos = read_photos(batch)
+    choose_crop(batch, [photos[0].path], "potato")
+    choose_crop(batch, [photos[1].path], "tomato")
+    choose_crop(batch, [photos[1].path], None)
+    assert chosen_crops(batch) == {photos[0].path: "potato"}
+    results = derive_results(photos, read_scores(batch), batch.rules, chosen_crops(batch))
+    assert results.label(0) == "Potato___Early_blight" and results.probability[0] == 1.0
+    assert results.label(0, 1) is None  # the crop has one class
+    assert results.label(1) == expected(tiny_run, leaves / photos[1].name, None).label
+
+
+def test_a_crop_that_the_run_does_not_know_is_refused_and_not_kept(batch):
+    before = chosen_crops(batch)
+    with pytest.raises(ValueError, match="knows no crop 'banana'"):
+        choose_crop(batch, ["uploads/a.jpg"], "banana")
+    assert chosen_crops(batch) == before
+
+
+def test_photos_without_scores_wait(tmp_path, tiny_run, leaves):
+    batch = new_batch(tmp_path, tiny_run, leaves)
+    results = derive_results(read_photos(batch), read_scores(batch), batch.rules)
+    assert set(results.verdicts) == {"waiting"} and not results.has_scores.any()
+    assert results.label(0) is None and results.candidates(0) == []
+    with pytest.raises(ValueError, match="leaf_00.jpg is not scored yet"):
+        diagnosis_of(results, 0, "tiny")
+
+
+def test_a_run_without_rejection_and_conformal_names_the_most_likely_class():
+    rules = Rules(("Tomato___a", "Tomato___b"), 1.0, False, None, None, None)
+    table = table_of(np.array([[2.0, 0.0], [0.0, 1.0]]))
+    results = derive_results([BatchPhoto(path, None) for path in table.paths], table, rules)
+    assert list(results.verdicts) == ["named", "named"]
+    assert results.candidates(1) == [("Tomato___b", pytest.approx(1 / (1 + np.exp(-1))))]
+
+
+def table_of(logits: np.ndarray) -> ScoreTable:
+    n = len(logits)
+    paths = tuple(f"uploads/{i}.jpg" for i in range(n))
+    severity = {name: np.full(n, np.nan) for name in SEVERITY}
+    rows = {path: i for i, path in enumerate(paths)}
+    return ScoreTable(paths, ("",) * n, ("",) * n, logits, np.zeros(n), ((),) * n, severity, ("",) * n, (), rows)
+
+
+def test_a_thousand_photos_are_derived_all_at_once(monkeypatch):
+    """The time is that of a few array operations: softmax and argsort are called once for all photos."""
+    from hvit.batches import results as module
+
+    rng = np.random.default_rng(0)
+    rules = Rules(tuple(f"Crop{k % 9}___c{k}" for k in range(45)), 0.8, True, {"alpha": 0.02, "threshold": 0.9}, 5.0, 3)
+    table = table_of(rng.normal(size=(1000, 45)) * 3)
+    calls = []
+    monkeypatch.setattr(module, "softmax", lambda *args: calls.append(1) or original(*args))
+    from hvit.calibration import softmax as original
+
+    began = time.perf_counter()
+    crops = {path: f"crop{i % 9}" for i, path in enumerate(table.paths)}
+    results = derive_results([BatchPhoto(path, None) for path in table.paths], table, rules, crops)
+    print(f"{time.perf_counter() - began:.3f} s")
+    assert len(calls) == 1 and len(results) == 1000
+    assert all(results.label(i).startswith(f"Crop{i % 9}") for i in range(1000))
