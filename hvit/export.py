@@ -132,7 +132,7 @@ def _traced(served: Served, checkpoint: Checkpoint) -> Any:
     batch = Dim("batch", min=1, max=65535)
     units = [Dim(name, min=2, max=MOST_UNITS) for name in ("rows", "columns")]
     sides = {0: batch, 2: UNIT_PX * units[0], 3: UNIT_PX * units[1]}
-    inputs = _pictures(2, *traced_sides(checkpoint.card["arguments"].get("img_size")), checkpoint)
+    inputs = _pictures(2, *traced_sides(checkpoint.card.arguments.get("img_size")), checkpoint)
     names = ["pixels", "bands"][: len(inputs)]
     shapes = {name: dict(sides) for name in names}
     return onnx_program(served, inputs, names, ["logits", "probabilities"], shapes)
@@ -208,9 +208,9 @@ def _difference(data: bytes, served: Served, checkpoint: Checkpoint) -> float:
 
 def _metadata(checkpoint: Checkpoint) -> dict[str, str]:
     """What a program must know to use the file, as text; the last ones are JSON."""
-    card = checkpoint.card
-    told = {"run": checkpoint.name, "sha256": checkpoint.sha256, "architecture": card["architecture"]}
-    parts = {key: card[key] for key in ("classes", "preprocessing", "temperature", "conformal", "licences")}
+    card, document = checkpoint.card, checkpoint.card.to_dict()
+    told = {"run": checkpoint.name, "sha256": checkpoint.sha256, "architecture": card.architecture}
+    parts = {key: document[key] for key in ("classes", "preprocessing", "temperature", "conformal", "licences")}
     if checkpoint.spectral is not None:
         parts["spectral"] = checkpoint.spectral.to_dict()
     return told | {key: json.dumps(value, ensure_ascii=False) for key, value in parts.items()}

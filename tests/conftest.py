@@ -15,6 +15,7 @@ import pytest
 
 from tests.outside_connections import Watch
 from tests.support.drawn_photos import draw_leaf
+from tests.support.model_cards import DETECTOR, card_document
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read on import: gradio's client, and timm, would ask its hub before anything else
 
@@ -143,13 +144,7 @@ def _write_recorded_run(
     (folder / "metrics.json").write_text(json.dumps(scores))
     line = {"time": "2026-11-24T12:00:00+00:00", **scores}
     (path / "test_evaluations.jsonl").write_text(json.dumps(line) + "\n")
-    card = {
-        "schema_version": 1,
-        "architecture": "hvit_tiny",
-        "arguments": {"num_classes": len(classes), "img_size": 64},
-    }
-    card |= {"classes": classes, "preprocessing": {"img_size": 64}, "temperature": 1.0}
-    (path / "model.json").write_text(json.dumps(card))
+    (path / "model.json").write_text(json.dumps(card_document(classes, temperature=1.0)))
     if status:
         writer.finish(status, {})
     return path
@@ -205,7 +200,7 @@ def _write_mapped_run(path: Path, num_samples: int, classes: list[str], seed: in
     info = {"schema_version": 1, "status": "done", "kind": "finetune", "seed": 0, "summary": {}}
     (path / "run.json").write_text(json.dumps(info))
     (path / "config.yaml").write_text(json.dumps({"data": {"dirs": ["leafsim:v1/9/0-99999"]}}))  # JSON is YAML
-    card = {"schema_version": 1, "classes": classes, "temperature": 1.0, "ood": {"threshold": 0.9}}
+    card = card_document(classes, temperature=1.0, ood=DETECTOR | {"threshold": 0.9})
     (path / "model.json").write_text(json.dumps(card))
     return path
 

@@ -32,10 +32,12 @@ from hvit.files import write_json
 from hvit.models import Classifier
 from hvit.rejection import METHODS, Rejector
 from hvit.runs import INFO, Run, RunError, add_to_manifest, find_run
-from hvit.runs.checkpoint import Checkpoint, load_checkpoint, save_calibration, save_checkpoint
+from hvit.runs.checkpoint import Checkpoint, load_checkpoint, read_card, save_calibration, save_checkpoint
 from hvit.runs.layout import CARD, SPLIT
+from hvit.runs.model_card import DetectorRecord
 from hvit.scoring.evaluation import predict_samples
 from hvit.scoring.scores import score
+from hvit.weights_origin import Origin
 from training.calibration.conformal import AUTO, STRATEGIES, choose_conformal, levels_for
 from training.calibration.recorded_photos import RecordedPhotos, check_unchanged, find_recorded
 from training.calibration.unknown_classes import (
@@ -92,7 +94,7 @@ def calibrate_again(
         check_unchanged(recorded, run.name)
     reference, calibrating = calibration_photos(recorded, run.config or {})
     summary = calibrate(checkpoint, reference, calibrating, options, run.field_sets)
-    _record(run, checkpoint.card["ood"], summary, recorded if by_path else None)
+    _record(run, checkpoint.card.ood, summary, recorded if by_path else None)
     return summary
 
 
@@ -109,16 +111,15 @@ def calibration_photos(recorded: RecordedPhotos, config: dict) -> tuple[list[Sam
     return [train[i] for i in stratified(train, count, seed)], calibrating
 
 
-def _record(run: Run, ood_before: dict | None, summary: dict, recorded: RecordedPhotos | None) -> None:
-    detector = Run(run.path).model_card()["ood"]["file"]
-    written, removed = [CARD, INFO, detector], {ood_before["file"]} - {detector} if ood_before else ()
+def _record(run: Run, ood_before: DetectorRecord | None, summary: dict, recorded: RecordedPhotos | None) -> None:
+    detector = read_card(run.path).ood.file
+    written, removed = [CARD, INFO, detector], {ood_before.file} - {detector} if ood_before else ()
     if recorded is not None:
         hashes = [sample.sha256() for sample in recorded.samples]
         write_roles(run.path, recorded.samples, hashes, [row["role"] for row in recorded.rows])
         written.append(SPLIT)
-    info = run.info
-    kept = {name: value for name, value in info["summary"].items() if not name.startswith("calibrate_")}
-    write_json(run.path / INFO, info | {"summary": kept | summary})
+    kept = {name: value for name, value in run.info.summary.items() if not name.startswith("calibrate_")}
+    write_json(run.path / INFO, replace(run.info, summary=kept | summary).to_dict())
     add_to_manifest(run.path, written, removed)
 
 
@@ -129,7 +130,7 @@ def finish_run(
     preprocessing: Preprocessing,
     datasets: Datasets,
     arguments: dict,
-    pretrained: dict | None = None,
+    pretrained: Origin | None = None,
 ) -> dict:
     """Writes weights and card into the run, and calibrates it.
 
@@ -138,7 +139,7 @@ def finish_run(
         preprocessing: the run is served with.
         material: what it was trained on; its calibrating photos are used here.
         arguments: of `create_model`, beside the name.
-        pretrained: where outside weights came from, see `hvit.models.pretrained.Origin`.
+        pretrained: origin of outside weights.
     Returns:
         Figures for the run's summary, all on the calibrating half.
     """

@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"training.compare: {error}", file=sys.stderr)
         return 2
     document = {
-        "seeds": [run.info["seed"] for run in first],
+        "seeds": [run.info.seed for run in first],
         "top1": dataclasses.asdict(top1),
         "macro_f1": dataclasses.asdict(f1),
     }

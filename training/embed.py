@@ -18,7 +18,7 @@ from hvit.device import chosen_device
 from hvit.feature_space import FeatureMap, MapError, fit_map, read_map
 from hvit.feature_space.feature_map import MIN_SAMPLES
 from hvit.processes import answers
-from hvit.runs import DEFAULT_RUN, Run, RunError, add_to_manifest, find_run
+from hvit.runs import DEFAULT_RUN, ModelCard, Run, RunError, add_to_manifest, find_run
 from hvit.runs.checkpoint import load_checkpoint, load_rejector, read_card
 from hvit.runs.layout import FEATURE_MAP, FEATURES, PREDICTIONS, in_split
 from hvit.runs.predictions import read_prediction_columns
@@ -216,12 +216,12 @@ def make_map(
         samples.stages[-1].astype(np.float32), samples.labels, samples.splits, samples.rows, samples.sample_ids,
         _strangeness(run, card, samples), _severity(samples.paths), seed, like, step,
     )  # fmt: skip
-    return replace(found, about=found.about | {"weights": card["sha256"], "openTSNE": openTSNE.__version__})
+    return replace(found, about=found.about | {"weights": card.sha256, "openTSNE": openTSNE.__version__})
 
 
-def _strangeness(run: Run, card: dict, samples: Samples) -> np.ndarray | None:
-    record = card["ood"]
-    if record is None or not (run.path / record["file"]).exists():
+def _strangeness(run: Run, card: ModelCard, samples: Samples) -> np.ndarray | None:
+    record = card.ood
+    if record is None or not (run.path / record.file).exists():
         return None
     return load_rejector(run.path, record).score(samples.stages, samples.logits)
 

@@ -18,8 +18,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from hvit.models.pretrained import UNKNOWN, PretrainedWeightsError, save_pretrained
+from hvit.models.pretrained import PretrainedWeightsError, save_pretrained
 from hvit.models.timm_weights import import_state_dict, to_float16
+from hvit.weights_origin import UNKNOWN
 
 
 def main(argv: list[str] | None = None) -> int:

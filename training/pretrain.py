@@ -218,7 +218,7 @@ class Pretraining(Training):
             self.arguments,
             [],
             self.preprocessing,
-            self.writer.info["data_fingerprint"],
+            self.writer.info.data_fingerprint,
             self.config.data.licences,
         )
         return {name: value for name, value in summary.items() if value is not None}

@@ -165,7 +165,7 @@ def _config(args, parent: Checkpoint) -> dict:
         },
         "init": parent.name,
         "init_sha256": parent.sha256,
-        "model": {"name": parent.card["architecture"], "frozen": True},
+        "model": {"name": parent.card.architecture, "frozen": True},
         "serve_img_size": parent.preprocessing.img_size,
         "head": {"kind": "logistic regression", "C": C, "standardize": True},
         "folds": FOLDS,
@@ -212,17 +212,17 @@ def _write_run(writer: RunWriter, parent: Checkpoint, photos: OwnPhotos, seed: i
     save_checkpoint(
         run_dir,
         _with_head(parent.model, LinearHead.fit(photos.embeddings, labels, len(photos.classes))),
-        parent.card["architecture"],
-        parent.card["arguments"] | {"num_classes": len(photos.classes)},
+        parent.card.architecture,
+        dict(parent.card.arguments) | {"num_classes": len(photos.classes)},
         photos.classes,
         parent.preprocessing,
-        writer.info["data_fingerprint"],
-        parent.card["licences"],  # the backbone learned from those data; whose the new photos are, their owner knows
+        writer.info.data_fingerprint,
+        parent.card.licences,  # the backbone learned from those data; whose the new photos are, their owner knows
         temperature=temperature,
         conformal=level.to_card(),
         ood=Rejector(_neighbors(photos, seed), threshold),
         spectral=parent.spectral,
-        pretrained=parent.card.get("pretrained"),
+        pretrained=parent.card.pretrained,
         half=False,  # the head is then the fitted one to the last digit that counts
     )
     checkpoint = load_checkpoint(run_dir)
@@ -236,7 +236,7 @@ def _write_run(writer: RunWriter, parent: Checkpoint, photos: OwnPhotos, seed: i
     summary = _summary(document, judged, photos, temperature, level, gain)
     writer.finish("done", summary | {"serve_img_size": parent.preprocessing.img_size})
     record_evaluation(run_dir, SPLIT, Evaluation(document, photos.samples, held_out))
-    return writer.info["summary"], document, gain
+    return writer.info.summary, document, gain
 
 
 def _with_head(backbone: HViT, head: LinearHead) -> HViT:

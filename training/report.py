@@ -121,15 +121,15 @@ def _tested(samples: list[Sample], paths: list[str]) -> list[Sample]:
 
 def made_by(run: Run) -> list[str]:
     info = run.info
-    if "best_step" in info["summary"]:
+    if "best_step" in info.summary:
         weights = [
-            f"with seed {info['seed']}; the weights are those after step {info['summary']['best_step']}, which scored",
+            f"with seed {info.seed}; the weights are those after step {info.summary['best_step']}, which scored",
             "best on the selecting half of validation.",
         ]
     else:  # made by training.quick, which takes no steps
-        weights = [f"with seed {info['seed']}; the head is fitted to what the backbone of {info['parent']} sees."]
+        weights = [f"with seed {info.seed}; the head is fitted to what the backbone of {info.parent} sees."]
     lines = [
-        f"Made by `python {' '.join(word for word in info['argv'] if word != '--resume')}`",
+        f"Made by `python {' '.join(word for word in info.argv if word != '--resume')}`",
         *weights[:-1],
         f"{weights[-1]} All figures are of test photos, which neither trained nor selected",
         f"nor calibrated; test was evaluated {_evaluations(run)}.",

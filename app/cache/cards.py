@@ -1,4 +1,4 @@
-"""Cached parts of a model card: checked completeness, notes, files to download, and the methods text for a paper."""
+"""Cached parts of a model card: notes, files to download, and the methods text for a paper."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.cache.records import stamp, stamps
+from app.cache.records import stamps
 from hvit.runs import CONFIG, INFO, TEST_EVALUATIONS, Run, RunError
 from hvit.runs.layout import CARD, SCORES, SPLIT, in_split
 from hvit.runs.snapshot import RunSnapshot, parent_of
@@ -17,23 +17,6 @@ if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.paper.methods import Methods
 
 MAX_DOWNLOAD = 64 * 2**20  # bytes
-
-
-def check_card(record: RunSnapshot) -> None:
-    """Check that the card of a run, where it has one, holds all that the page and a model need.
-
-    Raises:
-        CheckpointError: it lacks something, or is of another version.
-    """
-    if record.card is not None:
-        _check_card(str(record.path), stamp(record.path, CARD))
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _check_card(path: str, stamp: tuple) -> None:
-    from hvit.runs.checkpoint import read_card
-
-    read_card(Path(path))
 
 
 def notes(record: RunSnapshot) -> str | None:

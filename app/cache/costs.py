@@ -78,8 +78,7 @@ def _measured() -> list[dict[Model, Timing]]:
 
 
 def _model_of(record: RunSnapshot) -> Model | None:
-    card = record.card or {}
-    size = (card.get("preprocessing") or {}).get("img_size")
-    if not isinstance(card.get("architecture"), str) or not isinstance(card.get("arguments"), dict) or not size:
+    card = record.card
+    if card is None:
         return None
-    return card["architecture"], json.dumps(card["arguments"], sort_keys=True), size
+    return card.architecture, json.dumps(card.arguments, sort_keys=True), card.preprocessing.img_size

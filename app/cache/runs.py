@@ -62,4 +62,4 @@ def _load_model(path: str, stamps: tuple) -> Checkpoint:
 
 def identity(checkpoint: Checkpoint) -> str:
     """A cache key: equal for checkpoints of equal predictions, as the card holds calibration and weight hashes."""
-    return json.dumps(checkpoint.card, sort_keys=True)
+    return json.dumps(checkpoint.card.to_dict(), sort_keys=True)

@@ -81,7 +81,7 @@ def _row(way: SeedGroup[RunSnapshot]) -> dict:
         "Kind": first.kind or "",
         "Classes": len(first.classes) or None,
         "Top-1 accuracy on test, %": 100 * sum(tops) / len(tops) if tops else None,
-        "Started": str(first.info.get("started") or "")[:10],
+        "Started": str(first.info.started or "")[:10],
     }
 
 

@@ -364,7 +364,7 @@ def _priced(ways: Sequence[SeedGroup[RunSnapshot]], scores: Sequence[GroupScore 
 def _cost_row(each: _Priced) -> dict:
     row = {
         "Runs": each.way.name,
-        "Model": str(each.way.members[0].card["architecture"]),
+        "Model": str(each.way.members[0].card.architecture),
         "Parameters, millions": round(each.cost.params / 1e6, 3),
         "GMACs": round(each.cost.gmacs, 4),
         "Side, px": each.cost.img_size,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.words import NBSP, between, counted, joined, rate
-from hvit.runs import Live
+from hvit.runs import Live, RunInfo
 from hvit.runs.seed_groups import ABSENT
 from hvit.scoring.comparison import Gain
 from hvit.words import training_progress
@@ -69,7 +69,9 @@ def seeds(numbers: Sequence[int | None]) -> str:
     return f"{len(numbers)} seeds" + (f" ({', '.join(known)})" if known else "")
 
 
-def state_of_run(name: str, status: str, info: dict, now: datetime, last: dict | None, live: Live | None = None) -> str:
+def state_of_run(
+    name: str, status: str, info: RunInfo, now: datetime, last: dict | None, live: Live | None = None
+) -> str:
     """How a run stands, in one sentence.
 
     Args:
@@ -78,7 +80,7 @@ def state_of_run(name: str, status: str, info: dict, now: datetime, last: dict |
         live: how far its training has come, as far as that is known.
     """
     reached = f"epoch {last['epoch']:.1f}, step {last['step']:,}" if _is_placed(last) else "nothing logged yet"
-    silent = _ago(info.get("heartbeat"), now)
+    silent = _ago(info.heartbeat, now)
     if status == "running":
         if live is not None:
             reached = training_progress(live)

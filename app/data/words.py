@@ -202,5 +202,7 @@ def table_rows(balance: Balance) -> list[dict]:
 def licences(record: RunSnapshot) -> dict[str, str]:
     """Of each data set, as the run recorded them."""
     data = (record.config or {}).get("data")
-    recorded = (record.card or {}).get("licences") or (data.get("licences") if isinstance(data, dict) else None)
+    recorded = (None if record.card is None else record.card.licences) or (
+        data.get("licences") if isinstance(data, dict) else None
+    )
     return {str(name): str(licence) for name, licence in (recorded or {}).items()}

@@ -108,7 +108,7 @@ def _report(
         datetime.now(),
         checkpoint.sha256,
         crop,
-        checkpoint.card["temperature"] is not None,
+        checkpoint.card.temperature is not None,
         [_with_map(photo, result, checkpoint, crop) for photo, result in zip(photos[:MOST_MAPS], results)],
     )
     drawings = [drawing_of(photo) for photo in photos]

@@ -122,7 +122,6 @@ def card(record: RunSnapshot) -> None:
     Raises:
         ValueError: what it recorded is damaged.
     """
-    cards.check_card(record)
     cost = costs.cost_of(record)
     st.html(f'<h3 class="card-title">{html.escape(record.name)}</h3>')
     sentence(words.in_short(record, cost), "below")
@@ -148,7 +147,7 @@ def card(record: RunSnapshot) -> None:
 
 
 def _calibrated(record: RunSnapshot) -> str:
-    return "15 bins" if (record.card or {}).get("temperature") is not None else "run is not calibrated"
+    return "15 bins" if record.card is not None and record.card.temperature is not None else "run is not calibrated"
 
 
 def _scores(record: RunSnapshot, scores: RecordedEvaluation) -> None:
@@ -199,11 +198,11 @@ def _licences(record: RunSnapshot) -> None:
 
 
 def _pretrained(record: RunSnapshot) -> None:
-    rows = words.pretrained_rows(record)
-    if not rows:
+    rows, card = words.pretrained_rows(record), record.card
+    if card is None or card.pretrained is None:
         return
     body = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>" for name, text in rows)
-    sha256 = html.escape(record.card["pretrained"]["sha256"])
+    sha256 = html.escape(card.pretrained.sha256)
     st.html(
         f'<h4>Weights it started from</h4><table class="plain">{body}</table>'
         f'<p class="standing">SHA-256 of that file <span class="hash">{sha256}</span></p>'
@@ -229,13 +228,11 @@ def _made(record: RunSnapshot) -> None:
         st.code(command, language="bash", wrap_lines=True)
     if lines := words.made_with(record):
         sentence(", ".join(lines) + ".", "standing")
-    if parent := record.info.get("parent"):
+    if parent := record.info.parent:
         sentence(f"It starts from the backbone of run {parent}.", "standing")
-    if sha256 := (record.card or {}).get("sha256"):
+    if record.card is not None:
         here = "in this copy" if record.has_weights else "not in this copy"
-        st.html(
-            f'<p class="standing">Weights ({here}), SHA-256 <span class="hash">{html.escape(str(sha256))}</span></p>'
-        )
+        st.html(f'<p class="standing">Weights ({here}), SHA-256 <span class="hash">{record.card.sha256}</span></p>')
 
 
 def _downloads(record: RunSnapshot) -> None:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from app.words import counted, joined, percent
 from hvit.data.classes import crop_of, crop_title, crops, is_healthy, spoken_condition
+from hvit.weights_origin import UNKNOWN
 from hvit.words import PLANTS_UNKNOWN, capitalized
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from hvit.models.counting import Cost
+    from hvit.runs import ModelCard
     from hvit.runs.snapshot import RunSnapshot
     from hvit.speed.benchmark import Timing
 
@@ -66,23 +68,22 @@ def status(record: RunSnapshot) -> str | None:
 
 def in_short(record: RunSnapshot, cost: Cost | None) -> str:
     """What the run is, in one sentence."""
-    card = record.card or {}
-    what = size_name(card["architecture"]) if "architecture" in card else "A model"
+    what = "A model" if record.card is None else size_name(record.card.architecture)
     size = "" if cost is None else f", {millions(cost.params)} parameters, {cost.gmacs:.2f} GMACs at {cost.img_size} px"
     if record.kind == "pretrain":
         return f"{what}{size}: a backbone that learned from {_material(record)} without labels."
     known = crops(record.classes)
     of = f" of {counted(len(known), 'crop')}" if known else ""
     told = f" It tells {len(record.classes)} conditions{of} apart." if record.classes else ""
-    return f"{what}{size}.{told} It learned from {_material(record)}{_pretrained_on(card)}."
+    return f"{what}{size}.{told} It learned from {_material(record)}{_pretrained_on(record.card)}."
 
 
-def _pretrained_on(card: dict) -> str:
+def _pretrained_on(card: ModelCard | None) -> str:
     """`, starting from weights trained on ImageNet-1k`."""
-    if card.get("pretrained") is None:
+    if card is None or card.pretrained is None:
         return ""
-    learned = card["pretrained"]["trained_on"]
-    return f", starting from weights trained on {'other pictures' if learned == 'unknown' else learned}"
+    learned = card.pretrained.trained_on
+    return f", starting from weights trained on {'other pictures' if learned == UNKNOWN else learned}"
 
 
 def _material(record: RunSnapshot) -> str:
@@ -138,24 +139,22 @@ def condition_lists(classes: tuple[str, ...]) -> list[tuple[str, str]]:
 
 def calibration(record: RunSnapshot) -> list[str]:
     """What its probabilities and lists mean."""
-    card, summary, said = record.card or {}, record.summary, []
-    if not record.classes:
+    card, said = record.card, []
+    if card is None or not card.classes:
         return said
-    n = summary.get("calibrate_n")
+    n = record.summary.get("calibrate_n")
     on = f" on {n:,} {_material(record)} of the calibration half of validation" if isinstance(n, int) else ""
-    if card.get("temperature") is not None:
-        said.append(f"Probabilities are calibrated{on} (temperature {card['temperature']:.2f}).")
+    if card.temperature is not None:
+        said.append(f"Probabilities are calibrated{on} (temperature {card.temperature:.2f}).")
     else:
         said.append("Probabilities are not calibrated: read them as an order, not as chances.")
-    if card.get("conformal"):
+    if card.conformal is not None:
         said.append(
-            f"Lists of names are made to hold the right one for {percent(1 - card['conformal']['alpha'])} of leaves "
+            f"Lists of names are made to hold the right one for {percent(1 - card.conformal.alpha)} of leaves "
             "like those it was calibrated on."
         )
-    if card.get("ood"):
-        said.append(
-            f"What lies farther than {card['ood']['threshold']:.2f} from what it learned from is called unfamiliar."
-        )
+    if card.ood is not None:
+        said.append(f"What lies farther than {card.ood.threshold:.2f} from what it learned from is called unfamiliar.")
     return said
 
 
@@ -167,10 +166,9 @@ def times_evaluated(count: int) -> str:
 
 def made_by(record: RunSnapshot) -> str | None:
     """The command that made it, or None where the run does not say."""
-    words = record.info.get("argv")
-    if not isinstance(words, list) or not words:
+    if not record.info.argv:
         return None
-    return "python " + shlex.join(str(word) for word in words if word != "--resume")
+    return "python " + shlex.join(word for word in record.info.argv if word != "--resume")
 
 
 def made_with(record: RunSnapshot) -> list[str]:
@@ -178,32 +176,34 @@ def made_with(record: RunSnapshot) -> list[str]:
     info, said = record.info, []
     if record.seed is not None:
         said.append(f"Seed {record.seed}")
-    git = info.get("git") or {}
-    if git.get("commit"):
-        said.append(f"code {git['commit'][:10]}{', with changes' if git.get('dirty') else ''}")
-    if info.get("device"):
-        processes = info.get("world_size")
-        device = "CPU" if info["device"] == "cpu" else info["device"]
+    if info.git is not None and info.git.commit:
+        said.append(f"code {info.git.commit[:10]}{', with changes' if info.git.dirty else ''}")
+    if info.device:
+        processes = info.world_size
+        device = "CPU" if info.device == "cpu" else info.device
         said.append(device + (f", {counted(processes, 'process', 'processes')}" if processes else ""))
-    if info.get("elapsed_s"):
-        said.append(f"{info['elapsed_s'] / 60:,.0f} minutes")
-    libraries = info.get("libraries") or {}
-    said += [f"{name} {version}" for name, version in libraries.items()]
+    if info.elapsed_s:
+        said.append(f"{info.elapsed_s / 60:,.0f} minutes")
+    said += [f"{name} {version}" for name, version in info.libraries.items()]
     return said
 
 
 def licence_rows(record: RunSnapshot) -> list[tuple[str, str]]:
     """Data sets and their licences, as recorded."""
-    return sorted(((record.card or {}).get("licences") or {}).items())
+    return [] if record.card is None else sorted(record.card.licences.items())
 
 
 def pretrained_rows(record: RunSnapshot) -> list[tuple[str, str]]:
     """What is recorded of the pretrained weights it, or the run it came from, started from; empty without any."""
-    found = (record.card or {}).get("pretrained")
+    found = None if record.card is None else record.card.pretrained
     if found is None:
         return []
-    facts = (("trained_on", "Trained on"), ("source", "Source"), ("licence", "Licence"))
-    return [("Net", size_name(found["architecture"])), *((title, found[key]) for key, title in facts)]
+    return [
+        ("Net", size_name(found.architecture)),
+        ("Trained on", found.trained_on),
+        ("Source", found.source),
+        ("Licence", found.licence),
+    ]
 
 
 def plants(record: RunSnapshot) -> str | None:

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     from hvit.runs import RunError, find_run
 
     found = find_run(args.run_name)
-    parent, name = None, found.info.get("parent")
+    parent, name = None, found.info.parent
     if name is not None:
         try:
             parent = find_run(found.path.parent / name)

@@ -106,14 +106,14 @@ def read_mapped_samples(run: Run, split: str, identity: str = "") -> MappedSampl
         MapError: the map is damaged, or older than the recorded predictions.
         RunError: the predictions are damaged.
     """
-    found, card = read_map(run.path / in_split(split, FEATURE_MAP)), run.model_card() or {}
-    classes = tuple(card.get("classes") or ())
+    found, card = read_map(run.path / in_split(split, FEATURE_MAP)), run.model_card()
+    classes = () if card is None else card.classes
     columns = {name: np.empty(len(found), dtype=object) for name in ("path", "sha256", "label")}
     logits = np.empty((len(found), len(classes)))
     for name in np.unique(found.splits):
         own = found.splits == name
         _fill(columns, logits, own, found, read_prediction_columns(run, str(name)), run.name, split)
-    probs = softmax(logits, card.get("temperature") or 1.0)
+    probs = softmax(logits, 1.0 if card is None or card.temperature is None else card.temperature)
     return MappedSamples(
         identity=identity,
         map=found,
@@ -123,7 +123,7 @@ def read_mapped_samples(run: Run, split: str, identity: str = "") -> MappedSampl
         labels=columns["label"],
         predicted=np.array(classes, dtype=object)[probs.argmax(1)],
         confidence=probs.max(1),
-        ood_threshold=card["ood"]["threshold"] if card.get("ood") else None,
+        ood_threshold=None if card is None or card.ood is None else card.ood.threshold,
     )
 
 

@@ -1,5 +1,6 @@
 """Parameter and multiply-accumulate counts of models, on the meta device."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ class Cost:
     img_size: int
 
 
-def cost_of(name: str, arguments: dict[str, Any], img_size: int) -> Cost:
+def cost_of(name: str, arguments: Mapping[str, Any], img_size: int) -> Cost:
     """Counts parameters and GMACs of a model without allocating its weights.
 
     Args:

@@ -15,8 +15,6 @@ from hvit.files import file_sha256
 from hvit.models.baselines import PREFIX, check_timm_name, import_timm
 from hvit.models.pretrained import (
     COUNTER,
-    UNKNOWN,
-    Origin,
     PretrainedWeights,
     PretrainedWeightsError,
     has_origin,
@@ -24,6 +22,7 @@ from hvit.models.pretrained import (
     match_state_dict,
     read_state_dict,
 )
+from hvit.weights_origin import UNKNOWN, Origin
 
 # Data sets in the tags of timm's pretrained weights (`in12k_ft_in1k`).
 DATA_SETS = {

@@ -67,11 +67,11 @@ def methods_of(run: Run, parent: Run | None = None) -> Methods:
                     "copy the run again"
                 ) from None
     keys = tuple(dict.fromkeys([*text.keys, TOOL]))
-    commit = (run.info.get("git") or {}).get("commit")
+    commit = None if run.info.git is None else run.info.git.commit
     return Methods(run.name, str(text), keys, bibliography(keys, commit))
 
 
 def _parts(run: Run) -> Sequence[Callable[[Text, Record], None]]:
-    if run.info.get("kind") == "pretrain":
+    if run.info.kind == "pretrain":
         return OF_PRETRAINING
-    return OF_QUICK if "quick" in run.info.get("tags", []) else OF_TRAINING
+    return OF_QUICK if "quick" in run.info.tags else OF_TRAINING

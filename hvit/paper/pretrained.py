@@ -1,20 +1,15 @@
 """The sentences of a Methods paragraph on the pretrained weights a run started from."""
 
 from hvit.models.baselines import PREFIX
-from hvit.models.pretrained import UNKNOWN, Origin
 from hvit.paper.record import Record, Text, cite
+from hvit.weights_origin import UNKNOWN, Origin
 
 DATA_KEYS = {"ImageNet": "deng2009imagenet"}  # what they were trained on, and the work to cite
 
 
 def origin_of(record: Record) -> Origin | None:
-    """Origin of the pretrained weights that a run, or the run it started from, began with; None without any.
-
-    Raises:
-        ValueError: what the run recorded of it is damaged.
-    """
-    recorded = record.card.get("pretrained")
-    return None if recorded is None else Origin.from_dict(recorded)
+    """Origin of the pretrained weights that a run, or the run it started from, began with; None without any."""
+    return None if record.card is None else record.card.pretrained
 
 
 def start(origin: Origin | None) -> str:

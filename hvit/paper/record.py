@@ -31,19 +31,15 @@ class Record:
     """What a run recorded; None for what it did not."""
 
     def __init__(self, run: Run):
-        self.run, self.card = run, run.model_card() or {}
+        self.run, self.card = run, run.model_card()
 
     def __call__(self, name: str) -> Any:
         """A setting of the resolved configuration, such as `optim.lr`."""
         return _at(self.run.config, name)
 
-    def carded(self, name: str) -> Any:
-        """A value of the model card, such as `preprocessing.img_size`."""
-        return _at(self.card, name)
-
     def summary(self, name: str) -> Any:
         """A figure of the run's summary."""
-        return _at(self.run.info, f"summary.{name}")
+        return self.run.info.summary.get(name)
 
     @property
     def things(self) -> str:

@@ -58,8 +58,8 @@ def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
         axes.legend(loc="upper left", borderaxespad=0.2, handlelength=2.2)
     said = [_caption(answers, rows, error)]
     if before is not None:
-        temperature, was = (run.model_card() or {})["temperature"], ece(before, answers.labels)
-        said.append(f"Before temperature scaling (T = {temperature:.2f}; squares) it is {_percent(was)}.")
+        was = ece(before, answers.labels)
+        said.append(f"Before temperature scaling (T = {answers.temperature:.2f}; squares) it is {_percent(was)}.")
     right, n = int(answers.right.sum()), len(answers)
     said.append(f"Right: {interval(right / n, *wilson(right, n))}, n = {n:,}.")
     caption = " ".join([*said, *cautions(run, answers)])

@@ -1,7 +1,6 @@
 """The sentences of a Methods paragraph, a function a subject: each says what the run recorded of it, and no more."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from hvit.data.classes import crops
 from hvit.data.inspection.balance import CALIBRATE, CV, SELECT, TEST, TRAIN, balance_of
@@ -9,6 +8,7 @@ from hvit.models.baselines import PREFIX
 from hvit.paper import pretrained
 from hvit.paper.record import Record, Text, cite
 from hvit.paper.references import TOOL, cited_for
+from hvit.runs.model_card import ConformalRecord
 from hvit.scoring.metrics import wilson
 
 FAMILY = {"hvit_tiny": "HViT-T", "hvit_small": "HViT-S", "hvit_base": "HViT-B", "hvit_large": "HViT-L"}
@@ -41,7 +41,8 @@ DETECTORS = {  # by ood.method: how strangeness is measured, and the works that 
 
 def model(text: Text, record: Record) -> None:
     """What was trained, how large it is, and to what end."""
-    run, name = record.run, record.card.get("architecture") or record("model.name")
+    run, card = record.run, record.card
+    name = record("model.name") if card is None else card.architecture
     if name is None:
         return
     bare = name.removesuffix("_dfca").removesuffix("_conv")
@@ -57,13 +58,13 @@ def model(text: Text, record: Record) -> None:
         what += front
     else:
         what, keys = name, []
-    parent = run.info.get("parent")
+    parent = run.info.parent
     origin = pretrained.origin_of(record)
     start = pretrained.start(origin) if parent is None else f"from the backbone of run {parent}"
-    if run.info.get("kind") == "pretrain":
+    if run.info.kind == "pretrain":
         goal = "without labels"
     else:
-        goal = f"to tell {_classes(record.card.get('classes'))}"
+        goal = f"to tell {_classes(() if card is None else card.classes)}"
     frozen = record("model.frozen") is True
     verb = "was used with frozen weights" if frozen else "was trained"
     if run.status != "done":
@@ -71,14 +72,15 @@ def model(text: Text, record: Record) -> None:
     text.say(f"Run {run.name}: {what}{cite(TOOL)}{_size(record, name)} {verb} {start} {goal}.", *keys, TOOL)
     if origin is not None:
         pretrained.pretrained(text, origin, through_parent=parent is not None)
-    if (spectral := record.card.get("spectral")) is not None:
-        kind = "measured bands" if spectral["kind"] == "bands" else "indices computed from the colors of the photo"
-        text.say(f"Its spectral stream takes {kind}: {', '.join(spectral['names'])}.")
+    if card is not None and card.spectral is not None:
+        measured = card.spectral.kind == "bands"
+        kind = "measured bands" if measured else "indices computed from the colors of the photo"
+        text.say(f"Its spectral stream takes {kind}: {', '.join(card.spectral.names)}.")
     if record("spectral.dropout"):
         text.say(f"It was hidden from {100 * record('spectral.dropout'):g} % of the samples in training.")
 
 
-def _classes(classes: list[str] | None) -> str:
+def _classes(classes: Sequence[str]) -> str:
     if not classes:
         return "classes"
     known = crops(classes)
@@ -87,7 +89,8 @@ def _classes(classes: list[str] | None) -> str:
 
 def _shape(record: Record) -> str:
     """What differs from the named size."""
-    channels, blocks = record.carded("arguments.embed_dims"), record.carded("arguments.depths")
+    arguments = {} if record.card is None else record.card.arguments
+    channels, blocks = arguments.get("embed_dims"), arguments.get("depths")
     changed = [
         f"{', '.join(map(str, value))} {what}"
         for value, what in ((channels, "channels"), (blocks, "blocks"))
@@ -111,12 +114,12 @@ def _front(name: str) -> tuple[str, list[str]]:
 
 def _size(record: Record, name: str) -> str:
     """Counted on the architecture that the run recorded."""
-    size = record.carded("preprocessing.img_size")
-    if size is None:
+    if record.card is None:
         return ""
+    size = record.card.preprocessing.img_size
     from hvit.models.counting import cost_of
 
-    cost = cost_of(name, record.card["arguments"], size)
+    cost = cost_of(name, record.card.arguments, size)
     return f" ({cost.params / 1e6:.2f} million parameters, {cost.gmacs:.2f} GMACs for a picture of {size} px)"
 
 
@@ -130,7 +133,7 @@ def data(text: Text, record: Record) -> None:
         text.say(f"{100 * record('data.holdout'):g} % of those to train on were held out, to judge the features by.")
     if (fraction := record("data.train_fraction")) is not None and fraction < 1:
         text.say(f"{100 * fraction:g} % of the {record.things} of each class that were there to train on were used.")
-    licences = record.carded("licences") or record("data.licences") or {}
+    licences = (record.card and record.card.licences) or record("data.licences") or {}
     sources = sorted({*balance.sources, *licences})
     for source in sources:
         licence = licences[source] if source in licences else ""
@@ -218,7 +221,7 @@ def optimization(text: Text, record: Record) -> None:
             "polyak1992averaging",
         )
     if epochs is not None and record("batch_size") is not None:
-        batch = record("batch_size") * (record("accum_steps") or 1) * (record.run.info.get("world_size") or 1)
+        batch = record("batch_size") * (record("accum_steps") or 1) * (record.run.info.world_size or 1)
         sizes = list(dict.fromkeys(p["img_size"] for p in record("phases") or [])) or [record("img_size")]
         sizes = [str(size) for size in sizes if size is not None]
         at = f", at {', then '.join(sizes)} px" if sizes else ""
@@ -276,36 +279,38 @@ def selection(text: Text, record: Record) -> None:
 
 def calibration(text: Text, record: Record) -> None:
     """Temperature, prediction sets and rejection."""
-    temperature, conformal, ood = (record.card.get(key) for key in ("temperature", "conformal", "ood"))
+    if record.card is None:
+        return
+    temperature, conformal, ood = record.card.temperature, record.card.conformal, record.card.ood
     n = record.summary("calibrate_n")
     on = f" on {n:,} {record.things} that neither trained nor selected" if n is not None else ""
     if temperature is not None:
         text.say(
             f"Temperature scaling{cite('guo2017calibration')}: T = {temperature:.3f}, fitted{on}.", "guo2017calibration"
         )
-    if conformal is not None and conformal.get("method") == "lac":
-        level = f"{100 * conformal['alpha']:g} %"
+    if conformal is not None and conformal.method == "lac":
+        level = f"{100 * conformal.alpha:g} %"
         text.say(
             f"Prediction sets by split conformal prediction with the LAC score{cite('sadinle2019least')}, at an error "
             f"level of {level}.",
             "sadinle2019least",
         )
         _threshold_groups(text, conformal)
-    if ood is not None and ood.get("method") in DETECTORS:
-        distance, works = DETECTORS[ood["method"]]
+    if ood is not None and ood.method in DETECTORS:
+        distance, works = DETECTORS[ood.method]
         text.say(
-            f"Photos unlike those of training are rejected by {distance}{cite(*works)}, beyond {ood['threshold']:.3f}.",
+            f"Photos unlike those of training are rejected by {distance}{cite(*works)}, beyond {ood.threshold:.3f}.",
             *works,
         )
-        if ood.get("unsure_threshold") is not None:
-            text.say(f"Photos beyond {ood['unsure_threshold']:.3f} are never given a single name.")
+        if ood.unsure_threshold is not None:
+            text.say(f"Photos beyond {ood.unsure_threshold:.3f} are never given a single name.")
 
 
-def _threshold_groups(text: Text, conformal: dict[str, Any]) -> None:
+def _threshold_groups(text: Text, conformal: ConformalRecord) -> None:
     """Where the thresholds of prediction sets are not one for all photos alike."""
-    if conformal.get("groups") == "by-crop":
+    if conformal.groups == "by-crop":
         text.say("Their thresholds are set for each predicted crop; crops with few photos share one.")
-    if conformal.get("groups") == "field-weighted":
+    if conformal.groups == "field-weighted":
         text.say(
             "Their threshold is a weighted one, in which field photos count as much as all others together"
             f"{cite('tibshirani2019covariate')}.",
@@ -326,7 +331,7 @@ def evaluation(text: Text, record: Record) -> None:
             f"Evaluated {where} (n = {found['n']:,}): top-1 {100 * found['top1']:.1f} % (95 % interval {100 * low:.1f} "
             f"to {100 * high:.1f}{cite('wilson1927inference')}), macro-F1 {100 * found['macro_f1']:.1f} %"
         )
-        if record.card.get("temperature") is not None and found.get("ece") is not None:
+        if record.card is not None and record.card.temperature is not None and found.get("ece") is not None:
             keys.append("nguyen2015posterior")
             said += f", expected calibration error {100 * found['ece']:.1f} %{cite('nguyen2015posterior')}"
         if found.get("coverage") is not None:
@@ -340,24 +345,24 @@ def evaluation(text: Text, record: Record) -> None:
 def machine(text: Text, record: Record) -> None:
     """Software, hardware, precision, time and seed."""
     info = record.run.info
-    libraries = info.get("libraries") or {}
+    libraries = info.libraries
     if "torch" in libraries:
         others = [f"{LIBRARIES[name]} {libraries[name]}" for name in LIBRARIES if name in libraries]
         said = ", ".join([f"PyTorch {libraries['torch']}{cite('paszke2019pytorch')}", *others])
         text.say(f"{said}.", "paszke2019pytorch")
     where = []
-    if info.get("device") is not None:
-        processes = info.get("world_size")
+    if info.device is not None:
+        processes = info.world_size
         count = f" in {processes} process{'es' * (processes > 1)}" if processes else ""
-        where.append(f"{info['device'] if info['device'] != 'cpu' else 'CPU'}{count}")
+        where.append(f"{info.device if info.device != 'cpu' else 'CPU'}{count}")
     if record("precision") in PRECISIONS:
         where.append(PRECISIONS[record("precision")])
-    if info.get("elapsed_s"):
-        where.append(f"{_time(info['elapsed_s'])} in all")
+    if info.elapsed_s:
+        where.append(f"{_time(info.elapsed_s)} in all")
     if where:
         text.say(f"Computed on {', '.join(where)}.")
-    if info.get("seed") is not None:
-        text.say(f"Seed {info['seed']}.")
+    if info.seed is not None:
+        text.say(f"Seed {info.seed}.")
 
 
 def _time(seconds: float) -> str:

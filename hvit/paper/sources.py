@@ -46,7 +46,7 @@ def origin(run: Run, *files: str) -> Origin:
     for name, sha256 in hashes.items():
         if name in listed and listed[name] != sha256:
             raise RunError(f"{name} of run {run.name} was changed after it was written; copy the run again")
-    return Origin(run.name, card["sha256"] if card else None, hashes)
+    return Origin(run.name, card.sha256 if card else None, hashes)
 
 
 def predictions_of(run: Run, split: str) -> Origin:
@@ -68,7 +68,7 @@ def answers_of(run: Run, split: str | None = None) -> Predictions:
     """
     wanted = split or run.judged_on or "test"
     answers = read_predictions(run, wanted)
-    if answers is None and run.info.get("kind") == "pretrain":
+    if answers is None and run.info.kind == "pretrain":
         raise RunError(f"run {run.name} was pre-trained without labels and names no classes: it has no answers to draw")
     if answers is None:
         recorded = sorted(path.parent.name for path in run.path.glob(in_split("*", PREDICTIONS)))
@@ -119,7 +119,7 @@ def groups_of(runs: Sequence[Run], labels: Sequence[str] | None = None) -> list[
     order = [run.name for run in runs]
     if len(set(order)) < len(order):
         raise FigureError(f"a run is named twice: {', '.join(order)}")
-    entries = [_Entry(run.name, run.info.get("kind"), run.info.get("seed"), run.config, run) for run in runs]
+    entries = [_Entry(run.name, run.info.kind, run.info.seed, run.config, run) for run in runs]
     ways = sorted(group_by_seed(entries), key=lambda way: min(order.index(entry.name) for entry in way.members))
     names = [way.name for way in ways] if labels is None else labels
     groups = [

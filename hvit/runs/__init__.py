@@ -1,21 +1,19 @@
 """The format of a run: training writes it, everything else reads it."""
 
 from hvit.runs.layout import CONFIG, DEFAULT_RUN, INFO, LOCK, MANIFEST, METRICS, SCHEMA_VERSION, TEST_EVALUATIONS
+from hvit.runs.model_card import ModelCard
 from hvit.runs.provenance import public
 from hvit.runs.reader import (
-    STALE_S,
-    Live,
     Run,
     RunError,
     Trouble,
     find_run,
     list_runs,
-    live_of,
     material_of,
     shortened,
-    status_of,
     survey,
 )
+from hvit.runs.run_info import STALE_S, Live, RunInfo, live_of, status_of
 from hvit.runs.writer import (
     HEARTBEAT_S,
     RunLock,
@@ -38,8 +36,10 @@ __all__ = [
     "STALE_S",
     "TEST_EVALUATIONS",
     "Live",
+    "ModelCard",
     "Run",
     "RunError",
+    "RunInfo",
     "RunLock",
     "RunWriter",
     "Trouble",

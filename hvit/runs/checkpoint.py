@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +12,18 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from hvit.data.classes import crop_of
 from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import SpectralStream
 from hvit.files import file_sha256, write_bytes, write_json
 from hvit.models import Classifier, create_model
-from hvit.models.pretrained import Origin
 from hvit.rejection import METHODS, RejectionFileError, Rejector
-from hvit.runs.fields import check_card
 from hvit.runs.layout import CARD, REJECTION, WEIGHTS
-from hvit.untrusted import UntrustedFileError, inside, read_bytes, read_json, tensor_shapes
+from hvit.runs.model_card import ConformalRecord, DetectorRecord, ModelCard, PreprocessingRecord, SpectralRecord
+from hvit.runs.reader import Run, RunError
+from hvit.untrusted import UntrustedFileError, inside, read_bytes, tensor_shapes
+from hvit.weights_origin import Origin
 
-SCHEMA_VERSION = 1
 MAX_WEIGHTS_BYTES = 8 * 2**30
-NEEDED = (
-    "schema_version", "architecture", "arguments", "classes", "preprocessing", "temperature", "conformal", "ood",
-    "sha256", "data_fingerprint", "licences",
-)  # fmt: skip
-NEEDED_IN = {"conformal": ("alpha", "method", "threshold"), "ood": ("method", "file", "threshold", "sha256")}
 
 
 class CheckpointError(ValueError):
@@ -56,7 +50,7 @@ class Checkpoint:
     """
 
     model: Classifier
-    card: dict[str, Any]
+    card: ModelCard
     name: str
     run_dir: Path
     classes: tuple[str, ...]
@@ -88,7 +82,7 @@ def save_checkpoint(
     ood: Rejector | None = None,
     half: bool = True,
     spectral: SpectralStream | None = None,
-    pretrained: dict[str, Any] | None = None,
+    pretrained: Origin | None = None,
 ) -> None:
     """Writes `model.safetensors`, then `model.json`, then it can be loaded.
 
@@ -101,7 +95,7 @@ def save_checkpoint(
         half: store floating-point weights as float16, but for those beyond its range: the variances of a baseline's
             batch norm can be.
         spectral: what the spectral stream of the model expects; of a `_dfca` model only, which needs it.
-        pretrained: where outside weights came from, see `hvit.models.pretrained.Origin`; None without any.
+        pretrained: origin of outside weights; None without any.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     if half:
@@ -111,24 +105,21 @@ def save_checkpoint(
     if ood is not None:
         ood.save(run_dir / REJECTION)
         rejection = _rejection_record(ood, run_dir / REJECTION)
-    write_json(
-        run_dir / CARD,
-        {
-            "schema_version": SCHEMA_VERSION,
-            "architecture": architecture,
-            "arguments": arguments,
-            "classes": list(classes),
-            "preprocessing": preprocessing.to_dict(),
-            "temperature": temperature,
-            "conformal": conformal,
-            "ood": rejection,
-            "sha256": file_sha256(run_dir / WEIGHTS),
-            "data_fingerprint": data_fingerprint,
-            "licences": licences,
-            **({} if spectral is None else {"spectral": spectral.to_dict()}),
-            **({} if pretrained is None else {"pretrained": pretrained}),
-        },
+    card = ModelCard(
+        architecture=architecture,
+        arguments=arguments,
+        classes=tuple(classes),
+        preprocessing=PreprocessingRecord(preprocessing.img_size, preprocessing.mean, preprocessing.std),
+        temperature=temperature,
+        conformal=None if conformal is None else ConformalRecord.from_dict(conformal),
+        ood=rejection,
+        sha256=file_sha256(run_dir / WEIGHTS),
+        data_fingerprint=data_fingerprint,
+        licences=licences,
+        spectral=None if spectral is None else SpectralRecord.from_dict(spectral.to_dict()),
+        pretrained=pretrained,
     )
+    write_json(run_dir / CARD, card.to_dict())
 
 
 def save_calibration(run_dir: Path, temperature: float, conformal: dict[str, Any], ood: Rejector | None) -> None:
@@ -141,7 +132,7 @@ def save_calibration(run_dir: Path, temperature: float, conformal: dict[str, Any
         CheckpointError: the run has no card that can be read.
     """
     card = read_card(run_dir)
-    before, record = card["ood"], None
+    before, record = card.ood, None
     if ood is not None:
         unnamed = run_dir / f"{REJECTION}.partial"  # a name the manifest passes over
         ood.save(unnamed)
@@ -149,17 +140,15 @@ def save_calibration(run_dir: Path, temperature: float, conformal: dict[str, Any
         path = run_dir / name
         os.replace(unnamed, path)
         record = _rejection_record(ood, path)
-    write_json(run_dir / CARD, card | {"temperature": temperature, "conformal": conformal, "ood": record})
-    if before is not None and (record is None or before["file"] != record["file"]):
-        if Path(before["file"]).name == before["file"]:  # a card is untrusted: nothing outside the run is removed
-            (run_dir / before["file"]).unlink(missing_ok=True)
+    calibrated = replace(card, temperature=temperature, conformal=ConformalRecord.from_dict(conformal), ood=record)
+    write_json(run_dir / CARD, calibrated.to_dict())
+    if before is not None and (record is None or before.file != record.file):
+        (run_dir / before.file).unlink(missing_ok=True)  # a plain name: nothing outside the run is removed
 
 
-def _rejection_record(ood: Rejector, path: Path) -> dict[str, Any]:
-    record = {"method": ood.method.name, "file": path.name, "threshold": float(ood.threshold)}
-    if ood.unsure_threshold is not None:
-        record["unsure_threshold"] = float(ood.unsure_threshold)
-    return record | {"sha256": file_sha256(path)}
+def _rejection_record(ood: Rejector, path: Path) -> DetectorRecord:
+    unsure = None if ood.unsure_threshold is None else float(ood.unsure_threshold)
+    return DetectorRecord(ood.method.name, path.name, float(ood.threshold), file_sha256(path), unsure)
 
 
 def _halved(value: torch.Tensor) -> torch.Tensor:
@@ -168,55 +157,21 @@ def _halved(value: torch.Tensor) -> torch.Tensor:
     return value.half()
 
 
-def read_card(run_dir: Path) -> dict[str, Any]:
-    """`model.json` of a run, checked for what must be in it.
+def read_card(run_dir: Path) -> ModelCard:
+    """`model.json` of a run that can predict.
 
     Raises:
-        CheckpointError: it is missing, not JSON, of another version or incomplete, or a value is of another type or out
-            of range.
+        CheckpointError: it is missing, damaged, incomplete or of another version.
     """
     try:
-        card = read_json(inside(run_dir, CARD))
-    except (FileNotFoundError, NotADirectoryError):
+        card = Run(run_dir).model_card()
+    except RunError as error:
+        raise CheckpointError(str(error)) from None
+    if card is None:
         raise CheckpointError(
             f"run {run_dir.name} has no {CARD}, so it cannot predict; finish its training or choose another"
-        ) from None
-    except UntrustedFileError as error:
-        raise CheckpointError(f"{CARD} of run {run_dir.name} {error}; copy the run again") from None
-    if not isinstance(card, dict) or card.get("schema_version") != SCHEMA_VERSION:
-        raise CheckpointError(
-            f"{CARD} of run {run_dir.name} is of another version of HViT; this one reads version {SCHEMA_VERSION}"
         )
-    missing = [key for key in NEEDED if key not in card]
-    for part, keys in NEEDED_IN.items():
-        if isinstance(card.get(part), dict):
-            missing += [f"{part}.{key}" for key in keys if key not in card[part]]
-    if missing:
-        raise CheckpointError(f"{CARD} of run {run_dir.name} lacks {', '.join(missing)}; copy the run again")
-    try:
-        check_card(card)
-    except UntrustedFileError as error:
-        raise CheckpointError(f"{CARD} of run {run_dir.name} {error}; copy the run again") from None
-    if "pretrained" in card:
-        try:
-            Origin.from_dict(card["pretrained"])
-        except ValueError as error:
-            raise CheckpointError(f"{CARD} of run {run_dir.name} has a damaged `pretrained`: {error}") from None
-    if card["conformal"] is not None:
-        _check_thresholds(card["conformal"]["threshold"], card["classes"], run_dir)
     return card
-
-
-def _check_thresholds(threshold: object, classes: list[str], run_dir: Path) -> None:
-    """Refuses thresholds of prediction sets that are no numbers in [0, 1], or lack a crop of the run."""
-    crops = {crop_of(name) for name in classes} if isinstance(threshold, dict) else set()
-    values = list(threshold.values()) if isinstance(threshold, dict) else [threshold]
-    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v <= 1 for v in values)
-    if not numbers or (isinstance(threshold, dict) and crops - set(threshold)):
-        raise CheckpointError(
-            f"{CARD} of run {run_dir.name} has conformal.threshold {threshold}; expected a number from 0 to 1, or one "
-            "for each crop; calibrate the run again: python -m training.calibrate"
-        )
 
 
 def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless: bool = False) -> Checkpoint:
@@ -230,26 +185,26 @@ def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless:
     """
     run_dir = Path(run_dir)
     card = read_card(run_dir)
-    if not card["classes"] and not headless:
+    if not card.classes and not headless:
         raise CheckpointError(
             f"run {run_dir.name} was pre-trained without labels and knows no classes; give it some: "
             f"python -m training.finetune --config ... --set init={run_dir.name}"
         )
     try:
         with torch.device("meta"):
-            described = create_model(card["architecture"], **card["arguments"])
-        preprocessing = Preprocessing.from_dict(card["preprocessing"])
-        spectral = SpectralStream.from_dict(card["spectral"]) if "spectral" in card else None
+            described = create_model(card.architecture, **card.arguments)
+        preprocessing = Preprocessing.from_dict(card.preprocessing.to_dict())
+        spectral = None if card.spectral is None else SpectralStream.from_dict(card.spectral.to_dict())
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         reason = " ".join(str(error).split())[:160]
         raise CheckpointError(f"{CARD} of run {run_dir.name} does not describe a model: {reason}") from None
     _check_outputs(run_dir, card, described, spectral)
     tensors = _checked_tensors(run_dir, card, described)
-    model = create_model(card["architecture"], **card["arguments"])
+    model = create_model(card.architecture, **card.arguments)
     model.load_state_dict(tensors)
     device = torch.device(device)
     model = model.float().eval().requires_grad_(False)
-    ood = load_rejector(run_dir, card["ood"])
+    ood = load_rejector(run_dir, card.ood)
     if ood is not None:
         _check_rejector(run_dir, ood, model)
     return Checkpoint(
@@ -257,22 +212,22 @@ def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless:
         card=card,
         name=run_dir.resolve().name,
         run_dir=run_dir,
-        classes=tuple(card["classes"]),
+        classes=card.classes,
         preprocessing=preprocessing,
-        temperature=1.0 if card["temperature"] is None else card["temperature"],
-        conformal=card["conformal"],
+        temperature=1.0 if card.temperature is None else card.temperature,
+        conformal=None if card.conformal is None else card.conformal.to_dict(),
         ood=ood,
-        sha256=card["sha256"],
+        sha256=card.sha256,
         device=device,
         spectral=spectral,
     )
 
 
-def _check_outputs(run_dir: Path, card: dict[str, Any], model: Classifier, spectral: SpectralStream | None) -> None:
+def _check_outputs(run_dir: Path, card: ModelCard, model: Classifier, spectral: SpectralStream | None) -> None:
     """Compares classes and spectral channels of a card with the model it describes."""
-    if model.num_classes != len(card["classes"]):
+    if model.num_classes != len(card.classes):
         raise CheckpointError(
-            f"{CARD} of run {run_dir.name} names {len(card['classes'])} classes for a model with {model.num_classes}; "
+            f"{CARD} of run {run_dir.name} names {len(card.classes)} classes for a model with {model.num_classes}; "
             "copy the run again"
         )
     takes = model.spectral_chans
@@ -284,7 +239,7 @@ def _check_outputs(run_dir: Path, card: dict[str, Any], model: Classifier, spect
         )
 
 
-def _checked_tensors(run_dir: Path, card: dict[str, Any], model: Classifier) -> dict[str, torch.Tensor]:
+def _checked_tensors(run_dir: Path, card: ModelCard, model: Classifier) -> dict[str, torch.Tensor]:
     """Weights of a run, whose shapes and hash are compared before a tensor is made of them.
 
     Args:
@@ -294,10 +249,10 @@ def _checked_tensors(run_dir: Path, card: dict[str, Any], model: Classifier) -> 
     try:
         path = inside(run_dir, WEIGHTS)
         found, size = tensor_shapes(path, MAX_WEIGHTS_BYTES)
-        _check_shapes(name, card["architecture"], found, model)
+        _check_shapes(name, card.architecture, found, model)
         data = read_bytes(path, size)
         # Safetensors reads a flipped bit without a word, hence the hash.
-        if hashlib.sha256(data).hexdigest() != card["sha256"]:
+        if hashlib.sha256(data).hexdigest() != card.sha256:
             raise CheckpointError(f"{name} was changed or damaged after it was written; copy the run again")
         tensors = load_tensors(data)
     except (FileNotFoundError, NotADirectoryError):
@@ -340,7 +295,7 @@ def _check_rejector(run_dir: Path, ood: Rejector, model: Classifier) -> None:
         )
 
 
-def load_rejector(run_dir: Path, record: dict[str, Any] | None) -> Rejector | None:
+def load_rejector(run_dir: Path, record: DetectorRecord | None) -> Rejector | None:
     """The detector that `ood` of model.json describes; None where it describes none.
 
     Raises:
@@ -348,7 +303,7 @@ def load_rejector(run_dir: Path, record: dict[str, Any] | None) -> Rejector | No
     """
     if record is None:
         return None
-    name = record["file"]
+    name = record.file
     try:
         path = inside(run_dir, name)
         sha256 = file_sha256(path)
@@ -360,16 +315,16 @@ def load_rejector(run_dir: Path, record: dict[str, Any] | None) -> Rejector | No
         raise CheckpointError(f"{name} of run {run_dir.name} {error}; copy the run again") from None
     except OSError as error:  # a pipe or a folder in its place
         raise CheckpointError(f"{name} of run {run_dir.name} cannot be read: {error.strerror}") from None
-    if sha256 != record["sha256"]:
+    if sha256 != record.sha256:
         raise CheckpointError(
             f"{name} of run {run_dir.name} was changed or damaged after it was written; copy the run again"
         )
-    if record["method"] not in METHODS:
+    if record.method not in METHODS:
         raise CheckpointError(
-            f"{CARD} of run {run_dir.name} has ood.method {record['method']!r}; this version knows {', '.join(METHODS)}"
+            f"{CARD} of run {run_dir.name} has ood.method {record.method!r}; this version knows {', '.join(METHODS)}"
         )
     try:
-        method = METHODS[record["method"]].load(path)
+        method = METHODS[record.method].load(path)
     except RejectionFileError as error:
         raise CheckpointError(f"{name} of run {run_dir.name} {error}; calibrate the run again") from None
-    return Rejector(method, record["threshold"], record.get("unsure_threshold"))
+    return Rejector(method, record.threshold, record.unsure_threshold)

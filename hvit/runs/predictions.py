@@ -24,7 +24,7 @@ class Predictions:
         sha256: of the photos.
         labels: number of the true class, (N,).
         probs: (N, K), calibrated where the run was.
-        calibrated: whether the run recorded a temperature.
+        temperature: that the logits were divided by; None where the run is not calibrated.
     """
 
     run: str
@@ -34,10 +34,15 @@ class Predictions:
     sha256: tuple[str, ...]
     labels: np.ndarray
     probs: np.ndarray
-    calibrated: bool
+    temperature: float | None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether a temperature was fitted."""
+        return self.temperature is not None
 
     @cached_property
     def predicted(self) -> np.ndarray:
@@ -64,8 +69,9 @@ def read_predictions(run: Run, split: str) -> Predictions | None:
     recorded = read_prediction_columns(run, split)
     if recorded is None:
         return None
-    card = run.model_card() or {}
-    classes, temperature = tuple(card["classes"]), card.get("temperature")
+    card = run.model_card()
+    assert card is not None  # the labels were compared with its classes
+    classes, temperature = card.classes, card.temperature
     number = {name: k for k, name in enumerate(classes)}
     return Predictions(
         run.name,
@@ -74,8 +80,8 @@ def read_predictions(run: Run, split: str) -> Predictions | None:
         tuple(recorded["path"]),
         tuple(recorded["sha256"]),
         np.array([number[label] for label in recorded["label"]]),
-        softmax(np.array(recorded["logits"], dtype=np.float64), temperature or 1.0),
-        temperature is not None,
+        softmax(np.array(recorded["logits"], dtype=np.float64), 1.0 if temperature is None else temperature),
+        temperature,
     )
 
 
@@ -93,7 +99,8 @@ def read_prediction_columns(
     recorded = run.predictions(split)
     if recorded is None:
         return None
-    classes = tuple((run.model_card() or {}).get("classes") or ())
+    card = run.model_card()
+    classes = () if card is None else card.classes
     where = f"predictions of run {run.name} on {split}"
     if "logits" in columns and not classes:
         raise RunError(f"{where} cannot be read: the run lists no classes in its model.json; copy the run again")

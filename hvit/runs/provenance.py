@@ -7,8 +7,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from hvit.runs.run_info import GitState
 
-def git_state() -> dict[str, Any] | None:
+
+def git_state() -> GitState | None:
     """Commit and whether files were changed since; None outside a repository."""
     here = Path(__file__).parent
     try:
@@ -24,7 +26,7 @@ def git_state() -> dict[str, Any] | None:
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
-    return {"commit": commit, "dirty": bool(changed)}
+    return GitState(commit, bool(changed))
 
 
 def library_versions() -> dict[str, str]:

@@ -4,13 +4,12 @@ import difflib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hvit.files import file_sha256
-from hvit.runs.fields import check_card, check_config, check_info, check_row, check_scores
+from hvit.runs.fields import check_config, check_row, check_scores
 from hvit.runs.layout import (
     CARD,
     CONFIG,
@@ -25,6 +24,8 @@ from hvit.runs.layout import (
     WEIGHTS,
     in_split,
 )
+from hvit.runs.model_card import ModelCard
+from hvit.runs.run_info import Live, RunInfo, live_of, status_of
 from hvit.untrusted import (
     Nan,
     UntrustedFileError,
@@ -39,7 +40,6 @@ from hvit.untrusted import (
     read_yaml,
 )
 
-STALE_S = 60
 MAX_ROWS, MAX_METRICS_BYTES = 200_000, 64 * 2**20  # of a file of JSON lines, which becomes ten times as large in memory
 MAX_NOTES_BYTES = 2**20
 MAX_NAME, MAX_PATH = 60, 200  # characters of a name that is repeated in a message
@@ -61,8 +61,8 @@ class Run:
         self.name = self.path.resolve().name
 
     @cached_property
-    def info(self) -> dict[str, Any]:
-        """`run.json`.
+    def info(self) -> RunInfo:
+        """`run.json`, checked and typed.
 
         Raises:
             RunError: it is missing, damaged, or of a newer version.
@@ -73,7 +73,8 @@ class Run:
         version = info.get("schema_version")
         if isinstance(version, int) and version > SCHEMA_VERSION:
             raise RunError(f"{self.name} was written by a newer version of this program; update the program to read it")
-        return self._checked(INFO, lambda: check_info(info))
+        checked: RunInfo = self._checked(INFO, lambda: RunInfo.from_dict(info))
+        return checked
 
     @property
     def status(self) -> str:
@@ -81,7 +82,7 @@ class Run:
         return status_of(self.info)
 
     @property
-    def live(self) -> "Live | None":
+    def live(self) -> Live | None:
         """How far a run that trains, or did until it fell silent, has come; None where it ended, or does not say."""
         return live_of(self.info)
 
@@ -110,7 +111,7 @@ class Run:
     @property
     def plants_known(self) -> bool | None:
         """Whether photos were held out plant by plant; None where the run does not say, as runs of before do not."""
-        return self.info.get("plants_known")
+        return self.info.plants_known
 
     @property
     def judged_on(self) -> str | None:
@@ -149,10 +150,22 @@ class Run:
 
         return self._read(name, rows_of) or []
 
-    def model_card(self) -> dict[str, Any] | None:
-        """`model.json`, or None where the run has no weights to predict with yet."""
-        card = self._json(CARD)
-        return None if card is None else self._checked(CARD, lambda: check_card(card))
+    def model_card(self) -> ModelCard | None:
+        """`model.json`, checked and typed; None where the run has no weights to predict with yet.
+
+        Raises:
+            RunError: it is damaged, incomplete or of another version.
+        """
+        document = self._json(CARD)
+        if document is None:
+            return None
+        version = document.get("schema_version", SCHEMA_VERSION) if isinstance(document, dict) else SCHEMA_VERSION
+        if version != SCHEMA_VERSION:
+            raise RunError(
+                f"{CARD} of run {self.name} is of another version of HViT; this one reads version {SCHEMA_VERSION}"
+            )
+        card: ModelCard = self._checked(CARD, lambda: ModelCard.from_dict(document))
+        return card
 
     def evaluation(self, split: str, of: str = "metrics") -> dict[str, Any] | None:
         """Recorded scores on a split, or None. `of` is "metrics", or "tta" for those with test-time augmentation."""
@@ -224,7 +237,8 @@ class Run:
     @property
     def can_predict(self) -> bool:
         """Whether weights are here, and classes to name: a run pre-trained without labels has none."""
-        return self._is_there(WEIGHTS) and bool((self.model_card() or {"classes": []}).get("classes"))
+        card = self.model_card()
+        return self._is_there(WEIGHTS) and card is not None and bool(card.classes)
 
     def row(self) -> dict[str, Any]:
         """What `runs --json` prints of this run."""
@@ -233,13 +247,13 @@ class Run:
             "name": self.name,
             "path": str(self.path),
             "status": self.status,
-            "kind": self.info.get("kind"),
-            "classes": card["classes"] if card else None,
-            "summary": self.info.get("summary", {}),
+            "kind": self.info.kind,
+            "classes": list(card.classes) if card else None,
+            "summary": dict(self.info.summary),
             "plants_known": self.plants_known,
-            "started": self.info.get("started"),
-            "ended": self.info.get("ended"),
-            "heartbeat": self.info.get("heartbeat"),
+            "started": self.info.started,
+            "ended": self.info.ended,
+            "heartbeat": self.info.heartbeat,
             "progress": asdict(self.live) if self.live else None,
             "can_predict": self.can_predict,
         }
@@ -290,49 +304,6 @@ def material_of(config: dict[str, Any] | None) -> frozenset[str]:
     return frozenset("drawings" if str(name).startswith(SCHEME) else "photos" for name in dirs or ())
 
 
-def status_of(info: dict[str, Any]) -> str:
-    """Status of the run with this `run.json` at this moment, see `Run.status`."""
-    status = info.get("status")
-    if status == "running" and _age_s(info.get("heartbeat")) > STALE_S:
-        return "stopped"
-    return status if status in ("running", "done", "failed", "preempted") else "unknown"
-
-
-@dataclass(frozen=True)
-class Live:
-    """How far training has come.
-
-    Attributes:
-        step, total_steps: optimizer steps done, and to do in all.
-        images_per_s: lately, over all processes; None before it is measured.
-        left_s: estimated seconds to the last step, seen from now; None where the run is silent, or too young to tell.
-        silent_s: seconds since its last sign of life.
-        step_age_s: seconds since its last step, as far as it has told.
-    """
-
-    step: int
-    total_steps: int
-    images_per_s: float | None
-    left_s: float | None
-    silent_s: float
-    step_age_s: float
-
-
-def live_of(info: dict[str, Any]) -> Live | None:
-    """What the run with this `run.json` tells of its progress at this moment, see `Run.live`."""
-    told, status = info.get("progress"), status_of(info)
-    if status not in ("running", "stopped") or not isinstance(told, dict):
-        return None
-    silent_s, step_age_s = _age_s(info.get("heartbeat")), _age_s(told.get("at"))
-    whole = {"step", "total_steps", "images_per_s", "left_s"} <= told.keys()
-    if not whole or max(silent_s, step_age_s) == float("inf"):
-        return None
-    left_s = told["left_s"]
-    if left_s is not None:
-        left_s = None if status == "stopped" else max(0.0, left_s - step_age_s)
-    return Live(told["step"], told["total_steps"], told["images_per_s"], left_s, silent_s, step_age_s)
-
-
 @dataclass(frozen=True)
 class Trouble:
     """A folder among the runs that cannot be read as one.
@@ -375,7 +346,7 @@ def _check_readable(folder: Path) -> None:
         if any((folder / name).exists() for name in (CONFIG, METRICS, CARD, WEIGHTS, MANIFEST)):
             raise RunError(f"{run.name} is half-written: it has no {INFO}; copy the run again, or delete the folder")
         raise RunError(f"{run.name} is no run: it has no {INFO}; move the folder elsewhere")
-    if "schema_version" not in run.info:
+    if run.info.schema_version is None:
         raise RunError(
             f"{run.name} is no run of this program: its {INFO} is of another kind; move the folder elsewhere"
         )
@@ -407,10 +378,3 @@ def find_run(name: str | Path = DEFAULT_RUN, root: Path = Path("runs")) -> Run:
 def shortened(name: str, most: int = MAX_NAME) -> str:
     """A name that somebody asked for, as a message repeats it."""
     return name if len(name) <= most else f"{name[:most]}..."
-
-
-def _age_s(stamp: str | None) -> float:
-    try:
-        return (datetime.now(UTC) - datetime.fromisoformat(stamp or "")).total_seconds()
-    except (TypeError, ValueError):
-        return float("inf")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hvit.runs.layout import CONFIG, INFO, PREDICTIONS, SCORES, WEIGHTS, in_split
-from hvit.runs.reader import Run, RunError, material_of, status_of
+from hvit.runs.model_card import ModelCard
+from hvit.runs.reader import Run, RunError, material_of
+from hvit.runs.run_info import RunInfo, status_of
 from hvit.untrusted import is_in_utf8
 
 MAX_SPLITS = 100  # of a run
@@ -25,9 +28,9 @@ class RecordedParts:
         problem: why the configuration cannot be read, in one sentence; None where it can.
     """
 
-    info: dict[str, Any]
+    info: RunInfo
     config: dict[str, Any] | None
-    card: dict[str, Any] | None
+    card: ModelCard | None
     problem: str | None
 
 
@@ -50,9 +53,9 @@ class RunSnapshot:
     name: str
     path: Path
     status: str
-    info: dict[str, Any]
+    info: RunInfo
     config: dict[str, Any] | None
-    card: dict[str, Any] | None
+    card: ModelCard | None
     splits: tuple[str, ...]
     scored: tuple[str, ...]
     has_weights: bool
@@ -60,27 +63,25 @@ class RunSnapshot:
 
     @property
     def kind(self) -> str | None:
-        return self.info.get("kind")
+        return self.info.kind
 
     @property
     def seed(self) -> int | None:
-        seed = self.info.get("seed")
-        return seed if isinstance(seed, int) else None
+        return self.info.seed
 
     @property
-    def summary(self) -> dict[str, Any]:
-        summary: dict[str, Any] = self.info.get("summary", {})
-        return summary
+    def summary(self) -> Mapping[str, Any]:
+        return self.info.summary
 
     @property
     def classes(self) -> tuple[str, ...]:
         """In the order of the model; empty where the run knows none."""
-        return tuple((self.card or {}).get("classes") or ())
+        return () if self.card is None else self.card.classes
 
     @property
     def plants_known(self) -> bool | None:
         """Whether photos were held out plant by plant; None where the run does not say."""
-        return self.info.get("plants_known")
+        return self.info.plants_known
 
     @property
     def learned_from(self) -> frozenset[str]:
@@ -137,7 +138,7 @@ def _recorded_splits(path: Path, file: str) -> tuple[str, ...]:
 
 def parent_of(run: Run) -> Run | None:
     """The run that a run was initialized from (`parent` of `run.json`), where it lies in the same folder."""
-    name = run.info.get("parent")
-    if not isinstance(name, str) or Path(name).name != name or not os.path.lexists(run.path.parent / name / INFO):
+    name = run.info.parent
+    if name is None or Path(name).name != name or not os.path.lexists(run.path.parent / name / INFO):
         return None
     return Run(run.path.parent / name)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hvit.runs.fields import check_row
 from hvit.runs.layout import CONFIG, INFO, LOCK, MANIFEST, METRICS, SCHEMA_VERSION
 from hvit.runs.provenance import git_state, library_versions, public, public_argv
 from hvit.runs.reader import Run, RunError
+from hvit.runs.run_info import Progress, RunInfo
 from hvit.untrusted import UntrustedFileError, parse_json, read_lines
 
 HEARTBEAT_S = 10
@@ -42,7 +44,7 @@ class RunLock:
             self._lock.acquire(blocking=False)
         except Timeout:
             # Who holds it may not have told yet, or on Windows let no one read it.
-            process = (Run(path).info if (path / INFO).exists() else {}).get("process")
+            process = (Run(path).info if (path / INFO).exists() else RunInfo()).process
             who = "another process" if process is None else f"process {process}"
             raise RunError(f"{path} is being written by {who}; wait for it, or choose another --run-dir") from None
 
@@ -103,32 +105,30 @@ class RunWriter:
         self.path = Path(path)
         check_not_taken(self.path, resume)
         self._lock = lock or RunLock(self.path)
-        before = Run(self.path).info if (self.path / INFO).exists() else None
+        before = Run(self.path).info if (self.path / INFO).exists() else RunInfo(parent=parent, started=_now())
         self._writing, self._over = threading.Lock(), threading.Event()  # the thread of `beating` writes too
+        self._changing = threading.Lock()
         self._began = time.monotonic()
-        self._elapsed = before.get("elapsed_s", 0.0) if before else 0.0
-        self.info = {
-            "schema_version": SCHEMA_VERSION,
-            "status": "running",
-            "heartbeat": _now(),
-            "kind": kind,
-            "parent": before["parent"] if before else parent,
-            "seed": seed,
-            "git": git_state(),
-            "argv": public_argv(argv),
-            "world_size": world_size,
-            "device": device,
-            "libraries": library_versions(),
-            "data_fingerprint": data_fingerprint,
-            "plants_known": plants_known,
-            "started": before["started"] if before else _now(),
-            "ended": None,
-            "elapsed_s": self._elapsed,
-            "process": os.getpid(),
-            "progress": None,
-            "tags": list(tags),
-            "summary": {},
-        }
+        self._elapsed = before.elapsed_s or 0.0
+        self.info = RunInfo(
+            schema_version=SCHEMA_VERSION,
+            status="running",
+            heartbeat=_now(),
+            kind=kind,
+            parent=before.parent,
+            seed=seed,
+            git=git_state(),
+            argv=tuple(public_argv(argv)),
+            world_size=world_size,
+            device=device,
+            libraries=library_versions(),
+            data_fingerprint=data_fingerprint,
+            plants_known=plants_known,
+            started=before.started,
+            elapsed_s=self._elapsed,
+            process=os.getpid(),
+            tags=tuple(tags),
+        )
         import yaml
 
         write_bytes(self.path / CONFIG, yaml.safe_dump(public(config), sort_keys=False, allow_unicode=True).encode())
@@ -166,13 +166,7 @@ class RunWriter:
 
     def progress(self, step: int, total_steps: int, images_per_s: float | None, left_s: float | None) -> None:
         """What the next sign of life tells of the progress, see `Live`; cheap to call every step."""
-        self.info["progress"] = {
-            "step": step,
-            "total_steps": total_steps,
-            "images_per_s": images_per_s,
-            "left_s": left_s,
-            "at": _now(),
-        }
+        self._change(progress=Progress(step, total_steps, images_per_s, left_s, _now()))
 
     def truncate_metrics(self, step: int) -> int:
         """Removes lines beyond a step: on resume they will be written again."""
@@ -186,10 +180,9 @@ class RunWriter:
         """
         self._over.set()
         with self._writing:
-            self.info |= {"status": status, "ended": _now(), "summary": summary}
-            self.info |= {} if exit_status is None else {"exit_status": exit_status}
-            for key in ("process", "progress"):
-                self.info.pop(key, None)
+            self._change(
+                status=status, ended=_now(), summary=summary, exit_status=exit_status, process=None, progress=None
+            )
             self._write()
         self._lock.release()
 
@@ -201,9 +194,12 @@ class RunWriter:
         return self._elapsed + time.monotonic() - self._began
 
     def _write(self) -> None:
-        self.info["elapsed_s"] = self._time_s()
-        self.info["heartbeat"] = _now()
-        write_json(self.path / INFO, self.info)
+        self._change(elapsed_s=self._time_s(), heartbeat=_now())
+        write_json(self.path / INFO, self.info.to_dict())
+
+    def _change(self, **values: Any) -> None:
+        with self._changing:
+            self.info = replace(self.info, **values)
 
 
 def truncate_lines(path: Path, step: int) -> int:

@@ -62,7 +62,7 @@ def ablations(runs: Iterable[Run], split: str = "test") -> dict[str, list[Ablati
 
 def ablation_of(run: Run | RunSnapshot) -> tuple[str | None, str | None]:
     """Name of the ablation a run belongs to and of its variant; None twice of any other run."""
-    told = dict(tag.split("=", 1) for tag in run.info.get("tags", []) if "=" in tag)
+    told = dict(tag.split("=", 1) for tag in run.info.tags if "=" in tag)
     return (told["ablation"], told["variant"]) if {"ablation", "variant"} <= set(told) else (None, None)
 
 
@@ -73,9 +73,9 @@ def _rows(variants: dict[str, list[Run]], split: str) -> list[AblationRow]:
 
 
 def _seed_of(run: Run) -> int:
-    if run.info.get("seed") is None:
+    if run.info.seed is None:
         raise RunError(f"run.json of run {run.name} has no seed, by which the runs of an ablation are paired")
-    return run.info["seed"]
+    return run.info.seed
 
 
 def _scores(run: Run, split: str) -> dict[str, float]:

@@ -149,7 +149,7 @@ def compare_runs(first: list[Run], second: list[Run], split: str = "test") -> tu
     Raises:
         ValueError: the numbers of runs or their seeds differ, a run has no predictions, or the photos are not the same.
     """
-    seeds = [[run.info.get("seed") for run in runs] for runs in (first, second)]
+    seeds = [[run.info.seed for run in runs] for runs in (first, second)]
     if seeds[0] != seeds[1]:
         raise ValueError(f"runs are paired by seed, in order: the first have seeds {seeds[0]}, the second {seeds[1]}")
     predictions = [_predictions(run, split) for run in first + second]

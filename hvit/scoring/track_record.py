@@ -161,8 +161,8 @@ def track_record(
     known = photos if label is not None and probability is not None else None
     crop = crop_of(label) if known is not None and label is not None else ""
     return TrackRecord(
-        calibrated=checkpoint.card["temperature"] is not None,
-        ood_threshold=checkpoint.card["ood"]["threshold"] if checkpoint.card["ood"] else None,
+        calibrated=checkpoint.card.temperature is not None,
+        ood_threshold=checkpoint.card.ood.threshold if checkpoint.card.ood else None,
         named_correct=None if known is None or probability is None else accuracy_at_confidence(known, probability),
         set_coverage=None if known is None else set_coverage(known),
         top1=None if known is None else top1_accuracy(known.of_crop(crop)),

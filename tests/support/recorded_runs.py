@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from hvit.runs import write_manifest
+from tests.support.model_cards import card_document
 
 CLASSES = ["Potato___Early_blight", "Potato___healthy", "Tomato___Late_blight", "Tomato___healthy"]
 
@@ -49,14 +50,10 @@ def write_records(
     (path / "run.json").write_text(json.dumps(usual | (info or {})))
     usual = {"data": {"dirs": ["photos"]}, "select_by": "macro_f1", "seed": seed, "epochs": 2}
     (path / "config.yaml").write_text(yaml.safe_dump(usual | (config or {})))
-    usual = {
-        "schema_version": 1, "architecture": "hvit_tiny", "arguments": {"num_classes": len(classes), "img_size": 64},
-        "classes": classes, "preprocessing": {"img_size": 64, "mean": [0.5] * 3, "std": [0.2] * 3},
-        "temperature": TEMPERATURE, "conformal": None, "ood": None, "sha256": f"{seed:064x}",
-        "data_fingerprint": "f", "licences": {},
-    }  # fmt: skip
-    usual = {key: value for key, value in (usual | (card or {})).items() if value is not ...}
-    (path / "model.json").write_text(json.dumps(usual))
+    document = card_document(
+        **({"classes": classes, "temperature": TEMPERATURE, "sha256": f"{seed:064x}"} | (card or {}))
+    )
+    (path / "model.json").write_text(json.dumps(document))
     rows = [{"step": 1, "epoch": e, "split": "val", "time_s": e, "macro_f1": v, "top1": v} for e, v in curve]
     rows.insert(0, {"step": 1, "epoch": 0.5, "split": "train", "time_s": 0.1, "loss": 1.0})
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

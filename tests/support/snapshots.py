@@ -3,7 +3,9 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from hvit.runs import RunInfo
 from hvit.runs.snapshot import RunSnapshot
+from tests.support.model_cards import model_card
 
 DIRS = {"photos": "photos", "drawings": "leafsim:v1/7/0-99"}
 
@@ -20,9 +22,9 @@ def run_snapshot(
         "name": name,
         "path": Path(name),
         "status": "done",
-        "info": {} if plants_known is None else {"plants_known": plants_known},
+        "info": RunInfo(plants_known=plants_known),
         "config": {"data": {"dirs": [DIRS[kind] for kind in learned_from]}},
-        "card": {"classes": list(classes)},
+        "card": model_card(classes),
         "splits": (),
         "scored": (),
         "has_weights": True,

@@ -108,7 +108,7 @@ FLOORS = {
         {"main"},
     ),
     "hvit": (
-        {"console", "device", "files", "fonts", "processes"},
+        {"console", "device", "files", "fonts", "processes", "weights_origin"},
         {"csv_tables", "models", "untrusted"},
         {"data", "rejection", "speed", "timm_models"},
         {"calibration"},

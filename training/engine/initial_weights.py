@@ -5,11 +5,12 @@ from dataclasses import replace
 from hvit.data.preprocess import Preprocessing
 from hvit.models import Classifier, HViT, create_model
 from hvit.models.baselines import PREFIX
-from hvit.models.pretrained import UNKNOWN, Origin, PretrainedWeights, PretrainedWeightsError
+from hvit.models.pretrained import PretrainedWeights, PretrainedWeightsError
 from hvit.models.pretraining import JointModel, MaskedDecoder
 from hvit.models.timm_weights import check_hub_weights, weights_from_file, weights_from_hub
 from hvit.runs import find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
+from hvit.weights_origin import UNKNOWN, Origin
 from training.config import ConfigError, FinetuneConfig, MaskedConfig
 
 FROM_HUB = "timm"  # as `model.weights`
@@ -67,10 +68,10 @@ def parent_of(config: FinetuneConfig) -> Checkpoint | None:
         return None
     checkpoint = load_checkpoint(find_run(config.init).path, headless=True)
     # A spectral stream may be new on a backbone that learned without.
-    if checkpoint.card["architecture"] not in (config.model.name, config.model.name.removesuffix("_dfca")):
+    if checkpoint.card.architecture not in (config.model.name, config.model.name.removesuffix("_dfca")):
         raise ConfigError(
-            f"init: run {checkpoint.name} is a {checkpoint.card['architecture']}, the configuration asks for "
-            f"{config.model.name}; set model.name to {checkpoint.card['architecture']}, or choose another run"
+            f"init: run {checkpoint.name} is a {checkpoint.card.architecture}, the configuration asks for "
+            f"{config.model.name}; set model.name to {checkpoint.card.architecture}, or choose another run"
         )
     return checkpoint
 
@@ -137,11 +138,11 @@ def preprocessing_for(
     return usual if weights is None else replace(usual, mean=weights.origin.mean, std=weights.origin.std)
 
 
-def origin_of(parent: Checkpoint | None, weights: PretrainedWeights | None) -> dict | None:
-    """Where outside weights came from, those of the parent included, as `model.json` records it; None without any."""
+def origin_of(parent: Checkpoint | None, weights: PretrainedWeights | None) -> Origin | None:
+    """Origin of the outside weights of a run, or of those its parent started from; None without any."""
     if weights is not None:
-        return weights.origin.to_dict()
-    return None if parent is None else parent.card.get("pretrained")
+        return weights.origin
+    return None if parent is None else parent.card.pretrained
 
 
 def check_head(parent: Checkpoint, classes: list[str]) -> None:

@@ -26,7 +26,7 @@ from torch.profiler import record_function
 from hvit.console import escape_unprintable
 from hvit.data.caching.photo_cache import PhotoCache, UnreadablePhotosError
 from hvit.files import append_line, write_bytes
-from hvit.runs import INFO, METRICS, Run, RunLock, RunWriter, check_not_taken, truncate_lines
+from hvit.runs import INFO, METRICS, Run, RunInfo, RunLock, RunWriter, check_not_taken, truncate_lines
 from hvit.runs.layout import CHECKPOINTS, SKIPPED, UNREADABLE
 from training.command_line import AUTO, check_folder, run_dir_of
 from training.config import ConfigError, FinetuneConfig, PretrainConfig, load_config
@@ -458,7 +458,7 @@ class Training(Paced):
         self.save_s = time.monotonic() - began
 
     def _record(self, status: str, exit_status: int | None, summary: dict) -> None:
-        if self.writer and self.writer.info["status"] == "running":
+        if self.writer and self.writer.info.status == "running":
             self.writer.finish(status, summary, exit_status)
 
     def _stopped(self, exit_status: int) -> int:
@@ -543,10 +543,10 @@ def _ended(run_dir: Path, restarted: bool) -> int:
 
     It is done; or it came to an end it meant to come to, and torchrun started it again all the same.
     """
-    info = Run(run_dir).info if (run_dir / INFO).exists() else {"status": None}
-    if info["status"] == "done":
+    info = Run(run_dir).info if (run_dir / INFO).exists() else RunInfo()
+    if info.status == "done":
         return 0
-    return info.get("exit_status", CONTINUE) if restarted else CONTINUE
+    return info.exit_status if restarted and info.exit_status is not None else CONTINUE
 
 
 def _broken(size: int) -> int:

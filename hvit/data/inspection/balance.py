@@ -145,8 +145,8 @@ def _rendered(run: Run) -> list[PhotoRole]:
     samples = [RenderedSample.of(address, stress) for address in addresses if address.split != TEST]
     train, val = ([sample for sample in samples if sample.split == split] for split in ("train", "val"))
     parts = [(sample, TRAIN) for sample in _share(train, fraction)]
-    seed = run.info.get("seed")
-    if run.info.get("kind") != "pretrain" and seed is not None:  # the one never opens val, the other divides it
+    seed = run.info.seed
+    if run.info.kind != "pretrain" and seed is not None:  # the one never opens val, the other divides it
         halves = halves_of_val(val, set(data.get("calibrate_only") or ()), seed)
         parts += [(sample, SELECT if selects else CALIBRATE) for sample, selects in zip(val, halves)]
     return [PhotoRole(sample.relative, sample.sha256(), sample.label, role) for sample, role in parts]

@@ -205,7 +205,7 @@ def test_the_card_tells_which_weights_a_run_started_from(runs):
 def test_a_damaged_origin_of_weights_is_said_to_be(runs):
     card = json.loads((runs / "hand" / "model.json").read_text())
     (runs / "hand" / "model.json").write_text(json.dumps(card | {"pretrained": {"source": 3}}))
-    assert "model.json of run hand has a damaged `pretrained`" in words_of(opened("models"))
+    assert "model.json of run hand has a damaged section pretrained" in words_of(opened("models"))
 
 
 def test_damaged_scores_are_said_to_be(runs):

@@ -53,11 +53,11 @@ def test_another_method_is_fitted_and_everything_agrees(run, photos):
     assert main(["--run", str(run), "--data", str(photos), "--ood-method", "relative_mahalanobis"]) == 0
     checkpoint = load_checkpoint(run)
     assert checkpoint.ood.method.name == "relative_mahalanobis" and file_sha256(run / "model.safetensors") == weights
-    assert sorted(file.name for file in run.glob("rejection*")) == [checkpoint.card["ood"]["file"]]
+    assert sorted(file.name for file in run.glob("rejection*")) == [checkpoint.card.ood.file]
     assert Run(run).damaged_files() == []
     listed = json.loads((run / "manifest.json").read_text())["files"]
-    assert "rejection.npz" not in listed and checkpoint.card["ood"]["file"] in listed
-    summary = Run(run).info["summary"]
+    assert "rejection.npz" not in listed and checkpoint.card.ood.file in listed
+    summary = Run(run).info.summary
     assert summary["calibrate_n"] == 18 and summary["conformal_reason"].startswith(checkpoint.conformal["groups"])
 
 
@@ -115,8 +115,8 @@ def test_a_share_beyond_one_is_refused(run, photos, capsys):
 
 def test_a_limit_on_named_unknowns_sets_a_second_threshold(run, photos):
     assert main(["--run", str(run), "--data", str(photos), "--max-unknown-named", "0.01"]) == 0
-    record = load_checkpoint(run).card["ood"]
-    assert record["unsure_threshold"] <= record["threshold"]
+    record = load_checkpoint(run).card.ood
+    assert record.unsure_threshold <= record.threshold
 
 
 def test_reference_photos_are_spread_over_data_sets_and_classes():

@@ -44,7 +44,7 @@ def test_the_map_of_test_is_made_of_recorded_features_without_weights_or_photos(
     found, recorded = read_map(run / "eval" / "test" / "tsne.npz"), Run(run).predictions("test")
     assert document["run"] == "tiny" and document["n"] == len(found) == 12
     assert found.sample_ids.tolist() == recorded["sample_id"] and set(found.splits) == {"test"}
-    assert found.about["weights"] == Run(run).model_card()["sha256"]
+    assert found.about["weights"] == Run(run).model_card().sha256
     assert found.severity is None and found.strangeness.shape == (12,)
 
 

@@ -60,13 +60,13 @@ def _rows(run_dir, split) -> list[dict]:
 
 def test_a_run_is_written_whole(pretrained):
     run = Run(pretrained)
-    assert run.status == "done" and run.info["kind"] == "pretrain" and run.damaged_files() == []
+    assert run.status == "done" and run.info.kind == "pretrain" and run.damaged_files() == []
     looks = _rows(pretrained, "holdout")
     assert looks[0]["step"] == 0 and "loss" not in looks[0] and len(looks) >= 3
-    summary = run.info["summary"]
+    summary = run.info.summary
     assert summary["knn_top1"] == looks[-1]["knn_top1"] and summary["random_knn_top1"] == looks[0]["knn_top1"]
     assert {"probe_top1", "random_probe_top1", "spread", "effective_rank", "loss"} <= summary.keys()
-    assert run.model_card()["classes"] == [] and not run.can_predict
+    assert run.model_card().classes == () and not run.can_predict
 
 
 def test_fine_tuning_starts_from_it(pretrained, tiny_config, tmp_path):
@@ -76,7 +76,7 @@ def test_fine_tuning_starts_from_it(pretrained, tiny_config, tmp_path):
     theirs = load_checkpoint(pretrained, headless=True).model.state_dict()
     ours = child.model.state_dict()
     assert all(torch.equal(ours[name], value) for name, value in theirs.items())
-    assert child.writer.info["parent"] == pretrained.name
+    assert child.writer.info.parent == pretrained.name
 
 
 def test_a_model_that_begins_with_convolutions_learns_by_comparing_and_is_fine_tuned_from_there(
@@ -129,7 +129,7 @@ def test_folders_without_labels_are_learned_from(config_file, color_photos, tmp_
         shutil.copy(photo, folder / f"{number}.png")
     changes = ["method=mae", "data.dirs=[]", f"data.unlabeled=['{folder}']", f"data.cache_dir={tmp_path / 'cache'}"]
     assert _pretrain(config_file, tmp_path / "run", *changes) == 0
-    summary = Run(tmp_path / "run").info["summary"]
+    summary = Run(tmp_path / "run").info.summary
     assert "knn_top1" not in summary and summary["loss"] > 0
     assert Run(tmp_path / "run").plants_known is None
 
@@ -184,8 +184,8 @@ def test_a_collapse_ends_the_run_and_says_why(config_file, tmp_path, capsys):
     changes = ["method=simclr", "optim.lr=3.0", "optim.warmup_epochs=1", "epochs=40"]
     assert _pretrain(config_file, tmp_path / "run", *changes) == 3
     info = Run(tmp_path / "run").info
-    assert info["status"] == "failed" and info["summary"]["reason"].startswith("collapse")
-    assert info["summary"]["reason"] in capsys.readouterr().err
+    assert info.status == "failed" and info.summary["reason"].startswith("collapse")
+    assert info.summary["reason"] in capsys.readouterr().err
     assert not (tmp_path / "run" / "model.safetensors").exists()
 
 

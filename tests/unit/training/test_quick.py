@@ -77,11 +77,11 @@ def test_the_backbone_is_the_parent_s_and_the_head_that_of_the_fit_to_all_photos
 def test_every_figure_is_recorded(made):
     run = Run(made)
     info, document, table = run.info, run.evaluation("cv"), run.predictions("cv")
-    assert (info["kind"], info["parent"], info["status"], info["tags"]) == ("finetune", "tiny", "done", ["quick"])
+    assert (info.kind, info.parent, info.status, info.tags) == ("finetune", "tiny", "done", ("quick",))
     assert run.judged_on == "cv" and len(table["label"]) == 38 == document["n"]
-    right = np.mean([run.model_card()["classes"][np.argmax(z)] == y for z, y in zip(table["logits"], table["label"])])
-    assert right == info["summary"]["cv_top1"] == document["top1"]
-    assert [info["summary"]["cv_top1_low"], info["summary"]["cv_top1_high"]] == document["top1_ci"]
+    right = np.mean([run.model_card().classes[np.argmax(z)] == y for z, y in zip(table["logits"], table["label"])])
+    assert right == info.summary["cv_top1"] == document["top1"]
+    assert [info.summary["cv_top1_low"], info.summary["cv_top1_high"]] == document["top1_ci"]
     assert set(document["per_class"]) == set(CLASSES) and 0 < document["accepted"] < 1
     assert {"points", "twice"} == set(json.loads((made / "eval" / "cv" / "learning_curve.json").read_text()))
     assert run.damaged_files() == []
@@ -89,7 +89,7 @@ def test_every_figure_is_recorded(made):
 
 
 def test_colors_are_told_apart_when_held_out(made):
-    assert Run(made).info["summary"]["cv_top1"] > 0.7
+    assert Run(made).info.summary["cv_top1"] > 0.7
 
 
 def test_a_held_out_answer_comes_from_a_head_that_did_not_learn_it(made, own, tiny_run):

@@ -1,6 +1,7 @@
 """Records of the runs folder."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def test_runs_are_listed_with_and_without_weights_as_they_stand(folder):
     write(folder / "live", status=None)
     silent = write(folder / "silent", status=None).info
     heartbeat = (datetime.now(UTC) - timedelta(seconds=90)).isoformat()
-    (folder / "silent" / "run.json").write_text(json.dumps(silent | {"heartbeat": heartbeat}))
+    (folder / "silent" / "run.json").write_text(json.dumps(replace(silent, heartbeat=heartbeat).to_dict()))
     (folder / "photos").mkdir()
     found, troubles = records.all_records()
     assert {r.name: r.status for r in found} == {

@@ -6,15 +6,17 @@ from pathlib import Path
 import pytest
 
 from app.models import words
+from hvit.runs import RunInfo
 from hvit.runs.snapshot import RunSnapshot
+from tests.support.model_cards import DETECTOR, model_card
 
 PHOTOS, DRAWN = {"data": {"dirs": ["photos"]}}, {"data": {"dirs": ["leafsim:v1/7/0-9"]}}
 
 
 def record(classes=("Grape___Rust", "Pepper___Spot", "Tomato___Blight", "Tomato___healthy"), **changes) -> RunSnapshot:
     usual = RunSnapshot(
-        name="mine", path=Path("mine"), status="done", info={"kind": "finetune"}, config=PHOTOS,
-        card={"classes": list(classes)}, splits=(), scored=(), has_weights=True, problem=None,
+        name="mine", path=Path("mine"), status="done", info=RunInfo(kind="finetune"), config=PHOTOS,
+        card=model_card(classes), splits=(), scored=(), has_weights=True, problem=None,
     )  # fmt: skip
     return dataclasses.replace(usual, **changes)
 
@@ -44,21 +46,22 @@ def test_a_size_is_called_as_in_papers_and_by_its_form(name, title):
 
 
 def test_a_backbone_names_nothing():
-    backbone = record((), info={"kind": "pretrain"}, card={"architecture": "hvit_tiny", "classes": []})
+    backbone = record((), info=RunInfo(kind="pretrain"))
     assert words.not_for(backbone) == [] and words.calibration(backbone) == []
     assert words.in_short(backbone, None) == "HViT-T: a backbone that learned from photos without labels."
 
 
 def test_calibration_is_told_only_where_there_is_one():
     assert words.calibration(record()) == ["Probabilities are not calibrated: read them as an order, not as chances."]
-    card = {"classes": ["Rust"], "temperature": 0.641, "conformal": {"alpha": 0.02}, "ood": {"threshold": 0.69}}
-    said = words.calibration(record(card=card, info={"summary": {"calibrate_n": 1059}}))
+    sets = {"alpha": 0.02, "method": "lac", "threshold": 0.9}
+    card = model_card(["Rust"], temperature=0.641, conformal=sets, ood=DETECTOR)
+    said = words.calibration(record(card=card, info=RunInfo(summary={"calibrate_n": 1059})))
     assert "on 1,059 photos of the calibration half of validation (temperature 0.64)" in said[0]
     assert "98\xa0%" in said[1] and "0.69" in said[2]
 
 
 def test_the_command_is_told_as_it_was_typed_but_for_going_on():
-    info = {"argv": ["-m", "training.finetune", "--set", "data.dirs=[a b]", "--resume"]}
+    info = RunInfo(argv=("-m", "training.finetune", "--set", "data.dirs=[a b]", "--resume"))
     assert words.made_by(record(info=info)) == "python -m training.finetune --set 'data.dirs=[a b]'"
     assert words.made_by(record()) is None
 

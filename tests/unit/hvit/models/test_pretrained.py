@@ -9,7 +9,6 @@ from safetensors.torch import save_file
 
 from hvit.models.pretrained import (
     METADATA,
-    Origin,
     PretrainedWeights,
     PretrainedWeightsError,
     load_pretrained,
@@ -17,6 +16,7 @@ from hvit.models.pretrained import (
     read_state_dict,
     save_pretrained,
 )
+from hvit.weights_origin import Origin
 
 ORIGIN = Origin(
     "timm:test_resnet", (0.5, 0.4, 0.3), (0.5, 0.25, 0.2), "a web page", "Apache 2.0", "ImageNet-1k", "0" * 64

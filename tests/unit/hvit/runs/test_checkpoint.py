@@ -102,7 +102,7 @@ def test_calibrating_again_leaves_weights_and_one_detector(run):
     after = load_checkpoint(run)
     assert after.temperature == 0.7 and after.conformal["threshold"] == {"potato": 0.5, "tomato": 0.9}
     assert (after.ood.threshold, after.ood.unsure_threshold) == (1.0, 0.5) and after.sha256 == before.sha256
-    assert [path.name for path in run.glob("rejection*")] == [after.card["ood"]["file"]]
+    assert [path.name for path in run.glob("rejection*")] == [after.card.ood.file]
 
 
 def test_a_crash_before_the_card_is_written_leaves_the_run_as_it_was(run, monkeypatch):

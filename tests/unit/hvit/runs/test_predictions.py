@@ -10,6 +10,7 @@ import pytest
 
 from hvit.runs import Run, RunError
 from hvit.runs.predictions import align_labels, read_predictions, shared_photos
+from tests.support.model_cards import card_document
 
 CLASSES = ["Rust", "Scab", "healthy"]
 
@@ -20,7 +21,7 @@ def write(path: Path, rows: list[tuple], classes=CLASSES, temperature: float | N
     folder.mkdir(parents=True)
     columns = dict(zip(("path", "sha256", "label", "logits"), map(list, zip(*rows))))
     pq.write_table(pa.table(columns | {"sample_id": columns["sha256"]}), folder / "predictions.parquet")
-    (path / "model.json").write_text(json.dumps({"classes": classes, "temperature": temperature}))
+    (path / "model.json").write_text(json.dumps(card_document(classes, temperature=temperature)))
     return Run(path)
 
 

@@ -33,7 +33,7 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     assert Run(tmp_path / "one").status == "running"
     writer.finish("done", {"top1": 0.5})
     run = Run(tmp_path / "one")
-    assert run.status == "done" and run.config == {"epochs": 2} and run.info["summary"] == {"top1": 0.5}
+    assert run.status == "done" and run.config == {"epochs": 2} and run.info.summary == {"top1": 0.5}
     assert [(row["step"], row["loss"]) for row in run.metrics()] == [(1, 0.25), (2, None)]
     assert run.model_card() is None and run.evaluation("test") is None and run.predictions("test") is None
 
@@ -120,14 +120,14 @@ def test_a_run_is_not_overwritten_and_not_written_twice(tmp_path):
     first.finish("preempted", {})
     with pytest.raises(RunError, match="holds a run already"):
         _writer(tmp_path / "one")
-    assert _writer(tmp_path / "one", resume=True).info["started"] == first.info["started"]
+    assert _writer(tmp_path / "one", resume=True).info.started == first.info.started
 
 
 def test_no_path_of_this_machine_is_written(tmp_path):
     path = str(tmp_path / "photos")
     writer = _writer(tmp_path / "one", config={"dirs": [path]}, argv=["/x/training/finetune.py", "--config", path])
     writer.finish("done", {})
-    assert writer.info["argv"] == ["-m", "training.finetune", "--config", "photos"]
+    assert writer.info.argv == ("-m", "training.finetune", "--config", "photos")
     for file in (tmp_path / "one").iterdir():
         assert str(tmp_path) not in file.read_text() and ": /" not in file.read_text()
 
@@ -140,7 +140,7 @@ def test_a_path_inside_a_word_of_the_command_is_not_written(tmp_path):
         "https://a.org/b",
     ]
     info = _writer(tmp_path / "one", argv=["/x/training/finetune.py", *words]).info
-    assert info["argv"][2:] == ["--run-dir=x", "data.dirs=['photos', 'b']", "init=runs/a", "https://a.org/b"]
+    assert info.argv[2:] == ("--run-dir=x", "data.dirs=['photos', 'b']", "init=runs/a", "https://a.org/b")
 
 
 def test_the_manifest_finds_what_was_changed(tmp_path):
@@ -229,7 +229,7 @@ def test_a_run_that_trains_tells_how_far_it_is(tmp_path):
     assert (live.step, live.total_steps, live.images_per_s) == (120, 400, 38.4) and 745 < live.left_s <= 750
     assert training_progress(Run(tmp_path / "one").live).startswith("step 120 of 400, 38 img/s, about 12 min ")
     writer.finish("done", {})
-    assert Run(tmp_path / "one").live is None and "process" not in Run(tmp_path / "one").info
+    assert Run(tmp_path / "one").live is None and Run(tmp_path / "one").info.process is None
 
 
 def test_a_run_that_fell_silent_says_since_when_and_promises_no_end(tmp_path):
@@ -245,8 +245,8 @@ def test_a_run_that_fell_silent_says_since_when_and_promises_no_end(tmp_path):
 def test_a_run_that_lives_but_makes_no_step_says_so(tmp_path):
     writer = _writer(tmp_path / "one")
     writer.progress(120, 400, 38.4, 750.0)
-    told = writer.info["progress"] | {"at": (datetime.now(UTC) - timedelta(minutes=5)).isoformat()}
-    _change(tmp_path / "one", progress=told)
+    old = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    _change(tmp_path / "one", progress=vars(writer.info.progress) | {"at": old})
     assert "no step for 5 min 0" in training_progress(Run(tmp_path / "one").live)
 
 

@@ -1,6 +1,7 @@
 """The table of an ablation, from runs made by hand."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pytest
 
 from hvit.runs import Run
 from hvit.scoring.ablation import ablations
+from tests.support.model_cards import card_document
 
 LABELS = ["a", "a", "b", "b", "b", "a", "b", "a"]
 
@@ -19,7 +21,7 @@ def run(folder, variant, seed, predicted, tta=None, labels=LABELS) -> Run:
     scores.mkdir(parents=True)
     tags = ["ablation=parts", f"variant={variant}", "a word"]
     (path / "run.json").write_text(json.dumps({"status": "done", "seed": seed, "tags": tags}))
-    (path / "model.json").write_text(json.dumps({"classes": ["a", "b"]}))
+    (path / "model.json").write_text(json.dumps(card_document(["a", "b"])))
     right = float(np.mean([one == other for one, other in zip(labels, predicted)]))
     (scores / "metrics.json").write_text(json.dumps({"top1": right, "macro_f1": right / 2}))
     if tta is not None:
@@ -59,7 +61,7 @@ def test_only_shared_seeds_are_compared(tmp_path):
 def test_without_a_judged_full_variant_there_is_no_table(tmp_path):
     assert ablations([run(tmp_path, "without", 0, LABELS)]) == {}
     plain = run(tmp_path / "x", "full", 0, LABELS)
-    plain.info["tags"] = []
+    plain.info = replace(plain.info, tags=())
     assert ablations([plain]) == {}
 
 

@@ -9,8 +9,9 @@ import torch
 from hvit.data.preprocess import Preprocessing
 from hvit.models.baselines import import_timm
 from hvit.models.config import SIZES
-from hvit.models.pretrained import Origin, PretrainedWeights, PretrainedWeightsError, load_pretrained, save_pretrained
+from hvit.models.pretrained import PretrainedWeights, PretrainedWeightsError, load_pretrained, save_pretrained
 from hvit.runs.checkpoint import load_checkpoint
+from hvit.weights_origin import Origin
 from training import finetune
 from training.config import ConfigError, load_config
 from training.engine import initial_weights as start

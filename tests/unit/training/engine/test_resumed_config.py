@@ -129,9 +129,9 @@ def test_a_training_whose_steps_were_mostly_skipped_is_not_done(words, run_dir, 
     )
     assert finetune.main(words) == status
     info = Run(run_dir).info
-    assert info["status"] == ("done" if status == 0 else "failed")
+    assert info.status == ("done" if status == 0 else "failed")
     if status:
-        assert "4 of 6 steps were skipped" in info["summary"]["reason"]
+        assert "4 of 6 steps were skipped" in info.summary["reason"]
         assert not (run_dir / "model.safetensors").exists()
 
 

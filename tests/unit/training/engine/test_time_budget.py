@@ -152,7 +152,7 @@ def test_a_run_by_the_clock_ends_decayed_and_its_replay_has_the_same_weights(tin
     run_dir = tmp_path / "clocked"
     assert finetune.main(_words(tiny_config, run_dir, "--minutes", "0.05")) == 0
     info, rates = Run(run_dir).info, _rates(run_dir)
-    assert info["summary"]["steps"] == len(rates) > 40 and info["summary"]["minutes"] == 0.05
+    assert info.summary["steps"] == len(rates) > 40 and info.summary["minutes"] == 0.05
     assert max(rates) == pytest.approx(1e-3, rel=0.05) and rates[-1] < 2e-5  # 1e-5 is the lowest
     assert rates[0] < 5e-4 and rates[:12] == rates[:1] * 12
     validated = [row["step"] for row in Run(run_dir).metrics() if row["split"] == "val"]
@@ -175,7 +175,7 @@ def test_a_stopped_run_by_the_clock_goes_on_with_what_was_left(tiny_config, tmp_
     used_s = json.loads(next(run_dir.glob("checkpoints/step-*/state.json")).read_text())["extra"]["time_budget"]
     assert 0 < used_s["used_s"] < 3
     assert finetune.main(_words(tiny_config, run_dir, "--resume")) == 0
-    summary = Run(run_dir).info["summary"]
+    summary = Run(run_dir).info.summary
     assert summary["minutes"] == 0.05 and 0.04 < summary["minutes_used"] < 0.065
     assert _rates(run_dir)[-1] < 2e-5
     assert json.loads((run_dir / TIME_BUDGET).read_text())["segments"][-1]["ends"] == PARTS
@@ -227,4 +227,4 @@ def test_pretraining_takes_a_budget_too(tiny_config, tmp_path, quick):
     arguments = ["--config", str(config), "--run-dir", str(run_dir), "--device", "cpu", *changed, "--minutes", "0.04"]
     assert pretrain.main(arguments) == 0
     rates = _rates(run_dir)
-    assert Run(run_dir).info["summary"]["steps"] == len(rates) > 24 and rates[-1] < max(rates) / 3
+    assert Run(run_dir).info.summary["steps"] == len(rates) > 24 and rates[-1] < max(rates) / 3

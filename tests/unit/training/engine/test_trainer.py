@@ -226,7 +226,7 @@ def test_a_step_without_numbers_changes_nothing_and_is_counted(words, run_dir, s
         at_step(step, lambda run: kept.append(_weights(run)))
     assert finetune.main(words) == 0
     assert all(torch.equal(before, after) for before, after in zip(*kept, strict=True))
-    assert Run(run_dir).info["summary"]["skipped_steps"] == 1
+    assert Run(run_dir).info.summary["skipped_steps"] == 1
     row = next(row for row in Run(run_dir).metrics() if row["step"] == 4)
     assert row["step"] == 4 and row["skipped_steps"] == 1 and row["grad_norm"] is None
     assert (row["loss"] is None) == loss_too
@@ -242,8 +242,8 @@ def test_many_steps_without_numbers_in_a_row_end_the_run(words, run_dir, spoiled
     spoiled({0, 2, 3, 4}, True)
     assert finetune.main([*words, "--set", "skip_limit=3"]) == 3
     info = Run(run_dir).info
-    assert info["status"] == "failed" and info["exit_status"] == 3 and info["summary"]["stopped_at_step"] == 5
-    assert "not finite in 3 steps in a row" in info["summary"]["reason"] and "in a row" in capsys.readouterr().err
+    assert info.status == "failed" and info.exit_status == 3 and info.summary["stopped_at_step"] == 5
+    assert "not finite in 3 steps in a row" in info.summary["reason"] and "in a row" in capsys.readouterr().err
     steps = [json.loads(line)["step"] for line in (run_dir / "skipped.jsonl").read_text().splitlines()]
     assert steps == [1, 3, 4, 5]
 
@@ -260,7 +260,7 @@ def test_one_skipped_step_is_no_collapse_of_a_pretraining(words, run_dir, monkey
         "epochs: 2\nbatch_size: 16\nimg_size: 64\neval_every: 1\noptim: {warmup_epochs: 9}\n"
     )
     assert pretrain.main(["--config", str(config), *words[2:6], "--set", MICRO]) == 0
-    assert Run(run_dir).info["summary"]["skipped_steps"] == 1
+    assert Run(run_dir).info.summary["skipped_steps"] == 1
     judged = [row["loss"] for row in Run(run_dir).metrics() if row["split"] == "holdout" and row["step"] > 0]
     assert len(judged) > 1 and all(0 < loss < 2 for loss in judged)  # the mean of those that are numbers
 
@@ -275,7 +275,7 @@ def test_reading_what_became_of_a_step_one_step_later_changes_nothing(
     words = [*words, "--set", "log_every=4"]
     stop_after(2)
     assert finetune.main(words) == 75
-    assert Run(run_dir).info["summary"] == {} and Checkpoints(run_dir / "checkpoints").newest() == 3
+    assert Run(run_dir).info.summary == {} and Checkpoints(run_dir / "checkpoints").newest() == 3
     assert finetune.main([*words, "--resume"]) == 0
     assert _losses(run_dir) == {step: straight[0][step] for step in (4, 6)} and _last_state(run_dir) == straight[1]
 
@@ -503,7 +503,7 @@ def test_photos_lost_since_they_were_read_are_left_out_of_calibration_and_counte
 
     at_step(4, lose)
     assert finetune.main(words) == 0
-    assert Run(run_dir).info["summary"]["calibrate_lost"] == 1
+    assert Run(run_dir).info.summary["calibrate_lost"] == 1
     told = capsys.readouterr().err
     assert told.count("gone or changed since training began") == 2 and "calibrating without them" in told
 

@@ -97,7 +97,7 @@ def test_what_they_learned_is_one_file_that_answers_alike(alone, two):
     images = torch.linspace(-1, 1, 2 * 3 * 64 * 64).reshape(2, 3, 64, 64)
     logits = [load_checkpoint(run).model(images).detach() for run in (alone, two)]
     torch.testing.assert_close(*logits, atol=2e-3, rtol=0)  # of weights that were rounded to float16
-    ours, theirs = (Run(run).info["summary"] for run in (alone, two))
+    ours, theirs = (Run(run).info.summary for run in (alone, two))
     assert ours.keys() == theirs.keys() and ours["best_step"] == theirs["best_step"]
 
 
