@@ -21,6 +21,7 @@ from torch import Tensor
 from hvit.data.caching.photo_cache import PhotoCache
 from hvit.data.preprocess import Preprocessing
 from hvit.files import file_sha256
+from hvit.weights_origin import Origin
 from training.calibrate import finish_run, finish_s
 from training.command_line import program_parser
 from training.config import ConfigError, FinetuneConfig
@@ -188,7 +189,7 @@ class Finetuning(Training):
             "best": self.best,
             "patience": self.patience.state,
             "preprocessing": self.preprocessing.to_dict(),
-            "pretrained": self.origin,
+            "pretrained": None if self.origin is None else self.origin.to_dict(),
             **({} if self.teacher is None else {"teachers": self.teacher.sha256}),
         }
 
@@ -200,7 +201,8 @@ class Finetuning(Training):
             raise ConfigError("--resume: the teacher is not the one this run began with; bring it back")
         self.best, self.patience = extra["best"], Patience(self.config.early_stopping, extra["patience"])
         if "preprocessing" in extra:  # a run of before knew one normalization only
-            self.preprocessing, self.origin = Preprocessing.from_dict(extra["preprocessing"]), extra["pretrained"]
+            self.preprocessing = Preprocessing.from_dict(extra["preprocessing"])
+            self.origin = None if extra["pretrained"] is None else Origin.from_dict(extra["pretrained"])
         self.ended_early = self.patience.is_over and not self.at_end
         if self.best and self.world.is_main:
             self.states.restore(step, BEST)
