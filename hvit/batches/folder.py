@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from hvit.batches.layout import FOLDERS, INFO, SCHEMA_VERSION, SETTINGS, UPLOADS
 from hvit.batches.logs import BatchError as BatchError
@@ -17,7 +16,7 @@ from hvit.batches.logs import locked, write_errors
 from hvit.batches.progress import is_scoring
 from hvit.batches.rules import Rules
 from hvit.files import write_json
-from hvit.runs import Trouble
+from hvit.runs import ModelCard, Trouble
 from hvit.untrusted import UntrustedFileError, read_json
 
 MAX_NAME = 60
@@ -66,7 +65,7 @@ class Batch:
             write_json(self.path / SETTINGS, {"alpha": alpha})
 
 
-def create_batch(root: Path, title: str, run: str, card: dict[str, Any]) -> Batch:
+def create_batch(root: Path, title: str, run: str, card: ModelCard) -> Batch:
     """Creates an empty batch; a name that is taken gets a number.
 
     Args:
@@ -85,7 +84,7 @@ def create_batch(root: Path, title: str, run: str, card: dict[str, Any]) -> Batc
             "schema_version": SCHEMA_VERSION,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "run": run,
-            "run_sha256": card["sha256"],
+            "run_sha256": card.sha256,
             **Rules.from_card(card).to_json(),
         }
         write_json(path / INFO, document)  # last: a folder without it is no batch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from hvit.runs import ModelCard
 from hvit.untrusted import UntrustedFileError
 
 
@@ -29,16 +30,15 @@ class Rules:
     unsure_threshold: float | None
 
     @classmethod
-    def from_card(cls, card: dict[str, Any]) -> Rules:
+    def from_card(cls, card: ModelCard) -> Rules:
         """From the `model.json` of a run."""
-        ood = card["ood"] or {}
         return cls(
-            tuple(card["classes"]),
-            card["temperature"] or 1.0,
-            card["temperature"] is not None,
-            card["conformal"],
-            ood.get("threshold"),
-            ood.get("unsure_threshold"),
+            card.classes,
+            1.0 if card.temperature is None else card.temperature,
+            card.temperature is not None,
+            None if card.conformal is None else card.conformal.to_dict(),
+            None if card.ood is None else card.ood.threshold,
+            None if card.ood is None else card.ood.unsure_threshold,
         )
 
     @classmethod

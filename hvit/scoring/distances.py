@@ -14,7 +14,7 @@ from hvit.calibration import softmax
 from hvit.data.datasets.reading import Sample
 from hvit.data.unknown_kinds import KNOWN, UNKNOWN_KINDS, kind_of_unknown
 from hvit.files import write_bytes
-from hvit.runs import Run, RunError
+from hvit.runs import ModelCard, Run, RunError
 from hvit.runs.layout import DISTANCES, in_split
 from hvit.scoring.model_outputs import ModelOutputs
 from hvit.untrusted import UntrustedFileError, inside, read_parquet
@@ -101,9 +101,9 @@ def score_distances(
     )
 
 
-def detector_of(card: dict[str, Any] | None) -> str:
+def detector_of(card: ModelCard | None) -> str:
     """SHA-256 of the detector that a `model.json` names; "" where it names none."""
-    return str(((card or {}).get("ood") or {}).get("sha256") or "")
+    return "" if card is None or card.ood is None else card.ood.sha256
 
 
 def record_distances(run: Run, split: str, distances: Distances) -> None:

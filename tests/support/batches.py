@@ -1,6 +1,5 @@
 """Small batches of drawn leaves, scored by a run with random weights."""
 
-import json
 from pathlib import Path
 
 from PIL import Image
@@ -9,6 +8,7 @@ from hvit.batches import Batch, create_batch, scoring
 from hvit.batches.photos import add_folder
 from hvit.batches.scoring import score_batch
 from hvit.batches.worker import run_worker
+from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint
 from tests.support.drawn_photos import draw_leaf
 
@@ -24,7 +24,7 @@ def write_leaves(folder: Path, count: int) -> Path:
 
 def new_batch(root: Path, run: Path, photos: Path) -> Batch:
     """A batch of a folder of photos, without scores."""
-    card = json.loads((run / "model.json").read_text())
+    card = Run(run).model_card()
     batch = create_batch(root, "field", run.name, card)
     add_folder(batch, str(photos))
     return batch

@@ -7,19 +7,20 @@ import pytest
 from hvit.batches import BatchError, create_batch, delete_batch, list_batches, open_batch
 from hvit.batches.folder import folder_name
 from hvit.batches.photos import add_folder, add_uploads, read_photos
+from hvit.runs import Run
 from tests.support.batches import new_batch, scored_batch, write_leaves
 from tests.support.pages import leaf
 
 
 @pytest.fixture
 def card(tiny_run):
-    return json.loads((tiny_run / "model.json").read_text())
+    return Run(tiny_run).model_card()
 
 
 def test_a_batch_knows_its_run_and_rules(tmp_path, card):
     batch = create_batch(tmp_path, "Field 7", "tiny", card)
     again = open_batch(tmp_path / "Field 7")
-    assert again == batch and again.run == "tiny" and again.run_sha256 == card["sha256"]
+    assert again == batch and again.run == "tiny" and again.run_sha256 == card.sha256
     assert again.rules.temperature == 1.5 and again.rules.ood_threshold == 2.0
     assert again.rules.conformal["alpha"] == 0.02
 

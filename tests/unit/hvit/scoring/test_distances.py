@@ -52,7 +52,7 @@ def test_an_evaluation_records_the_distance_of_every_photo(run, photo_folder):
     checkpoint = load_checkpoint(run.path)
     found = evaluate(checkpoint, read_samples([photo_folder], "test"))
     record_evaluation(run.path, "test", found)
-    recorded = read_distances(run, "test", checkpoint.card["ood"]["sha256"])
+    recorded = read_distances(run, "test", checkpoint.card.ood.sha256)
     accepted = (recorded.score <= checkpoint.ood.threshold).mean()
     assert len(recorded) == 12 and recorded.is_known.all() and accepted == found.document["accepted"]
     assert recorded.sha256.tolist() == found.predictions.sha256
