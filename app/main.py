@@ -23,6 +23,7 @@ PAGES = {
     "Judge": [
         ("compare_runs", "Compare runs"),
         ("evaluation", "Evaluation"),
+        ("calibration", "Calibration"),
         ("ablations", "Ablations"),
         ("data", "Data"),
         ("models", "Models"),

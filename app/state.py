@@ -4,7 +4,7 @@ Of the choices that several pages share, `app.address` keeps the values.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import streamlit as st
 
@@ -51,6 +51,12 @@ COST = "cost"
 FIRST_RUN = "first"
 SECOND_RUN = "second"
 OUTCOME = "outcome"
+CALIBRATION_VIEW = "calibration"
+CALIBRATION_DATA = "of"
+LEVEL = "level"
+ACCEPTED = "accepted"
+DISTANCE_SPLIT = "distances"
+SETS_SHOWN = "sets"
 ABLATION = "ablation"
 ABLATION_METRIC = "learned"
 # Of the Attention page; all but the last three are in the address too, `SAMPLE` without a widget.
@@ -421,6 +427,17 @@ def keep_among(key: str, options: Sequence) -> None:
         st.session_state[key] = renamed
     if st.session_state.get(key, options[0]) not in options:
         st.session_state[key] = options[0]
+
+
+def keep_level(key: str, titles: Mapping[float, str], first: float) -> None:
+    """A slider over levels starts at `first`, and goes back there where what was chosen or asked for is no level.
+
+    Args:
+        titles: of the levels, as the address carries them.
+    """
+    asked = st.query_params.get(key) in titles.values()
+    if st.session_state.get(key, first) not in titles or (key not in st.session_state and not asked):
+        st.session_state[key] = first
 
 
 def show_cell(true: str, called: str) -> None:

@@ -1,10 +1,15 @@
-"""Whether probabilities mean what they say."""
+"""Reliability diagrams: accuracy against predicted probability."""
 
 from collections.abc import Sequence
 
+import numpy as np
 import plotly.graph_objects as go
 
+from app.figures.rows import Interval
 from app.theme import PAPER, Palette
+
+COUNT_BINS = 20
+COUNTS_HEIGHT, GAP = 0.2, 0.06  # shares of the height of a figure
 
 
 def reliability_diagram(
@@ -50,4 +55,38 @@ def reliability_diagram(
         plot_bgcolor="rgba(0,0,0,0)",
         dragmode=False,
     )
+    return figure
+
+
+def reliability_with_counts(
+    confidence: Sequence[float],
+    accuracy: Sequence[float],
+    counts: Sequence[int],
+    intervals: Sequence[Interval],
+    all_confidences: np.ndarray,
+    colors: Palette = PAPER,
+) -> go.Figure:
+    """A reliability diagram with 95 % intervals, and below it how many photos have which probability.
+
+    Args:
+        confidence, accuracy, counts, intervals: of each bin.
+        all_confidences: probability of the answer to every photo, (N,).
+    """
+    figure = reliability_diagram(confidence, accuracy, counts, colors)
+    low, high = np.array(intervals).T
+    figure.data[1].error_y = {
+        "array": high - np.array(accuracy), "arrayminus": np.array(accuracy) - low, "width": 0, "thickness": 1.5,
+    }  # fmt: skip
+    edges = np.linspace(0, 1, COUNT_BINS + 1)
+    figure.add_bar(
+        x=(edges[:-1] + edges[1:]) / 2, y=np.histogram(all_confidences, edges)[0], width=0.9 / COUNT_BINS, yaxis="y2",
+        marker={"color": colors.quiet, "line": {"width": 0}}, customdata=np.stack([edges[:-1], edges[1:]], 1),
+        hovertemplate="%{customdata[0]:.0%} to %{customdata[1]:.0%}: %{y:,} photos<extra></extra>", showlegend=False,
+    )  # fmt: skip
+    counts_axis = {
+        "domain": [0, COUNTS_HEIGHT], "title": {"text": "photos"}, "fixedrange": True, "nticks": 3,
+        "gridcolor": colors.rule, "zeroline": False, "rangemode": "tozero",
+    }  # fmt: skip
+    above = {"domain": [COUNTS_HEIGHT + GAP, 1]}
+    figure.update_layout(yaxis=above, yaxis2=counts_axis, xaxis={"anchor": "y2"}, height=500, margin={"r": 24})
     return figure

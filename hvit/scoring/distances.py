@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hvit.calibration import softmax
-from hvit.data.datasets.reading import Sample
 from hvit.data.unknown_kinds import KNOWN, UNKNOWN_KINDS, kind_of_unknown
 from hvit.files import write_bytes
 from hvit.runs import ModelCard, Run, RunError
 from hvit.runs.layout import DISTANCES, in_split
-from hvit.scoring.model_outputs import ModelOutputs
 from hvit.untrusted import UntrustedFileError, inside, read_parquet
 from hvit.untrusted.tables import Kind
 from hvit.verdicts import conformal_sets
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # import torch, which a page's first frame does not wait for
+    from hvit.data.datasets.reading import Sample
     from hvit.runs.checkpoint import Checkpoint
+    from hvit.scoring.model_outputs import ModelOutputs
 
 COLUMNS: dict[str, Kind] = {
     "data": "text", "kind": "text", "sha256": "text", "label": "text", "score": "number", "set_size": "number",

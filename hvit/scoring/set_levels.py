@@ -1,13 +1,18 @@
 """Prediction sets at other error levels: coverage against the size of the sets, without running the model."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from hvit.calibration import fit_conformal, prediction_set
+from hvit.runs.predictions import Predictions
+from hvit.scoring.distances import Distances
 from hvit.scoring.intervals import Interval
 from hvit.scoring.metrics import wilson
+from hvit.verdicts import at_least_two, conformal_sets
 
 FOLDS = 5
 LEVELS = tuple(k / 200 for k in range(1, 21)) + tuple(k / 100 for k in range(11, 21))  # 0.5 to 10 %, then to 20 %
@@ -60,7 +65,7 @@ def score_sets_by_group(sets: np.ndarray, labels: np.ndarray, groups: np.ndarray
 
 def folds_of(sha256: Sequence[str], folds: int = FOLDS) -> np.ndarray:
     """Fold of each photo, (N,), by its content: copies share a fold, and the same photos always have the same folds."""
-    return np.array([int(name[:8], 16) % folds for name in sha256], dtype=int)
+    return np.array([zlib.crc32(name.encode()) % folds for name in sha256], dtype=int)
 
 
 def supported_levels(n: int, levels: Sequence[float] = LEVELS, folds: int = FOLDS) -> list[float]:
@@ -86,3 +91,58 @@ def cross_fitted_sets(probs: np.ndarray, labels: np.ndarray, folds: np.ndarray, 
         inside = folds == fold
         sets[inside] = prediction_set(probs[inside], fit_conformal(probs[~inside], labels[~inside], alpha))
     return sets
+
+
+def near_limit(sha256: Sequence[str], distances: Distances | None, ood: dict[str, Any] | None) -> np.ndarray | None:
+    """Photos between the two thresholds of a detector, which keep two classes or more in their set, (N,) bool.
+
+    Args:
+        sha256: of the photos asked about.
+        distances: recorded for them, see `hvit.scoring.distances`.
+        ood: `ood` of model.json.
+    Returns:
+        None where the run has no second threshold, or the distance of a photo is not recorded.
+    """
+    limit = (ood or {}).get("unsure_threshold")
+    if limit is None or ood is None or distances is None:
+        return None
+    score_of = dict(zip(distances.sha256.tolist(), distances.score.tolist()))
+    if any(name not in score_of for name in sha256):
+        return None
+    scores = np.array([score_of[name] for name in sha256])
+    return (scores > limit) & (scores <= ood["threshold"])
+
+
+def sets_at_level(predictions: Predictions, alpha: float, keep_two: np.ndarray | None = None) -> np.ndarray:
+    """Prediction sets (N, K) bool at an error level, cross-fitted over the recorded photos themselves.
+
+    Args:
+        keep_two: photos whose set holds two classes at least, see `near_limit`.
+    """
+    sets = cross_fitted_sets(predictions.probs, predictions.labels, folds_of(predictions.sha256), alpha)
+    return sets if keep_two is None else at_least_two(sets, predictions.probs, keep_two)
+
+
+def served_sets(
+    predictions: Predictions, conformal: dict[str, Any] | None, keep_two: np.ndarray | None = None
+) -> np.ndarray | None:
+    """Prediction sets (N, K) bool as the run is served; None for a run without thresholds of sets.
+
+    Args:
+        conformal: of model.json.
+        keep_two: see `sets_at_level`.
+    """
+    if conformal is None:
+        return None
+    sets = conformal_sets(predictions.probs, predictions.classes, conformal)
+    return sets if keep_two is None else at_least_two(sets, predictions.probs, keep_two)
+
+
+def level_curve(predictions: Predictions, keep_two: np.ndarray | None = None) -> list[tuple[float, SetScores]]:
+    """`score_sets` at every level of `LEVELS` that so many photos support, the strictest first."""
+    if len(np.unique(folds_of(predictions.sha256))) < 2:
+        return []
+    return [
+        (alpha, score_sets(sets_at_level(predictions, alpha, keep_two), predictions.labels))
+        for alpha in supported_levels(len(predictions))
+    ]

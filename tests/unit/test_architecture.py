@@ -104,7 +104,12 @@ FLOORS = {
         {"widgets"},
         {"gallery"},
         {"diagnose", "compare", "data", "evaluation", "feature_space", "models"},
-        {"attention", "ablations", "gradio_demo"},  # show a verdict, and curves, as the pages below them do
+        {
+            "attention",
+            "ablations",
+            "calibration",
+            "gradio_demo",
+        },  # show a verdict, and curves, as the pages below them do
         {"main"},
     ),
     "hvit": (

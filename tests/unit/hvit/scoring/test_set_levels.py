@@ -8,7 +8,18 @@ from mapie.classification import SplitConformalClassifier
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from hvit.calibration import fit_conformal
-from hvit.scoring.set_levels import cross_fitted_sets, folds_of, score_sets, score_sets_by_group, supported_levels
+from hvit.runs.predictions import Predictions
+from hvit.scoring.distances import Distances
+from hvit.scoring.set_levels import (
+    cross_fitted_sets,
+    folds_of,
+    level_curve,
+    near_limit,
+    score_sets,
+    score_sets_by_group,
+    served_sets,
+    supported_levels,
+)
 
 
 class GivenProbabilities(ClassifierMixin, BaseEstimator):
@@ -75,7 +86,8 @@ def test_without_single_names_their_accuracy_is_unknown():
 
 
 def test_copies_of_a_photo_share_a_fold():
-    assert folds_of(["0" * 64, "f" * 64, "0" * 64]).tolist() == [0, 0xFFFFFFFF % 5, 0]
+    folds = folds_of([f"{i % 500:064x}" for i in range(1000)])
+    assert (folds[:500] == folds[500:]).all() and np.bincount(folds).min() > 150  # of 200 each
 
 
 def test_too_few_photos_hold_no_strict_level():
@@ -101,3 +113,43 @@ def test_one_fold_is_refused():
 def test_no_photos_are_refused():
     with pytest.raises(ValueError, match="no photos to measure prediction sets on in apple"):
         score_sets(np.zeros((0, 2), dtype=bool), np.zeros(0, dtype=int), "apple")
+
+
+def predictions(probs: list[list[float]], labels: list[int]) -> Predictions:
+    hashes = tuple(f"{i:064x}" for i in range(len(labels)))
+    return Predictions("r", "test", ("A", "B"), hashes, hashes, np.array(labels), np.array(probs), True)
+
+
+def test_photos_between_the_two_thresholds_keep_two_classes():
+    found = predictions([[0.9, 0.1]] * 3, [0, 0, 0])
+    texts = np.array(found.sha256)
+    known = Distances(texts, np.full(3, "known"), texts, texts, np.array([1.0, 2.0, 3.0]), np.ones(3, int), "d")
+    near = near_limit(found.sha256, known, {"threshold": 2.5, "unsure_threshold": 1.5})
+    assert near.tolist() == [False, True, False]
+    sets = served_sets(found, {"threshold": 0.5}, near)
+    assert sets.sum(1).tolist() == [1, 2, 1]
+    assert served_sets(found, {"threshold": 0.5}).sum(1).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("ood", [None, {"threshold": 1.0}])
+def test_without_a_second_threshold_no_photo_is_near_it(ood):
+    assert near_limit([], None, ood) is None
+
+
+def test_a_photo_without_a_recorded_distance_leaves_the_rule_out():
+    texts = np.array(["a"])
+    known = Distances(texts, texts, texts, texts, np.array([1.0]), np.ones(1, int), "d")
+    assert near_limit(["a", "b"], known, {"threshold": 2.5, "unsure_threshold": 1.5}) is None
+
+
+def test_a_run_without_thresholds_serves_no_sets():
+    assert served_sets(predictions([[0.9, 0.1]], [0]), None) is None
+
+
+def test_the_curve_begins_with_the_strictest_level_and_never_grows_in_size():
+    rng = np.random.default_rng(0)
+    probs = rng.dirichlet([1, 1], 300)
+    curve = level_curve(predictions(probs.tolist(), rng.integers(0, 2, 300).tolist()))
+    levels, sizes = [alpha for alpha, _ in curve], [scores.mean_size for _, scores in curve]
+    assert levels == sorted(levels) and sizes == sorted(sizes, reverse=True)
+    assert level_curve(predictions([[0.5, 0.5]] * 3, [0, 0, 0])) == []

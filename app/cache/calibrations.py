@@ -1,0 +1,118 @@
+"""Cached calibration, prediction sets, selective accuracy and distances of the recorded photos of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from app.cache.evaluations import answers_of, key_of
+from app.cache.records import stamps
+from hvit.runs import Run
+from hvit.runs.layout import CARD, DISTANCES, PREDICTIONS, in_split
+from hvit.runs.predictions import Predictions
+from hvit.runs.snapshot import RunSnapshot
+from hvit.scoring.calibration_curves import CalibrationScores, data_sets_of, score_calibration_by_group
+from hvit.scoring.distances import Distances, detector_of, read_distances, recorded_distance_splits
+from hvit.scoring.selective import SelectiveScores, score_selective
+from hvit.scoring.set_levels import SetScores, level_curve, near_limit, served_sets, sets_at_level
+
+REMEMBERED = 64
+
+
+@dataclass(frozen=True)
+class RecordedSets:
+    """Prediction sets of the recorded photos of a run.
+
+    Attributes:
+        curve: error level and scores, the strictest first; empty where there are too few photos.
+        served: sets as the run is served, (N, K) bool; None without thresholds.
+        keep_two: photos near the limit of unfamiliar, (N,) bool, whose set holds two classes at least; None where the
+            run has no such rule, or their distances are not recorded.
+    """
+
+    curve: list[tuple[float, SetScores]]
+    served: np.ndarray | None
+    keep_two: np.ndarray | None
+
+
+def calibration_of(record: RunSnapshot, split: str) -> list[CalibrationScores]:
+    """ECE, NLL and Brier score of all recorded photos, then of each data set."""
+    return _calibration(*key_of(record, split), answers_of(record, split))
+
+
+def selective_of(record: RunSnapshot, split: str) -> list[tuple[str, SelectiveScores]]:
+    """AURC of all recorded photos, then of each data set."""
+    return _selective(*key_of(record, split), answers_of(record, split))
+
+
+def recorded_sets(record: RunSnapshot, split: str) -> RecordedSets:
+    """Prediction sets at every level, and as the run is served.
+
+    Raises:
+        RunError: recorded distances are damaged.
+    """
+    files = in_split(split, PREDICTIONS), in_split(split, DISTANCES), CARD
+    return _sets(str(record.path), split, stamps(record, *files), answers_of(record, split))
+
+
+def sets_at(record: RunSnapshot, split: str, alpha: float) -> np.ndarray:
+    """Prediction sets (N, K) bool at an error level, cross-fitted."""
+    answers = answers_of(record, split)
+    assert answers is not None
+    return sets_at_level(answers, alpha, recorded_sets(record, split).keep_two)
+
+
+def distance_splits(record: RunSnapshot) -> tuple[str, ...]:
+    """Splits with recorded distances."""
+    return recorded_distance_splits(record.path)
+
+
+def distances_of(record: RunSnapshot, split: str) -> Distances | None:
+    """Recorded out-of-distribution scores by the detector the run has now; None where there are none.
+
+    Raises:
+        RunError: they are damaged.
+    """
+    return _distances(*_distances_key(record, split))
+
+
+def data_sets(answers: Predictions) -> np.ndarray:
+    """Name of the data set of each photo, (N,) text."""
+    return data_sets_of(answers.paths)
+
+
+def _distances_key(record: RunSnapshot, split: str) -> tuple:
+    return str(record.path), split, stamps(record, in_split(split, DISTANCES), CARD)
+
+
+@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+def _calibration(path: str, split: str, stamps: tuple, _answers: Predictions) -> list[CalibrationScores]:
+    return score_calibration_by_group(_answers.probs, _answers.labels, data_sets_of(_answers.paths))
+
+
+@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+def _selective(path: str, split: str, stamps: tuple, _answers: Predictions) -> list[tuple[str, SelectiveScores]]:
+    groups, confidence, right = data_sets_of(_answers.paths), _answers.confidence, _answers.right
+    parts = [("all", score_selective(confidence, right))]
+    if len(names := np.unique(groups)) > 1:
+        parts += [(str(n), score_selective(confidence[groups == n], right[groups == n])) for n in names]
+    return parts
+
+
+@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+def _sets(path: str, split: str, stamps: tuple, _answers: Predictions) -> RecordedSets:
+    run = Run(Path(path))
+    card = run.model_card() or {}
+    keep_two = near_limit(_answers.sha256, read_distances(run, split, detector_of(card)), card.get("ood"))
+    return RecordedSets(
+        level_curve(_answers, keep_two), served_sets(_answers, card.get("conformal"), keep_two), keep_two
+    )
+
+
+@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+def _distances(path: str, split: str, stamps: tuple) -> Distances | None:
+    run = Run(Path(path))
+    return read_distances(run, split, detector_of(run.model_card()))

@@ -1,0 +1,84 @@
+"""The frame of the Calibration page: the numbers on top, and which view follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import state, widgets
+from app.calibration import words
+from app.words import between, rate, split_title
+from hvit.runs import Trouble
+from hvit.runs.predictions import Predictions
+from hvit.runs.snapshot import RunSnapshot
+from hvit.scoring.calibration_curves import CalibrationScores
+from hvit.scoring.selective import SelectiveScores
+
+VIEWS = {
+    "reliability": "Reliability",
+    "sets": "Prediction sets",
+    "selective": "Selective accuracy",
+    "unfamiliar": "Unfamiliar photos",
+}
+
+
+def nothing_yet(records: Sequence[RunSnapshot], troubles: Sequence[Trouble]) -> None:
+    """The page while no run has recorded predictions."""
+    st.html(
+        '<div class="empty"><p class="verdict"><b>No run was evaluated yet.</b></p><p>Calibration is measured on '
+        "recorded predictions of photos with known classes. To record those of a run:</p></div>"
+    )
+    name = records[0].name if records else "RUN"
+    st.code(f"python -m hvit evaluate --run {name} --data path/to/photos --save", language="bash")
+    widgets.unreadable_runs(records, troubles)
+
+
+def headline(
+    record: RunSnapshot, split: str, answers: Predictions, scores: CalibrationScores, selective: SelectiveScores
+) -> None:
+    """The numbers on top, each with its interval."""
+    nll_low, nll_high = scores.nll_ci
+    brier_low, brier_high = scores.brier_ci
+    low, high = selective.aurc_ci
+    widgets.figures(
+        [
+            ("Calibration error (ECE)", rate(scores.ece), between(scores.ece_ci)),
+            ("Log-likelihood (NLL)", f"{scores.nll:.3f}", f"{nll_low:.3f} to {nll_high:.3f} nats"),
+            ("Brier score", f"{scores.brier:.3f}", f"{brier_low:.3f} to {brier_high:.3f}, of 0 to 2"),
+            ("AURC x 1000", f"{1000 * selective.aurc:.1f}", f"{1000 * low:.1f} to {1000 * high:.1f}"),
+            (split_title(split), f"{scores.n:,}", f"{len(answers.classes)} classes"),
+        ]
+    )
+    notes = ["Intervals of 95 % by the bootstrap over pictures; for all four numbers lower is better."]
+    if not answers.calibrated:
+        notes.append("This run recorded no temperature: its probabilities are not calibrated.")
+    widgets.sentence(" ".join(notes), "standing")
+
+
+def choose_view() -> str:
+    """Which part is shown; it is in the address."""
+    return widgets.choice("Show", VIEWS, state.CALIBRATION_VIEW, labelled=False)
+
+
+def field_sets(record: RunSnapshot) -> tuple[str, ...]:
+    """Names of the data sets of field photos; empty where the configuration does not say."""
+    data = (record.config or {}).get("data")
+    named = data.get("field") if isinstance(data, dict) else None
+    return tuple(named) if isinstance(named, list) and all(isinstance(name, str) for name in named) else ()
+
+
+def missing(what: str, commands: Sequence[str]) -> None:
+    """A part that was not recorded, and the commands that record it."""
+    widgets.sentence(what, "below")
+    st.code("\n".join(commands), language="bash")
+
+
+def method_note(text: str) -> None:
+    """How the numbers of a view are made."""
+    widgets.sentence(text, "standing")
+
+
+def title_of(name: str, record: RunSnapshot) -> str:
+    """A data set on the screen."""
+    return words.group_title(name, field_sets(record))

@@ -1,0 +1,29 @@
+"""Whether the probabilities, sets and limits of a run mean what they say."""
+
+import streamlit as st
+
+from app import widgets
+from app.cache import calibrations, evaluations, records
+from app.calibration import panels, views
+from app.evaluation import panels as evaluation
+
+sheet = st.container(key="calibration_page")
+found, troubles = records.all_records()
+judged = [record for record in found if record.splits]
+with sheet:
+    st.html('<h1 class="page-title">Calibration</h1>')
+    if not judged:
+        panels.nothing_yet(found, troubles)
+        st.stop()
+    with st.container(horizontal=True, key="evaluation_choice"):
+        record = evaluation.choose_run(judged)
+        split = evaluation.choose_split(record)
+    with widgets.user_errors_shown():
+        answers = evaluations.answers_of(record, split)
+        scores = calibrations.calibration_of(record, split)
+        selective = calibrations.selective_of(record, split)
+    panels.headline(record, split, answers, scores[0], selective[0][1])
+    view = panels.choose_view()
+    with st.container(key=f"calibration_{view}"), widgets.user_errors_shown():
+        views.VIEWS[view](record, split, answers)
+    widgets.unreadable_runs(found, troubles)
