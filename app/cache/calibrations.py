@@ -105,11 +105,11 @@ def _selective(path: str, split: str, stamps: tuple, _answers: Predictions) -> l
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
 def _sets(path: str, split: str, stamps: tuple, _answers: Predictions) -> RecordedSets:
     run = Run(Path(path))
-    card = run.model_card() or {}
-    keep_two = near_limit(_answers.sha256, read_distances(run, split, detector_of(card)), card.get("ood"))
-    return RecordedSets(
-        level_curve(_answers, keep_two), served_sets(_answers, card.get("conformal"), keep_two), keep_two
-    )
+    card = run.model_card()
+    distances = read_distances(run, split, detector_of(card))
+    keep_two = near_limit(_answers.sha256, distances, None if card is None else card.ood)
+    served = served_sets(_answers, None if card is None else card.conformal, keep_two)
+    return RecordedSets(level_curve(_answers, keep_two), served, keep_two)
 
 
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)

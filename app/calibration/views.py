@@ -15,6 +15,7 @@ from app.figures.trade_offs import Curve, Mark, accepted_by_threshold, coverage_
 from app.words import rate, split_title
 from hvit.data.classes import crop_of, crops
 from hvit.data.unknown_kinds import KNOWN
+from hvit.runs.model_card import DetectorRecord
 from hvit.runs.predictions import Predictions
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.detection import accepted_curve, detect, threshold_accepting
@@ -85,10 +86,10 @@ def sets(record: RunSnapshot, split: str, answers: Predictions) -> None:
     alpha = _level("Share of photos whose set may miss the true class", levels, state.LEVEL, first)
     score = recorded.curve[levels.index(alpha)][1]
     widgets.sentence(words.level_sentence(alpha, score, score.coverage_ci[1] >= 1 - alpha), "below")
-    served, conformal = None, (record.card or {}).get("conformal")
-    if recorded.served is not None and conformal:
+    served = None
+    if recorded.served is not None and record.card is not None and record.card.conformal is not None:
         served = score_sets(recorded.served, answers.labels)
-        widgets.sentence(words.served_sentence(conformal["alpha"], served), "below")
+        widgets.sentence(words.served_sentence(record.card.conformal.alpha, served), "below")
     with st.container(key="calibration_figure"):
         _draw_levels(recorded.curve, levels.index(alpha), served, len(answers))
     shown = calibrations.sets_at(record, split, alpha)
@@ -161,8 +162,8 @@ def selective(record: RunSnapshot, split: str, answers: Predictions) -> None:
 
 def unfamiliar(record: RunSnapshot, split: str, answers: Predictions) -> None:
     """Which share of known and unknown photos a limit on the distance accepts."""
-    ood, recorded = (record.card or {}).get("ood"), calibrations.distance_splits(record)
-    if not ood:
+    ood, recorded = None if record.card is None else record.card.ood, calibrations.distance_splits(record)
+    if ood is None:
         panels.missing(
             "This run has no detector of unfamiliar photos. One is fitted when a run is calibrated:",
             [f"python -m training.calibrate --run {record.name} --data path/to/photos"],
@@ -182,17 +183,17 @@ def unfamiliar(record: RunSnapshot, split: str, answers: Predictions) -> None:
     _thresholds(record, found, ood)
 
 
-def _thresholds(record: RunSnapshot, found: Distances, ood: dict) -> None:
-    known, threshold = found.score[found.is_known], ood["threshold"]
+def _thresholds(record: RunSnapshot, found: Distances, ood: DetectorRecord) -> None:
+    known, threshold = found.score[found.is_known], ood.threshold
     share = _level("Share of known photos to accept", ACCEPTED, state.ACCEPTED, ACCEPTED_FIRST)
     limit = threshold_accepting(known, share)
-    by_kind = detect(found, limit, ood.get("unsure_threshold"), by_data=False)
+    by_kind = detect(found, limit, ood.unsure_threshold, by_data=False)
     widgets.sentence(words.threshold_sentence(by_kind[0].accepted, limit, by_kind), "below")
-    now = detect(found, threshold, ood.get("unsure_threshold"), by_data=False)
+    now = detect(found, threshold, ood.unsure_threshold, by_data=False)
     widgets.sentence(words.threshold_sentence(now[0].accepted, threshold, now, "As served, a limit"), "below")
     with st.container(key="calibration_figure"):
         _draw_accepted(found, limit, ood)
-    rows = detect(found, limit, ood.get("unsure_threshold"), by_data=True)
+    rows = detect(found, limit, ood.unsure_threshold, by_data=True)
     formats = {"AUROC": "%.3f"}
     table = words.detection_rows(rows, panels.field_sets(record))
     widgets.table(table, "unfamiliar", words.detection_csv(rows, limit), formats=formats)
@@ -205,9 +206,9 @@ def _thresholds(record: RunSnapshot, found: Distances, ood: dict) -> None:
     )
 
 
-def _draw_accepted(found: Distances, limit: float, ood: dict) -> None:
+def _draw_accepted(found: Distances, limit: float, ood: DetectorRecord) -> None:
     ends = np.quantile(found.score, [0.002, 0.98])
-    low, high = min(ends[0], ood["threshold"], limit), max(ends[1], ood["threshold"], limit)
+    low, high = min(ends[0], ood.threshold, limit), max(ends[1], ood.threshold, limit)
     grid = np.linspace(low, high, THRESHOLDS_DRAWN)
     kinds = [KNOWN, *(kind for kind in words.KINDS if kind != KNOWN and (found.kind == kind).any())]
     curves = [
@@ -218,10 +219,10 @@ def _draw_accepted(found: Distances, limit: float, ood: dict) -> None:
         )
         for kind in kinds
     ]
-    marks = [Mark("limit of the run", ood["threshold"])]
-    if ood.get("unsure_threshold") is not None:
-        marks.append(Mark("single names up to", ood["unsure_threshold"]))
-    detector = words.DETECTORS.get(ood["method"], ood["method"])
+    marks = [Mark("limit of the run", ood.threshold)]
+    if ood.unsure_threshold is not None:
+        marks.append(Mark("single names up to", ood.unsure_threshold))
+    detector = words.DETECTORS.get(ood.method, ood.method)
     figure = accepted_by_threshold(curves, limit, marks, detector, theme.palette(st.context.theme.type))
     alt = "Share accepted against the threshold, known and unknown photos; the table below has the numbers"
     st.plotly_chart(figure, config=SAVES_PICTURE, key="accepted_by_threshold", alt=alt)

@@ -3,11 +3,11 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from hvit.calibration import fit_conformal, prediction_set
+from hvit.runs.model_card import ConformalRecord, DetectorRecord
 from hvit.runs.predictions import Predictions
 from hvit.scoring.distances import Distances
 from hvit.scoring.intervals import Interval
@@ -93,7 +93,7 @@ def cross_fitted_sets(probs: np.ndarray, labels: np.ndarray, folds: np.ndarray, 
     return sets
 
 
-def near_limit(sha256: Sequence[str], distances: Distances | None, ood: dict[str, Any] | None) -> np.ndarray | None:
+def near_limit(sha256: Sequence[str], distances: Distances | None, ood: DetectorRecord | None) -> np.ndarray | None:
     """Photos between the two thresholds of a detector, which keep two classes or more in their set, (N,) bool.
 
     Args:
@@ -103,14 +103,13 @@ def near_limit(sha256: Sequence[str], distances: Distances | None, ood: dict[str
     Returns:
         None where the run has no second threshold, or the distance of a photo is not recorded.
     """
-    limit = (ood or {}).get("unsure_threshold")
-    if limit is None or ood is None or distances is None:
+    if ood is None or ood.unsure_threshold is None or distances is None:
         return None
     score_of = dict(zip(distances.sha256.tolist(), distances.score.tolist()))
     if any(name not in score_of for name in sha256):
         return None
     scores = np.array([score_of[name] for name in sha256])
-    return (scores > limit) & (scores <= ood["threshold"])
+    return (scores > ood.unsure_threshold) & (scores <= ood.threshold)
 
 
 def sets_at_level(predictions: Predictions, alpha: float, keep_two: np.ndarray | None = None) -> np.ndarray:
@@ -124,7 +123,7 @@ def sets_at_level(predictions: Predictions, alpha: float, keep_two: np.ndarray |
 
 
 def served_sets(
-    predictions: Predictions, conformal: dict[str, Any] | None, keep_two: np.ndarray | None = None
+    predictions: Predictions, conformal: ConformalRecord | None, keep_two: np.ndarray | None = None
 ) -> np.ndarray | None:
     """Prediction sets (N, K) bool as the run is served; None for a run without thresholds of sets.
 
@@ -134,7 +133,7 @@ def served_sets(
     """
     if conformal is None:
         return None
-    sets = conformal_sets(predictions.probs, predictions.classes, conformal)
+    sets = conformal_sets(predictions.probs, predictions.classes, conformal.to_dict())
     return sets if keep_two is None else at_least_two(sets, predictions.probs, keep_two)
 
 

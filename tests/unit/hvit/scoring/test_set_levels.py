@@ -8,6 +8,7 @@ from mapie.classification import SplitConformalClassifier
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from hvit.calibration import fit_conformal
+from hvit.runs.model_card import ConformalRecord, DetectorRecord
 from hvit.runs.predictions import Predictions
 from hvit.scoring.distances import Distances
 from hvit.scoring.set_levels import (
@@ -124,14 +125,14 @@ def test_photos_between_the_two_thresholds_keep_two_classes():
     found = predictions([[0.9, 0.1]] * 3, [0, 0, 0])
     texts = np.array(found.sha256)
     known = Distances(texts, np.full(3, "known"), texts, texts, np.array([1.0, 2.0, 3.0]), np.ones(3, int), "d")
-    near = near_limit(found.sha256, known, {"threshold": 2.5, "unsure_threshold": 1.5})
+    near = near_limit(found.sha256, known, DetectorRecord("knn", "r.npz", 2.5, "d", 1.5))
     assert near.tolist() == [False, True, False]
-    sets = served_sets(found, {"threshold": 0.5}, near)
+    sets = served_sets(found, ConformalRecord(0.1, "lac", 0.5), near)
     assert sets.sum(1).tolist() == [1, 2, 1]
-    assert served_sets(found, {"threshold": 0.5}).sum(1).tolist() == [1, 1, 1]
+    assert served_sets(found, ConformalRecord(0.1, "lac", 0.5)).sum(1).tolist() == [1, 1, 1]
 
 
-@pytest.mark.parametrize("ood", [None, {"threshold": 1.0}])
+@pytest.mark.parametrize("ood", [None, DetectorRecord("knn", "r.npz", 1.0, "d")])
 def test_without_a_second_threshold_no_photo_is_near_it(ood):
     assert near_limit([], None, ood) is None
 
@@ -139,7 +140,7 @@ def test_without_a_second_threshold_no_photo_is_near_it(ood):
 def test_a_photo_without_a_recorded_distance_leaves_the_rule_out():
     texts = np.array(["a"])
     known = Distances(texts, texts, texts, texts, np.array([1.0]), np.ones(1, int), "d")
-    assert near_limit(["a", "b"], known, {"threshold": 2.5, "unsure_threshold": 1.5}) is None
+    assert near_limit(["a", "b"], known, DetectorRecord("knn", "r.npz", 2.5, "d", 1.5)) is None
 
 
 def test_a_run_without_thresholds_serves_no_sets():
