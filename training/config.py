@@ -539,6 +539,71 @@ class PretrainConfig(Section):
         return self
 
 
+class MaskData(Section):
+    """Photos with masks: background, leaf and symptom."""
+
+    dirs: list[Path] = Field(min_length=1)  # DIR/{train,val,test}/{images,masks}, or rendered leaves
+    cache_dir: Path = Path("cache")
+    cache_side: int = Field(384, ge=64)
+    source_weights: dict[str, float] = {}  # how often photos of a data set are sampled, against 1
+    leaf_unknown: list[str] = []  # data sets whose 0 is background or leaf: their masks tell symptoms alone
+    crops: dict[str, str] = {}  # crop that a data set shows: its area intervals are calibrated on it
+    licences: dict[str, str] = {}
+
+    @field_serializer("dirs")
+    def _with_forward_slashes(self, dirs: list[Path]) -> list[str]:
+        return [place.as_posix() for place in dirs]
+
+    @model_validator(mode="after")
+    def _weights_make_sense(self):
+        if any(weight <= 0 for weight in self.source_weights.values()):
+            raise ValueError(f"source_weights are {self.source_weights}; each must be above 0")
+        return self
+
+
+class SegmentationHeadConfig(Section):
+    """Width of the segmentation head, see `hvit.models.segmentation`."""
+
+    dim: int = Field(40, ge=8)
+    detail_dim: int = Field(20, ge=8, multiple_of=2)
+
+
+class SegmentationOptim(AdamWConfig):
+    """AdamW with an average of the weights."""
+
+    lr: float = Field(2e-3, gt=0)
+    warmup_epochs: float = Field(0.5, ge=0)
+    ema_decay: float = Field(0.998, ge=0, lt=1)
+
+
+class SegmentConfig(Section):
+    """Configuration of `training.segment`."""
+
+    init: Path  # the run whose backbone the head stands on, by path or name; it is frozen
+    data: MaskData
+    head: SegmentationHeadConfig = SegmentationHeadConfig()
+    optim: SegmentationOptim = SegmentationOptim()
+    augment: ViewConfig = ViewConfig(min_area=0.35, max_margin=0.3, turn_degrees=45, turn_probability=0.5)
+    dice_weight: float = Field(1.0, ge=0)  # of the soft Dice loss, beside cross-entropy
+    epochs: float = Field(20, gt=0)
+    batch_size: int = Field(16, gt=0, multiple_of=8)  # per process
+    accum_steps: int = Field(1, ge=1)
+    square: float = Field(0.5, ge=0, le=1)  # batches that are square; the others have another aspect
+    eval_every: float = Field(2.0, gt=0)  # epochs
+    log_every: int = Field(50, ge=1)  # steps
+    checkpoint_minutes: float = Field(5.0, gt=0)
+    hang_minutes: float = Field(10.0, gt=0)  # a process that stands still for longer ends them all
+    skip_limit: int = Field(10, ge=1)  # steps in a row whose loss or gradients are not finite, before training gives up
+    precision: Literal["fp32", "bf16"] = "fp32"
+    sharded: Literal[False] = False  # the head is far too small to be divided
+    compile: bool = False  # torch.compile: minutes at the start, less time a step on accelerators
+    seed: int = Field(0, ge=0, lt=2**63)
+
+    @field_serializer("init")
+    def _init_with_forward_slashes(self, init: Path) -> str:
+        return init.as_posix()
+
+
 def _not_both(config: FinetuneConfig | PretrainConfig):
     if config.sharded and config.compile:
         raise ValueError("sharded and compile were not made to go together; set one of them to false")
@@ -550,7 +615,7 @@ def _with_section(values: dict, name: str) -> dict:
     return values if values.get(name) is not None else values | {name: {}}
 
 
-Config = TypeVar("Config", FinetuneConfig, PretrainConfig)
+Config = TypeVar("Config", FinetuneConfig, PretrainConfig, SegmentConfig)
 
 
 def load_config(path: Path, overrides: list[str], kind: type[Config] = FinetuneConfig) -> Config:
@@ -659,7 +724,7 @@ def _first_problem(error: ValidationError, kind: type[BaseModel]) -> str:
         for part in problem["loc"][:-1]:
             if isinstance(part, str):
                 section = _section_of(section.model_fields[part].annotation)
-        for program, other in (("finetune", FinetuneConfig), ("pretrain", PretrainConfig)):
+        for program, other in (("finetune", FinetuneConfig), ("pretrain", PretrainConfig), ("segment", SegmentConfig)):
             if section is kind is not other and where in other.model_fields:
                 return f"unknown key {where}; that is a key of training.{program}"
         near = difflib.get_close_matches(str(problem["loc"][-1]), section.model_fields, 1, cutoff=0.4)

@@ -191,6 +191,15 @@ class HViT(nn.Module):
         tokens = self.backbone.stage_tokens(images, spectral=spectral, present=present)
         return self.forward_head(self.backbone.norm(tokens[-1])), [t.mean(dim=(1, 2)) for t in tokens]
 
+    def forward_pyramid(
+        self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """Logits, mean tokens and feature pyramid of one forward pass: `forward_stages` and `feature_maps` together."""
+        tokens = self.backbone.stage_tokens(images, spectral=spectral, present=present)
+        maps = [self.backbone.normalized_map(t, stage) for stage, t in enumerate(tokens)]
+        logits = self.forward_head(maps[-1].permute(0, 2, 3, 1))
+        return logits, [t.mean(dim=(1, 2)) for t in tokens], maps
+
     def forward_embedding(
         self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:

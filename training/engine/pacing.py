@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 from hvit.runs import RunWriter
-from training.config import ConfigError, FinetuneConfig, PretrainConfig
+from training.config import ConfigError, FinetuneConfig, PretrainConfig, SegmentConfig
 from training.engine.gradient_guard import StepOutcome
 from training.engine.schedule import Schedule
 from training.engine.steps import Progress
@@ -24,7 +24,7 @@ class Paced(ABC):
         save_s, validation_s, finish_s: seconds a checkpoint and a validation took last, and the end is expected to.
     """
 
-    config: FinetuneConfig | PretrainConfig
+    config: FinetuneConfig | PretrainConfig | SegmentConfig
     run_dir: Path
     world: World
     schedule: Schedule

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from hvit.runs import CONFIG, Run, public
-from training.config import ConfigError, FinetuneConfig, PretrainConfig
+from training.config import ConfigError, FinetuneConfig, PretrainConfig, SegmentConfig
 
 # docs/reliability.md lists these for users. Of all others a change would make config.yaml untrue for the steps before.
 MAY_CHANGE = frozenset({
@@ -19,7 +19,7 @@ BY_NAME = ("init", "distill.teacher", "model.weights")  # runs and files, which 
 LISTED = 8
 
 
-def check_resumed_config(run: Run, config: FinetuneConfig | PretrainConfig) -> None:
+def check_resumed_config(run: Run, config: FinetuneConfig | PretrainConfig | SegmentConfig) -> None:
     """Refuses to go on with a run under another configuration.
 
     `epochs` may grow for a run that is done. Keys that the run did not know yet count with their defaults.

@@ -29,7 +29,7 @@ from hvit.files import append_line, write_bytes
 from hvit.runs import INFO, METRICS, Run, RunInfo, RunLock, RunWriter, check_not_taken, truncate_lines
 from hvit.runs.layout import CHECKPOINTS, SKIPPED, UNREADABLE
 from training.command_line import AUTO, check_folder, run_dir_of
-from training.config import ConfigError, FinetuneConfig, PretrainConfig, load_config
+from training.config import ConfigError, FinetuneConfig, PretrainConfig, SegmentConfig, load_config
 from training.engine.checkpoints import Checkpoints, StorageError
 from training.engine.ema import Ema
 from training.engine.gradient_guard import GradientGuard, StepOutcome
@@ -95,7 +95,7 @@ class Training(Paced):
 
     def __init__(
         self,
-        config: FinetuneConfig | PretrainConfig,
+        config: FinetuneConfig | PretrainConfig | SegmentConfig,
         run_dir: Path,
         resume: str | None,
         world: World,

@@ -100,6 +100,29 @@ def augment_bands(
     return _resample(canvas, sizes, theta, sides, to_device(torch.tensor(outside), device)[None, :, None, None])
 
 
+@record_function(AUGMENTATION)
+def augment_masks(
+    masks: PhotoCache,
+    photos: np.ndarray,
+    samples: np.ndarray,
+    sides: tuple[int, int],
+    config: ViewConfig,
+    seed: int,
+    device: torch.device,
+) -> Tensor:
+    """The masks of the same views, with the geometry of `augment`.
+
+    Args:
+        masks: of the same photos in the same order, read as images (`hvit.data.datasets.masks.MaskSample`).
+    Returns:
+        Share of background, leaf and symptom in each pixel, (B, 3, h, w) float32; beyond the photo lies background.
+    """
+    _, theta, shrink = _geometry(masks, photos, samples, sides, config, seed)
+    canvas, sizes = masks.canvas_on(photos, shrink, device)
+    background = to_device(torch.tensor([255.0, 0.0, 0.0]), device)[None, :, None, None]
+    return _resample(canvas, sizes, theta, sides, background).div_(255).clamp_(0, 1)
+
+
 def _geometry(cache: PhotoCache, photos: np.ndarray, samples: np.ndarray, sides: tuple[int, int], config, seed: int):
     """The draws of each sample (B, 16), its map (B, 2, 3), and the whole number its photo is scaled down by, (B,)."""
     u = uniform(seed, samples, 16, GEOMETRY)

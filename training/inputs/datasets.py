@@ -30,7 +30,7 @@ from hvit.data.spectral import SpectralStream
 from hvit.files import write_bytes
 from hvit.runs.layout import SPLIT
 from hvit.untrusted import UntrustedFileError, inside, read_csv
-from training.config import ConfigError, FinetuneConfig, PretrainConfig
+from training.config import ConfigError, FinetuneConfig, PretrainConfig, SegmentConfig
 from training.inputs.spectral import open_stream
 from training.parallel.world import World
 
@@ -156,12 +156,14 @@ def with_splits(samples: list[Sample], config: FinetuneConfig | PretrainConfig, 
     return divided + split_by_group(whole, config.data.shares, config.seed)
 
 
-def cache_of(samples: list[Sample], config: FinetuneConfig | PretrainConfig, world: World) -> PhotoCache:
+def cache_of(
+    samples: Sequence[Sample], config: FinetuneConfig | PretrainConfig | SegmentConfig, world: World
+) -> PhotoCache:
     """Decoded photos: the first process decodes, the others wait."""
     if not world.is_main:
         world.barrier()
     side, folder = config.data.cache_side, config.data.cache_dir
-    cache = open_cache(samples, side, folder, progress_bar("preparing photos"), readers(samples))
+    cache = open_cache(list(samples), side, folder, progress_bar("preparing photos"), readers(samples))
     if world.is_main:
         world.barrier()
     return cache

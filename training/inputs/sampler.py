@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from training.config import FinetuneConfig, PretrainConfig
+from training.config import Config
 from training.inputs.random_streams import uniform
 
 ORDER = 1000  # stream of draws
@@ -47,7 +47,7 @@ class Sampler:
         return self._orders[epoch]
 
 
-def samples_of_pass(step: int, part: int, rank: int, config: FinetuneConfig | PretrainConfig, size: int) -> np.ndarray:
+def samples_of_pass(step: int, part: int, rank: int, config: Config, size: int) -> np.ndarray:
     """Global sample numbers of a pass of one process, (B,): each is met once, in whatever parts a step is computed.
 
     Args:

@@ -1,0 +1,167 @@
+"""Reads photos with segmentation masks: background, leaf and symptom."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from hvit.data.datasets.folders import DataError, list_photos, listed
+from hvit.data.datasets.layouts import SPLITS, split_named
+from hvit.data.datasets.samples import RenderedSample, Sample
+from hvit.data.leafsim import SCHEME, Address, Span, render
+from hvit.data.photos import Photo, read_photo
+from hvit.files import file_sha256
+
+BACKGROUND, LEAF, SYMPTOM = range(3)  # values of a mask
+RENDER_PX = 224  # of leaves rendered with their masks
+IMAGES, MASKS = "images", "masks"
+LAYOUT = "expected DIR/{train,val,test}/{images,masks}, a PNG mask of the same name for each photo"
+
+
+@dataclass(frozen=True)
+class MaskSample(Sample):
+    """The mask of a photo, read as an image: channel c is 255 where the mask has class c, (H, W, 3) uint8.
+
+    As an image it is cached and resized like its photo; averaged pixels then hold the share of each class.
+
+    Attributes:
+        photo: the sample it is the mask of.
+    """
+
+    photo: Sample = field(kw_only=True)
+
+    @property
+    def relative(self) -> str:
+        """That of its photo."""
+        return self.photo.relative
+
+    @property
+    def cache_name(self) -> str:
+        return f"mask of {self.photo.cache_name}"
+
+    def read(self) -> Photo:
+        """Reads the mask.
+
+        Raises:
+            DataError: it is missing, no 8-bit grey PNG, of another size than the photo, or has other values.
+        """
+        if isinstance(self.photo, RenderedSample):
+            leaf = render(Address.parse(self.photo.relative), self.photo.size)
+            return Photo(one_hot(leaf.leaf_mask.astype(np.uint8) + leaf.symptom_mask), self.sha256(), False)
+        mask = read_mask(self.path)
+        sides = read_photo(self.photo.path).pixels.shape[:2]
+        if mask.shape != sides:
+            raise DataError(
+                f"{self.path} has {mask.shape[1]}x{mask.shape[0]} px, and its photo {sides[1]}x{sides[0]}; a mask must "
+                "have the size of the upright photo"
+            )
+        return Photo(one_hot(mask), self.sha256(), animated=False)
+
+    def sha256(self) -> str:
+        if isinstance(self.photo, RenderedSample):
+            return hashlib.sha256(f"mask of {self.photo.relative}".encode()).hexdigest()
+        return file_sha256(self.path)
+
+    @property
+    def slow(self) -> bool:  # type: ignore[override]
+        """Whether several processes pay off, as for the photo."""
+        return self.photo.slow
+
+
+def read_masked(dirs: list[Path], say: Callable[[str], None] = lambda line: None) -> list[MaskSample]:
+    """Lists the masks of some data sets, each with its photo.
+
+    Args:
+        dirs: folders `DIR/{train,val,test}/{images,masks}`, or ranges of rendered leaves `leafsim:v1/<seed>/<a>-<b>`.
+        say: called with a note on skipped files.
+    Returns:
+        Samples sorted by data set in the order given, then by split and name.
+    Raises:
+        DataError: a folder is missing or of another layout, or a photo lacks its mask.
+        AddressError: an invalid range.
+    """
+    samples: list[MaskSample] = []
+    roots: dict[str, Path] = {}
+    for place in map(Path, dirs):
+        own = _rendered(place) if place.as_posix().startswith(SCHEME) else _in_folder(place, say)
+        other = roots.setdefault(own[0].source, place)
+        if other is not place and not isinstance(own[0].photo, RenderedSample):
+            raise DataError(f"{other} and {place} have the same name; name each data set once, or rename a folder")
+        samples += own
+    return samples
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """Reads a mask file: (H, W) uint8 of 0 background, 1 leaf, 2 symptom.
+
+    Raises:
+        DataError: it cannot be read, is no 8-bit grey PNG, or has other values.
+    """
+    try:
+        with Image.open(path) as image:
+            kind, mode = image.format, image.mode
+            mask = np.asarray(image)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise DataError(f"{path} cannot be read as a mask: {error}") from None
+    if kind != "PNG":
+        raise DataError(f"{path} is a {kind}, whose compression changes the values of a mask; save it as PNG")
+    if mode != "L":
+        what = "a palette PNG" if mode == "P" else f"a PNG of mode {mode}"
+        raise DataError(f"{path} is {what}; save the mask as 8-bit grey with 0 background, 1 leaf and 2 symptom")
+    others = np.setdiff1d(mask, [BACKGROUND, LEAF, SYMPTOM])
+    if len(others):
+        raise DataError(
+            f"{path} has the values {listed(map(str, others.tolist()))}; a mask has 0 background, 1 leaf and 2 symptom"
+        )
+    return mask
+
+
+def one_hot(mask: np.ndarray) -> np.ndarray:
+    """(H, W) of 0, 1, 2 -> (H, W, 3) uint8, 255 in the channel of the class."""
+    classes = np.array([BACKGROUND, LEAF, SYMPTOM])
+    return (255 * (mask[:, :, None] == classes)).astype(np.uint8)
+
+
+def _rendered(place: Path) -> list[MaskSample]:
+    samples = []
+    for address in Span.parse(place.as_posix()):
+        leaf = RenderedSample.of(address)
+        leaf = RenderedSample(leaf.path, leaf.label, leaf.split, leaf.group, leaf.source, leaf.root, size=RENDER_PX)
+        samples.append(MaskSample(leaf.path, leaf.label, leaf.split, leaf.group, leaf.source, leaf.root, photo=leaf))
+    return samples
+
+
+def _in_folder(place: Path, say: Callable[[str], None]) -> list[MaskSample]:
+    if not place.is_dir():
+        raise DataError(f"{place}: no such folder; {LAYOUT}")
+    folders = {split_named(folder.name): folder for folder in sorted(place.iterdir()) if folder.is_dir()}
+    samples: list[MaskSample] = []
+    for split in SPLITS:
+        if split in folders:
+            samples += _of_split(place, folders[split], split, say)
+    if not samples:
+        raise DataError(f"{place} holds no photos with masks; {LAYOUT}")
+    return samples
+
+
+def _of_split(place: Path, folder: Path, split: str, say: Callable[[str], None]) -> list[MaskSample]:
+    images, masks = folder / IMAGES, folder / MASKS
+    for part in (images, masks):
+        if not part.is_dir():
+            raise DataError(f"{folder} has no folder {part.name}; {LAYOUT}")
+    listing = list_photos(images)
+    if listing.note:
+        say(listing.note)
+    lacking = [path.name for path in listing.photos if not (masks / f"{path.stem}.png").is_file()]
+    if lacking:
+        kinds = sorted({path.suffix for path in masks.glob(f"{Path(lacking[0]).stem}.*")})
+        found = f" (there is a {kinds[0]} file; a mask is a PNG)" if kinds else ""
+        raise DataError(f"{masks} has no mask for {len(lacking)} photos, the first is {lacking[0]}{found}")
+    name = place.resolve().name
+    photos = [Sample(path, "", split, "", name, place) for path in listing.photos]
+    return [
+        MaskSample(masks / f"{photo.path.stem}.png", "", split, "", name, place, photo=photo) for photo in photos
+    ]

@@ -1,0 +1,44 @@
+"""What training a segmentation head would do: `training.segment --dry-run`. Writes nothing."""
+
+from collections import Counter
+from pathlib import Path
+
+from hvit.console import print_table
+from hvit.data.datasets.reading import SPLITS
+from hvit.models.segmentation import SegmentationHead
+from hvit.runs import INFO, find_run
+from hvit.runs.checkpoint import load_checkpoint
+from training.config import ConfigError, SegmentConfig
+from training.dry_run.finetune_plan import print_rates
+from training.engine.schedule import Schedule
+from training.parallel.world import World
+from training.segmentation.mask_datasets import list_masked
+
+
+def print_plan(config: SegmentConfig, run_dir: Path, world: World) -> None:
+    """Prints data, head, steps and learning rates of a configuration, and refuses what training would.
+
+    Raises:
+        ValueError: what a user can mend: in the configuration or the data sets.
+    """
+    parent = load_checkpoint(find_run(config.init).path)
+    samples = list_masked(config.data, world)
+    counts = Counter((sample.source, sample.split) for sample in samples)
+    for split in ("train", "val"):
+        if not any(split == s.split for s in samples):
+            raise ConfigError(f"data.dirs hold no {split} photos; expected DIR/{split}/images and DIR/{split}/masks")
+    print(f"Plan of {run_dir}; nothing is trained or written.")
+    if (run_dir / INFO).exists():
+        print("This folder holds a run already: choose another --run-dir, or go on with it: --resume.")
+    rows = [[source, *(counts[source, split] for split in SPLITS)] for source in dict.fromkeys(s.source for s in samples)]
+    print_table(["data set", *SPLITS], rows)
+    head = SegmentationHead(parent.model.stage_dims(), **config.head.model_dump())
+    print(f"\nHead      {sum(p.numel() for p in head.parameters()):,} parameters on the frozen backbone of {parent.name}")
+    schedule = Schedule.of(config, sum(sample.split == "train" for sample in samples), world.size)
+    size = parent.preprocessing.img_size
+    print(
+        f"Steps     {schedule.total_steps:,} of {schedule.images_per_step} photos at {size} px "
+        f"(batch_size {config.batch_size}, accum_steps {config.accum_steps}, processes {world.size}), "
+        f"{config.epochs:g} epochs; validation every {schedule.eval_every}"
+    )
+    print_rates(schedule)
