@@ -42,7 +42,9 @@ def diagnosis_row(row: dict[str, Any]) -> dict[str, Any]:
     cells = {key: value for key, value in row.items() if key not in ("probabilities", "severity")}
     for key in ("prediction_set", "flags"):
         cells[key] = "; ".join(row[key]) if row[key] else ""
-    cells["severity"] = "" if row["severity"] is None else row["severity"]["lesion_fraction"]
+    severity = row["severity"] or {}
+    cells["severity"] = severity.get("lesion_fraction")
+    cells |= {f"severity_{name}": severity.get(name) for name in ("low", "high", "leaf_fraction", "lesions")}
     cells["probabilities"] = (
         "" if row["probabilities"] is None else json.dumps(row["probabilities"], ensure_ascii=False)
     )

@@ -22,8 +22,10 @@ from hvit.data.views import MIRROR, view_of
 from hvit.files import file_sha256
 from hvit.models import has_attention
 from hvit.runs.checkpoint import Checkpoint
-from hvit.verdicts import verdicts
-from hvit.words import verdict_message
+from hvit.severity.estimator import Severity
+from hvit.severity.segmentation import class_probabilities, detail_image
+from hvit.verdicts import NAMED, UNFAMILIAR, verdicts
+from hvit.words import verdict_message, with_area
 
 # Judged on the photo with its longer side at 512 px, so that the same scene gives the same answer at any resolution.
 FLAG_SIDE_PX = 512
@@ -49,13 +51,15 @@ class Diagnosis:
         prediction_set: classes that cannot be ruled out, most likely first; holds `label`.
         in_distribution: whether it looks like photos the run learned from.
         ood_score: distance to the nearest of them; higher is stranger. None for a run without rejection.
-        severity: not measured yet.
+        severity: share of the leaf with symptoms; None where it was not measured.
+        severity_reason: why there is none; beside a number, that lesions of the crop were never validated.
         flags: blurred, dark, bright, tiny, animated, no_bands (the run takes bands, and none came with the photo),
             not_like_<crop>.
         run: name of the run.
         pixels: the upright photo, (H, W, 3) uint8.
         heatmap: attention rollout, (h, w) float32 in [0, 1]: lift on a log scale, 0.5x to 2x the average; if asked for.
             None also where the run is a baseline, which has no attention to follow.
+        areas: probability of background, leaf and symptom, (h, w, 3) float32; None without pixels, or a severity head.
         latency_ms: from bytes to here, of this photo alone; None in batches.
         logits: before temperature, (K,) float32, of the photo itself; they do not depend on a chosen crop.
     """
@@ -70,11 +74,13 @@ class Diagnosis:
     prediction_set: list[str] | None
     in_distribution: bool | None
     ood_score: float | None
-    severity: dict[str, Any] | None
+    severity: Severity | None
     flags: list[str]
     run: str
+    severity_reason: str | None = None
     pixels: np.ndarray | None = None
     heatmap: np.ndarray | None = None
+    areas: np.ndarray | None = None
     latency_ms: float | None = None
     logits: np.ndarray | None = None
 
@@ -92,7 +98,8 @@ class Diagnosis:
             "prediction_set": self.prediction_set,
             "in_distribution": self.in_distribution,
             "ood_score": self.ood_score,
-            "severity": self.severity,
+            "severity": None if self.severity is None else self.severity.to_dict(),
+            "severity_reason": self.severity_reason,
             "flags": self.flags,
             "run": self.run,
         }
@@ -108,6 +115,7 @@ class PreparedPhoto:
         flags: what is wrong with the photo itself.
         inputs: what the model takes, without a batch axis; on the CPU.
         pixels: the upright photo, (H, W, 3) uint8; None where it was not kept.
+        detail: the input of the severity head, without a batch axis; None for a run without one.
     """
 
     sha256: str
@@ -115,15 +123,17 @@ class PreparedPhoto:
     flags: list[str]
     inputs: tuple[torch.Tensor, ...]
     pixels: np.ndarray | None
+    detail: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
 class _Scores:
-    """The model's answer for one photo: logits (views, K) and mean tokens a stage, each (C,)."""
+    """Outputs for one photo: logits (views, K), mean tokens of each stage (C,), and class probabilities (h, w, 3)."""
 
     logits: np.ndarray
     stage_features: list[np.ndarray]
     heatmap: np.ndarray | None = None
+    areas: np.ndarray | None = None
 
 
 def diagnose(
@@ -175,8 +185,10 @@ def prepare_photo(
     with photo_errors():
         inputs = model_inputs(decoded.pixels, checkpoint.preprocessing, stream, planes)
         flags = _flags(checkpoint, decoded, bands)
+        has_head = checkpoint.severity is not None
+        detail = detail_image(decoded.pixels, checkpoint.preprocessing) if has_head else None
     pixels = decoded.pixels if keep_pixels else None
-    return PreparedPhoto(decoded.sha256, decoded.pixels.shape[:2], flags, inputs, pixels)
+    return PreparedPhoto(decoded.sha256, decoded.pixels.shape[:2], flags, inputs, pixels, detail)
 
 
 def diagnose_prepared(
@@ -184,7 +196,7 @@ def diagnose_prepared(
 ) -> Diagnosis:
     """Diagnoses a photo that `prepare_photo` decoded; see `diagnose`."""
     _check_crop(checkpoint, crop)
-    scores = _score(checkpoint, stacked([photo.inputs], checkpoint.device), tta, overlay)[0]
+    scores = _score(checkpoint, [photo], tta, overlay)[0]
     return _conclude(checkpoint, photo, scores, crop)
 
 
@@ -246,31 +258,40 @@ def diagnose_window(
     for rows in by_sides.values():
         for start in range(0, len(rows), batch_size):
             part = rows[start : start + batch_size]
-            batch = stacked([photo.inputs for _, photo in part], checkpoint.device)
-            for (i, photo), scores in zip(part, _score(checkpoint, batch, tta, False)):
+            outputs = _score(checkpoint, [photo for _, photo in part], tta, False)
+            for (i, photo), scores in zip(part, outputs):
                 done[i] = _conclude(checkpoint, photo, scores, crop)
     return [done[i] for i in range(len(window))]
 
 
 @torch.inference_mode()
-def _score(checkpoint: Checkpoint, batch: tuple[torch.Tensor, ...], tta: bool, overlay: bool) -> list[_Scores]:
-    heatmaps: list[np.ndarray | None] = [None] * len(batch[0])
-    if overlay and has_attention(checkpoint.model):
-        from hvit.explain.methods.rollout import rollout_heatmap
+def _score(checkpoint: Checkpoint, photos: list[PreparedPhoto], tta: bool, overlay: bool) -> list[_Scores]:
+    """One forward pass for photos of equal sides; severity reads the feature maps of the same pass."""
+    batch = stacked([photo.inputs for photo in photos], checkpoint.device)
+    model, severity = checkpoint.model, checkpoint.severity
+    heatmaps: list[np.ndarray | None] = [None] * len(photos)
+    maps = None
+    if overlay and has_attention(model):
+        from hvit.explain.methods.rollout import heatmap_of
 
-        images, *rest = batch
-        spectral, present = (*rest, None, None)[:2]
-        logits, features, heatmap = rollout_heatmap(checkpoint.model, images, spectral, present)
-        heatmaps = [heatmap]
+        details = model.forward_details(*batch)
+        logits, features, heatmaps = details.logits, details.stage_features, [heatmap_of(details)]
+        maps = details.feature_maps
+    elif severity is not None and has_attention(model):
+        logits, features, maps = model.forward_pyramid(*batch)
     else:
-        logits, features = checkpoint.model.forward_stages(*batch)
+        logits, features = model.forward_stages(*batch)
+    areas: Sequence[np.ndarray | None] = [None] * len(photos)
+    if severity is not None and maps is not None:
+        detail = stacked([(photo.detail,) for photo in photos if photo.detail is not None], checkpoint.device)[0]
+        areas = list(class_probabilities(severity.head, maps, detail))
     views = [logits.cpu().numpy()]
     if tta:
-        views.append(checkpoint.model(*view_of(batch, MIRROR)).cpu().numpy())
+        views.append(model(*view_of(batch, MIRROR)).cpu().numpy())
     stages = [stage.cpu().numpy() for stage in features]
     return [
-        _Scores(np.stack([view[i] for view in views]), [stage[i] for stage in stages], heatmaps[i])
-        for i in range(len(batch[0]))
+        _Scores(np.stack([view[i] for view in views]), [stage[i] for stage in stages], heatmaps[i], areas[i])
+        for i in range(len(photos))
     ]
 
 
@@ -294,24 +315,39 @@ def _conclude(checkpoint: Checkpoint, photo: PreparedPhoto, scores: _Scores, cro
     chosen = [int(k) for k in order if found.sets[0, k]]
     verdict = str(found.words[0])
     names = [classes[k] for k in chosen]
+    severity, reason = _severity(checkpoint, scores.areas, verdict, crop_of(classes[order[0]]))
+    message = verdict_message(verdict, names, [float(probs[k]) for k in chosen], classes)
     return Diagnosis(
         sha256=photo.sha256,
         error=None,
         verdict=verdict,
-        message=verdict_message(verdict, names, [float(probs[k]) for k in chosen], classes),
+        message=message if severity is None or verdict != NAMED else with_area(message, names[0], severity),
         label=classes[order[0]],
         probability=float(probs[order[0]]),
         probabilities={name: float(p) for name, p in zip(classes, probs)},
         prediction_set=names,
         in_distribution=bool(found.accepted[0]),
         ood_score=None if found.scores is None else float(found.scores[0]),
-        severity=None,
+        severity=severity,
         flags=flags,
         run=checkpoint.name,
+        severity_reason=reason,
         pixels=photo.pixels,
         heatmap=scores.heatmap,
         logits=scores.logits[0],
+        areas=None if photo.pixels is None else scores.areas,
     )
+
+
+def _severity(
+    checkpoint: Checkpoint, areas: np.ndarray | None, verdict: str, crop: str
+) -> tuple[Severity | None, str | None]:
+    """Severity of a photo with these class probabilities, and why there is none or what restricts it."""
+    if checkpoint.severity is None or areas is None:
+        return None, checkpoint.severity_problem or f"run {checkpoint.name} has no severity head"
+    if verdict == UNFAMILIAR:
+        return None, "the photo is unfamiliar"
+    return checkpoint.severity.estimate(areas, crop)
 
 
 def photo_flags(pixels: np.ndarray, img_size: int) -> list[str]:

@@ -1,9 +1,15 @@
 """A verdict and its parts in people's words."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from hvit.data.classes import crop_of, crop_title, crops, is_healthy, spoken
 from hvit.runs import STALE_S, Live
+
+if TYPE_CHECKING:
+    from hvit.severity.estimator import Severity
 
 SLOW_STEP_S = 120  # after which a step is said to take long
 
@@ -68,6 +74,15 @@ def class_in_text(name: str) -> str:
     if not is_healthy(name):
         return spoken(name)
     return f"{crop_title(crop_of(name))}: no disease I know" if crop_of(name) else "no disease I know"
+
+
+def with_area(message: str, name: str, severity: Severity) -> str:
+    """A verdict of one class, with a remark where the measured area contradicts it."""
+    if not is_healthy(name) and not severity.is_measurable:
+        return f"{message.rstrip('.')}, but no discolored area is found."
+    if is_healthy(name) and severity.low > severity.least_measurable:
+        return f"{message.rstrip('.')}, but {percent(severity.lesion_fraction)} of the leaf is discolored."
+    return message
 
 
 def capitalized(text: str) -> str:

@@ -92,7 +92,7 @@ class Segmentation(Training):
                 f"init: run {self.parent_run.name} is a baseline without a feature pyramid; choose an HViT"
             )
         if self.parent_run.model.spectral_chans:
-            raise ConfigError(f"init: run {self.parent_run.name} takes bands; severity is for runs that take photos alone")
+            raise ConfigError(f"init: run {self.parent_run.name} takes bands, and a severity head reads photos alone")
         self.parent, self.img_size = self.parent_run.name, self.parent_run.preprocessing.img_size
         self.datasets = build_mask_datasets(self.config, self.world)
 

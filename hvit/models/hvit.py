@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvit.models.backbone import FUSED_STAGE, Backbone, StageRecord, fit_sides
@@ -41,6 +42,12 @@ class Details:
         """
         inputs = [stage.merge_input for stage in self.stages[1:]]
         return [*(tokens for tokens in inputs if tokens is not None), self.final_tokens]
+
+    @property
+    def feature_maps(self) -> list[Tensor]:
+        """Feature pyramid of the same pass: four normalized maps (B, C, H, W), as of `HViT.feature_maps`."""
+        maps = [F.layer_norm(stage.tokens, stage.tokens.shape[-1:]) for stage in self.stages[:-1]]
+        return [tokens.permute(0, 3, 1, 2) for tokens in (*maps, self.final_tokens)]
 
     @property
     def fusion(self) -> FusionRecord | None:

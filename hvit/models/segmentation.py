@@ -37,7 +37,9 @@ class SegmentationHead(nn.Module):
     def __init__(self, in_dims: Sequence[int], dim: int = 40, detail_dim: int = 20, num_classes: int = len(CLASSES)):
         super().__init__()
         if min(dim, detail_dim) < MIN_DIM or detail_dim % 2:
-            raise ValueError(f"dim is {dim} and detail_dim {detail_dim}; both must be at least {MIN_DIM}, the last even")
+            raise ValueError(
+                f"dim is {dim} and detail_dim {detail_dim}; both must be at least {MIN_DIM}, the last even"
+            )
         fine = detail_dim // 2
         self.neck = PyramidNeck(tuple(in_dims), dim)
         self.detail1 = _conv(3, fine, stride=2)

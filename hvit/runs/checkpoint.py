@@ -15,11 +15,13 @@ from safetensors.torch import save as save_tensors
 from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import SpectralStream
 from hvit.files import file_sha256, write_bytes, write_json
-from hvit.models import Classifier, create_model
+from hvit.models import Classifier, HViT, create_model
 from hvit.rejection import METHODS, RejectionFileError, Rejector
 from hvit.runs.layout import CARD, REJECTION, WEIGHTS
-from hvit.runs.model_card import ConformalRecord, DetectorRecord, ModelCard, PreprocessingRecord, SpectralRecord
+from hvit.runs.model_card import ConformalRecord, DetectorRecord, ModelCard, PreprocessingRecord, SeverityRecord, SpectralRecord
 from hvit.runs.reader import Run, RunError
+from hvit.severity.estimator import SeverityEstimator
+from hvit.severity.storage import SeverityHeadError, read_head
 from hvit.untrusted import UntrustedFileError, inside, read_bytes, tensor_shapes
 from hvit.weights_origin import Origin
 
@@ -47,6 +49,8 @@ class Checkpoint:
         sha256: of the weights.
         device: where the model is.
         spectral: what the spectral stream of a `_dfca` model expects; None without a stream.
+        severity: measures the share of the leaf with symptoms; None for a run without a usable segmentation head.
+        severity_problem: why the head cannot be used, where the run has one that cannot.
     """
 
     model: Classifier
@@ -61,6 +65,8 @@ class Checkpoint:
     sha256: str
     device: torch.device
     spectral: SpectralStream | None = None
+    severity: SeverityEstimator | None = None
+    severity_problem: str | None = None
 
     @property
     def takes_bands(self) -> bool:
@@ -146,6 +152,16 @@ def save_calibration(run_dir: Path, temperature: float, conformal: dict[str, Any
         (run_dir / before.file).unlink(missing_ok=True)  # a plain name: nothing outside the run is removed
 
 
+def save_severity(run_dir: Path, record: dict[str, Any]) -> None:
+    """Adds or replaces `severity` in `model.json`; its file must be there already.
+
+    Raises:
+        CheckpointError: the run has no card that can be read.
+    """
+    card = replace(read_card(run_dir), severity=SeverityRecord.from_dict(record))
+    write_json(run_dir / CARD, card.to_dict())
+
+
 def _rejection_record(ood: Rejector, path: Path) -> DetectorRecord:
     unsure = None if ood.unsure_threshold is None else float(ood.unsure_threshold)
     return DetectorRecord(ood.method.name, path.name, float(ood.threshold), file_sha256(path), unsure)
@@ -203,6 +219,7 @@ def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless:
     model = create_model(card.architecture, **card.arguments)
     model.load_state_dict(tensors)
     device = torch.device(device)
+    severity, problem = _severity_of(run_dir, card, model, device)
     model = model.float().eval().requires_grad_(False)
     ood = load_rejector(run_dir, card.ood)
     if ood is not None:
@@ -220,7 +237,25 @@ def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless:
         sha256=card.sha256,
         device=device,
         spectral=spectral,
+        severity=severity,
+        severity_problem=problem,
     )
+
+
+def _severity_of(
+    run_dir: Path, card: ModelCard, model: Classifier, device: torch.device
+) -> tuple[SeverityEstimator | None, str | None]:
+    """The segmentation head of a run; None, or None with the reason where it cannot be used: diagnosis needs none."""
+    if card.severity is None:
+        return None, None
+    if not isinstance(model, HViT):
+        return None, f"run {run_dir.name} is a baseline without the feature pyramid that a severity head stands on"
+    try:
+        severity = read_head(run_dir, card.severity.to_dict(), model.stage_dims(), card.sha256)
+    except SeverityHeadError as error:
+        return None, str(error)
+    severity.head.to(device)
+    return severity, None
 
 
 def _check_outputs(run_dir: Path, card: ModelCard, model: Classifier, spectral: SpectralStream | None) -> None:

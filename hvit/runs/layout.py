@@ -12,13 +12,14 @@ Files of the run itself, in the order they are written:
 | time_budget.json | steps of a training by the clock (`--minutes`) |
 | checkpoints/ | training state for exact resume |
 | model.safetensors, model.json, rejection*.npz | weights, all else that predicting takes, and the detector |
+| severity.safetensors | weights of the segmentation head (`training.segment`) |
 | data_check.json, notes.md | report on the photos; what a reader of the figures must know |
 | test_evaluations.jsonl | one line for every look at the test photos |
 | manifest.json | SHA-256 of every file, written last |
 
 Files of `eval/<split>/`, each written by a program of its own: predictions.parquet, metrics.json, tta.json and
 features.npz (`hvit evaluate --save`), rejection.parquet (the same, or `--save-distances`), tsne.npz (`training.embed`),
-explain.parquet (`training.explain`), and learning_curve.json (`training.quick`).
+explain.parquet (`training.explain`), severity.parquet (`training.segment`) and learning_curve.json (`training.quick`).
 """
 
 SCHEMA_VERSION = 1
@@ -48,6 +49,7 @@ FEATURES = "features.npz"
 DISTANCES = "rejection.parquet"
 FEATURE_MAP = "tsne.npz"
 EXPLANATIONS = "explain.parquet"
+SEVERITY = "severity.parquet"
 
 
 def in_split(split: str, file: str) -> str:

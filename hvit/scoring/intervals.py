@@ -1,6 +1,6 @@
 """Bootstrap confidence intervals of scores: resamples photos, and runs where there are several."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -56,6 +56,25 @@ def macro_f1_interval(draws: np.ndarray) -> Interval:
 def class_f1_intervals(draws: np.ndarray) -> list[Interval | None]:
     """95 % interval of each class's F1 from `f1_draws`; None for a class that no draw holds a photo of."""
     return [_interval(column[~np.isnan(column)]) if not np.isnan(column).all() else None for column in draws.T]
+
+
+def bootstrap_interval(
+    statistic: Callable[[np.ndarray], float | None], num_photos: int, seed: int = 0, resamples: int = RESAMPLES
+) -> Interval | None:
+    """95 % percentile bootstrap interval of a statistic of photos.
+
+    Args:
+        statistic: of the photos with these numbers, (N,) with repeats; None where it is undefined.
+        num_photos: N.
+        seed: of the resampling.
+        resamples: number of draws.
+    Returns:
+        None where the statistic is undefined in more than a twentieth of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = [statistic(rng.integers(0, num_photos, num_photos)) for _ in range(resamples)] if num_photos else []
+    values = np.array([value for value in drawn if value is not None], dtype=float)
+    return _interval(values) if len(values) > 0.95 * resamples else None
 
 
 def _draws(R: int, N: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

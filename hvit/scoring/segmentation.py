@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hvit.severity.masks import masks_of
+
 
 @dataclass(frozen=True)
 class MaskCounts:
@@ -57,17 +59,6 @@ def count_pixels(predicted: np.ndarray, shares: np.ndarray, symptom_threshold: f
     counts = [true_leaf.sum(), leaf.sum(), (true_leaf & leaf).sum()]
     counts += [true_symptom.sum(), symptom.sum(), (true_symptom & symptom).sum()]
     return np.array(counts, dtype=np.int64)
-
-
-def masks_of(probabilities: np.ndarray, symptom_threshold: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
-    """Leaf and symptom masks of probabilities (H, W, 3): (H, W) bool each; symptoms are part of the leaf.
-
-    A pixel is leaf where leaf and symptom together are more likely than background, and symptomatic where the symptom
-    has `symptom_threshold` of their sum.
-    """
-    on_leaf = probabilities[:, :, 1] + probabilities[:, :, 2]
-    leaf = on_leaf >= 0.5
-    return leaf, leaf & (probabilities[:, :, 2] >= symptom_threshold * on_leaf)
 
 
 def pooled_iou(counts: np.ndarray) -> float | None:

@@ -116,7 +116,7 @@ FLOORS = {
         {"console", "device", "files", "fonts", "processes", "weights_origin"},
         {"csv_tables", "models", "untrusted"},
         {"data", "rejection", "speed", "timm_models"},
-        {"calibration"},
+        {"calibration", "severity"},
         {"runs"},
         {"verdicts", "words"},
         {"data.inspection", "explain", "export"},
@@ -130,7 +130,7 @@ FLOORS = {
     "training": (
         {"command_line", "config", "launch", "parallel", "tables"},
         {"ablations", "inputs"},
-        {"distillation", "frozen_features"},
+        {"distillation", "frozen_features", "segmentation"},
         {"calibration"},
         {"engine"},
         {"self_supervised"},

@@ -30,10 +30,14 @@ def print_plan(config: SegmentConfig, run_dir: Path, world: World) -> None:
     print(f"Plan of {run_dir}; nothing is trained or written.")
     if (run_dir / INFO).exists():
         print("This folder holds a run already: choose another --run-dir, or go on with it: --resume.")
-    rows = [[source, *(counts[source, split] for split in SPLITS)] for source in dict.fromkeys(s.source for s in samples)]
+    rows = [
+        [source, *(counts[source, split] for split in SPLITS)] for source in dict.fromkeys(s.source for s in samples)
+    ]
     print_table(["data set", *SPLITS], rows)
     head = SegmentationHead(parent.model.stage_dims(), **config.head.model_dump())
-    print(f"\nHead      {sum(p.numel() for p in head.parameters()):,} parameters on the frozen backbone of {parent.name}")
+    print(
+        f"\nHead      {sum(p.numel() for p in head.parameters()):,} parameters on the frozen backbone of {parent.name}"
+    )
     schedule = Schedule.of(config, sum(sample.split == "train" for sample in samples), world.size)
     size = parent.preprocessing.img_size
     print(

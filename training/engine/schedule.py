@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from training.config import AdamWConfig, FinetuneConfig, PretrainConfig, SegmentConfig
+from training.config import AdamWConfig, Config, FinetuneConfig
 from training.engine.optim import lr_at
 
 
@@ -26,7 +26,7 @@ class Schedule:
     eval_every: int
 
     @classmethod
-    def of(cls, config: FinetuneConfig | PretrainConfig | SegmentConfig, num_photos: int, num_processes: int) -> "Schedule":
+    def of(cls, config: Config, num_photos: int, num_processes: int) -> "Schedule":
         """The schedule for a number of training photos."""
         freeze_epochs = config.freeze_epochs if isinstance(config, FinetuneConfig) else 0.0
         images_per_step = config.batch_size * config.accum_steps * num_processes

@@ -1,2 +1,237 @@
-def finish_severity(run_dir, head, config, parent, datasets):
-    raise SystemExit("not yet")
+"""What follows the training of a segmentation head: calibration, evaluation on test, and the files of the run."""
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hvit.console import progress as progress_bar
+from hvit.files import write_bytes
+from hvit.models.segmentation import SegmentationHead
+from hvit.runs.checkpoint import Checkpoint, save_severity
+from hvit.runs.layout import CARD, SEVERITY, in_split
+from hvit.runs.writer import add_to_manifest
+from hvit.scoring.segmentation import count_pixels, pooled_iou
+from hvit.severity.classical import ClassicalSegmenter, tune_classical
+from hvit.severity.estimator import SeverityEstimator
+from hvit.severity.intervals import AreaIntervals
+from hvit.severity.records import CLASSICAL, HEAD, SeverityRecord
+from hvit.severity.segmentation import resized_probabilities
+from hvit.severity.storage import FILE, severity_record, write_head
+from training.config import SegmentConfig
+from training.parallel.world import ALONE
+from training.segmentation.mask_datasets import MaskDatasets, MaskedPhotos, list_masked, open_masked
+from training.segmentation.predict import predict
+
+THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
+HEALTHY_QUANTILE = 0.95  # of the areas measured on leaves without symptoms: the least measurable area
+MOST_TUNING = 40  # photos of a data set that the classical baseline is tuned on
+
+SCHEMA = pa.schema([
+    *((name, pa.string()) for name in ("path", "sha256", "data", "label", "method")),
+    ("leaf_known", pa.bool_()),
+    *((name, pa.int64()) for name in (
+        "pixels", "leaf_true", "leaf_predicted", "leaf_both", "symptom_true", "symptom_predicted", "symptom_both",
+    )),
+    *((name, pa.float64()) for name in ("area_true", "area", "low", "high")),
+    ("lesions", pa.int64()),
+    ("reason", pa.string()),
+])  # fmt: skip
+
+
+def finish_severity(
+    run_dir: Path, head: SegmentationHead, config: SegmentConfig, parent: Checkpoint, datasets: MaskDatasets
+) -> dict[str, float]:
+    """Calibrates a head, evaluates it on test, and writes it into the run it stands on: its card comes last.
+
+    Args:
+        run_dir: of the segmentation run, which keeps a copy of the head.
+    Returns:
+        Figures for the summary of the segmentation run.
+    """
+    head = head.half().float().eval()  # what ships is rounded, and all figures are of the rounded weights
+    write_head(run_dir, head)
+    threshold = best_threshold(head, parent, datasets.val, datasets.selects)
+    draft = SeverityEstimator(head, threshold, {}, {}, "")
+    parts = [(datasets.val, datasets.calibrates)]
+    if config.data.calibrate_dirs:
+        more = list_masked(config.data.model_copy(update={"dirs": config.data.calibrate_dirs, **NO_NAMES}), ALONE)
+        extra = open_masked(more, config, ALONE)
+        parts.append((extra, np.arange(len(extra))))
+    estimator = calibrated(draft, parent, parts, config)
+    test = [sample for sample in list_masked(config.data, ALONE) if sample.split == "test"]
+    records = evaluate(estimator, parent, open_masked(test, config, ALONE), config) if test else []
+    classical = tune_baselines(datasets.train, config.seed)
+    if test:
+        records += evaluate_classical(classical, open_masked(test, config, ALONE))
+    target = parent.run_dir
+    sha256 = write_head(target, head)
+    written = [FILE, CARD]
+    if records:
+        write_records(target, "test", records, {"segmentation_run": run_dir.name, "classical": words_of(classical)})
+        written.append(in_split("test", SEVERITY))
+    estimator = replace(estimator, sha256=sha256)
+    record = severity_record(estimator, config.head.model_dump(), parent.sha256)
+    save_severity(target, record | {"licences": config.data.licences, "segmentation_run": run_dir.name})
+    add_to_manifest(target, written)
+    least = {f"least_measurable/{group}": value for group, value in estimator.least_measurable.items()}
+    return {"symptom_threshold": threshold, **least}
+
+
+NO_NAMES = {"source_weights": {}, "leaf_unknown": [], "crops": {}, "licences": {}}
+
+
+def best_threshold(head: SegmentationHead, parent: Checkpoint, val: MaskedPhotos, photos: np.ndarray) -> float:
+    """The symptom threshold with the highest symptom IoU on some photos, mean of the data sets."""
+    sources = val.sources[photos]
+    counts = np.zeros((len(THRESHOLDS), len(photos), 3), dtype=np.int64)
+    for row, probabilities in enumerate(_predicted(head, parent, val, photos)):
+        shares = _shares(val, photos[row])
+        full = resized_probabilities(probabilities, *shares.shape[:2])
+        for t, threshold in enumerate(THRESHOLDS):
+            counts[t, row] = count_pixels(full, shares, threshold)[3:]
+    means = [
+        np.mean([pooled_iou(counts[t][sources == source]) or 0.0 for source in sorted(set(sources))])
+        for t in range(len(THRESHOLDS))
+    ]
+    return THRESHOLDS[int(np.argmax(means))]
+
+
+def calibrated(
+    draft: SeverityEstimator,
+    parent: Checkpoint,
+    parts: Sequence[tuple[MaskedPhotos, np.ndarray]],
+    config: SegmentConfig,
+) -> SeverityEstimator:
+    """The estimator with area intervals and least measurable areas, by data set or the crop it shows.
+
+    Args:
+        draft: without any.
+        parts: photos with masks, and the numbers of those that calibrate.
+    """
+    areas: dict[str, list[tuple[float, float]]] = {}
+    for data, photos in parts:
+        for i, probabilities in zip(photos, _predicted(draft.head, parent, data, photos)):
+            true = true_area(_shares(data, i))
+            measured = _measured_area(draft, probabilities) if data.leaf_known[i] else None
+            if measured is not None and true is not None:
+                areas.setdefault(group_name(data.photos.samples[i].source, config), []).append((measured, true))
+    tables = {group: np.array(pairs) for group, pairs in sorted(areas.items())}
+    intervals = {group: AreaIntervals.fit(table[:, 0], table[:, 1]) for group, table in tables.items()}
+    least = {group: _least_measurable(table) for group, table in tables.items()}
+    fallback = max(value for value in [*least.values(), 0.0] if value is not None)
+    filled = {group: fallback if value is None else value for group, value in least.items()}
+    return replace(draft, intervals=intervals, least_measurable=filled)
+
+
+def _measured_area(draft: SeverityEstimator, probabilities: np.ndarray) -> float | None:
+    """The area that the estimator measures, before it is calibrated; None without a single leaf."""
+    measurement = draft.measure(probabilities)
+    return None if isinstance(measurement, str) else measurement.lesion_fraction
+
+
+def _least_measurable(table: np.ndarray) -> float | None:
+    """A quantile of the areas measured on leaves without symptoms; None without such leaves."""
+    healthy = table[table[:, 1] == 0, 0]
+    return float(np.quantile(healthy, HEALTHY_QUANTILE)) if len(healthy) >= 5 else None
+
+
+def group_name(source: str, config: SegmentConfig) -> str:
+    """Calibration group of a data set: the crop it shows, or LeafSim for rendered leaves, or its own name."""
+    if source in config.data.crops:
+        return config.data.crops[source]
+    return "LeafSim" if source.startswith("leafsim-") else source
+
+
+def evaluate(
+    estimator: SeverityEstimator, parent: Checkpoint, data: MaskedPhotos, config: SegmentConfig
+) -> list[SeverityRecord]:
+    """What an estimator measures on photos with masks; the crop of each is taken as known."""
+    show = progress_bar("severity on test")
+    records = []
+    for i, probabilities in enumerate(_predicted(estimator.head, parent, data, np.arange(len(data)))):
+        shares = _shares(data, i)
+        counts = count_pixels(
+            resized_probabilities(probabilities, *shares.shape[:2]), shares, estimator.symptom_threshold
+        )
+        severity, reason = estimator.estimate(probabilities, group_name(data.photos.samples[i].source, config))
+        values = (None,) * 4
+        if severity is not None:
+            values = (severity.lesion_fraction, severity.low, severity.high, severity.lesions)
+        records.append(_record(data, i, HEAD, counts, *values, reason))
+        show(i + 1, len(data))
+    return records
+
+
+def tune_baselines(train: MaskedPhotos, seed: int) -> dict[str, ClassicalSegmenter]:
+    """Color thresholds for each data set, tuned on some of its training photos."""
+    rng, tuned = np.random.default_rng(seed), {}
+    for source in sorted(set(train.sources)):
+        own = np.flatnonzero(train.sources == source)
+        own = rng.permutation(own)[:MOST_TUNING]
+        photos = [np.ascontiguousarray(train.photos[i]) for i in own]
+        masks = [_shares(train, i) for i in own]
+        tuned[source] = tune_classical(photos, masks, bool(train.leaf_known[own[0]]))
+    return tuned
+
+
+def evaluate_classical(segmenters: dict[str, ClassicalSegmenter], data: MaskedPhotos) -> list[SeverityRecord]:
+    """What color thresholds measure on photos with masks."""
+    records = []
+    for i, source in enumerate(data.sources):
+        if source not in segmenters:
+            continue
+        shares = _shares(data, i)
+        leaf, symptom = segmenters[source](np.ascontiguousarray(data.photos[i]))
+        true_leaf, true_symptom = shares[:, :, 1] + shares[:, :, 2] >= 0.5, shares[:, :, 2] >= 0.5
+        counts = [m.sum() for m in (true_leaf, leaf, true_leaf & leaf, true_symptom, symptom, true_symptom & symptom)]
+        area = float(symptom.sum() / leaf.sum()) if leaf.any() and data.leaf_known[i] else None
+        records.append(_record(data, i, CLASSICAL, np.array(counts), area, None, None, None, None))
+    return records
+
+
+def words_of(segmenters: dict[str, ClassicalSegmenter]) -> dict[str, str]:
+    """The thresholds of the baseline of each data set, in words."""
+    return {source: repr(segmenter) for source, segmenter in segmenters.items()}
+
+
+def true_area(shares: np.ndarray) -> float | None:
+    """Symptom share of the leaf of a mask (H, W, 3); None without a leaf."""
+    leaf = float((shares[:, :, 1] + shares[:, :, 2] >= 0.5).sum())
+    return float((shares[:, :, 2] >= 0.5).sum()) / leaf if leaf else None
+
+
+def write_records(run_dir: Path, split: str, records: list[SeverityRecord], about: dict) -> None:
+    """Writes eval/<split>/severity.parquet; `about` is in the metadata of the file."""
+    columns = {name: [getattr(record, name) for record in records] for name in SCHEMA.names}
+    table = pa.table(columns, SCHEMA.with_metadata({"hvit": json.dumps(about)}))
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    write_bytes(run_dir / in_split(split, SEVERITY), buffer.getvalue())
+
+
+def _record(
+    data: MaskedPhotos, i: int, method: str, counts: np.ndarray, area, low, high, lesions, reason
+) -> SeverityRecord:
+    sample, known = data.photos.samples[i], bool(data.leaf_known[i])
+    leaf_true, leaf, leaf_both, symptom_true, symptom, symptom_both = (int(count) for count in counts)
+    return SeverityRecord(
+        sample.relative, data.photos.sha256[i], sample.source, sample.label, method, known,
+        int(data.photos.sizes[i].prod()),
+        leaf_true if known else 0, leaf, leaf_both if known else 0, symptom_true, symptom, symptom_both,
+        true_area(_shares(data, i)) if known else None, area, low, high, lesions, reason,
+    )  # fmt: skip
+
+
+def _shares(data: MaskedPhotos, i: int) -> np.ndarray:
+    shares: np.ndarray = data.masks[i].astype(np.float32) / 255
+    return shares
+
+
+def _predicted(head: SegmentationHead, parent: Checkpoint, data: MaskedPhotos, photos: np.ndarray):
+    return predict(parent.model.backbone, head, parent.preprocessing, data, photos)

@@ -162,6 +162,4 @@ def _of_split(place: Path, folder: Path, split: str, say: Callable[[str], None])
         raise DataError(f"{masks} has no mask for {len(lacking)} photos, the first is {lacking[0]}{found}")
     name = place.resolve().name
     photos = [Sample(path, "", split, "", name, place) for path in listing.photos]
-    return [
-        MaskSample(masks / f"{photo.path.stem}.png", "", split, "", name, place, photo=photo) for photo in photos
-    ]
+    return [MaskSample(masks / f"{photo.path.stem}.png", "", split, "", name, place, photo=photo) for photo in photos]

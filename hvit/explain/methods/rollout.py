@@ -219,5 +219,9 @@ def rollout_heatmap(
     """
     check_inputs(model, images)
     details = model.forward_details(images, spectral, present)
-    values = lift(rollout(details, residual))[0].cpu().numpy()
-    return details.logits, details.stage_features, LIFT.normalize(values)
+    return details.logits, details.stage_features, heatmap_of(details, residual)
+
+
+def heatmap_of(details: Details, residual: Residual = 0.5) -> np.ndarray:
+    """Rollout heatmap of the first image of a recorded forward pass: (H/4, W/4) float32 in [0, 1]."""
+    return LIFT.normalize(lift(rollout(details, residual))[0].cpu().numpy())

@@ -15,7 +15,7 @@ from hvit.words import verdict_message
 EARLY, LATE, HEALTHY = "Potato___Early_blight", "Tomato___Late_blight", "Tomato___healthy"
 FIELDS = [
     "file", "sha256", "error", "verdict", "message", "label", "probability", "probabilities", "prediction_set",
-    "in_distribution", "ood_score", "severity", "flags", "run",
+    "in_distribution", "ood_score", "severity", "severity_reason", "flags", "run",
 ]  # fmt: skip
 
 

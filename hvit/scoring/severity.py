@@ -1,0 +1,123 @@
+"""Scores of a severity estimate against masks, by data set and method, with bootstrap intervals."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hvit.scoring.concordance import LimitsOfAgreement, limits_of_agreement, lins_concordance
+from hvit.scoring.intervals import Interval, bootstrap_interval
+from hvit.scoring.segmentation import pooled_iou
+from hvit.severity.records import SeverityRecord
+
+Statistic = Callable[[list[SeverityRecord]], float | None]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % bootstrap interval; both None where it is undefined."""
+
+    value: float | None
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class SeverityScores:
+    """Figures of one method on one data set.
+
+    Attributes:
+        n: photos.
+        measured: photos with an area.
+        leaf_iou, symptom_iou: pooled over pixels.
+        concordance: Lin's, of measured and true areas.
+        mae: mean absolute error of the area, as a share of the leaf.
+        coverage: share of intervals that hold the true area.
+        limits: Bland-Altman limits of the area.
+    """
+
+    n: int
+    measured: int
+    leaf_iou: Estimate
+    symptom_iou: Estimate
+    concordance: Estimate
+    mae: Estimate
+    coverage: Estimate
+    limits: LimitsOfAgreement | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        figures = {name: getattr(self, name) for name in ("leaf_iou", "symptom_iou", "concordance", "mae", "coverage")}
+        limits = None if self.limits is None else vars(self.limits)
+        flat = {name: {"value": e.value, "interval": e.interval} for name, e in figures.items()}
+        return {"n": self.n, "measured": self.measured, **flat, "limits_of_agreement": limits}
+
+
+def severity_scores(records: Sequence[SeverityRecord]) -> SeverityScores:
+    """Scores of the records of one method on one data set."""
+    rows = list(records)
+    measured = [r for r in rows if r.area is not None and r.area_true is not None]
+    true, area = (np.array([getattr(r, name) for r in measured]) for name in ("area_true", "area"))
+    return SeverityScores(
+        n=len(rows),
+        measured=len(measured),
+        leaf_iou=_estimate(leaf_iou, [r for r in rows if r.leaf_known]),
+        symptom_iou=_estimate(symptom_iou, rows),
+        concordance=_estimate(_concordance, measured),
+        mae=_estimate(_mae, measured),
+        coverage=_estimate(_coverage, [r for r in measured if r.low is not None]),
+        limits=limits_of_agreement(true, area),
+    )
+
+
+def iou_difference(first: Sequence[SeverityRecord], second: Sequence[SeverityRecord]) -> Estimate:
+    """Symptom IoU of the second method minus that of the first, paired by photo.
+
+    Raises:
+        ValueError: they are not of the same photos.
+    """
+    by_path = {record.path: record for record in second}
+    if sorted(by_path) != sorted(record.path for record in first):
+        raise ValueError("the methods were not measured on the same photos")
+    pairs = [(record, by_path[record.path]) for record in first]
+
+    def difference(rows: np.ndarray) -> float | None:
+        one, other = (symptom_iou([pairs[i][side] for i in rows]) for side in (0, 1))
+        return None if one is None or other is None else other - one
+
+    return Estimate(difference(np.arange(len(pairs))), bootstrap_interval(difference, len(pairs)))
+
+
+def leaf_iou(records: list[SeverityRecord]) -> float | None:
+    """Intersection over union of the leaf, pooled over the pixels of all photos."""
+    return _pooled(records, "leaf")
+
+
+def symptom_iou(records: list[SeverityRecord]) -> float | None:
+    """Intersection over union of symptoms, pooled over the pixels of all photos."""
+    return _pooled(records, "symptom")
+
+
+def _pooled(records: list[SeverityRecord], what: str) -> float | None:
+    fields = [f"{what}_{part}" for part in ("true", "predicted", "both")]
+    return pooled_iou(np.array([[getattr(r, field) for field in fields] for r in records], dtype=np.int64))
+
+
+def _concordance(records: list[SeverityRecord]) -> float | None:
+    return lins_concordance(*(np.array([getattr(r, name) for r in records]) for name in ("area_true", "area")))
+
+
+def _mae(records: list[SeverityRecord]) -> float | None:
+    return float(np.mean([abs(r.area - r.area_true) for r in records])) if records else None  # type: ignore[operator]
+
+
+def _coverage(records: list[SeverityRecord]) -> float | None:
+    inside = [r.low <= r.area_true <= r.high for r in records]  # type: ignore[operator]
+    return float(np.mean(inside)) if records else None
+
+
+def _estimate(statistic: Statistic, records: list[SeverityRecord]) -> Estimate:
+    if not records:
+        return Estimate(None, None)
+    interval = bootstrap_interval(lambda rows: statistic([records[i] for i in rows]), len(records))
+    return Estimate(statistic(records), interval)

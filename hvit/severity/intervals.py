@@ -1,0 +1,108 @@
+"""Prediction intervals of a lesion area: split conformal prediction on a variance-stabilized scale."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+ALPHA = 0.1  # 90 % intervals
+EDGES = (0.01, 0.05, 0.2)  # predicted areas between which the interval width is calibrated on its own
+LEAST_IN_BIN = 60  # calibration photos; smaller bins share one width
+
+
+def stabilized(area: np.ndarray | float) -> np.ndarray:
+    """arcsin(sqrt(area)): the scale on which errors of a share are about equally large everywhere."""
+    scaled: np.ndarray = np.arcsin(np.sqrt(np.clip(area, 0.0, 1.0)))
+    return scaled
+
+
+@dataclass(frozen=True)
+class AreaIntervals:
+    """Widths of 90 % intervals of a lesion share, by predicted share.
+
+    Attributes:
+        edges: of the bins of predicted area, rising, inside (0, 1).
+        half_widths: one more than edges, on the scale of `stabilized`.
+        n: calibration photos of each bin.
+    """
+
+    edges: tuple[float, ...]
+    half_widths: tuple[float, ...]
+    n: tuple[int, ...]
+
+    @classmethod
+    def fit(cls, predicted: np.ndarray, true: np.ndarray, alpha: float = ALPHA) -> "AreaIntervals":
+        """Split conformal prediction with the score |g(true) - g(predicted)| in bins of predicted area.
+
+        Bins with fewer than `LEAST_IN_BIN` photos are joined with the next. With fewer than 1 / alpha - 1 photos in all
+        the interval is [0, 1], as no narrower one is guaranteed (Angelopoulos & Bates 2021, arXiv:2107.07511).
+
+        Args:
+            predicted, true: lesion shares of calibration photos, (N,).
+        Raises:
+            ValueError: there are no photos, or a share is not in [0, 1].
+        """
+        predicted, true = np.asarray(predicted, dtype=float), np.asarray(true, dtype=float)
+        if len(predicted) == 0:
+            raise ValueError("no photos to calibrate area intervals on")
+        if not all(((v >= 0) & (v <= 1)).all() for v in (predicted, true)):
+            raise ValueError("areas must be shares in [0, 1]")
+        scores = np.abs(stabilized(true) - stabilized(predicted))
+        edges = _joined_edges(predicted)
+        bins = np.digitize(predicted, edges)
+        parts = [scores[bins == b] for b in range(len(edges) + 1)]
+        widths = tuple(conformal_quantile(part, alpha) for part in parts)
+        return cls(tuple(edges), widths, tuple(map(len, parts)))
+
+    def interval(self, predicted: float) -> tuple[float, float]:
+        """The interval around a predicted share, inside [0, 1]."""
+        width = self.half_widths[int(np.digitize(predicted, self.edges))]
+        middle = float(stabilized(predicted))
+        low, high = max(0.0, middle - width), min(math.pi / 2, middle + width)
+        return math.sin(low) ** 2, math.sin(high) ** 2
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"edges": list(self.edges), "half_widths": list(self.half_widths), "n": list(self.n)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "AreaIntervals":
+        """Reads the output of `to_dict`.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        try:
+            edges, widths, n = (tuple(values[key]) for key in ("edges", "half_widths", "n"))
+            fits = len(widths) == len(edges) + 1 == len(n) and list(edges) == sorted(edges)
+            numbers = all(isinstance(v, int | float) and 0 <= v <= 2 for v in (*edges, *widths))
+        except (KeyError, TypeError):
+            fits = numbers = False
+        if not (fits and numbers):
+            raise ValueError(f"damaged area intervals {values!r:.100}")
+        return cls(edges, widths, n)
+
+
+def widest(groups: Sequence[AreaIntervals], predicted: float) -> tuple[float, float]:
+    """The lowest and highest bound that any of some groups gives: for leaves like none of them."""
+    bounds = [group.interval(predicted) for group in groups]
+    return min(low for low, _ in bounds), max(high for _, high in bounds)
+
+
+def conformal_quantile(scores: np.ndarray, alpha: float) -> float:
+    """The ceil((n + 1) (1 - alpha))-th smallest score; pi / 2, the whole scale, where n is too small for that."""
+    rank = math.ceil((len(scores) + 1) * (1 - alpha))
+    return math.pi / 2 if rank > len(scores) else float(np.sort(scores)[rank - 1])
+
+
+def _joined_edges(predicted: np.ndarray) -> list[float]:
+    edges: list[float] = []
+    begin = 0.0
+    for edge in EDGES:
+        inside = int(((predicted >= begin) & (predicted < edge)).sum())
+        if inside >= LEAST_IN_BIN and int((predicted >= edge).sum()) >= LEAST_IN_BIN:
+            edges.append(edge)
+            begin = edge
+    return edges

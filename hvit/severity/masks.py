@@ -1,0 +1,14 @@
+"""Leaf and symptom masks from class probabilities."""
+
+import numpy as np
+
+
+def masks_of(probabilities: np.ndarray, symptom_threshold: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+    """Leaf and symptom masks of probabilities (H, W, 3): (H, W) bool each; symptoms are part of the leaf.
+
+    A pixel is leaf where leaf and symptom together are more likely than background, and symptomatic where the symptom
+    has `symptom_threshold` of their sum.
+    """
+    on_leaf = probabilities[:, :, 1] + probabilities[:, :, 2]
+    leaf = on_leaf >= 0.5
+    return leaf, leaf & (probabilities[:, :, 2] >= symptom_threshold * on_leaf)
