@@ -50,6 +50,10 @@ class SegmentationHead(nn.Module):
         self.merge1 = _conv(2 * fine, fine)
         self.classify = nn.Conv2d(fine, num_classes, 1)
 
+    def no_weight_decay(self) -> set[str]:
+        """Names of the parameters, besides biases, that get no weight decay: none."""
+        return set()
+
     def forward(self, feature_maps: list[Tensor], detail: Tensor) -> Tensor:
         """Computes logits.
 

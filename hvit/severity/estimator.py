@@ -106,7 +106,7 @@ class SeverityEstimator:
             excluded: pixels that are neither leaf nor symptom, (h, w) bool.
         """
         if excluded is not None and excluded.any():
-            probabilities = np.where(excluded[:, :, None], np.float32([1, 0, 0]), probabilities)
+            probabilities = np.where(excluded[:, :, None], np.array([1, 0, 0], np.float32), probabilities)
         leaf, symptom = masks_of(probabilities, self.symptom_threshold if threshold is None else threshold)
         statistics = LeafStatistics.of(leaf, 1 - probabilities[:, :, 0])
         reason = statistics.reason_against()

@@ -100,8 +100,10 @@ def read_head(run_dir: Path, record: dict[str, Any], stage_dims: list[int], weig
         head.load_state_dict({key: value.float() for key, value in load_tensors(data).items()})
     except (SafetensorError, RuntimeError):
         raise SeverityHeadError(f"{name} does not fit its backbone; {RETRAIN}") from None
+    head = head.eval().requires_grad_(False)
+    head.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return SeverityEstimator(
-        head=head.eval().requires_grad_(False).to(memory_format=torch.channels_last),
+        head=head,
         symptom_threshold=record["symptom_threshold"],
         intervals=intervals,
         least_measurable=dict(record["least_measurable"]),
