@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from hvit.batches.results import UNREADABLE, WAITING, Results
 from hvit.batches.scores import SEVERITY
 from hvit.diagnosis import Diagnosis
+from hvit.severity.estimator import Severity
 from hvit.verdicts import UNFAMILIAR
 from hvit.words import verdict_message
 
@@ -43,6 +42,7 @@ def diagnosis_of(results: Results, row: int, run: str) -> Diagnosis:
         severity=_severity(results, row),
         flags=list(results.flags[row]),
         run=run,
+        severity_reason=results.severity_reason[row] or None,
     )
 
 
@@ -55,11 +55,10 @@ def _unreadable(results: Results, row: int, run: str) -> Diagnosis:
     )  # fmt: skip
 
 
-def _severity(results: Results, row: int) -> dict[str, Any] | None:
-    """What was measured of the discolored area; None where nothing is known of it."""
-    reason = results.severity_reason[row]
+def _severity(results: Results, row: int) -> Severity | None:
+    """The measured area; None where there is none."""
     values = {name: float(results.severity[name][row]) for name in SEVERITY}
-    known = {name: None if np.isnan(value) else value for name, value in values.items()}
-    if not reason and all(value is None for value in known.values()):
+    if any(np.isnan(value) for value in values.values()):
         return None
-    return known | {"reason": reason or None}
+    lesions = int(values.pop("lesions"))
+    return Severity(lesions=lesions, **values)

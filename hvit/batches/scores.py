@@ -22,7 +22,7 @@ from hvit.untrusted.tables import Kind
 if TYPE_CHECKING:  # imports torch, which pages do not wait for
     from hvit.diagnosis import Diagnosis
 
-SEVERITY = ("lesion_fraction", "low", "high", "leaf_fraction")
+SEVERITY = ("lesion_fraction", "low", "high", "leaf_fraction", "lesions", "least_measurable")
 COLUMNS: dict[str, Kind] = {
     "path": "text",
     "sha256": "text",
@@ -42,7 +42,7 @@ def score_row(path: str, diagnosis: Diagnosis) -> dict[str, Any]:
     Args:
         path: of the photo, below the batch.
     """
-    severity = diagnosis.severity or {}
+    severity = diagnosis.severity
     return {
         "path": path,
         "sha256": diagnosis.sha256,
@@ -50,8 +50,8 @@ def score_row(path: str, diagnosis: Diagnosis) -> dict[str, Any]:
         "logits": [] if diagnosis.logits is None else diagnosis.logits.astype(np.float32),
         "ood_score": diagnosis.ood_score,
         "flags": ";".join(diagnosis.flags),
-        **{name: severity.get(name) for name in SEVERITY},
-        "severity_reason": severity.get("reason"),
+        **{name: None if severity is None else getattr(severity, name) for name in SEVERITY},
+        "severity_reason": diagnosis.severity_reason,
     }
 
 
