@@ -18,7 +18,14 @@ from hvit.files import file_sha256, write_bytes, write_json
 from hvit.models import Classifier, HViT, create_model
 from hvit.rejection import METHODS, RejectionFileError, Rejector
 from hvit.runs.layout import CARD, REJECTION, WEIGHTS
-from hvit.runs.model_card import ConformalRecord, DetectorRecord, ModelCard, PreprocessingRecord, SeverityRecord, SpectralRecord
+from hvit.runs.model_card import (
+    ConformalRecord,
+    DetectorRecord,
+    ModelCard,
+    PreprocessingRecord,
+    SeverityRecord,
+    SpectralRecord,
+)
 from hvit.runs.reader import Run, RunError
 from hvit.severity.estimator import SeverityEstimator
 from hvit.severity.storage import SeverityHeadError, read_head

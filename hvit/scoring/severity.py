@@ -9,9 +9,9 @@ import numpy as np
 from hvit.scoring.concordance import LimitsOfAgreement, limits_of_agreement, lins_concordance
 from hvit.scoring.intervals import Interval, bootstrap_interval
 from hvit.scoring.segmentation import pooled_iou
-from hvit.severity.records import SeverityRecord
+from hvit.severity.records import MeasuredPhoto
 
-Statistic = Callable[[list[SeverityRecord]], float | None]
+Statistic = Callable[[list[MeasuredPhoto]], float | None]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class SeverityScores:
         return {"n": self.n, "measured": self.measured, **flat, "limits_of_agreement": limits}
 
 
-def severity_scores(records: Sequence[SeverityRecord]) -> SeverityScores:
+def severity_scores(records: Sequence[MeasuredPhoto]) -> SeverityScores:
     """Scores of the records of one method on one data set."""
     rows = list(records)
     measured = [r for r in rows if r.area is not None and r.area_true is not None]
@@ -70,7 +70,7 @@ def severity_scores(records: Sequence[SeverityRecord]) -> SeverityScores:
     )
 
 
-def iou_difference(first: Sequence[SeverityRecord], second: Sequence[SeverityRecord]) -> Estimate:
+def iou_difference(first: Sequence[MeasuredPhoto], second: Sequence[MeasuredPhoto]) -> Estimate:
     """Symptom IoU of the second method minus that of the first, paired by photo.
 
     Raises:
@@ -88,35 +88,35 @@ def iou_difference(first: Sequence[SeverityRecord], second: Sequence[SeverityRec
     return Estimate(difference(np.arange(len(pairs))), bootstrap_interval(difference, len(pairs)))
 
 
-def leaf_iou(records: list[SeverityRecord]) -> float | None:
+def leaf_iou(records: list[MeasuredPhoto]) -> float | None:
     """Intersection over union of the leaf, pooled over the pixels of all photos."""
     return _pooled(records, "leaf")
 
 
-def symptom_iou(records: list[SeverityRecord]) -> float | None:
+def symptom_iou(records: list[MeasuredPhoto]) -> float | None:
     """Intersection over union of symptoms, pooled over the pixels of all photos."""
     return _pooled(records, "symptom")
 
 
-def _pooled(records: list[SeverityRecord], what: str) -> float | None:
+def _pooled(records: list[MeasuredPhoto], what: str) -> float | None:
     fields = [f"{what}_{part}" for part in ("true", "predicted", "both")]
     return pooled_iou(np.array([[getattr(r, field) for field in fields] for r in records], dtype=np.int64))
 
 
-def _concordance(records: list[SeverityRecord]) -> float | None:
+def _concordance(records: list[MeasuredPhoto]) -> float | None:
     return lins_concordance(*(np.array([getattr(r, name) for r in records]) for name in ("area_true", "area")))
 
 
-def _mae(records: list[SeverityRecord]) -> float | None:
+def _mae(records: list[MeasuredPhoto]) -> float | None:
     return float(np.mean([abs(r.area - r.area_true) for r in records])) if records else None  # type: ignore[operator]
 
 
-def _coverage(records: list[SeverityRecord]) -> float | None:
+def _coverage(records: list[MeasuredPhoto]) -> float | None:
     inside = [r.low <= r.area_true <= r.high for r in records]  # type: ignore[operator]
     return float(np.mean(inside)) if records else None
 
 
-def _estimate(statistic: Statistic, records: list[SeverityRecord]) -> Estimate:
+def _estimate(statistic: Statistic, records: list[MeasuredPhoto]) -> Estimate:
     if not records:
         return Estimate(None, None)
     interval = bootstrap_interval(lambda rows: statistic([records[i] for i in rows]), len(records))

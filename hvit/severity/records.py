@@ -7,7 +7,7 @@ HEAD, CLASSICAL = "head", "classical"
 
 
 @dataclass(frozen=True)
-class SeverityRecord:
+class MeasuredPhoto:
     """What one method measured on one photo, beside the truth of its mask.
 
     Attributes:
@@ -55,17 +55,17 @@ COUNT_COLUMNS = (
 SHARE_COLUMNS = ("area_true", "area", "low", "high")
 
 
-def records_of(columns: dict[str, list[Any]]) -> list[SeverityRecord]:
+def records_of(columns: dict[str, list[Any]]) -> list[MeasuredPhoto]:
     """Records of the columns of a table, checked.
 
     Raises:
         ValueError: a column is missing, or a value is of another type or out of range.
     """
-    names = list(SeverityRecord.__dataclass_fields__)
+    names = list(MeasuredPhoto.__dataclass_fields__)
     missing = [name for name in names if name not in columns]
     if missing:
         raise ValueError(f"lacks the columns {', '.join(missing)}")
-    records = [SeverityRecord(*values) for values in zip(*(columns[name] for name in names))]
+    records = [MeasuredPhoto(*values) for values in zip(*(columns[name] for name in names))]
     for record in records:
         texts = all(isinstance(getattr(record, name), str) for name in TEXT_COLUMNS[:-1])
         counts = all(isinstance(getattr(record, name), int) and getattr(record, name) >= 0 for name in COUNT_COLUMNS)

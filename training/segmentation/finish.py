@@ -20,7 +20,7 @@ from hvit.scoring.segmentation import count_pixels, pooled_iou
 from hvit.severity.classical import ClassicalSegmenter, tune_classical
 from hvit.severity.estimator import SeverityEstimator
 from hvit.severity.intervals import AreaIntervals
-from hvit.severity.records import CLASSICAL, HEAD, SeverityRecord
+from hvit.severity.records import CLASSICAL, HEAD, MeasuredPhoto
 from hvit.severity.segmentation import resized_probabilities
 from hvit.severity.storage import FILE, severity_record, write_head
 from training.config import SegmentConfig
@@ -150,7 +150,7 @@ def group_name(source: str, config: SegmentConfig) -> str:
 
 def evaluate(
     estimator: SeverityEstimator, parent: Checkpoint, data: MaskedPhotos, config: SegmentConfig
-) -> list[SeverityRecord]:
+) -> list[MeasuredPhoto]:
     """What an estimator measures on photos with masks; the crop of each is taken as known."""
     show = progress_bar("severity on test")
     records = []
@@ -180,7 +180,7 @@ def tune_baselines(train: MaskedPhotos, seed: int) -> dict[str, ClassicalSegment
     return tuned
 
 
-def evaluate_classical(segmenters: dict[str, ClassicalSegmenter], data: MaskedPhotos) -> list[SeverityRecord]:
+def evaluate_classical(segmenters: dict[str, ClassicalSegmenter], data: MaskedPhotos) -> list[MeasuredPhoto]:
     """What color thresholds measure on photos with masks."""
     records = []
     for i, source in enumerate(data.sources):
@@ -206,7 +206,7 @@ def true_area(shares: np.ndarray) -> float | None:
     return float((shares[:, :, 2] >= 0.5).sum()) / leaf if leaf else None
 
 
-def write_records(run_dir: Path, split: str, records: list[SeverityRecord], about: dict) -> None:
+def write_records(run_dir: Path, split: str, records: list[MeasuredPhoto], about: dict) -> None:
     """Writes eval/<split>/severity.parquet; `about` is in the metadata of the file."""
     columns = {name: [getattr(record, name) for record in records] for name in SCHEMA.names}
     table = pa.table(columns, SCHEMA.with_metadata({"hvit": json.dumps(about)}))
@@ -217,10 +217,10 @@ def write_records(run_dir: Path, split: str, records: list[SeverityRecord], abou
 
 def _record(
     data: MaskedPhotos, i: int, method: str, counts: np.ndarray, area, low, high, lesions, reason
-) -> SeverityRecord:
+) -> MeasuredPhoto:
     sample, known = data.photos.samples[i], bool(data.leaf_known[i])
     leaf_true, leaf, leaf_both, symptom_true, symptom, symptom_both = (int(count) for count in counts)
-    return SeverityRecord(
+    return MeasuredPhoto(
         sample.relative, data.photos.sha256[i], sample.source, sample.label, method, known,
         int(data.photos.sizes[i].prod()),
         leaf_true if known else 0, leaf, leaf_both if known else 0, symptom_true, symptom, symptom_both,
