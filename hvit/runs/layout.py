@@ -19,7 +19,8 @@ Files of the run itself, in the order they are written:
 
 Files of `eval/<split>/`, each written by a program of its own: predictions.parquet, metrics.json, tta.json and
 features.npz (`hvit evaluate --save`), rejection.parquet (the same, or `--save-distances`), tsne.npz (`training.embed`),
-explain.parquet (`training.explain`), severity.parquet (`training.segment`) and learning_curve.json (`training.quick`).
+explain.parquet (`training.explain`), severity.parquet (`training.segment`), robustness.parquet and robustness.json
+(`training.stress`), and learning_curve.json (`training.quick`).
 """
 
 SCHEMA_VERSION = 1
@@ -50,6 +51,8 @@ DISTANCES = "rejection.parquet"
 FEATURE_MAP = "tsne.npz"
 EXPLANATIONS = "explain.parquet"
 SEVERITY = "severity.parquet"
+ROBUSTNESS = "robustness.parquet"
+ROBUSTNESS_SCORES = "robustness.json"
 
 
 def in_split(split: str, file: str) -> str:

@@ -1,0 +1,196 @@
+"""Answers under corruptions as recorded in a run: `eval/<split>/robustness.parquet`, written and read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hvit.data.corruptions import CORRUPTIONS
+from hvit.files import write_bytes, write_json
+from hvit.runs import Run, RunError, add_to_manifest
+from hvit.runs.layout import ROBUSTNESS, ROBUSTNESS_SCORES, in_split
+from hvit.untrusted import UntrustedFileError, inside, read_parquet
+from hvit.untrusted.tables import Kind
+from hvit.verdicts import NAMED, UNFAMILIAR, UNSURE
+
+CLEAN = "clean"
+SEPARATOR = "\n"  # between the classes of a prediction set: the one letter that no name of a folder or in a CSV holds
+COLUMNS: dict[str, Kind] = {
+    "sample_id": "text", "path": "text", "sha256": "text", "data": "text", "true_class": "text", "kind": "text",
+    "strength": "number", "label": "text", "probability": "number", "verdict": "text", "prediction_set": "text",
+}  # fmt: skip
+MAX_KINDS, DECIMALS = 64, 3
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A run's answers on n photos under one kind of change at one strength.
+
+    Attributes:
+        photos: row number of each in `Robustness`, (n,), rising.
+        correct: the most likely class is the true one, (n,) bool.
+        probability: of the most likely class, (n,).
+        named: accepted with a single class, (n,) bool.
+        accepted: not called unfamiliar, (n,) bool.
+        covered: the prediction set holds the true class, (n,) bool.
+        set_size: classes in it, (n,).
+    """
+
+    photos: np.ndarray
+    correct: np.ndarray
+    probability: np.ndarray
+    named: np.ndarray
+    accepted: np.ndarray
+    covered: np.ndarray
+    set_size: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def only(self, photos: np.ndarray) -> Answers:
+        """The answers on some photos, by row number."""
+        rows = np.isin(self.photos, photos)
+        return Answers(*(getattr(self, name)[rows] for name in Answers.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Recorded answers of a run on a split under corruptions.
+
+    Attributes:
+        run, split: their names.
+        sha256: of the P photos.
+        paths: of the photos.
+        data: name of the data set of each photo.
+        labels: true class of each photo.
+        cells: answers by (kind, strength); ("clean", 0) is always there.
+    """
+
+    run: str
+    split: str
+    sha256: tuple[str, ...]
+    paths: tuple[str, ...]
+    data: tuple[str, ...]
+    labels: tuple[str, ...]
+    cells: dict[tuple[str, int], Answers]
+
+    def __len__(self) -> int:
+        return len(self.sha256)
+
+    @cached_property
+    def kinds(self) -> tuple[str, ...]:
+        """Recorded kinds in the order of the table of corruptions, attacks last."""
+        known = list(CORRUPTIONS)
+        recorded = {kind for kind, _ in self.cells} - {CLEAN}
+        return tuple(sorted(recorded, key=lambda kind: (known.index(kind) if kind in known else len(known), kind)))
+
+    @property
+    def clean(self) -> Answers:
+        """Answers on the photos as they are."""
+        return self.cells[CLEAN, 0]
+
+    def strengths(self, kind: str) -> list[int]:
+        """Recorded strengths of a kind, rising."""
+        return sorted(strength for name, strength in self.cells if name == kind)
+
+
+def record_robustness(run_dir: Path, split: str, rows: Sequence[dict[str, Any]], summary: dict[str, Any]) -> None:
+    """Writes robustness.parquet and robustness.json into `eval/<split>/` of a run, and lists them in its manifest.
+
+    Args:
+        rows: with the columns of `COLUMNS`; `prediction_set` as a sequence of classes.
+    """
+    table, scores = in_split(split, ROBUSTNESS), in_split(split, ROBUSTNESS_SCORES)
+    write_bytes(run_dir / table, encoded_rows(rows))
+    write_json(run_dir / scores, summary)
+    add_to_manifest(run_dir, [table, scores])
+
+
+def encoded_rows(rows: Sequence[dict[str, Any]]) -> bytes:
+    """Rows as the bytes of a Parquet file; probabilities keep three decimals, which makes the file small."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in COLUMNS}
+    columns["prediction_set"] = [SEPARATOR.join(classes) for classes in columns["prediction_set"]]
+    columns["probability"] = np.round(np.array(columns["probability"], dtype=np.float64), DECIMALS).astype(np.float32)
+    columns["strength"] = np.array(columns["strength"], dtype=np.int8)
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer, compression="zstd", compression_level=19)
+    return buffer.getvalue()
+
+
+def read_robustness(run: Run, split: str) -> Robustness | None:
+    """The recorded answers of a run under corruptions; None where there are none.
+
+    Raises:
+        RunError: they are damaged.
+    """
+    where = f"{in_split(split, ROBUSTNESS)} of run {run.name}"
+    try:
+        columns = read_parquet(inside(run.path, in_split(split, ROBUSTNESS)), COLUMNS)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except UntrustedFileError as error:
+        raise RunError(f"answers in {where} {error}; copy the run again") from None
+    again = "make it again with training.stress"
+    if missing := [name for name in COLUMNS if name not in columns]:
+        raise RunError(f"{where} lacks the column {missing[0]}; {again}")
+    if problem := _problem(columns):
+        raise RunError(f"{where} {problem}; {again}")
+    return assembled_rows(run.name, split, columns)
+
+
+def _problem(columns: dict[str, list[Any]]) -> str | None:
+    """What is wrong with the columns of a table, or None."""
+    if not columns["kind"]:
+        return "is empty"
+    if len(set(columns["kind"])) > MAX_KINDS:
+        return f"holds more than {MAX_KINDS} kinds"
+    strength = np.array(columns["strength"], dtype=np.float64)
+    if not ((strength >= 0) & (strength <= 100) & (strength == np.rint(strength))).all():
+        return "holds strengths that are no whole numbers"
+    probability = np.array(columns["probability"], dtype=np.float64)
+    if not ((probability >= 0) & (probability <= 1)).all():
+        return "holds probabilities outside 0 to 1"
+    if unknown := set(columns["verdict"]) - {NAMED, UNSURE, UNFAMILIAR}:
+        return f"holds the verdict {sorted(unknown)[0][:40]!r}"
+    keys = set(zip(columns["path"], columns["kind"], columns["strength"]))
+    if len(keys) < len(columns["kind"]):
+        return "holds two answers for one photo, kind and strength"
+    clean = {path for path, kind in zip(columns["path"], columns["kind"]) if kind == CLEAN}
+    if set(columns["path"]) - clean:
+        return "lacks the answers on some photos as they are"
+    return None
+
+
+def assembled_rows(run: str, split: str, columns: dict[str, list[Any]]) -> Robustness:
+    """Answers by kind and strength from the columns of a table, which must be sound."""
+    first = {path: row for row, path in reversed(list(enumerate(columns["path"])))}
+    numbers = {path: number for number, path in enumerate(sorted(first, key=first.__getitem__))}
+    photo = np.array([numbers[path] for path in columns["path"]])
+    sets = [tuple(text.split(SEPARATOR)) for text in columns["prediction_set"]]
+    values = {
+        "photos": photo,
+        "correct": np.array([a == b for a, b in zip(columns["label"], columns["true_class"])]),
+        "probability": np.array(columns["probability"], dtype=np.float64),
+        "named": np.array(columns["verdict"]) == NAMED,
+        "accepted": np.array(columns["verdict"]) != UNFAMILIAR,
+        "covered": np.array([name in classes for name, classes in zip(columns["true_class"], sets)]),
+        "set_size": np.array([len(classes) for classes in sets]),
+    }
+    kinds, strengths = np.array(columns["kind"]), np.array(columns["strength"], dtype=int)
+    cells = {}
+    for kind, strength in sorted(set(zip(columns["kind"], strengths.tolist()))):
+        rows = np.flatnonzero((kinds == kind) & (strengths == strength))
+        rows = rows[np.argsort(photo[rows], kind="stable")]
+        cells[kind, strength] = Answers(**{name: column[rows] for name, column in values.items()})
+    of_photo = [first[path] for path in numbers]
+    texts = {name: tuple(columns[name][row] for row in of_photo) for name in ("sha256", "path", "data", "true_class")}
+    return Robustness(run, split, texts["sha256"], texts["path"], texts["data"], texts["true_class"], cells)

@@ -1,0 +1,134 @@
+"""The program that stresses a run: what it records, that it goes on where it was, and its refusals."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from hvit.runs import Run
+from hvit.scoring.robustness_records import read_robustness
+from training import stress as program
+from training.parallel.world import World
+
+
+@pytest.fixture
+def run(tiny_run, tmp_path):
+    return shutil.copytree(tiny_run, tmp_path / "run")
+
+
+def stress(run, data, *more):
+    return program.main(["--run", str(run), "--data", str(data), "--device", "cpu", "--photos", "10", *more])
+
+
+def table_of(run):
+    return (run / "eval" / "test" / "robustness.parquet").read_bytes()
+
+
+def test_every_photo_is_answered_under_every_kind_and_strength(run, color_photos, capsys):
+    assert stress(run, color_photos, "--kinds", "noise", "turn", "--attacks", "3") == 0
+    found = read_robustness(Run(run), "test")
+    assert len(found) == 10 and found.kinds == ("noise", "turn", "fgsm", "pgd", "random_sign")
+    assert all(len(found.cells[kind, s]) == 10 for kind in ("noise", "turn") for s in range(1, 6))
+    assert all(len(found.cells["pgd", s]) == 3 for s in range(1, 6))
+    assert Run(run).damaged_files() == []
+    assert not list((run / "checkpoints").iterdir())
+    document = json.loads((run / "eval" / "test" / "robustness.json").read_text())
+    assert document["data"] == ["colors"] and document["n"] == 10 and document["attacked"] == 3
+    assert document["kinds"]["noise"][0]["top1"] == found.cells["noise", 1].correct.mean()
+    assert "10 photos of test" in capsys.readouterr().out
+
+
+def test_attacked_photos_are_of_all_classes(run, color_photos):
+    stress(run, color_photos, "--kinds", "noise", "--attacks", "3")
+    found = read_robustness(Run(run), "test")
+    assert len({found.labels[i] for i in found.cells["pgd", 1].photos}) == 3
+
+
+def test_an_interrupted_stress_goes_on_where_it_was(run, color_photos, tmp_path, monkeypatch):
+    other = shutil.copytree(run, tmp_path / "other")
+    stress(other, color_photos, "--kinds", "noise")
+    true_answers, asked = program.corrupted_answers, []
+
+    def stopping(checkpoint, photos, *rest):
+        asked.append(len(photos))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return true_answers(checkpoint, photos, *rest)
+
+    monkeypatch.setattr(program, "corrupted_answers", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        stress(run, color_photos, "--kinds", "noise")
+    assert not (run / "eval" / "test" / "robustness.parquet").exists()
+    asked.clear()
+    monkeypatch.setattr(program, "corrupted_answers", lambda *a: asked.append(len(a[1])) or true_answers(*a))
+    assert stress(run, color_photos, "--kinds", "noise") == 0
+    assert asked == [2]  # the eight of the first part are not asked again
+    assert table_of(run) == table_of(other)
+
+
+def test_parts_of_another_seed_are_not_taken(run, color_photos, monkeypatch):
+    def stopping(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, "_finish", stopping)
+    for seed in "01":
+        with pytest.raises(KeyboardInterrupt):
+            stress(run, color_photos, "--kinds", "noise", "--seed", seed)
+    assert len(list((run / "checkpoints").iterdir())) == 2
+
+
+def test_two_processes_record_what_one_does(run, color_photos, tmp_path, monkeypatch):
+    other = shutil.copytree(run, tmp_path / "other")
+    stress(other, color_photos, "--kinds", "noise")
+    true_parts = program._do_parts
+
+    def as_two(checkpoint, plan, world):
+        for rank in (1, 0):
+            true_parts(checkpoint, plan, World(rank, 2, torch.device("cpu")))
+
+    monkeypatch.setattr(program, "_do_parts", as_two)
+    stress(run, color_photos, "--kinds", "noise")
+    assert table_of(run) == table_of(other)
+
+
+def test_a_baseline_gives_corruption_errors(run, color_photos, tmp_path, capsys):
+    other = shutil.copytree(run, tmp_path / "other")
+    stress(other, color_photos, "--kinds", "noise")
+    assert stress(run, color_photos, "--kinds", "noise", "--baseline", str(other), "--json") == 0
+    document = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert document["baseline"]["run"] == "other"
+    assert document["baseline"]["mean"] in (1, None)
+
+
+def test_the_ladder_is_measured_without_a_run(color_photos, capsys):
+    options = ["--ladder", "--data", str(color_photos), "--photos", "2", "--kinds", "noise", "turn", "--json"]
+    assert program.main(options) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["n"] == 2 and set(found["ladder"]) == {"noise", "turn"}
+    assert found["ladder"]["noise"]["ssim"] == sorted(found["ladder"]["noise"]["ssim"], reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--kinds", "nois"], "no corruption 'nois'; did you mean noise"),
+        (["--baseline", "nobody"], "no run nobody"),
+        (["--split", "extra"], "no photos in split 'extra'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_writes_nothing(run, color_photos, capsys, options, message):
+    assert stress(run, color_photos, *options) == 2
+    assert message in capsys.readouterr().err
+    assert not (run / "eval" / "test" / "robustness.parquet").exists()
+
+
+def test_a_baseline_that_was_not_stressed_is_refused(run, color_photos, tmp_path, capsys):
+    other = shutil.copytree(run, tmp_path / "other")
+    assert stress(run, color_photos, "--baseline", str(other)) == 2
+    assert "run other has no robustness on test" in capsys.readouterr().err
+
+
+def test_a_run_is_needed(color_photos, capsys):
+    assert program.main(["--data", str(color_photos)]) == 2
+    assert "--run is missing" in capsys.readouterr().err

@@ -1,0 +1,303 @@
+"""Measures robustness: what a run answers on photos under sixteen corruptions at five strengths, and under attacks.
+
+python -m training.stress --run leaf45-tiny --data data/field-256 data/plantvillage-160
+python -m training.stress --run my-run --data my-photos --photos 100 --kinds defocus noise --baseline leaf45-tiny
+torchrun --standalone --nproc-per-node=2 -m training.stress --run leaf45-tiny --data leafsim:v1/5/0-999
+python -m training.stress --ladder --split val --photos 48 --data data/field-256 data/plantvillage-160
+
+Writes eval/<split>/robustness.parquet and robustness.json into the run, in the place of those of before. A run that is
+interrupted goes on where it was when the same command is given again.
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hvit.console import Parser, at_least, positive, print_json, print_table, progress
+from hvit.data.corruptions import CORRUPTIONS, corruption_named, sample_index
+from hvit.data.corruptions.calibration import measured_ladder
+from hvit.data.datasets.reading import DataError, Sample, read_samples, say_nothing, say_on_stderr, spelled_as
+from hvit.data.leafsim import EARLY_STRESS, SCHEME
+from hvit.data.photos import InvalidPhotoError, Photo
+from hvit.files import write_bytes
+from hvit.runs import Run, find_run
+from hvit.runs.checkpoint import Checkpoint, load_checkpoint
+from hvit.runs.layout import CHECKPOINTS
+from hvit.scoring import robustness
+from hvit.scoring.attacks import ATTACKS
+from hvit.scoring.robustness_records import SEPARATOR, encoded_rows, read_robustness, record_robustness
+from hvit.scoring.stress import StressAnswer, attacked_answers, clean_answers, corrupted_answers, working_copy
+from hvit.untrusted import read_parquet
+from training.calibrate import stratified
+from training.command_line import reports_os_errors
+from training.parallel.world import World, join_world
+
+CHUNK = 8  # photos whose answers are kept together: what an interruption loses, and what a process takes at a time
+PHOTOS = 300
+
+
+@reports_os_errors("training.stress")
+def main(argv: list[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
+    try:
+        if args.ladder:
+            return _print_ladder(_chosen(args, None, say_on_stderr), args)
+        if args.run is None:
+            raise ValueError("--run is missing; name a run with weights, or measure the --ladder of photos without one")
+        with join_world(args.device) as world:
+            return _stress(args, world)
+    except ValueError as error:
+        print(f"training.stress: {error}", file=sys.stderr)
+        return 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done, the same on every process.
+
+    Attributes:
+        samples: photos, attacked ones first.
+        kinds: corruptions.
+        attacked: number of photos that are attacked as well.
+        seed, batch_size: as on the command line.
+        folder: of the parts that are done.
+    """
+
+    samples: list[Sample]
+    kinds: tuple[str, ...]
+    attacked: int
+    seed: int
+    batch_size: int
+    folder: Path
+
+    def chunks(self) -> list[range]:
+        """Numbers of the photos of each part."""
+        return [range(first, min(first + CHUNK, len(self.samples))) for first in range(0, len(self.samples), CHUNK)]
+
+    def part(self, chunk: range) -> Path:
+        """The file of a part."""
+        return self.folder / f"{chunk.start:06d}.parquet"
+
+
+def _stress(args: argparse.Namespace, world: World) -> int:
+    run = find_run(args.run)
+    checkpoint = load_checkpoint(run.path, world.device)
+    baseline = None if args.baseline is None else _baseline(args.baseline, args.split)
+    samples = _chosen(args, checkpoint, say_on_stderr if world.is_main else say_nothing)
+    kinds = tuple(corruption_named(name).name for name in dict.fromkeys(args.kinds or CORRUPTIONS))
+    folder = run.path / CHECKPOINTS / f"stress-{args.split}-{_digest(checkpoint, samples, kinds, args)}"
+    plan = Plan(samples, kinds, args.attacks, args.seed, args.batch_size, folder)
+    _do_parts(checkpoint, plan, world)
+    world.barrier()
+    if world.is_main:
+        _finish(run, args, checkpoint, plan, baseline)
+    world.barrier()
+    return 0
+
+
+def _chosen(args: argparse.Namespace, checkpoint: Checkpoint | None, say) -> list[Sample]:
+    """The photos to stress, spread evenly over data sets and classes; those to attack come first.
+
+    Raises:
+        DataError: the run does not know a class.
+    """
+    split = None if args.split == "all" else args.split
+    early_stress = checkpoint is not None and EARLY_STRESS in checkpoint.classes
+    samples = read_samples(args.data, split, early_stress, say)
+    if checkpoint is not None:
+        samples = spelled_as(samples, checkpoint.classes)
+        if unknown := sorted({sample.label for sample in samples} - set(checkpoint.classes)):
+            raise DataError(
+                f"run {checkpoint.name} does not know the class {unknown[0]}; name data sets of its classes"
+            )
+    samples = [samples[row] for row in stratified(samples, args.photos, args.seed)]
+    attacked = stratified(samples, args.attacks, args.seed)
+    others = sorted(set(range(len(samples))) - set(attacked))
+    return [samples[row] for row in [*attacked, *others]]
+
+
+def _digest(checkpoint: Checkpoint, samples: list[Sample], kinds: tuple[str, ...], args: argparse.Namespace) -> str:
+    """Of all that the answers depend on: parts of another plan, or of another calibration, are not taken for these."""
+    what = [checkpoint.card, kinds, args.attacks, args.seed, [sample.relative for sample in samples]]
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _do_parts(checkpoint: Checkpoint, plan: Plan, world: World) -> None:
+    """The parts of this process that are not done yet."""
+    own = plan.chunks()[world.rank :: world.size]
+    show = progress("photos") if world.is_main else lambda done, total: None
+    total = sum(map(len, own))
+    done = 0
+    for chunk in own:
+        if not plan.part(chunk).exists():
+            rows = list(_answered(checkpoint, plan, chunk))
+            write_bytes(plan.part(chunk), encoded_rows(rows))
+        done += len(chunk)
+        show(done, total)
+        world.heartbeat(done)
+
+
+def _answered(checkpoint: Checkpoint, plan: Plan, chunk: range) -> Iterator[dict]:
+    """Rows of the photos of a part: each is decoded once, and seen in all its versions."""
+    samples = [plan.samples[i] for i in chunk]
+    photos = [_read(sample) for sample in samples]
+    copies = [working_copy(photo.pixels) for photo in photos]
+    indices = [sample_index(photo.sha256) for photo in photos]
+    answers: list[list[StressAnswer]] = [[answer] for answer in clean_answers(checkpoint, copies, plan.batch_size)]
+    for kind in plan.kinds:
+        found = corrupted_answers(checkpoint, copies, indices, kind, plan.seed, plan.batch_size)
+        answers = [before + new for before, new in zip(answers, found)]
+    attacked = len([i for i in chunk if i < plan.attacked])
+    if attacked:
+        labels = [checkpoint.classes.index(sample.label) for sample in samples[:attacked]]
+        for attack in ATTACKS:
+            found = attacked_answers(
+                checkpoint, copies[:attacked], labels, indices[:attacked], attack, plan.seed, plan.batch_size
+            )
+            answers[:attacked] = [before + new for before, new in zip(answers, found)]
+    for sample, photo, versions in zip(samples, photos, answers):
+        yield from (_row(sample, photo.sha256, answer) for answer in versions)
+
+
+def _read(sample: Sample) -> Photo:
+    try:
+        return sample.read()
+    except InvalidPhotoError as error:
+        raise DataError(f"{sample.path} cannot be read: {error}") from None
+
+
+def _row(sample: Sample, sha256: str, answer: StressAnswer) -> dict:
+    return {
+        "sample_id": sha256[:16],
+        "path": sample.relative,
+        "sha256": sha256,
+        "data": sample.source,
+        "true_class": sample.label,
+        "kind": answer.kind,
+        "strength": answer.strength,
+        "label": answer.label,
+        "probability": answer.probability,
+        "verdict": answer.verdict,
+        "prediction_set": answer.prediction_set,
+    }
+
+
+def _finish(run: Run, args: argparse.Namespace, checkpoint: Checkpoint, plan: Plan, baseline) -> None:
+    """Puts the parts together, records them with their scores, and removes them."""
+    rows: list[dict] = []
+    for chunk in plan.chunks():
+        columns = read_parquet(plan.part(chunk))
+        columns["prediction_set"] = [text.split(SEPARATOR) for text in columns["prediction_set"]]
+        rows += [dict(zip(columns, values)) for values in zip(*columns.values())]
+    about = {
+        "data": [_public_name(place) for place in args.data],
+        "seed": args.seed,
+        "attacked": min(args.attacks, len(plan.samples)),
+        "weights_sha256": checkpoint.sha256,
+    }
+    record_robustness(run.path, args.split, rows, about)
+    found = read_robustness(Run(run.path), args.split)
+    document = robustness.summary(found, baseline) | about
+    record_robustness(run.path, args.split, rows, document)
+    shutil.rmtree(plan.folder)
+    if args.json:
+        print_json(document)
+    else:
+        _print(document)
+
+
+def _baseline(name: str, split: str) -> robustness.Robustness:
+    run = find_run(name)
+    found = read_robustness(run, split)
+    if found is None:
+        raise ValueError(f"run {run.name} has no robustness on {split} to compare with; stress it first")
+    return found
+
+
+def _print(document: dict) -> None:
+    clean, errors = document["clean"], document.get("baseline")
+    print(
+        f"{document['run']}, {document['n']} photos of {document['split']}: top-1 {_percent(clean['top1'])} %, "
+        f"named {_percent(clean['named'])} %, correct if named {_percent(clean['named_correct'])} %"
+    )
+    header = ["top-1 %", "1", "2", "3", "4", "5", "named at 5 %", "correct if named %", "covered %"]
+    rows = []
+    for kind, cells in [("mean", document["mean"][1:]), *document["kinds"].items()]:
+        last = cells[-1] if cells else None
+        if last is None:
+            continue
+        shares = [_percent(last[name]) for name in ("named", "named_correct", "coverage")]
+        rows.append([kind, *(_percent(cell["top1"]) for cell in cells), *shares])
+        if errors:
+            rows[-1].append("" if kind not in errors["by_kind"] else _number(errors["by_kind"][kind]))
+    print_table(header + (["CE"] if errors else []), rows)
+    if errors:
+        mean, relative = _number(errors["mean"]), _number(errors["relative_mean"])
+        print(f"mCE relative to {errors['run']}: {mean}, relative mCE: {relative}")
+
+
+def _print_ladder(samples: list[Sample], args: argparse.Namespace) -> int:
+    """Mean SSIM and PSNR of the corruptions on photos; nothing is recorded."""
+    photos = [working_copy(_read(sample).pixels) for sample in samples]
+    kinds = [corruption_named(name) for name in args.kinds or CORRUPTIONS]
+    found = {kind.name: measured_ladder(kind, photos, args.seed) for kind in kinds}
+    if args.json:
+        print_json({"n": len(photos), "ladder": found})
+        return 0
+    header = ["", "ladder", *(f"SSIM {strength}" for strength in range(1, 6)), *(f"PSNR {i}" for i in range(1, 6))]
+    rows = [
+        [
+            kind.name,
+            kind.ladder,
+            *(f"{x:.2f}" for x in found[kind.name]["ssim"]),
+            *(f"{x:.1f}" for x in found[kind.name]["psnr"]),
+        ]
+        for kind in kinds
+    ]
+    print_table(header, rows)
+    return 0
+
+
+def _public_name(place: Path) -> str:
+    """A data set without the folders of this machine."""
+    return place.as_posix() if place.as_posix().startswith(SCHEME) else place.resolve().name
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="training.stress", description=__doc__.split("\n", 1)[0], epilog=__doc__.split("\n", 2)[2])
+    parser.add_argument("--run", help="path or name of a run with weights")
+    parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="DIR", help="data sets")
+    parser.add_argument("--split", default="test", metavar="NAME", help="train, val, test or all (default test)")
+    parser.add_argument(
+        "--photos", type=positive, default=PHOTOS, metavar="N", help=f"spread over classes (default {PHOTOS})"
+    )
+    parser.add_argument(
+        "--kinds", nargs="+", metavar="KIND", help=f"corruptions (default all): {', '.join(CORRUPTIONS)}"
+    )
+    parser.add_argument(
+        "--attacks", type=at_least(0), default=0, metavar="N", help="photos attacked by FGSM and PGD too (default 0)"
+    )
+    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of all random numbers (default 0)")
+    parser.add_argument("--baseline", metavar="RUN", help="a stressed run that corruption errors are relative to")
+    parser.add_argument("--ladder", action="store_true", help="print SSIM and PSNR at each strength, and end")
+    parser.add_argument("--batch-size", type=positive, default=32, metavar="N", help="pictures together (default 32)")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
