@@ -47,6 +47,12 @@ def show_page() -> None:
         st.html(sheet)
     st.html(f"<script>{HISTORY.read_text(encoding='utf-8')}</script>", unsafe_allow_javascript=True)
     st.logo(str(theme.LOGO), size="large")
+    from app import widgets
+    from app.cache import records
+
+    if problem := records.missing_folder():
+        widgets.notice(problem)
+        return
     page.run()
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 import hvit.words
 from hvit.data.classes import crops
+from hvit.words import counted as counted
 
 NBSP = "\u00a0"
 SPLITS = {"test": "test", "val": "validation", "cv": "cross-validation", "train": "training"}
@@ -69,11 +70,6 @@ def rate(fraction: float) -> str:
 def between(interval: tuple[float, float]) -> str:
     """An interval of shares: `87.6 to 90.5 %`."""
     return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}{NBSP}%"
-
-
-def counted(number: int, what: str, more: str | None = None) -> str:
-    """`1 photo`, `2,400 photos`, `2 copies`."""
-    return f"{number:,} {what if number == 1 else more or f'{what}s'}"
 
 
 def split_title(split: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeAlias
 
 EXIT_USER = 2
+MAX_WORD = 60  # characters of a mistaken word that are repeated
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
@@ -34,6 +35,14 @@ class Parser(argparse.ArgumentParser):
             getattr(parsed, "parser", self).refuse(unknown[0])
         return parsed
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """As argparse does, with the nearest of the choices."""
+        choices = [str(choice) for choice in action.choices or ()]
+        if action.choices is not None and value not in action.choices:
+            near = difflib.get_close_matches(str(value), choices, 1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(choices)}"
+            raise argparse.ArgumentError(None, f"unknown {_title(action)} {str(value)[:MAX_WORD]!r}; {hint}")
+
     def refuse(self, word: str) -> NoReturn:
         """Ends with the nearest option to an unknown one."""
         options = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
@@ -43,6 +52,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(EXIT_USER, f"{self.prog}: {message}\n")
+
+
+def _title(action: argparse.Action) -> str:
+    """What a choice is of: `command`, `--split`."""
+    return action.option_strings[-1] if action.option_strings else str(action.metavar or action.dest).lower()
 
 
 def at_least(least: int) -> Callable[[str], int]:

@@ -17,6 +17,33 @@ PLANTS_UNKNOWN = "Plants unknown: accuracy may be too high"
 UNFAMILIAR = "This does not look like any leaf I know. No diagnosis."
 
 
+FLAGS = {
+    "blurred": "Blurred: hold still and take it again.",
+    "dark": "Dark: take it again with more light.",
+    "bright": "Overexposed: take it again out of the direct sun.",
+    "tiny": "A very small picture: take the photo from closer, or use the original file.",
+    "animated": "A moving picture: only its first frame was read.",
+    "no_bands": "This model learned from spectral bands too. Here it has none, and answers from color alone.",
+}
+OTHER_CROP = "not_like_"
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun: `1 photo`, `2,400 photos`, `2 copies`."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def flag_sentence(flag: str) -> str:
+    """A flag of a diagnosis in words, with what to do.
+
+    >>> flag_sentence("not_like_tomato")
+    'This does not look like tomato: most of what I see fits another crop.'
+    """
+    if flag.startswith(OTHER_CROP):
+        return f"This does not look like {flag.removeprefix(OTHER_CROP)}: most of what I see fits another crop."
+    return FLAGS[flag]
+
+
 def duration(seconds: float) -> str:
     """A length of time in two units at most: "12 min 30 s"."""
     minutes, seconds = divmod(int(seconds), 60)

@@ -2,7 +2,7 @@
 
 python -m training.finetune --config training/configs/leaf45_tiny.yaml
 python -m training.finetune --config training/configs/leaf45_tiny.yaml --dry-run
-python -m training.finetune --config training/configs/leaf45_tiny.yaml --set model.name=timm:resnet50
+python -m training.finetune --config training/configs/leaf33_tiny.yaml --set model.name=timm:resnet50
 torchrun --standalone --nproc-per-node=4 -m training.finetune --config training/configs/leaf45_tiny.yaml
 """
 

@@ -20,6 +20,13 @@ def runs_folder() -> Path:
     return Path(os.environ["HVIT_RUNS"]) if os.environ.get("HVIT_RUNS") else ROOT / "runs"
 
 
+def missing_folder() -> str | None:
+    """Why there can be no runs, in one sentence: `HVIT_RUNS` names no folder; None where it does, or is not set."""
+    if os.environ.get("HVIT_RUNS") and not runs_folder().is_dir():
+        return f"HVIT_RUNS is {runs_folder()}, and there is no such folder: make it, or start again without HVIT_RUNS."
+    return None
+
+
 def all_records() -> tuple[list[RunSnapshot], list[Trouble]]:
     """Every folder of the runs folder, by name: what can be read, and what cannot, with the reason."""
     runs, troubles = survey(runs_folder())

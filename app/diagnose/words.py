@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import hvit.words
 from app.words import material, percent
 from hvit.data.classes import crop_of, crop_title, crops, is_healthy
-from hvit.words import class_in_text, class_title
+from hvit.words import OTHER_CROP, class_in_text, class_title, flag_sentence
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.diagnosis import Diagnosis
@@ -17,14 +17,6 @@ if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
 
 NOT_A_LIST_OF_ALL = "I do not see early infection, roots, stems or the underside."
 
-FLAGS = {
-    "blurred": "Blurred: hold still and take it again.",
-    "dark": "Dark: take it again with more light.",
-    "bright": "Overexposed: take it again out of the direct sun.",
-    "tiny": "A very small picture: take the photo from closer, or use the original file.",
-    "animated": "A moving picture: only its first frame was read.",
-    "no_bands": "This model learned from spectral bands too. Here it has none, and answers from color alone.",
-}
 DRAWN_FLAGS = {
     "blurred": "Drawn out of focus.",
     "dark": "Drawn in little light.",
@@ -131,10 +123,8 @@ def flag_sentences(flags: Iterable[str], is_drawn: bool = False) -> list[str]:
 
 
 def _flag(flag: str) -> str:
-    if flag.startswith("not_like_"):
-        crop = flag.removeprefix("not_like_")
-        return f"This does not look like {crop}: most of what I see fits another crop. Is the choice above right?"
-    return FLAGS[flag]
+    question = " Is the choice above right?" if flag.startswith(OTHER_CROP) else ""
+    return f"{flag_sentence(flag)}{question}"
 
 
 def meaning_of_the_bars(diagnosis: Diagnosis, facts: TrackRecord) -> list[str]:

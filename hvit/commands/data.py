@@ -8,7 +8,7 @@ from typing import Any
 
 from hvit.console import Subparsers, at_least, positive, print_json, print_notes, print_table, progress
 from hvit.data.datasets.folders import printable
-from hvit.words import PLANTS_UNKNOWN
+from hvit.words import PLANTS_UNKNOWN, counted
 
 EXAMPLES = """examples:
   python -m hvit data check my-photos
@@ -215,7 +215,7 @@ def run_pack(args: argparse.Namespace) -> int:
         print_json({"out": str(args.out), **asdict(packed)})
         return 0
     counts = ", ".join(f"{split or 'no split'} {count}" for split, count in packed.splits.items())
-    print(f"{args.out}: {packed.photos} photos ({counts}), {packed.num_bytes / 1e6:.1f} MB")
+    print(f"{args.out}: {counted(packed.photos, 'photo')} ({counts}), {packed.num_bytes / 1e6:.1f} MB")
     for path, reason in packed.unreadable.items():
         print(f"left out {path}: {reason}", file=sys.stderr)
     return 0
@@ -275,7 +275,7 @@ def _print(report: dict[str, Any]) -> None:
     ]
     print_table(["class", *splits], rows)
     print()
-    print(f"{report['photos']} photos in {len(report['classes'])} classes")
+    print(f"{counted(report['photos'], 'photo')} in {counted(len(report['classes']), 'class', 'classes')}")
     for row in report["unreadable"][:10]:
         print(f"  {row['path']}: {row['reason']}")
     print(f"{len(report['unreadable'])} cannot be read")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvit.console import Subparsers, positive, print_json, print_notes, print_table, progress
 from hvit.data.unknown_kinds import UNKNOWN_KINDS
-from hvit.words import PLANTS_UNKNOWN
+from hvit.words import PLANTS_UNKNOWN, counted
 
 if TYPE_CHECKING:
     from hvit.data.datasets.reading import Sample
@@ -154,7 +154,7 @@ def _left_out(document: dict[str, Any], num_samples: int) -> list[str]:
     if not unreadable:
         return []
     verb = "is" if len(unreadable) == 1 else "are"
-    lines = [f"{len(unreadable)} of {num_samples} photos cannot be read and {verb} left out:"]
+    lines = [f"{len(unreadable)} of {counted(num_samples, 'photo')} cannot be read and {verb} left out:"]
     lines += [f"  {path}: {reason}" for path, reason in list(unreadable.items())[:NAMED_UNREADABLE]]
     if (rest := len(unreadable) - NAMED_UNREADABLE) > 0:
         lines.append(f"  and {rest} more; --json lists all")
@@ -162,8 +162,10 @@ def _left_out(document: dict[str, Any], num_samples: int) -> list[str]:
 
 
 def _print(document: dict[str, Any], name: str) -> None:
-    print(f"{name} on {document['n']} photos")
-    if document["n"]:
+    if not document["n"]:
+        print(f"{name}: it knows the class of none of these photos, so there is nothing to score")
+    else:
+        print(f"{name} on {counted(document['n'], 'photo')}")
         low, high = document["top1_ci"]
         top1 = f"{100 * document['top1']:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f})"
         print(f"  top-1               {top1}")

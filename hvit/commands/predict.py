@@ -12,7 +12,7 @@ from hvit.console import Subparsers, positive, print_json, print_notes, progress
 from hvit.csv_tables import diagnosis_row, write_csv
 from hvit.files import KINDS_OF_FILES, check_not_input
 from hvit.runs import DEFAULT_RUN
-from hvit.words import PLANTS_UNKNOWN
+from hvit.words import PLANTS_UNKNOWN, counted, flag_sentence
 
 if TYPE_CHECKING:
     from hvit.runs.checkpoint import Checkpoint
@@ -24,6 +24,7 @@ EXAMPLES = """examples:
   python -m hvit predict photos/ --run runs/my-run --json > results.json
   python -m hvit predict leaf.jpg --run runs/my-dfca --spectral leaf.tif
 
+In a folder, maps that hvit explain wrote and masks beside their photos are left out, and so said.
 exit status: 0 all read, 1 some photo could not be read (it has its row), 2 a mistake in the command
 """
 
@@ -81,14 +82,12 @@ def run(args: argparse.Namespace) -> int:
         rows.append(diagnosis.to_row(str(file)))
         show(len(rows), len(files))
         if not args.json and not args.csv:
-            print(
-                f"{file}: {rows[-1]['message']}" + (f" [{', '.join(rows[-1]['flags'])}]" if rows[-1]["flags"] else "")
-            )
+            print(" ".join([f"{file}: {diagnosis.message}", *map(flag_sentence, diagnosis.flags)]))
     if args.json:
         print_json(rows)
     if args.csv:
         write_csv(args.csv, [diagnosis_row(row) for row in rows])
-        print(f"{args.csv}: {len(rows)} photos", file=sys.stderr)
+        print(f"{args.csv}: {counted(len(rows), 'photo')}", file=sys.stderr)
     print_notes(notes)
     if found.plants_known is False:
         print(f"{found.name}: {PLANTS_UNKNOWN}", file=sys.stderr)
@@ -103,14 +102,14 @@ def photo_files(given: list[Path], say: Callable[[str], None]) -> list[Path]:
     Raises:
         ValueError: one does not exist or is neither file nor folder, or a folder holds none.
     """
-    from hvit.data.datasets.folders import list_photos
+    from hvit.data.datasets.folders import list_photos, without_derived
     from hvit.data.photos import SUFFIXES
 
     files = []
     for path in given:
         kind = _kind_of(path)
         if kind == stat.S_IFDIR:
-            listing = list_photos(path)
+            listing = without_derived(list_photos(path))
             if listing.note:
                 say(listing.note)
             if not listing.photos:

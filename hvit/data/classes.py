@@ -90,6 +90,8 @@ def select_crop(classes: Iterable[str], crop: str) -> np.ndarray:
     mask = np.array([crop_of(name).casefold() == wanted != "" for name in classes])
     if not mask.any():
         known = crops(classes)
+        if not known:
+            raise ValueError(f"crop {crop!r}: the classes of this run name no crops; leave the crop out")
         near = difflib.get_close_matches(wanted, known, 1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise ValueError(f"this run knows no crop {crop!r}; {hint}It knows {', '.join(known)}")

@@ -43,6 +43,7 @@ from hvit.untrusted import (
 MAX_ROWS, MAX_METRICS_BYTES = 200_000, 64 * 2**20  # of a file of JSON lines, which becomes ten times as large in memory
 MAX_NOTES_BYTES = 2**20
 MAX_NAME, MAX_PATH = 60, 200  # characters of a name that is repeated in a message
+MAX_NEAREST = 3  # runs that a message suggests
 PREDICTION_COLUMNS = {"sample_id": "text", "path": "text", "sha256": "text", "label": "text", "logits": "numbers"}
 
 
@@ -364,15 +365,23 @@ def find_run(name: str | Path = DEFAULT_RUN, root: Path = Path("runs")) -> Run:
     Raises:
         RunError: there is none; names the nearest.
     """
-    for candidate in (Path(name), Path(root) / name):
+    asked = shortened(str(name), MAX_PATH)
+    if not str(name).strip():
+        raise RunError("the name of the run is empty; give a path, or a name that `python -m hvit runs` lists")
+    candidates = (Path(name), Path(root) / name)
+    for candidate in candidates:
         if os.path.lexists(candidate / INFO):  # False too for names longer than a file system takes
             return Run(candidate)
+    if any(map(os.path.isdir, candidates)):
+        raise RunError(f"no run {asked}: that folder has no {INFO}, so it is no run; `python -m hvit runs` lists those")
     known = [run.name for run in list_runs(root)]
-    near = difflib.get_close_matches(str(name)[:MAX_PATH], known, 1)
-    asked = shortened(str(name), MAX_PATH)
+    near = difflib.get_close_matches(str(name)[:MAX_PATH], known, MAX_NEAREST)
     if near:
-        raise RunError(f"no run {asked}; did you mean {near[0]}?")
-    raise RunError(f"no run {asked}; {'runs here: ' + ', '.join(known) if known else f'there are no runs in {root}/'}")
+        listed = f"{', '.join(near[:-1])} or {near[-1]}" if len(near) > 1 else near[0]
+        raise RunError(f"no run {asked}; did you mean {listed}?")
+    if known:
+        raise RunError(f"no run {asked}; `python -m hvit runs` lists the {len(known)} that are here")
+    raise RunError(f"no run {asked}; there are no runs in {root}/")
 
 
 def shortened(name: str, most: int = MAX_NAME) -> str:

@@ -11,7 +11,6 @@ from hvit.console import print_table
 from hvit.data.datasets.reading import SPLITS, Sample, check_classes, class_names, groups_from_names, with_groups
 from hvit.data.datasets.splits import split_by_group
 from hvit.models import Classifier
-from hvit.runs import INFO
 from hvit.runs.checkpoint import Checkpoint
 from training.config import ConfigError, FinetuneConfig, PretrainConfig
 from training.distillation.teacher import check_same_classes, load_teachers
@@ -56,8 +55,6 @@ def print_plan(config: FinetuneConfig, run_dir: Path, world: World) -> None:
     begins = check_start(config, model)
     schedule = Schedule.of(config, num_photos, world.size)
     print(f"Plan of {run_dir}; nothing is trained or written.")
-    if (run_dir / INFO).exists():
-        print("This folder holds a run already: choose another --run-dir, or go on with it: --resume.")
     print_photos(samples, config.data.shares)
     shares = _print_classes([s for s in samples if s.relative in learning], classes, config)
     loss = ClassificationLoss(config.loss, config.optim.label_smoothing, torch.from_numpy(shares), classes)

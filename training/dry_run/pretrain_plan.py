@@ -8,7 +8,6 @@ import torch
 from hvit.data.datasets.reading import read_samples, read_unlabeled
 from hvit.data.preprocess import Preprocessing
 from hvit.models import create_model
-from hvit.runs import INFO
 from training.config import ConfigError, PretrainConfig
 from training.dry_run.finetune_plan import UNDIVIDED, divided, largest_sides, print_photos, print_rates
 from training.dry_run.memory import activation_bytes, print_memory
@@ -34,8 +33,6 @@ def print_plan(config: PretrainConfig, run_dir: Path, world: World) -> None:
     num_photos = round(weights.sum())
 
     print(f"Plan of {run_dir}; nothing is trained or written.")
-    if (run_dir / INFO).exists():
-        print("This folder holds a run already: choose another --run-dir, or go on with it: --resume.")
     print_photos(samples, data.shares)
     held = f", {100 * data.holdout:.0f} % of those with labels are held out to judge features" if data.dirs else ""
     print(f"Learned from: about {num_photos:,} train photos{held}; val and test are left alone.")

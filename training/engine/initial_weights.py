@@ -8,12 +8,13 @@ from hvit.models.baselines import PREFIX
 from hvit.models.pretrained import PretrainedWeights, PretrainedWeightsError
 from hvit.models.pretraining import JointModel, MaskedDecoder
 from hvit.models.timm_weights import check_hub_weights, weights_from_file, weights_from_hub
-from hvit.runs import find_run
+from hvit.runs import RunError, find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.weights_origin import UNKNOWN, Origin
 from training.config import ConfigError, FinetuneConfig, MaskedConfig
 
 FROM_HUB = "timm"  # as `model.weights`
+NO_FILE = "; docs/training.md says how to import it, or start from random weights: --set model.weights=null"
 
 
 def model_arguments(config: FinetuneConfig, num_classes: int) -> dict:
@@ -66,7 +67,11 @@ def parent_of(config: FinetuneConfig) -> Checkpoint | None:
     """
     if config.init is None:
         return None
-    checkpoint = load_checkpoint(find_run(config.init).path, headless=True)
+    try:
+        run = find_run(config.init)
+    except RunError as error:
+        raise RunError(f"init: {error} (from random weights: --set init=null)") from None
+    checkpoint = load_checkpoint(run.path, headless=True)
     # A spectral stream may be new on a backbone that learned without.
     if checkpoint.card.architecture not in (config.model.name, config.model.name.removesuffix("_dfca")):
         raise ConfigError(
@@ -88,7 +93,8 @@ def weights_of(config: FinetuneConfig) -> PretrainedWeights | None:
     try:
         return weights_from_hub(architecture) if weights == FROM_HUB else weights_from_file(weights, architecture)
     except PretrainedWeightsError as error:
-        raise PretrainedWeightsError(f"model.weights: {error}") from None
+        hint = "" if weights == FROM_HUB or weights.exists() else NO_FILE
+        raise PretrainedWeightsError(f"model.weights: {error}{hint}") from None
 
 
 def take_weights(model: Classifier, weights: PretrainedWeights) -> None:

@@ -528,6 +528,7 @@ def _start(kind: type[Training], args: argparse.Namespace, print_plan) -> int:
                 print_plan(config, run_dir, world)
                 if args.minutes is not None:
                     print(f"\nTime      {args.minutes:g} minutes: epochs and steps above are shares of them")
+                check_not_taken(run_dir, resume=False)
             return 0
         resume = AUTO if world.restarted else args.resume
         ended = world.of_main(_ended(run_dir, world.restarted) if world.is_main and resume == AUTO else CONTINUE)

@@ -4,7 +4,7 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hvit.data.photos import SUFFIXES
@@ -24,6 +24,9 @@ LOOP = "a link back to a folder above"
 READ_ALREADY = "a link to a folder that is read already"
 NOT_REGULAR = "neither file nor folder"
 NOT_OPENED = "cannot be opened"
+MAP = "maps written by hvit explain"
+MASK = "masks of the photos beside them"
+MASKS = "masks"  # name of the folder of masks
 NOT_UTF8 = "its name is not UTF-8: rename it"
 FEW, MANY = 3, 10  # names given as examples
 MANY_OF = frozenset({DEAD_LINK, LOOP, READ_ALREADY, NOT_OPENED})
@@ -57,6 +60,38 @@ class Listing:
     def note(self) -> str | None:
         """One line that lists what was skipped and why; None where nothing was."""
         return describe(self.folder, self.passed_over)
+
+
+def without_derived(listing: Listing) -> Listing:
+    """The listing without pictures that were made from photos: maps of `hvit explain`, and masks.
+
+    A map is `leaf.rollout.png` beside `leaf.rollout.npy` and `leaf.rollout.json`; masks lie in a folder of that name
+    beside a folder of photos.
+    """
+    derived: dict[str, list[str]] = {MAP: [], MASK: []} | {
+        reason: list(names) for reason, names in listing.passed_over.items()
+    }
+    photos, mask_folders = [], _mask_folders(listing)
+    for path in listing.photos:
+        reason = MAP if _is_map(path) else MASK if path.parent in mask_folders else None
+        if reason is None:
+            photos.append(path)
+        else:
+            derived[reason].append(path.relative_to(listing.folder).as_posix())
+    return replace(listing, photos=photos, passed_over={reason: names for reason, names in derived.items() if names})
+
+
+def _is_map(path: Path) -> bool:
+    named_by_method = path.suffix == ".png" and "." in path.stem
+    return named_by_method and all(path.with_suffix(ending).is_file() for ending in (".npy", ".json"))
+
+
+def _mask_folders(listing: Listing) -> set[Path]:
+    """Folders named masks that lie in or beside a folder of photos."""
+    folders = {path.parent for path in listing.photos}
+    named = {folder for folder in folders if folder != listing.folder and folder.name.lower() == MASKS}
+    others = folders - named
+    return {folder for folder in named if any(other.is_relative_to(folder.parent) for other in others)}
 
 
 def clean_name(name: str) -> str:

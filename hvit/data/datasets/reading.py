@@ -177,7 +177,8 @@ def _check_folder(place: Path) -> None:
     if place.exists() and not place.is_dir():
         raise DataError(f"{place} is neither a folder nor a CSV file")
     if not place.is_dir():
-        raise DataError(f"{place}: no such folder")
+        what = "table" if place.suffix.lower() == ".csv" else "folder"
+        raise DataError(f"{place}: no such {what}")
 
 
 def _original_name(sample: Sample) -> str:

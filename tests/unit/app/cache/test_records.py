@@ -83,3 +83,14 @@ def test_the_split_that_judges_a_run_comes_first(folder):
 def test_a_log_that_has_not_changed_is_not_read_again(folder):
     write(folder / "one")
     assert records.curves(records.record_of("one")) is records.curves(records.record_of("one"))
+
+
+def test_a_runs_folder_that_is_not_there_is_said_to_be(tmp_path, monkeypatch):
+    from streamlit.testing.v1 import AppTest
+
+    monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "gone"))
+    app = AppTest.from_file(Path(__file__).resolve().parents[4] / "app" / "main.py", default_timeout=120).run()
+    assert not app.exception
+    assert any(f"HVIT_RUNS is {tmp_path}/gone, and there is no such" in each.proto.body for each in app.get("html"))
+    monkeypatch.setenv("HVIT_RUNS", str(tmp_path))
+    assert records.missing_folder() is None

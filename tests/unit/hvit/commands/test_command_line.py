@@ -19,7 +19,7 @@ from hvit import diagnosis
 from hvit.__main__ import COMMANDS
 from hvit.files import file_sha256
 from tests.support.commands import answer, refusal
-from tests.support.weighted_runs import write_run
+from tests.support.weighted_runs import CLASSES, write_run
 
 ROOT = Path(__file__).parents[4]
 
@@ -159,6 +159,35 @@ def test_a_crop_restricts_the_answer(here, capsys):
     assert all(row["probabilities"]["Potato___Early_blight"] == pytest.approx(1) for row in json.loads(out))
 
 
+def test_flags_are_words_for_people_and_names_for_programs(here, capsys):
+    Image.new("RGB", (100, 100), (2, 2, 2)).save("black.png")
+    _, out, _ = answer(capsys, "predict", "black.png", "--run", "tiny")
+    assert "Dark: take it again with more light." in out and "[" not in out and out.count("\n") == 1
+    _, out, _ = answer(capsys, "predict", "black.png", "--run", "tiny", "--json")
+    assert "dark" in json.loads(out)[0]["flags"]
+
+
+def test_maps_of_explain_are_not_diagnosed_as_photos(here, capsys):
+    for name in ("a.rollout.png", "a.rollout.npy", "a.rollout.json", "b.rollout.png"):
+        shutil.copy("photos/a.jpg", f"photos/{name}")
+    _, out, err = answer(capsys, "predict", "photos", "--run", "tiny", "--json")
+    assert [row["file"] for row in json.loads(out)] == ["photos/a.jpg", "photos/b.rollout.png", "photos/deeper/B.JPEG"]
+    assert "1 (maps written by hvit explain: a.rollout.png)" in err
+
+
+def test_a_score_of_no_photo_has_no_figures_above_it(here, photo_folder, capsys):
+    shutil.copytree(photo_folder / "test" / "Potato___Early_blight", here / "weeds" / "Weed")
+    _, out, _ = answer(capsys, "evaluate", "--run", "tiny", "--data", "weeds", "--unknown-classes", "report")
+    assert out.startswith("tiny: it knows the class of none of these photos") and "0 photos" not in out
+
+
+def test_one_photo_is_not_counted_as_photos(here, photo_folder, capsys):
+    (here / "one" / CLASSES[0]).mkdir(parents=True)
+    shutil.copy("photos/a.jpg", here / "one" / CLASSES[0])
+    _, out, _ = answer(capsys, "evaluate", "--run", "tiny", "--data", "one")
+    assert out.startswith("tiny on 1 photo\n")
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -176,7 +205,13 @@ def test_a_crop_restricts_the_answer(here, capsys):
         (["evaluate", "--run", "tiny", "--data", "nowhere"], "nowhere: no such folder"),
         (["evaluate", "--run", "tiny", "--data", "photos", "--batch-size", "0"], "at least 1"),
         (["evaluate", "--run", "tiny", "--data", "photos", "--tta", "--save"], "leave one of the two out"),
-        (["predcit", "photos"], "invalid choice"),
+        (["predcit", "photos"], "unknown command 'predcit'; did you mean predict?"),
+        (["data", "chek", "photos"], "unknown action 'chek'; did you mean check?"),
+        (["evaluate", "--run", "tiny", "--data", "photos", "--unknown-classes", "all"], "known: error, report"),
+        (["predict", "photos", "--run", ""], "the name of the run is empty"),
+        (["predict", "photos", "--run", "photos"], "no run photos: that folder has no run.json, so it is no run"),
+        (["predict", "photos", "--run", "q"], "no run q; `python -m hvit runs` lists the 1 that are here"),
+        (["data", "check", "none.csv"], "none.csv: no such table"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_to_do(here, capsys, words, told):

@@ -65,7 +65,7 @@ def test_a_figure_comes_with_its_caption_and_one_json_document(here, capsys, wor
         (["confusion", "--run", "hand", "wide-0", "--out", "f.pdf"], "unexpected word 'wide-0'"),
         (["curves", "--run", "hand", "--out", "f.pdf", "--metric", "macro_f2"], "did you mean macro_f1?"),
         (["compare", "--run", "hand", "--out", "f.pdf", "--labels", "A", "B"], "--labels are 2"),
-        (["confusoin", "--run", "hand", "--out", "f.pdf"], "invalid choice: 'confusoin'"),
+        (["confusoin", "--run", "hand", "--out", "f.pdf"], "unknown kind 'confusoin'; did you mean confusion?"),
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_written(here, capsys, words, expected):

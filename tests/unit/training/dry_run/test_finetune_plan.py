@@ -59,7 +59,12 @@ def test_photos_without_splits_are_counted_without_being_decoded(tiny_config, co
     ("overrides", "expected"),
     [
         (["data.dirs=[nowhere]"], "nowhere: no such folder"),
-        (["init=nowhere"], "no run nowhere"),
+        (["init=nowhere"], "init: no run nowhere"),
+        (["init=nowhere"], "(from random weights: --set init=null)"),
+        (
+            ["model.name=hvit_tiny_conv", "model.weights=gone.safetensors"],
+            "gone.safetensors; docs/training.md says how",
+        ),
         (["model.name=timm:gmlp_ti16_224", "model.drop_path_rate=0"], "does not compute at"),
     ],
 )
@@ -68,6 +73,19 @@ def test_the_plan_refuses_what_training_would(tiny_config, capsys, overrides, ex
     assert finetune.main(["--config", str(tiny_config), "--dry-run", *changes]) == 2
     said = capsys.readouterr().err
     assert expected in said and said.count("\n") == 1
+
+
+def test_a_plan_for_a_folder_that_is_taken_fails_as_training_would(tiny_config, tiny_run, capsys):
+    words = ["--config", str(tiny_config), "--dry-run", "--device", "cpu", "--run-dir", str(tiny_run)]
+    assert finetune.main(words) == 2
+    assert "holds a run already (done); choose another --run-dir" in capsys.readouterr().err
+
+
+def test_the_example_of_another_net_does_not_keep_the_weights_of_the_first():
+    [line] = [line for line in finetune.__doc__.splitlines() if "model.name=" in line]
+    words = line.split()
+    config = load_config(Path(words[words.index("--config") + 1]), [words[words.index("--set") + 1]])
+    assert config.model.name == "timm:resnet50" and config.model.weights is None
 
 
 def test_memory_grows_with_the_batch_and_shrinks_with_the_precision(tiny_config):

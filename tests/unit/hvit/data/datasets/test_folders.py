@@ -169,3 +169,19 @@ def test_photos_come_sorted_by_their_parts(tmp_path):
         touch(tmp_path / name)
     found = [path.relative_to(tmp_path).as_posix() for path in find_photos(tmp_path)]
     assert found == ["a/10.jpg", "a/2.jpg", "a-b/1.jpg"]
+
+
+def test_masks_lie_in_a_folder_of_that_name_beside_photos(tmp_path):
+    from hvit.data.datasets.folders import without_derived
+
+    for name in ("train/images/a.jpg", "train/masks/a.png", "masks/b.png", "Tomato___Masks/c.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = without_derived(list_photos(tmp_path))
+    assert [path.relative_to(tmp_path).as_posix() for path in found.photos] == [
+        "Tomato___Masks/c.jpg",
+        "train/images/a.jpg",
+    ]
+    assert "2 (masks of the photos beside them: masks/b.png, train/masks/a.png)" in found.note
+    alone = list_photos(tmp_path / "train" / "masks")
+    assert without_derived(alone).photos == alone.photos
