@@ -63,7 +63,7 @@ def test_photos_without_splits_are_counted_without_being_decoded(tiny_config, co
         (["init=nowhere"], "(from random weights: --set init=null)"),
         (
             ["model.name=hvit_tiny_conv", "model.weights=gone.safetensors"],
-            "gone.safetensors; docs/training.md says how",
+            "gone.safetensors; docs/training.md says",
         ),
         (["model.name=timm:gmlp_ti16_224", "model.drop_path_rate=0"], "does not compute at"),
     ],
