@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import widgets
-from app.cache import evaluations, records
+from app.cache import evaluations, records, trust
 from app.evaluation import panels, views, words
 
 sheet = st.container(key="evaluation")
@@ -17,6 +17,7 @@ with sheet:
     with st.container(horizontal=True, key="evaluation_choice"):
         record = panels.choose_run(judged)
         split = panels.choose_split(record)
+    trust_place = st.container(key="trust")  # filled last: the numbers below do not wait for it
     with widgets.user_errors_shown():
         answers = evaluations.answers_of(record, split)
         scores = evaluations.scores_of(record, split)
@@ -26,3 +27,5 @@ with sheet:
     with st.container(key=f"view_{view}"):
         views.VIEWS[view](record, answers, scores)
     widgets.unreadable_runs(found, troubles)
+    with trust_place, widgets.user_errors_shown():
+        panels.trust(record, split, trust.trust_of(record, split))

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
 from app import state, widgets
+from app.evaluation import words
 from app.words import between, rate, split_title
 from hvit.runs import DEFAULT_RUN, Trouble
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.recorded_scores import SplitScores
+from hvit.scoring.trust import TrustLine
 from hvit.words import PLANTS_UNKNOWN
 
+PAGES = Path(__file__).resolve().parents[2] / "pages"
 VIEWS = {
     "confusions": "Confusions",
     "kinds": "Kinds of error",
@@ -45,6 +49,21 @@ def choose_run(records: Sequence[RunSnapshot]) -> RunSnapshot:
 def choose_split(record: RunSnapshot) -> str:
     """The split it is evaluated on."""
     return widgets.choose_shared("Evaluated on", record.splits, state.SPLIT, format_func=split_title)
+
+
+def trust(record: RunSnapshot, split: str, lines: Sequence[TrustLine]) -> None:
+    """Can I trust this run? Five risks, the worst first, each with a link to its evidence."""
+    st.html('<h2 class="trust-title">Can I trust this run?</h2>')
+    for line in lines:
+        with st.container(horizontal=True, key=f"trust_{line.topic}"):
+            st.html(words.trust_row(line))
+            if line.n and (PAGES / f"{line.page}.py").exists():
+                asked = {state.JUDGED: record.name, state.SPLIT: split_title(split), **line.query}
+                st.page_link(f"../pages/{line.page}.py", label="Evidence", query_params=asked)
+    widgets.sentence(
+        "The share of photos that go wrong, with 95 % interval (Wilson) and the number of photos; the worst first.",
+        "standing",
+    )
 
 
 def headline(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from datetime import datetime
 
-from app.words import counted, joined, percent, rate
+from app.words import NBSP, counted, joined, percent, rate
 from hvit.data.classes import crops
+from hvit.scoring.trust import TrustLine
 from hvit.words import class_in_text, class_title
 
 KINDS = {
@@ -95,3 +97,14 @@ def second_look(count: int, n: int, learned_from: frozenset[str]) -> list[str]:
     if learned_from == {"drawings"}:
         told.append("These leaves are drawn, and their labels are right by construction: what is listed is hard.")
     return told
+
+
+def trust_row(line: TrustLine) -> str:
+    """One risk as HTML: the share that goes wrong, what it is, and the command where it was not measured."""
+    number = "not measured" if line.wrong is None else percent(line.wrong)
+    command = "" if line.command is None else f"<code>{html.escape(line.command)}</code>"
+    text = html.escape(line.text.replace(" %", f"{NBSP}%"))
+    style = "trust-row unmeasured" if line.wrong is None else "trust-row"
+    return (
+        f'<div class="{style}"><b>{number}</b><p><strong>{html.escape(line.title)}.</strong> {text}{command}</p></div>'
+    )

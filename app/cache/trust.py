@@ -1,0 +1,28 @@
+"""Cached answers to "Can I trust this run?"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.cache.records import stamps
+from hvit.runs import CONFIG, Run
+from hvit.runs.layout import CARD, DATA_CHECK, DISTANCES, PREDICTIONS, ROBUSTNESS, SPLIT, in_split
+from hvit.runs.snapshot import RunSnapshot
+from hvit.scoring.trust import TrustLine, trust_lines
+
+
+def trust_of(record: RunSnapshot, split: str) -> list[TrustLine]:
+    """Five risks of a run, the worst first.
+
+    Raises:
+        RunError: what it recorded is damaged.
+    """
+    files = [in_split(split, name) for name in (PREDICTIONS, DISTANCES, ROBUSTNESS)]
+    return _lines(str(record.path), split, stamps(record, *files, CARD, CONFIG, DATA_CHECK, SPLIT))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _lines(path: str, split: str, stamps: tuple) -> list[TrustLine]:
+    return trust_lines(Run(Path(path)), split)
