@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,6 +22,7 @@ from hvit.scoring.metrics import wilson
 from hvit.scoring.robustness_records import Robustness, read_robustness
 from hvit.words import class_in_text
 
+Recorded = TypeVar("Recorded")
 RARE_SHARE = 0.25  # of the classes: those with the fewest training photos
 QUARTER_TURN, WHOLE_BACKGROUND = ("turn", 4), ("background", 5)  # kind and strength of `hvit.data.corruptions`
 UNKNOWN_TITLES = {
@@ -73,15 +76,23 @@ def trust_lines(run: Run, split: str | None = None) -> list[TrustLine]:
             f"run {run.name} recorded no predictions; evaluate it first: "
             f"python -m hvit evaluate --run {run.name} --data path/to/photos --save"
         )
-    robustness = read_robustness(run, split)
+    robustness_split, robustness = _first_recorded(split, lambda name: read_robustness(run, name))
     lines = [
         _outdoors(run, split, predictions),
         _unknown(run, split),
-        _changed(run, split, robustness, QUARTER_TURN, "turned", "Turned photos", "Turned by a quarter"),
-        _background(run, split, robustness),
+        _changed(run, robustness_split, robustness, QUARTER_TURN, "turned", "Turned photos", "Turned by a quarter"),
+        _background(run, robustness_split, robustness),
         _rare(run, split, predictions),
     ]
     return sorted(lines, key=lambda line: -1.0 if line.wrong is None else -line.wrong - 2)
+
+
+def _first_recorded(split: str, read: Callable[[str], Recorded | None]) -> tuple[str, Recorded | None]:
+    """What is recorded on a split, else on test or validation, and the name of that split."""
+    for name in dict.fromkeys([split, "test", "val"]):
+        if (found := read(name)) is not None:
+            return name, found
+    return split, None
 
 
 def _outdoors(run: Run, split: str, predictions: Predictions) -> TrustLine:
@@ -105,6 +116,8 @@ def _outdoors(run: Run, split: str, predictions: Predictions) -> TrustLine:
 
 def _unknown(run: Run, split: str) -> TrustLine:
     card = run.model_card()
+    detector = detector_of(card)
+    split, distances = _first_recorded(split, lambda name: read_distances(run, name, detector))
     line = TrustLine(
         "unknown", "Unknown diseases", "", None, None, 0, "calibration", in_split(split, DISTANCES),
         {"calibration": "Unfamiliar photos"},
@@ -115,7 +128,6 @@ def _unknown(run: Run, split: str) -> TrustLine:
             text="It has no detector: every photo is given one of its names, whatever it shows.",
             command=f"python -m training.calibrate --run {run.name} --data path/to/photos",
         )
-    distances = read_distances(run, split, detector_of(card))
     found = [] if distances is None else detect(distances, card.ood.threshold, card.ood.unsure_threshold, by_data=False)
     row = next((row for kind in UNKNOWN_TITLES for row in found if row.kind == kind), None)
     if row is None:

@@ -78,6 +78,19 @@ def test_evaluation_shows_the_numbers_with_their_intervals(judged):
     assert "**3 of 9** Tomato: late blight, predicted Tomato: early blight" in said
 
 
+def test_evaluation_begins_with_the_risks_of_the_run_the_worst_first(judged):
+    said = words_of(opened("evaluation", judged="plain-0"))
+    assert "Can I trust this run?" in said
+    assert said.index("Rare classes.") < said.index("Outdoors.") < said.index("Turned photos.")
+    assert "python -m training.stress --run plain-0 --data path/to/photos" in said
+
+
+def test_damage_in_what_the_risks_are_read_from_is_a_sentence_and_leaves_the_rest(judged):
+    (judged / "plain-0" / "eval" / "test" / "robustness.parquet").write_bytes(b"x")
+    said = words_of(opened("evaluation", judged="plain-0"))
+    assert "robustness.parquet of run plain-0 are damaged" in said and "38.6 to 81.5\u00a0%" in said
+
+
 def test_a_chosen_cell_shows_its_pictures(judged):
     app = opened("evaluation", judged="plain-0")
     assert "Choose one of the confusions" in words_of(app)
