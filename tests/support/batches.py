@@ -1,13 +1,16 @@
 """Small batches of drawn leaves, scored by a run with random weights."""
 
+import itertools
 from pathlib import Path
 
 from PIL import Image
 
-from hvit.batches import Batch, create_batch, scoring
-from hvit.batches.photos import add_folder
+from hvit.batches import Batch, create_batch, open_batch, scoring
+from hvit.batches.photos import add_folder, read_photos
+from hvit.batches.reviews import Review, add_review
 from hvit.batches.scoring import score_batch
 from hvit.batches.worker import run_worker
+from hvit.files import append_line
 from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint
 from tests.support.drawn_photos import draw_leaf
@@ -41,3 +44,13 @@ def scored_batch(root: Path, run: Path, photos: Path) -> Batch:
     batch = new_batch(root, run, photos)
     score_batch(batch, load_checkpoint(run), 2)
     return batch
+
+
+def review_until_killed(path: Path, acknowledged: Path, number: int) -> None:
+    """Reviews one photo after the other, and notes each review once it is said to be kept."""
+    batch = open_batch(path)
+    photos = read_photos(batch)
+    for i in itertools.count():
+        mark = f"{number}-{i}"
+        add_review(batch, Review("Ana", photos[i % len(photos)].path, mark, "label", "Tomato___Late_blight"))
+        append_line(acknowledged, mark)
