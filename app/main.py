@@ -18,7 +18,7 @@ if str(ROOT) not in sys.path:  # Streamlit puts only app/ on the path; the only 
 from app import door, theme  # noqa: E402
 
 PAGES = {
-    "Use": [("diagnose", "Diagnose")],
+    "Use": [("diagnose", "Diagnose"), ("batch", "Batch")],
     "Understand": [("attention", "Attention"), ("feature_space", "Feature space")],
     "Judge": [
         ("compare_runs", "Compare runs"),

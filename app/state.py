@@ -73,6 +73,21 @@ PHOTO = "photo_menu"
 LOOK = "look"
 STRENGTH = "strength"
 
+# Of the Batch page.
+BATCH = "batch"
+BATCH_PART = "part"
+BATCH_NAME = "batch_name"
+BATCH_FOLDER = "batch_folder"
+BATCH_VERDICTS = "verdicts"
+BATCH_CROP = "of_crop"
+BATCH_LABEL = "condition"
+BATCH_RANGE = "probability"
+BATCH_REVIEWED = "reviewed"
+BATCH_ORDER = "sorted"
+BATCH_PAGE = "batch_page"
+SET_CROP = "set_crop"
+SET_LEVEL = "set_level"
+
 # Titles that options had in addresses before, by key.
 FORMER_TITLES = {
     COLOR: {"Strangeness": "strangeness", "Right or wrong": "correct"},
@@ -111,6 +126,12 @@ _SELECTED = "_selected_samples"
 _DRAWN_SELECTED = "_selected_samples_when_drawn"
 _TIMES_DRAWN = "_times_drawn"
 _REFINED = "_refined"
+_BATCH_INBOX = "_batch_inbox"
+_BATCH_NOTE = "_batch_note"
+_BATCH_ORDERS = "_batch_orders"
+_BATCH_OPENED = "_batch_opened"
+_BATCH_DONE = "_batch_done"
+_BATCH_SELECTED = "_batch_selected"
 
 
 def photos() -> list[PhotoFile]:
@@ -440,6 +461,12 @@ def keep_level(key: str, titles: Mapping[float, str], first: float) -> None:
         st.session_state[key] = first
 
 
+def keep_subset(key: str, options: Sequence) -> None:
+    """Takes away what was chosen among several and is none of these any more."""
+    if key in st.session_state:
+        st.session_state[key] = [value for value in st.session_state[key] if value in options]
+
+
 def show_cell(true: str, called: str) -> None:
     """Chooses a cell of the confusion matrix: photos of one class that were called another."""
     st.session_state[TRUE_CLASS], st.session_state[CALLED] = true, called
@@ -455,3 +482,68 @@ def take_clicked_cell() -> None:
 def choose_ways(names: Sequence[str]) -> None:
     """Puts these ways of training side by side."""
     st.session_state[WAYS] = list(names)
+
+
+def batch_inbox_key() -> str:
+    """Key of the uploader of the Batch page; a new one empties it."""
+    return f"batch_inbox_{st.session_state.get(_BATCH_INBOX, 0)}"
+
+
+def empty_batch_inbox() -> None:
+    st.session_state[_BATCH_INBOX] = st.session_state.get(_BATCH_INBOX, 0) + 1
+    st.session_state.pop(BATCH_FOLDER, None)
+
+
+def choose_batch(name: str | None) -> None:
+    """Shows this batch; None for the newest."""
+    st.query_params.pop(BATCH, None)
+    st.session_state.pop(BATCH, None)
+    if name is not None:
+        st.session_state[BATCH] = name
+
+
+def note_on_batch(note: str | None) -> None:
+    """A sentence for the next run of the page, such as what was left out of an upload."""
+    st.session_state[_BATCH_NOTE] = note
+
+
+def take_note_on_batch() -> str | None:
+    return st.session_state.pop(_BATCH_NOTE, None)
+
+
+def batch_order(key: str, paths: Sequence[str]) -> list[str]:
+    """Paths of the photos in a table, in the order in which they stand: while rows are selected, none moves.
+
+    Args:
+        key: of the table; another for other filters.
+        paths: the order without that.
+    """
+    kept = st.session_state.get(_BATCH_ORDERS, {})
+    selected = st.session_state.get(key, {}).get("selection", {}).get("rows", [])
+    order = kept[key] if selected and key in kept else list(paths)
+    st.session_state[_BATCH_ORDERS] = {key: order}
+    st.session_state[_BATCH_SELECTED] = bool(selected)
+    return order
+
+
+def batch_rows_are_selected() -> bool:
+    """Whether rows of the table were selected when it was drawn last."""
+    return st.session_state.get(_BATCH_SELECTED, False)
+
+
+def opened_photo() -> str | None:
+    """Path of the photo of a batch that is shown large."""
+    return st.session_state.get(_BATCH_OPENED)
+
+
+def open_photo(path: str | None) -> None:
+    st.session_state[_BATCH_OPENED] = path
+
+
+def scores_seen() -> int | None:
+    """How many photos had scores when the page was drawn last."""
+    return st.session_state.get(_BATCH_DONE)
+
+
+def set_scores_seen(count: int) -> None:
+    st.session_state[_BATCH_DONE] = count

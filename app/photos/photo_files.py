@@ -83,10 +83,11 @@ def in_folder(folder: str) -> tuple[list[PhotoFile], str | None]:
     if not listing.photos:
         looked_for = "I look for JPEG, PNG, WebP, HEIC, HEIF, AVIF, GIF, BMP and TIFF files"
         raise FolderError(f"No photo lies in {root}. {looked_for}.")
-    return [_on_disk(path, path.relative_to(root).as_posix()) for path in listing.photos], listing.note
+    return [on_disk(path, path.relative_to(root).as_posix()) for path in listing.photos], listing.note
 
 
-def _on_disk(path: Path, name: str) -> PhotoFile:
+def on_disk(path: Path, name: str) -> PhotoFile:
+    """A file of this computer, read again when needed; one that changed meanwhile is another photo."""
     try:
         stat = path.stat()
     except OSError:  # gone since the folder was listed: its row will say so

@@ -194,4 +194,4 @@ def doubtful_first(results: Results) -> np.ndarray:
     first, second = (np.take_along_axis(results.probs, results.ranked[:, k : k + 1], 1)[:, 0] for k in (0, 1))
     margin = np.where(results.has_scores, first - second, 0.0)
     kinds = {UNSURE: 0, UNFAMILIAR: 1, "named": 2, "unreadable": 3, "waiting": 4}
-    return np.lexsort((margin, [kinds[str(verdict)] for verdict in results.verdicts]))
+    return np.lexsort((margin, np.array([kinds[str(verdict)] for verdict in results.verdicts])))

@@ -104,12 +104,8 @@ FLOORS = {
         {"widgets"},
         {"gallery"},
         {"diagnose", "compare", "data", "evaluation", "feature_space", "models"},
-        {
-            "attention",
-            "ablations",
-            "calibration",
-            "gradio_demo",
-        },  # show a verdict, and curves, as the pages below them do
+        # show a verdict, and curves, as the pages below them do
+        {"attention", "ablations", "batch", "calibration", "gradio_demo"},
         {"main"},
     ),
     "hvit": (

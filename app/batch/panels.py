@@ -1,0 +1,160 @@
+"""The head of the Batch page: which batch, a new one, how far it has come, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import streamlit as st
+
+from app import state, widgets
+from app.batch import words
+from app.cache import batches
+from app.cache.batches import Scoring
+from app.widgets import notice, plain, sentence
+from hvit.batches import Batch, BatchError, create_batch, delete_batch
+from hvit.batches.photos import add_folder, add_uploads
+from hvit.data.photo_limits import MAX_BYTES
+from hvit.runs import Trouble
+from hvit.runs.snapshot import RunSnapshot
+
+NEW = "A new batch"
+LOOK_EVERY_S = 2
+
+
+def choose_batch(found: Sequence[Batch]) -> Batch | None:
+    """The batch to show; None to make a new one."""
+    names = [*(batch.name for batch in found), NEW]
+    asked = st.query_params.get(state.BATCH)
+    name = widgets.choose_shared("Batch", names, state.BATCH)
+    if asked is not None and asked not in names:
+        notice(f"There is no batch {asked[:80]} here.")
+    return next((batch for batch in found if batch.name == name), None)
+
+
+def unreadable_batches(troubles: Sequence[Trouble]) -> None:
+    """Folders among the batches that cannot be read, each with its reason."""
+    for trouble in troubles:
+        notice(f"{trouble.reason[:1].upper()}{trouble.reason[1:]}.")
+
+
+def new_batch(runs: Sequence[RunSnapshot]) -> None:
+    """Asks for photos and a model, and begins to score them."""
+    st.html('<p class="below">Hundreds of photos: scored in the background, reviewed and reported.</p>')
+    with st.container(key="batch_new"):
+        st.text_input("Name", key=state.BATCH_NAME, placeholder=f"Field {datetime.now():%Y-%m-%d}")
+        run = widgets.choose_run(runs)
+        _ask_for_photos()
+        sentence(words.where_kept(str(batches.batches_folder()), widgets.is_from_elsewhere()), "standing")
+        st.button("Score these photos", type="primary", on_click=_make, args=(run,))
+
+
+def _ask_for_photos() -> None:
+    """The uploader and, on this computer, a field for a folder."""
+    with st.container(key="batch_upload"):
+        st.file_uploader(
+            "Photos", accept_multiple_files=True, key=state.batch_inbox_key(), label_visibility="collapsed"
+        )
+    if not widgets.is_from_elsewhere():
+        st.text_input("or a folder on this computer", key=state.BATCH_FOLDER, placeholder="~/Pictures/field")
+
+
+def _make(run: RunSnapshot) -> None:
+    files, folder = st.session_state[state.batch_inbox_key()], st.session_state.get(state.BATCH_FOLDER, "").strip()
+    if not files and not folder:
+        state.note_on_batch("Choose photos, or name a folder, first.")
+        return
+    title = st.session_state[state.BATCH_NAME].strip() or f"Field {datetime.now():%Y-%m-%d}"
+    batch = None
+    try:
+        batch = create_batch(batches.batches_folder(), title, run.name, run.card)
+        _add(batch)
+        state.choose_batch(batch.name)
+    except ValueError as error:
+        if batch is not None:
+            delete_batch(batch)  # nothing was scored, and the photos are still in the uploader or in their folder
+        state.note_on_batch(str(error))
+
+
+def _add(batch: Batch) -> None:
+    """Adds what was uploaded and the photos of the folder that was typed, and begins to score them.
+
+    Raises:
+        ValueError: there is no such folder or no photo in it, or the batch cannot be written.
+    """
+    files, folder = st.session_state[state.batch_inbox_key()], st.session_state.get(state.BATCH_FOLDER, "").strip()
+    fitting = [file for file in files if file.size <= MAX_BYTES]
+    new, note = add_folder(batch, folder) if folder else (0, None)
+    new += add_uploads(batch, ((file.name, file.getvalue()) for file in fitting))
+    state.note_on_batch(words.not_added(len(files) - len(fitting), new, note))
+    state.empty_batch_inbox()
+    batches.start(batch)
+
+
+def _told(do: Callable[..., None], *args) -> None:
+    """Calls something in answer to a click; an error becomes a sentence on the page."""
+    try:
+        do(*args)
+    except ValueError as error:
+        state.note_on_batch(str(error))
+
+
+def add_and_delete(batch: Batch, scoring: Scoring) -> None:
+    """More photos for this batch, and its end."""
+    with st.expander("Add photos, or delete this batch"):
+        _ask_for_photos()
+        st.button("Add these photos", on_click=_told, args=(_add, batch))
+        sentence(words.where_kept(str(batch.path), widgets.is_from_elsewhere()), "standing")
+        what = f"Delete {plain(batch.name)} with its uploads, scores and reviews"
+        sure = st.checkbox(what, key=f"sure_{batch.name}")
+        st.button("Delete this batch", disabled=not sure or scoring.is_running, on_click=_told, args=(_delete, batch))
+        if scoring.is_running:
+            sentence("Stop it first.", "standing")
+
+
+def _delete(batch: Batch) -> None:
+    delete_batch(batch)
+    batches.forget(batch)
+    state.choose_batch(None)
+
+
+def head(batch: Batch) -> None:
+    """How far the batch has come, looked up again every two seconds while it is being scored."""
+    scoring = batches.scoring_of(batch)
+    if _starts_by_itself(batch, scoring):
+        scoring = batches.scoring_of(batch)
+    state.set_scores_seen(scoring.done)
+    with st.container(key="batch_head"):
+        if scoring.is_running:
+            st.fragment(_progress, run_every=LOOK_EVERY_S)(batch)
+        else:
+            _show_progress(batch, scoring)
+
+
+def _starts_by_itself(batch: Batch, scoring: Scoring) -> bool:
+    try:
+        return batches.continue_by_itself(batch, scoring)
+    except BatchError as error:  # a folder that is read-only is shown as it is
+        notice(f"{error}.")
+        return False
+
+
+def _progress(batch: Batch) -> None:
+    scoring = batches.scoring_of(batch)
+    _show_progress(batch, scoring)
+    is_new = scoring.done != state.scores_seen() and not state.batch_rows_are_selected()
+    if not scoring.is_running or is_new:
+        st.rerun()
+
+
+def _show_progress(batch: Batch, scoring: Scoring) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="batch_progress"):
+        st.html(f'<p class="summary" role="status">{words.progress(scoring)}</p>', width="content")
+        if scoring.is_running and scoring.waiting:
+            st.button("Stop", key="batch_stop", on_click=_told, args=(batches.stop, batch))
+        elif scoring.waiting:
+            st.button("Continue", key="batch_continue", type="primary", on_click=_told, args=(batches.start, batch))
+    if scoring.waiting and scoring.total:
+        st.progress(scoring.done / scoring.total)
+    if scoring.problem:
+        notice(f"{scoring.problem}.")

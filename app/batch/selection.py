@@ -1,0 +1,93 @@
+"""Which photos of a batch the table shows, and in which order. Pure functions, no drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.batch import words
+from hvit.batches.results import Results
+from hvit.batches.reviews import Review, doubtful_first
+from hvit.data.classes import crop_of
+
+ANY = "any"
+ORDERS = {
+    "doubt": "most doubtful first",
+    "added": "as added",
+    "name": "by file name",
+    "condition": "by condition",
+    "least": "least probable first",
+    "most": "most probable first",
+    "area": "largest area first",
+}
+REVIEWED = {ANY: "reviewed or not", "no": "not reviewed", "yes": "reviewed", "other": "reviewer differs"}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What the reader asked for.
+
+    Attributes:
+        verdicts: those shown; empty for all.
+        crop: of the first class; ANY for all.
+        label: the first class; ANY for all.
+        lowest, highest: probability of the first class, in [0, 1]; photos without one are shown where the range is
+            the whole.
+        reviewed: a key of REVIEWED.
+        order: a key of ORDERS.
+    """
+
+    verdicts: Collection[str] = ()
+    crop: str = ANY
+    label: str = ANY
+    lowest: float = 0.0
+    highest: float = 1.0
+    reviewed: str = ANY
+    order: str = "doubt"
+
+
+def rows_shown(results: Results, reviews: Mapping[str, Mapping[str, Review]], wanted: Filter) -> np.ndarray:
+    """Row numbers of the photos that fit, in the order that was asked for."""
+    first = results.ranked[:, 0]
+    crops = np.array([crop_of(name) for name in results.classes])[first]
+    fits = np.ones(len(results), dtype=bool)
+    if wanted.verdicts:
+        fits &= np.isin(results.verdicts, list(wanted.verdicts))
+    if wanted.crop != ANY:
+        fits &= results.has_scores & (crops == wanted.crop)
+    if wanted.label != ANY:
+        fits &= results.has_scores & (np.array(results.classes)[first] == wanted.label)
+    if (wanted.lowest, wanted.highest) != (0.0, 1.0):
+        p = results.probability
+        fits &= results.has_scores & (p >= wanted.lowest - 1e-9) & (p <= wanted.highest + 1e-9)
+    if wanted.reviewed != ANY:
+        fits &= np.array([_is_reviewed(results, row, reviews, wanted.reviewed) for row in range(len(results))])
+    order = _order(results, wanted.order)
+    return order[fits[order]]
+
+
+def _is_reviewed(results: Results, row: int, reviews: Mapping[str, Mapping[str, Review]], how: str) -> bool:
+    own = reviews.get(results.photos[row].path, {}).values()
+    if how == "other":
+        return any(review.label != results.label(row) for review in own)
+    return bool(own) == (how == "yes")
+
+
+def _order(results: Results, order: str) -> np.ndarray:
+    numbers = np.arange(len(results))
+    if order == "doubt":
+        return doubtful_first(results)
+    if order == "name":
+        return np.array(sorted(numbers, key=lambda row: results.photos[row].name.casefold()), dtype=int)
+    if order == "condition":
+        titles = [words.crop(label) + words.condition(label) for label in map(results.label, range(len(results)))]
+        return np.array(sorted(numbers, key=lambda row: (titles[row] == "", titles[row])), dtype=int)
+    values = {
+        "added": numbers.astype(float),
+        "least": results.probability,
+        "most": -results.probability,
+        "area": -results.severity["lesion_fraction"],
+    }[order]
+    return np.argsort(values, kind="stable")  # NaN last

@@ -1,0 +1,207 @@
+"""Batches of photos: their folder, the processes that score them, and results, derived again when they change."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from app.cache.records import ROOT, record_of, runs_folder, stamp
+from hvit.batches import Batch, list_batches
+from hvit.batches.choices import chosen_crops, read_notes
+from hvit.batches.layout import CROPS, NOTES, PHOTOS, REVIEWS, SETTINGS
+from hvit.batches.photos import BatchPhoto, read_photos, thumbnail_path
+from hvit.batches.progress import Progress, is_scoring, read_progress, request_stop, stop_requested
+from hvit.batches.results import WAITING, Results, derive_results
+from hvit.batches.reviews import Review, read_reviews
+from hvit.batches.scores import ScoreReader, ScoreTable
+from hvit.batches.set_levels import conformal_at
+from hvit.batches.worker import start_worker
+from hvit.runs import Run, Trouble
+
+REMEMBERED = 16  # batches
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How far a batch has come.
+
+    Attributes:
+        total, done: photos of the batch, and those with scores.
+        is_running: a process scores it now.
+        was_stopped: somebody asked it to stop.
+        left_s: seconds until all have scores; None while the speed is unknown.
+        threads: the process works with.
+        problem: why the last process ended too early, or None.
+    """
+
+    total: int
+    done: int
+    is_running: bool
+    was_stopped: bool
+    left_s: float | None
+    threads: int
+    problem: str | None
+
+    @property
+    def waiting(self) -> int:
+        return self.total - self.done
+
+
+def batches_folder() -> Path:
+    """`$HVIT_BATCHES`, or `batches` of this project."""
+    return Path(os.environ["HVIT_BATCHES"]) if os.environ.get("HVIT_BATCHES") else ROOT / "batches"
+
+
+def all_batches() -> tuple[list[Batch], list[Trouble]]:
+    """All batches, the newest first, and what lies in their folder and cannot be read."""
+    return list_batches(batches_folder())
+
+
+def photos_of(batch: Batch) -> list[BatchPhoto]:
+    """The photos of a batch.
+
+    Raises:
+        BatchError: the list is damaged.
+    """
+    return _photos(str(batch.path), stamp(batch.path, PHOTOS), batch)
+
+
+@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+def _photos(path: str, stamp: tuple, _batch: Batch) -> list[BatchPhoto]:
+    return read_photos(_batch)
+
+
+@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+def _reader(path: str, created: str, _batch: Batch) -> ScoreReader:
+    return ScoreReader(_batch)
+
+
+def scores_of(batch: Batch) -> ScoreTable:
+    """All scores so far.
+
+    Raises:
+        BatchError: they cannot be read.
+    """
+    return _reader(str(batch.path), batch.created, batch).read()
+
+
+def results_of(batch: Batch) -> Results:
+    """What the run says of each photo, with the crops and the level that were chosen.
+
+    Raises:
+        ValueError: a file of the batch is damaged.
+    """
+    scores = scores_of(batch)
+    stamps = tuple(stamp(batch.path, name) for name in (PHOTOS, CROPS, SETTINGS))
+    return _results(str(batch.path), batch.created, len(scores), id(scores), stamps, batch, scores)
+
+
+@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+def _results(
+    path: str, created: str, num_scores: int, scores_id: int, stamps: tuple, _batch: Batch, _scores: ScoreTable
+) -> Results:
+    conformal, alpha = None, _batch.alpha()
+    if alpha is not None and (record := record_of(_batch.run)) is not None:
+        conformal = conformal_at(Run(record.path), alpha)
+    return derive_results(read_photos(_batch), _scores, _batch.rules, chosen_crops(_batch), conformal)
+
+
+def reviews_of(batch: Batch) -> list[Review]:
+    """All decisions of reviewers, in order."""
+    return _reviews(str(batch.path), batch.created, stamp(batch.path, REVIEWS), batch)
+
+
+@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+def _reviews(path: str, created: str, stamp: tuple, _batch: Batch) -> list[Review]:
+    return read_reviews(_batch)
+
+
+def notes_of(batch: Batch) -> dict[str, str]:
+    """Note by path of a photo."""
+    return _notes(str(batch.path), batch.created, stamp(batch.path, NOTES), batch)
+
+
+@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+def _notes(path: str, created: str, stamp: tuple, _batch: Batch) -> dict[str, str]:
+    return read_notes(_batch)
+
+
+def thumbnail(batch: Batch, path: str) -> bytes | None:
+    """The JPEG of a photo that was scored; None of one that was not, or cannot be read."""
+    file = thumbnail_path(batch, path)
+    return _thumbnail(str(file), stamp(file.parent, file.name))
+
+
+@st.cache_data(max_entries=5000, show_spinner=False)
+def _thumbnail(file: str, stamp: tuple) -> bytes | None:
+    try:
+        return Path(file).read_bytes()
+    except OSError:
+        return None
+
+
+def thumbnail_uri(batch: Batch, path: str) -> str | None:
+    """The same as an address that holds the picture itself."""
+    jpeg = thumbnail(batch, path)
+    return None if jpeg is None else f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+
+
+@st.cache_resource(show_spinner=False)
+def _workers() -> dict[str, subprocess.Popen]:
+    """Processes started here, by folder of their batch; each ends when its standard input closes, with this one."""
+    return {}
+
+
+def start(batch: Batch, again: bool = False) -> None:
+    """Begins or continues to score a batch.
+
+    Args:
+        again: also photos that could not be read before.
+    Raises:
+        BatchError: the folder of the batch cannot be written.
+    """
+    _workers()[str(batch.path)] = start_worker(batch, runs_folder(), again)
+
+
+def stop(batch: Batch) -> None:
+    """Asks the process that scores a batch to end; photos in flight are finished."""
+    request_stop(batch.path)
+
+
+def continue_by_itself(batch: Batch, scoring: Scoring) -> bool:
+    """Continues a batch that was interrupted, as by a restart of this program: once, and not where it was stopped.
+
+    Returns:
+        Whether it was started.
+    """
+    if scoring.is_running or scoring.was_stopped or not scoring.waiting or str(batch.path) in _workers():
+        return False
+    start(batch)
+    return True
+
+
+def forget(batch: Batch) -> None:
+    """To be called once a batch is deleted: another may take its name."""
+    _workers().pop(str(batch.path), None)
+
+
+def scoring_of(batch: Batch) -> Scoring:
+    """How far a batch has come, read off its folder: every window sees the same."""
+    photos = photos_of(batch)
+    done = int((results_of(batch).verdicts != WAITING).sum())
+    worker = _workers().get(str(batch.path))
+    is_running = is_scoring(batch.path) or (worker is not None and worker.poll() is None)
+    progress = read_progress(batch.path) or Progress(0, 0, None)
+    problem = progress.error
+    if problem is None and worker is not None and not is_running and worker.returncode not in (0, None):
+        problem = f"the process that scores ended with status {worker.returncode}"
+    left_s = progress.left_s(len(photos) - done) if is_running else None
+    return Scoring(
+        len(photos), done, is_running, stop_requested(batch.path), left_s, progress.threads,
+        None if is_running else problem,
+    )  # fmt: skip

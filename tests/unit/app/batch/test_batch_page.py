@@ -1,0 +1,143 @@
+"""The Batch page, opened through `app/main.py`; photos are scored at once, in the place of a process of its own."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.cache import batches as cached
+from hvit.batches import list_batches
+from hvit.batches.photos import read_photos
+from hvit.batches.progress import clear_stop
+from hvit.batches.scores import read_scores
+from hvit.batches.scoring import score_batch
+from hvit.runs.checkpoint import load_checkpoint
+from tests.support.batches import new_batch, scored_batch, write_leaves
+from tests.support.pages import MAIN, leaf, press, words_of
+
+
+@pytest.fixture
+def folders(tiny_run, tmp_path, monkeypatch):
+    """A runs folder with the run `tiny`, and a folder of batches that it scores."""
+    shutil.copytree(tiny_run, tmp_path / "runs" / "tiny")
+    monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("HVIT_BATCHES", str(tmp_path / "batches"))
+
+    def score_now(batch, runs, again=False):
+        clear_stop(batch.path)
+        score_batch(batch, load_checkpoint(runs / batch.run), 1, again)
+        done = subprocess.Popen([sys.executable, "-c", ""])
+        done.wait()
+        return done
+
+    monkeypatch.setattr(cached, "start_worker", score_now)
+    return tmp_path
+
+
+def opened(**query) -> AppTest:
+    app = AppTest.from_file(MAIN, default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.switch_page("../pages/batch.py").run()
+
+
+def only_batch(folders):
+    (batch,), troubles = list_batches(folders / "batches")
+    assert troubles == []
+    return batch
+
+
+def test_an_empty_page_asks_for_photos_and_says_where_they_are_kept(folders):
+    said = words_of(opened())
+    assert "kept there until you delete the batch" in said and "Score these photos" in said
+
+
+def test_a_typed_folder_becomes_a_batch(folders):
+    write_leaves(folders / "photos", 3)
+    app = opened()
+    app.text_input(key="batch_folder").set_value(str(folders / "photos"))
+    app.text_input(key="batch_name").set_value("Plot 7")
+    app = press(app, "Score these photos")
+    said = words_of(app)
+    assert "3 photos, all scored" in said and only_batch(folders).name == "Plot 7"
+    assert list(app.dataframe[0].value["File"]) and len(app.dataframe[0].value) == 3
+
+
+def test_uploads_become_a_batch_and_more_can_be_added(folders):
+    app = opened()
+    app.file_uploader[0].set_value([("a.jpg", leaf(1), "image/jpeg"), ("broken.jpg", leaf(2)[:700], "image/jpeg")])
+    app = press(app.run(), "Score these photos")
+    assert "2 photos, all scored" in words_of(app) and "1 unreadable" in words_of(app)
+    app.file_uploader[0].set_value([("b.jpg", leaf(3), "image/jpeg")])
+    app = press(app.run(), "Add these photos")
+    assert "3 photos, all scored" in words_of(app)
+    assert [photo.name for photo in read_photos(only_batch(folders))] == ["a.jpg", "broken.jpg", "b.jpg"]
+
+
+def test_a_folder_that_is_not_there_leaves_no_batch(folders):
+    app = opened()
+    app.text_input(key="batch_folder").set_value("/nowhere/at/all")
+    app = press(app, "Score these photos")
+    assert "There is no folder /nowhere/at/all" in words_of(app)
+    assert list_batches(folders / "batches") == ([], [])
+
+
+def test_nothing_given_is_said_so(folders):
+    assert "Choose photos, or name a folder, first." in words_of(press(opened(), "Score these photos"))
+
+
+def test_an_interrupted_batch_goes_on_by_itself_and_a_stopped_one_when_asked(folders):
+    batch = new_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 2))
+    (batch.path / "stop").touch()
+    app = opened()
+    assert "0 of 2 photos are scored. Stopped" in words_of(app)
+    assert "2 photos, all scored" in words_of(press(app, "Continue"))
+    write_leaves(folders / "photos", 3)
+    cached._workers().clear()  # as after a restart
+    other = new_batch(folders / "batches", folders / "runs" / "tiny", folders / "photos")
+    assert "3 photos, all scored" in words_of(opened(batch=other.name))
+
+
+def test_a_crop_is_set_for_all_and_no_photo_is_scored_again(folders, monkeypatch):
+    batch = scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 3))
+    before = list((batch.path / "scores").iterdir())
+    app = opened()
+    app.selectbox(key="set_crop").set_value("potato")
+    app = press(app.run(), "Set for all 3 shown")
+    assert set(app.dataframe[0].value["Crop"]) == {"Potato*"}
+    assert set(app.dataframe[0].value["Condition"]) == {"early blight"}
+    assert list((batch.path / "scores").iterdir()) == before and len(read_scores(batch)) == 3
+
+
+def test_the_table_is_filtered_by_condition(folders):
+    scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 6))
+    app = opened()
+    options = app.selectbox(key="condition").options
+    app.selectbox(key="condition").select(options[1])
+    app = app.run()
+    frame = app.dataframe[0].value
+    assert 0 < len(frame) <= 6 and frame["Condition"].nunique() == 1
+
+
+def test_a_batch_is_deleted_once_the_box_is_ticked(folders):
+    batch = scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 2))
+    app = opened()
+    assert next(button for button in app.button if button.label == "Delete this batch").disabled
+    app.checkbox(key=f"sure_{batch.name}").check()
+    app = press(app.run(), "Delete this batch")
+    assert list_batches(folders / "batches") == ([], []) and "Score these photos" in words_of(app)
+
+
+def test_folders_that_are_no_batches_have_a_sentence_each(folders):
+    (folders / "batches" / "half").mkdir(parents=True)
+    scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 1))
+    said = words_of(opened())
+    assert "Half is not a batch, or was half written" in said and "1 photo, all scored" in said
+
+
+def test_a_damaged_file_is_one_sentence(folders):
+    batch = scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 1))
+    (batch.path / "photos.csv").write_text("nothing\nhere\n")
+    assert "photos.csv of batch field has no column path" in words_of(opened())
