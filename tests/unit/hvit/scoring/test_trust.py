@@ -102,10 +102,11 @@ def test_turned_photos_lose_answers_that_were_right(path):
 
 def test_the_background_is_told_with_what_the_corners_give_away(path):
     write_records(path)
+    none = {"count": 0, "first": []}
     report = {
-        "photos": 12, "classes": {}, "unreadable": [], "exact_copies": [], "near_duplicates": [],
-        "conflicting_labels": [], "leaks": {}, "plants_known": False, "photos_of_run": 12, "photos_of_run_checked": 12,
-        "background_control": {"top1": 0.5, "n": 12, "largest_class": 0.25},
+        "photos": 12, "unreadable": [], "exact_copies": none, "near_duplicates": none, "conflicting_labels": none,
+        "leaks": {"exact": none, "near": none, "group": {"count": 0}}, "plants_known": False, "photos_of_run": 12,
+        "photos_of_run_checked": 12, "background_control": {"top1": 0.5, "n": 12, "largest_class": 0.25},
     }  # fmt: skip
     (path / "data_check.json").write_text(json.dumps(report))
     line = lines_of(path)["background"]
