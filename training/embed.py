@@ -18,11 +18,12 @@ from hvit.device import chosen_device
 from hvit.feature_space import FeatureMap, MapError, fit_map, read_map
 from hvit.feature_space.feature_map import MIN_SAMPLES
 from hvit.processes import answers
-from hvit.runs import DEFAULT_RUN, ModelCard, Run, RunError, add_to_manifest, find_run
+from hvit.runs import DEFAULT_RUN, ModelCard, Run, RunError, find_run
 from hvit.runs.checkpoint import load_checkpoint, load_rejector, read_card
 from hvit.runs.layout import FEATURE_MAP, FEATURES, PREDICTIONS, in_split
 from hvit.runs.predictions import read_prediction_columns
-from hvit.scoring.evaluation import predict_samples, read_features, record_features
+from hvit.runs.results import record_results
+from hvit.scoring.evaluation import features_bytes, predict_samples, read_features
 from training.command_line import reports_os_errors
 
 MOST_POINTS = 20_000
@@ -77,16 +78,15 @@ def main(argv: list[str] | None = None) -> int:
         found = make_map(run, samples, args.seed, like, _step)
         if args.align_with is not None:
             found = replace(found, about=found.about | {"aligned_with": find_run(args.align_with).name})
-        path = run.path / in_split(splits[0], FEATURE_MAP)
-        found.save(path)
-        add_to_manifest(run.path, [path.relative_to(run.path).as_posix()])
+        name = in_split(splits[0], FEATURE_MAP)
+        record_results(run.path, {name: found.to_bytes()})
     except ValueError as error:
         print(f"training.embed: {error}", file=sys.stderr)
         return 2
     if args.json:
-        print_json({"run": run.name, "n": len(found), "bytes": path.stat().st_size, **found.about})
+        print_json({"run": run.name, "n": len(found), "bytes": (run.path / name).stat().st_size, **found.about})
     else:
-        _print(found, path)
+        _print(found, run.path / name)
     return 0
 
 
@@ -110,8 +110,7 @@ def collect_samples(run: Run, splits: list[str], data: list[Path] | None, device
         stages = None if data else read_features(folder, predictions["sha256"])
         if stages is None:
             stages = _computed(run, split, predictions, data, device)
-            record_features(folder, predictions["sha256"], stages)
-            add_to_manifest(run.path, [in_split(split, FEATURES)])
+            record_results(run.path, {in_split(split, FEATURES): features_bytes(predictions["sha256"], stages)})
         columns = [np.array(predictions[name], dtype=str) for name in ("label", "path", "sample_id")]
         count = len(columns[0])
         logits = np.array(predictions["logits"], dtype=np.float32).reshape(count, -1)

@@ -7,7 +7,6 @@ python -m training.explain --run runs/my-run --data my-photos --photos 50 --meth
 import argparse
 import dataclasses
 import difflib
-import io
 import json
 import sys
 from collections.abc import Callable
@@ -16,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
@@ -43,11 +41,11 @@ from hvit.explain.faithfulness import (
 from hvit.explain.localization import attribution_by_region, lesion_iou, pointing_game, region_masks
 from hvit.explain.randomization import LEVELS, cascading_randomization, map_similarities, randomized_model
 from hvit.explain.ranking import SIMILARITY, MethodScore, best_of, ranking
-from hvit.files import write_bytes
 from hvit.models import Classifier, HViT, has_attention
-from hvit.runs import add_to_manifest, find_run
+from hvit.runs import find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.runs.layout import EXPLANATIONS, in_split
+from hvit.runs.results import parquet_bytes, record_results
 from training.command_line import reports_os_errors
 
 IMG_SIZE = 128
@@ -210,11 +208,7 @@ def record(run_dir: Path, split: str, rows: list[dict], about: dict) -> None:
     """Writes eval/<split>/explain.parquet and lists it in the manifest; `about` is in the metadata of the file."""
     columns = {name: [row.get(name) for row in rows] for name in SCHEMA.names}
     table = pa.table(columns, SCHEMA.with_metadata({"hvit": json.dumps(about)}))
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    name = in_split(split, EXPLANATIONS)
-    write_bytes(run_dir / name, buffer.getvalue())
-    add_to_manifest(run_dir, [name])
+    record_results(run_dir, {in_split(split, EXPLANATIONS): parquet_bytes(table)})
 
 
 def _case(checkpoint: Checkpoint, sample: Sample, preprocessing: Preprocessing) -> Case:

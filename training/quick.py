@@ -17,12 +17,13 @@ from hvit.console import Parser, at_least, escape_unprintable, print_json, print
 from hvit.data.caching.photo_cache import data_fingerprint
 from hvit.data.datasets.splits import folds_by_group
 from hvit.device import chosen_device
-from hvit.files import write_json
 from hvit.models import HViT
 from hvit.rejection import Rejector
 from hvit.rejection.neighbors import NearestNeighbors
 from hvit.runs import DEFAULT_RUN, INFO, RunError, RunWriter, find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from hvit.runs.layout import LEARNING_CURVE, in_split
+from hvit.runs.results import record_results
 from hvit.scoring.evaluation import Evaluation, record_evaluation
 from hvit.scoring.model_outputs import ModelOutputs
 from hvit.scoring.scores import score
@@ -36,7 +37,6 @@ from training.inputs.own_photos import OwnPhotos, find, see
 from training.inputs.random_streams import uniform
 
 SPLIT = "cv"  # under eval/: what was predicted of each photo by a head that had not seen its fold
-CURVE = "learning_curve.json"
 FOLDS = 5
 DRAWS = 4  # divisions into folds for the learning curve; the first also judges the run
 ALPHAS = (0.1, 0.05, 0.02)  # of the prediction sets, the mildest first
@@ -232,9 +232,9 @@ def _write_run(writer: RunWriter, parent: Checkpoint, photos: OwnPhotos, seed: i
     gain = gain_of_twice(judged.curve, photos.groups, seed)
     twice = {"gain": gain.gain, "low": gain.low, "high": gain.high, "unknown": gain.reason}
     write_roles(run_dir, photos.samples, photos.sha256, [f"fold {fold + 1}" for fold in judged.folds])
-    write_json(run_dir / "eval" / SPLIT / CURVE, {"points": judged.curve.rows(), "twice": twice})
     summary = _summary(document, judged, photos, temperature, level, gain)
     writer.finish("done", summary | {"serve_img_size": parent.preprocessing.img_size})
+    record_results(run_dir, {in_split(SPLIT, LEARNING_CURVE): {"points": judged.curve.rows(), "twice": twice}})
     record_evaluation(run_dir, SPLIT, Evaluation(document, photos.samples, held_out))
     return writer.info.summary, document, gain
 

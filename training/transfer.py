@@ -12,10 +12,10 @@ import numpy as np
 
 from hvit.console import progress
 from hvit.data.datasets.reading import DataError, Sample, read_samples
-from hvit.files import write_json
-from hvit.runs import find_run, write_manifest
+from hvit.runs import find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.runs.layout import SCORES, in_split
+from hvit.runs.results import record_results
 from hvit.scoring.evaluation import predict_samples
 from hvit.scoring.metrics import balanced_accuracy, confusion_matrix, per_class, wilson
 from training.command_line import reports_os_errors
@@ -42,8 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         run_dir = find_run(args.run).path
         result = transfer(load_checkpoint(run_dir), read_samples(args.data, args.split), progress("photos"))
         result |= {"split": args.split, "data": [folder.resolve().name for folder in args.data]}
-        write_json(run_dir / in_split("transfer", SCORES), result)
-        write_manifest(run_dir)
+        record_results(run_dir, {in_split("transfer", SCORES): result})
     except ValueError as error:
         print(f"training.transfer: {error}", file=sys.stderr)
         return 2

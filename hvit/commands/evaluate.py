@@ -11,8 +11,6 @@ from hvit.words import PLANTS_UNKNOWN, counted
 
 if TYPE_CHECKING:
     from hvit.data.datasets.reading import Sample
-    from hvit.runs import Run
-    from hvit.scoring.evaluation import Evaluation
 
 NAMED_UNREADABLE = 10
 EXAMPLES = """examples:
@@ -90,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
     from hvit.device import chosen_device
     from hvit.runs import find_run
     from hvit.runs.checkpoint import load_checkpoint
+    from hvit.scoring.distances import record_distances
     from hvit.scoring.evaluation import evaluate, record_evaluation
 
     found = find_run(args.run_name)
@@ -117,7 +116,8 @@ def run(args: argparse.Namespace) -> int:
         if args.save:
             record_evaluation(found.path, split, result)
         else:
-            _record_distances(found, split, result)
+            assert result.distances is not None  # a checkpoint without a detector was refused above
+            record_distances(found, split, result.distances)
         print(f"recorded in {found.path}/eval/{split}", file=sys.stderr)
     print_notes([*notes, *_left_out(result.document, len(samples))])
     if found.plants_known is False:
@@ -127,16 +127,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(result.document, checkpoint.name)
     return 0
-
-
-def _record_distances(run: "Run", split: str, result: "Evaluation") -> None:
-    from hvit.runs import add_to_manifest
-    from hvit.runs.layout import DISTANCES, in_split
-    from hvit.scoring.distances import record_distances
-
-    assert result.distances is not None  # `run` refuses a checkpoint without a detector
-    record_distances(run, split, result.distances)
-    add_to_manifest(run.path, [in_split(split, DISTANCES)])
 
 
 def _samples(folder: Path, split: str | None, early_stress: bool, notes: list[str]) -> "list[Sample]":

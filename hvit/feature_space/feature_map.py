@@ -1,6 +1,5 @@
 """t-SNE map of the embeddings of a run: fitted once, stored as npz without pickle, extended to new photos."""
 
-import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import numpy as np
 from hvit.feature_space import layout, quality
 from hvit.feature_space.neighbors import nearest_others, nearest_to, unit_vectors
 from hvit.files import write_bytes
+from hvit.runs.results import npz_bytes
 from hvit.untrusted import Field, check_fields, parse_json, read_npz
 from hvit.untrusted.fields import NAME, NUMBER
 
@@ -108,8 +108,8 @@ class FeatureMap:
         x, y = layout.embed_new(self.project(embedding[None]), self.features, self.coordinates, seed)[0]
         return Place(float(x), float(y), place.neighbors, place.distances)
 
-    def save(self, path: Path) -> None:
-        """Writes the map as a compressed npz file: arrays and one JSON text."""
+    def to_bytes(self) -> bytes:
+        """The map as a compressed npz file: arrays and one JSON text."""
         arrays: dict[str, Any] = {
             "splits": self.splits,
             "rows": self.rows.astype(np.int32),
@@ -125,9 +125,11 @@ class FeatureMap:
         for name in ("strangeness", "severity"):
             if (values := getattr(self, name)) is not None:
                 arrays[name] = values.astype(np.float32)
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays)
-        write_bytes(path, buffer.getvalue())
+        return npz_bytes(**arrays)
+
+    def save(self, path: Path) -> None:
+        """Writes `to_bytes` into a file."""
+        write_bytes(path, self.to_bytes())
 
 
 # Fields of `FeatureMap.about` that are shown, and their types.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +11,9 @@ import numpy as np
 
 from hvit.calibration import softmax
 from hvit.data.unknown_kinds import KNOWN, UNKNOWN_KINDS, kind_of_unknown
-from hvit.files import write_bytes
 from hvit.runs import ModelCard, Run, RunError
 from hvit.runs.layout import DISTANCES, in_split
+from hvit.runs.results import parquet_bytes, record_results
 from hvit.untrusted import UntrustedFileError, inside, read_parquet
 from hvit.untrusted.tables import Kind
 from hvit.verdicts import conformal_sets
@@ -112,8 +111,12 @@ def record_distances(run: Run, split: str, distances: Distances) -> None:
     Raises:
         RunError: what is there is damaged.
     """
+    record_results(run.path, {in_split(split, DISTANCES): distances_bytes(run, split, distances)})
+
+
+def distances_bytes(run: Run, split: str, distances: Distances) -> bytes:
+    """The content of `eval/<split>/rejection.parquet` with these distances in it, see `record_distances`."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     before = read_distances(run, split, of_detector=None)
     merged = distances if before is None else before.replaced_by(distances)
@@ -122,9 +125,8 @@ def record_distances(run: Run, split: str, distances: Distances) -> None:
         "score": merged.score.astype(np.float32), "set_size": merged.set_size.astype(np.int16),
         "detector": np.full(len(merged), merged.detector),
     }  # fmt: skip
-    table, buffer = pa.table({name: pa.array(values) for name, values in columns.items()}), io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", compression_level=19, use_dictionary=["data", "kind", "label"])
-    write_bytes(run.path / in_split(split, DISTANCES), buffer.getvalue())
+    table = pa.table({name: pa.array(values) for name, values in columns.items()})
+    return parquet_bytes(table, use_dictionary=["data", "kind", "label"])
 
 
 def read_distances(run: Run, split: str, of_detector: str | None) -> Distances | None:

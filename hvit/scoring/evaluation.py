@@ -1,6 +1,5 @@
 """How good a run is on photos with known classes."""
 
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,12 +18,13 @@ from hvit.data.invalid_photo import InvalidPhotoError
 from hvit.data.photos import Photo, photo_errors
 from hvit.data.spectral import InvalidBandsError
 from hvit.data.views import PLAIN, TTA, view_of
-from hvit.files import write_bytes, write_json
+from hvit.files import append_line
 from hvit.processes import answers
-from hvit.runs import TEST_EVALUATIONS, Run, write_manifest
+from hvit.runs import TEST_EVALUATIONS, Run, add_to_manifest
 from hvit.runs.checkpoint import Checkpoint
-from hvit.runs.layout import FEATURES, PREDICTIONS, SCORES
-from hvit.scoring.distances import Distances, record_distances, score_distances
+from hvit.runs.layout import DISTANCES, FEATURES, PREDICTIONS, SCORES, in_split
+from hvit.runs.results import npz_bytes, parquet_bytes, record_results
+from hvit.scoring.distances import Distances, distances_bytes, score_distances
 from hvit.scoring.model_outputs import ModelOutputs, ViewOutputs
 from hvit.scoring.scores import count_unknown, score
 from hvit.untrusted import UntrustedFileError, read_npz
@@ -249,9 +249,7 @@ def record_evaluation(run_dir: Path, split: str, evaluation: Evaluation) -> None
     Every evaluation of test is also a line in test_evaluations.jsonl: a reader sees how often test was looked at.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    folder = run_dir / "eval" / split
     samples, predictions = evaluation.samples, evaluation.predictions
     table = pa.table(
         {
@@ -262,36 +260,34 @@ def record_evaluation(run_dir: Path, split: str, evaluation: Evaluation) -> None
             "logits": pa.array(list(predictions.logits.astype(np.float32)), type=pa.list_(pa.float32())),
         }
     )
-    buffer = io.BytesIO()
     # Exponents of floats compress once they lie side by side: a third less.
     by_bytes = {"use_dictionary": ["label"], "use_byte_stream_split": ["logits.list.element"]}
-    pq.write_table(table, buffer, compression="zstd", compression_level=19, **by_bytes)
-    write_bytes(folder / PREDICTIONS, buffer.getvalue())
-    record_features(folder, predictions.sha256, predictions.stage_features)
-    write_json(folder / SCORES, evaluation.document)
+    results: dict[str, Any] = {
+        in_split(split, PREDICTIONS): parquet_bytes(table, **by_bytes),
+        in_split(split, FEATURES): features_bytes(predictions.sha256, predictions.stage_features),
+        in_split(split, SCORES): evaluation.document,
+    }
     if evaluation.distances is not None:
-        record_distances(Run(run_dir), split, evaluation.distances)
+        results[in_split(split, DISTANCES)] = distances_bytes(Run(run_dir), split, evaluation.distances)
+    record_results(run_dir, results)
     if split == "test":
         line = {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "n": evaluation.document["n"],
             "top1": evaluation.document["top1"],
         }
-        with open(run_dir / TEST_EVALUATIONS, "a", encoding="utf-8") as out:
-            out.write(json.dumps(line) + "\n")
-    write_manifest(run_dir)
+        append_line(run_dir / TEST_EVALUATIONS, json.dumps(line))
+        add_to_manifest(run_dir, [TEST_EVALUATIONS])
 
 
-def record_features(folder: Path, sha256: list[str], stage_features: list[np.ndarray]) -> None:
-    """Writes features.npz into eval/<split>/ of a run: the mean tokens of each stage in half precision."""
-    buffer = io.BytesIO()
+def features_bytes(sha256: list[str], stage_features: list[np.ndarray]) -> bytes:
+    """features.npz of a split: the mean tokens of each stage in half precision."""
     stages = {f"stage{i + 1}": stage.astype(np.float16) for i, stage in enumerate(stage_features)}
-    np.savez_compressed(buffer, allow_pickle=False, sha256=np.array(sha256), **stages)
-    write_bytes(folder / FEATURES, buffer.getvalue())
+    return npz_bytes(sha256=np.array(sha256), **stages)
 
 
 def read_features(folder: Path, sha256: list[str]) -> list[np.ndarray] | None:
-    """What `record_features` wrote, (N, C) float16 a stage; None where it is not there, or is of other photos.
+    """Reads what `features_bytes` made, (N, C) float16 a stage; None where it is not there, or is of other photos.
 
     Args:
         sha256: of the photos asked for, in order.

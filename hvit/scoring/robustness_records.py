@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from hvit.data.corruptions import CORRUPTIONS
-from hvit.files import write_bytes, write_json
-from hvit.runs import Run, RunError, add_to_manifest
+from hvit.runs import Run, RunError
 from hvit.runs.layout import ROBUSTNESS, ROBUSTNESS_SCORES, in_split
+from hvit.runs.results import parquet_bytes, record_results
 from hvit.untrusted import UntrustedFileError, inside, read_parquet
 from hvit.untrusted.tables import Kind
 from hvit.verdicts import NAMED, UNFAMILIAR, UNSURE
@@ -106,24 +105,19 @@ def record_robustness(run_dir: Path, split: str, rows: Sequence[dict[str, Any]],
     Args:
         rows: with the columns of `COLUMNS`; `prediction_set` as a sequence of classes.
     """
-    table, scores = in_split(split, ROBUSTNESS), in_split(split, ROBUSTNESS_SCORES)
-    write_bytes(run_dir / table, encoded_rows(rows))
-    write_json(run_dir / scores, summary)
-    add_to_manifest(run_dir, [table, scores])
+    results = {in_split(split, ROBUSTNESS): encoded_rows(rows), in_split(split, ROBUSTNESS_SCORES): summary}
+    record_results(run_dir, results)
 
 
 def encoded_rows(rows: Sequence[dict[str, Any]]) -> bytes:
     """Rows as the bytes of a Parquet file; probabilities keep three decimals, which makes the file small."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     columns: dict[str, Any] = {name: [row[name] for row in rows] for name in COLUMNS}
     columns["prediction_set"] = [SEPARATOR.join(classes) for classes in columns["prediction_set"]]
     columns["probability"] = np.round(np.array(columns["probability"], dtype=np.float64), DECIMALS).astype(np.float32)
     columns["strength"] = np.array(columns["strength"], dtype=np.int8)
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(columns), buffer, compression="zstd", compression_level=19)
-    return buffer.getvalue()
+    return parquet_bytes(pa.table(columns))
 
 
 def read_robustness(run: Run, split: str) -> Robustness | None:

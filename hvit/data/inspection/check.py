@@ -12,10 +12,10 @@ from hvit.data.datasets.reading import DataError, Sample, class_names, plants_kn
 from hvit.data.inspection.balance import photo_roles
 from hvit.data.inspection.duplicates import Fingerprints, near_duplicate_pairs, reduced
 from hvit.data.invalid_photo import InvalidPhotoError
-from hvit.files import write_json
 from hvit.processes import answers
-from hvit.runs import Run, RunError, add_to_manifest
+from hvit.runs import Run, RunError
 from hvit.runs.layout import DATA_CHECK
+from hvit.runs.results import record_results
 from hvit.untrusted import UntrustedFileError, check_fields, inside, read_json
 from hvit.untrusted.fields import BOOLEAN, SECTION, SHARE, TEXT, list_of, whole
 
@@ -113,8 +113,7 @@ def record_check(run: Run, report: dict[str, Any], samples: list[Sample]) -> dic
             f"none of these photos is among the {len(known):,} that run {run.name} recorded; check those of the run"
         )
     document = report | {"photos_of_run": len(known), "photos_of_run_checked": len(known & seen)}
-    write_json(run.path / DATA_CHECK, document)
-    add_to_manifest(run.path, [DATA_CHECK])
+    record_results(run.path, {DATA_CHECK: document})
     return document
 
 
