@@ -87,6 +87,7 @@ BATCH_ORDER = "sorted"
 BATCH_PAGE = "batch_page"
 SET_CROP = "set_crop"
 SET_LEVEL = "set_level"
+REVIEWER = "reviewer"
 
 # Titles that options had in addresses before, by key.
 FORMER_TITLES = {
@@ -132,6 +133,8 @@ _BATCH_ORDERS = "_batch_orders"
 _BATCH_OPENED = "_batch_opened"
 _BATCH_DONE = "_batch_done"
 _BATCH_SELECTED = "_batch_selected"
+_TO_REVIEW = "_to_review"
+_SKIPPED = "_skipped"
 
 
 def photos() -> list[PhotoFile]:
@@ -547,3 +550,27 @@ def scores_seen() -> int | None:
 
 def set_scores_seen(count: int) -> None:
     st.session_state[_BATCH_DONE] = count
+
+
+def reviewer() -> str:
+    """Name of the person who reviews; empty before it was typed."""
+    return st.session_state.get(REVIEWER, "").strip()
+
+
+def photo_to_review() -> str | None:
+    """Path of the photo whose turn it is before all others, as one whose decision was undone."""
+    return st.session_state.get(_TO_REVIEW)
+
+
+def review_photo(path: str | None) -> None:
+    st.session_state[_TO_REVIEW] = path
+
+
+def skipped_photos() -> frozenset[str]:
+    """Paths of photos that the reviewer put off; they come last."""
+    return st.session_state.get(_SKIPPED, frozenset())
+
+
+def skip_photo(path: str) -> None:
+    st.session_state[_SKIPPED] = skipped_photos() | {path}
+    review_photo(None)

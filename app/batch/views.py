@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from app import state, widgets
-from app.batch import table
+from app.batch import review, table
 from hvit.batches import Batch
 
-PARTS = {"table": "Table"}
-VIEWS = {"table": table.show}
+PARTS = {"table": "Table", "review": "Review"}
+VIEWS = {"table": table.show, "review": review.show}
 
 
 def get_ready() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 
+from app.batch.agreement import MODEL, Pair
 from app.cache.batches import Scoring
 from app.words import NBSP, counted, percent
 from hvit.batches.results import Results
+from hvit.batches.reviews import Labels
 from hvit.data.classes import crop_of, crop_title
+from hvit.scoring.agreement import Agreement
 from hvit.words import class_in_text, class_title, duration
 
 VERDICTS = {
@@ -30,6 +35,12 @@ DECISIONS = {"not_a_leaf": "not a leaf", "unreadable": "unreadable", "unsure": "
 KEPT = (
     "Uploaded photos are copied to {folder} on {computer} and kept there until you delete the batch. Photos of a "
     "folder stay where they are; nothing is copied and nothing is changed. No photo leaves {computer}."
+)
+
+ABOUT_AGREEMENT = (
+    "Kappa: 1 is perfect agreement, 0 what chance alone gives. Concordance (Lin): 1 only where both estimate the same "
+    "area, not merely in proportion. Intervals of 95 %. Doubtful photos are reviewed first, and reviewers see what "
+    "the model says: this is not its accuracy in the field."
 )
 
 
@@ -103,3 +114,56 @@ def not_added(num_large: int, num_new: int, note: str | None) -> str | None:
     if num_large:
         said.append(f"{counted(num_large, 'file')} of more than 50 MB {'was' if num_large == 1 else 'were'} left out.")
     return " ".join([*said, *([note] if note else [])]) or None
+
+
+def reviewed(reviewer: str, count: int, total: int) -> str:
+    """`Ana: 12 of 92 photos reviewed`."""
+    return f"{reviewer}: {count:,} of {counted(total, 'photo')} reviewed"
+
+
+def agreement(pair: Pair) -> list[str]:
+    """Kappa and concordance of two raters in a sentence each."""
+    first = pair.first[:1].upper() + pair.first[1:] if pair.first == MODEL else pair.first
+    who = f"{first} and {pair.second}"
+    said = []
+    if pair.classes is not None:
+        same = f"{100 * pair.classes.observed:.0f}{NBSP}% of {counted(pair.classes.n, 'photo')} alike"
+        said.append(f"{who}, conditions: {same}; kappa {_coefficient(pair.classes)}.")
+    if pair.area is not None:
+        said.append(f"{who}, area: concordance {_coefficient(pair.area)}, {counted(pair.area.n, 'photo')}.")
+    return said
+
+
+def _coefficient(found: Agreement) -> str:
+    if found.value is None:
+        return "undefined, as all are alike"
+    if found.low is None:
+        return f"{found.value:.2f}, too few for an interval"
+    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+
+
+def labels_kept(labels: Labels, file: str) -> str:
+    """How many labels the manifest has, and which photos it leaves out."""
+    said = f"{file} in the folder of the batch holds {counted(len(labels.agreed), 'label')}, more with each decision."
+    if labels.contested:
+        is_left = "is" if len(labels.contested) == 1 else "are"
+        said += f" {counted(len(labels.contested), 'photo')} {is_left} left out: reviewers differ."
+    return said
+
+
+def shell_word(text: str) -> str:
+    """A text as one word of a command."""
+    return shlex.quote(text)
+
+
+def quick_command(manifest: str, run: str) -> str:
+    """Trains a new head on the labels of a batch."""
+    return f"python -m training.quick {manifest} --run {run} --run-dir runs/reviewed"
+
+
+def finetune_command(manifest: str) -> str:
+    """Trains all weights on them."""
+    return (
+        "python -m training.finetune --config training/configs/own_photos.yaml --run-dir runs/reviewed \\\n"
+        f"    --set {shell_word(f'data.dirs=[{json.dumps(shlex.split(manifest)[0])}]')}"
+    )

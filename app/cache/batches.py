@@ -205,3 +205,9 @@ def scoring_of(batch: Batch) -> Scoring:
         len(photos), done, is_running, stop_requested(batch.path), left_s, progress.threads,
         None if is_running else problem,
     )  # fmt: skip
+
+
+def below_project(path: Path) -> str:
+    """A path as a command takes it that is typed in the folder of the project."""
+    path = path.resolve()
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)

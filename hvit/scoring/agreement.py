@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hvit.scoring.metrics import wilson
+
 Z_95 = 1.959963984540054
 
 
@@ -38,7 +40,9 @@ def cohen_kappa(first: Sequence[str], second: Sequence[str]) -> Agreement:
     0.5
 
     Returns:
-        `value` is None where both raters used one and the same class throughout; the interval is cut at -1 and 1.
+        `value` is None where both raters used one and the same class throughout; the interval is cut at -1 and 1. Where
+        all ratings are equal the standard error is 0 whatever n: the interval is then that of Wilson for the observed
+        share, rescaled.
     Raises:
         ValueError: the raters rated different numbers of items, or none.
     """
@@ -53,6 +57,9 @@ def cohen_kappa(first: Sequence[str], second: Sequence[str]) -> Agreement:
     if math.isclose(expected, 1.0):
         return Agreement(None, None, None, n, observed)
     kappa = (observed - expected) / (1 - expected)
+    if math.isclose(observed, 1.0):
+        low = (wilson(n, n)[0] - expected) / (1 - expected)
+        return Agreement(1.0, max(-1.0, low), 1.0, n, 1.0)
     sums = columns[:, None] + rows[None, :]  # p_.i + p_j. of cell (i, j)
     diagonal = np.diag(table) * ((1 - expected) - np.diag(sums) * (1 - observed)) ** 2
     off = table * sums**2

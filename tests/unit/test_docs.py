@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app import widgets
+from app.batch import words as batch_words
 from hvit.__main__ import make_parser
 from hvit.feature_space.mapped_samples import embed_command
 from training.config import FinetuneConfig, PretrainConfig, load_config
@@ -29,6 +30,8 @@ SHOWN_BY_THE_DASHBOARD = [
     embed_command("leaf45-tiny", "test"),
     widgets.TRAIN_COMMAND,
     widgets.TRAIN_COMMAND + widgets.FROM_NOTHING,
+    batch_words.quick_command(batch_words.shell_word("batches/Field 7/verdicts.csv"), "leaf45-tiny"),
+    batch_words.finetune_command(batch_words.shell_word("batches/Field 7/verdicts.csv")),
 ]
 
 

@@ -11,6 +11,7 @@ from app.cache import batches as cached
 from hvit.batches import list_batches
 from hvit.batches.photos import read_photos
 from hvit.batches.progress import clear_stop
+from hvit.batches.reviews import Review, add_review, read_reviews
 from hvit.batches.scores import read_scores
 from hvit.batches.scoring import score_batch
 from hvit.runs.checkpoint import load_checkpoint
@@ -141,3 +142,46 @@ def test_a_damaged_file_is_one_sentence(folders):
     batch = scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 1))
     (batch.path / "photos.csv").write_text("nothing\nhere\n")
     assert "photos.csv of batch field has no column path" in words_of(opened())
+
+
+def reviewing(folders, count=3) -> AppTest:
+    scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", count))
+    app = opened(part="Review")
+    assert "Type your name" in words_of(app)
+    app.text_input(key="reviewer").set_value("Ana")
+    return app.run()
+
+
+def decide(app: AppTest, key: str) -> AppTest:
+    return next(button for button in app.button if button.key.startswith(f"review_{key}")).click().run()
+
+
+def test_photos_are_reviewed_one_by_one_and_undone(folders):
+    app = reviewing(folders)
+    assert "Ana: 0 of 3 photos reviewed" in words_of(app)
+    app = decide(decide(app, "1"), "n")
+    assert "Ana: 2 of 3 photos reviewed" in words_of(app)
+    batch = only_batch(folders)
+    assert [review.verdict for review in read_reviews(batch)] == ["right", "not_a_leaf"]
+    app = decide(app, "undo")
+    assert "Ana: 1 of 3 photos reviewed" in words_of(app)
+    app = decide(decide(app, "u"), "x")
+    assert "Every photo has a decision of yours." in words_of(app)
+
+
+def test_decisions_have_one_key_each(folders):
+    app = reviewing(folders)
+    keys = [button.proto.shortcut for button in app.button if button.proto.shortcut]
+    assert {"1", "n", "x", "u", "s", "l", "z"} <= set(keys) and len(keys) == len(set(keys))
+
+
+def test_the_commands_that_train_on_the_labels_stand_there_once_there_are_two_conditions(folders):
+    app = reviewing(folders)
+    batch = only_batch(folders)
+    paths = [photo.path for photo in read_photos(batch)]
+    add_review(batch, Review("Ana", paths[0], "", "label", "Tomato___Late_blight"))
+    assert "at least two conditions" in words_of(app.run())
+    add_review(batch, Review("Ana", paths[1], "", "label", "Tomato___healthy"))
+    app = app.run()
+    assert [code.value.split()[2] for code in app.code] == ["training.quick", "training.finetune"]
+    assert str(batch.path / "verdicts.csv") in app.code[0].value

@@ -22,7 +22,9 @@ from hvit.batches.reviews import (
 )  # fmt: skip
 from hvit.batches.scores import read_scores
 from hvit.data.datasets.manifests import read_manifest
+from hvit.data.datasets.reading import read_samples
 from tests.support.batches import new_batch, review_until_killed, scored_batch, write_leaves
+from training.inputs import own_photos
 
 LATE, HEALTHY = "Tomato___Late_blight", "Tomato___healthy"
 
@@ -45,6 +47,15 @@ def test_the_manifest_has_the_labels_and_training_reads_it(batch):
     rows, notes = read_manifest(batch.path / "verdicts.csv")
     assert [(row.path.name, row.label) for row in rows] == [("leaf_00.jpg", LATE), ("leaf_01.jpg", HEALTHY)]
     assert all(row.path.is_file() for row in rows) and notes == []
+
+
+def test_quick_and_finetune_read_the_manifest(batch):
+    for number in range(6):
+        review(batch, number, "label", LATE if number % 2 else HEALTHY)
+    manifest = batch.path / "verdicts.csv"
+    samples, _, warnings = own_photos.find(manifest, None, None)
+    assert sorted(sample.label for sample in samples) == [LATE] * 3 + [HEALTHY] * 3 and len(warnings) <= 1
+    assert [sample.label for sample in read_samples([manifest])].count(LATE) == 3
 
 
 def test_undo_takes_back_the_last_decision_and_then_the_one_before(batch):

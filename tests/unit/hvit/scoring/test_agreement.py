@@ -47,6 +47,13 @@ def test_kappa_of_a_textbook_table():
     assert found.value == pytest.approx(0.4) and found.observed == pytest.approx(0.7) and found.n == 50
 
 
+def test_a_few_equal_ratings_do_not_claim_certainty():
+    """Four of four equal: Wilson 0.51 to 1; expected by chance 0.5."""
+    found = cohen_kappa(["a", "a", "b", "b"], ["a", "a", "b", "b"])
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx((4 / (4 + Z_95**2) - 0.5) / 0.5)
+
+
 def test_kappa_of_one_class_alone_is_undefined():
     found = cohen_kappa(["a", "a"], ["a", "a"])
     assert (found.value, found.low, found.high, found.observed) == (None, None, None, 1.0)
