@@ -24,6 +24,7 @@ PAGES = {
         ("compare_runs", "Compare runs"),
         ("evaluation", "Evaluation"),
         ("calibration", "Calibration"),
+        ("robustness", "Robustness"),
         ("ablations", "Ablations"),
         ("data", "Data"),
         ("models", "Models"),

@@ -137,18 +137,19 @@ def choose_record(records: Sequence[RunSnapshot]) -> RunSnapshot:
     return known[name]
 
 
-def choice(label: str, titles: Mapping[str, str], key: str, labelled: bool = True) -> str:
-    """One of a few things side by side, the first to begin with; it is in the address.
+def choice(label: str, titles: Mapping[str, str], key: str, labelled: bool = True, initially: str | None = None) -> str:
+    """One of a few things side by side; it is in the address.
 
     Args:
         titles: what can be chosen, and how it is called.
         labelled: whether the label is seen, or for screen readers alone.
+        initially: what is chosen to begin with; the first where left out.
     """
     state.keep_among(key, list(titles))
     return st.segmented_control(
         label,
         list(titles),
-        default=next(iter(titles)),
+        default=next(iter(titles)) if initially is None else initially,
         required=True,
         key=key,
         format_func=titles.get,

@@ -1,0 +1,84 @@
+"""Cached answers of runs under corruptions, and corrupted versions of one photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from app.cache.photos import whole_photo
+from app.cache.records import stamps
+from app.cache.runs import identity, inference
+from app.photos import pictures
+from app.photos.photo_files import PhotoFile
+from hvit.data.corruptions import CORRUPTIONS, STRENGTHS, corrupt
+from hvit.data.leafsim import Address, render
+from hvit.runs import Run
+from hvit.runs.layout import ROBUSTNESS, in_split
+from hvit.runs.snapshot import RunSnapshot
+from hvit.scoring.robustness_records import Robustness, read_robustness
+
+if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
+    from hvit.runs.checkpoint import Checkpoint
+    from hvit.scoring.stress import StressAnswer
+
+EXAMPLE = Address(5, 49)  # of the test split of a data set that no shipped run learned from
+EXAMPLE_PX, TILE_PX = 160, 256
+REMEMBERED = 32
+
+
+def stressed_splits(record: RunSnapshot) -> tuple[str, ...]:
+    """Splits of a run with recorded answers under corruptions: test, then others by name."""
+    names = {found.parent.name for found in record.path.glob(in_split("*", ROBUSTNESS))}
+    return tuple(sorted(names, key=lambda name: (name != "test", name)))
+
+
+def robustness_of(record: RunSnapshot, split: str) -> Robustness | None:
+    """The recorded answers of a run under corruptions, not to be changed; None where there are none.
+
+    Raises:
+        RunError: they are damaged.
+    """
+    return _robustness(str(record.path), split, stamps(record, in_split(split, ROBUSTNESS)))
+
+
+@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+def _robustness(path: str, split: str, stamps: tuple) -> Robustness | None:
+    return read_robustness(Run(Path(path)), split)
+
+
+@st.cache_data(max_entries=len(STRENGTHS) + 1, show_spinner=False)
+def example_pictures(strength: int) -> dict[str, bytes]:
+    """A rendered leaf under every corruption at one strength, as JPEG by kind; "clean" as it is."""
+    leaf = render(EXAMPLE, EXAMPLE_PX)
+    images, masks = leaf.picture[None], leaf.leaf_mask[None]
+    changed = {kind: corrupt(images, kind, strength, masks=masks)[0] for kind in CORRUPTIONS}
+    return {name: pictures.jpeg(pixels) for name, pixels in ({"clean": leaf.picture} | changed).items()}
+
+
+def ladder_of(photo: PhotoFile, checkpoint: Checkpoint, kind: str) -> list[tuple[bytes, StressAnswer]]:
+    """A photo as it is and at each strength of a corruption: picture as JPEG, and the answer of a run.
+
+    Raises:
+        InvalidPhotoError: the photo cannot be read.
+    """
+    return _ladder(photo.key, identity(checkpoint), kind, photo, checkpoint)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _ladder(
+    key: str, model: str, kind: str, _photo: PhotoFile, _checkpoint: Checkpoint
+) -> list[tuple[bytes, StressAnswer]]:
+    from hvit.scoring.stress import clean_answers, corrupted_answers, working_copy
+
+    pixels = working_copy(whole_photo(_photo))
+    with inference:
+        answers = clean_answers(_checkpoint, [pixels]) + corrupted_answers(_checkpoint, [pixels], [0], kind)[0]
+    versions = [corrupt(pixels[None], kind, answer.strength)[0] for answer in answers]
+    return [(_tile(version), answer) for version, answer in zip(versions, answers)]
+
+
+def _tile(pixels: np.ndarray) -> bytes:
+    return pictures.jpeg(pictures.shrunk(pixels, TILE_PX))

@@ -1,0 +1,126 @@
+"""The frame of the Robustness page: which runs, the numbers on top, and which view follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app import state, widgets
+from app.cache import robustness as cache
+from app.robustness import words
+from app.words import between, rate, split_title
+from hvit.runs import DEFAULT_RUN
+from hvit.runs.snapshot import RunSnapshot
+from hvit.scoring.robustness import corruption_errors, mean_curve
+from hvit.scoring.robustness_records import Robustness
+
+NOBODY = "none"
+COMMAND = "python -m training.stress --run {run} --data path/to/photos"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the page shows.
+
+    Attributes:
+        record: the run.
+        split: the pictures; None where none were recorded.
+        found: its recorded answers, None where there are none.
+        beside: those of a second run, None for none.
+    """
+
+    record: RunSnapshot
+    split: str | None
+    found: Robustness | None
+    beside: Robustness | None
+
+    @property
+    def both(self) -> list[Robustness]:
+        """Recorded answers, the second run last."""
+        return [each for each in (self.found, self.beside) if each is not None]
+
+
+def candidates(records: Sequence[RunSnapshot]) -> list[RunSnapshot]:
+    """Runs that were stressed or can be, stressed ones and the default first."""
+    usable = [record for record in records if record.can_predict or cache.stressed_splits(record)]
+    return sorted(usable, key=lambda r: (not cache.stressed_splits(r), r.name != DEFAULT_RUN, r.name))
+
+
+def choose(records: Sequence[RunSnapshot]) -> Chosen:
+    """The run, the split and the run beside it; all in the address.
+
+    Raises:
+        RunError: what one of them recorded is damaged.
+    """
+    known = {record.name: record for record in records}
+    with st.container(horizontal=True, key="robustness_choice"):
+        state.keep_among(state.STRESSED, list(known))
+        record = known[st.selectbox("Run", list(known), key=state.STRESSED, bind="query-params")]
+        splits = cache.stressed_splits(record)
+        split = splits[0] if splits else None
+        if len(splits) > 1:
+            split = widgets.choose_shared("Evaluated on", splits, state.SPLIT, format_func=split_title)
+        second = _choose_beside(record, split, known)
+    found = None if split is None else cache.robustness_of(record, split)
+    return Chosen(record, split, found, None if second is None else cache.robustness_of(second, split))
+
+
+def _choose_beside(record: RunSnapshot, split: str | None, known: dict[str, RunSnapshot]) -> RunSnapshot | None:
+    others = [name for name, other in known.items() if name != record.name and split in cache.stressed_splits(other)]
+    if not others:
+        return None
+    options = [NOBODY, *others]
+    state.keep_among(state.STRESSED_BESIDE, options)
+    title = {NOBODY: "no other run"}.get
+    name = st.selectbox(
+        "Beside", options, key=state.STRESSED_BESIDE, format_func=lambda n: title(n, n), bind="query-params"
+    )
+    return known.get(name)
+
+
+def nothing_yet() -> None:
+    """The page where no run can predict, and none was stressed."""
+    st.html(
+        '<div class="empty"><p class="verdict"><b>No run was stressed yet.</b></p><p>Copy a run with its weights into '
+        "the folder <code>runs</code>, then:</p></div>"
+    )
+    st.code(COMMAND.format(run="RUN"), language="bash")
+
+
+def not_stressed(record: RunSnapshot) -> None:
+    """In place of scores where a run has none; the other views go on."""
+    widgets.sentence(f"{record.name} was not stressed yet. 300 photos take about ten minutes on two cores:", "below")
+    st.code(COMMAND.format(run=record.name), language="bash")
+
+
+def headline(chosen: Chosen) -> None:
+    """The numbers on top."""
+    found = chosen.found
+    curve = mean_curve(found)
+    if not curve:
+        return
+    clean, strongest = curve[0], curve[-1]
+    middle = curve[len(curve) // 2]
+    cells = [
+        ("Top-1 as they are", rate(clean.top1), between(clean.top1_ci)),
+        (f"Mean at strength {middle.strength}", rate(middle.top1), between(middle.top1_ci)),
+        (f"Mean at strength {strongest.strength}", rate(strongest.top1), between(strongest.top1_ci)),
+        (
+            f"Correct among named at {strongest.strength}",
+            "none named" if strongest.named_correct is None else rate(strongest.named_correct),
+            f"{rate(strongest.named)} are named",
+        ),
+        (split_title(chosen.split), f"{len(found):,}", f"{len(set(found.labels))} classes"),
+    ]
+    if chosen.beside is not None:
+        errors = corruption_errors(chosen.beside, found)
+        value = "undefined" if errors.mean is None else f"{errors.mean:.2f}"
+        cells.append(("Corruption error (mCE)", value, f"of {chosen.beside.run}, relative to {found.run}"))
+    widgets.figures(cells)
+
+
+def choose_view() -> str:
+    """Which part is shown; it is in the address."""
+    return widgets.choice("Show", words.VIEWS, state.STRESS_VIEW, labelled=False)
