@@ -1,4 +1,4 @@
-"""Learning curves of several ways of training: the mean over seeds, and a band from the least to the greatest."""
+"""Figure of learning curves: mean over the seeds of each configuration, and the range from lowest to highest."""
 
 import difflib
 from collections.abc import Sequence
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import matplotlib
-import numpy as np
 
 from hvit.fonts import figure_labels
 from hvit.paper import style
@@ -14,6 +13,7 @@ from hvit.paper.drawing import Drawing
 from hvit.paper.sources import Group, origin
 from hvit.paper.style import FigureError
 from hvit.runs import METRICS, Run
+from hvit.scoring.learning_curves import Band, band, curve, logged
 from hvit.words import PLANTS_UNKNOWN
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ GOLDEN = 0.62
 SPLITS = ("val", "holdout", "train")  # where a metric is looked for, in this order
 SHARES = {"top1": "Top-1", "macro_f1": "Macro-F1", "knn_top1": "Nearest neighbors, top-1", "probe_top1": "Probe, top-1"}
 OTHERS = {"loss": "Loss", "nll": "Negative log-likelihood, nats", "lr": "Learning rate", "grad_norm": "Gradient norm"}
-NOT_METRICS = ("step", "epoch", "split", "time_s")
 SPLIT_WORDS = {
     "val": "the selecting half of validation",
     "holdout": "the training photos held out",
@@ -35,27 +34,20 @@ HANDLE_EM = 3.2  # length of the lines in the legend, in sizes of its text
 
 
 @dataclass(frozen=True)
-class Curve:
-    """One metric over training.
+class MetricCurves:
+    """One metric of a group of runs over epochs, and the split it was measured on."""
 
-    Attributes:
-        epochs: (T,).
-        values: of each run, (R, T).
-        split: where it was measured.
-    """
-
-    epochs: np.ndarray
-    values: np.ndarray
+    band: Band
     split: str
 
 
 def draw(groups: Sequence[Group], width_mm: float, metric: str | None = None) -> Drawing:
-    """A line a way of training.
+    """Draws one line for each group of runs.
 
     Args:
         metric: as `metrics.jsonl` calls it; None for what selected the weights of the first run, else the loss.
     Raises:
-        FigureError: a run did not record it, or there are too many ways to tell apart.
+        FigureError: a run did not record it, or there are more groups than can be told apart.
         RunError: what a run recorded is damaged.
     """
     if width_mm < 45:
@@ -69,15 +61,14 @@ def draw(groups: Sequence[Group], width_mm: float, metric: str | None = None) ->
     with matplotlib.rc_context(style.rules(names)):
         figure = style.sheet(width_mm, FOOT_MM + height + legend + HEAD_MM)
         axes = style.axes_at(figure, LEFT_MM, FOOT_MM, width, height)
-        for i, (name, curve) in enumerate(zip(names, curves)):
-            looks, mean = style.series(i, names), curve.values.mean(0)
+        for i, (name, drawn) in enumerate(zip(names, curves)):
+            looks, lines = style.series(i, names), drawn.band
             axes.plot(
-                curve.epochs, mean, color=looks.color, linestyle=looks.line, marker=looks.marker,
-                markevery=max(1, len(mean) // MOST_MARKS), label=name,
+                lines.x, lines.mean, color=looks.color, linestyle=looks.line, marker=looks.marker,
+                markevery=max(1, len(lines.x) // MOST_MARKS), label=name,
             )  # fmt: skip
-            if len(curve.values) > 1:
-                least, greatest = curve.values.min(0), curve.values.max(0)
-                axes.fill_between(curve.epochs, least, greatest, color=looks.color, alpha=0.18, linewidth=0)
+            if len(lines.values) > 1:
+                axes.fill_between(lines.x, lines.low, lines.high, color=looks.color, alpha=0.18, linewidth=0)
         _axes(axes, curves, metric)
         if len(names) > 1:
             axes.legend(
@@ -104,35 +95,34 @@ def usual_metric(run: Run) -> str:
 
 def recorded(run: Run) -> set[str]:
     """Names of the metrics in `metrics.jsonl`."""
-    return {key for row in run.metrics() for key, value in row.items() if value is not None} - set(NOT_METRICS)
+    return {metric for _, metric in logged(run.metrics())}
 
 
-def curve_of(group: Group, metric: str) -> Curve:
-    """The values that all runs of a group recorded.
+def curve_of(group: Group, metric: str) -> MetricCurves:
+    """A metric over the epochs that all runs of a group cover.
 
     Raises:
         FigureError: a run did not record the metric; names the nearest. Or its runs share no epoch.
     """
-    tables = []
+    curves, splits = [], set()
     for run in group.runs:
         known = recorded(run)
         if metric not in known:
             near = difflib.get_close_matches(metric, known, 1)
             hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(sorted(known)) or 'none'}"
             raise FigureError(f"run {run.name} recorded no {metric}; {hint}")
-        rows = [row for row in run.metrics() if row.get(metric) is not None]
-        split = next((name for name in SPLITS if any(row["split"] == name for row in rows)), rows[0]["split"])
-        tables.append((split, {row["epoch"]: row[metric] for row in rows if row["split"] == split}))
-    splits = {split for split, _ in tables}
-    shared = sorted(set.intersection(*(set(table) for _, table in tables)))
-    if len(splits) > 1 or not shared:
+        measured = [split for split, name in logged(run.metrics()) if name == metric]
+        split = next((name for name in SPLITS if name in measured), measured[0])
+        splits.add(split)
+        curves.append(curve(run.metrics(), split, metric, "epoch"))
+    found = band(curves)
+    if len(splits) > 1 or found is None:
         raise FigureError(f"the runs of {group.title} measured {metric} at other epochs, so they have no mean")
-    values = np.array([[table[epoch] for epoch in shared] for _, table in tables], dtype=float)
-    return Curve(np.array(shared, dtype=float), values, splits.pop())
+    return MetricCurves(found, splits.pop())
 
 
-def _axes(axes: "Axes", curves: list[Curve], metric: str) -> None:
-    low, high = min(c.values.min() for c in curves), max(c.values.max() for c in curves)
+def _axes(axes: "Axes", curves: list[MetricCurves], metric: str) -> None:
+    low, high = min(c.band.low.min() for c in curves), max(c.band.high.max() for c in curves)
     margin = 0.05 * (high - low) or 0.01
     if metric in SHARES:
         style.percent_axis(axes.yaxis, f"{SHARES[metric]}, %", (max(0.0, low - margin), min(1.0, high + margin)))
@@ -140,16 +130,16 @@ def _axes(axes: "Axes", curves: list[Curve], metric: str) -> None:
         axes.set_ylabel(OTHERS[metric] if metric in OTHERS else metric)
         axes.set_ylim(low - margin, high + margin)
     axes.set_xlabel("Epoch")
-    axes.set_xlim(0, max(curve.epochs[-1] for curve in curves) * 1.01)
+    axes.set_xlim(0, max(curve.band.x[-1] for curve in curves) * 1.01)
     axes.grid(axis="y", color=style.RULE, linewidth=0.4)
     axes.set_axisbelow(True)
 
 
-def _caption(groups: Sequence[Group], curves: list[Curve], metric: str) -> str:
+def _caption(groups: Sequence[Group], curves: list[MetricCurves], metric: str) -> str:
     name = ({metric: metric} | SHARES | OTHERS)[metric]
     where = ", ".join(dict.fromkeys(SPLIT_WORDS[c.split] if c.split in SPLIT_WORDS else c.split for c in curves))
     parts = [f"{name} over training, on {where}."]
-    if any(len(curve.values) > 1 for curve in curves):
+    if any(len(curve.band.values) > 1 for curve in curves):
         parts.append("Lines: mean over seeds; bands: from the least to the greatest seed.")
     said = "; ".join(f"{group.title} {_end(curve, metric)}" for group, curve in zip(groups, curves))
     parts.append(f"At the end: {said}.")
@@ -161,8 +151,8 @@ def _caption(groups: Sequence[Group], curves: list[Curve], metric: str) -> str:
     return " ".join(parts)
 
 
-def _end(curve: Curve, metric: str) -> str:
-    last = curve.values[:, -1]
+def _end(curve: MetricCurves, metric: str) -> str:
+    last = curve.band.values[:, -1]
 
     def number(value: float) -> str:
         return f"{100 * value:.1f} %" if metric in SHARES else f"{value:.3g}"

@@ -23,17 +23,33 @@ class Curve:
 
 @dataclass(frozen=True)
 class Band:
-    """Several curves in one, where all of them have values.
+    """Several curves over the part of the axis that all of them cover.
 
     Attributes:
         x: (n,).
-        mean, low, high: mean, smallest and largest of the curves at x, (n,) each.
+        values: of each curve at x, (R, n).
     """
 
     x: np.ndarray
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    values: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean over the curves, (n,)."""
+        mean: np.ndarray = self.values.mean(0)
+        return mean
+
+    @property
+    def low(self) -> np.ndarray:
+        """Smallest of the curves, (n,)."""
+        low: np.ndarray = self.values.min(0)
+        return low
+
+    @property
+    def high(self) -> np.ndarray:
+        """Largest of the curves, (n,)."""
+        high: np.ndarray = self.values.max(0)
+        return high
 
 
 def logged(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -83,7 +99,7 @@ def smoothed(values: np.ndarray, weight: float) -> np.ndarray:
 
 
 def band(curves: Sequence[Curve]) -> Band | None:
-    """Mean and range of several curves, between their values read off straight lines; None where none overlap."""
+    """Several curves at the same places, linearly interpolated; None where they share no part of the axis."""
     curves = [c for c in curves if len(c)]
     if not curves:
         return None
@@ -92,8 +108,7 @@ def band(curves: Sequence[Curve]) -> Band | None:
     x = x[(x >= first) & (x <= last)]
     if not len(x):
         return None
-    values = np.stack([np.interp(x, c.x, c.y) for c in curves])
-    return Band(x, values.mean(0), values.min(0), values.max(0))
+    return Band(x, np.stack([np.interp(x, c.x, c.y) for c in curves]))
 
 
 def _is_number(value: object) -> bool:

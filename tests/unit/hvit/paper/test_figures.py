@@ -216,7 +216,7 @@ def test_runs_that_answered_other_photos_are_not_compared(seeds, tmp_path):
 def test_a_band_reaches_from_the_least_to_the_greatest_seed(seeds):
     groups = sources.groups_of([Run(path) for path in seeds])
     curve = curves.curve_of(groups[0], "macro_f1")
-    assert curve.epochs.tolist() == [1.0, 2.0] and curve.values.tolist() == [[0.5, 0.75], [0.25, 0.5]]
+    assert curve.band.x.tolist() == [1.0, 2.0] and curve.band.values.tolist() == [[0.5, 0.75], [0.25, 0.5]]
     drawn = curves.draw(groups, 85)
     assert "wide (2 seeds) 62.5 % (50.0 % to 75.0 %); flat 40.0 %" in drawn.caption
     assert "n = 2 or 1 runs a line" in drawn.caption
