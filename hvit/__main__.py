@@ -6,7 +6,19 @@ from importlib import import_module
 
 from hvit.console import EXIT_USER, Parser, escape_unprintable
 
-COMMANDS = ("predict", "explain", "evaluate", "runs", "models", "data", "figure", "methods", "export", "benchmark")
+COMMANDS = (
+    "predict",
+    "explain",
+    "evaluate",
+    "runs",
+    "models",
+    "data",
+    "figure",
+    "methods",
+    "card",
+    "export",
+    "benchmark",
+)
 EXAMPLES = """examples:
   python -m hvit predict leaf.jpg
   python -m hvit explain leaf.jpg --method gradient_rollout --out maps

@@ -48,6 +48,17 @@ def methods_of(record: RunSnapshot) -> Methods:
     return _methods(str(record.path), record.status, stamps(record, *files))
 
 
+def markdown_of(record: RunSnapshot) -> str:
+    """The model card as Markdown, made when it is asked for; see `hvit.paper.model_card`.
+
+    Raises:
+        RunError: the run recorded no predictions, or what it recorded is damaged.
+    """
+    from hvit.paper.model_card import model_card
+
+    return model_card(Run(record.path))
+
+
 @st.cache_data(max_entries=16, show_spinner=False)
 def _methods(path: str, status: str, stamps: tuple) -> Methods:
     from hvit.paper.methods import methods_of

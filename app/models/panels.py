@@ -15,6 +15,7 @@ from app.models import words
 from app.widgets import sentence
 from app.words import between, rate
 from hvit.csv_tables import to_csv
+from hvit.paper import intended_use
 from hvit.runs.layout import CARD, CONFIG
 
 if TYPE_CHECKING:
@@ -133,8 +134,8 @@ def card(record: RunSnapshot) -> None:
         _scores(record, scores)
     with st.container(key="card_body"):
         with st.container(key="card_left"):
-            _points("What it is for", words.meant_for(record))
-            _points("What it is not for", words.not_for(record))
+            _points("What it is for", intended_use.meant_for(record))
+            _points("What it is not for", intended_use.not_for(record))
             _points("What its answers mean", words.calibration(record))
             _conditions(record)
         with st.container(key="card_right"):
@@ -242,6 +243,11 @@ def _downloads(record: RunSnapshot) -> None:
             if data is not None:
                 kind = "application/json" if name.endswith("json") else "text/yaml"
                 st.download_button(name, data, f"{record.name}_{name}", kind, on_click="ignore", key=f"card_{name}")
+        if record.scored:
+            st.download_button(
+                "Model card", lambda: cards.markdown_of(record), f"{record.name}_card.md", "text/markdown",
+                on_click="ignore", key="card_markdown",
+            )  # fmt: skip
 
 
 def _for_a_paper(record: RunSnapshot) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from app.words import counted, joined, percent
+from app.words import counted, percent
 from hvit.data.classes import crop_of, crop_title, crops, is_healthy, spoken_condition
 from hvit.weights_origin import UNKNOWN
 from hvit.words import PLANTS_UNKNOWN, capitalized
@@ -90,42 +90,6 @@ def _material(record: RunSnapshot) -> str:
     if record.learned_from == {"drawings"}:
         return "drawn leaves"
     return "photos and drawn leaves" if len(record.learned_from) > 1 else "photos"
-
-
-def meant_for(record: RunSnapshot) -> list[str]:
-    """What it can be used for."""
-    if record.kind == "pretrain":
-        return ["A start for training on labelled photos; by itself it names nothing."]
-    if not record.classes:
-        return []
-    if record.learned_from == {"drawings"}:
-        return ["Trying the program without photos, comparing ways of training, and as a start for training on photos."]
-    known = crops(record.classes)
-    named = joined([crop_title(crop).lower() for crop in known]) if known else "plants like those it learned from"
-    return [f"A first opinion on photos of single leaves of {named}."]
-
-
-def not_for(record: RunSnapshot) -> list[str]:
-    """What it cannot be used for, read off its classes and its data."""
-    if not record.classes:
-        return []
-    said = []
-    if record.learned_from == {"drawings"}:
-        said.append("Photos of real leaves: it never saw one.")
-    known = crops(record.classes)
-    if known:
-        said.append("Other crops, and conditions that are not in its list: it would give them one of its names.")
-    else:
-        said.append("Conditions that are not in its list: it would give them one of its names.")
-    unseen = [crop for crop in known if not any(is_healthy(c) for c in record.classes if crop_of(c) == crop)]
-    if unseen:
-        said.append(f"Healthy leaves of {joined(unseen)}: it never saw one, and would call it diseased.")
-    single = [crop for crop in known if sum(crop_of(c) == crop for c in record.classes) == 1]
-    if single:
-        said.append(f"Telling conditions of {joined(single)} apart: it knows one.")
-    said.append("Two diseases on one leaf, early infection, roots, stems and the underside; how severe a disease is.")
-    said.append("Deciding alone: a model's answer is not a plant pathologist's.")
-    return said
 
 
 def condition_lists(classes: tuple[str, ...]) -> list[tuple[str, str]]:

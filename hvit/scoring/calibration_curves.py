@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hvit.data.inspection.balance import source_of
 from hvit.scoring.intervals import RESAMPLES, Interval
 from hvit.scoring.metrics import NUM_BINS, brier, ece, nll
 
@@ -91,16 +92,9 @@ def score_calibration_by_group(probs: np.ndarray, labels: np.ndarray, groups: np
     return scores
 
 
-def data_sets_of(paths: Sequence[str], rendered: str = "leafsim:") -> np.ndarray:
-    """Name of the data set of each recorded path, its first folder, (N,) text; rendered leaves are one set.
-
-    >>> data_sets_of(["field-256/test/Rust/1.jpg", "leafsim:v1/7/0"]).tolist()
-    ['field-256', 'rendered leaves']
-    """
-    return np.array([_RENDERED if path.startswith(rendered) else path.split("/")[0] for path in paths], dtype=str)
-
-
-_RENDERED = "rendered leaves"
+def data_sets_of(paths: Sequence[str]) -> np.ndarray:
+    """Name of the data set of each recorded path, (N,) text."""
+    return np.array([source_of(path) for path in paths], dtype=str)
 
 
 def sorted_resamples(n: int, rng: np.random.Generator, count: int = RESAMPLES) -> Iterator[np.ndarray]:

@@ -74,10 +74,19 @@ class PhotoRole:
 
     @property
     def source(self) -> str:
-        """Name of its data set: `field-256`, `leafsim-v1-7`."""
-        if self.path.startswith(SCHEME):
-            return self.path.rpartition("/")[0].replace(":", "-").replace("/", "-")
-        return self.path.partition("/")[0]
+        """Name of its data set."""
+        return source_of(self.path)
+
+
+def source_of(path: str) -> str:
+    """Data set of a recorded path: its first folder, or the version and seed of rendered leaves.
+
+    >>> source_of("field-256/test/Rust/1.jpg"), source_of("leafsim:v1/7/0")
+    ('field-256', 'leafsim-v1-7')
+    """
+    if path.startswith(SCHEME):
+        return path.rpartition("/")[0].replace(":", "-").replace("/", "-")
+    return path.partition("/")[0]
 
 
 def role_source(run: Run) -> str | None:

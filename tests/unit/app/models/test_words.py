@@ -21,19 +21,6 @@ def record(classes=("Grape___Rust", "Pepper___Spot", "Tomato___Blight", "Tomato_
     return dataclasses.replace(usual, **changes)
 
 
-def test_what_a_run_is_not_for_is_read_off_its_classes():
-    said = " ".join(words.not_for(record()))
-    assert "Healthy leaves of grape and pepper: it never saw one" in said
-    assert "Telling conditions of grape and pepper apart: it knows one." in said
-    assert "not a plant pathologist's" in said and "Photos of real leaves" not in said
-
-
-def test_a_run_of_drawn_leaves_is_not_for_photos():
-    drawn = record(("Rust", "healthy"), config=DRAWN)
-    assert "Photos of real leaves: it never saw one." in words.not_for(drawn)
-    assert "without photos" in words.meant_for(drawn)[0]
-
-
 @pytest.mark.parametrize(
     ("name", "title"),
     [
@@ -47,7 +34,7 @@ def test_a_size_is_called_as_in_papers_and_by_its_form(name, title):
 
 def test_a_backbone_names_nothing():
     backbone = record((), info=RunInfo(kind="pretrain"))
-    assert words.not_for(backbone) == [] and words.calibration(backbone) == []
+    assert words.calibration(backbone) == []
     assert words.in_short(backbone, None) == "HViT-T: a backbone that learned from photos without labels."
 
 

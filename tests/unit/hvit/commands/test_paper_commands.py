@@ -104,3 +104,39 @@ def test_methods_of_an_unknown_run_names_the_nearest(here, capsys):
 def test_the_command_line_does_without_matplotlib_until_a_figure_is_drawn():
     script = "import sys, hvit.__main__ as m; m.make_parser(); assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)
+
+
+@pytest.fixture
+def evaluated(here) -> Path:
+    scores = {"n": 12, "top1": 0.75, "top1_ci": [0.468, 0.911], "macro_f1": 0.7}
+    (here / "runs/hand/eval/test/metrics.json").write_text(json.dumps(scores))
+    return here
+
+
+def test_the_card_of_a_run_is_printed_or_written(evaluated, capsys):
+    status, out, err = answer(capsys, "card", "--run", "hand")
+    assert status == 0 and err == "" and out.startswith("# Model card: hand\n")
+    assert answer(capsys, "card", "--run", "hand", "--out", "card.md") == (0, "", "")
+    assert Path("card.md").read_text() == out
+
+
+def test_the_card_as_json_has_the_risks_in_full(evaluated, capsys):
+    status, out, _ = answer(capsys, "card", "--run", "hand", "--json")
+    found = json.loads(out)
+    assert status == 0 and found["run"] == "hand" and found["markdown"].startswith("# Model card: hand")
+    assert {row["topic"] for row in found["trust"]} == {"outdoors", "unknown", "turned", "background", "rare"}
+    assert next(row for row in found["trust"] if row["topic"] == "rare")["wrong"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--run", "hnad"], "no run hnad; did you mean hand?"),
+        (["--run", "hand", "--out", "card.pdf"], "expected a name that ends in .md"),
+        (["--run", "hand", "--out", "none/card.md"], "there is no folder none"),
+        (["--run", "wide-0"], "metrics.json"),
+    ],
+)
+def test_a_card_that_cannot_be_made_is_refused_in_one_line(evaluated, capsys, words, said):
+    status, out, err = answer(capsys, "card", *words)
+    assert status == 2 and out == "" and said in err and err.count("\n") == 1

@@ -113,4 +113,4 @@ def test_no_photos_are_refused_by_the_name_of_their_group():
 
 
 def test_rendered_leaves_are_one_data_set():
-    assert data_sets_of(["a/test/x.jpg", "leafsim:v1/1/2"]).tolist() == ["a", "rendered leaves"]
+    assert data_sets_of(["a/test/x.jpg", "leafsim:v1/1/2"]).tolist() == ["a", "leafsim-v1-1"]

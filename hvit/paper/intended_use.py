@@ -1,0 +1,50 @@
+"""What a run can be used for and what not, read off its classes and its data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hvit.data.classes import crop_of, crop_title, crops, is_healthy
+from hvit.runs.snapshot import RunSnapshot
+
+
+def meant_for(record: RunSnapshot) -> list[str]:
+    """What it can be used for."""
+    if record.kind == "pretrain":
+        return ["A start for training on labelled photos; by itself it names nothing."]
+    if not record.classes:
+        return []
+    if record.learned_from == {"drawings"}:
+        return ["Trying the program without photos, comparing ways of training, and as a start for training on photos."]
+    known = crops(record.classes)
+    named = _joined([crop_title(crop).lower() for crop in known]) if known else "plants like those it learned from"
+    return [f"A first opinion on photos of single leaves of {named}."]
+
+
+def not_for(record: RunSnapshot) -> list[str]:
+    """What it cannot be used for, read off its classes and its data."""
+    if not record.classes:
+        return []
+    said = []
+    if record.learned_from == {"drawings"}:
+        said.append("Photos of real leaves: it never saw one.")
+    known = crops(record.classes)
+    if known:
+        said.append("Other crops, and conditions that are not in its list: it would give them one of its names.")
+    else:
+        said.append("Conditions that are not in its list: it would give them one of its names.")
+    unseen = [crop for crop in known if not any(is_healthy(c) for c in record.classes if crop_of(c) == crop)]
+    if unseen:
+        said.append(f"Healthy leaves of {_joined(unseen)}: it never saw one, and would call it diseased.")
+    single = [crop for crop in known if sum(crop_of(c) == crop for c in record.classes) == 1]
+    if single:
+        said.append(f"Telling conditions of {_joined(single)} apart: it knows one.")
+    said.append("Two diseases on one leaf, early infection, roots, stems and the underside.")
+    if record.card is None or record.card.severity is None:
+        said.append("How severe a disease is: it has no segmentation head.")
+    said.append("Deciding alone: a model's answer is not a plant pathologist's.")
+    return said
+
+
+def _joined(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

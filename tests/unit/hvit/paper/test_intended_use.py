@@ -1,0 +1,41 @@
+"""What a run can be used for and what not."""
+
+from pathlib import Path
+
+from hvit.paper.intended_use import meant_for, not_for
+from hvit.runs import RunInfo
+from hvit.runs.snapshot import RunSnapshot
+from tests.support.model_cards import model_card
+
+PHOTOS, DRAWN = {"data": {"dirs": ["photos"]}}, {"data": {"dirs": ["leafsim:v1/7/0-9"]}}
+CLASSES = ("Grape___Rust", "Pepper___Spot", "Tomato___Blight", "Tomato___healthy")
+
+
+def record(classes=CLASSES, config=PHOTOS, kind="finetune") -> RunSnapshot:
+    return RunSnapshot(
+        name="mine", path=Path("mine"), status="done", info=RunInfo(kind=kind), config=config,
+        card=model_card(classes), splits=(), scored=(), has_weights=True, problem=None,
+    )  # fmt: skip
+
+
+def test_what_a_run_is_not_for_is_read_off_its_classes():
+    said = " ".join(not_for(record()))
+    assert "Healthy leaves of grape and pepper: it never saw one" in said
+    assert "Telling conditions of grape and pepper apart: it knows one." in said
+    assert "not a plant pathologist's" in said and "Photos of real leaves" not in said
+    assert "How severe a disease is: it has no segmentation head." in said
+
+
+def test_a_run_is_meant_for_its_crops():
+    assert meant_for(record()) == ["A first opinion on photos of single leaves of grape, pepper and tomato."]
+
+
+def test_a_run_of_drawn_leaves_is_not_for_photos():
+    drawn = record(("Rust", "healthy"), DRAWN)
+    assert "Photos of real leaves: it never saw one." in not_for(drawn)
+    assert "without photos" in meant_for(drawn)[0]
+
+
+def test_a_backbone_names_nothing():
+    backbone = record((), kind="pretrain")
+    assert not_for(backbone) == [] and "by itself it names nothing" in meant_for(backbone)[0]
