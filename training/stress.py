@@ -14,7 +14,7 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,14 @@ from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.runs.layout import CHECKPOINTS
 from hvit.scoring import robustness
 from hvit.scoring.attacks import ATTACKS
-from hvit.scoring.robustness_records import SEPARATOR, encoded_rows, read_robustness, record_robustness
+from hvit.scoring.robustness_records import (
+    COLUMNS,
+    SEPARATOR,
+    assembled_rows,
+    encoded_rows,
+    read_robustness,
+    record_robustness,
+)
 from hvit.scoring.stress import StressAnswer, attacked_answers, clean_answers, corrupted_answers, working_copy
 from hvit.untrusted import read_parquet
 from training.calibrate import stratified
@@ -100,7 +107,7 @@ def _stress(args: argparse.Namespace, world: World) -> int:
     return 0
 
 
-def _chosen(args: argparse.Namespace, checkpoint: Checkpoint | None, say) -> list[Sample]:
+def _chosen(args: argparse.Namespace, checkpoint: Checkpoint | None, say: Callable[[str], None]) -> list[Sample]:
     """The photos to stress, spread evenly over data sets and classes; those to attack come first.
 
     Raises:
@@ -123,7 +130,7 @@ def _chosen(args: argparse.Namespace, checkpoint: Checkpoint | None, say) -> lis
 
 def _digest(checkpoint: Checkpoint, samples: list[Sample], kinds: tuple[str, ...], args: argparse.Namespace) -> str:
     """Of all that the answers depend on: parts of another plan, or of another calibration, are not taken for these."""
-    what = [checkpoint.card, kinds, args.attacks, args.seed, [sample.relative for sample in samples]]
+    what = [checkpoint.card.to_dict(), kinds, args.attacks, args.seed, [sample.relative for sample in samples]]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -187,22 +194,25 @@ def _row(sample: Sample, sha256: str, answer: StressAnswer) -> dict:
     }
 
 
-def _finish(run: Run, args: argparse.Namespace, checkpoint: Checkpoint, plan: Plan, baseline) -> None:
+def _finish(
+    run: Run,
+    args: argparse.Namespace,
+    checkpoint: Checkpoint,
+    plan: Plan,
+    baseline: robustness.Robustness | None,
+) -> None:
     """Puts the parts together, records them with their scores, and removes them."""
-    rows: list[dict] = []
-    for chunk in plan.chunks():
-        columns = read_parquet(plan.part(chunk))
-        columns["prediction_set"] = [text.split(SEPARATOR) for text in columns["prediction_set"]]
-        rows += [dict(zip(columns, values)) for values in zip(*columns.values())]
+    parts = [read_parquet(plan.part(chunk)) for chunk in plan.chunks()]
+    columns = {name: [value for part in parts for value in part[name]] for name in COLUMNS}
     about = {
         "data": [_public_name(place) for place in args.data],
         "seed": args.seed,
         "attacked": min(args.attacks, len(plan.samples)),
         "weights_sha256": checkpoint.sha256,
     }
-    record_robustness(run.path, args.split, rows, about)
-    found = read_robustness(Run(run.path), args.split)
-    document = robustness.summary(found, baseline) | about
+    document = robustness.summary(assembled_rows(run.name, args.split, columns), baseline) | about
+    columns["prediction_set"] = [text.split(SEPARATOR) for text in columns["prediction_set"]]
+    rows = [dict(zip(columns, values)) for values in zip(*columns.values())]
     record_robustness(run.path, args.split, rows, document)
     shutil.rmtree(plan.folder)
     if args.json:

@@ -43,8 +43,7 @@ class StressAnswer:
 
 
 def working_copy(pixels: np.ndarray) -> np.ndarray:
-    """The photo with an area of at most `MAX_SIDE_PX` squared, (H, W, 3) uint8: corruptions are relative to the side,
-    and a run sees no more of it."""
+    """Shrinks a photo (H, W, 3) uint8 to an area of at most `MAX_SIDE_PX` squared; a run sees no more of it."""
     side = math.sqrt(pixels.shape[0] * pixels.shape[1])
     if side <= MAX_SIDE_PX:
         return pixels

@@ -9,6 +9,7 @@ import pytest
 
 from app import widgets
 from app.batch import words as batch_words
+from app.robustness import panels as robustness_panels
 from hvit.__main__ import make_parser
 from hvit.feature_space.mapped_samples import embed_command
 from training.config import FinetuneConfig, PretrainConfig, load_config
@@ -28,6 +29,7 @@ KINDS = {"training.finetune": FinetuneConfig, "training.pretrain": PretrainConfi
 SHOWN_BY_THE_DASHBOARD = [
     widgets.QUICK_COMMAND.format(run="leaf45-tiny"),
     embed_command("leaf45-tiny", "test"),
+    robustness_panels.COMMAND.format(run="leaf45-tiny"),
     widgets.TRAIN_COMMAND,
     widgets.TRAIN_COMMAND + widgets.FROM_NOTHING,
     batch_words.quick_command(batch_words.shell_word("batches/Field 7/verdicts.csv"), "leaf45-tiny"),
