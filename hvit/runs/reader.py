@@ -182,6 +182,10 @@ class Run:
         """Recorded scores of explanations as columns, see docs/explanations.md; or None. `ranking` reads them."""
         return self._table("explain", split, None, "explanations")
 
+    def severity(self, split: str) -> dict[str, list[Any]] | None:
+        """Recorded severity of photos with masks as columns; or None. `hvit.scoring.severity` reads them."""
+        return self._table("severity", split, None, "severities")
+
     def _table(
         self, file: str, split: str, columns: dict[str, Any] | None, what: str = "predictions"
     ) -> dict[str, list[Any]] | None:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from hvit.runs import Run, RunError
+from hvit.runs.layout import SEVERITY, in_split
 from hvit.scoring.concordance import LimitsOfAgreement, limits_of_agreement, lins_concordance
 from hvit.scoring.intervals import Interval, bootstrap_interval
 from hvit.scoring.segmentation import pooled_iou
-from hvit.severity.records import MeasuredPhoto
+from hvit.severity.records import MeasuredPhoto, records_of
 
 Statistic = Callable[[list[MeasuredPhoto]], float | None]
 
@@ -51,6 +53,21 @@ class SeverityScores:
         limits = None if self.limits is None else vars(self.limits)
         flat = {name: {"value": e.value, "interval": e.interval} for name, e in figures.items()}
         return {"n": self.n, "measured": self.measured, **flat, "limits_of_agreement": limits}
+
+
+def read_measured_photos(run: Run, split: str) -> list[MeasuredPhoto] | None:
+    """The recorded severity of photos with masks of a run; None where none was recorded.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    columns = run.severity(split)
+    if columns is None:
+        return None
+    try:
+        return records_of(columns)
+    except ValueError as error:
+        raise RunError(f"{in_split(split, SEVERITY)} of run {run.name} {error}; copy the run again") from None
 
 
 def severity_scores(records: Sequence[MeasuredPhoto]) -> SeverityScores:

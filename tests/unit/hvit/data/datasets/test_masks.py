@@ -1,0 +1,105 @@
+"""Reading photos with masks: what is right is read, and each mistake is named."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hvit.data.datasets.folders import DataError
+from hvit.data.datasets.masks import read_mask, read_masked
+
+
+@pytest.fixture
+def pack(tmp_path):
+    """DIR with two train photos and their masks, 80 x 64 px."""
+    root = tmp_path / "pack"
+    for part in ("images", "masks"):
+        (root / "train" / part).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        photo = rng.integers(0, 255, (64, 80, 3), dtype=np.uint8)
+        Image.fromarray(photo).save(root / "train/images" / f"{name}.jpg")
+        mask = np.zeros((64, 80), np.uint8)
+        mask[10:50, 10:60] = 1
+        mask[20:30, 20:30] = 2
+        Image.fromarray(mask).save(root / "train/masks" / f"{name}.png")
+    return root
+
+
+def test_masks_are_read_as_images_of_their_classes(pack):
+    samples = read_masked([pack])
+    assert [sample.relative for sample in samples] == ["pack/train/images/a.jpg", "pack/train/images/b.jpg"]
+    pixels = samples[0].read().pixels
+    assert pixels.shape == (64, 80, 3)
+    assert (pixels.reshape(-1, 3).astype(int).sum(0) // 255).tolist() == [64 * 80 - 2000, 1900, 100]
+
+
+def test_rendered_leaves_have_masks_of_their_own():
+    sample = read_masked(["leafsim:v1/4/8-8"])[0]
+    leaf = sample.read().pixels
+    assert leaf.shape == sample.photo.read().pixels.shape
+    assert sample.split == "val"
+    assert set(np.unique(leaf)) == {0, 255}
+
+
+def test_a_missing_mask_is_named(pack):
+    (pack / "train/masks/b.png").unlink()
+    with pytest.raises(DataError, match=r"no mask for 1 photos, the first is b.jpg"):
+        read_masked([pack])
+
+
+def test_a_jpeg_mask_is_named(pack):
+    (pack / "train/masks/b.png").rename(pack / "train/masks/b.jpg")
+    with pytest.raises(DataError, match="there is a .jpg file; a mask is a PNG"):
+        read_masked([pack])
+    path = pack / "train/masks/c.png"
+    Image.fromarray(np.zeros((64, 80), np.uint8)).save(path, "JPEG")
+    with pytest.raises(DataError, match="is a JPEG, whose compression changes"):
+        read_mask(path)
+
+
+def test_a_mask_of_another_size_is_named(pack):
+    Image.fromarray(np.zeros((60, 80), np.uint8)).save(pack / "train/masks/a.png")
+    with pytest.raises(DataError, match="80x60 px, and its photo 80x64"):
+        read_masked([pack])[0].read()
+
+
+def test_other_values_are_named(pack):
+    Image.fromarray(np.full((64, 80), 255, np.uint8)).save(pack / "train/masks/a.png")
+    with pytest.raises(DataError, match="has the values 255"):
+        read_masked([pack])[0].read()
+
+
+def test_a_palette_png_is_named(pack):
+    image = Image.fromarray(np.ones((64, 80), np.uint8), "P")
+    image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    image.save(pack / "train/masks/a.png")
+    with pytest.raises(DataError, match="is a palette PNG"):
+        read_masked([pack])[0].read()
+
+
+def test_a_damaged_mask_is_named(pack):
+    (pack / "train/masks/a.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    with pytest.raises(DataError, match="cannot be read as a mask"):
+        read_masked([pack])[0].read()
+
+
+@pytest.mark.parametrize(("gone", "message"), [("masks", "no folder masks"), ("images", "no folder images")])
+def test_a_folder_of_another_layout_is_named(pack, gone, message):
+    (pack / "train" / gone).rename(pack / "train" / "elsewhere")
+    with pytest.raises(DataError, match=message):
+        read_masked([pack])
+
+
+def test_no_folder_and_an_empty_one_are_named(tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        read_masked([tmp_path / "absent"])
+    with pytest.raises(DataError, match="holds no photos with masks"):
+        read_masked([tmp_path])
+
+
+def test_two_data_sets_of_one_name_are_refused(pack, tmp_path):
+    import shutil
+
+    shutil.copytree(pack, tmp_path / "other" / "pack")
+    with pytest.raises(DataError, match="have the same name"):
+        read_masked([pack, tmp_path / "other" / "pack"])

@@ -1,0 +1,33 @@
+"""Agreement of two measurements."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hvit.scoring.concordance import limits_of_agreement, lins_concordance
+
+
+def test_concordance_of_a_worked_example():
+    # x = 1..4, y = 2..5: equal variances 1.25, covariance 1.25, means 1 apart: 2.5 / (2.5 + 1)
+    assert lins_concordance(np.arange(1, 5), np.arange(2, 6)) == pytest.approx(2.5 / 3.5)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=40))
+def test_concordance_is_symmetric_and_at_most_the_correlation(pairs):
+    x, y = np.array(pairs).T
+    value = lins_concordance(x, y)
+    assert value == lins_concordance(y, x)
+    if value is not None and x.std() > 1e-6 and y.std() > 1e-6:
+        assert abs(value) <= abs(np.corrcoef(x, y)[0, 1]) + 1e-9
+
+
+def test_constants_and_single_pairs_have_none():
+    assert lins_concordance(np.array([0.2, 0.2]), np.array([0.2, 0.2])) is None
+    assert lins_concordance(np.array([0.2]), np.array([0.3])) is None
+    assert limits_of_agreement(np.array([0.2]), np.array([0.3])) is None
+
+
+def test_limits_of_agreement_of_a_worked_example():
+    limits = limits_of_agreement(np.zeros(3), np.array([1.0, 2.0, 3.0]))
+    assert (limits.bias, limits.low, limits.high) == pytest.approx((2.0, 2 - 1.96, 2 + 1.96))

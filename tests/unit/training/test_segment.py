@@ -1,0 +1,151 @@
+"""Training a segmentation head from the command line: the run it stands on then measures severity."""
+
+import io
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hvit.diagnosis import diagnose
+from hvit.runs import Run
+from hvit.runs.checkpoint import load_checkpoint
+from hvit.scoring.severity import read_measured_photos
+from hvit.severity.storage import FILE
+from tests.support.weighted_runs import CLASSES, write_run
+from training import segment
+
+CONFIG = """
+init: {init}
+data:
+  dirs: ['{pack}', 'leafsim:v1/4/0-29']
+  cache_dir: '{cache}'
+  cache_side: 64
+  crops: {{pack: Tomato}}
+head: {{dim: 8, detail_dim: 8}}
+optim: {{lr: 1.0e-2, warmup_epochs: 0.2, ema_decay: 0.8}}
+epochs: 2
+batch_size: 8
+eval_every: 1
+log_every: 1
+"""
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory):
+    """Green ellipses with brown spots on grey, with masks: 16 train, 12 val, 4 test photos."""
+    root = tmp_path_factory.mktemp("data") / "pack"
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 16), ("val", 12), ("test", 4)):
+        for part in ("images", "masks"):
+            (root / split / part).mkdir(parents=True)
+        for i in range(count):
+            mask = np.zeros((64, 80), np.uint8)
+            cv2.ellipse(mask, (40, 32), (28, 18), 0, 0, 360, 1, -1)
+            spot = cv2.circle(np.zeros_like(mask), tuple(int(v) for v in rng.integers(26, 40, 2)), 6, 1, -1)
+            mask[(mask == 1) & (spot == 1) & (i % 3 > 0)] = 2
+            colors = np.array([[190, 190, 195], [50, 150, 40], [120, 70, 30]])
+            photo = np.clip(colors[mask] + rng.normal(0, 8, (64, 80, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(photo).save(root / split / "images" / f"{i}.png")
+            Image.fromarray(mask).save(root / split / "masks" / f"{i}.png")
+    return root
+
+
+@pytest.fixture
+def workplace(pack, tmp_path, monkeypatch):
+    """A folder with a run to stand on, and the words of the command."""
+    write_run(tmp_path / "runs" / "leaves", CLASSES, "leaves")
+    config = tmp_path / "severity.yaml"
+    config.write_text(CONFIG.format(init=tmp_path / "runs/leaves", pack=pack, cache=pack.parent / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path, ["--config", str(config), "--run-dir", "runs/head", "--device", "cpu"]
+
+
+def test_a_run_gets_a_head_and_measures_severity(workplace):
+    folder, words = workplace
+    weights = (folder / "runs/leaves/model.safetensors").read_bytes()
+    assert segment.main(words) == 0
+    own, parent = Run(folder / "runs/head"), Run(folder / "runs/leaves")
+    assert (own.status, own.info.kind, own.info.parent) == ("done", "segment", "leaves")
+    assert (folder / "runs/leaves/model.safetensors").read_bytes() == weights
+    assert FILE in parent.manifest() and parent.damaged_files() == []
+    rows = [row for row in own.metrics() if row["split"] == "val"]
+    assert {"leaf_iou", "symptom_iou", "symptom_iou/pack"} <= set(rows[-1])
+    checkpoint = load_checkpoint(parent.path)
+    assert checkpoint.severity_problem is None
+    assert "Tomato" in checkpoint.severity.intervals
+    recorded = read_measured_photos(parent, "test")
+    assert {(r.data, r.method) for r in recorded} >= {("pack", "head"), ("pack", "classical")}
+    diagnosis = diagnose(checkpoint, _photo())
+    assert diagnosis.severity is not None or diagnosis.severity_reason
+
+
+def _photo() -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(np.full((64, 80, 3), 120, np.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_a_run_without_a_head_says_so(workplace):
+    folder, _ = workplace
+    diagnosis = diagnose(load_checkpoint(folder / "runs/leaves"), _photo())
+    assert (diagnosis.severity, diagnosis.severity_reason) == (None, "run leaves has no severity head")
+
+
+def test_a_stopped_training_goes_on_to_the_same_head(workplace, stop_after):
+    folder, words = workplace
+    assert segment.main(words) == 0
+    whole = (folder / "runs/leaves" / FILE).read_bytes()
+    again = [word if word != "runs/head" else "runs/other" for word in words]
+    stop_after(3)
+    assert segment.main(again) != 0
+    stop_after(10**9)
+    assert segment.main([*again, "--resume"]) == 0
+    assert (folder / "runs/leaves" / FILE).read_bytes() == whole
+
+
+def test_other_weights_make_the_head_useless_and_diagnosis_goes_on(workplace):
+    folder, words = workplace
+    assert segment.main([*words, "--set", "epochs=0.5"]) == 0
+    card = folder / "runs/leaves/model.json"
+    values = json.loads(card.read_text())
+    values["severity"]["backbone_sha256"] = "0" * 64
+    card.write_text(json.dumps(values))
+    checkpoint = load_checkpoint(folder / "runs/leaves")
+    assert "trained on other weights" in checkpoint.severity_problem
+    assert "trained on other weights" in diagnose(checkpoint, _photo()).severity_reason
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("init=runs/absent", "no run"),
+        ("data.crops={packs: Tomato}", "which is none of the data sets"),
+        ("data.dirs=[absent]", "no such folder"),
+        ("head.dims=3", "did you mean dim"),
+    ],
+)
+def test_mistakes_are_one_sentence(workplace, change, message, capsys):
+    _, words = workplace
+    assert segment.main([*words, "--set", change]) == 2
+    err = capsys.readouterr().err
+    assert message in err and "Traceback" not in err
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(workplace, capsys):
+    folder, words = workplace
+    assert segment.main([*words, "--dry-run"]) == 0
+    assert "frozen backbone of leaves" in capsys.readouterr().out
+    assert not (folder / "runs/head").exists()
+
+
+def test_the_seeded_head_does_not_depend_on_threads(workplace):
+    torch.manual_seed(7)
+    folder, words = workplace
+    assert segment.main(words) == 0
+    first = (folder / "runs/leaves" / FILE).read_bytes()
+    torch.manual_seed(8)
+    assert segment.main([word if word != "runs/head" else "runs/again" for word in words]) == 0
+    assert (folder / "runs/leaves" / FILE).read_bytes() == first
