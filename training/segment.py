@@ -110,6 +110,7 @@ class Segmentation(Training):
         """Head, its average, optimizer and the order of the samples."""
         config, train = self.config, self.datasets.train
         self.backbone = self.parent_run.model.backbone
+        torch.manual_seed(config.seed)  # whatever was drawn before, as by a head that the run has already
         head = SegmentationHead(self.parent_run.model.stage_dims(), **config.head.model_dump())
         self.learner = self.model = head.to(self.world.device)
         self.ema = Ema(head, config.optim.ema_decay)

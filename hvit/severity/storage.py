@@ -95,9 +95,10 @@ def read_head(run_dir: Path, record: dict[str, Any], stage_dims: list[int], weig
         raise SeverityHeadError(f"{name} cannot be read: {error}; copy the run again") from None
     if hashlib.sha256(data).hexdigest() != record["sha256"]:
         raise SeverityHeadError(f"{name} was changed or damaged after it was written; copy the run again")
-    head = SegmentationHead(stage_dims, **{key: record["head"][key] for key in ("dim", "detail_dim")})
+    with torch.device("meta"):  # no random numbers are drawn for weights that are replaced
+        head = SegmentationHead(stage_dims, **{key: record["head"][key] for key in ("dim", "detail_dim")})
     try:
-        head.load_state_dict({key: value.float() for key, value in load_tensors(data).items()})
+        head.load_state_dict({key: value.float() for key, value in load_tensors(data).items()}, assign=True)
     except (SafetensorError, RuntimeError):
         raise SeverityHeadError(f"{name} does not fit its backbone; {RETRAIN}") from None
     head = head.eval().requires_grad_(False)

@@ -23,7 +23,7 @@ from hvit.severity.intervals import AreaIntervals
 from hvit.severity.records import CLASSICAL, HEAD, MeasuredPhoto
 from hvit.severity.segmentation import resized_probabilities
 from hvit.severity.storage import FILE, severity_record, write_head
-from training.config import SegmentConfig
+from training.config import ConfigError, SegmentConfig
 from training.parallel.world import ALONE
 from training.segmentation.mask_datasets import MaskDatasets, MaskedPhotos, list_masked, open_masked
 from training.segmentation.predict import predict
@@ -121,6 +121,10 @@ def calibrated(
             measured = _measured_area(draft, probabilities) if data.leaf_known[i] else None
             if measured is not None and true is not None:
                 areas.setdefault(group_name(data.photos.samples[i].source, config), []).append((measured, true))
+    if not areas:
+        raise ConfigError(
+            "the head separates no single leaf in the calibrating photos, so no area can be calibrated; train longer"
+        )
     tables = {group: np.array(pairs) for group, pairs in sorted(areas.items())}
     intervals = {group: AreaIntervals.fit(table[:, 0], table[:, 1]) for group, table in tables.items()}
     least = {group: _least_measurable(table) for group, table in tables.items()}
