@@ -641,13 +641,27 @@ def load_config(path: Path, overrides: list[str], kind: type[Config] = FinetuneC
         raise ConfigError(_first_problem(error, kind)) from None
 
 
-def kind_of(path: Path) -> type[FinetuneConfig] | type[PretrainConfig]:
-    """What a YAML file configures: a pre-training where it names a method, else a fine-tuning."""
+def kind_of(path: Path) -> type[FinetuneConfig] | type[PretrainConfig] | type[SegmentConfig]:
+    """What a YAML file configures: pre-training where it has `method`, segmentation where it has `head`."""
     try:
         values = read_yaml(path)
     except (OSError, ConfigError):
         return FinetuneConfig  # `load_config` then says what is wrong
+    if "head" in values:
+        return SegmentConfig
     return PretrainConfig if "method" in values else FinetuneConfig
+
+
+def load_classifier_config(path: Path, overrides: list[str]) -> FinetuneConfig | PretrainConfig:
+    """`load_config` of a pre-training or a fine-tuning, whichever the file configures.
+
+    Raises:
+        ConfigError: see `load_config`; or it configures a segmentation head.
+    """
+    kind = kind_of(path)
+    if kind is SegmentConfig:
+        raise ConfigError(f"{path} configures training.segment; name one of training.finetune or training.pretrain")
+    return load_config(path, overrides, kind)  # type: ignore[type-var]
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from hvit.console import at_least, print_json, print_table, progress
 from hvit.files import write_json
 from hvit.speed.benchmark import machine
 from training.command_line import config_parser, reports_os_errors
-from training.config import FinetuneConfig, PretrainConfig, kind_of, load_config
+from training.config import FinetuneConfig, PretrainConfig, load_classifier_config
 from training.parallel.signals import EXIT_USER
 from training.parallel.world import join_world
 
@@ -54,7 +54,7 @@ class Group:
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
-        config = load_config(args.config, args.set, kind_of(args.config))
+        config = load_classifier_config(args.config, args.set)
         if args.report:
             _take_part(args)
             return 0
@@ -143,7 +143,7 @@ def _take_part(args: argparse.Namespace) -> None:
     from training.engine.timing import take_steps
     from training.profile import warmed_up_training
 
-    config = load_config(args.config, [*args.set, "checkpoint_minutes=1e9"], kind_of(args.config))
+    config = load_classifier_config(args.config, [*args.set, "checkpoint_minutes=1e9"])
     with join_world(args.device) as world:
         training = warmed_up_training(config, args.report.parent / "run", world)
         step_s, losses = take_steps(training, args.steps)

@@ -19,7 +19,7 @@ from hvit.fonts import drawing_font
 from hvit.models.config import UNIT_PX
 from hvit.models.sparse import VisibleUnits
 from training.command_line import config_parser, reports_os_errors
-from training.config import FinetuneConfig, PretrainConfig, ViewConfig, kind_of, load_config
+from training.config import FinetuneConfig, PretrainConfig, ViewConfig, load_classifier_config
 from training.inputs.augment import BLOCK, augment, batch_sides, mix
 from training.inputs.masking import kept_units
 
@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
             raise DataError(f"--out {args.out}: expected a name that ends in .jpg or .png")
         if not args.out.resolve().parent.is_dir():
             raise DataError(f"--out {args.out}: there is no folder {args.out.resolve().parent.name} to write into")
-        config = load_config(args.config, args.set, kind_of(args.config))
+        config = load_classifier_config(args.config, args.set)
         samples = one_of_each(read_samples([args.data]))[: args.classes]
         picture = sheet(samples, config, args.side)
     except ValueError as error:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from training.config import ConfigError, FinetuneConfig, PretrainConfig, kind_of, load_config
+from training.config import ConfigError, FinetuneConfig, PretrainConfig, SegmentConfig, kind_of, load_config
 
 SHIPPED = sorted((Path(__file__).parents[3] / "training" / "configs").glob("*.yaml"))
 
@@ -10,6 +10,7 @@ SHIPPED = sorted((Path(__file__).parents[3] / "training" / "configs").glob("*.ya
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
 def test_shipped_configurations_load(path):
     kind = PretrainConfig if path.stem.endswith(("simclr", "mae", "unlabeled")) else FinetuneConfig
+    kind = SegmentConfig if path.stem.endswith("severity") else kind
     assert kind_of(path) is kind and load_config(path, [], kind).epochs > 0
 
 
