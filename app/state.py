@@ -18,6 +18,9 @@ CROP_MENU = "crop_menu"
 FOLDER = "folder_path"
 SHOW_MAP = "show_map"
 SHOW_TRUTH = "show_truth"
+SHOW_AREA = "show_area"
+AREA_LEVEL = "area_level"
+LEFT_OUT = "left_out"
 DATA_SET = "data_set"
 EXAMPLE_CLASS = "example"
 MEASURED = "measured"
@@ -121,6 +124,7 @@ _POSITION = "_position"
 _CUTTING = "_cutting"
 _CUTS = "_cuts"
 _INSISTED = "_insisted"
+_AREAS = "_corrected_areas"
 _INBOX = "_inbox"
 _FOLDER_PROBLEM = "_folder_problem"
 _FOLDER_NOTE = "_folder_note"
@@ -230,6 +234,24 @@ def insists() -> bool:
 
 def insist() -> None:
     st.session_state.setdefault(_INSISTED, set()).add(position())
+
+
+def corrected_areas() -> dict[tuple[str, str], float]:
+    """Lesion shares that the reader corrected, by photo and model."""
+    return st.session_state.setdefault(_AREAS, {})
+
+
+def correct_area(photo: str, model: str, share: float | None) -> None:
+    """Keeps a corrected lesion share; None takes the measured one again."""
+    if share is None:
+        corrected_areas().pop((photo, model), None)
+    else:
+        corrected_areas()[(photo, model)] = share
+
+
+def shows_area() -> bool:
+    """Whether the outline of the measured symptoms lies over the photo."""
+    return st.session_state.get(SHOW_AREA, False)
 
 
 def choose_run(name: str) -> None:

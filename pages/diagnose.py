@@ -55,11 +55,13 @@ with sheet.container(key="verdict"):
         num_others=sum(result.diagnosis.error is None for result in results),
         drawing=drawing,
     )
+    panels.area(diagnosis, shown[position].key, checkpoint, drawing)
 with sheet.container(key="photo"), widgets.user_errors_shown():
     if state.is_cutting():
         panels.cutting(state.photos()[position])
     elif diagnosis.pixels is not None:
-        panels.photo(diagnosis, is_cut=shown[position] is not state.photos()[position], drawing=drawing)
+        is_cut = shown[position] is not state.photos()[position]
+        panels.photo(diagnosis, shown[position].key, checkpoint, is_cut, drawing)
 if len(shown) > 1:
     with sheet.container(key="steps"):
         panels.steps(position, len(shown))

@@ -546,12 +546,13 @@ class MaskData(Section):
     cache_dir: Path = Path("cache")
     cache_side: int = Field(384, ge=64)
     source_weights: dict[str, float] = {}  # how often photos of a data set are sampled, against 1
+    healthy_dirs: list[Path] = []  # labeled data sets: photos of their healthy classes train as masks without symptoms
     calibrate_dirs: list[Path] = []  # further data sets, all of whose photos calibrate: rendered leaves cost nothing
     leaf_unknown: list[str] = []  # data sets whose 0 is background or leaf: their masks tell symptoms alone
     crops: dict[str, str] = {}  # crop that a data set shows, whose intervals it calibrates; "*" stands for all crops
     licences: dict[str, str] = {}
 
-    @field_serializer("dirs", "calibrate_dirs")
+    @field_serializer("dirs", "healthy_dirs", "calibrate_dirs")
     def _with_forward_slashes(self, dirs: list[Path]) -> list[str]:
         return [place.as_posix() for place in dirs]
 

@@ -78,7 +78,7 @@ def _remember(memory: OrderedDict, key: tuple, result: Result, most: int) -> Non
 
 def _without_pictures(diagnosis: Diagnosis) -> Result:
     small = None if diagnosis.pixels is None else pictures.thumbnail(diagnosis.pixels)
-    return Result(dataclasses.replace(diagnosis, pixels=None, heatmap=None), small)
+    return Result(dataclasses.replace(diagnosis, pixels=None, heatmap=None, areas=None), small)
 
 
 def look_closely(photo: PhotoFile, checkpoint: Checkpoint, crop: str | None) -> Diagnosis:

@@ -13,6 +13,7 @@ import streamlit as st
 from app import state, theme, widgets
 from app.cache.diagnoses import Result, look_closely
 from app.cache.photos import drawing_of, whole_photo
+from app.diagnose import area as correction
 from app.diagnose import report, truth, words
 from app.figures.probabilities import class_probabilities
 from app.photos import pictures
@@ -94,8 +95,12 @@ def _num_drawn(photos: Sequence[PhotoFile]) -> int:
     return sum(photo.address is not None for photo in photos)
 
 
-def _table(photos: Sequence[PhotoFile], results: Sequence[Result]) -> bytes:
-    rows = [result.diagnosis.to_row(photo.name) for photo, result in zip(photos, results)]
+def _table(photos: Sequence[PhotoFile], results: Sequence[Result], sha256: str) -> bytes:
+    areas = state.corrected_areas()
+    rows = [
+        result.diagnosis.to_row(photo.name) | {"severity_corrected": areas.get((photo.key, sha256))}
+        for photo, result in zip(photos, results)
+    ]
     if _num_drawn(photos):
         rows = [row | truth.cells(drawing_of(photo)) for row, photo in zip(rows, photos)]
     return to_csv([diagnosis_row(row) for row in rows])
@@ -110,6 +115,7 @@ def _report(
         crop,
         checkpoint.card.temperature is not None,
         [_with_map(photo, result, checkpoint, crop) for photo, result in zip(photos[:MOST_MAPS], results)],
+        [state.corrected_areas().get((photo.key, checkpoint.sha256)) for photo in photos],
     )
     drawings = [drawing_of(photo) for photo in photos]
     return report.page([photo.name for photo in photos], results, drawings, run, made)
@@ -131,7 +137,9 @@ def _downloads(
 ) -> None:
     with st.container(horizontal=True, key="downloads"):
         # Callables: a report of a thousand photos is written when it is asked for, not with every click.
-        st.download_button("CSV", lambda: _table(photos, results), "diagnoses.csv", "text/csv", on_click="ignore")
+        st.download_button(
+            "CSV", lambda: _table(photos, results, checkpoint.sha256), "diagnoses.csv", "text/csv", on_click="ignore"
+        )
         st.download_button(
             "Report",
             lambda: _report(photos, results, run, checkpoint, crop),
@@ -210,15 +218,88 @@ def probability_bars(diagnosis: Diagnosis, reliable: bool, calibrated: bool) -> 
     st.plotly_chart(figure, config=MODEBAR, key="bars", alt=f"{what}: {told}")
 
 
-def photo(diagnosis: Diagnosis, is_cut: bool, drawing: Drawing | None = None) -> None:
-    """The photo large, on request with the map or the outline of what was drawn over it; flags below."""
+def area(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint, drawing: Drawing | None = None) -> None:
+    """How much of the leaf shows symptoms, and what the reader can correct about it."""
+    said = words.area_sentences(diagnosis)
+    if not said:
+        return
+    st.html(f'<p class="area" role="status">{html.escape(said[0])}</p>')
+    for text in said[1:]:
+        sentence(text, "standing")
+    if drawing is not None and diagnosis.severity is not None:
+        sentence(f"Drawn: {words.area_percent(drawing.severity)} of the leaf.", "standing")
+    if diagnosis.severity is None or diagnosis.areas is None:
+        return
+    with st.expander("Correct the area"):
+        _correction(diagnosis, photo_key, checkpoint)
+
+
+def _correction(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint) -> None:
+    """A slider for the strictness of the mask, and the regions to leave out."""
+    estimator = checkpoint.severity
+    regions = correction.numbered_regions(diagnosis.areas, estimator)
+    chosen = _chosen_correction(photo_key, checkpoint)
+    st.slider(
+        "Strictness: how sure a spot must be", 0.05, 0.95, estimator.symptom_threshold, 0.05,
+        key=f"{state.AREA_LEVEL}_{photo_key}", persist_state="session",
+    )  # fmt: skip
+    if regions:
+        numbers = [number for number, _ in regions]
+        st.pills(
+            "No symptom: leave out", numbers, selection_mode="multi", key=f"{state.LEFT_OUT}_{photo_key}",
+            persist_state="session",
+        )  # fmt: skip
+        sentence("The numbers stand on the photo when the symptoms are outlined.", "standing")
+    if chosen is None:
+        state.correct_area(photo_key, checkpoint.sha256, None)
+        return
+    found = correction.corrected(diagnosis.areas, estimator, chosen)
+    if isinstance(found, str):
+        sentence(f"Nothing to measure: {found}.", "notice")
+        return
+    state.correct_area(photo_key, checkpoint.sha256, found.lesion_fraction)
+    told = words.area_percent(found.lesion_fraction)
+    before = words.area_percent(diagnosis.severity.lesion_fraction)
+    st.html(f'<p class="area">Corrected: {told} of the leaf (measured: {before}).</p>')
+    sentence("CSV and report carry both values. The interval belongs to the measured one.", "standing")
+
+
+def _chosen_correction(photo_key: str, checkpoint: Checkpoint) -> correction.Correction | None:
+    """What the reader chose for a photo; None where nothing differs from the run's own measurement."""
+    own = checkpoint.severity.symptom_threshold
+    level = st.session_state.get(f"{state.AREA_LEVEL}_{photo_key}", own)
+    left_out = tuple(st.session_state.get(f"{state.LEFT_OUT}_{photo_key}") or ())
+    return None if level == own and not left_out else correction.Correction(level, left_out)
+
+
+def _outlined(diagnosis: Diagnosis, pixels: np.ndarray, photo_key: str, checkpoint: Checkpoint) -> np.ndarray:
+    """The photo with the outline of leaf and symptoms, as corrected, and the numbers of the largest regions."""
+    estimator = checkpoint.severity
+    chosen = _chosen_correction(photo_key, checkpoint) or correction.Correction(estimator.symptom_threshold)
+    found = correction.corrected(diagnosis.areas, estimator, chosen)
+    if isinstance(found, str):
+        return pixels
+    shown = pictures.with_outline(pixels, found.leaf, width_px=1)
+    shown = pictures.with_outline(shown, found.symptom) if found.symptom.any() else shown
+    return correction.with_numbers(shown, correction.numbered_regions(diagnosis.areas, estimator))
+
+
+def photo(
+    diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint, is_cut: bool, drawing: Drawing | None = None
+) -> None:
+    """The photo large, on request with the map, the measured symptoms or what was drawn over it; flags below."""
     shows_map = state.shows_map() and diagnosis.heatmap is not None
     has_outline = drawing is not None and drawing.symptom_mask.any()
     shows_truth = state.shows_truth() and has_outline
     pixels = overlay_heatmap(diagnosis.pixels, diagnosis.heatmap) if shows_map else diagnosis.pixels
     if shows_truth:
         pixels = pictures.with_outline(pixels, drawing.symptom_mask)
-    over = [name for name, shown in (("the map", shows_map), ("the outline", shows_truth)) if shown]
+    has_area = diagnosis.severity is not None and diagnosis.areas is not None
+    shows_area = state.shows_area() and has_area
+    if shows_area:
+        pixels = _outlined(diagnosis, pixels, photo_key, checkpoint)
+    layers = (("the map", shows_map), ("the outline", shows_truth), ("the symptoms outlined", shows_area))
+    over = [name for name, shown in layers if shown]
     alt = "The photo" if drawing is None else "The drawn leaf"
     picture(pixels, alt + (f", with {joined(over)} over it" if over else ""), is_drawn=drawing is not None)
     if shows_truth:
@@ -230,6 +311,8 @@ def photo(diagnosis: Diagnosis, is_cut: bool, drawing: Drawing | None = None) ->
     with st.container(horizontal=True, vertical_alignment="center", key="photo_tools"):
         if diagnosis.heatmap is not None:
             st.toggle("Show map", key=state.SHOW_MAP, persist_state="session")
+        if has_area:
+            st.toggle("Outline symptoms", key=state.SHOW_AREA, persist_state="session")
         if has_outline:
             st.toggle("Outline what was drawn", key=state.SHOW_TRUTH, persist_state="session")
         if is_cut:

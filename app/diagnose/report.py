@@ -44,6 +44,7 @@ class Made:
         crop: what the answers were restricted to; None for all crops.
         calibrated: whether a temperature was fitted for this run.
         pictures: a JPEG a photo, the photo beside its map; None for the thumbnail. Those beyond the last have none.
+        areas: lesion share of each photo as the reader corrected it; None where it was not corrected.
     """
 
     when: datetime | None = None
@@ -51,6 +52,7 @@ class Made:
     crop: str | None = None
     calibrated: bool = False
     pictures: Sequence[bytes | None] = ()
+    areas: Sequence[float | None] = ()
 
 
 def page(
@@ -67,7 +69,8 @@ def page(
     """
     made = made or Made()
     pictures = [*made.pictures, *[None] * (len(names) - len(made.pictures))]
-    entries = "".join(_entry(*entry, run) for entry in zip(names, results, drawings, pictures))
+    areas = [*made.areas, *[None] * (len(names) - len(made.areas))]
+    entries = "".join(_entry(*entry, run) for entry in zip(names, results, drawings, pictures, areas))
     num_drawn = sum(drawing is not None for drawing in drawings)
     title = html.escape(words.summary((result.diagnosis for result in results), num_drawn))
     model = html.escape(run.name) + (f". {PLANTS_UNKNOWN}" if run.plants_known is False else "")
@@ -100,7 +103,9 @@ def _candidates(diagnosis: Diagnosis) -> str | None:
     return f"Cannot be ruled out: {joined(told)}."
 
 
-def _entry(name: str, result: Result, drawing: Drawing | None, both: bytes | None, run: RunSnapshot) -> str:
+def _entry(
+    name: str, result: Result, drawing: Drawing | None, both: bytes | None, area: float | None, run: RunSnapshot
+) -> str:
     diagnosis = result.diagnosis
     picture, jpeg = "", both or result.thumbnail
     if jpeg is not None:
@@ -110,6 +115,10 @@ def _entry(name: str, result: Result, drawing: Drawing | None, both: bytes | Non
     lines = [words.one_sentence(diagnosis, name), *words.flag_sentences(diagnosis.flags, is_drawn)]
     if candidates := _candidates(diagnosis):
         lines.insert(1, candidates)
+    if said := words.area_sentences(diagnosis):
+        lines.append(" ".join(said))
+    if area is not None:
+        lines.append(f"Corrected by the reader: {words.area_percent(area)} of the leaf.")
     if is_drawn:
         lines += [" ".join(truth.judgement(diagnosis, drawing)).strip(), f"{TAG}: {drawing.address}."]
     if warning := wrong_material(run.learned_from, is_drawn, None):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import hvit.words
 from app.words import material, percent
 from hvit.data.classes import crop_of, crop_title, crops, is_healthy
+from hvit.severity.estimator import area_class
 from hvit.words import OTHER_CROP, class_in_text, class_title, flag_sentence
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
@@ -57,6 +58,39 @@ def one_sentence(diagnosis: Diagnosis, name: str) -> str:
     """Headline and what follows it, for a report."""
     bold, rest = headline(diagnosis, name)
     return " ".join(part for part in (bold + rest, below_headline(diagnosis)) if part)
+
+
+def area_sentences(diagnosis: Diagnosis) -> list[str]:
+    """The measured area of symptoms with its interval, or why there is none; nothing where that goes without saying."""
+    severity, reason = diagnosis.severity, diagnosis.severity_reason
+    if diagnosis.verdict in ("unreadable", "unfamiliar"):
+        return []
+    if severity is None:
+        return [f"Area with symptoms: not measured, because {_because(reason)}."] if reason else []
+    if severity.is_measurable:
+        bounds = f"{area_percent(severity.low)} to {area_percent(severity.high)}"
+        said = [f"Symptoms on {area_percent(severity.lesion_fraction)} of the leaf (90 % interval {bounds})."]
+        lesions = "1 spot" if severity.lesions == 1 else f"{severity.lesions} spots"
+        said.append(f"Area class {area_class(severity.lesion_fraction)}, {lesions}.")
+    else:
+        least = area_percent(severity.least_measurable)
+        said = [f"No symptoms found: below {least} of the leaf they cannot be told from none."]
+    if reason:
+        said.append(f"{hvit.words.capitalized(reason)}: take the area as a guess.")
+    return said
+
+
+def area_percent(share: float) -> str:
+    """An area for reading: one decimal below 10 %.
+
+    >>> area_percent(0.0421), area_percent(0.36)
+    ('4.2 %', '36 %')
+    """
+    return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"
+
+
+def _because(reason: str) -> str:
+    return "this model has no severity head" if "no severity head" in reason else reason
 
 
 def others_are_done(count: int) -> str:

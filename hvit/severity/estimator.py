@@ -103,17 +103,15 @@ class SeverityEstimator:
         Args:
             probabilities: of background, leaf and symptom, (h, w, 3).
             threshold: of the symptom probability; None for that of the run.
-            excluded: pixels that are neither leaf nor symptom, (h, w) bool.
+            excluded: pixels that show no symptoms after all, (h, w) bool; those of the leaf stay leaf.
         """
-        if excluded is not None and excluded.any():
-            probabilities = np.where(excluded[:, :, None], np.array([1, 0, 0], np.float32), probabilities)
         leaf, symptom = masks_of(probabilities, self.symptom_threshold if threshold is None else threshold)
         statistics = LeafStatistics.of(leaf, 1 - probabilities[:, :, 0])
         reason = statistics.reason_against()
         if reason is not None:
             return reason
         leaf = largest_region(leaf)
-        symptom = symptom & leaf
+        symptom = symptom & leaf if excluded is None else symptom & leaf & ~excluded
         return Measurement(
             lesion_fraction=float(symptom.sum() / leaf.sum()),
             leaf_fraction=statistics.leaf_fraction,

@@ -83,7 +83,7 @@ def finish_severity(
     return {"symptom_threshold": threshold, **least}
 
 
-NO_NAMES = {"source_weights": {}, "leaf_unknown": [], "crops": {}, "licences": {}}
+NO_NAMES = {"healthy_dirs": [], "source_weights": {}, "leaf_unknown": [], "crops": {}, "licences": {}}
 
 
 def best_threshold(head: SegmentationHead, parent: Checkpoint, val: MaskedPhotos, photos: np.ndarray) -> float:
@@ -175,7 +175,8 @@ def evaluate(
 def tune_baselines(train: MaskedPhotos, seed: int) -> dict[str, ClassicalSegmenter]:
     """Color thresholds for each data set, tuned on some of its training photos."""
     rng, tuned = np.random.default_rng(seed), {}
-    for source in sorted(set(train.sources)):
+    with_masks = {sample.source for sample in train.masks.samples if not sample.is_healthy}
+    for source in sorted(with_masks):
         own = np.flatnonzero(train.sources == source)
         own = rng.permutation(own)[:MOST_TUNING]
         photos = [np.ascontiguousarray(train.photos[i]) for i in own]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hvit.data.caching.photo_cache import PhotoCache
-from hvit.data.datasets.masks import MaskSample, read_masked
+from hvit.data.datasets.masks import MaskSample, read_healthy, read_masked
 from hvit.data.datasets.reading import say_nothing, say_on_stderr, with_groups
 from hvit.data.datasets.splits import halves_of_val
 from training.config import ConfigError, MaskData, SegmentConfig
@@ -76,7 +76,8 @@ def list_masked(data: MaskData, world: World) -> list[MaskSample]:
         ConfigError: the configuration names a data set that is not among them.
         DataError: a data set cannot be read.
     """
-    samples = read_masked(data.dirs, say_on_stderr if world.is_main else say_nothing)
+    say = say_on_stderr if world.is_main else say_nothing
+    samples: list[MaskSample] = read_masked(data.dirs, say) + read_healthy(data.healthy_dirs, say)
     named = {*data.source_weights, *data.leaf_unknown, *data.crops, *data.licences}
     sources = {sample.source for sample in samples}
     if named - sources:
@@ -92,5 +93,6 @@ def open_masked(samples: Sequence[MaskSample], config: SegmentConfig, world: Wor
     photos = cache_of([sample.photo for sample in samples], config, world)
     readable = {sample.relative for sample in photos.samples}
     masks = cache_of([sample for sample in samples if sample.relative in readable], config, world)
-    known = np.array([sample.source not in config.data.leaf_unknown for sample in photos.samples])
+    unknown = {s.relative for s in samples if s.is_healthy or s.source in config.data.leaf_unknown}
+    known = np.array([sample.relative not in unknown for sample in photos.samples])
     return MaskedPhotos(photos, masks, known)

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from hvit.data.classes import is_healthy
 from hvit.data.datasets.folders import DataError, list_photos, listed
 from hvit.data.datasets.layouts import SPLITS, split_named
+from hvit.data.datasets.reading import read_samples
 from hvit.data.datasets.samples import RenderedSample, Sample
 from hvit.data.leafsim import SCHEME, Address, Span, render
 from hvit.data.photos import Photo, read_photo
@@ -29,9 +31,11 @@ class MaskSample(Sample):
 
     Attributes:
         photo: the sample it is the mask of.
+        is_healthy: there is no file: the photo shows a healthy leaf, and nowhere a symptom.
     """
 
     photo: Sample = field(kw_only=True)
+    is_healthy: bool = field(default=False, kw_only=True)
 
     @property
     def relative(self) -> str:
@@ -51,6 +55,9 @@ class MaskSample(Sample):
         if isinstance(self.photo, RenderedSample):
             leaf = render(Address.parse(self.photo.relative), self.photo.size)
             return Photo(one_hot(leaf.leaf_mask.astype(np.uint8) + leaf.symptom_mask), self.sha256(), False)
+        if self.is_healthy:
+            height, width = self.photo.read().pixels.shape[:2]
+            return Photo(one_hot(np.full((height, width), BACKGROUND, np.uint8)), self.sha256(), animated=False)
         mask = read_mask(self.path)
         sides = read_photo(self.photo.path).pixels.shape[:2]
         if mask.shape != sides:
@@ -63,6 +70,8 @@ class MaskSample(Sample):
     def sha256(self) -> str:
         if isinstance(self.photo, RenderedSample):
             return hashlib.sha256(f"mask of {self.photo.relative}".encode()).hexdigest()
+        if self.is_healthy:
+            return hashlib.sha256(f"no symptom in {self.photo.sha256()}".encode()).hexdigest()
         return file_sha256(self.path)
 
     @property
@@ -92,6 +101,23 @@ def read_masked(dirs: list[Path], say: Callable[[str], None] = lambda line: None
             raise DataError(f"{other} and {place} have the same name; name each data set once, or rename a folder")
         samples += own
     return samples
+
+
+def read_healthy(dirs: list[Path], say: Callable[[str], None] = lambda line: None) -> list[MaskSample]:
+    """Training photos of the healthy classes of labeled data sets, as masks without symptoms.
+
+    Args:
+        dirs: data sets in a layout of `hvit.data.datasets.reading.read_samples`.
+        say: of that function.
+    Returns:
+        Samples whose masks are 0 everywhere: background or leaf, but no symptom.
+    Raises:
+        DataError: a data set cannot be read, or none has a healthy class with training photos.
+    """
+    photos = [s for s in read_samples(dirs, say=say) if s.split == "train" and is_healthy(s.label)] if dirs else []
+    if dirs and not photos:
+        raise DataError(f"{listed(map(str, dirs))}: no training photos of a class called healthy")
+    return [MaskSample(s.path, s.label, s.split, s.group, s.source, s.root, photo=s, is_healthy=True) for s in photos]
 
 
 def read_mask(path: Path) -> np.ndarray:

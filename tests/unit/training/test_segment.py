@@ -24,7 +24,8 @@ data:
   cache_side: 64
   crops: {{pack: Tomato}}
 head: {{dim: 16, detail_dim: 16}}
-augment: {{turn_probability: 0, blur_probability: 0, noise_probability: 0, color_probability: 0, whole: 1, max_margin: 0.1}}
+augment:
+  {{turn_probability: 0, blur_probability: 0, noise_probability: 0, color_probability: 0, whole: 1, max_margin: 0.1}}
 optim: {{lr: 1.0e-2, warmup_epochs: 2, ema_decay: 0.8}}
 epochs: 60
 batch_size: 8
