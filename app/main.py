@@ -18,13 +18,14 @@ if str(ROOT) not in sys.path:  # Streamlit puts only app/ on the path; the only 
 from app import door, theme  # noqa: E402
 
 PAGES = {
-    "Use": [("diagnose", "Diagnose"), ("batch", "Batch")],
+    "Use": [("diagnose", "Diagnose"), ("batch", "Batch"), ("guess_first", "Guess first")],
     "Understand": [("attention", "Attention"), ("feature_space", "Feature space")],
     "Judge": [
         ("compare_runs", "Compare runs"),
         ("evaluation", "Evaluation"),
         ("calibration", "Calibration"),
         ("robustness", "Robustness"),
+        ("severity", "Severity"),
         ("ablations", "Ablations"),
         ("data", "Data"),
         ("models", "Models"),

@@ -21,6 +21,8 @@ SHOW_TRUTH = "show_truth"
 SHOW_AREA = "show_area"
 AREA_LEVEL = "area_level"
 LEFT_OUT = "left_out"
+SEVERITY_DATA = "masks"
+GUESS = "guess"
 DATA_SET = "data_set"
 EXAMPLE_CLASS = "example"
 MEASURED = "measured"
@@ -125,6 +127,9 @@ _CUTTING = "_cutting"
 _CUTS = "_cuts"
 _INSISTED = "_insisted"
 _AREAS = "_corrected_areas"
+_GUESSES = "_guesses"
+_LEAF_TO_GUESS = "_leaf_to_guess"
+_PRESENT_GUESS = "_present_guess"
 _INBOX = "_inbox"
 _FOLDER_PROBLEM = "_folder_problem"
 _FOLDER_NOTE = "_folder_note"
@@ -252,6 +257,45 @@ def correct_area(photo: str, model: str, share: float | None) -> None:
 def shows_area() -> bool:
     """Whether the outline of the measured symptoms lies over the photo."""
     return st.session_state.get(SHOW_AREA, False)
+
+
+def guesses() -> list:
+    """The rater's guesses in this session, in order."""
+    return st.session_state.setdefault(_GUESSES, [])
+
+
+def num_leaves_guessed() -> int:
+    return len(guesses())
+
+
+def present_guess():
+    """The guess for the leaf that is shown; None before it was made."""
+    return st.session_state.get(_PRESENT_GUESS)
+
+
+def take_guess(guess) -> None:
+    guesses().append(guess)
+    st.session_state[_PRESENT_GUESS] = guess
+
+
+def leaf_to_guess() -> str | None:
+    """Address of the leaf that is shown to the rater."""
+    return st.session_state.get(_LEAF_TO_GUESS)
+
+
+def set_leaf_to_guess(address: str) -> None:
+    st.session_state[_LEAF_TO_GUESS] = address
+
+
+def next_leaf_to_guess() -> None:
+    """The present leaf is done."""
+    for key in (_PRESENT_GUESS, _LEAF_TO_GUESS, GUESS):
+        st.session_state.pop(key, None)
+
+
+def forget_guesses() -> None:
+    next_leaf_to_guess()
+    st.session_state.pop(_GUESSES, None)
 
 
 def choose_run(name: str) -> None:

@@ -281,6 +281,11 @@ def picture(pixels: np.ndarray, alt: str, is_drawn: bool, key: str = "picture") 
             st.html(f'<p class="drawn-tag">{drawn_leaves.TAG}</p>')
 
 
+def csv_of(rows: Sequence[dict]) -> bytes:
+    """Rows as a CSV that spreadsheets open."""
+    return to_csv(list(rows))
+
+
 def table(
     rows: Sequence[dict],
     name: str,

@@ -175,6 +175,8 @@ def verdict(
     st.html(f'<h2 class="verdict" role="status"><b>{html.escape(bold)}</b>{html.escape(rest)}</h2>')
     if text := words.below_headline(diagnosis):
         sentence(text, "below")
+    if said := words.area_sentences(diagnosis):
+        st.html(f'<p class="area">{html.escape(said[0])}</p>')
     if diagnosis.verdict == "unreadable":
         if num_others:
             sentence(words.others_are_done(num_others), "below")
@@ -221,9 +223,6 @@ def probability_bars(diagnosis: Diagnosis, reliable: bool, calibrated: bool) -> 
 def area(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint, drawing: Drawing | None = None) -> None:
     """How much of the leaf shows symptoms, and what the reader can correct about it."""
     said = words.area_sentences(diagnosis)
-    if not said:
-        return
-    st.html(f'<p class="area" role="status">{html.escape(said[0])}</p>')
     for text in said[1:]:
         sentence(text, "standing")
     if drawing is not None and diagnosis.severity is not None:

@@ -73,8 +73,11 @@ def area_sentences(diagnosis: Diagnosis) -> list[str]:
         lesions = "1 spot" if severity.lesions == 1 else f"{severity.lesions} spots"
         said.append(f"Area class {area_class(severity.lesion_fraction)}, {lesions}.")
     else:
-        least = area_percent(severity.least_measurable)
-        said = [f"No symptoms found: below {least} of the leaf they cannot be told from none."]
+        said = ["No discolored area found."]
+        if severity.least_measurable >= 0.001:
+            said.append(
+                f"Below {area_percent(severity.least_measurable)} of the leaf, symptoms are not told from none."
+            )
     if reason:
         said.append(f"{hvit.words.capitalized(reason)}: take the area as a guess.")
     return said

@@ -1,15 +1,19 @@
 """Scores of a severity estimate against masks, by data set and method, with bootstrap intervals."""
 
+import io
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
+from hvit.files import write_bytes
 from hvit.runs import Run, RunError
 from hvit.runs.layout import SEVERITY, in_split
 from hvit.scoring.concordance import LimitsOfAgreement, limits_of_agreement, lins_concordance
-from hvit.scoring.intervals import Interval, bootstrap_interval
+from hvit.scoring.intervals import RESAMPLES, Interval, bootstrap_interval
 from hvit.scoring.segmentation import pooled_iou
 from hvit.severity.records import MeasuredPhoto, records_of
 
@@ -70,19 +74,42 @@ def read_measured_photos(run: Run, split: str) -> list[MeasuredPhoto] | None:
         raise RunError(f"{in_split(split, SEVERITY)} of run {run.name} {error}; copy the run again") from None
 
 
-def severity_scores(records: Sequence[MeasuredPhoto]) -> SeverityScores:
-    """Scores of the records of one method on one data set."""
+def record_measured_photos(run_dir: Path, split: str, records: Sequence[MeasuredPhoto], about: dict[str, Any]) -> None:
+    """Writes eval/<split>/severity.parquet of a run; the manifest is left to the caller.
+
+    Args:
+        about: kept in the metadata of the file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+    kinds = get_type_hints(MeasuredPhoto)
+    fields = [(name, types[next(k for k in (*get_args(kind), kind) if k in types)]) for name, kind in kinds.items()]
+    schema = pa.schema(fields, {"hvit": json.dumps(about)})
+    columns = {name: [getattr(record, name) for record in records] for name in schema.names}
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns, schema), out, compression="zstd")
+    write_bytes(run_dir / in_split(split, SEVERITY), out.getvalue())
+
+
+def severity_scores(records: Sequence[MeasuredPhoto], resamples: int = RESAMPLES) -> SeverityScores:
+    """Scores of the records of one method on one data set.
+
+    Args:
+        resamples: of the bootstrap; 0 for no intervals.
+    """
     rows = list(records)
     measured = [r for r in rows if r.area is not None and r.area_true is not None]
     true, area = (np.array([getattr(r, name) for r in measured]) for name in ("area_true", "area"))
     return SeverityScores(
         n=len(rows),
         measured=len(measured),
-        leaf_iou=_estimate(leaf_iou, [r for r in rows if r.leaf_known]),
-        symptom_iou=_estimate(symptom_iou, rows),
-        concordance=_estimate(_concordance, measured),
-        mae=_estimate(_mae, measured),
-        coverage=_estimate(_coverage, [r for r in measured if r.low is not None]),
+        leaf_iou=_estimate(leaf_iou, [r for r in rows if r.leaf_known], resamples),
+        symptom_iou=_estimate(symptom_iou, rows, resamples),
+        concordance=_estimate(_concordance, measured, resamples),
+        mae=_estimate(_mae, measured, resamples),
+        coverage=_estimate(_coverage, [r for r in measured if r.low is not None], resamples),
         limits=limits_of_agreement(true, area),
     )
 
@@ -133,8 +160,10 @@ def _coverage(records: list[MeasuredPhoto]) -> float | None:
     return float(np.mean(inside)) if records else None
 
 
-def _estimate(statistic: Statistic, records: list[MeasuredPhoto]) -> Estimate:
+def _estimate(statistic: Statistic, records: list[MeasuredPhoto], resamples: int) -> Estimate:
     if not records:
         return Estimate(None, None)
-    interval = bootstrap_interval(lambda rows: statistic([records[i] for i in rows]), len(records))
+    if resamples == 0:
+        return Estimate(statistic(records), None)
+    interval = bootstrap_interval(lambda rows: statistic([records[i] for i in rows]), len(records), 0, resamples)
     return Estimate(statistic(records), interval)

@@ -44,7 +44,7 @@ class Severity:
     @property
     def is_measurable(self) -> bool:
         """Whether the area is large enough to be told from none."""
-        return self.lesion_fraction >= self.least_measurable
+        return self.lesion_fraction > 0 and self.lesion_fraction >= self.least_measurable
 
     def to_dict(self) -> dict[str, Any]:
         """The fields of `severity` in `predict --json`."""
@@ -93,7 +93,10 @@ class SeverityEstimator:
 
     def group_of(self, crop: str) -> str | None:
         """The calibration group of a crop; None for a crop whose lesions were never validated."""
-        return next((group for group in (crop, ANY_CROP) if group in self.intervals), None)
+        by_name = {
+            group.casefold(): group for group in self.intervals
+        }  # a crop is `coffee` in a class, Coffee in words
+        return by_name.get(crop.casefold(), by_name.get(ANY_CROP))
 
     def measure(
         self, probabilities: np.ndarray, threshold: float | None = None, excluded: np.ndarray | None = None

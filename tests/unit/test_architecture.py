@@ -103,7 +103,7 @@ FLOORS = {
         {"cache"},
         {"widgets"},
         {"gallery"},
-        {"diagnose", "compare", "data", "evaluation", "feature_space", "models", "robustness"},
+        {"diagnose", "compare", "data", "evaluation", "feature_space", "guess", "models", "robustness", "severity"},
         # show a verdict, and curves, as the pages below them do
         {"attention", "ablations", "batch", "calibration", "gradio_demo"},
         {"main"},

@@ -1,22 +1,18 @@
 """What follows the training of a segmentation head: calibration, evaluation on test, and the files of the run."""
 
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from hvit.console import progress as progress_bar
-from hvit.files import write_bytes
 from hvit.models.segmentation import SegmentationHead
 from hvit.runs.checkpoint import Checkpoint, save_severity
 from hvit.runs.layout import CARD, SEVERITY, in_split
 from hvit.runs.writer import add_to_manifest
 from hvit.scoring.segmentation import count_pixels, pooled_iou
+from hvit.scoring.severity import record_measured_photos
 from hvit.severity.classical import ClassicalSegmenter, tune_classical
 from hvit.severity.estimator import SeverityEstimator
 from hvit.severity.intervals import AreaIntervals
@@ -31,17 +27,6 @@ from training.segmentation.predict import predict
 THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
 HEALTHY_QUANTILE = 0.95  # of the areas measured on leaves without symptoms: the least measurable area
 MOST_TUNING = 40  # photos of a data set that the classical baseline is tuned on
-
-SCHEMA = pa.schema([
-    *((name, pa.string()) for name in ("path", "sha256", "data", "label", "method")),
-    ("leaf_known", pa.bool_()),
-    *((name, pa.int64()) for name in (
-        "pixels", "leaf_true", "leaf_predicted", "leaf_both", "symptom_true", "symptom_predicted", "symptom_both",
-    )),
-    *((name, pa.float64()) for name in ("area_true", "area", "low", "high")),
-    ("lesions", pa.int64()),
-    ("reason", pa.string()),
-])  # fmt: skip
 
 
 def finish_severity(
@@ -73,7 +58,9 @@ def finish_severity(
     sha256 = write_head(target, head)
     written = [FILE, CARD]
     if records:
-        write_records(target, "test", records, {"segmentation_run": run_dir.name, "classical": words_of(classical)})
+        record_measured_photos(
+            target, "test", records, {"segmentation_run": run_dir.name, "classical": words_of(classical)}
+        )
         written.append(in_split("test", SEVERITY))
     estimator = replace(estimator, sha256=sha256)
     record = severity_record(estimator, config.head.model_dump(), parent.sha256)
@@ -209,15 +196,6 @@ def true_area(shares: np.ndarray) -> float | None:
     """Symptom share of the leaf of a mask (H, W, 3); None without a leaf."""
     leaf = float((shares[:, :, 1] + shares[:, :, 2] >= 0.5).sum())
     return float((shares[:, :, 2] >= 0.5).sum()) / leaf if leaf else None
-
-
-def write_records(run_dir: Path, split: str, records: list[MeasuredPhoto], about: dict) -> None:
-    """Writes eval/<split>/severity.parquet; `about` is in the metadata of the file."""
-    columns = {name: [getattr(record, name) for record in records] for name in SCHEMA.names}
-    table = pa.table(columns, SCHEMA.with_metadata({"hvit": json.dumps(about)}))
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    write_bytes(run_dir / in_split(split, SEVERITY), buffer.getvalue())
 
 
 def _record(

@@ -14,5 +14,14 @@ def test_cells_that_a_spreadsheet_would_run_are_defused(start):
 def test_lists_of_a_row_share_a_cell():
     row = {"prediction_set": ["a", "b"], "flags": [], "severity": None, "probabilities": {"a": 0.5}, "label": None}
     assert diagnosis_row(row) == {
-        "prediction_set": "a; b", "flags": "", "severity": "", "probabilities": '{"a": 0.5}', "label": "",
+        "prediction_set": "a; b", "flags": "", "severity": "", "severity_low": "", "severity_high": "",
+        "severity_leaf_fraction": "", "severity_lesions": "", "probabilities": '{"a": 0.5}', "label": "",
     }  # fmt: skip
+
+
+def test_a_measured_area_has_its_columns():
+    severity = {"lesion_fraction": 0.18, "low": 0.15, "high": 0.22, "leaf_fraction": 0.41, "lesions": 12}
+    row = {"prediction_set": [], "flags": [], "severity": severity, "probabilities": None}
+    cells = diagnosis_row(row)
+    assert (cells["severity"], cells["severity_low"], cells["severity_high"]) == (0.18, 0.15, 0.22)
+    assert (cells["severity_leaf_fraction"], cells["severity_lesions"]) == (0.41, 12)

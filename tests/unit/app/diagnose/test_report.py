@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from app.diagnose import report
+from hvit.severity.estimator import Severity
 from tests.support.snapshots import run_snapshot
 
 
@@ -23,6 +24,7 @@ def test_a_report_lists_every_candidate_and_how_it_came_about():
         verdict="unsure", error=None, sha256="ab12", flags=[], message="",
         probabilities={"Tomato___Rust": 0.5, "Tomato___Scab": 0.3, "Tomato___healthy": 0.2},
         prediction_set=["Tomato___Rust", "Tomato___Scab", "Tomato___healthy"],
+        severity=Severity(0.18, 0.15, 0.22, 0.41, 12), severity_reason=None,
     )  # fmt: skip
     made = report.Made(datetime(2026, 3, 7, 9, 5), "fe" * 32, "tomato", True, [b"jpeg"])
     said = report.page(["a.jpg"], [report.Result(diagnosis, b"small")], [None], RUN, made).replace("\u00a0", " ")

@@ -53,6 +53,10 @@ def test_a_crop_whose_lesions_were_never_validated_gets_the_widest_interval_and_
     assert severity.least_measurable == 0.01
 
 
+def test_crops_are_compared_without_case(estimator):
+    assert estimator.group_of("coffee") == "Coffee"
+
+
 def test_a_group_for_any_crop_validates_all_of_them(estimator):
     only = replace(estimator, intervals={"*": AreaIntervals((), (0.05,), (100,))}, least_measurable={"*": 0.01})
     assert only.estimate(probabilities(LEAF, SYMPTOM), "Tomato")[1] is None

@@ -1,0 +1,27 @@
+"""Leaves for raters: rendered, of areas spread from none to nearly all of the leaf."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from app.photos.drawn_leaves import SIDE_PX
+from hvit.data.leafsim import Address, render
+from hvit.data.leafsim.plan import plan
+
+SEED = 7  # no shipped run learned from any of these leaves
+UNSEEN = ("Early_stress", "Mosaic_virus")  # conditions without an outline that a rater could see
+
+
+def next_address(number: int) -> str:
+    """Address of the leaf for guess `number` of a session, from 0; conditions with visible outlines only."""
+    index = 37 * number
+    while plan(Address(SEED, index)).condition in UNSEEN:
+        index += 1
+    return str(Address(SEED, index))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def rendered(address: str) -> np.ndarray:
+    """The leaf, (S, S, 3) uint8."""
+    return render(Address.parse(address), SIDE_PX).picture

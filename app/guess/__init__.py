@@ -1,0 +1,1 @@
+"""The Guess first page: raters train on leaves of known severity."""

@@ -1,0 +1,71 @@
+"""The parts of the Guess first page."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import state, theme, widgets
+from app.cache.guesses import next_address, rendered
+from app.figures import agreement
+from app.guess import words
+from app.photos import pictures
+from app.photos.drawn_leaves import Drawing, make
+from hvit.data.leafsim import Address
+
+MODEBAR = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
+
+
+def leaf(drawing: Drawing, shows_truth: bool) -> None:
+    """The leaf to guess; with the outline of its symptoms once the guess was made."""
+    pixels = rendered(str(drawing.address))
+    if shows_truth and drawing.symptom_mask.any():
+        pixels = pictures.with_outline(pixels, drawing.symptom_mask)
+    widgets.picture(pixels, "A rendered leaf" + (" with its symptoms outlined" if shows_truth else ""), is_drawn=True)
+
+
+def ask(drawing: Drawing) -> None:
+    """The slider and the button that takes the guess."""
+    guessed = st.slider("How much of the leaf shows symptoms?", 0.0, 100.0, 0.0, 0.5, format="%.1f %%", key=state.GUESS)
+    st.button(
+        "That is my guess", type="primary",
+        on_click=state.take_guess, args=(words.Guess(str(drawing.address), guessed / 100, drawing.severity),),
+    )  # fmt: skip
+
+
+def answer(guess: words.Guess) -> None:
+    """The truth, and the next leaf."""
+    bold, rest = words.verdict(guess)
+    st.html(f'<p class="verdict" role="status"><b>{html.escape(bold)}</b></p><p class="below">{html.escape(rest)}</p>')
+    st.button("Next leaf", type="primary", on_click=state.next_leaf_to_guess)
+
+
+def record(guesses: Sequence[words.Guess]) -> None:
+    """What the guesses so far come to."""
+    if not guesses:
+        return
+    widgets.sentence(words.summary(guesses), "standing")
+    true, guessed = [g.true for g in guesses], [g.guessed for g in guesses]
+    figure = agreement.identity_scatter(
+        true, guessed, guessed, guessed, [g.address for g in guesses], theme.palette(st.context.theme.type)
+    )
+    figure.update_yaxes(title={"text": "your guess"})
+    figure.update_layout(height=320)
+    st.plotly_chart(figure, config=MODEBAR, key="guesses", alt=words.summary(guesses))
+    rows = [{"leaf": g.address, "guessed": g.guessed, "true": g.true} for g in guesses]
+    with st.container(horizontal=True):
+        st.download_button(
+            "CSV", lambda: widgets.csv_of(rows), "guesses.csv", "text/csv", on_click="ignore", key="guesses_csv"
+        )
+        st.button("Start over", type="tertiary", on_click=state.forget_guesses)
+
+
+def present_drawing() -> Drawing:
+    """The leaf to guess now; the next one where none was chosen yet."""
+    address = state.leaf_to_guess()
+    if address is None:
+        address = next_address(state.num_leaves_guessed())
+        state.set_leaf_to_guess(address)
+    return make(Address.parse(address))

@@ -1,0 +1,43 @@
+"""What the Guess first page says, and what a rater's guesses come to. Pure functions, no drawing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvit.scoring.concordance import lins_concordance
+from hvit.severity.estimator import area_class
+
+ENOUGH = 20
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A guessed and a true lesion share."""
+
+    address: str
+    guessed: float
+    true: float
+
+
+def verdict(guess: Guess) -> tuple[str, str]:
+    """How close a guess was: words in bold, and what follows them."""
+    off = 100 * (guess.guessed - guess.true)
+    true, own = area_class(guess.true), area_class(guess.guessed)
+    bold = f"True: {100 * guess.true:.1f} % of the leaf."
+    rest = "The same area class." if true == own else f"Area class {true}; you said {own}."
+    return bold, f"You were {abs(off):.1f} points {'above' if off > 0 else 'below'}. {rest}" if abs(
+        off
+    ) >= 0.05 else rest
+
+
+def summary(guesses: Sequence[Guess]) -> str:
+    """Bias and error so far, and the concordance once there are enough guesses."""
+    off = 100 * np.array([guess.guessed - guess.true for guess in guesses])
+    told = f"{len(guesses)} {'guess' if len(guesses) == 1 else 'guesses'}: on average {round(off.mean(), 1) + 0.0:+.1f} points, "
+    told += f"{np.abs(off).mean():.1f} points off."
+    if len(guesses) < ENOUGH:
+        left = ENOUGH - len(guesses)
+        return f"{told} {left} more until your concordance."
+    value = lins_concordance(np.array([g.true for g in guesses]), np.array([g.guessed for g in guesses]))
+    return told if value is None else f"{told} Lin's concordance {value:.2f} (1 is perfect)."

@@ -1,0 +1,1 @@
+"""The Severity page: measured areas against masks."""

@@ -1,0 +1,115 @@
+"""The parts of the Severity page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import state, theme, widgets
+from app.cache import severities
+from app.figures import agreement
+from app.gallery import Tile, gallery
+from app.severity import words
+from hvit.runs.snapshot import RunSnapshot
+from hvit.severity.records import CLASSICAL, HEAD, MeasuredPhoto
+
+MODEBAR = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
+WORST = 24
+
+
+def nothing_yet() -> None:
+    """The page while no run has recorded severities."""
+    st.html(
+        '<div class="empty"><p class="verdict"><b>No run measures severity yet.</b></p><p>A segmentation head learns '
+        "from photos with masks, on the backbone of a run:</p></div>"
+    )
+    command = "python -m training.segment --config training/configs/leaf45_severity.yaml --set init=RUN"
+    st.code(command, language="bash")
+
+
+def choose_data(rows: Sequence[MeasuredPhoto]) -> str:
+    """The data set that is shown; it is in the address."""
+    names = {row.data: words.data_title(row.data) for row in rows}
+    return widgets.choice("Photos", names, state.SEVERITY_DATA, labelled=False)
+
+
+def headline(record: RunSnapshot, data: str) -> None:
+    """The numbers of the head, and how it compares with color thresholds."""
+    widgets.figures(words.cells(severities.scores(record, data, HEAD)))
+    widgets.sentence(words.gain(severities.gain_over_classical(record, data)), "standing")
+    widgets.sentence(
+        "Intervals of 95 %: bootstrap over photos. IoU is pooled over the pixels of all photos.", "standing"
+    )
+
+
+def agreements(record: RunSnapshot, data: str, rows: Sequence[MeasuredPhoto]) -> None:
+    """Measured against true areas, and their differences."""
+    found = [row for row in rows if row.area is not None and row.area_true is not None]
+    limits = severities.scores(record, data, HEAD).limits
+    if limits is None:
+        widgets.sentence("These masks do not tell the leaf from the background: no area can be compared.")
+        return
+    true, area = [row.area_true for row in found], [row.area for row in found]
+    names = [row.path for row in found]
+    low = [row.area if row.low is None else row.low for row in found]
+    high = [row.area if row.high is None else row.high for row in found]
+    colors = theme.palette(st.context.theme.type)
+    first, second = st.columns(2)
+    with first:
+        st.plotly_chart(
+            agreement.identity_scatter(true, area, low, high, names, colors), config=MODEBAR, key="identity",
+            alt=f"Measured against true area of {len(found)} photos",
+        )  # fmt: skip
+    with second:
+        st.plotly_chart(
+            agreement.bland_altman(true, area, names, limits, colors), config=MODEBAR, key="bland_altman",
+            alt=words.limits(limits),
+        )  # fmt: skip
+    widgets.sentence(words.limits(limits), "standing")
+
+
+def by_condition(rows: Sequence[MeasuredPhoto], compared: Sequence[MeasuredPhoto]) -> None:
+    """A table by method and condition."""
+    from hvit.scoring.severity import severity_scores
+
+    table = []
+    for method, own in ((HEAD, rows), (CLASSICAL, compared)):
+        for label in ["", *sorted({row.label for row in own} - {""})]:
+            part = [row for row in own if not label or row.label == label]
+            if not part:
+                continue
+            scores = severity_scores(part, resamples=0)
+            table.append({
+                "method": words.METHODS[method], "condition": label or "all", "photos": scores.n,
+                "with an area": scores.measured, "IoU of symptoms": scores.symptom_iou.value,
+                "IoU of the leaf": scores.leaf_iou.value, "concordance": scores.concordance.value,
+                "error, points": None if scores.mae.value is None else 100 * scores.mae.value,
+            })  # fmt: skip
+    formats = dict.fromkeys(("IoU of symptoms", "IoU of the leaf", "concordance"), "%.2f") | {"error, points": "%.1f"}
+    widgets.table(table, "severity", formats=formats)
+
+
+def worst(rows: Sequence[MeasuredPhoto]) -> None:
+    """The photos with the largest errors, first the worst."""
+    found = [row for row in rows if row.area is not None and row.area_true is not None]
+    found.sort(key=lambda row: -abs(row.area - row.area_true))
+    if not found:
+        return
+    st.html("<h2>Largest errors</h2>")
+    tiles = [
+        Tile(row.path, row.sha256, f"measured {100 * row.area:.1f} %, true {100 * row.area_true:.1f} %", row.label)
+        for row in found[:WORST]
+    ]
+    gallery(tiles, "severity_worst")
+
+
+def not_measured(rows: Sequence[MeasuredPhoto]) -> None:
+    """Photos without an area, with the reasons."""
+    reasons: dict[str, int] = {}
+    for row in rows:
+        if row.area is None and row.reason:
+            reasons[row.reason] = reasons.get(row.reason, 0) + 1
+    if reasons:
+        told = "; ".join(f"{count} because of: {reason}" for reason, count in sorted(reasons.items()))
+        widgets.sentence(f"Without an area: {told}.", "standing")

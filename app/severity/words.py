@@ -1,0 +1,64 @@
+"""What the Severity page says. Pure functions, no drawing."""
+
+from hvit.scoring.concordance import LimitsOfAgreement
+from hvit.scoring.severity import Estimate, SeverityScores
+
+TITLES = {
+    "coffee": "Coffee leaves, masks by hand",
+    "rice-brown-spot": "Rice brown spot, symptom masks by hand",
+    "rice-tungro": "Rice tungro, symptom masks by hand",
+}
+METHODS = {"head": "Segmentation head", "classical": "Color thresholds"}
+
+
+def data_title(name: str) -> str:
+    """A data set in people's words."""
+    return "Rendered leaves, exact masks" if name.startswith("leafsim") else TITLES.get(name, name)
+
+
+def figure(estimate: Estimate, points: bool = False) -> str:
+    """`0.93`, or a share in points; a dash where it is undefined."""
+    if estimate.value is None:
+        return "-"
+    return f"{100 * estimate.value:.1f}" if points else f"{estimate.value:.2f}"
+
+
+def interval(estimate: Estimate, points: bool = False) -> str:
+    """`0.90 to 0.95`; nothing where there is no interval."""
+    if estimate.interval is None:
+        return ""
+    low, high = estimate.interval
+    return f"{100 * low:.1f} to {100 * high:.1f}" if points else f"{low:.2f} to {high:.2f}"
+
+
+def cells(scores: SeverityScores) -> list[tuple[str, str, str]]:
+    """The numbers on top: name, value and note."""
+    found = [
+        ("IoU of symptoms", figure(scores.symptom_iou), interval(scores.symptom_iou)),
+        ("IoU of the leaf", figure(scores.leaf_iou), interval(scores.leaf_iou) or "leaf not in the masks"),
+        ("Concordance (Lin)", figure(scores.concordance), interval(scores.concordance)),
+        ("Mean absolute error", figure(scores.mae, True), f"points; {interval(scores.mae, True)}".rstrip("; ")),
+        ("Intervals that hold", figure(scores.coverage, True), "% of 90 % intervals"),
+        ("Photos", f"{scores.n:,}", f"{scores.measured:,} with an area"),
+    ]
+    return [cell for cell in found if cell[1] != "-"]
+
+
+def limits(found: LimitsOfAgreement) -> str:
+    """Bias and limits of agreement in a sentence."""
+    return (
+        f"On average {100 * found.bias:+.1f} points; 95 % of the differences lie between {100 * found.low:+.1f} and "
+        f"{100 * found.high:+.1f} points (Bland-Altman)."
+    )
+
+
+def gain(estimate: Estimate) -> str:
+    """How the head compares with color thresholds on the same photos."""
+    if estimate.value is None or estimate.interval is None:
+        return "Color thresholds were not measured on these photos."
+    low, high = estimate.interval
+    verdict = "better than" if low > 0 else "worse than" if high < 0 else "not told apart from"
+    return (
+        f"Symptom IoU {estimate.value:+.2f} ({low:+.2f} to {high:+.2f}): {verdict} color thresholds that were tuned on "
+        "training photos of the same data set."
+    )

@@ -1,0 +1,24 @@
+"""Raters train here: guess the affected area of a leaf, then see the truth."""
+
+import streamlit as st
+
+from app import state
+from app.guess import panels
+
+with st.container(key="guess_page"):
+    st.html('<h1 class="page-title">Guess first</h1>')
+    st.html(
+        '<p class="below">Train your eye on rendered leaves whose affected area is known exactly. Guess, see the '
+        "truth, and watch your bias shrink.</p>"
+    )
+    drawing = panels.present_drawing()
+    guess = state.present_guess()
+    first, second = st.columns([1.1, 1])
+    with first:
+        panels.leaf(drawing, shows_truth=guess is not None)
+    with second:
+        if guess is None:
+            panels.ask(drawing)
+        else:
+            panels.answer(guess)
+        panels.record(state.guesses())

@@ -1,0 +1,77 @@
+"""What the reader sees and corrects of the measured area."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from app.diagnose import words
+from app.diagnose.area import Correction, corrected, numbered_regions, with_numbers
+from hvit.models.segmentation import SegmentationHead
+from hvit.severity.estimator import Severity, SeverityEstimator
+
+
+def probabilities() -> np.ndarray:
+    """A leaf of 40x40 px with spots of 100 and 16 px; the small one is only 0.6 likely."""
+    areas = np.zeros((64, 64, 3), np.float32)
+    areas[..., 0] = 1
+    areas[10:50, 10:50] = [0, 1, 0]
+    areas[15:25, 15:25] = [0, 0, 1]
+    areas[40:44, 40:44] = [0, 0.4, 0.6]
+    return areas
+
+
+ESTIMATOR = SeverityEstimator(SegmentationHead((8, 8, 8, 8), 8, 8), 0.5, {}, {}, "")
+
+
+def test_regions_are_numbered_from_the_largest():
+    regions = numbered_regions(probabilities(), ESTIMATOR)
+    assert [(number, region.sum()) for number, region in regions] == [(1, 100), (2, 16)]
+
+
+def test_a_region_left_out_stays_leaf():
+    found = corrected(probabilities(), ESTIMATOR, Correction(0.5, (1,)))
+    assert found.lesion_fraction == pytest.approx(16 / 1600)
+
+
+def test_a_stricter_threshold_takes_doubtful_spots_away():
+    assert corrected(probabilities(), ESTIMATOR, Correction(0.7)).lesion_fraction == pytest.approx(100 / 1600)
+
+
+def test_numbers_are_drawn_on_an_enlarged_photo():
+    photo = np.zeros((64, 64, 3), np.uint8)
+    shown = with_numbers(photo, numbered_regions(probabilities(), ESTIMATOR))
+    assert shown.shape == (960, 960, 3)
+    assert shown.max() == 255
+
+
+def diagnosis(severity, reason=None, verdict="named"):
+    return SimpleNamespace(verdict=verdict, severity=severity, severity_reason=reason)
+
+
+def test_an_area_is_said_with_its_interval_class_and_spots():
+    said = words.area_sentences(diagnosis(Severity(0.042, 0.029, 0.058, 0.4, 12)))
+    assert said == [
+        "Symptoms on 4.2 % of the leaf (90 % interval 2.9 % to 5.8 %).",
+        "Area class 3 to 6 %, 12 spots.",
+    ]
+
+
+def test_a_crop_that_was_never_validated_is_said():
+    said = words.area_sentences(diagnosis(Severity(0.2, 0.1, 0.3, 0.4, 1), "lesions never validated on tomato"))
+    assert said[-1] == "Lesions never validated on tomato: take the area as a guess."
+
+
+def test_an_area_below_the_least_measurable_one_is_not_given():
+    said = words.area_sentences(diagnosis(Severity(0.004, 0.0, 0.01, 0.4, 1, least_measurable=0.02)))
+    assert said == ["No discolored area found.", "Below 2.0 % of the leaf, symptoms are not told from none."]
+
+
+def test_without_an_area_the_reason_is_said():
+    found = words.area_sentences(diagnosis(None, "several leaves; photograph one leaf alone"))
+    assert found == ["Area with symptoms: not measured, because several leaves; photograph one leaf alone."]
+
+
+@pytest.mark.parametrize("verdict", ["unfamiliar", "unreadable"])
+def test_nothing_is_said_of_the_area_where_there_is_no_diagnosis(verdict):
+    assert words.area_sentences(diagnosis(None, "the photo is unfamiliar", verdict)) == []

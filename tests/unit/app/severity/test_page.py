@@ -1,0 +1,64 @@
+"""The Severity page and Guess first, opened through `app/main.py`."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from hvit.scoring.severity import record_measured_photos
+from hvit.severity.records import MeasuredPhoto
+from tests.support.pages import MAIN, press, words_of
+
+ROW = MeasuredPhoto(
+    "leafsim:v1/4/9", "0" * 64, "leafsim-v1-4", "Rust", "head", True, 100, 50, 50, 45, 10, 9, 8, 0.2, 0.18, 0.1, 0.3, 2,
+    None,
+)  # fmt: skip
+
+
+@pytest.fixture
+def runs(tiny_run, tmp_path, monkeypatch):
+    shutil.copytree(tiny_run, tmp_path / "runs" / "tiny")
+    monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+def opened(page: str) -> AppTest:
+    return AppTest.from_file(MAIN, default_timeout=60).switch_page(f"../pages/{page}.py").run()
+
+
+def test_without_a_head_the_page_names_the_program(runs):
+    app = opened("severity")
+    assert "No run measures severity yet." in words_of(app)
+    assert "training.segment" in app.code[0].value
+
+
+def test_measured_areas_are_compared_with_the_masks(runs):
+    rows = [replace(ROW, path=f"leafsim:v1/4/{i}", area_true=0.1 + i / 100) for i in range(12)]
+    compared = [replace(row, method="classical", symptom_both=4, low=None, high=None) for row in rows]
+    lost = replace(ROW, path="leafsim:v1/4/99", area=None, low=None, high=None, reason="several leaves")
+    record_measured_photos(runs / "tiny", "test", [*rows, *compared, lost, replace(lost, method="classical")], {})
+    told = words_of(opened("severity"))
+    assert "IoU of symptoms" in told and "Bland-Altman" in told
+    assert "better than color thresholds" in told
+    assert "1 because of: several leaves" in told
+    assert "Largest errors" in told
+
+
+def test_damaged_severities_are_one_sentence(runs):
+    record_measured_photos(runs / "tiny", "test", [replace(ROW, area=7.0)], {})
+    app = opened("severity")
+    assert not app.exception
+    assert "damaged values" in words_of(app)
+
+
+def test_a_guess_is_answered_by_the_truth_and_the_next_leaf_is_another(runs):
+    app = opened("guess_first")
+    app.slider[0].set_value(12.5).run()
+    press(app, "That is my guess")
+    told = words_of(app)
+    assert "True: " in told and "1 guess: on average" in told
+    press(app, "Next leaf")
+    assert app.slider[0].value == 0.0
+    press(app, "That is my guess")
+    assert "2 guesses" in words_of(app)

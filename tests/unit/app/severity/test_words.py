@@ -1,0 +1,27 @@
+"""What the Severity page says."""
+
+from app.severity import words
+from hvit.scoring.concordance import LimitsOfAgreement
+from hvit.scoring.severity import Estimate, SeverityScores
+
+NONE = Estimate(None, None)
+SCORES = SeverityScores(40, 38, NONE, Estimate(0.7, (0.6, 0.8)), Estimate(0.93, (0.9, 0.95)),
+                        Estimate(0.013, (0.01, 0.02)), Estimate(0.9, (0.8, 0.95)), None)  # fmt: skip
+
+
+def test_figures_that_are_undefined_are_left_out():
+    names = [name for name, _, _ in words.cells(SCORES)]
+    assert "IoU of the leaf" not in names
+    assert ("Mean absolute error", "1.3", "points; 1.0 to 2.0") in words.cells(SCORES)
+
+
+def test_a_gain_is_called_by_its_interval():
+    assert "better than" in words.gain(Estimate(0.1, (0.05, 0.15)))
+    assert "not told apart" in words.gain(Estimate(0.1, (-0.05, 0.15)))
+    assert "worse than" in words.gain(Estimate(-0.1, (-0.15, -0.05)))
+    assert "not measured" in words.gain(NONE)
+
+
+def test_limits_are_in_points():
+    said = words.limits(LimitsOfAgreement(-0.011, -0.062, 0.041))
+    assert said == ("On average -1.1 points; 95 % of the differences lie between -6.2 and +4.1 points (Bland-Altman).")
