@@ -34,7 +34,8 @@ def verdict(guess: Guess) -> tuple[str, str]:
 def summary(guesses: Sequence[Guess]) -> str:
     """Bias and error so far, and the concordance once there are enough guesses."""
     off = 100 * np.array([guess.guessed - guess.true for guess in guesses])
-    told = f"{len(guesses)} {'guess' if len(guesses) == 1 else 'guesses'}: on average {round(off.mean(), 1) + 0.0:+.1f} points, "
+    bias = round(off.mean(), 1) + 0.0  # never -0.0
+    told = f"{len(guesses)} {'guess' if len(guesses) == 1 else 'guesses'}: on average {bias:+.1f} points, "
     told += f"{np.abs(off).mean():.1f} points off."
     if len(guesses) < ENOUGH:
         left = ENOUGH - len(guesses)

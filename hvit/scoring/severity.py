@@ -1,6 +1,5 @@
 """Scores of a severity estimate against masks, by data set and method, with bootstrap intervals."""
 
-import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,12 +8,12 @@ from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
-from hvit.files import write_bytes
 from hvit.runs import Run, RunError
 from hvit.runs.layout import SEVERITY, in_split
 from hvit.scoring.concordance import LimitsOfAgreement, limits_of_agreement, lins_concordance
 from hvit.scoring.intervals import RESAMPLES, Interval, bootstrap_interval
 from hvit.scoring.segmentation import pooled_iou
+from hvit.runs.results import parquet_bytes, record_results
 from hvit.severity.records import MeasuredPhoto, records_of
 
 Statistic = Callable[[list[MeasuredPhoto]], float | None]
@@ -75,22 +74,19 @@ def read_measured_photos(run: Run, split: str) -> list[MeasuredPhoto] | None:
 
 
 def record_measured_photos(run_dir: Path, split: str, records: Sequence[MeasuredPhoto], about: dict[str, Any]) -> None:
-    """Writes eval/<split>/severity.parquet of a run; the manifest is left to the caller.
+    """Writes eval/<split>/severity.parquet of a run, and lists it in its manifest.
 
     Args:
         about: kept in the metadata of the file.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     types = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
     kinds = get_type_hints(MeasuredPhoto)
     fields = [(name, types[next(k for k in (*get_args(kind), kind) if k in types)]) for name, kind in kinds.items()]
     schema = pa.schema(fields, {"hvit": json.dumps(about)})
     columns = {name: [getattr(record, name) for record in records] for name in schema.names}
-    out = io.BytesIO()
-    pq.write_table(pa.table(columns, schema), out, compression="zstd")
-    write_bytes(run_dir / in_split(split, SEVERITY), out.getvalue())
+    record_results(run_dir, {in_split(split, SEVERITY): parquet_bytes(pa.table(columns, schema))})
 
 
 def severity_scores(records: Sequence[MeasuredPhoto], resamples: int = RESAMPLES) -> SeverityScores:
