@@ -21,6 +21,7 @@ from pathlib import Path
 from hvit.console import Parser, at_least, positive, print_json, print_table, progress
 from hvit.data.corruptions import CORRUPTIONS, corruption_named, sample_index
 from hvit.data.corruptions.calibration import measured_ladder
+from hvit.data.corruptions.ground import leaf_mask_from_color
 from hvit.data.datasets.reading import DataError, Sample, read_samples, say_nothing, say_on_stderr, spelled_as
 from hvit.data.leafsim import EARLY_STRESS, SCHEME
 from hvit.data.photos import InvalidPhotoError, Photo
@@ -30,6 +31,7 @@ from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.runs.layout import CHECKPOINTS
 from hvit.scoring import robustness
 from hvit.scoring.attacks import ATTACKS
+from hvit.scoring.leaf_masks import segmented_leaf_mask
 from hvit.scoring.robustness_records import (
     COLUMNS,
     SEPARATOR,
@@ -38,7 +40,7 @@ from hvit.scoring.robustness_records import (
     read_robustness,
     record_robustness,
 )
-from hvit.scoring.stress import StressAnswer, attacked_answers, clean_answers, corrupted_answers, working_copy
+from hvit.scoring.stress import LeafMask, StressAnswer, attacked_answers, clean_answers, corrupted_answers, working_copy
 from hvit.untrusted import read_parquet
 from training.calibrate import stratified
 from training.command_line import reports_os_errors
@@ -73,6 +75,7 @@ class Plan:
         attacked: number of photos that are attacked as well.
         seed, batch_size: as on the command line.
         folder: of the parts that are done.
+        leaf_mask: photo -> mask of its leaf.
     """
 
     samples: list[Sample]
@@ -81,6 +84,7 @@ class Plan:
     seed: int
     batch_size: int
     folder: Path
+    leaf_mask: LeafMask
 
     def chunks(self) -> list[range]:
         """Numbers of the photos of each part."""
@@ -95,10 +99,13 @@ def _stress(args: argparse.Namespace, world: World) -> int:
     run = find_run(args.run)
     checkpoint = load_checkpoint(run.path, world.device)
     baseline = None if args.baseline is None else _baseline(args.baseline, args.split)
+    leaf_mask = leaf_mask_from_color
+    if args.leaf_masks is not None:
+        leaf_mask = segmented_leaf_mask(load_checkpoint(find_run(args.leaf_masks).path, world.device))
     samples = _chosen(args, checkpoint, say_on_stderr if world.is_main else say_nothing)
     kinds = tuple(corruption_named(name).name for name in dict.fromkeys(args.kinds or CORRUPTIONS))
     folder = run.path / CHECKPOINTS / f"stress-{args.split}-{_digest(checkpoint, samples, kinds, args)}"
-    plan = Plan(samples, kinds, args.attacks, args.seed, args.batch_size, folder)
+    plan = Plan(samples, kinds, args.attacks, args.seed, args.batch_size, folder, leaf_mask)
     _do_parts(checkpoint, plan, world)
     world.barrier()
     if world.is_main:
@@ -130,7 +137,14 @@ def _chosen(args: argparse.Namespace, checkpoint: Checkpoint | None, say: Callab
 
 def _digest(checkpoint: Checkpoint, samples: list[Sample], kinds: tuple[str, ...], args: argparse.Namespace) -> str:
     """Of all that the answers depend on: parts of another plan, or of another calibration, are not taken for these."""
-    what = [checkpoint.card.to_dict(), kinds, args.attacks, args.seed, [sample.relative for sample in samples]]
+    what = [
+        checkpoint.card.to_dict(),
+        kinds,
+        args.attacks,
+        args.seed,
+        args.leaf_masks,
+        [sample.relative for sample in samples],
+    ]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -157,7 +171,7 @@ def _answered(checkpoint: Checkpoint, plan: Plan, chunk: range) -> Iterator[dict
     indices = [sample_index(photo.sha256) for photo in photos]
     answers: list[list[StressAnswer]] = [[answer] for answer in clean_answers(checkpoint, copies, plan.batch_size)]
     for kind in plan.kinds:
-        found = corrupted_answers(checkpoint, copies, indices, kind, plan.seed, plan.batch_size)
+        found = corrupted_answers(checkpoint, copies, indices, kind, plan.seed, plan.batch_size, plan.leaf_mask)
         answers = [before + new for before, new in zip(answers, found)]
     attacked = len([i for i in chunk if i < plan.attacked])
     if attacked:
@@ -208,6 +222,7 @@ def _finish(
         "data": [_public_name(place) for place in args.data],
         "seed": args.seed,
         "attacked": min(args.attacks, len(plan.samples)),
+        "leaf_masks": None if args.leaf_masks is None else find_run(args.leaf_masks).name,
         "weights_sha256": checkpoint.sha256,
     }
     document = robustness.summary(assembled_rows(run.name, args.split, columns), baseline) | about
@@ -302,6 +317,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of all random numbers (default 0)")
     parser.add_argument("--baseline", metavar="RUN", help="a stressed run that corruption errors are relative to")
+    parser.add_argument(
+        "--leaf-masks", metavar="RUN", help="a run whose segmentation head finds the leaf (default: by color)"
+    )
     parser.add_argument("--ladder", action="store_true", help="print SSIM and PSNR at each strength, and end")
     parser.add_argument("--batch-size", type=positive, default=32, metavar="N", help="pictures together (default 32)")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")

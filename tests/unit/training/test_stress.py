@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
 
@@ -114,6 +115,7 @@ def test_the_ladder_is_measured_without_a_run(color_photos, capsys):
     [
         (["--kinds", "nois"], "no corruption 'nois'; did you mean noise"),
         (["--baseline", "nobody"], "no run nobody"),
+        (["--leaf-masks", "nobody"], "no run nobody"),
         (["--split", "extra"], "no photos in split 'extra'"),
     ],
 )
@@ -127,6 +129,22 @@ def test_a_baseline_that_was_not_stressed_is_refused(run, color_photos, tmp_path
     other = shutil.copytree(run, tmp_path / "other")
     assert stress(run, color_photos, "--baseline", str(other)) == 2
     assert "run other has no robustness on test" in capsys.readouterr().err
+
+
+def test_leaf_masks_come_from_the_run_that_is_named(run, color_photos, tmp_path, monkeypatch):
+    shutil.copytree(run, tmp_path / "masks")
+    asked = []
+
+    def mask_of(checkpoint):
+        asked.append(checkpoint.name)
+        return lambda pixels: asked.append(pixels.shape) or np.ones(pixels.shape[:2], bool)
+
+    monkeypatch.setattr(program, "segmented_leaf_mask", mask_of)
+    assert stress(run, color_photos, "--kinds", "background", "--leaf-masks", str(tmp_path / "masks")) == 0
+    assert asked[0] == "masks" and len(asked) == 11
+    document = json.loads((run / "eval" / "test" / "robustness.json").read_text())
+    assert document["leaf_masks"] == "masks"
+    assert {cell["top1"] for cell in document["kinds"]["background"]} == {document["clean"]["top1"]}
 
 
 def test_a_run_is_needed(color_photos, capsys):
