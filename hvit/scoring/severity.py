@@ -10,10 +10,10 @@ import numpy as np
 
 from hvit.runs import Run, RunError
 from hvit.runs.layout import SEVERITY, in_split
+from hvit.runs.results import parquet_bytes, record_results
 from hvit.scoring.concordance import LimitsOfAgreement, limits_of_agreement, lins_concordance
 from hvit.scoring.intervals import RESAMPLES, Interval, bootstrap_interval
 from hvit.scoring.segmentation import pooled_iou
-from hvit.runs.results import parquet_bytes, record_results
 from hvit.severity.records import MeasuredPhoto, records_of
 
 Statistic = Callable[[list[MeasuredPhoto]], float | None]
