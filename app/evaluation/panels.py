@@ -25,6 +25,7 @@ VIEWS = {
     "sure": "Confident errors",
     "second_look": "Worth a second look",
     "probabilities": "Probabilities",
+    "shortcuts": "Shortcuts",
 }
 
 

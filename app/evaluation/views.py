@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import state, theme, widgets
 from app.evaluation import words
+from app.evaluation.shortcuts import shortcuts
 from app.figures.confusion import confusion_matrix, scale_html
 from app.figures.reliability import reliability_diagram
 from app.figures.shares import shares
@@ -302,4 +303,5 @@ VIEWS = {
     "sure": sure,
     "second_look": second_look,
     "probabilities": probabilities,
+    "shortcuts": shortcuts,
 }

@@ -20,7 +20,7 @@ Files of the run itself, in the order they are written:
 Files of `eval/<split>/`, each written by a program of its own: predictions.parquet, metrics.json, tta.json and
 features.npz (`hvit evaluate --save`), rejection.parquet (the same, or `--save-distances`), tsne.npz (`training.embed`),
 explain.parquet (`training.explain`), severity.parquet (`training.segment`), robustness.parquet and robustness.json
-(`training.stress`), and learning_curve.json (`training.quick`).
+(`training.stress`), audit.json (`training.audit`), and learning_curve.json (`training.quick`).
 """
 
 SCHEMA_VERSION = 1
@@ -48,6 +48,7 @@ SCORES = "metrics.json"
 SCORES_TTA = "tta.json"
 FEATURES = "features.npz"
 DISTANCES = "rejection.parquet"
+AUDIT = "audit.json"
 FEATURE_MAP = "tsne.npz"
 EXPLANATIONS = "explain.parquet"
 LEARNING_CURVE = "learning_curve.json"

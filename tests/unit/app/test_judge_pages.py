@@ -385,3 +385,23 @@ def test_an_ablation_that_cannot_be_compared_says_why_and_still_shows_its_curves
     app = opened("ablations")
     assert "answered other photos" in words_of(app)
     assert len(figure(app)["data"]) > 2
+
+
+def test_shortcuts_that_were_not_measured_name_the_command(judged):
+    said = words_of(opened("evaluation", judged="plain-0", errors="Shortcuts"))
+    assert "without color, detail, leaf or background was not measured" in said
+
+
+def test_shortcuts_are_sentences_and_a_table(judged):
+    from hvit.runs import Run
+    from hvit.scoring.audit import Audit, Cue, Transfer, record_audit
+
+    grey = Cue("grey", 40, 0.5, (0.35, 0.65), 0.9, 0.5, (0.3, 0.7), 0.25)
+    rust = Transfer(LATE, 20, 0.9, 20, 0.4, -0.5, (-0.7, -0.2))
+    record_audit(Run(judged / "plain-0"), "test", Audit(40, 30, "9" * 64, (grey,), (rust,)))
+    app = opened("evaluation", judged="plain-0", errors="Shortcuts")
+    said = words_of(app)
+    assert "Without color, 50 % of the right answers are lost: it depends on color" in said
+    assert "Tomato: late blight: recognized 50 points less often in the field." in said
+    assert app.dataframe[0].value["Pictures"].tolist() == [40]
+    assert "of other weights than the run has now" in said

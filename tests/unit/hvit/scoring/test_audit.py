@@ -1,0 +1,120 @@
+"""The audit of shortcuts: shares by hand, what rows mean, and the file that holds them."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hvit.runs import Run, RunError
+from hvit.runs.predictions import Predictions
+from hvit.scoring import audit
+from hvit.scoring.audit import Audit, Cue, measure_cue, measure_transfer, newcombe, read_audit, record_audit
+from tests.support.recorded_runs import write_records
+
+
+def cue(name: str, lost: float | None = 0.1, top1: float = 0.5, low: float = 0.4, guess: float = 0.3) -> Cue:
+    return Cue(name, 100, top1, (low, 0.6), 0.9, lost, None if lost is None else (0.0, 0.2), guess)
+
+
+def test_what_is_lost_counts_photos_that_were_right():
+    """Of four, three right; changed, one of those goes wrong and the fourth becomes right."""
+    found = measure_cue("grey", np.array([1, 1, 1, 0], bool), np.array([1, 1, 0, 1], bool), np.array([0, 0, 1, 1]))
+    assert (found.n, found.top1, found.clean_top1, found.guess) == (4, 0.75, 0.75, 0.5)
+    assert found.lost == pytest.approx(1 / 3)
+    assert found.lost_ci[0] < found.lost < found.lost_ci[1]
+
+
+def test_where_nothing_was_right_nothing_can_be_lost():
+    found = measure_cue("grey", np.zeros(2, bool), np.ones(2, bool), np.array([0, 1]))
+    assert found.lost is None and audit.meaning(found) == "No photo was right to begin with."
+
+
+def test_no_photos_are_refused():
+    with pytest.raises(ValueError, match="no photos to measure leaf alone on"):
+        measure_cue("leaf_only", np.zeros(0, bool), np.zeros(0, bool), np.zeros(0, int))
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.data())
+def test_newcombes_interval_holds_the_difference_and_turns_with_it(n, m, data):
+    first, second = data.draw(st.integers(0, n)), data.draw(st.integers(0, m))
+    low, high = newcombe(first, n, second, m)
+    assert -1 - 1e-9 <= low <= first / n - second / m + 1e-9 <= high + 2e-9 <= 1 + 3e-9
+    assert newcombe(second, m, first, n) == pytest.approx((-high, -low))
+
+
+def test_newcombes_interval_is_that_of_his_paper():
+    """Newcombe 1998, table II, method 10: 9/10 and 3/10."""
+    assert newcombe(9, 10, 3, 10) == pytest.approx((0.1705, 0.8090), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (cue("grey", 0.02), "it does not depend on color"),
+        (cue("grey", 0.5), "depends on color, and so on light and camera"),
+        (cue("low_pass", 0.9), "it needs detail, as an expert would"),
+        (cue("low_pass", 0.01), "a strong sign of a shortcut"),
+        (cue("leaf_only", 0.2), "part of its answers need the background"),
+        (cue("another_background", 0.6), "60 % of the right answers are lost: the background decides many"),
+        (cue("background_only"), "50 % are still right (30 % by guessing): the background tells part of the class"),
+        (cue("background_only", low=0.2), "no more than by guessing (30 %): the background tells nothing"),
+        (cue("corners", None), "From four corners of the photo, 50 % are still right"),
+    ],
+)
+def test_each_row_says_what_it_means(row, said):
+    assert said in audit.meaning(row)
+
+
+def test_every_cue_has_a_title_and_a_meaning_at_every_amount():
+    for name in audit.TITLES:
+        assert all(audit.meaning(cue(name, lost)).endswith(".") for lost in (0.0, 0.1, 0.9))
+
+
+def test_transfer_takes_classes_with_enough_photos_of_both_the_largest_loss_first():
+    """A: 10 of 10 in the laboratory, 5 of 10 in the field; B: 5 of 5 and 5 of 5; C has no field photos."""
+    labels = np.array([0] * 20 + [1] * 10 + [2] * 6)
+    wrong = np.zeros(36, bool)
+    wrong[10:15] = True
+    probs = np.eye(3)[np.where(wrong, 1, labels)]
+    places = ["lab"] * 10 + ["field"] * 10 + ["lab"] * 5 + ["field"] * 5 + ["lab"] * 6
+    paths = tuple(f"{place}/{i}" for i, place in enumerate(places))
+    found = measure_transfer(Predictions("r", "test", ("A", "B", "C"), paths, paths, labels, probs, True), ["field"])
+    assert [(row.name, row.laboratory, row.field, row.difference) for row in found] == [
+        ("A", 1.0, 0.5, -0.5),
+        ("B", 1.0, 1.0, 0.0),
+    ]
+    assert "recognized 50 points less often in the field" in audit.transfer_meaning(found[0])
+    assert "no significant difference" in audit.transfer_meaning(found[1])
+
+
+def test_the_corners_are_a_row_of_another_classifier():
+    row = audit.corners_cue({"top1": 0.25, "n": 8, "largest_class": 0.5})
+    assert (row.n, row.top1, row.clean_top1, row.lost, row.guess) == (8, 0.25, None, None, 0.5)
+
+
+@pytest.fixture
+def run(tmp_path) -> Run:
+    return Run(write_records(tmp_path / "mine"))
+
+
+def test_what_is_recorded_is_read_again(run):
+    transfer = audit.Transfer("A", 10, 1.0, 10, 0.5, -0.5, (-0.7, -0.1))
+    written = Audit(
+        100, 80, "f" * 64, (cue("grey"), audit.corners_cue({"top1": 0.2, "n": 5, "largest_class": 0.1})), (transfer,)
+    )
+    record_audit(run, "test", written)
+    assert read_audit(run, "test") == written and read_audit(run, "val") is None
+    rows = json.loads((run.path / "eval/test/audit.json").read_text())
+    assert all(row["meaning"].endswith(".") for row in rows["cues"] + rows["transfer"])
+    assert "eval/test/audit.json" in run.manifest()
+
+
+@pytest.mark.parametrize("damage", [{"cues": [{"name": "odd"}]}, {"cues": 3}, {"n": None}, {"transfer": None}])
+def test_a_damaged_file_is_refused(run, damage):
+    record_audit(run, "test", Audit(1, 1, "f", (cue("grey"),), ()))
+    path = run.path / "eval/test/audit.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | damage))
+    with pytest.raises(RunError, match="audit.json of run mine is damaged; make it again"):
+        read_audit(run, "test")
