@@ -118,7 +118,7 @@ FLOORS = {
         {"data.inspection", "explain", "export"},
         {"diagnosis", "onnx_session"},
         {"batches", "scoring"},
-        {"feature_space"},
+        {"feature_space", "trials"},
         {"paper"},
         {"commands"},
         {"__main__"},

@@ -1,0 +1,1 @@
+"""Field trials: photos joined to plots and treatments, incidence, severity and disease progress."""

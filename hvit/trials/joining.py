@@ -1,0 +1,77 @@
+"""Joins the sheet of a trial to photos by file name or pattern, and names what does not fit."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from hvit.trials.sheet import Sheet, SheetRow
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Photos with their lines of the sheet.
+
+    Attributes:
+        rows: line of each photo; None of those without one, and of those with several that differ.
+        unmatched: names of photos without a line.
+        empty: lines that fit no photo.
+        double: names of photos that several lines fit which differ, with the numbers of those lines.
+    """
+
+    rows: tuple[SheetRow | None, ...]
+    unmatched: tuple[str, ...]
+    empty: tuple[SheetRow, ...]
+    double: tuple[tuple[str, tuple[int, ...]], ...]
+
+
+def join_sheet(sheet: Sheet, names: Sequence[str]) -> Joined:
+    """Finds the line of each photo.
+
+    A line fits a photo whose name it gives, with or without folders and ending, in any case; `*`, `?` and `[...]` make
+    it a pattern, compared with the name with and without folders.
+
+    Args:
+        names: of photos, with folders and forward slashes.
+    """
+    fitting: list[list[SheetRow]] = [[] for _ in names]
+    spellings = [_spellings(name) for name in names]
+    by_spelling: dict[str, list[int]] = {}
+    for number, own in enumerate(spellings):
+        for spelling in own:
+            by_spelling.setdefault(spelling, []).append(number)
+    empty = []
+    for row in sheet.rows:
+        found = _fitting(_plain(row.pattern), spellings, by_spelling)
+        for number in found:
+            fitting[number].append(row)
+        if not found:
+            empty.append(row)
+    chosen = [rows[0] if rows and len({row.where for row in rows}) == 1 else None for rows in fitting]
+    unmatched = tuple(name for name, rows in zip(names, fitting) if not rows)
+    double = tuple(
+        (name, tuple(row.line for row in rows)) for name, rows, one in zip(names, fitting, chosen) if rows and not one
+    )
+    return Joined(tuple(chosen), unmatched, tuple(empty), double)
+
+
+def _fitting(pattern: str, spellings: Sequence[list[str]], by_spelling: dict[str, list[int]]) -> list[int]:
+    if pattern in by_spelling or not set(pattern) & set("*?["):  # brackets may belong to a name
+        return by_spelling.get(pattern, [])
+    fits = re.compile(fnmatch.translate(pattern)).match
+    return [number for number, own in enumerate(spellings) if any(fits(spelling) for spelling in own[:2])]
+
+
+def _spellings(name: str) -> list[str]:
+    """The name with folders and without, then both without the ending."""
+    whole = _plain(name)
+    last = PurePosixPath(whole).name
+    return list(dict.fromkeys([whole, last, str(PurePosixPath(whole).with_suffix("")), PurePosixPath(last).stem]))
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFC", text.strip().replace("\\", "/")).casefold().removeprefix("./")

@@ -1,0 +1,125 @@
+"""One observation a photo: where it was taken, whether it shows a disease, and how much."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from hvit.batches.results import Results
+from hvit.batches.reviews import NOT_A_LEAF, UNREADABLE, Review
+from hvit.data.classes import is_healthy
+from hvit.trials.joining import Joined
+from hvit.verdicts import UNFAMILIAR
+
+DISEASED, HEALTHY, UNSURE = "diseased", "healthy", "unsure"
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A photo of a trial.
+
+    Attributes:
+        photo: name.
+        plot, treatment, replicate, date: of its line of the sheet.
+        status: diseased, healthy (of the condition asked about) or unsure.
+        label: the condition that was decided on; empty where it was not.
+        source: "reviewer" or "model".
+        severity: discolored share of the leaf in [0, 1]; None where not measured.
+    """
+
+    photo: str
+    plot: str
+    treatment: str
+    replicate: str
+    date: date | None
+    status: str
+    label: str
+    source: str
+    severity: float | None
+
+
+def observe(
+    results: Results, joined: Joined, standing: Mapping[str, Mapping[str, Review]], condition: str | None = None
+) -> list[Observation]:
+    """Observations of all photos that have a line of the sheet and show a leaf.
+
+    A decision on which all reviewers of a photo agree counts before the answer of the run. A run's list of candidates
+    is diseased where all of them are, healthy where none is, and unsure else, as is a photo that is unfamiliar.
+    Photos that are unreadable, no leaf, or not scored yet are left out.
+
+    Args:
+        joined: from `join_sheet` with the names of `results.photos`.
+        standing: decision that stands, by path and reviewer.
+        condition: class whose incidence is asked for; any disease without.
+    """
+    found = []
+    for row, (photo, line) in enumerate(zip(results.photos, joined.rows)):
+        decided = _decided(results, row, standing.get(photo.path, {}), condition)
+        if line is None or decided is None:
+            continue
+        status, label, source = decided
+        found.append(
+            Observation(
+                photo.name, line.plot, line.treatment, line.replicate, line.date, status, label, source,
+                _severity(results, row, standing.get(photo.path, {})),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _decided(
+    results: Results, row: int, reviews: Mapping[str, Review], condition: str | None
+) -> tuple[str, str, str] | None:
+    """Status, label and source; None of a photo to leave out."""
+    decisions = {review.label or review.verdict for review in reviews.values()}
+    if len(decisions) > 1:
+        return UNSURE, "", "reviewer"
+    if reviews:
+        review = next(iter(reviews.values()))
+        if review.label:
+            return _status([review.label], condition), review.label, "reviewer"
+        return None if review.verdict in (NOT_A_LEAF, UNREADABLE) else (UNSURE, "", "reviewer")
+    if not results.has_scores[row]:
+        return None
+    if str(results.verdicts[row]) == UNFAMILIAR:
+        return UNSURE, "", "model"
+    names = [name for name, _ in results.candidates(row)]
+    return _status(names, condition), names[0] if len(names) == 1 else "", "model"
+
+
+def _status(candidates: Sequence[str], condition: str | None) -> str:
+    """Whether candidates agree that there is a disease, or the one that is asked about."""
+    hits = [name == condition if condition else not is_healthy(name) for name in candidates]
+    return DISEASED if all(hits) else UNSURE if any(hits) else HEALTHY
+
+
+def _severity(results: Results, row: int, reviews: Mapping[str, Review]) -> float | None:
+    """The mean of the reviewers' estimates, else what the run measured."""
+    areas = [review.area for review in reviews.values() if review.area is not None]
+    if areas:
+        return sum(areas) / len(areas)
+    measured = float(results.severity["lesion_fraction"][row])
+    return None if math.isnan(measured) else measured
+
+
+def tidy_rows(observations: Sequence[Observation]) -> list[dict[str, Any]]:
+    """One row a photo for R or pandas: diseased is 1 or 0, empty where unsure; severity is a share."""
+    code = {DISEASED: 1, HEALTHY: 0, UNSURE: None}
+    return [
+        {
+            "photo": o.photo,
+            "plot": o.plot,
+            "treatment": o.treatment,
+            "replicate": o.replicate,
+            "date": None if o.date is None else o.date.isoformat(),
+            "diseased": code[o.status],
+            "status": o.status,
+            "condition": o.label,
+            "source": o.source,
+            "severity": o.severity,
+        }
+        for o in observations
+    ]
