@@ -100,6 +100,8 @@ BATCH_PAGE = "batch_page"
 SET_CROP = "set_crop"
 SET_LEVEL = "set_level"
 REVIEWER = "reviewer"
+TRIAL_CONDITION = "incidence_of"
+TRIAL_MEASURE = "measure"
 
 # Titles that options had in addresses before, by key.
 FORMER_TITLES = {
@@ -151,6 +153,7 @@ _BATCH_DONE = "_batch_done"
 _BATCH_SELECTED = "_batch_selected"
 _TO_REVIEW = "_to_review"
 _SKIPPED = "_skipped"
+_SHEET_INBOX = "_sheet_inbox"
 
 
 def photos() -> list[PhotoFile]:
@@ -647,3 +650,12 @@ def skipped_photos() -> frozenset[str]:
 def skip_photo(path: str) -> None:
     st.session_state[_SKIPPED] = skipped_photos() | {path}
     review_photo(None)
+
+
+def sheet_inbox_key() -> str:
+    """Key of the uploader of a trial's sheet; a new one empties it."""
+    return f"sheet_inbox_{st.session_state.get(_SHEET_INBOX, 0)}"
+
+
+def empty_sheet_inbox() -> None:
+    st.session_state[_SHEET_INBOX] = st.session_state.get(_SHEET_INBOX, 0) + 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from app import state, widgets
-from app.batch import review, table
+from app.batch import review, table, trial
 from hvit.batches import Batch
 
-PARTS = {"table": "Table", "review": "Review"}
-VIEWS = {"table": table.show, "review": review.show}
+PARTS = {"table": "Table", "review": "Review", "trial": "Trial"}
+VIEWS = {"table": table.show, "review": review.show, "trial": trial.show}
 
 
 def get_ready() -> None:

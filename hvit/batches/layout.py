@@ -10,6 +10,7 @@
 | crops.csv, notes.csv, reviews.csv | what people chose, noted, decided: append-only, the last row of a photo counts |
 | settings.json | level of the prediction sets |
 | verdicts.csv | manifest for training: labels that stand; rewritten from reviews.csv after each review |
+| trial.csv or trial.xlsx | the sheet of a field trial, as it was given |
 | progress.json, stop | heartbeat of the process that scores, and the request that it stop |
 
 Paths in these files are relative to the folder of the batch, with forward slashes.
@@ -28,6 +29,7 @@ NOTES = "notes.csv"
 REVIEWS = "reviews.csv"
 SETTINGS = "settings.json"
 VERDICTS = "verdicts.csv"
+TRIAL = ("trial.csv", "trial.xlsx")
 PROGRESS = "progress.json"
 STOP = "stop"
 LOCK = ".lock"

@@ -66,7 +66,8 @@ class Sheet:
 def read_sheet(file: Path) -> Sheet:
     """Reads a CSV or XLSX file with columns file (or pattern), plot, treatment, replicate and date.
 
-    CSV may be separated by commas, semicolons or tabs. Names of columns are compared without case, and some other names are understood. Only file and plot are needed.
+    CSV may be separated by commas, semicolons or tabs. Names of columns are compared without case, and some other names
+    are understood. Only file and plot are needed.
 
     Raises:
         SheetError: it cannot be read, lacks a column or a cell, a date is not one, or a plot has two treatments.

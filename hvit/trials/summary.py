@@ -23,7 +23,7 @@ class Mean:
 
     Attributes:
         value: None of nothing.
-        interval: None below two values.
+        interval: None below two values, and where all are equal: its width would be 0, which claims certainty.
         n: how many values.
     """
 
@@ -67,8 +67,8 @@ def mean_of(values: Sequence[float]) -> Mean:
     if n == 0:
         return Mean(None, None, 0)
     mean = float(np.mean(values))
-    if n == 1:
-        return Mean(mean, None, 1)
+    if n == 1 or np.ptp(values) == 0:
+        return Mean(mean, None, n)
     half = float(t.ppf(0.975, n - 1) * np.std(values, ddof=1) / math.sqrt(n))
     return Mean(mean, (mean - half, mean + half), n)
 

@@ -185,3 +185,28 @@ def test_the_commands_that_train_on_the_labels_stand_there_once_there_are_two_co
     app = app.run()
     assert [code.value.split()[2] for code in app.code] == ["training.quick", "training.finetune"]
     assert str(batch.path / "verdicts.csv") in app.code[0].value
+
+
+def with_sheet(folders, text: str) -> AppTest:
+    scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 6))
+    app = opened(part="Trial")
+    assert "Give the sheet of your trial" in words_of(app)
+    app.file_uploader[0].set_value([("sheet.csv", text.encode(), "text/csv")])
+    return app.run()
+
+
+def test_a_sheet_gives_treatments_plots_and_disease_progress(folders):
+    lines = [f"leaf_0{i};{i % 2};{'AB'[i % 2]};2026-07-0{1 + i // 2}" for i in range(5)]
+    app = with_sheet(folders, "\n".join(["file;plot;treatment;date", *lines, "gone;9;C;"]))
+    said = words_of(app)
+    assert "5 of 6 photos have their place by 6 lines." in said
+    assert [code.value for code in app.code][:2] == ["leaf_05.jpg", "line 7: gone (plot 9)"]
+    treatments, plots, areas = (frame.value for frame in app.dataframe)
+    assert list(treatments["Treatment"].unique()) == ["A", "B"] and len(plots) == 5 and len(areas) == 2
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_a_sheet_that_cannot_be_read_is_one_sentence_and_not_kept(folders):
+    app = with_sheet(folders, "file;plot\n;1\n")
+    assert "sheet.csv: line 2 has no file or pattern" in words_of(app)
+    assert "Give the sheet of your trial" in words_of(app.run())

@@ -57,6 +57,10 @@ def test_a_mean_of_one_value_has_no_interval():
     assert mean_of([0.5]).interval is None and mean_of([]).value is None
 
 
+def test_equal_values_claim_no_certainty():
+    assert mean_of([1.0, 1.0, 1.0]).interval is None and mean_of([1.0, 1.0, 1.0]).value == 1.0
+
+
 def test_nothing_is_not_summarized():
     with pytest.raises(ValueError, match="no photos"):
         summarize([])
