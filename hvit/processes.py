@@ -1,4 +1,4 @@
-"""Work spread over several processes, answered in order."""
+"""Runs calls in several processes, with results in order."""
 
 import math
 import multiprocessing
@@ -46,8 +46,8 @@ def worth_starting(calls: int) -> int:
     return max(1, min(cores(), calls // LEAST))
 
 
-def answers(calls: Iterable[Callable[[], T]], workers: int = 1) -> Iterator[Callable[[], T]]:
-    """What some calls return, worked out ahead by several processes.
+def run_in_order(calls: Iterable[Callable[[], T]], workers: int = 1) -> Iterator[Callable[[], T]]:
+    """Runs calls in several processes and yields their results in order.
 
     Args:
         calls: what to do, independent of each other; with several workers they are pickled, and so are their answers.

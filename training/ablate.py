@@ -1,4 +1,4 @@
-"""Trains one configuration with and without a list of named changes, several seeds each, and judges every run.
+"""Ablation study: trains one configuration and named changes to it, several seeds each, and evaluates every run.
 
 python -m training.ablate --plan training/ablations/parts.yaml --dry-run
 python -m training.ablate --plan training/ablations/parts.yaml --processes 2
@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 class _Programs:
-    """Starts one program at a time, and hands a request to stop on to it."""
+    """Runs subprocesses one at a time, and forwards stop signals to them."""
 
     def __init__(self):
         self.stopped = False
@@ -106,7 +106,7 @@ class _Programs:
 
 
 def _carry_out(trial: Trial, plan: AblationPlan, programs: _Programs, processes: int) -> int:
-    """Trains and judges one run as far as that is not done; returns the first exit status that is not 0."""
+    """Trains and evaluates one run, as far as that is not done; returns the first exit status that is not 0."""
     if not _is_trained(trial):
         many = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
         if status := programs([sys.executable, *many, "-m", trial.program, *trial.words, "--resume", "auto"]):

@@ -1,4 +1,4 @@
-"""Calibrates a run on photos that neither trained nor selected: temperature, prediction sets, rejection.
+"""Calibrates a run on held-out photos: temperature, conformal prediction sets, out-of-distribution detector.
 
 python -m training.calibrate --run runs/leaf45-tiny --data data/plantvillage-160 data/field-256
 python -m training.calibrate --run runs/leaf45-tiny --data data/* --ood-method relative_mahalanobis --conformal auto
@@ -177,7 +177,7 @@ def calibrate(
     options: CalibrationConfig,
     field_sets: Sequence[str],
 ) -> dict:
-    """Fits temperature, prediction sets and rejection to a run's weights, and writes them into it.
+    """Fits temperature, conformal thresholds and detector of a run, and saves them in it.
 
     Args:
         reference: training photos that the detector is fitted to.
@@ -220,7 +220,7 @@ def _features(checkpoint: Checkpoint, samples: list[Sample]) -> LabeledFeatures:
 
 
 def _unchanged(cache: PhotoCache, indices: Sequence[int]) -> list[int]:
-    """Those whose file is still the one that was decoded. Training read each once; calibration reads it again.
+    """Indices of the photos whose file has not changed since it was decoded.
 
     Raises:
         UnreadablePhotosError: more than 0.5 % are not.
@@ -228,10 +228,10 @@ def _unchanged(cache: PhotoCache, indices: Sequence[int]) -> list[int]:
     kept = [i for i in indices if patient_sha256(cache.samples[i]) == cache.sha256[i]]
     if lost := sorted(set(indices) - set(kept)):
         first = cache.samples[lost[0]].relative
-        told = f"{len(lost)} of {len(indices)} photos are gone or changed since training began, {first} the first"
+        reason = f"{len(lost)} of {len(indices)} photos are gone or changed since training began, {first} the first"
         if len(lost) > MAX_UNREADABLE * len(indices):
-            raise UnreadablePhotosError(f"{told}; bring them back, then go on with --resume")
-        print(f"{told}; calibrating without them", file=sys.stderr, flush=True)
+            raise UnreadablePhotosError(f"{reason}; bring them back, then go on with --resume")
+        print(f"{reason}; calibrating without them", file=sys.stderr, flush=True)
     return kept
 
 

@@ -1,4 +1,4 @@
-"""Whether this machine is fit to train, and how fast it is.
+"""Checks whether this machine computes trainings correctly, and measures its speed.
 
 python -m training.check_device
 python -m training.check_device --parts machine,precision,resident,steps --minutes 2
@@ -51,7 +51,7 @@ def checked(
     parts: list[Part],
     limit_s: float,
     out: Path | None = None,
-    told: Callable[[dict], None] | None = None,
+    reported: Callable[[dict], None] | None = None,
 ) -> dict:
     """Runs parts; see `Runner.run` for what is known of each.
 
@@ -81,8 +81,8 @@ def checked(
                 part = replace(part, skipped=NO_TIME)
             results.append(runner.run(part, left_s, save))
             save()
-            if told is not None:
-                told(results[-1])
+            if reported is not None:
+                reported(results[-1])
     finally:
         runner.stop()
     return document()

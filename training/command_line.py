@@ -1,4 +1,4 @@
-"""The flags that training programs share."""
+"""Command-line options that the training programs share."""
 
 import argparse
 import functools

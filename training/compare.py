@@ -1,4 +1,4 @@
-"""How much better one way of training is than another, from the test predictions of its runs, paired by seed.
+"""Compares two seed groups on test: paired gain in top-1 accuracy and macro-F1, with 95 % intervals.
 
 python -m training.compare --without runs/tenth-scratch-{0,1,2} --with runs/tenth-leafsim-{0,1,2}
 """

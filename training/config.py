@@ -1,4 +1,4 @@
-"""Configuration of the training programs: one frozen model a concern; unknown keys are refused."""
+"""Configuration of the training programs, as frozen pydantic models; unknown keys are errors."""
 
 import difflib
 from dataclasses import replace
@@ -129,7 +129,7 @@ _NO_CONVOLUTIONS = "a net that can leave masked parts out, which convolutions at
 
 
 class ModelSection(Section):
-    """The net: one of the family, or a baseline of timm's (timm:resnet50). What is None is that of the named size."""
+    """Model: a size of the family, or a timm baseline (timm:resnet50); None keeps the value of the size."""
 
     name: str = "hvit_tiny"
     embed_dims: tuple[int, int, int, int] | None = None  # channels of the four stages
@@ -207,7 +207,7 @@ class AdamWConfig(Section):
 
 
 class OptimConfig(AdamWConfig):
-    """What only training with labels has beside."""
+    """Optimizer of fine-tuning."""
 
     ema_decay: float = Field(0.999, ge=0, lt=1)
     label_smoothing: float = Field(0.1, ge=0, lt=1)
@@ -228,7 +228,7 @@ class CalibrationConfig(Section):
 
 
 class LossConfig(Section):
-    """What a wrong answer costs; label smoothing is in `optim`."""
+    """Classification loss; label smoothing is in `optim`."""
 
     name: Literal["cross_entropy", "focal", "balanced_softmax"] = "cross_entropy"
     gamma: float | None = Field(None, gt=0)  # of the focal loss alone, which takes 2 where nothing is said
@@ -250,7 +250,7 @@ class LossConfig(Section):
 
 
 class DistillConfig(Section):
-    """Learning from the answers of trained runs beside the labels (Hinton et al. 2015, arXiv:1503.02531)."""
+    """Knowledge distillation from trained runs (Hinton et al. 2015, arXiv:1503.02531)."""
 
     teacher: Path | list[Path]  # runs, by path or name; of several the mean of their probabilities
     weight: float = Field(0.7, ge=0, le=1)  # of the teacher's probabilities; the labels have the rest
@@ -277,7 +277,7 @@ class DistillConfig(Section):
 
 
 class EarlyStopping(Section):
-    """Ends training where a metric of the selecting half has not improved for some validations in a row."""
+    """Early stopping: ends training after some validations without improvement on the selecting half."""
 
     metric: Metric
     patience: int = Field(ge=1)  # validations, which `eval_every` epochs lie between
@@ -312,7 +312,7 @@ class AugmentConfig(ViewConfig):
 
 
 class MaskedConfig(Section):
-    """What is hidden of a picture, and the decoder that paints it."""
+    """Masking ratio, and the decoder of masked autoencoding."""
 
     mask_ratio: float = Field(0.6, gt=0, lt=1)  # of the 32-px units
     decoder_dim: int = Field(128, ge=32, multiple_of=32)
@@ -320,7 +320,7 @@ class MaskedConfig(Section):
 
 
 class ContrastiveConfig(Section):
-    """How two views of a photo are told from all others."""
+    """Contrastive loss of SimCLR."""
 
     temperature: float = Field(0.2, gt=0)
     decoupled: bool = True  # the pair itself is left out of what it is compared with
@@ -337,7 +337,7 @@ class Phase(Section):
 
 
 class FinetuneConfig(Section):
-    """Everything `training.finetune` can be told."""
+    """Configuration of `training.finetune`."""
 
     data: DataConfig
     model: ModelSection = ModelSection()
@@ -486,7 +486,7 @@ class PretrainModel(ModelSection):
 
 
 class PretrainConfig(Section):
-    """Everything `training.pretrain` can be told."""
+    """Configuration of `training.pretrain`."""
 
     data: PretrainData
     method: Literal["simclr", "mae"]

@@ -1,4 +1,4 @@
-"""A map of the feature space of a run: where its samples lie, which are true neighbors, and how far to trust it.
+"""Computes the t-SNE map of a run's feature space, with nearest neighbors and quality measures.
 
 python -m training.embed --run leafsim-tiny
 """
@@ -17,7 +17,7 @@ from hvit.data.leafsim import EARLY_STRESS, SCHEME, Address, render
 from hvit.device import chosen_device
 from hvit.feature_space import FeatureMap, MapError, fit_map, read_map
 from hvit.feature_space.feature_map import MIN_SAMPLES
-from hvit.processes import answers
+from hvit.processes import run_in_order
 from hvit.runs import DEFAULT_RUN, ModelCard, Run, RunError, find_run
 from hvit.runs.checkpoint import load_checkpoint, load_rejector, read_card
 from hvit.runs.layout import FEATURE_MAP, FEATURES, PREDICTIONS, in_split
@@ -71,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         run = find_run(args.run)
-        splits = args.split or [_judged_on(run)]
+        splits = args.split or [_evaluated_split(run)]
         like = None if args.align_with is None else _map_of(find_run(args.align_with), splits[0])
         samples = collect_samples(run, splits, args.data, args.device)
         samples = samples.only(stratified(samples.labels, samples.sample_ids, args.max_points))
@@ -119,10 +119,10 @@ def collect_samples(run: Run, splits: list[str], data: list[Path] | None, device
     return Samples(stages, *(np.concatenate(column) for column in list(zip(*parts))[1:]))
 
 
-def _judged_on(run: Run) -> str:
-    if run.judged_on is None:
+def _evaluated_split(run: Run) -> str:
+    if run.evaluated_split is None:
         raise RunError(_no_predictions(run, "test"))
-    return run.judged_on
+    return run.evaluated_split
 
 
 def _no_predictions(run: Run, split: str) -> str:
@@ -205,7 +205,7 @@ def make_map(
     like: FeatureMap | None = None,
     step: Callable[[str], None] = lambda what: None,
 ) -> FeatureMap:
-    """The map, with how strange each sample is, and how severe where all are drawn."""
+    """Fits the map, with out-of-distribution scores, and severities where all samples are drawn."""
     import openTSNE
 
     card = read_card(run.path)
@@ -231,7 +231,7 @@ def _severity(paths: np.ndarray) -> np.ndarray | None:
         return None
     show, values = progress("drawing leaves"), []
     calls = [partial(_drawn_severity, path) for path in paths]
-    for answer in answers(calls, readers([RenderedSample.of(Address.parse(path)) for path in paths])):
+    for answer in run_in_order(calls, readers([RenderedSample.of(Address.parse(path)) for path in paths])):
         values.append(answer())
         show(len(values), len(paths))
     return np.array(values)

@@ -1,4 +1,4 @@
-"""How far the explanations of a run can be trusted: every method beside maps that know nothing, on recorded photos.
+"""Evaluates the explanation methods of a run on recorded photos, against model-free controls.
 
 python -m training.explain --run runs/leafsim-tiny --data leafsim:v1/1/0-23999
 python -m training.explain --run runs/my-run --data my-photos --photos 50 --methods rollout gradcam --json

@@ -1,4 +1,4 @@
-"""The tables of docs/explanations.md, from what runs recorded of their explanations.
+"""Tables of docs/explanations.md, from the recorded evaluations of explanations.
 
 python -m training.explain_report --run runs/leafsim-tiny runs/leaf45-tiny
 """

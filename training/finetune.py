@@ -1,4 +1,4 @@
-"""Trains an HViT, or a baseline of timm's, on labelled photos, and writes a run.
+"""Trains an HViT or a timm baseline on labelled photos, and writes a run.
 
 python -m training.finetune --config training/configs/leaf45_tiny.yaml
 python -m training.finetune --config training/configs/leaf45_tiny.yaml --dry-run
@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 class Finetuning(Training):
-    """One run from its photos to weights that name what they see; see `Training` for how it is run."""
+    """Supervised training of a classifier; see `Training` for the loop."""
 
     name, config_kind = "training.finetune", FinetuneConfig
 
@@ -221,7 +221,7 @@ class Finetuning(Training):
         return self.place < self.schedule.freeze_steps
 
     def _freeze(self) -> None:
-        """The head alone learns. The rest is as in evaluation: it drops no path, and batch norm gathers nothing."""
+        """Freezes all but the head, in evaluation mode: no stochastic depth, fixed batch-norm statistics."""
         self.learner.requires_grad_(False).eval()
         self.model.get_classifier().requires_grad_(True).train()
         # What frozen weights would send to other processes is nothing: `_gradients` averages those of the head, where
@@ -229,7 +229,7 @@ class Finetuning(Training):
         self.step_module, self.step_is_frozen = self.model, True
 
     def _thaw(self) -> None:
-        """All weights learn."""
+        """Unfreezes all weights."""
         self.learner.requires_grad_(True).train()
         self.step_module, self.step_is_frozen = self.together(), False
 
@@ -263,7 +263,7 @@ class Finetuning(Training):
         return f"best {self.config.select_by} {self.best['value']:.4f}" if self.best else ""
 
     def _validate(self) -> None:
-        """Scores the averaged weights on the selecting half, keeps the best, and says when to stop waiting."""
+        """Validates the averaged weights on the selecting half, keeps the best, and decides on early stopping."""
         model = self.averaged()
         logits = self._logits(model, self.preprocessing, self.world)
         if self.writer:
@@ -314,7 +314,7 @@ class Finetuning(Training):
         )
 
     def _serving_size(self, model: torch.nn.Module) -> int:
-        """The size that scores best on the selecting half: a net often sees more above the size it trained at."""
+        """Chooses the image size with the best score on the selecting half, often above the training size."""
         metric, best = self.config.select_by, None
         for size in self.config.serve_img_sizes or [self.config.eval_img_size]:
             logits = self._logits(model, replace(self.preprocessing, img_size=size), self.world.alone)

@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 class Pretraining(Training):
-    """One run from its photos to the weights of a backbone; see `Training` for how it is run."""
+    """Self-supervised training of a backbone; see `Training` for the loop."""
 
     name, config_kind, kind = "training.pretrain", PretrainConfig, "pretrain"
 
@@ -140,9 +140,9 @@ class Pretraining(Training):
             total += loss.detach() / config.accum_steps
         return total
 
-    def _after_step(self, told: StepOutcome) -> None:
-        if not told.skipped:
-            self.seen.append(told.loss)
+    def _after_step(self, outcome: StepOutcome) -> None:
+        if not outcome.skipped:
+            self.seen.append(outcome.loss)
 
     @property
     def _note(self) -> str:

@@ -1,4 +1,4 @@
-"""A run on your own photos in a minute: the frozen backbone of another run, and a new head fitted to its features.
+"""Makes a run from your own photos in a minute: a linear head on the frozen backbone of another run.
 
 python -m training.quick my-photos --run leaf45-tiny
 """
@@ -56,7 +56,7 @@ plants are known, group. Where it has train, val and test, test is left alone. N
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """What heads said of photos of folds they had not seen.
+    """Out-of-fold outputs of cross-validation.
 
     Attributes:
         folds: of each photo, (N,).
@@ -93,7 +93,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def quick(args, say: Callable[[str], None] = lambda line: None) -> dict:
-    """Reads photos, judges heads by cross-validation, fits one to all, and writes the run.
+    """Reads photos, cross-validates heads, fits one to all photos, and writes the run.
 
     Args:
         args: of the command line.
@@ -176,7 +176,7 @@ def _config(args, parent: Checkpoint) -> dict:
 def cross_validate(
     photos: OwnPhotos, seed: int, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> CrossValidation:
-    """Asks of every photo a head that learned from other groups.
+    """Predicts every photo by a head fitted to the folds without its group.
 
     Args:
         seed: of the folds and of the draws of fewer photos.
@@ -201,13 +201,13 @@ def cross_validate(
 def _write_run(writer: RunWriter, parent: Checkpoint, photos: OwnPhotos, seed: int) -> tuple[dict, dict, Gain]:
     """Summary, recorded scores and the gain of twice the photos, once everything is written."""
     run_dir, labels = writer.path, photos.labels
-    judged = cross_validate(photos, seed, progress("learning curve"))
-    temperature = fit_temperature(judged.logits, labels)
+    validated = cross_validate(photos, seed, progress("learning curve"))
+    temperature = fit_temperature(validated.logits, labels)
     sources = np.array([sample.source for sample in photos.samples])
-    threshold = rejection_threshold(judged.strangeness, sources)
-    accepted = judged.strangeness <= threshold
+    threshold = rejection_threshold(validated.strangeness, sources)
+    accepted = validated.strangeness <= threshold
     alphas = supported(ALPHAS, len(labels)) or ALPHAS[:1]
-    probs = softmax(judged.logits, temperature)
+    probs = softmax(validated.logits, temperature)
     level = choose_level(CalibrationSet(probs, labels, photos.groups, sources, accepted, photos.classes), alphas)
     save_checkpoint(
         run_dir,
@@ -226,15 +226,15 @@ def _write_run(writer: RunWriter, parent: Checkpoint, photos: OwnPhotos, seed: i
         half=False,  # the head is then the fitted one to the last digit that counts
     )
     checkpoint = load_checkpoint(run_dir)
-    held_out = ModelOutputs(judged.logits, photos.stage_features, photos.sha256)
+    held_out = ModelOutputs(validated.logits, photos.stage_features, photos.sha256)
     # Every photo is among those the finished run compares with, so it cannot be asked whether they look strange.
     document = score(replace(checkpoint, ood=None), held_out, labels) | {"accepted": float(accepted.mean())}
-    gain = gain_of_twice(judged.curve, photos.groups, seed)
+    gain = gain_of_twice(validated.curve, photos.groups, seed)
     twice = {"gain": gain.gain, "low": gain.low, "high": gain.high, "unknown": gain.reason}
-    write_roles(run_dir, photos.samples, photos.sha256, [f"fold {fold + 1}" for fold in judged.folds])
-    summary = _summary(document, judged, photos, temperature, level, gain)
+    write_roles(run_dir, photos.samples, photos.sha256, [f"fold {fold + 1}" for fold in validated.folds])
+    summary = _summary(document, validated, photos, temperature, level, gain)
     writer.finish("done", summary | {"serve_img_size": parent.preprocessing.img_size})
-    record_results(run_dir, {in_split(SPLIT, LEARNING_CURVE): {"points": judged.curve.rows(), "twice": twice}})
+    record_results(run_dir, {in_split(SPLIT, LEARNING_CURVE): {"points": validated.curve.rows(), "twice": twice}})
     record_evaluation(run_dir, SPLIT, Evaluation(document, photos.samples, held_out))
     return writer.info.summary, document, gain
 
@@ -252,14 +252,14 @@ def _neighbors(photos: OwnPhotos, seed: int) -> NearestNeighbors:
 
 
 def _summary(
-    document: dict, judged: CrossValidation, photos: OwnPhotos, temperature: float, level: Level, gain: Gain
+    document: dict, validated: CrossValidation, photos: OwnPhotos, temperature: float, level: Level, gain: Gain
 ) -> dict:
     """Numbers alone; those of each class are in eval/cv/metrics.json."""
     low, high = document["top1_ci"]
     return {
         "cv_n": document["n"],
         "cv_groups": int(photos.groups.max() + 1),
-        "cv_folds": int(judged.folds.max() + 1),
+        "cv_folds": int(validated.folds.max() + 1),
         "cv_top1": document["top1"],
         "cv_top1_low": low,
         "cv_top1_high": high,

@@ -1,4 +1,4 @@
-"""What runs can and cannot do, as a page of tables: docs/results.md.
+"""Writes docs/results.md: tables of what runs can and cannot do.
 
 python -m training.report --run runs/leaf45-tiny runs/leafsim-tiny --photos data --strange data/not-leaf
 python -m training.report --run runs/leaf45-tiny --photos data --strange data/not-leaf data/green-not-crop-192
@@ -18,7 +18,7 @@ from hvit.data.datasets.reading import RENDER_PX, Sample, read_samples, readers
 from hvit.data.inspection.check import background_control
 from hvit.data.leafsim import SCHEME, Address, plan, render
 from hvit.data.leafsim.plan import HEALTHY
-from hvit.processes import answers, worth_starting
+from hvit.processes import run_in_order, worth_starting
 from hvit.runs import Run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.runs.predictions import read_prediction_columns
@@ -202,7 +202,7 @@ def _conditions(probs: np.ndarray, labels: np.ndarray, classes: list[str]) -> li
 def _severities(addresses: list[Address], right: np.ndarray) -> list[str]:
     """Top-1 of leaves with symptoms by how much of the leaf these cover."""
     calls = [partial(_severity, address) for address in addresses]
-    severities = np.array([severity_of() for severity_of in answers(calls, worth_starting(len(calls)))])
+    severities = np.array([severity_of() for severity_of in run_in_order(calls, worth_starting(len(calls)))])
     diseased = np.array([plan(address).condition != HEALTHY for address in addresses])
     lines = [
         "### Severity",

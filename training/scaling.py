@@ -1,4 +1,4 @@
-"""How much faster more processes train, and whether they learn the same.
+"""Measures the speed-up of distributed training, and whether its losses are equal.
 
 python -m training.scaling --config training/configs/leafsim_tiny.yaml --processes 1 2 4
 python -m training.scaling --config training/configs/leafsim_tiny.yaml --processes 1 1x2 2 4 --out scaling.json
@@ -185,7 +185,7 @@ def _print(document: dict) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = config_parser(
         "training.scaling",
-        "How much faster more processes train, and whether they learn the same.",
+        "Measures the speed-up of distributed training, and whether its losses are equal.",
         __doc__.split("\n", 2)[2],
         "batch_size=32",
     )

@@ -1,4 +1,4 @@
-"""A picture of what augmentation does: leaves as they are, and as training sees them. Look at it before you train.
+"""Contact sheet of augmentation: photos as they are and as training sees them. Look at it before you train.
 
 python -m training.sheet --config training/configs/leafsim_tiny.yaml --out sheet.jpg
 python -m training.sheet --config training/configs/leaf33_simclr.yaml --data my-photos --out sheet.jpg

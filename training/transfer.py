@@ -1,4 +1,4 @@
-"""How far a run that learned from drawn leaves alone can name real photos of the same conditions.
+"""Evaluates a run trained on drawn leaves on real photos of the same conditions (simulation to real).
 
 python -m training.transfer --run runs/leafsim-tiny --data data/plantvillage-160 data/field-256 data/coffee-leaf-256
 """

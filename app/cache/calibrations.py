@@ -95,7 +95,7 @@ def _calibration(path: str, split: str, stamps: tuple, _answers: Predictions) ->
 
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
 def _selective(path: str, split: str, stamps: tuple, _answers: Predictions) -> list[tuple[str, SelectiveScores]]:
-    groups, confidence, right = data_sets_of(_answers.paths), _answers.confidence, _answers.right
+    groups, confidence, right = data_sets_of(_answers.paths), _answers.confidence, _answers.correct
     parts = [("all", score_selective(confidence, right))]
     if len(names := np.unique(groups)) > 1:
         parts += [(str(n), score_selective(confidence[groups == n], right[groups == n])) for n in names]

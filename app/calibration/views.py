@@ -137,7 +137,7 @@ def _sets_by_group(record: RunSnapshot, answers: Predictions, shown: np.ndarray,
 def selective(record: RunSnapshot, split: str, answers: Predictions) -> None:
     """Error rate against the share of photos answered, and what a limit on the probability brings."""
     scores, groups = calibrations.selective_of(record, split), calibrations.data_sets(answers)
-    field, confidence, right = panels.field_sets(record), answers.confidence, answers.right
+    field, confidence, right = panels.field_sets(record), answers.confidence, answers.correct
     curves = []
     for name, _ in scores:
         rows = np.ones(len(answers), dtype=bool) if name == "all" else groups == name

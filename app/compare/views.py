@@ -456,7 +456,7 @@ def _outcome_counts(numbers: np.ndarray, first: str, second: str) -> None:
 def _pictures(answers: Sequence[Predictions], rows: Sequence[np.ndarray], outcome: str) -> None:
     def said(which: int, row: int) -> str:
         a = answers[which]
-        name = "correct" if a.right[row] else class_in_text(a.classes[a.predicted[row]])
+        name = "correct" if a.correct[row] else class_in_text(a.classes[a.predicted[row]])
         return f"{name}, {percent(float(a.confidence[row]))}"
 
     tiles = [

@@ -110,7 +110,7 @@ def _pictures_of_cell(answers: Predictions, true: str | None, called: str | None
     widgets.sentence(words.cell_sentence(true, called, len(rows), int(is_true.sum())), "below")
     if true is not None or called is not None:
         # Errors first, the surest on top: among all photos of a class they are what one looks for.
-        order = np.lexsort((-answers.confidence[rows], answers.right[rows]))
+        order = np.lexsort((-answers.confidence[rows], answers.correct[rows]))
         photos(answers, rows[order], "cell")
 
 
@@ -195,7 +195,7 @@ def classes(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> N
     if chosen is not None:
         score = scores.per_class[chosen]
         own = answers.labels == answers.classes.index(score.name)
-        wrong = np.flatnonzero(own & ~answers.right)
+        wrong = np.flatnonzero(own & ~answers.correct)
         st.subheader(class_title(score.name))
         widgets.sentence(f"{len(wrong)} of {counted(score.n, 'picture')} were classified wrongly.", "below")
         if len(wrong):
@@ -281,7 +281,7 @@ def photos(answers: Predictions, rows: np.ndarray, key: str, claimed: np.ndarray
 
 
 def _called(answers: Predictions, row: int) -> tuple[str, float, bool]:
-    return answers.classes[answers.predicted[row]], float(answers.confidence[row]), bool(answers.right[row])
+    return answers.classes[answers.predicted[row]], float(answers.confidence[row]), bool(answers.correct[row])
 
 
 def _csv_row(answers: Predictions, row: int) -> dict:

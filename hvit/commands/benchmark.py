@@ -1,4 +1,4 @@
-"""`hvit benchmark`: how fast models are on this machine, measured in turns."""
+"""`hvit benchmark`: latency and throughput of models on this machine, measured in alternation."""
 
 import argparse
 import itertools
@@ -122,10 +122,10 @@ def _profile(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
 
 def _print_rows(document: dict[str, Any]) -> None:
     settings = ("mode", "device", "precision", "compiled", "threads", "batch_size", "img_size")
-    for told, group in itertools.groupby(document["rows"], lambda row: [row[key] for key in settings]):
+    for values, group in itertools.groupby(document["rows"], lambda row: [row[key] for key in settings]):
         rows = list(group)
         beside_eager = rows[0]["times_as_fast_as_eager"] is not None
-        print("\n" + _setting_line(dict(zip(settings, told))))
+        print("\n" + _setting_line(dict(zip(settings, values))))
         header = ["model", "img/s", "ms a pass", "quickest to slowest turn", "peak MB", "times as fast"]
         print_table(
             [*header, *(["as eager"] if beside_eager else [])],

@@ -222,7 +222,7 @@ def run_pack(args: argparse.Namespace) -> int:
 
 
 def _of_splits(samples: list[Any], names: str) -> list[Any]:
-    """Samples of some splits; of data sets without splits, all.
+    """Samples of some splits; all samples of data sets without splits.
 
     Raises:
         DataError: there is no such split, or a data set holds none of them.

@@ -130,7 +130,7 @@ def _class_index(checkpoint: "Checkpoint", name: str | None) -> int | None:
 
 
 def _bands(checkpoint: "Checkpoint", path: Path, photo: "Photo") -> "np.ndarray | None":
-    """Bands that lie beside the photo, where the run takes any; says on stderr what a spectral stream sees."""
+    """Reads the bands of the photo, where the run takes any; prints to stderr what its spectral stream sees."""
     from hvit.data.spectral import find_bands, read_bands
 
     stream = checkpoint.spectral

@@ -47,8 +47,10 @@ def add_parser(subparsers: Subparsers) -> None:
     _split(_kind(kinds, "compare", "top-1 and macro-F1 of several runs, with intervals", several=True))
 
 
-def _kind(kinds: Subparsers, name: str, told: str, several: bool) -> argparse.ArgumentParser:
-    parser = kinds.add_parser(name, help=told, description=f"{told[:1].upper()}{told[1:]}.", epilog=EXAMPLES)
+def _kind(kinds: Subparsers, name: str, help_text: str, several: bool) -> argparse.ArgumentParser:
+    parser = kinds.add_parser(
+        name, help=help_text, description=f"{help_text[:1].upper()}{help_text[1:]}.", epilog=EXAMPLES
+    )
     runs: dict[str, Any] = {"nargs": "+"} if several else {"nargs": 1}
     parser.add_argument("--run", dest="run_names", required=True, metavar="RUN", help="path or name", **runs)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="ends in .pdf, .svg or .png")

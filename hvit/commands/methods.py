@@ -1,4 +1,4 @@
-"""`hvit methods`: the Methods paragraph of a run, with what to cite."""
+"""`hvit methods`: the Methods paragraph of a run, with BibTeX."""
 
 import argparse
 import sys

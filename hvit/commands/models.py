@@ -1,4 +1,4 @@
-"""`hvit models`: the family in numbers."""
+"""`hvit models`: parameters, GMACs and sizes of the model family."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""`hvit runs`: the runs that are here, shipped and local."""
+"""`hvit runs`: list shipped and local runs."""
 
 import argparse
 import sys
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _problem(run: Run) -> str | None:
-    """What is wrong with a run that can be listed all the same: its configuration."""
+    """The error in the configuration of a run that can be listed; None without one."""
     try:
         run.config  # noqa: B018
     except RunError as error:

@@ -216,7 +216,7 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
     if profile and mode is not None and (image.mode == "CMYK") == (mode == "CMYK"):
         given = _as_mode(image, mode)
         image = image if given is None else to_srgb(given, profile) or image
-    if alpha is not None:
+    if alpha is not None and alpha.getextrema() != (255, 255):  # an opaque photo needs no background
         image = image.convert("RGB")
         image.putalpha(alpha)
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -1,1 +1,1 @@
-"""Figures and words for a paper, from what runs recorded: start reading at `drawing.py`."""
+"""Figures and Methods paragraphs for a paper, from the records of runs; start reading at `drawing.py`."""

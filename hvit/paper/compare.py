@@ -1,4 +1,4 @@
-"""Several ways of training side by side: top-1 and macro-F1, every seed, and the interval of their mean."""
+"""Figure comparing seed groups: top-1 accuracy and macro-F1 of every run, and the interval of their mean."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from hvit.fonts import figure_labels
 from hvit.paper import style
 from hvit.paper.drawing import Drawing, interval
 from hvit.paper.scores import Scores, scores_of
-from hvit.paper.sources import Group, answers_of, cautions, counted, predictions_of
+from hvit.paper.sources import Group, cautions, predictions_of, predictions_origin, size_in_words
 from hvit.paper.style import MARGIN_MM, FigureError
 from hvit.runs.predictions import Predictions, align_labels, shared_photos
 
@@ -22,7 +22,7 @@ LEAST_PANEL_MM = 20.0
 
 
 def draw(groups: Sequence[Group], width_mm: float, split: str | None = None) -> Drawing:
-    """A row a way of training; circles are its runs, the diamond their mean.
+    """Draws a row for each seed group: circles are its runs, the diamond is their mean.
 
     Args:
         split: None for what the first run is judged on.
@@ -31,9 +31,9 @@ def draw(groups: Sequence[Group], width_mm: float, split: str | None = None) -> 
         RunError: a run has no answers, or they are damaged.
     """
     runs = [run for group in groups for run in group.runs]
-    answers = [answers_of(runs[0], split)]
-    answers += [answers_of(run, answers[0].split) for run in runs[1:]]
-    labels, predicted = same_photos(answers)
+    predictions = [predictions_of(runs[0], split)]
+    predictions += [predictions_of(run, predictions[0].split) for run in runs[1:]]
+    labels, predicted = same_photos(predictions)
     by_run = dict(zip((run.name for run in runs), predicted))
     num_classes = 1 + max(int(labels.max()), *(int(row.max()) for row in predicted))
     scores = [scores_of(labels, [by_run[run.name] for run in group.runs], num_classes) for group in groups]
@@ -54,28 +54,32 @@ def draw(groups: Sequence[Group], width_mm: float, split: str | None = None) -> 
             axes = style.axes_at(figure, left + number * (panel + GAP_MM), FOOT_MM, panel, height)
             _panel(axes, scores, key, title)
             axes.set_yticks(range(len(groups)), names.drawn if number == 0 else [])
-    notes = dict.fromkeys(caution for run, one in zip(runs, answers) for caution in cautions(run, one))
+    notes = dict.fromkeys(caution for run, one in zip(runs, predictions) for caution in cautions(run, one))
     caption = " ".join(
-        [_caption(titles, scores, counted(answers[0]), len(answers[0])), *[names.caption] * bool(names.caption), *notes]
+        [
+            _caption(titles, scores, size_in_words(predictions[0]), len(predictions[0])),
+            *[names.caption] * bool(names.caption),
+            *notes,
+        ]
     )
-    origins = tuple(predictions_of(run, one.split) for run, one in zip(runs, answers))
+    origins = tuple(predictions_origin(run, one.split) for run, one in zip(runs, predictions))
     return Drawing(f"Comparison of {', '.join(titles)}", caption, origins, figure, names.drawn, names.note)
 
 
-def same_photos(answers: Sequence[Predictions]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """True classes, and what each run answered, on the photos that all of them answered.
+def same_photos(predictions: Sequence[Predictions]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Labels and predictions of runs that were evaluated on the same photos.
 
     Raises:
         FigureError: one answered others too, so that their figures cannot be compared.
     """
-    rows = shared_photos(answers)
-    if any(len(one) != len(rows[0]) for one in answers):
-        counts = ", ".join(f"{one.run} {len(one):,}" for one in answers)
+    rows = shared_photos(predictions)
+    if any(len(one) != len(rows[0]) for one in predictions):
+        counts = ", ".join(f"{one.run} {len(one):,}" for one in predictions)
         raise FigureError(
-            f"the runs share {len(rows[0]):,} photos on {answers[0].split}, and answered {counts}: evaluate all of "
+            f"the runs share {len(rows[0]):,} photos on {predictions[0].split}, and answered {counts}: evaluate all of "
             "them on the same data"
         )
-    return align_labels(answers, rows)
+    return align_labels(predictions, rows)
 
 
 def _panel(axes: "Axes", scores: list[Scores], key: str, title: str) -> None:

@@ -1,4 +1,4 @@
-"""The confusion matrix of one run, by class or summed up by crop."""
+"""Figure of the confusion matrix of one run, by class or by crop."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ from hvit.fonts import Labels, figure_labels
 from hvit.paper import style
 from hvit.paper.drawing import Drawing, interval
 from hvit.paper.scores import scores_of
-from hvit.paper.sources import answers_of, cautions, counted, predictions_of, things
+from hvit.paper.sources import cautions, picture_noun, predictions_of, predictions_origin, size_in_words
 from hvit.paper.style import LINE_MM, MARGIN_MM, FigureError
 from hvit.runs import Run
 from hvit.runs.predictions import Predictions
@@ -33,7 +33,7 @@ DARK = 0.55  # shares from here on are written in white
 
 @dataclass(frozen=True)
 class Table:
-    """What is drawn.
+    """Counts and labels of a confusion matrix.
 
     Attributes:
         counts: photos, (K, K): rows are true.
@@ -56,46 +56,46 @@ class Table:
         return [str(k + 1) for k in range(len(self.names))]
 
 
-def by_class(answers: Predictions) -> Table:
-    """A row a class."""
-    names = [capitalized(spoken(name)) for name in answers.classes]
-    counts = confusion_matrix(answers.labels, answers.predicted, len(names))
-    return Table(counts, names, [crop_of(name) for name in answers.classes])
+def by_class(predictions: Predictions) -> Table:
+    """Confusion matrix with a row for each class."""
+    names = [capitalized(spoken(name)) for name in predictions.classes]
+    counts = confusion_matrix(predictions.labels, predictions.predicted, len(names))
+    return Table(counts, names, [crop_of(name) for name in predictions.classes])
 
 
-def by_crop(answers: Predictions) -> Table:
-    """A row a crop: a wrong disease of the right crop counts as right.
+def by_crop(predictions: Predictions) -> Table:
+    """Confusion matrix with a row for each crop: another disease of the same crop counts as correct.
 
     Raises:
         FigureError: the classes of the run name no crops.
     """
-    known = crops(answers.classes)
+    known = crops(predictions.classes)
     if not known:
-        raise FigureError(f"the classes of run {answers.run} name no crops; draw it by class")
+        raise FigureError(f"the classes of run {predictions.run} name no crops; draw it by class")
     # Classes of no crop, such as "animal" among crops, are one row more.
-    rows = known + [""] * any(not crop_of(name) for name in answers.classes)
-    of_class = np.array([rows.index(crop_of(name)) for name in answers.classes])
+    rows = known + [""] * any(not crop_of(name) for name in predictions.classes)
+    of_class = np.array([rows.index(crop_of(name)) for name in predictions.classes])
     counts = np.zeros((len(rows), len(rows)), dtype=int)
-    np.add.at(counts, (of_class[answers.labels], of_class[answers.predicted]), 1)
+    np.add.at(counts, (of_class[predictions.labels], of_class[predictions.predicted]), 1)
     return Table(counts, [crop_title(crop) or "No crop" for crop in rows], [""] * len(rows))
 
 
-def chosen_table(answers: Predictions, width_mm: float, by: str | None) -> tuple[Table, str | None]:
-    """The table that fits the width, and why it is not the one by class where it could not be.
+def chosen_table(predictions: Predictions, width_mm: float, by: str | None) -> tuple[Table, str | None]:
+    """The matrix that fits the width, and the reason where it is not the one by class.
 
     Args:
         by: "class" or "crop"; None for the classes where they fit, else the crops.
     Raises:
         FigureError: it does not fit; says what does.
     """
-    table = by_crop(answers) if by == "crop" else by_class(answers)
+    table = by_crop(predictions) if by == "crop" else by_class(predictions)
     needed = least_width_mm(table)
     if needed <= width_mm:
         return table, None
     count, kind = len(table.names), "crops" if by == "crop" else "classes"
     trouble = f"{count} {kind} need {needed:.0f} mm at {style.MIN_PT:g} pt, and --width is {width_mm:g}mm"
-    if by is None and crops(answers.classes) and least_width_mm(by_crop(answers)) <= width_mm:
-        return by_crop(answers), f"{trouble}: drawn by crop"
+    if by is None and crops(predictions.classes) and least_width_mm(by_crop(predictions)) <= width_mm:
+        return by_crop(predictions), f"{trouble}: drawn by crop"
     raise FigureError(f"{trouble}; give it {np.ceil(needed):.0f}mm" + (" or --by crop" if by == "class" else ""))
 
 
@@ -131,8 +131,8 @@ def draw(run: Run, width_mm: float, split: str | None = None, by: str | None = N
         FigureError: it does not fit the width.
         RunError: the run has no answers, or they are damaged.
     """
-    answers = answers_of(run, split)
-    table, reason = chosen_table(answers, width_mm, by)
+    predictions = predictions_of(run, split)
+    table, reason = chosen_table(predictions, width_mm, by)
     K, left, right = len(table.names), _left_mm(table), _right_mm(table)
     side = width_mm - left - right
     height = K * min(side / K, max(LINE_MM, HIGHEST_CELL_MM))
@@ -147,10 +147,10 @@ def draw(run: Run, width_mm: float, split: str | None = None, by: str | None = N
         _rule(axes, table)
         written = _write(axes, shares, side / K)
         _scale(style.axes_at(figure, left, FOOT_MM - 3.6, side, 1.6))
-    title = f"Confusion matrix of {answers.run}, {answers.split}"
-    caption = " ".join([*_caption(answers, table, written, reason), *cautions(run, answers)])
+    title = f"Confusion matrix of {predictions.run}, {predictions.split}"
+    caption = " ".join([*_caption(predictions, table, written, reason), *cautions(run, predictions)])
     note = "; ".join(filter(None, (reason, table.labels.note))) or None
-    return Drawing(title, caption, (predictions_of(run, answers.split),), figure, table.labels.drawn, note)
+    return Drawing(title, caption, (predictions_origin(run, predictions.split),), figure, table.labels.drawn, note)
 
 
 def _shade(axes: "Axes", shares: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> None:
@@ -196,7 +196,7 @@ def _label(axes: "Axes", table: Table) -> None:
 
 
 def _rule(axes: "Axes", table: Table) -> None:
-    """A frame, and thin lines between kins."""
+    """Draws the frame, and thin lines between crops."""
     _frame(axes, 0.5)
     ends = [k - 0.5 for k in range(1, len(table.kin)) if table.kin[k] != table.kin[k - 1]]
     for end in ends:
@@ -205,7 +205,7 @@ def _rule(axes: "Axes", table: Table) -> None:
 
 
 def _write(axes: "Axes", shares: np.ndarray, cell_mm: float) -> bool:
-    """Whole percents into the cells; whether there was room."""
+    """Writes percentages into the cells; returns whether there was room."""
     texts = [f"{100 * share:.0f}" for share in shares.flat if share >= WRITTEN]
     # 100 may touch the edges of its cell: what stands beside it is then empty.
     if style.text_width_mm(text for text in texts if text != "100") + 0.4 > cell_mm:
@@ -217,13 +217,13 @@ def _write(axes: "Axes", shares: np.ndarray, cell_mm: float) -> bool:
     return True
 
 
-def _caption(answers: Predictions, table: Table, written: bool, reason: str | None) -> list[str]:
-    scores = scores_of(answers.labels, [answers.predicted], len(answers.classes))
-    kind, K = ("crops" if len(table.names) < len(answers.classes) else "classes"), len(table.names)
+def _caption(predictions: Predictions, table: Table, written: bool, reason: str | None) -> list[str]:
+    scores = scores_of(predictions.labels, [predictions.predicted], len(predictions.classes))
+    kind, K = ("crops" if len(table.names) < len(predictions.classes) else "classes"), len(table.names)
     parts = [
-        f"Confusion matrix of {answers.run} on {counted(answers)} of {len(answers.classes)} classes.",
-        f"Rows: true {kind}, with the number n of their {things(answers)}; columns: the {kind} named, numbered as the "
-        "rows.",
+        f"Confusion matrix of {predictions.run} on {size_in_words(predictions)} of {len(predictions.classes)} classes.",
+        f"Rows: true {kind}, with the number n of their {picture_noun(predictions)}; columns: predicted "
+        f"{kind}, numbered as the rows.",
         "Shades" + (" and numbers" if written else "") + ": percent of the row"
         + ("; cells under 0.5 % are left empty." if written else "."),
     ]  # fmt: skip
@@ -232,12 +232,12 @@ def _caption(answers: Predictions, table: Table, written: bool, reason: str | No
     if kind == "crops":
         right, n = int(np.trace(table.counts)), int(table.counts.sum())
         parts.append(
-            f"The {len(answers.classes)} classes are summed up by their {K} crops: a wrong disease of the right crop "
-            f"counts as right here. Right crop: {interval(right / n, *wilson(right, n))}."
+            f"The {len(predictions.classes)} classes are summed up by their {K} crops: another disease of the same "
+            f"crop counts as correct here. Accuracy by crop: {interval(right / n, *wilson(right, n))}."
         )
     parts.append(
-        f"Right class: {interval(scores.top1, *scores.top1_ci)}; macro-F1: {interval(scores.f1, *scores.f1_ci)}. "
-        f"n = {len(answers):,}; in brackets 95 % intervals ({scores.how})."
+        f"Top-1 accuracy: {interval(scores.top1, *scores.top1_ci)}; macro-F1: {interval(scores.f1, *scores.f1_ci)}. "
+        f"n = {len(predictions):,}; in brackets 95 % intervals ({scores.how})."
     )
     if reason:
         parts.append(f"({capitalized(reason)}.)")

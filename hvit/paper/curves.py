@@ -81,7 +81,7 @@ def draw(groups: Sequence[Group], width_mm: float, metric: str | None = None) ->
 
 
 def _columns(names: Sequence[str], width_mm: float) -> int:
-    """Columns of the legend above the axes, as many as there is room for."""
+    """Number of legend columns that fit above the axes."""
     em_mm = style.MIN_PT / style.PT_PER_INCH * style.MM_PER_INCH
     each = style.text_width_mm(names) + (HANDLE_EM + 0.6 + 1.4) * em_mm
     return max(1, min(len(names), int((width_mm - LEFT_MM - RIGHT_MM) // each)))

@@ -1,4 +1,4 @@
-"""A figure with what it says and where it comes from, and how it is saved."""
+"""A figure with its caption and provenance, and how it is saved."""
 
 import io
 import shlex

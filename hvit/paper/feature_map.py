@@ -1,4 +1,4 @@
-"""The map of a run's feature space: every sample a dot, every class a number, what was named wrongly a cross."""
+"""Figure of the t-SNE map of a run: a dot for each sample, a number for each class, crosses for errors."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from hvit.feature_space.feature_map import FeatureMap, read_map
 from hvit.fonts import Labels, figure_labels
 from hvit.paper import style
 from hvit.paper.drawing import Drawing, interval
-from hvit.paper.sources import Origin, answers_of, cautions, origin, things
+from hvit.paper.sources import Origin, cautions, origin, picture_noun, predictions_of
 from hvit.paper.style import LINE_MM, MARGIN_MM, FigureError
 from hvit.runs import Run, RunError
 from hvit.runs.layout import FEATURE_MAP, PREDICTIONS, in_split
@@ -32,7 +32,7 @@ SEPARATIONS = 200  # steps that push numbers apart
 
 
 def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
-    """Samples where t-SNE laid them, with the list of classes below.
+    """Draws the samples at their t-SNE positions, with the list of classes below.
 
     Args:
         split: of the map; None for what the run is judged on.
@@ -43,11 +43,11 @@ def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
     found, split = map_of(run, split)
     if width_mm < LEAST_MM:
         raise FigureError(f"a map needs {LEAST_MM:g}mm, and --width is {width_mm:g}mm")
-    answers = {name: answers_of(run, name) for name in dict.fromkeys(found.splits.tolist())}
-    if any(row >= len(answers[name]) for name, row in zip(found.splits, found.rows)):
+    predictions = {name: predictions_of(run, name) for name in dict.fromkeys(found.splits.tolist())}
+    if any(row >= len(predictions[name]) for name, row in zip(found.splits, found.rows)):
         raise RunError(f"the map of run {run.name} does not fit its predictions: make it again with training.embed")
-    true, right = _read(found, answers)
-    classes = next(iter(answers.values())).classes
+    true, right = _read(found, predictions)
+    classes = next(iter(predictions.values())).classes
     shown = [k for k in range(len(classes)) if (true == k).any()]
     names = figure_labels([capitalized(spoken(classes[k])) for k in shown])
     lines = _lines(names)
@@ -62,9 +62,9 @@ def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
         _numbers(axes, found.coordinates, true, shown, side)
         key = style.axes_at(figure, MARGIN_MM, MARGIN_MM, side, key_mm)
         _key(key, lines, [colors[k] for k in shown], columns, side / columns)
-    told = dict.fromkeys(caution for one in answers.values() for caution in cautions(run, one))
-    caption = " ".join(filter(None, [_caption(run, found, answers, right), names.caption, *told]))
-    title, origins = f"Feature space of {run.name}, {split}", (_origin(run, split, answers),)
+    cautioned = dict.fromkeys(caution for one in predictions.values() for caution in cautions(run, one))
+    caption = " ".join(filter(None, [_caption(run, found, predictions, right), names.caption, *cautioned]))
+    title, origins = f"Feature space of {run.name}, {split}", (_origin(run, split, predictions),)
     return Drawing(title, caption, origins, figure, names.drawn, names.note)
 
 
@@ -74,24 +74,24 @@ def map_of(run: Run, split: str | None) -> tuple[FeatureMap, str]:
     Raises:
         RunError: there is none; says how to make it.
     """
-    wanted = split or run.judged_on or "test"
+    wanted = split or run.evaluated_split or "test"
     path = run.path / in_split(wanted, FEATURE_MAP)
     if not path.exists():
         here = ", ".join(sorted(found.parent.name for found in run.path.glob(in_split("*", FEATURE_MAP))))
-        told = f"it has one on {here}" if here else f"make one: python -m training.embed --run {run.name}"
-        raise RunError(f"run {run.name} has no map on {wanted}; {told}")
+        hint = f"it has one on {here}" if here else f"make one: python -m training.embed --run {run.name}"
+        raise RunError(f"run {run.name} has no map on {wanted}; {hint}")
     return read_map(path), wanted
 
 
-def _read(found: FeatureMap, answers: dict[str, Predictions]) -> tuple[np.ndarray, np.ndarray]:
-    """True class of each sample, and whether it was named, (N,) each."""
-    labels = np.array([answers[name].labels[row] for name, row in zip(found.splits, found.rows)])
-    right = np.array([answers[name].right[row] for name, row in zip(found.splits, found.rows)])
+def _read(found: FeatureMap, predictions: dict[str, Predictions]) -> tuple[np.ndarray, np.ndarray]:
+    """Label of each sample, and whether it was predicted correctly, (N,) each."""
+    labels = np.array([predictions[name].labels[row] for name, row in zip(found.splits, found.rows)])
+    right = np.array([predictions[name].correct[row] for name, row in zip(found.splits, found.rows)])
     return labels, right
 
 
-def _origin(run: Run, split: str, answers: dict[str, Predictions]) -> Origin:
-    return origin(run, in_split(split, FEATURE_MAP), *(in_split(name, PREDICTIONS) for name in answers))
+def _origin(run: Run, split: str, predictions: dict[str, Predictions]) -> Origin:
+    return origin(run, in_split(split, FEATURE_MAP), *(in_split(name, PREDICTIONS) for name in predictions))
 
 
 def _colors(classes: tuple[str, ...]) -> list[str]:
@@ -129,7 +129,7 @@ def _numbers(axes: "Axes", coordinates: np.ndarray, labels: np.ndarray, shown: l
 
 
 def _top(own: np.ndarray) -> tuple[float, float]:
-    """The upper end of what of a class lies together; a few samples elsewhere do not count."""
+    """Upper end of the main cluster of a class, without outliers."""
     middle = np.median(own, axis=0)
     distances = np.linalg.norm(own - middle, axis=1)
     core = own[distances <= np.quantile(distances, CORE)]
@@ -137,7 +137,7 @@ def _top(own: np.ndarray) -> tuple[float, float]:
 
 
 def apart(centers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Centers (M, 2) of boxes of `sizes` (M, 2), pushed until none lies on another, or hardly so."""
+    """Moves box centers (M, 2) apart until boxes of `sizes` (M, 2) hardly overlap."""
     centers = centers.astype(float).copy()
     need = (sizes[:, None] + sizes[None]) / 2
     for _ in range(SEPARATIONS):
@@ -181,10 +181,12 @@ def _key(axes: "Axes", lines: list[str], colors: list[str], columns: int, width_
         axes.text(x + KEY_MM, y, line, va="center_baseline")
 
 
-def _caption(run: Run, found: FeatureMap, answers: dict[str, Predictions], right: np.ndarray) -> str:
+def _caption(run: Run, found: FeatureMap, predictions: dict[str, Predictions], right: np.ndarray) -> str:
     n, named, about = len(found), int(right.sum()), found.about
-    what = " and ".join(f"{(found.splits == name).sum():,} {name} {things(one)}" for name, one in answers.items())
-    colors = "colors: crops; " if crops(next(iter(answers.values())).classes) else ""
+    what = " and ".join(
+        f"{(found.splits == name).sum():,} {name} {picture_noun(one)}" for name, one in predictions.items()
+    )
+    colors = "colors: crops; " if crops(next(iter(predictions.values())).classes) else ""
     parts = [
         f"Feature space of {run.name}: {what}, laid out by t-SNE. Numbers: the classes listed below, each above its "
         f"own; {colors}crosses: named wrongly. What is near within a cluster is alike; distances between clusters say "

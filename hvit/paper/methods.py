@@ -1,4 +1,4 @@
-"""The Methods paragraph of a run: what it recorded, in sentences, with the works to cite; nothing else."""
+"""The Methods paragraph of a run, with citations, from its records alone."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Methods:
 
 
 def methods_of(run: Run, parent: Run | None = None) -> Methods:
-    """How a run was made and judged, as far as it recorded that.
+    """Writes the Methods paragraph of a run from what it recorded of its training and evaluation.
 
     Args:
         parent: the run its weights come from, where that is at hand: it is told first.
@@ -54,16 +54,16 @@ def methods_of(run: Run, parent: Run | None = None) -> Methods:
     if run.config is None:
         raise RunError(f"run {run.name} has no config.yaml, which tells how it was made; copy the run again")
     text = Text()
-    for told in (parent, run):
-        if told is not None and told.config is not None:
+    for each in (parent, run):
+        if each is not None and each.config is not None:
             text.paragraphs.append([])
             try:
-                for part in _parts(told):
-                    part(text, Record(told))
+                for part in _parts(each):
+                    part(text, Record(each))
             except (TypeError, KeyError, AttributeError) as error:  # a setting that another one calls for
                 reason = " ".join(str(error).split())[:80]
                 raise RunError(
-                    f"the configuration or card of run {told.name} lacks what its methods are told by ({reason}); "
+                    f"the configuration or card of run {each.name} lacks what its methods are told by ({reason}); "
                     "copy the run again"
                 ) from None
     keys = tuple(dict.fromkeys([*text.keys, TOOL]))

@@ -18,7 +18,7 @@ def start(origin: Origin | None) -> str:
 
 
 def pretrained(text: Text, origin: Origin, through_parent: bool) -> None:
-    """Where pretrained weights come from, whose they are, and the normalization they expect.
+    """Source, licence and input normalization of pretrained weights.
 
     Args:
         through_parent: whether the run's parent started from them, and not the run itself.

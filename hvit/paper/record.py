@@ -1,4 +1,4 @@
-"""What a run recorded, by name, and the text that is made of it."""
+"""Access to the records of a run by name, and the text made from them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,7 +28,7 @@ class Text:
 
 
 class Record:
-    """What a run recorded; None for what it did not."""
+    """Records of a run by name; None for what is missing."""
 
     def __init__(self, run: Run):
         self.run, self.card = run, run.model_card()
@@ -42,8 +42,8 @@ class Record:
         return self.run.info.summary.get(name)
 
     @property
-    def things(self) -> str:
-        """What it learned from, in words."""
+    def picture_noun(self) -> str:
+        """Kind of training pictures, in words."""
         learned = self.run.learned_from
         return (
             "drawn leaves" if learned == {"drawings"} else "photos and drawn leaves" if len(learned) > 1 else "photos"

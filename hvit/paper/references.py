@@ -429,9 +429,9 @@ DATA_SETS = {
 
 
 def cited_for(data_set: str, licence: str) -> list[str]:
-    """Keys of the works that a data set asks to cite, as far as its name or its licence tells."""
-    told = f"{data_set} {licence}".lower()
-    return [key for key, pattern in DATA_SETS.items() if re.search(pattern, told)]
+    """Keys of the works to cite for a data set, found by its name or licence."""
+    mentioned = f"{data_set} {licence}".lower()
+    return [key for key, pattern in DATA_SETS.items() if re.search(pattern, mentioned)]
 
 
 def tool(commit: str | None) -> Reference:

@@ -1,4 +1,4 @@
-"""The reliability diagram of one run: how often answers hold, by the probability they were given."""
+"""Figure of the reliability diagram of one run: accuracy by predicted probability."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ import numpy as np
 from hvit.calibration import softmax
 from hvit.paper import style
 from hvit.paper.drawing import Drawing, interval
-from hvit.paper.sources import answers_of, cautions, counted, predictions_of, things
+from hvit.paper.sources import cautions, picture_noun, predictions_of, predictions_origin, size_in_words
 from hvit.paper.style import FigureError
 from hvit.runs import Run
 from hvit.runs.predictions import Predictions
@@ -24,7 +24,7 @@ SHARE = (-0.02, 1.02)
 
 
 def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
-    """Accuracy over calibrated probability in bins of equal numbers of photos, beside that before calibration.
+    """Draws accuracy over probability in bins of equal mass, before and after calibration.
 
     Args:
         split: None for what the run is judged on.
@@ -32,39 +32,39 @@ def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
         FigureError: there is no room.
         RunError: the run has no answers, or they are damaged.
     """
-    answers = answers_of(run, split)
+    predictions = predictions_of(run, split)
     side = min(width_mm - LEFT_MM - RIGHT_MM, WIDEST_MM)
     if side < LEAST_MM:
         raise FigureError(
             f"a reliability diagram needs {LEAST_MM + LEFT_MM + RIGHT_MM:g}mm, and --width is {width_mm:g}mm"
         )
-    rows, before = reliability(answers.probs, answers.labels), None
-    error = ece(answers.probs, answers.labels)
-    if answers.calibrated:
-        before = softmax(np.array((run.predictions(answers.split) or {})["logits"]))
+    rows, before = reliability(predictions.probs, predictions.labels), None
+    error = ece(predictions.probs, predictions.labels)
+    if predictions.calibrated:
+        before = softmax(np.array((run.predictions(predictions.split) or {})["logits"]))
     with matplotlib.rc_context(style.rules()):
         figure = style.sheet(width_mm, FOOT_MM + side + HEAD_MM)
         axes = style.axes_at(figure, LEFT_MM + (width_mm - LEFT_MM - RIGHT_MM - side) / 2, FOOT_MM, side, side)
         axes.plot([0, 1], [0, 1], color=style.QUIET, linewidth=0.6, linestyle=(0, (4, 3)), zorder=1)
         if before is not None:
             axes.plot(
-                *_points(reliability(before, answers.labels)), color=style.GREY, marker="s", markerfacecolor="white",
-                markeredgewidth=0.8, linestyle=":", zorder=2,
-                label=f"before calibration, ECE {_percent(ece(before, answers.labels))}",
+                *_points(reliability(before, predictions.labels)), color=style.GREY, marker="s",
+                markerfacecolor="white", markeredgewidth=0.8, linestyle=":", zorder=2,
+                label=f"before calibration, ECE {_percent(ece(before, predictions.labels))}",
             )  # fmt: skip
-        _with_intervals(axes, rows, f"{'calibrated' if answers.calibrated else 'as it is'}, ECE {_percent(error)}")
+        _with_intervals(axes, rows, f"{'calibrated' if predictions.calibrated else 'as it is'}, ECE {_percent(error)}")
         style.percent_axis(axes.xaxis, "Probability of the answer, %", SHARE)
         style.percent_axis(axes.yaxis, "Predictions that hold, %", SHARE)
         axes.legend(loc="upper left", borderaxespad=0.2, handlelength=2.2)
-    said = [_caption(answers, rows, error)]
+    said = [_caption(predictions, rows, error)]
     if before is not None:
-        was = ece(before, answers.labels)
-        said.append(f"Before temperature scaling (T = {answers.temperature:.2f}; squares) it is {_percent(was)}.")
-    right, n = int(answers.right.sum()), len(answers)
-    said.append(f"Right: {interval(right / n, *wilson(right, n))}, n = {n:,}.")
-    caption = " ".join([*said, *cautions(run, answers)])
-    origins = (predictions_of(run, answers.split),)
-    return Drawing(f"Reliability of {run.name}, {answers.split}", caption, origins, figure)
+        was = ece(before, predictions.labels)
+        said.append(f"Before temperature scaling (T = {predictions.temperature:.2f}; squares) it is {_percent(was)}.")
+    right, n = int(predictions.correct.sum()), len(predictions)
+    said.append(f"Top-1 accuracy: {interval(right / n, *wilson(right, n))}, n = {n:,}.")
+    caption = " ".join([*said, *cautions(run, predictions)])
+    origins = (predictions_origin(run, predictions.split),)
+    return Drawing(f"Reliability of {run.name}, {predictions.split}", caption, origins, figure)
 
 
 def _with_intervals(axes: "Axes", rows: list[dict[str, Any]], label: str) -> None:
@@ -85,12 +85,12 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _caption(answers: Predictions, rows: list[dict[str, Any]], error: float) -> str:
+def _caption(predictions: Predictions, rows: list[dict[str, Any]], error: float) -> str:
     sizes = sorted({row["n"] for row in rows})
     each = " or ".join(str(size) for size in dict.fromkeys((sizes[0], sizes[-1])))
-    what = "calibrated probability" if answers.calibrated else "probability"
+    what = "calibrated probability" if predictions.calibrated else "probability"
     return (
-        f"Reliability of {answers.run} on {counted(answers)}. Each point: one of {len(rows)} bins of equal numbers of "
-        f"{things(answers)} ({each}) by the {what} of the answer; bars: 95 % intervals (Wilson); dashed: perfect "
-        f"calibration. Expected calibration error (ECE): {_percent(error)}."
+        f"Reliability of {predictions.run} on {size_in_words(predictions)}. Each point: one of {len(rows)} "
+        f"bins of equal numbers of {picture_noun(predictions)} ({each}) by the {what} of the predicted class; bars: "
+        f"95 % intervals (Wilson); dashed: perfect calibration. Expected calibration error (ECE): {_percent(error)}."
     )

@@ -1,4 +1,4 @@
-"""Top-1 and macro-F1 of one way of training, with what photos and seeds leave uncertain."""
+"""Top-1 accuracy and macro-F1 of a seed group, with intervals over photos and seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,18 +27,18 @@ class Scores:
 
 
 def scores_of(labels: np.ndarray, predicted: Sequence[np.ndarray], num_classes: int) -> Scores:
-    """Scores of the runs of one way of training on the same photos.
+    """Scores of the runs of a seed group on the same photos.
 
     Args:
         labels: class numbers, (N,).
         predicted: what each run answered, (N,) each.
     """
-    answers = np.stack(predicted)
-    right = answers == labels
-    each = tuple((float(r.mean()), macro_f1(labels, a, num_classes)) for r, a in zip(right, answers))
+    predictions = np.stack(predicted)
+    right = predictions == labels
+    each = tuple((float(r.mean()), macro_f1(labels, a, num_classes)) for r, a in zip(right, predictions))
     top1, f1 = (float(np.mean(values)) for values in zip(*each))
-    f1_ci = macro_f1_interval(f1_draws(labels, answers, num_classes))
-    if len(answers) == 1:
+    f1_ci = macro_f1_interval(f1_draws(labels, predictions, num_classes))
+    if len(predictions) == 1:
         how = "top-1: Wilson; macro-F1: bootstrap over photos"
         return Scores(top1, wilson(int(right.sum()), len(labels)), f1, f1_ci, each, how)
     return Scores(top1, accuracy_interval(right), f1, f1_ci, each, "bootstrap over seeds and photos")

@@ -1,4 +1,4 @@
-"""The sentences of a Methods paragraph, a function a subject: each says what the run recorded of it, and no more."""
+"""Sentences of a Methods paragraph, one function for each subject, from the records of a run."""
 
 from collections.abc import Callable, Sequence
 
@@ -40,7 +40,7 @@ DETECTORS = {  # by ood.method: how strangeness is measured, and the works that 
 
 
 def model(text: Text, record: Record) -> None:
-    """What was trained, how large it is, and to what end."""
+    """Architecture, size and task."""
     run, card = record.run, record.card
     name = record("model.name") if card is None else card.architecture
     if name is None:
@@ -124,22 +124,24 @@ def _size(record: Record, name: str) -> str:
 
 
 def data(text: Text, record: Record) -> None:
-    """What it learned from and was judged on, where that comes from, and whose it is."""
+    """Training and test data, their sources and licences."""
     balance = balance_of(record.run)
-    told = [f"{balance.count(role=role):,} {ROLE_WORDS[role]}" for role in balance.roles]
-    if told:
-        text.say(f"Of the {record.things}, {', '.join(told)}.")
+    counts = [f"{balance.count(role=role):,} {ROLE_WORDS[role]}" for role in balance.roles]
+    if counts:
+        text.say(f"Of the {record.picture_noun}, {', '.join(counts)}.")
     if record("data.holdout") is not None:
         text.say(f"{100 * record('data.holdout'):g} % of those to train on were held out, to judge the features by.")
     if (fraction := record("data.train_fraction")) is not None and fraction < 1:
-        text.say(f"{100 * fraction:g} % of the {record.things} of each class that were there to train on were used.")
+        text.say(
+            f"{100 * fraction:g} % of the {record.picture_noun} of each class that were there to train on were used."
+        )
     licences = (record.card and record.card.licences) or record("data.licences") or {}
     sources = sorted({*balance.sources, *licences})
     for source in sources:
         licence = licences[source] if source in licences else ""
         # Without the list of those that trained, the rest would pass for the whole data set.
         known = balance.role_source is not None and source in balance.sources
-        facts = [f"{balance.count(source):,} {record.things}"] * known
+        facts = [f"{balance.count(source):,} {record.picture_noun}"] * known
         facts += [f"licence: {licence}"] * bool(licence)
         keys = cited_for(source, licence)
         text.say(f"Data set {source}{': ' * bool(facts)}{'; '.join(facts)}{cite(*keys)}.", *keys)
@@ -152,7 +154,7 @@ def data(text: Text, record: Record) -> None:
 
 
 def pretraining(text: Text, record: Record) -> None:
-    """How it learned without labels."""
+    """Self-supervised pre-training."""
     method = record("method")
     if method == "simclr":
         keys, decoupled = ["chen2020simclr"], record("contrastive.decoupled")
@@ -182,7 +184,7 @@ AUGMENTATIONS: tuple[tuple[str, Callable[[Record], str]], ...] = (
 
 
 def augmentation(text: Text, record: Record) -> None:
-    """How pictures were changed and mixed."""
+    """Augmentation and mixing of pictures."""
     used = [words(record) for name, words in AUGMENTATIONS if record(name)]
     if used:
         text.say(f"Augmentation: {', '.join(used)}.")
@@ -260,7 +262,7 @@ def _loss(text: Text, record: Record) -> None:
 
 
 def head(text: Text, record: Record) -> None:
-    """The head that `training.quick` fits, and how it is judged."""
+    """The head fitted by `training.quick`, and its cross-validation."""
     kind, folds = record("head.kind"), record("folds")
     if kind is not None:
         words = f"A head was fitted to its features by {kind} (C = {record('head.C'):g}) with scikit-learn"
@@ -270,7 +272,7 @@ def head(text: Text, record: Record) -> None:
 
 
 def selection(text: Text, record: Record) -> None:
-    """Which weights were kept."""
+    """Selection of the weights."""
     step, metric = record.summary("best_step"), record("select_by")
     if step is not None and metric is not None:
         words = METRIC_WORDS[metric] if metric in METRIC_WORDS else metric
@@ -283,7 +285,7 @@ def calibration(text: Text, record: Record) -> None:
         return
     temperature, conformal, ood = record.card.temperature, record.card.conformal, record.card.ood
     n = record.summary("calibrate_n")
-    on = f" on {n:,} {record.things} that neither trained nor selected" if n is not None else ""
+    on = f" on {n:,} {record.picture_noun} that neither trained nor selected" if n is not None else ""
     if temperature is not None:
         text.say(
             f"Temperature scaling{cite('guo2017calibration')}: T = {temperature:.3f}, fitted{on}.", "guo2017calibration"
@@ -307,7 +309,7 @@ def calibration(text: Text, record: Record) -> None:
 
 
 def _threshold_groups(text: Text, conformal: ConformalRecord) -> None:
-    """Where the thresholds of prediction sets are not one for all photos alike."""
+    """Groups of photos with conformal thresholds of their own."""
     if conformal.groups == "by-crop":
         text.say("Their thresholds are set for each predicted crop; crops with few photos share one.")
     if conformal.groups == "field-weighted":
@@ -319,7 +321,7 @@ def _threshold_groups(text: Text, conformal: ConformalRecord) -> None:
 
 
 def evaluation(text: Text, record: Record) -> None:
-    """What was scored, and how often test was looked at."""
+    """Scores, and how often the test split was evaluated."""
     for split in SCORED:
         found = record.run.evaluation(split)
         if found is None or not found.get("n"):

@@ -1,4 +1,4 @@
-"""What runs recorded, as figures need it: answers on a split, ways of training, and the files behind."""
+"""Records of runs as figures need them: predictions, seed groups, and the files they come from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,8 +49,8 @@ def origin(run: Run, *files: str) -> Origin:
     return Origin(run.name, card.sha256 if card else None, hashes)
 
 
-def predictions_of(run: Run, split: str) -> Origin:
-    """Where the answers of a run on a split come from."""
+def predictions_origin(run: Run, split: str) -> Origin:
+    """Origin of the predictions of a run on a split."""
     return origin(run, in_split(split, PREDICTIONS))
 
 
@@ -58,46 +58,46 @@ def _listed(run: Run) -> dict[str, str]:
     return run.manifest() or {}  # none where the run goes on: its manifest is written last
 
 
-def answers_of(run: Run, split: str | None = None) -> Predictions:
-    """The recorded answers of a run.
+def predictions_of(run: Run, split: str | None = None) -> Predictions:
+    """Reads the recorded predictions of a run.
 
     Args:
-        split: None for what the run is judged on: test, else cross-validation.
+        split: None for the one the run is evaluated on: test, else cross-validation.
     Raises:
         RunError: there are none, or they are damaged.
     """
-    wanted = split or run.judged_on or "test"
-    answers = read_predictions(run, wanted)
-    if answers is None and run.info.kind == "pretrain":
-        raise RunError(f"run {run.name} was pre-trained without labels and names no classes: it has no answers to draw")
-    if answers is None:
+    wanted = split or run.evaluated_split or "test"
+    predictions = read_predictions(run, wanted)
+    if predictions is None and run.info.kind == "pretrain":
+        raise RunError(f"run {run.name} was pre-trained without labels: it has no classes and no predictions")
+    if predictions is None:
         recorded = sorted(path.parent.name for path in run.path.glob(in_split("*", PREDICTIONS)))
         here = f"it has them on {', '.join(recorded)}" if recorded else "it has none"
         record = f"python -m hvit evaluate --run {run.name} --data DIR --save"
         raise RunError(f"run {run.name} has no predictions on {wanted}: {here}; record them with {record}")
-    return answers
+    return predictions
 
 
-def things(answers: Predictions) -> str:
-    """What was answered: "photos" or "drawings"."""
-    return "drawings" if all(path.startswith(SCHEME) for path in answers.paths) else "photos"
+def picture_noun(predictions: Predictions) -> str:
+    """What the predictions are of: "photos" or "drawings"."""
+    return "drawings" if all(path.startswith(SCHEME) for path in predictions.paths) else "photos"
 
 
-def counted(answers: Predictions) -> str:
+def size_in_words(predictions: Predictions) -> str:
     """`1,677 test photos`, `2,400 test drawings`."""
-    split = SPLIT_WORDS[answers.split] if answers.split in SPLIT_WORDS else answers.split
-    return f"{len(answers):,} {split} {things(answers)}"
+    split = SPLIT_WORDS[predictions.split] if predictions.split in SPLIT_WORDS else predictions.split
+    return f"{len(predictions):,} {split} {picture_noun(predictions)}"
 
 
-def cautions(run: Run, answers: Predictions) -> list[str]:
-    """What a reader of any figure of these answers must know."""
+def cautions(run: Run, predictions: Predictions) -> list[str]:
+    """Sentences that the caption of any figure of these predictions must hold."""
     drawn = ["The leaves are drawn by LeafSim: these figures say nothing of photos."]
-    return drawn * (things(answers) == "drawings") + [f"{PLANTS_UNKNOWN}."] * (run.plants_known is False)
+    return drawn * (picture_noun(predictions) == "drawings") + [f"{PLANTS_UNKNOWN}."] * (run.plants_known is False)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs of one way of training, which differ by their seed.
+    """A seed group: runs of one configuration.
 
     Attributes:
         title: `tenth-simclr (3 seeds)`.
@@ -109,7 +109,7 @@ class Group:
 
 
 def groups_of(runs: Sequence[Run], labels: Sequence[str] | None = None) -> list[Group]:
-    """Runs that differ by nothing but the seed, together; groups are in the order in which runs are given.
+    """Groups runs by seed; groups are in the order in which the runs are given.
 
     Args:
         labels: what to call the groups in place of what their names share.
@@ -120,15 +120,17 @@ def groups_of(runs: Sequence[Run], labels: Sequence[str] | None = None) -> list[
     if len(set(order)) < len(order):
         raise FigureError(f"a run is named twice: {', '.join(order)}")
     entries = [_Entry(run.name, run.info.kind, run.info.seed, run.config, run) for run in runs]
-    ways = sorted(group_by_seed(entries), key=lambda way: min(order.index(entry.name) for entry in way.members))
-    names = [way.name for way in ways] if labels is None else labels
+    seed_groups = sorted(group_by_seed(entries), key=lambda each: min(order.index(e.name) for e in each.members))
+    names = [group.name for group in seed_groups] if labels is None else labels
     groups = [
-        Group(f"{name} ({len(way.members)} seeds)" if len(way.members) > 1 else name, tuple(e.run for e in way.members))
-        for name, way in zip(names, ways)
+        Group(
+            f"{name} ({len(each.members)} seeds)" if len(each.members) > 1 else name, tuple(e.run for e in each.members)
+        )
+        for name, each in zip(names, seed_groups)
     ]
-    if len(names) != len(ways):
-        told = ", ".join(way.name for way in ways)
-        raise FigureError(f"--labels are {len(names)}, and the runs make {len(ways)} groups: {told}")
+    if len(names) != len(seed_groups):
+        found = ", ".join(group.name for group in seed_groups)
+        raise FigureError(f"--labels are {len(names)}, and the runs make {len(seed_groups)} groups: {found}")
     return groups
 
 

@@ -1,4 +1,4 @@
-"""How every figure for print looks: measures in mm, text of 7 pt or more, and series that differ without color too."""
+"""Style of figures for print: sizes in mm, text of 7 pt or more, series that differ without color too."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -111,7 +111,7 @@ def text_width_mm(texts: Iterable[str], size_pt: float = MIN_PT) -> float:
 
 
 def shades() -> "Colormap":
-    """White to deep green, ever darker, so that it reads in grey."""
+    """Color map from white to deep green, monotonic in lightness."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("leaf", SHADES)

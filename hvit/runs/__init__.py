@@ -1,4 +1,4 @@
-"""The format of a run: training writes it, everything else reads it."""
+"""Run directories: their format, reader and writer."""
 
 from hvit.runs.layout import CONFIG, DEFAULT_RUN, INFO, LOCK, MANIFEST, METRICS, SCHEMA_VERSION, TEST_EVALUATIONS
 from hvit.runs.model_card import ModelCard
@@ -9,9 +9,9 @@ from hvit.runs.reader import (
     Trouble,
     find_run,
     list_runs,
-    material_of,
     shortened,
     survey,
+    training_data_kinds,
 )
 from hvit.runs.run_info import STALE_S, Live, RunInfo, live_of, status_of
 from hvit.runs.writer import (
@@ -47,7 +47,7 @@ __all__ = [
     "find_run",
     "list_runs",
     "live_of",
-    "material_of",
+    "training_data_kinds",
     "public",
     "check_not_taken",
     "shortened",

@@ -1,4 +1,4 @@
-"""Weights and card of a run: all that is needed to predict, and nothing that is unpickled."""
+"""Saves and loads the weights and the model card of a run; nothing is unpickled."""
 
 import hashlib
 import os
@@ -41,7 +41,7 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model ready to predict; shared by threads, never changed.
+    """A loaded model with its preprocessing and calibration; immutable, shared by threads.
 
     Attributes:
         model: in evaluation mode, float32, on `device`.
@@ -97,7 +97,7 @@ def save_checkpoint(
     spectral: SpectralStream | None = None,
     pretrained: Origin | None = None,
 ) -> None:
-    """Writes `model.safetensors`, then `model.json`, then it can be loaded.
+    """Saves weights (`model.safetensors`) and model card (`model.json`), in this order.
 
     Args:
         architecture, arguments: of `create_model`.
@@ -181,7 +181,7 @@ def _halved(value: torch.Tensor) -> torch.Tensor:
 
 
 def read_card(run_dir: Path) -> ModelCard:
-    """`model.json` of a run that can predict.
+    """Reads the model card of a run that must have one.
 
     Raises:
         CheckpointError: it is missing, damaged, incomplete or of another version.
@@ -198,7 +198,7 @@ def read_card(run_dir: Path) -> ModelCard:
 
 
 def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless: bool = False) -> Checkpoint:
-    """A model ready to predict.
+    """Loads the model of a run, in evaluation mode.
 
     Args:
         headless: also take a run that was pre-trained without labels, whose model gives embeddings.
@@ -273,16 +273,16 @@ def _check_outputs(run_dir: Path, card: ModelCard, model: Classifier, spectral: 
             "copy the run again"
         )
     takes = model.spectral_chans
-    told = 0 if spectral is None else spectral.num_bands
-    if takes != told:
+    described = 0 if spectral is None else spectral.num_bands
+    if takes != described:
         raise CheckpointError(
-            f"{CARD} of run {run_dir.name} describes {told} spectral channels for a model that takes {takes}; "
+            f"{CARD} of run {run_dir.name} describes {described} spectral channels for a model that takes {takes}; "
             "copy the run again"
         )
 
 
 def _checked_tensors(run_dir: Path, card: ModelCard, model: Classifier) -> dict[str, torch.Tensor]:
-    """Weights of a run, whose shapes and hash are compared before a tensor is made of them.
+    """Loads the weights of a run after comparing their shapes and their hash.
 
     Args:
         model: of the same shapes, without memory.
@@ -338,7 +338,7 @@ def _check_rejector(run_dir: Path, ood: Rejector, model: Classifier) -> None:
 
 
 def load_rejector(run_dir: Path, record: DetectorRecord | None) -> Rejector | None:
-    """The detector that `ood` of model.json describes; None where it describes none.
+    """Loads the out-of-distribution detector that `ood` of model.json describes; None without one.
 
     Raises:
         CheckpointError: its file is missing, changed, or of a method this version does not know.

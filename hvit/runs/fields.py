@@ -1,4 +1,4 @@
-"""Types and ranges of what the files of a run hold, checked when they are read; absent parts are accepted."""
+"""Schema of the files of a run: types and ranges, checked on reading; absent fields are accepted."""
 
 import re
 from typing import Any
@@ -175,22 +175,22 @@ CONFIG_FIELDS = {
 
 
 def check_info(document: Any) -> dict[str, Any]:
-    """`run.json`, of this version of the format."""
+    """Validates the value of `run.json`."""
     return check_fields(document, INFO_FIELDS)
 
 
 def check_card(document: Any) -> dict[str, Any]:
-    """`model.json`."""
+    """Validates the value of `model.json`."""
     return check_fields(document, CARD_FIELDS)
 
 
 def check_config(document: Any) -> dict[str, Any]:
-    """`config.yaml`."""
+    """Validates the value of `config.yaml`."""
     return check_fields(document, CONFIG_FIELDS)
 
 
 def check_scores(document: Any) -> dict[str, Any]:
-    """`eval/<split>/metrics.json`: figures of the whole split, and in `by_data` the same for each data set."""
+    """Validates `eval/<split>/metrics.json`: scores of the split, and in `by_data` of each data set."""
     check_fields(document, SCORE_FIELDS)
     for name, part in (document.get("by_data") or {}).items():
         try:
@@ -201,7 +201,7 @@ def check_scores(document: Any) -> dict[str, Any]:
 
 
 def check_row(row: Any) -> dict[str, Any]:
-    """A line of `metrics.jsonl`: plain values, and numbers where a line is placed."""
+    """Validates a line of `metrics.jsonl`."""
     if not isinstance(row, dict) or not all(value is None or ANY_PLAIN(value) for value in row.values()):
         raise UntrustedFileError("is damaged")
     return check_fields(row, ROW_FIELDS)

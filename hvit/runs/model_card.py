@@ -1,4 +1,4 @@
-"""`model.json`: all that predicting takes beside the weights. Imports no torch."""
+"""The model card, `model.json`: everything but the weights that prediction needs. Does not import torch."""
 
 from __future__ import annotations
 

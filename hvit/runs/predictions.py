@@ -1,4 +1,4 @@
-"""What runs answered on the photos of a split, as arrays, and which photos two of them share."""
+"""Recorded predictions of runs as arrays, and the photos that several runs share."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class Predictions:
         return self.probs.argmax(1)
 
     @cached_property
-    def right(self) -> np.ndarray:
-        """(N,) bool."""
+    def correct(self) -> np.ndarray:
+        """Whether the most likely class is the true one, (N,) bool."""
         return self.predicted == self.labels
 
     @cached_property
@@ -61,7 +61,7 @@ class Predictions:
 
 
 def read_predictions(run: Run, split: str) -> Predictions | None:
-    """The recorded predictions of a run on a split, checked; None where there are none.
+    """Reads the recorded predictions of a run on a split; None where there are none.
 
     Raises:
         RunError: they are damaged, empty, or do not fit the classes of the run.
@@ -119,38 +119,38 @@ def read_prediction_columns(
     return recorded
 
 
-def shared_photos(answers: Sequence[Predictions]) -> list[np.ndarray]:
-    """Rows of each that show the same photos: row k of all is one photo, with the same true class for all.
+def shared_photos(predictions: Sequence[Predictions]) -> list[np.ndarray]:
+    """Row indices of the photos that all predictions share, by content and true class; row k is one photo.
 
     Returns:
         Row numbers, (M,) each, in the order of the paths of the first; M is 0 where no photo is shared.
     """
-    numbered = [_numbered(a) for a in answers]
+    numbered = [_numbered(a) for a in predictions]
     common = [key for key in numbered[0] if all(key in other for other in numbered[1:])]
     return [np.array([rows[key] for key in common], dtype=int) for rows in numbered]
 
 
-def _numbered(answers: Predictions) -> dict[tuple[str, str, int], int]:
+def _numbered(predictions: Predictions) -> dict[tuple[str, str, int], int]:
     """Row of each photo by its content and true class; copies of one photo are counted, in the order of their paths."""
     rows: dict[tuple[str, str, int], int] = {}
     seen: dict[tuple[str, str], int] = {}
-    for row in sorted(range(len(answers)), key=lambda row: answers.paths[row]):
-        key = answers.sha256[row], answers.classes[answers.labels[row]]
+    for row in sorted(range(len(predictions)), key=lambda row: predictions.paths[row]):
+        key = predictions.sha256[row], predictions.classes[predictions.labels[row]]
         seen[key] = seen.get(key, -1) + 1
         rows[(*key, seen[key])] = row
     return rows
 
 
-def align_labels(answers: Sequence[Predictions], rows: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """True classes and answers on shared photos, numbered alike though runs may order their classes differently.
+def align_labels(predictions: Sequence[Predictions], rows: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Labels and predictions on shared photos with one numbering of the classes.
 
     Args:
         rows: from `shared_photos`, (M,) each.
     Returns:
         Labels (M,), and what each run answered, (M,) each.
     """
-    names = sorted({name for a in answers for name in a.classes})
+    names = sorted({name for a in predictions for name in a.classes})
     number = {name: k for k, name in enumerate(names)}
-    tables = [np.array([number[name] for name in a.classes]) for a in answers]
-    labels = tables[0][answers[0].labels[rows[0]]]
-    return labels, [table[a.predicted[r]] for a, table, r in zip(answers, tables, rows)]
+    tables = [np.array([number[name] for name in a.classes]) for a in predictions]
+    labels = tables[0][predictions[0].labels[rows[0]]]
+    return labels, [table[a.predicted[r]] for a, table, r in zip(predictions, tables, rows)]

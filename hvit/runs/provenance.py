@@ -1,4 +1,4 @@
-"""Where a run comes from: the commit, the libraries, and the command without paths of this machine."""
+"""Provenance of a run: commit, library versions, and the command without paths of this machine."""
 
 import os
 import platform
@@ -48,7 +48,7 @@ _ABSOLUTE = re.compile(r"(?<=[\s=,'\"\[({])/[^\s,'\"\])}]+")
 
 
 def public(value: Any) -> Any:
-    """A value as a run records it: paths below the working folder become relative, of others the last part is kept."""
+    """A value without absolute paths: below the working folder they become relative, of others the name is kept."""
     if isinstance(value, dict):
         return {key: public(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -52,7 +52,7 @@ class RunError(ValueError):
 
 
 class Run:
-    """A run directory, read as it stands: parts that are missing are None, corrupt ones are refused.
+    """Reader of a run directory: missing parts are None, corrupt ones raise `RunError`.
 
     Its files are untrusted: each is read through `hvit.untrusted`, and what it holds is checked by `hvit.runs.fields`.
     """
@@ -79,12 +79,12 @@ class Run:
 
     @property
     def status(self) -> str:
-        """running, done, failed or preempted; stopped where a running one gave no sign of life for a minute."""
+        """Status now: running, done, failed, preempted, or stopped (running without a heartbeat for 60 s)."""
         return status_of(self.info)
 
     @property
     def live(self) -> Live | None:
-        """How far a run that trains, or did until it fell silent, has come; None where it ended, or does not say."""
+        """Progress of a run that trains, or did until its heartbeat stopped; None after its end."""
         return live_of(self.info)
 
     @cached_property
@@ -97,8 +97,8 @@ class Run:
 
     @property
     def learned_from(self) -> frozenset[str]:
-        """What the training data were: "photos", "drawings" or both; empty where the run does not say."""
-        return material_of(self.config)
+        """Kinds of training data: "photos", "drawings" (LeafSim) or both; empty where not recorded."""
+        return training_data_kinds(self.config)
 
     @property
     def field_sets(self) -> tuple[str, ...]:
@@ -111,12 +111,12 @@ class Run:
 
     @property
     def plants_known(self) -> bool | None:
-        """Whether photos were held out plant by plant; None where the run does not say, as runs of before do not."""
+        """Whether photos were held out plant by plant; None where not recorded, as in older runs."""
         return self.info.plants_known
 
     @property
-    def judged_on(self) -> str | None:
-        """The recorded predictions that tell how good the run is: "test", else "cv" (cross-validation), else None."""
+    def evaluated_split(self) -> str | None:
+        """The split the run is evaluated on: "test", else "cv" (cross-validation), else None."""
         recorded = (split for split in ("test", "cv") if (self.path / in_split(split, PREDICTIONS)).exists())
         return next(recorded, None)
 
@@ -129,7 +129,7 @@ class Run:
         return self._lines(METRICS)
 
     def test_evaluations(self) -> list[dict[str, Any]]:
-        """One row for every time the run was scored on test: time, n, top1; see `metrics` for what is refused."""
+        """Log of the evaluations on test: time, n, top1 of each; raises as `metrics` does."""
         return self._lines(TEST_EVALUATIONS)
 
     def _lines(self, name: str) -> list[dict[str, Any]]:
@@ -282,7 +282,7 @@ class Run:
         return self._read(name, lambda path: read_json(path, nan=nan))
 
     def _read(self, name: str, read: Callable[[Path], Any]) -> Any:
-        """What a reader makes of a file of the run; None where there is none."""
+        """Reads a file of the run; None where it is missing."""
         try:
             return self._checked(name, lambda: read(inside(self.path, name)))
         except (FileNotFoundError, NotADirectoryError):
@@ -300,8 +300,8 @@ def _is_relative(name: str) -> bool:
     return bool(name) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
 
 
-def material_of(config: dict[str, Any] | None) -> frozenset[str]:
-    """What a run with this configuration learned from, see `Run.learned_from`."""
+def training_data_kinds(config: dict[str, Any] | None) -> frozenset[str]:
+    """Kinds of training data of a configuration, see `Run.learned_from`."""
     from hvit.data.leafsim.address import SCHEME
 
     data = (config or {}).get("data")
@@ -311,7 +311,7 @@ def material_of(config: dict[str, Any] | None) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Trouble:
-    """A folder among the runs that cannot be read as one.
+    """A subfolder of the runs folder that cannot be read as a run.
 
     Attributes:
         name: of the folder.
@@ -323,7 +323,7 @@ class Trouble:
 
 
 def survey(root: Path = Path("runs")) -> tuple[list[Run], list[Trouble]]:
-    """Every folder below `root`, by name: readable runs, and those that are half-written, damaged or no run at all.
+    """Readable runs in a folder, and the other subfolders with the reason why they cannot be read; both by name.
 
     Files, and folders whose names begin with a dot, are none of both.
     """
@@ -389,5 +389,5 @@ def find_run(name: str | Path = DEFAULT_RUN, root: Path = Path("runs")) -> Run:
 
 
 def shortened(name: str, most: int = MAX_NAME) -> str:
-    """A name that somebody asked for, as a message repeats it."""
+    """A name cut to the length that a message repeats."""
     return name if len(name) <= most else f"{name[:most]}..."

@@ -1,4 +1,4 @@
-"""`run.json`: what a run is, how it was started, and how far it has come."""
+"""The record of a run, `run.json`: kind, command, status and progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways of training: runs of one configuration that differ in nothing but the seed, and how configurations differ."""
+"""Seed groups: runs of one configuration with different seeds, and how configurations differ."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOUSEKEEPING = {"data.cache_dir", "log_every", "checkpoint_minutes", "hang_minut
 
 
 class _Absent:
-    """Stands where a configuration does not have a setting that another has; None is a value."""
+    """Marks a setting that a configuration lacks; None is a value."""
 
     def __repr__(self) -> str:
         return "absent"
@@ -25,7 +25,7 @@ ABSENT = _Absent()
 
 
 class Member(Protocol):
-    """What it takes to sort a run into a way."""
+    """Fields of a run that decide its seed group."""
 
     @property
     def name(self) -> str: ...
@@ -61,7 +61,7 @@ class SeedGroup(Generic[M]):
 
 
 def group_by_seed(members: Sequence[M]) -> list[SeedGroup[M]]:
-    """Sorts runs into ways, by name.
+    """Groups runs of equal configuration, sorted by name.
 
     Runs belong together where kind and configuration are equal but for the seed and `HOUSEKEEPING`. A run that starts
     from another (`init`) of the same seed, `pre-0` for seed 0 and `pre-1` for seed 1, still belongs to its companions.
@@ -73,11 +73,11 @@ def group_by_seed(members: Sequence[M]) -> list[SeedGroup[M]]:
     merged = _buckets((_key(group[0], True) if len(group) == 1 else _key(group[0]), group) for group in exact)
     groups = [sorted(group, key=lambda m: (m.seed is None, m.seed or 0, m.name)) for group in merged]
     names = [_name([member.name for member in group]) for group in groups]
-    ways = [
+    named = [
         SeedGroup(name if names.count(name) == 1 else ", ".join(m.name for m in group), tuple(group))
         for name, group in zip(names, groups)
     ]
-    return sorted(ways, key=lambda way: way.name)
+    return sorted(named, key=lambda group: group.name)
 
 
 def _buckets(keyed: Iterable[tuple[str, tuple[Any, ...]]]) -> list[tuple[Any, ...]]:

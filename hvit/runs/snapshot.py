@@ -1,4 +1,4 @@
-"""A run as its folder shows it at one moment: status, recorded parts and evaluated splits, without loading weights."""
+"""Snapshot of a run: status, records and evaluated splits at one moment, without loading weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from hvit.runs.layout import CONFIG, INFO, PREDICTIONS, SCORES, WEIGHTS, in_split
 from hvit.runs.model_card import ModelCard
-from hvit.runs.reader import Run, RunError, material_of
+from hvit.runs.reader import Run, RunError, training_data_kinds
 from hvit.runs.run_info import RunInfo, status_of
 from hvit.untrusted import is_in_utf8
 
@@ -36,7 +36,7 @@ class RecordedParts:
 
 @dataclass(frozen=True)
 class RunSnapshot:
-    """A run as it stands in its folder.
+    """State of a run directory at one moment.
 
     Attributes:
         path: its folder.
@@ -86,7 +86,7 @@ class RunSnapshot:
     @property
     def learned_from(self) -> frozenset[str]:
         """See `hvit.runs.Run.learned_from`; empty where the configuration is damaged."""
-        return material_of(self.config)
+        return training_data_kinds(self.config)
 
     @property
     def can_predict(self) -> bool:
@@ -111,7 +111,7 @@ def read_parts(run: Run) -> RecordedParts:
 
 
 def take_snapshot(path: Path, parts: RecordedParts) -> RunSnapshot:
-    """The run in a folder at this moment.
+    """Takes a snapshot of the run in a folder.
 
     Args:
         parts: from `read_parts`, which a caller may cache; status and splits are always looked up.

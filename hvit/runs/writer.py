@@ -27,7 +27,7 @@ def _now() -> str:
 
 
 class RunLock:
-    """Lets one process write a run. The system lets go of it when that process ends, however it ends.
+    """File lock on a run directory; the operating system releases it when the process ends.
 
     Args:
         path: folder of the run.
@@ -55,7 +55,7 @@ class RunLock:
 
 
 def check_not_taken(path: Path, resume: bool) -> None:
-    """A folder that holds a run is only written to go on with that run.
+    """Checks that a folder holds no run, unless that run is resumed.
 
     Raises:
         RunError: it holds one, and `resume` is not set.
@@ -141,12 +141,12 @@ class RunWriter:
         append_line(self.path / METRICS, json.dumps(row, allow_nan=False))
 
     def rows(self) -> list[dict[str, Any]]:
-        """What was logged so far."""
+        """Rows logged so far."""
         return Run(self.path).metrics()
 
     @contextmanager
     def beating(self) -> Iterator[None]:
-        """Gives a sign of life every 10 s as long as the block runs, whatever it does."""
+        """Writes a heartbeat every 10 s, from a thread, while the block runs."""
         thread = threading.Thread(target=self._beat, daemon=True, name="heartbeat")
         thread.start()
         try:
@@ -165,7 +165,7 @@ class RunWriter:
                         continue
 
     def progress(self, step: int, total_steps: int, images_per_s: float | None, left_s: float | None) -> None:
-        """What the next sign of life tells of the progress, see `Live`; cheap to call every step."""
+        """Sets the progress that the next heartbeat writes; cheap enough for every step."""
         self._change(progress=Progress(step, total_steps, images_per_s, left_s, _now()))
 
     def truncate_metrics(self, step: int) -> int:
@@ -173,7 +173,7 @@ class RunWriter:
         return truncate_lines(self.path / METRICS, step)
 
     def finish(self, status: str, summary: dict[str, Any], exit_status: int | None = None) -> None:
-        """Sets the final status (done, failed or preempted) and the summary, and lets go of the folder.
+        """Writes the final status (done, failed or preempted) and summary, and releases the lock.
 
         Args:
             exit_status: of the program, where that is the end it means to come to.
@@ -203,7 +203,7 @@ class RunWriter:
 
 
 def truncate_lines(path: Path, step: int) -> int:
-    """Keeps the rows of a file of JSON lines up to a step; a torn last line goes too, and no file is fine.
+    """Truncates a file of JSON lines after a step; a torn last line is removed, a missing file is fine.
 
     Returns:
         Number of other lines that are no rows with a step; they are dropped.

@@ -62,8 +62,8 @@ def ablations(runs: Iterable[Run], split: str = "test") -> dict[str, list[Ablati
 
 def ablation_of(run: Run | RunSnapshot) -> tuple[str | None, str | None]:
     """Name of the ablation a run belongs to and of its variant; None twice of any other run."""
-    told = dict(tag.split("=", 1) for tag in run.info.tags if "=" in tag)
-    return (told["ablation"], told["variant"]) if {"ablation", "variant"} <= set(told) else (None, None)
+    tags = dict(tag.split("=", 1) for tag in run.info.tags if "=" in tag)
+    return (tags["ablation"], tags["variant"]) if {"ablation", "variant"} <= set(tags) else (None, None)
 
 
 def _rows(variants: dict[str, list[Run]], split: str) -> list[AblationRow]:

@@ -19,7 +19,7 @@ from hvit.data.photos import Photo, photo_errors
 from hvit.data.spectral import InvalidBandsError
 from hvit.data.views import PLAIN, TTA, view_of
 from hvit.files import append_line
-from hvit.processes import answers
+from hvit.processes import run_in_order
 from hvit.runs import TEST_EVALUATIONS, Run, add_to_manifest
 from hvit.runs.checkpoint import Checkpoint
 from hvit.runs.layout import DISTANCES, FEATURES, PREDICTIONS, SCORES, in_split
@@ -116,7 +116,7 @@ def predict_views(
         calls = [partial(sample.read_with_bands, stream.num_bands, stream.scale) for sample in samples]
     else:
         calls = [partial(_read_alone, sample) for sample in samples]
-    photos = answers(calls, workers)
+    photos = run_in_order(calls, workers)
     for start in range(0, len(samples), WINDOW):
         inputs = []
         for sample, photo_of in zip(samples[start : start + WINDOW], photos):

@@ -79,7 +79,7 @@ def score_predictions(predictions: Predictions) -> SplitScores:
     labels, predicted, K = predictions.labels, predictions.predicted, len(predictions.classes)
     confusion = metrics.confusion_matrix(labels, predicted, K)
     draws = f1_draws(labels, predicted[None], K)
-    correct = int(predictions.right.sum())
+    correct = int(predictions.correct.sum())
     return SplitScores(
         n=len(labels),
         top1=correct / len(labels),

@@ -120,7 +120,7 @@ def evaluated_photos(
 
 
 def read_evaluated_photos(run: Run, checkpoint: Checkpoint, crop: str | None = None) -> EvaluatedPhotos | None:
-    """Read the recorded predictions that measure a run, `Run.judged_on`; None where it has none.
+    """Read the recorded predictions that measure a run, `Run.evaluated_split`; None where it has none.
 
     Args:
         checkpoint: of the run; gives classes, temperature and prediction sets.
@@ -128,10 +128,12 @@ def read_evaluated_photos(run: Run, checkpoint: Checkpoint, crop: str | None = N
     Raises:
         RunError: the recorded predictions are damaged.
     """
-    if run.judged_on is None:
+    if run.evaluated_split is None:
         return None
-    recorded = read_prediction_columns(run, run.judged_on, ("label", "logits", *(["path"] if run.field_sets else [])))
-    assert recorded is not None  # `judged_on` names a split that has some
+    recorded = read_prediction_columns(
+        run, run.evaluated_split, ("label", "logits", *(["path"] if run.field_sets else []))
+    )
+    assert recorded is not None  # `evaluated_split` names a split that has some
     classes = list(checkpoint.classes)
     labels = np.array([classes.index(name) for name in recorded["label"]], dtype=int)
     logits = np.array(recorded["logits"], dtype=np.float64).reshape(len(labels), len(classes))
@@ -168,7 +170,7 @@ def track_record(
         top1=None if known is None else top1_accuracy(known.of_crop(crop)),
         field=field_record(known, crop) if known is not None and run.field_sets else None,
         learned_from=run.learned_from,
-        evaluated_on=run.judged_on,
+        evaluated_on=run.evaluated_split,
         problem=problem,
     )
 

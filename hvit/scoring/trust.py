@@ -65,11 +65,11 @@ def trust_lines(run: Run, split: str | None = None) -> list[TrustLine]:
     """The five risks of a run: those that were measured from the worst on, then those that were not.
 
     Args:
-        split: whose recorded predictions are read; `Run.judged_on` where left out.
+        split: whose recorded predictions are read; `Run.evaluated_split` where left out.
     Raises:
         RunError: the run recorded no predictions, or what it recorded is damaged.
     """
-    split = split or run.judged_on
+    split = split or run.evaluated_split
     predictions = None if split is None else read_predictions(run, split)
     if split is None or predictions is None:
         raise RunError(
@@ -107,10 +107,10 @@ def _outdoors(run: Run, split: str, predictions: Predictions) -> TrustLine:
             text=f"{text}: how it does outdoors is not measured.",
             command=f"python -m hvit evaluate --run {run.name} --data path/to/field-photos",
         )
-    wrong, n = int((~predictions.right[is_field]).sum()), int(is_field.sum())
+    wrong, n = int((~predictions.correct[is_field]).sum()), int(is_field.sum())
     text = f"{_share(wrong, n)} of {n:,} photos from the field get a wrong answer"
     if not is_field.all():
-        text += f"; of those from the laboratory {100 * float((~predictions.right[~is_field]).mean()):.1f} % do"
+        text += f"; of those from the laboratory {100 * float((~predictions.correct[~is_field]).mean()):.1f} % do"
     return replace(line, text=f"{text}.", wrong=wrong / n, interval=wilson(wrong, n), n=n)
 
 
@@ -194,12 +194,12 @@ def _rare(run: Run, split: str, predictions: Predictions) -> TrustLine:
         photos, counted = Counter(known), "evaluated"
     rare = sorted(known, key=lambda name: (photos[name], name))[: max(1, round(RARE_SHARE * len(known)))]
     inside = np.isin(predictions.labels, [predictions.classes.index(name) for name in rare])
-    wrong, n = int((~predictions.right[inside]).sum()), int(inside.sum())
+    wrong, n = int((~predictions.correct[inside]).sum()), int(inside.sum())
     classes = f"the {len(rare)} classes" if len(rare) > 1 else "the class"
     span = f"{photos[rare[0]]:,} to {photos[rare[-1]]:,}" if len(rare) > 1 else f"{photos[rare[0]]:,}"
     text = (
         f"{_share(wrong, n)} of {n:,} photos of {classes} with the fewest {counted} photos ({span}) get a wrong "
-        f"answer; over all classes {100 * float((~predictions.right).mean()):.1f} % do. {_worst(predictions, rare)}"
+        f"answer; over all classes {100 * float((~predictions.correct).mean()):.1f} % do. {_worst(predictions, rare)}"
     )
     return replace(line, text=text, wrong=wrong / n, interval=wilson(wrong, n), n=n)
 
@@ -218,7 +218,9 @@ def _worst(predictions: Predictions, names: list[str]) -> str:
     recalls = []
     for name in names:
         own = predictions.labels == predictions.classes.index(name)
-        recalls.append((float(predictions.right[own].mean()), int(predictions.right[own].sum()), int(own.sum()), name))
+        recalls.append(
+            (float(predictions.correct[own].mean()), int(predictions.correct[own].sum()), int(own.sum()), name)
+        )
     _, right, n, name = min(recalls)
     return f"Hardest of them: {class_in_text(name)}, {right} of {n} right."
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hvit.untrusted.files import MB, UntrustedFileError, read_bytes
+from hvit.untrusted.parquet_pages import unpacked_bytes
 
 MAX_ROWS = 500_000
 MAX_VALUES = 20_000_000  # rows times columns, lists counted whole
@@ -45,6 +46,7 @@ def read_parquet(path: Path, columns: Mapping[str, Kind] | None = None) -> dict[
             for name in wanted:
                 _check_type(name, schema.field(name).type, None if columns is None else columns[name])
             _check_size(file.metadata)
+            _check_pages(data, file.metadata, columns)
         texts = [name for name in wanted if pa.types.is_string(schema.field(name).type)]
         # As dictionaries a text that comes again and again takes the place of one, until its length is known.
         with pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts, **limits) as file:
@@ -85,6 +87,27 @@ def _check_size(metadata: Any) -> None:
         raise UntrustedFileError("are damaged")
     if rows > MAX_ROWS or values > MAX_VALUES:
         raise UntrustedFileError(f"have {rows:,} rows, and at most {MAX_ROWS:,} with {MAX_VALUES:,} values are read")
+    if unpacked > MAX_UNPACKED_BYTES:
+        raise UntrustedFileError(
+            f"unpack to {unpacked / MB:,.0f} MB, and at most {MAX_UNPACKED_BYTES >> 20} MB are read"
+        )
+
+
+def _check_pages(data: bytes, metadata: Any, columns: Collection[str] | None) -> None:
+    """Compares what the headers of the pages announce with the limit: that much is allocated, whatever the footer says.
+
+    Args:
+        columns: those that will be read, whose names have no dots; None for all.
+    """
+    unpacked = 0
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for chunk in map(group.column, range(group.num_columns)):
+            if columns is not None and chunk.path_in_schema.split(".")[0] not in columns:
+                continue
+            start = chunk.data_page_offset
+            if chunk.has_dictionary_page and chunk.dictionary_page_offset:
+                start = min(start, chunk.dictionary_page_offset)
+            unpacked += unpacked_bytes(data, start, chunk.total_compressed_size)
     if unpacked > MAX_UNPACKED_BYTES:
         raise UntrustedFileError(
             f"unpack to {unpacked / MB:,.0f} MB, and at most {MAX_UNPACKED_BYTES >> 20} MB are read"

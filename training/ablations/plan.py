@@ -1,4 +1,4 @@
-"""What an ablation consists of: one configuration, named changes to it, seeds; and the runs that follow from them."""
+"""Plan of an ablation study: a configuration, named changes, seeds, and the runs they make."""
 
 from dataclasses import dataclass
 from pathlib import Path

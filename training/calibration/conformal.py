@@ -1,4 +1,4 @@
-"""Prediction sets: which thresholds keep their promise in every data set, and at which level.
+"""Conformal prediction sets: thresholds that reach the nominal coverage in every data set, and their level.
 
 All choices are made on the calibrating photos by cross-fitting over groups: the sets of a fold use thresholds fitted
 to the other folds.
@@ -26,7 +26,7 @@ STRATEGIES = (POOLED, BY_CROP, FIELD_WEIGHTED)
 
 @dataclass(frozen=True)
 class CalibrationSet:
-    """Photos that calibrate prediction sets.
+    """Calibration photos of prediction sets, as arrays.
 
     Attributes:
         probs: calibrated, (N, K).
@@ -94,7 +94,7 @@ class Level:
 
 
 def supported(alphas: Sequence[float], num_photos: int) -> list[float]:
-    """The levels that so many photos can hold, even four fifths of them: at a stricter one every class is possible."""
+    """Error levels that four fifths of so many photos can calibrate; at a stricter one every class is in the set."""
     fewest = num_photos * (FOLDS - 1) / FOLDS + 1
     return [alpha for alpha in alphas if alpha * fewest >= 1]
 
@@ -155,7 +155,7 @@ def cross_fitted_sets(photos: CalibrationSet, alpha: float, strategy: str) -> np
 
 
 def choose_level(photos: CalibrationSet, alphas: Sequence[float] = ALPHAS, strategy: str = POOLED) -> Level:
-    """The mildest level at which at least 60 % of the errors are not named: in a set of two or more, or rejected.
+    """Largest error level at which at least 60 % of the errors are in a set of two or more, or rejected.
 
     Args:
         alphas: levels to choose from, the mildest first.
@@ -180,7 +180,7 @@ def choose_level(photos: CalibrationSet, alphas: Sequence[float] = ALPHAS, strat
 def choose_conformal(
     photos: CalibrationSet, alphas: Sequence[float] = ALPHAS, strategies: Sequence[str] = STRATEGIES
 ) -> tuple[Level, str, dict[str, Level]]:
-    """The strategy whose sets keep their promise in every data set with the fewest classes; else nearest to it.
+    """Strategy with the smallest sets among those that cover every data set; else the one nearest to covering.
 
     A promise is kept where coverage in no data set is below `1 - alpha` by more than a standard error.
 
@@ -210,7 +210,7 @@ def _by_coverage(level: Level) -> float:
 
 
 def keeps_promise(level: Level, sources: np.ndarray) -> bool:
-    """Whether coverage in no data set is below the promise by more than a standard error."""
+    """Whether coverage of every data set reaches the nominal one within a standard error."""
     promise = 1 - level.alpha
     return all(
         coverage >= promise - math.sqrt(promise * level.alpha / (sources == name).sum())

@@ -1,4 +1,4 @@
-"""The photos that `split.csv` of a run lists, found again in data sets: a run may have been trained elsewhere."""
+"""Finds the photos listed in `split.csv` of a run in data sets, which may lie elsewhere than in training."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Thresholds of rejection, and how a run treats a disease it never learned: one class left out at a time."""
+"""Rejection thresholds, and leave-one-class-out estimates of how unknown classes are treated."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Acceptance:
 
 
 def rejection_threshold(scores: np.ndarray, sources: np.ndarray, acceptance: Acceptance = Acceptance()) -> float:
-    """The least score that accepts the shares that are asked for, on known photos alone.
+    """Lowest rejection threshold that accepts the requested shares of known photos.
 
     Args:
         scores: out-of-distribution scores of calibrating photos, (N,).

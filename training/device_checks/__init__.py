@@ -1,1 +1,1 @@
-"""What `training.check_device` tries on a machine, each part by itself."""
+"""Parts of `training.check_device`."""

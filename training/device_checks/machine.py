@@ -1,4 +1,4 @@
-"""What the machine is: versions, memory, and the rates that bound everything else."""
+"""Versions, memory, matrix product and copy rates of the machine."""
 
 import shutil
 import subprocess

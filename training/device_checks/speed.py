@@ -1,4 +1,4 @@
-"""How fast the models of the family are on this device, by themselves and in a training with photos."""
+"""Throughput of the model family on this device, alone and in trainings with photos."""
 
 import gc
 from collections.abc import Iterator

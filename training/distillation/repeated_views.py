@@ -1,4 +1,4 @@
-"""A few fixed views of each photo, shown again epoch after epoch, so that what a teacher says of them can be stored.
+"""Repeated augmentation: a few fixed views of each photo, so that teacher outputs can be stored.
 
 A view is a pure function of (seed, photo, epoch modulo the number of views), mixing partners included: they come from
 blocks of 8 samples, and epochs shuffle whole blocks.

@@ -1,4 +1,4 @@
-"""Teacher answers that are computed once for a few views of each photo and stored (`distill.views`), as in TinyViT
+"""Teacher outputs computed once for a few views of each photo and stored (`distill.views`), as in TinyViT
 (Wu et al. 2022, arXiv:2207.10666).
 
 A file holds the logits and pooled features of one teacher for every view sample at one picture size and strength of
@@ -23,7 +23,7 @@ from hvit.data.transfer import to_device
 from hvit.onnx_session import OnnxSession
 from training.config import AugmentConfig, ConfigError, FinetuneConfig
 from training.distillation.repeated_views import RepeatedViews
-from training.distillation.teacher import Teacher, TeacherAnswers, TeacherNet, answers_of
+from training.distillation.teacher import SoftTargets, Teacher, TeacherNet, soft_targets
 from training.inputs.augment import BLOCK, augment, mix, sides_of
 from training.inputs.sampler import Sampler
 from training.parallel.world import World
@@ -35,7 +35,7 @@ FLUSH_S = 20
 
 
 class AnswerFile:
-    """Answers of one teacher for all view samples, as one memory map: header, blocks done, logits, pooled features.
+    """Memory map of one teacher's outputs for all views: header, finished blocks, logits, pooled features.
 
     Args:
         path: of the file, which must be there.
@@ -92,7 +92,7 @@ class AnswerFile:
 
 
 class StoredTeacher:
-    """Teachers whose answers are read, not computed.
+    """Teachers whose outputs are read from a file.
 
     Args:
         teacher: whose answers they are.
@@ -111,7 +111,7 @@ class StoredTeacher:
         self._orders = [net.order for net in teacher.nets]
         self._files, self._setting_at = files, setting_at
 
-    def __call__(self, views: Tensor, samples: np.ndarray, progress: float) -> TeacherAnswers:
+    def __call__(self, views: Tensor, samples: np.ndarray, progress: float) -> SoftTargets:
         """Answers for view samples, (B,); the views themselves are not looked at."""
         files, outputs = self._files[self._setting_at(progress)], []
         for file, order in zip(files, self._orders, strict=True):
@@ -120,7 +120,7 @@ class StoredTeacher:
             if file.features is not None:
                 features = to_device(np.asarray(file.features[samples]), self._device)
             outputs.append((logits, features))
-        return answers_of(outputs, self._config.temperature)
+        return soft_targets(outputs, self._config.temperature)
 
 
 def stored_teacher(

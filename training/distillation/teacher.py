@@ -1,4 +1,4 @@
-"""Knowledge distillation: a student learns from the class probabilities of trained runs, beside the labels.
+"""Knowledge distillation from the class probabilities of trained runs.
 
 The teacher sees exactly the picture the student sees, mixed pictures included ("patient and consistent" teaching, Beyer
 et al. 2022, arXiv:2106.05237); each net gets its own normalization of it. The student may also learn to predict the
@@ -19,8 +19,8 @@ from training.config import ConfigError, DistillConfig, FinetuneConfig
 
 
 @dataclass(frozen=True)
-class TeacherAnswers:
-    """What teachers say of pictures.
+class SoftTargets:
+    """Mean class probabilities and pooled features of teachers for a batch.
 
     Attributes:
         probs: class probabilities at the temperature, mean over the teachers, (B, K) float32.
@@ -67,7 +67,7 @@ def check_same_classes(teachers: list[Checkpoint], classes: list[str]) -> None:
 
 
 class Teacher:
-    """One net or several whose probabilities are averaged; never trained.
+    """Ensemble of frozen teachers with averaged probabilities.
 
     Args:
         checkpoints: of the teachers.
@@ -85,7 +85,7 @@ class Teacher:
         self.nets = [TeacherNet(checkpoint, classes) for checkpoint in checkpoints]
 
     @torch.no_grad()
-    def __call__(self, views: Tensor, samples: np.ndarray, progress: float) -> TeacherAnswers:
+    def __call__(self, views: Tensor, samples: np.ndarray, progress: float) -> SoftTargets:
         """What the teachers say of pictures.
 
         Args:
@@ -94,7 +94,7 @@ class Teacher:
         """
         with torch.autocast(views.device.type, torch.bfloat16, enabled=self._bf16 and views.is_cuda):
             outputs = [net(views, self.config.features > 0) for net in self.nets]
-        return answers_of(outputs, self.config.temperature)
+        return soft_targets(outputs, self.config.temperature)
 
     def embedding_dims(self, side: int) -> list[int]:
         """Length of each teacher's pooled features, found with a picture of `side` px."""
@@ -132,10 +132,10 @@ class TeacherNet:
         return embedding_dim(self.checkpoint.model, side)
 
 
-def answers_of(outputs: list[tuple[Tensor, Tensor | None]], temperature: float) -> TeacherAnswers:
+def soft_targets(outputs: list[tuple[Tensor, Tensor | None]], temperature: float) -> SoftTargets:
     """From logits (B, K), and pooled features (B, C) or None, of each teacher."""
     probs = torch.stack([(logits.float() / temperature).softmax(-1) for logits, _ in outputs]).mean(0)
-    return TeacherAnswers(probs, tuple(embedding.float() for _, embedding in outputs if embedding is not None))
+    return SoftTargets(probs, tuple(embedding.float() for _, embedding in outputs if embedding is not None))
 
 
 class FeatureStudent(nn.Module):
@@ -179,7 +179,7 @@ def embedding_dim(model: Classifier, side: int) -> int:
 
 
 def distillation_loss(
-    label_loss: Tensor, logits: Tensor, answers: TeacherAnswers, config: DistillConfig, guesses: list[Tensor] | None
+    label_loss: Tensor, logits: Tensor, targets: SoftTargets, config: DistillConfig, guesses: list[Tensor] | None
 ) -> Tensor:
     """(1 - weight) * label loss + weight * `soft_target_loss` + features * mean of `feature_loss`, a scalar.
 
@@ -187,11 +187,11 @@ def distillation_loss(
         logits: of the student, (B, K).
         guesses: at the pooled features of each teacher, (B, C); None where the student does not learn them.
     """
-    taught = soft_target_loss(logits, answers.probs, config.temperature)
+    taught = soft_target_loss(logits, targets.probs, config.temperature)
     loss = (1 - config.weight) * label_loss + config.weight * taught
     if guesses is None:
         return loss
-    of_each = [feature_loss(*pair) for pair in zip(guesses, answers.embeddings, strict=True)]
+    of_each = [feature_loss(*pair) for pair in zip(guesses, targets.embeddings, strict=True)]
     return loss + config.features * torch.stack(of_each).mean()
 
 

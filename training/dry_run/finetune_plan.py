@@ -1,4 +1,4 @@
-"""What a training would do, printed before anything is trained: `training.finetune --dry-run`. Writes nothing."""
+"""Prints the plan of a fine-tuning (`training.finetune --dry-run`); writes nothing."""
 
 from collections import Counter
 from dataclasses import replace
@@ -135,8 +135,8 @@ def _print_teachers(teachers: list[Checkpoint], config: FinetuneConfig) -> None:
 
 def _print_spectral(config: FinetuneConfig) -> None:
     if (spectral := config.spectral) is not None:
-        told = {"bands": "bands from files or drawn", "indices": "indices computed from the photo's colors"}
-        print(f"Spectral  {told[spectral.kind]}: {', '.join(spectral.channels)}")
+        kinds = {"bands": "bands from files or drawn", "indices": "indices computed from the photo's colors"}
+        print(f"Spectral  {kinds[spectral.kind]}: {', '.join(spectral.channels)}")
         print(f"          {100 * spectral.dropout:.0f} % of the samples learn without")
 
 

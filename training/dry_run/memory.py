@@ -1,4 +1,4 @@
-"""What a pass keeps for its gradients, counted without training anything."""
+"""Activation memory of a forward pass, counted without training."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What a pre-training would do, printed before anything is trained: `training.pretrain --dry-run`. Writes nothing."""
+"""Prints the plan of a pre-training (`training.pretrain --dry-run`); writes nothing."""
 
 from pathlib import Path
 

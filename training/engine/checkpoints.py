@@ -1,4 +1,4 @@
-"""Training state on disk, for exact resume: tensors as safetensors, the rest as JSON, nothing pickled.
+"""Checkpoints of the training state for exact resume: safetensors and JSON, nothing pickled.
 
 What a training without shards saved, one with them goes on from, on any number of processes, and the reverse.
 """
@@ -107,8 +107,8 @@ class Checkpoints:
         reasons = []
         for folder in self._all():
             if (reason := damage(folder)) is None:
-                for told in reasons:
-                    print(f"passed over {told}", file=sys.stderr, flush=True)
+                for each in reasons:
+                    print(f"passed over {each}", file=sys.stderr, flush=True)
                 if reasons:
                     print(f"going on from {folder.name}, which is intact", file=sys.stderr, flush=True)
                 return _step(folder)

@@ -1,4 +1,4 @@
-"""When a metric is better, and how long to wait until it is."""
+"""Early stopping: comparison of metrics, and patience."""
 
 from training.config import EarlyStopping
 

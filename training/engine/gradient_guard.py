@@ -1,4 +1,4 @@
-"""What all processes agree on in a step: whether it counts, and what was asked of any of them."""
+"""Gradient guard: all processes skip a step whose loss or gradients are not finite, and share stop requests."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ LOSS, NORM, SKIPPED, STOP, SAVE, RANKS = range(6)  # places in what is told; fro
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """What every process knows of a step.
+    """Outcome of an optimizer step, the same on every process.
 
     Attributes:
         step: its number, from 0.
@@ -35,7 +35,7 @@ class StepOutcome:
 
 
 class GradientGuard:
-    """Lets a step whose loss or gradients are not finite change nothing, on any process, and counts such steps.
+    """Undoes and counts steps whose loss or gradients are not finite on any process.
 
     The decision is made where the numbers are, and read later: an accelerator is never waited for.
 
@@ -69,41 +69,41 @@ class GradientGuard:
         Returns:
             1.0 where the step must not count, else 0.0: what optimizers of torch's take as `found_inf`.
         """
-        told = torch.zeros(RANKS + self._world.size, device=self._world.device)
-        told[LOSS] = loss
-        told[RANKS + self._world.rank] = ~loss.isfinite()
+        shared = torch.zeros(RANKS + self._world.size, device=self._world.device)
+        shared[LOSS] = loss
+        shared[RANKS + self._world.rank] = ~loss.isfinite()
         if signals.stop:
-            told[STOP] = 1
+            shared[STOP] = 1
         if signals.save:
-            told[SAVE], signals.save = 1, False
-        told = self._world.sum(told)
-        told[LOSS] /= self._world.size
-        told[NORM] = grad_norm
-        told[SKIPPED] = skip = ~(told[LOSS].isfinite() & grad_norm.isfinite())
+            shared[SAVE], signals.save = 1, False
+        shared = self._world.sum(shared)
+        shared[LOSS] /= self._world.size
+        shared[NORM] = grad_norm
+        shared[SKIPPED] = skip = ~(shared[LOSS].isfinite() & grad_norm.isfinite())
         for value, before in zip(self._statistics, self._before):
             value.copy_(torch.where(skip, before, value))
-        found_inf = told[SKIPPED].clone()
+        found_inf = shared[SKIPPED].clone()
         event = None
-        if told.is_cuda:
-            told, event = told.to("cpu", non_blocking=True), torch.cuda.Event()
+        if shared.is_cuda:
+            shared, event = shared.to("cpu", non_blocking=True), torch.cuda.Event()
             event.record()
-        self._due = step, told, event
+        self._due = step, shared, event
         return found_inf
 
     def read(self) -> StepOutcome | None:
-        """What was agreed on in the last step, where it was not read yet."""
+        """Outcome of the last step, where it was not read yet."""
         if self._due is None:
             return None
         (step, values, event), self._due = self._due, None
         if event is not None:
             event.synchronize()
         loss, norm, skipped, stop, save, *ranks = values.tolist()
-        told = StepOutcome(
+        outcome = StepOutcome(
             step, loss, norm, bool(skipped), tuple(r for r, bad in enumerate(ranks) if bad), stop > 0, save > 0
         )
-        self.skipped += told.skipped
-        self.in_a_row = self.in_a_row + 1 if told.skipped else 0
-        return told
+        self.skipped += outcome.skipped
+        self.in_a_row = self.in_a_row + 1 if outcome.skipped else 0
+        return outcome
 
     def stop_if_diverged(self) -> None:
         """Call it once a skipped step is recorded.

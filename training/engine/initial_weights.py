@@ -1,4 +1,4 @@
-"""The model a configuration asks for, and where its weights start: at random, or from the backbone of another run."""
+"""Builds the model of a configuration with initial weights: random, of another run, or pretrained."""
 
 from dataclasses import replace
 
@@ -110,7 +110,7 @@ def take_weights(model: Classifier, weights: PretrainedWeights) -> None:
 
 
 def check_start(config: FinetuneConfig, model: Classifier) -> str:
-    """Where the weights of a model will come from, in words; checked as far as that goes without downloading.
+    """Describes the initial weights of a model, checked as far as possible without downloading.
 
     Raises:
         ValueError: training would refuse it.

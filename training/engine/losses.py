@@ -1,4 +1,4 @@
-"""Losses on logits against target probabilities: mixed pictures have two classes, so no loss takes a class number."""
+"""Classification losses on soft targets, (B, K) each, as mixed pictures have two classes."""
 
 import torch
 from torch import Tensor, nn

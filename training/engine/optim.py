@@ -7,7 +7,7 @@ from torch import nn
 
 
 def parameter_groups(model: nn.Module, weight_decay: float, layer_decay: float = 1.0) -> list[dict]:
-    """What decays, and what must not (norms, biases, position embeddings), of each layer; no parameter twice.
+    """Parameter groups by layer, with weight decay except for norms, biases and position embeddings.
 
     Args:
         layer_decay: a layer learns at this fraction of the rate of the layer above it; the head at the full rate

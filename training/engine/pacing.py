@@ -1,4 +1,4 @@
-"""How far a training has come, by its steps or by the clock (`--minutes`), and what takes time beside the steps."""
+"""Progress of a training by steps or by the clock (`--minutes`), and the time of validations and checkpoints."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -173,9 +173,9 @@ class Paced(ABC):
             if self.writer:
                 budget.write(self.run_dir)
         began, shape = now(), self.sides
-        told = self.train_step()
+        outcome = self.train_step()
         budget.took(now() - began, shape)
-        return told
+        return outcome
 
     def _timed_validation(self) -> None:
         began = now()

@@ -1,4 +1,4 @@
-"""Compares the configuration a run goes on with to the one it began with."""
+"""Compares the configuration of a resumed run with the one it began with."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -38,11 +38,11 @@ def check_resumed_config(run: Run, config: FinetuneConfig | PretrainConfig | Seg
     after = flat(public(config.model_dump(mode="json")))
     differing = [key for key in sorted(before.keys() | after.keys()) if not _alike(key, before, after, run)]
     if differing:
-        told = "; ".join(f"{key} was {before.get(key)} and is now {after.get(key)}" for key in differing[:LISTED])
+        changes = "; ".join(f"{key} was {before.get(key)} and is now {after.get(key)}" for key in differing[:LISTED])
         more = f"; and {len(differing) - LISTED} more" if len(differing) > LISTED else ""
         hint = " (epochs can grow once a run is done)" if "epochs" in differing else ""
         raise ConfigError(
-            f"--resume: {run.path} began with another configuration: {told}{more}{hint}; go on with that one, or "
+            f"--resume: {run.path} began with another configuration: {changes}{more}{hint}; go on with that one, or "
             "choose another --run-dir"
         )
 

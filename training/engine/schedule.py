@@ -1,4 +1,4 @@
-"""How long training is, and the learning rate of each of its steps."""
+"""Learning-rate schedule: length of training and the learning rate of each step."""
 
 import math
 from dataclasses import dataclass

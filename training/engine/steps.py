@@ -1,4 +1,4 @@
-"""One training step and one pass of prediction: shared by the programs."""
+"""A training step and a prediction pass, shared by the programs."""
 
 import sys
 import time
@@ -128,7 +128,7 @@ def predict(
     stream: SpectralStream | None = None,
     heartbeat: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
-    """What a model makes of cached photos without augmentation: logits, or embeddings where it has no head.
+    """Predicts cached photos without augmentation: logits, or embeddings of a model without head.
 
     Processes divide the batches among them, so that the result is the same on any number; all must call it at the same
     point.
@@ -160,7 +160,7 @@ def _inputs(cache: PhotoCache, i: int, preprocessing: Preprocessing, stream: Spe
 
 
 def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """What an epoch is judged by: top1, macro_f1 and nll, the names `training.config.Metric` lists."""
+    """Validation metrics: top1, macro_f1 and nll, as `training.config.Metric` lists them."""
     from hvit.scoring.metrics import macro_f1
 
     nll = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)).item()

@@ -1,4 +1,4 @@
-"""Training by the clock (`--minutes`): optimizer steps are laid over the time that is left, segment by segment.
+"""Time budget (`--minutes`): schedules optimizer steps over the remaining time, segment by segment.
 
 With a time budget, training progress is a fraction of time, not of steps. It is cut at milestones (every twentieth, and
 wherever a phase begins or ends); at each of them the first process reads the clock, decides from the measured speed

@@ -1,4 +1,4 @@
-"""Steps of a training, timed: for programs that look at speed and keep nothing."""
+"""Times training steps, for programs that measure speed."""
 
 import time
 
@@ -11,11 +11,11 @@ def take_steps(training: Training, steps: int) -> tuple[float, list[float]]:
     """Seconds of a step, the mean over these steps, and their losses; all processes must call it."""
     training.world.barrier()
     began = time.perf_counter()
-    told = [training.train_step() for _ in range(steps)]
+    outcomes = [training.train_step() for _ in range(steps)]
     wait(training)
     seconds = (time.perf_counter() - began) / steps
-    told.append(training._read_pending())  # what an accelerator had not told yet
-    return seconds, [step.loss for step in told if step is not None]
+    outcomes.append(training._read_pending())  # what an accelerator had not told yet
+    return seconds, [step.loss for step in outcomes if step is not None]
 
 
 def wait(training: Training) -> None:

@@ -1,4 +1,4 @@
-"""What training programs share: one folder, checkpoints, signals, faults, and how it all ends.
+"""Training loop of the programs: run folder, checkpoints, resume, signals, faults and exit status.
 
 A program says what is learned and how that is judged; this file, and nothing else, says what happens when something
 goes wrong. docs/reliability.md tells it to users.
@@ -63,7 +63,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 class Training(Paced):
-    """One run, from its photos to its end.
+    """Base class of a training, from reading photos to the exit status.
 
     Args:
         config: resolved configuration.
@@ -189,8 +189,8 @@ class Training(Paced):
             Mean loss of this process's samples, a detached scalar.
         """
 
-    def _after_step(self, told: StepOutcome) -> None:  # noqa: B027
-        """What is to be done once it is known what became of a step."""
+    def _after_step(self, outcome: StepOutcome) -> None:  # noqa: B027
+        """Hook after a step, once its outcome is known."""
 
     @abstractmethod
     def _photos_of(self, samples: np.ndarray) -> np.ndarray:
@@ -198,7 +198,7 @@ class Training(Paced):
 
     @abstractmethod
     def _validate(self) -> None:
-        """Looks, every so often, how good what was learned is; on all processes.
+        """Validates; called on all processes.
 
         Raises:
             GaveUp: on all processes: training cannot succeed.
@@ -258,15 +258,15 @@ class Training(Paced):
             if self.writer and time.monotonic() - self.last_saved > 60 * self.config.checkpoint_minutes:
                 self.signals.save = True  # tells all processes
             place = self.place
-            told = self._timed_step()
+            outcome = self._timed_step()
             at_end = self.at_end
             if at_end or self._passes_validation(place):
-                told = _both(told, self._read_pending())
+                outcome = _both(outcome, self._read_pending())
                 self.world.heartbeat(self.step)
                 self._timed_validation()
                 at_end |= self.ended_early
-            stopping = told is not None and told.stop and not at_end
-            if stopping or at_end or (told is not None and told.save):
+            stopping = outcome is not None and outcome.stop and not at_end
+            if stopping or at_end or (outcome is not None and outcome.save):
                 self._save(must=stopping)
             if stopping:
                 return self._stopped(EXIT_PREEMPTED)
@@ -295,7 +295,7 @@ class Training(Paced):
             group["lr"] = lr * group["lr_scale"]
         self.guard.begin()
         loss = self._gradients()
-        told = self._read_pending()  # by now what became of the step before is known, and waiting for it costs nothing
+        outcome = self._read_pending()  # the outcome of the step before is known by now: no wait
         self.guard.stop_if_diverged()
         grad_norm = nn.utils.clip_grad_norm_(self.learner.parameters(), self.config.optim.clip_norm)
         if self.is_sharded:
@@ -311,18 +311,18 @@ class Training(Paced):
         self.progress(self.step)
         logs = self.step % self.config.log_every == 0 or self.at_end
         if logs or self.reads_at_once:
-            told = _both(told, self._read_pending())
+            outcome = _both(outcome, self._read_pending())
             self.guard.stop_if_diverged()
         if self.writer:
             progress = self.progress
             self.writer.progress(self.step, self.total_steps, progress.images_per_s, progress.left_s)
-            if told is not None:
-                progress.say(self.step, told.loss, self._note)
+            if outcome is not None:
+                progress.say(self.step, outcome.loss, self._note)
             if logs:
-                values = {"loss": told.loss, "lr": lr, "grad_norm": told.grad_norm}
+                values = {"loss": outcome.loss, "lr": lr, "grad_norm": outcome.grad_norm}
                 values |= {"images_per_s": progress.images_per_s} | self._skipped()
                 self.writer.log(self.step, self.step / schedule.steps_per_epoch, "train", **values)
-        return told
+        return outcome
 
     @property
     def reads_at_once(self) -> bool:
@@ -331,28 +331,28 @@ class Training(Paced):
 
     def _read_pending(self) -> StepOutcome | None:
         """Reads what became of the last step, and records where it was skipped."""
-        told = self.guard.read()
-        if told is None:
+        outcome = self.guard.read()
+        if outcome is None:
             return None
-        if told.skipped:
-            self._record_skipped(told)
-        self._after_step(told)
-        return told
+        if outcome.skipped:
+            self._record_skipped(outcome)
+        self._after_step(outcome)
+        return outcome
 
     def _skipped(self) -> dict[str, int]:
         return {"skipped_steps": self.guard.skipped} if self.guard.skipped else {}
 
-    def _record_skipped(self, told: StepOutcome) -> None:
-        ranks = told.ranks or range(self.world.size)
+    def _record_skipped(self, outcome: StepOutcome) -> None:
+        ranks = outcome.ranks or range(self.world.size)
         self.say(
-            f"\nstep {told.step + 1} is skipped: loss {told.loss}, norm of the gradients {told.grad_norm}, "
+            f"\nstep {outcome.step + 1} is skipped: loss {outcome.loss}, norm of the gradients {outcome.grad_norm}, "
             f"from process {', '.join(map(str, ranks))}"
         )
         if self.writer:
             passes = [(part, rank) for part in range(self.config.accum_steps) for rank in ranks]
-            samples = [samples_of_pass(told.step, *which, self.config, self.world.size) for which in passes]
+            samples = [samples_of_pass(outcome.step, *which, self.config, self.world.size) for which in passes]
             photos = [self.photos.samples[i].relative for i in self._photos_of(np.concatenate(samples))]
-            row = {"step": told.step + 1, "processes": list(ranks), "photos": photos}
+            row = {"step": outcome.step + 1, "processes": list(ranks), "photos": photos}
             append_line(self.run_dir / SKIPPED, json.dumps(row))
 
     def _step_to_resume_from(self, resume: str | None) -> int:
@@ -479,7 +479,7 @@ def compiled(module: nn.Module) -> nn.Module:
 
 
 def _both(first: StepOutcome | None, second: StepOutcome | None) -> StepOutcome | None:
-    """The later of two, with what was asked for in either."""
+    """Merges two outcomes: the later one, with the requests of both."""
     if first is None or second is None:
         return first or second
     return StepOutcome(**vars(second) | {"stop": first.stop or second.stop, "save": first.save or second.save})
@@ -540,7 +540,7 @@ def _start(kind: type[Training], args: argparse.Namespace, print_plan) -> int:
 
 
 def _ended(run_dir: Path, restarted: bool) -> int:
-    """The exit status of a run that has nothing to go on with, or `GOES_ON`.
+    """Exit status of a run that is over, or `CONTINUE`.
 
     It is done; or it came to an end it meant to come to, and torchrun started it again all the same.
     """
@@ -551,7 +551,7 @@ def _ended(run_dir: Path, restarted: bool) -> int:
 
 
 def _broken(size: int) -> int:
-    """What nobody foresaw: shown as it is. With others, at once: they wait for this process."""
+    """Handles an unexpected exception: raised alone, printed at once where other processes wait."""
     error = sys.exc_info()[1]
     if size == 1 or isinstance(error, SystemExit):
         raise error

@@ -1,4 +1,4 @@
-"""What more photos would bring: heads fitted to fewer, and the curve through their errors."""
+"""Sample-size learning curve: error of heads fitted to fewer photos, extrapolated by a power law."""
 
 import math
 from collections.abc import Callable
@@ -42,7 +42,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Gain:
-    """What twice the photos would bring.
+    """Expected gain from twice the photos.
 
     Attributes:
         gain: in top-1, or None where it cannot be known.

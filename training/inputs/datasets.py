@@ -194,7 +194,7 @@ def filled_groups(samples: list[Sample], photos: Sequence[np.ndarray]) -> list[s
 
 
 def write_split(run_dir: Path, datasets: Datasets) -> None:
-    """Which photo trained, selected and calibrated."""
+    """Writes split.csv: photos that train, select and calibrate."""
     train, val = datasets.train, datasets.val
     role = np.full(len(val), "calibrate", dtype=object)
     role[datasets.selects] = "select"
@@ -202,7 +202,7 @@ def write_split(run_dir: Path, datasets: Datasets) -> None:
 
 
 def write_roles(run_dir: Path, samples: list[Sample], sha256: list[str], roles: list[str]) -> None:
-    """Which photo did what, as CSV in the run: path, sha256, label, role, and the group where it holds others too."""
+    """Writes split.csv of a run: path, sha256, label, role, and group where it holds several photos."""
     out = io.StringIO()
     rows = csv.writer(out)
     rows.writerow(["path", "sha256", "label", "role", "group"])

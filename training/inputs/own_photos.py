@@ -22,7 +22,7 @@ from hvit.data.datasets.reading import (
 )
 from hvit.data.inspection.duplicates import reduced
 from hvit.data.photos import InvalidPhotoError
-from hvit.processes import answers
+from hvit.processes import run_in_order
 from hvit.runs.checkpoint import Checkpoint
 from hvit.scoring.evaluation import predict_pixels
 from training.inputs.datasets import filled_groups
@@ -117,7 +117,7 @@ def see(
     model.reset_classifier(0)  # its answer is then the embedding
     checkpoint = replace(checkpoint, model=model)
     kept, sha256, small, parts, unreadable = [], [], [], [], []
-    photos = answers([sample.read for sample in samples], readers(samples))
+    photos = run_in_order([sample.read for sample in samples], readers(samples))
     for start in range(0, len(samples), CHUNK):
         pixels = []
         for sample, photo_of in zip(samples[start : start + CHUNK], photos):

@@ -1,4 +1,4 @@
-"""Which photo is global sample number g: an endless order that depends on the seed alone."""
+"""Weighted sampler: the photo of each global sample number, a pure function of the seed."""
 
 import hashlib
 

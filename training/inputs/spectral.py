@@ -1,4 +1,4 @@
-"""The spectral stream in training: where its pictures come from, and which samples learn to do without."""
+"""Inputs of the spectral stream in training, and modality dropout."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""What pre-training learns from: training photos and folders without labels. Photos of val and test are not read."""
+"""Data sets of pre-training: training photos and unlabeled folders; photos of val and test are not read."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +85,7 @@ def gather_unlabeled(config: PretrainConfig, world: World) -> Unlabeled:
 
 
 def write_split(run_dir: Path, datasets: Unlabeled) -> None:
-    """Which photo was learned from, and which was held out."""
+    """Writes split.csv of a pre-training: training and held-out photos."""
     role = np.full(len(datasets.cache), "train", dtype=object)
     role[datasets.held_out] = "holdout"
     write_roles(run_dir, datasets.cache.samples, datasets.cache.sha256, list(role))

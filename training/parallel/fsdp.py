@@ -1,4 +1,4 @@
-"""Weights divided among processes, block by block (FSDP2), and put together again; their files (DCP).
+"""Sharding of weights by block (FSDP2), gathering, and their checkpoint files (DCP).
 
 torch's modules for it take half a second to import, and most trainings do without: they are imported where needed.
 """

@@ -1,4 +1,4 @@
-"""How a training program ends: its exit codes, and the signals that ask it to stop or to save."""
+"""Exit codes of the training programs, and the signals that request a stop or a checkpoint."""
 
 import os
 import signal

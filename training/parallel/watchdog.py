@@ -1,4 +1,4 @@
-"""Notices when a process stands still, or is gone, and ends this one instead of waiting for it forever."""
+"""Watchdog: ends this process when another one hangs or is gone."""
 
 import faulthandler
 import os

@@ -1,4 +1,4 @@
-"""One program on one process or many: what differs is here."""
+"""Distributed training: the same program on one process or many."""
 
 import os
 from collections.abc import Callable
@@ -19,7 +19,7 @@ NEVER = timedelta(days=30)  # `Watch` decides who waits for too long, and knows 
 
 @dataclass(frozen=True)
 class World:
-    """This process among all.
+    """Process group: rank, size and collectives of this process.
 
     Attributes:
         rank: number of this process.
@@ -123,7 +123,7 @@ ALONE = World(0, 1, torch.device("cpu"))
 
 @contextmanager
 def join_world(device: str = "auto", hang_s: float = 600.0):
-    """Joins the processes torchrun started; alone without it.
+    """Initializes the process group of torchrun; a world of one process without it.
 
     Args:
         device: "auto", "cpu" or "cuda".

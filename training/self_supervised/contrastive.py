@@ -38,7 +38,7 @@ def gather(tensor: Tensor, world: World) -> Tensor:
 
 
 def contrastive_loss(first: Tensor, second: Tensor, temperature: float, decoupled: bool, world: World) -> Tensor:
-    """How well the two views of a photo are told from the views of all other photos, of all processes.
+    """NT-Xent loss of SimCLR over the views of all processes.
 
     NT-Xent (Chen et al. 2020, arXiv:2002.05709, equation 1); decoupled: the pair itself is left out of the sum it is
     compared with, which small batches gain from (Yeh et al. 2021, arXiv:2110.06848, equation 6).

@@ -1,4 +1,4 @@
-"""Whether pre-training learns anything: how far features spread, and how well they tell classes that it never saw."""
+"""Monitors of pre-training: spread and effective rank of features, k-NN and linear-probe accuracy."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What is learned without labels: which views belong together (simclr), or what was hidden (mae)."""
+"""Pretext tasks: contrastive learning (simclr) and masked autoencoding (mae)."""
 
 from abc import ABC, abstractmethod
 

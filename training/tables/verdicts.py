@@ -1,4 +1,4 @@
-"""Sections of docs/results.md on what a run says of test photos: named, unsure, unfamiliar, and on the unknown."""
+"""Sections of docs/results.md on verdicts: named, unsure, unfamiliar, and photos of unknown classes."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def promises_by_data(
     said: Verdicts,
     field_sets: tuple[str, ...],
 ) -> list[str]:
-    """What the promises are worth in each data set, and together in the field where it is known which are of it."""
+    """Coverage and accuracy of named photos in each data set, and over all field photos."""
     lines = [
         "### Promises, data set by data set",
         "",

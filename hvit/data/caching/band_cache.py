@@ -13,7 +13,7 @@ from hvit.data.datasets.reading import DataError, RenderedSample, Sample
 from hvit.data.preprocess import shrunk_sizes
 from hvit.data.spectral import InvalidBandsError, find_bands, fit_planes
 from hvit.files import file_sha256, write_bytes
-from hvit.processes import answers
+from hvit.processes import run_in_order
 
 
 class BandCache:
@@ -104,7 +104,7 @@ def _read_all(
     present: list[bool] = []
     try:
         with open(partial_path, "wb") as out:
-            for bands_of in answers(calls, workers):
+            for bands_of in run_in_order(calls, workers):
                 try:
                     bands = bands_of()
                 except InvalidBandsError as error:

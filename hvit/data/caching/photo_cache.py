@@ -22,7 +22,7 @@ from hvit.data.photos import photo_errors
 from hvit.data.preprocess import shrunk_sizes
 from hvit.data.transfer import to_device
 from hvit.files import write_bytes
-from hvit.processes import answers
+from hvit.processes import run_in_order
 
 T = TypeVar("T")
 DECODING = 3  # version of the decoder; a new one invalidates older caches
@@ -162,7 +162,7 @@ def _decode_all(
     partial_path = pixel_path.with_suffix(f".{os.getpid()}.partial")
     try:
         with open(partial_path, "wb") as out:
-            decoded = answers([partial(_decode, sample, side) for sample in samples], workers)
+            decoded = run_in_order([partial(_decode, sample, side) for sample in samples], workers)
             for done, (sample, sha256, pixels_of) in enumerate(zip(samples, hashes, decoded), 1):
                 try:
                     pixels = pixels_of()

@@ -23,7 +23,7 @@ from hvit.data.caching.photo_cache import MAX_UNREADABLE, UnreadablePhotosError,
 from hvit.data.datasets.reading import DataError, Sample
 from hvit.data.invalid_photo import InvalidPhotoError
 from hvit.data.photo_limits import MIN_SIDE_PX
-from hvit.processes import answers
+from hvit.processes import run_in_order
 
 MANIFEST = "packed.csv"  # in the tar: path, sha256 of the packed file, sha256 of the original
 PLAIN, COMPRESSED = (".tar",), (".tar.gz", ".tgz")
@@ -84,7 +84,7 @@ def pack(
     names: set[str] = set()
     calls = [partial(_encode, sample, side, image_format, quality) for sample in samples]
     with _new_tar(Path(out)) as tar:
-        for done, (sample, encoded) in enumerate(zip(samples, answers(calls, workers)), 1):
+        for done, (sample, encoded) in enumerate(zip(samples, run_in_order(calls, workers)), 1):
             try:
                 data, original = encoded()
             except InvalidPhotoError as error:

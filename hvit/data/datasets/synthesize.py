@@ -18,7 +18,7 @@ from hvit.data.leafsim import BANDS, CONDITIONS, EARLY_STRESS, VERSION, Address,
 from hvit.data.leafsim.address import MOST_LEAVES
 from hvit.data.leafsim.leaf import MAX_SIZE
 from hvit.data.photo_limits import MIN_SIDE_PX
-from hvit.processes import answers
+from hvit.processes import run_in_order
 
 BACKGROUND, LEAF, SYMPTOM, HALO, STRESS = range(5)  # values of a mask, as documented in README
 TRUTH = "truth.csv"
@@ -115,7 +115,7 @@ def synthesize(
     try:
         rows = []
         calls = [partial(_write_leaf, partial_out, address, size, bands) for address in addresses]
-        for row_of in answers(calls, workers):
+        for row_of in run_in_order(calls, workers):
             rows.append(row_of())
             progress(len(rows), len(addresses))
         _write_truth(partial_out / TRUTH, rows)

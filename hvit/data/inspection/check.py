@@ -12,7 +12,7 @@ from hvit.data.datasets.reading import DataError, Sample, class_names, plants_kn
 from hvit.data.inspection.balance import photo_roles
 from hvit.data.inspection.duplicates import Fingerprints, near_duplicate_pairs, reduced
 from hvit.data.invalid_photo import InvalidPhotoError
-from hvit.processes import answers
+from hvit.processes import run_in_order
 from hvit.runs import Run, RunError
 from hvit.runs.layout import DATA_CHECK
 from hvit.runs.results import record_results
@@ -62,7 +62,7 @@ def check(
     hashes: list[str] = []
     unreadable: list[dict[str, str]] = []
     corners, prints = [], []
-    photos = answers([sample.read for sample in samples], workers)
+    photos = run_in_order([sample.read for sample in samples], workers)
     for done, (sample, photo_of) in enumerate(zip(samples, photos), 1):
         progress(done, len(samples))
         try:
@@ -144,7 +144,7 @@ def background_control(
         InvalidPhotoError: a photo cannot be read.
     """
     corners = []
-    for corners_of in answers([partial(_corners, sample) for sample in samples], workers):
+    for corners_of in run_in_order([partial(_corners, sample) for sample in samples], workers):
         corners.append(corners_of())
         progress(len(corners), len(samples))
     report = background_report(samples, np.stack(corners))

@@ -6,32 +6,32 @@ from functools import partial
 import pytest
 
 from hvit import processes
-from hvit.processes import answers, worth_starting
+from hvit.processes import run_in_order, worth_starting
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_answers_come_in_the_order_of_the_calls(workers):
-    assert [answer() for answer in answers([partial(pow, i, 2) for i in range(40)], workers)] == [
+    assert [answer() for answer in run_in_order([partial(pow, i, 2) for i in range(40)], workers)] == [
         i**2 for i in range(40)
     ]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_call_that_fails_raises_in_its_place_and_the_others_go_on(workers):
-    first, second, third = answers([partial(int, text) for text in ("1", "two", "3")], workers)
+    first, second, third = run_in_order([partial(int, text) for text in ("1", "two", "3")], workers)
     assert first() == 1 and third() == 3
     with pytest.raises(ValueError, match="two"):
         second()
 
 
 def test_several_workers_are_other_processes_and_one_is_this():
-    assert [answer() for answer in answers([os.getpid], 1)] == [os.getpid()]
-    assert os.getpid() not in [answer() for answer in answers([os.getpid] * 3, 2)]
+    assert [answer() for answer in run_in_order([os.getpid], 1)] == [os.getpid()]
+    assert os.getpid() not in [answer() for answer in run_in_order([os.getpid] * 3, 2)]
 
 
 def test_calls_are_taken_no_further_ahead_than_memory_allows():
     taken = []
-    found = answers((taken.append(i) or partial(abs, i) for i in range(1000)), 2)
+    found = run_in_order((taken.append(i) or partial(abs, i) for i in range(1000)), 2)
     assert next(found)() == 0 and len(taken) == 2 * processes.AHEAD
     found.close()
 

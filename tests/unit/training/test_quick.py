@@ -78,7 +78,7 @@ def test_every_figure_is_recorded(made):
     run = Run(made)
     info, document, table = run.info, run.evaluation("cv"), run.predictions("cv")
     assert (info.kind, info.parent, info.status, info.tags) == ("finetune", "tiny", "done", ("quick",))
-    assert run.judged_on == "cv" and len(table["label"]) == 38 == document["n"]
+    assert run.evaluated_split == "cv" and len(table["label"]) == 38 == document["n"]
     right = np.mean([run.model_card().classes[np.argmax(z)] == y for z, y in zip(table["logits"], table["label"])])
     assert right == info.summary["cv_top1"] == document["top1"]
     assert [info.summary["cv_top1_low"], info.summary["cv_top1_high"]] == document["top1_ci"]

@@ -128,7 +128,7 @@ def test_more_series_than_can_be_told_apart_are_refused(tmp_path):
 def test_the_caption_of_the_matrix_says_what_metrics_count(records):
     caption = confusion.draw(Run(records), 85).caption
     low, high = wilson(9, 12)
-    assert f"Right class: {percent(9 / 12)} ({100 * low:.1f} to {100 * high:.1f})" in caption
+    assert f"Top-1 accuracy: {percent(9 / 12)} ({100 * low:.1f} to {100 * high:.1f})" in caption
     assert f"macro-F1: {percent(macro_f1(np.array(TRUE), np.array(NAMED), 4))} (" in caption
     assert "n = 12" in caption and "12 test photos of 4 classes" in caption
 
@@ -141,10 +141,10 @@ def test_cells_of_the_matrix_are_percents_of_their_row(records):
 
 
 def test_by_crop_a_wrong_disease_of_the_right_crop_counts_as_right(records):
-    table = confusion.by_crop(sources.answers_of(Run(records)))
+    table = confusion.by_crop(sources.predictions_of(Run(records)))
     assert table.names == ["Potato", "Tomato"] and table.counts.tolist() == [[6, 0], [1, 5]]
     caption = confusion.draw(Run(records), 85, by="crop").caption
-    assert f"Right crop: {percent(11 / 12)}" in caption and "Right class: 75.0 %" in caption
+    assert f"Accuracy by crop: {percent(11 / 12)}" in caption and "Top-1 accuracy: 75.0 %" in caption
 
 
 def test_classes_that_do_not_fit_become_crops_and_say_so():
@@ -173,7 +173,7 @@ def test_classes_that_do_not_fit_and_have_no_crops_are_refused_with_the_width_th
 
 def test_reliability_shows_the_calibrated_probabilities_and_both_errors(records):
     run = Run(records)
-    drawn, answers = reliability.draw(run, 85), sources.answers_of(run)
+    drawn, answers = reliability.draw(run, 85), sources.predictions_of(run)
     raw = softmax(np.array(run.predictions("test")["logits"]))
     assert f"Expected calibration error (ECE): {percent(ece(answers.probs, answers.labels))}." in drawn.caption
     assert f"T = {TEMPERATURE:.2f}" in drawn.caption and percent(ece(raw, answers.labels)) in drawn.caption

@@ -31,7 +31,7 @@ def test_answers_are_calibrated_probabilities(tmp_path):
     e = np.exp([0.0, 1.0, 0.0])
     assert answers.probs[0] == pytest.approx(e / e.sum()) and answers.calibrated and len(answers) == 2
     assert answers.labels.tolist() == [1, 2] and answers.predicted.tolist() == [1, 0]
-    assert answers.right.tolist() == [True, False] and answers.confidence[0] == pytest.approx(e[1] / e.sum())
+    assert answers.correct.tolist() == [True, False] and answers.confidence[0] == pytest.approx(e[1] / e.sum())
     assert read_predictions(run, "val") is None
     plain = write(tmp_path / "two", [("a", "1", "Scab", [0.0, 2.0, 0.0])], temperature=None)
     assert not read_predictions(plain, "test").calibrated

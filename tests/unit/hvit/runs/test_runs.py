@@ -71,11 +71,11 @@ def test_a_run_of_before_does_not_say_whether_plants_were_known(tmp_path):
 
 def test_test_photos_judge_a_run_before_cross_validation_does(tmp_path):
     _writer(tmp_path / "one")
-    assert Run(tmp_path / "one").judged_on is None
+    assert Run(tmp_path / "one").evaluated_split is None
     for split in ("cv", "test"):
         (tmp_path / "one" / "eval" / split).mkdir(parents=True)
         (tmp_path / "one" / "eval" / split / "predictions.parquet").touch()
-        assert Run(tmp_path / "one").judged_on == split
+        assert Run(tmp_path / "one").evaluated_split == split
 
 
 def test_a_silent_run_counts_as_stopped(tmp_path):

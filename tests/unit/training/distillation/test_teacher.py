@@ -19,8 +19,8 @@ from training import finetune
 from training.config import ConfigError, DistillConfig, load_config
 from training.distillation.teacher import (
     FeatureStudent,
+    SoftTargets,
     Teacher,
-    TeacherAnswers,
     distillation_loss,
     feature_loss,
     soft_target_loss,
@@ -73,7 +73,7 @@ def test_soft_targets_are_the_divergence_times_the_square_of_the_temperature():
 
 
 def test_the_weight_divides_the_loss_between_labels_and_teacher():
-    answers = TeacherAnswers(torch.tensor([[0.75, 0.25]]))
+    answers = SoftTargets(torch.tensor([[0.75, 0.25]]))
     config = DistillConfig(teacher="x", weight=0.25, temperature=1.0)
     value = distillation_loss(torch.tensor(2.0), torch.zeros(1, 2), answers, config, None)
     assert value.item() == pytest.approx(0.75 * 2 + 0.25 * 0.130812, abs=1e-5)
@@ -86,7 +86,7 @@ def test_features_cost_1_less_the_cosine_of_what_stands_out_in_them():
 
 
 def test_features_of_several_teachers_count_alike():
-    answers = TeacherAnswers(torch.full((1, 2), 0.5), (torch.tensor([[1.0, -1.0]]), torch.tensor([[1.0, 0.0, -1.0]])))
+    answers = SoftTargets(torch.full((1, 2), 0.5), (torch.tensor([[1.0, -1.0]]), torch.tensor([[1.0, 0.0, -1.0]])))
     config = DistillConfig(teacher="x", weight=0.0, features=3.0)
     guesses = [torch.tensor([[2.0, -2.0]]), torch.tensor([[0.0, 1.0, 0.0]])]  # cosines 1 and 0
     value = distillation_loss(torch.tensor(0.0), torch.zeros(1, 2), answers, config, guesses)
