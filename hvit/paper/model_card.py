@@ -44,7 +44,7 @@ def model_card(run: Run, trust: Sequence[TrustLine] | None = None) -> str:
     Raises:
         RunError: the run has no `model.json` or no predictions, or what it recorded is damaged.
     """
-    split = run.judged_on
+    split = run.evaluated_split
     predictions = None if split is None else read_predictions(run, split)
     if split is None or predictions is None:
         raise RunError(
