@@ -137,7 +137,7 @@ def measure_transfer(predictions: Predictions, field_sets: Sequence[str]) -> lis
     rows = []
     for k, name in enumerate(predictions.classes):
         own = predictions.labels == k
-        inside, outside = predictions.right[own & ~is_field], predictions.right[own & is_field]
+        inside, outside = predictions.correct[own & ~is_field], predictions.correct[own & is_field]
         if min(len(inside), len(outside)) < FEWEST:
             continue
         lab, field = float(inside.mean()), float(outside.mean())
