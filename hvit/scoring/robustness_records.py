@@ -158,9 +158,24 @@ def _problem(columns: dict[str, list[Any]]) -> str | None:
     keys = set(zip(columns["path"], columns["kind"], columns["strength"]))
     if len(keys) < len(columns["kind"]):
         return "holds two answers for one photo, kind and strength"
-    clean = {path for path, kind in zip(columns["path"], columns["kind"]) if kind == CLEAN}
-    if set(columns["path"]) - clean:
+    return _gap(columns)
+
+
+def _gap(columns: dict[str, list[Any]]) -> str | None:
+    """Which answers are missing: all photos need one as they are, and under every corruption at every strength."""
+    answered: dict[str, dict[int, set[str]]] = {}
+    for path, kind, strength in zip(columns["path"], columns["kind"], columns["strength"]):
+        answered.setdefault(kind, {}).setdefault(int(strength), set()).add(path)
+    photos, clean = set(columns["path"]), answered.pop(CLEAN, {})
+    if clean != {0: photos}:
         return "lacks the answers on some photos as they are"
+    strengths = {kind: sorted(found) for kind, found in answered.items() if kind in CORRUPTIONS}
+    if len({tuple(each) for each in strengths.values()}) > 1:
+        return "holds corruptions at different strengths"
+    for kind, found in answered.items():
+        expected = photos if kind in CORRUPTIONS else next(iter(found.values()))
+        if any(each != expected for each in found.values()):
+            return f"lacks the answers on some photos under {kind[:40]}"
     return None
 
 

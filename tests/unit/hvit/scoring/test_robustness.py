@@ -214,6 +214,11 @@ def test_records_are_listed_in_the_manifest(run_of, tmp_path):
         (lambda rows: rows + rows[:1], "two answers for one photo"),
         (lambda rows: [row for row in rows if row["kind"] != "clean"], "lacks the answers on some photos as they are"),
         (lambda rows: [{k: v for k, v in row.items() if k != "label"} for row in rows], "lacks the column label"),
+        (lambda rows: rows[:-1], "lacks the answers on some photos under turn"),
+        (
+            lambda rows: [r for r in rows if (r["kind"], r["strength"]) != ("turn", 2)],
+            "corruptions at different strengths",
+        ),
         (lambda rows: [], "is empty"),
         (lambda rows: [row | {"kind": f"kind {i}"} for i, row in enumerate(3 * rows)], "more than 64 kinds"),
     ],
