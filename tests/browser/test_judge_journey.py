@@ -133,3 +133,35 @@ def test_a_run_grows_on_the_page_while_it_is_written(visit, judged, tmp_path):
     finally:
         training.kill()
         training.wait()
+
+
+def test_the_level_of_the_sets_is_in_the_address_and_its_table_in_the_csv(visit):
+    levels = visit("calibration", judged="judged-plain", calibration="Prediction sets", level="15 %")
+    page = levels.page
+    page.get_by_text("Sets that may miss the true class for 15 % of the photos").wait_for()
+    levels.settle()
+    page.get_by_role("slider").press("ArrowRight")
+    page.get_by_text("Sets that may miss the true class for 16 % of the photos").wait_for()
+    page.wait_for_url("**/calibration?*level=16+%25*")
+    levels.settle()
+    rows = levels.download_rows("CSV", exact=True)
+    assert [(row["level"], row["n"]) for row in rows] == [("0.16", "12")]
+    assert levels.outside == [] and levels.complaints == []
+
+
+@pytest.mark.parametrize("view", ["Reliability", "Selective accuracy", "Unfamiliar photos"])
+def test_on_a_phone_calibration_does_not_hang_over_the_edge(visit, view):
+    calibration = visit("calibration", PHONE, judged="judged-plain", calibration=view)
+    calibration.page.get_by_text("Calibration error (ECE)").wait_for()
+    calibration.settle()
+    assert calibration.overflow_px() == 0 and calibration.complaints == []
+
+
+def test_a_risk_leads_to_its_evidence(visit):
+    judged = visit("evaluation", judged="judged-plain")
+    judged.page.get_by_text("Can I trust this run?").wait_for()
+    judged.settle()
+    judged.page.locator(".st-key-trust_rare").get_by_role("link", name="Evidence").click()
+    judged.page.wait_for_url("**/evaluation?*errors=Class+by+class*")
+    judged.page.get_by_text("Recall: share of the pictures of the class").wait_for()
+    assert judged.complaints == []
