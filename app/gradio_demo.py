@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from starlette.middleware import Middleware
 
 from app import door
-from app.diagnose.words import one_sentence
+from app.diagnose.words import area_sentences, one_sentence
 from app.words import knows, wrong_material
 from hvit.diagnosis import diagnose
 from hvit.explain.overlay import overlay_heatmap
@@ -39,8 +39,10 @@ def build(checkpoint: Checkpoint) -> gr.Blocks:
             raise gr.Error("Choose a photo first.", print_exception=False)
         found = diagnose(checkpoint, _taken(Path(photo)), overlay=True)
         overlay = None if found.heatmap is None else overlay_heatmap(found.pixels, found.heatmap)
-        answer_set = {"verdict": found.verdict, "prediction_set": found.prediction_set}
-        return f"### {one_sentence(found, 'The photo')}", answer_set, overlay
+        row = found.to_row("")
+        answer_set = {key: row[key] for key in ("verdict", "prediction_set", "severity", "severity_reason")}
+        told = [f"### {one_sentence(found, 'The photo')}", *area_sentences(found)]
+        return "\n\n".join(told), answer_set, overlay
 
     run = Run(checkpoint.run_dir)
     learned_from = run.learned_from
