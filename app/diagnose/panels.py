@@ -25,6 +25,7 @@ from hvit.csv_tables import diagnosis_row, to_csv
 from hvit.data.classes import crop_of, crops
 from hvit.explain.overlay import SEQUENTIAL_COLORS, overlay_heatmap
 from hvit.runs.snapshot import RunSnapshot
+from hvit.severity.words import area_percent
 from hvit.words import PLANTS_UNKNOWN
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
@@ -226,7 +227,7 @@ def area(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint, drawing: 
     for text in said[1:]:
         sentence(text, "standing")
     if drawing is not None and diagnosis.severity is not None:
-        sentence(f"Drawn: {words.area_percent(drawing.severity)} of the leaf.", "standing")
+        sentence(f"Drawn: {area_percent(drawing.severity)} of the leaf.", "standing")
     if diagnosis.severity is None or diagnosis.areas is None:
         return
     with st.expander("Correct the area"):
@@ -257,8 +258,8 @@ def _correction(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint) ->
         sentence(f"Nothing to measure: {found}.", "notice")
         return
     state.correct_area(photo_key, checkpoint.sha256, found.lesion_fraction)
-    told = words.area_percent(found.lesion_fraction)
-    before = words.area_percent(diagnosis.severity.lesion_fraction)
+    told = area_percent(found.lesion_fraction)
+    before = area_percent(diagnosis.severity.lesion_fraction)
     st.html(f'<p class="area">Corrected: {told} of the leaf (measured: {before}).</p>')
     sentence("CSV and report carry both values. The interval belongs to the measured one.", "standing")
 

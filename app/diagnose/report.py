@@ -15,6 +15,7 @@ from app.photos.drawn_leaves import TAG, Drawing
 from app.words import joined, percent, wrong_material
 from hvit.data.classes import crop_title
 from hvit.runs.snapshot import RunSnapshot
+from hvit.severity.words import area_percent
 from hvit.words import PLANTS_UNKNOWN
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
@@ -118,7 +119,7 @@ def _entry(
     if said := words.area_sentences(diagnosis):
         lines.append(" ".join(said))
     if area is not None:
-        lines.append(f"Corrected by the reader: {words.area_percent(area)} of the leaf.")
+        lines.append(f"Corrected by the reader: {area_percent(area)} of the leaf.")
     if is_drawn:
         lines += [" ".join(truth.judgement(diagnosis, drawing)).strip(), f"{TAG}: {drawing.address}."]
     if warning := wrong_material(run.learned_from, is_drawn, None):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import hvit.words
 from app.words import material, percent
 from hvit.data.classes import crop_of, crop_title, crops, is_healthy
-from hvit.severity.estimator import area_class
+from hvit.severity.words import severity_sentences
 from hvit.words import OTHER_CROP, class_in_text, class_title, flag_sentence
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
@@ -61,39 +61,10 @@ def one_sentence(diagnosis: Diagnosis, name: str) -> str:
 
 
 def area_sentences(diagnosis: Diagnosis) -> list[str]:
-    """The measured area of symptoms with its interval, or why there is none; nothing where that goes without saying."""
-    severity, reason = diagnosis.severity, diagnosis.severity_reason
+    """The measured area of symptoms, or why there is none; nothing where there is no diagnosis."""
     if diagnosis.verdict in ("unreadable", "unfamiliar"):
         return []
-    if severity is None:
-        return [f"Area with symptoms: not measured, because {_because(reason)}."] if reason else []
-    if severity.is_measurable:
-        bounds = f"{area_percent(severity.low)} to {area_percent(severity.high)}"
-        said = [f"Symptoms on {area_percent(severity.lesion_fraction)} of the leaf (90 % interval {bounds})."]
-        lesions = "1 spot" if severity.lesions == 1 else f"{severity.lesions} spots"
-        said.append(f"Area class {area_class(severity.lesion_fraction)}, {lesions}.")
-    else:
-        said = ["No discolored area found."]
-        if severity.least_measurable >= 0.001:
-            said.append(
-                f"Below {area_percent(severity.least_measurable)} of the leaf, symptoms are not told from none."
-            )
-    if reason:
-        said.append(f"{hvit.words.capitalized(reason)}: take the area as a guess.")
-    return said
-
-
-def area_percent(share: float) -> str:
-    """An area for reading: one decimal below 10 %.
-
-    >>> area_percent(0.0421), area_percent(0.36)
-    ('4.2 %', '36 %')
-    """
-    return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"
-
-
-def _because(reason: str) -> str:
-    return "this model has no severity head" if "no severity head" in reason else reason
+    return severity_sentences(diagnosis.severity, diagnosis.severity_reason)
 
 
 def others_are_done(count: int) -> str:

@@ -12,6 +12,7 @@ from hvit.console import Subparsers, positive, print_json, print_notes, progress
 from hvit.csv_tables import diagnosis_row, write_csv
 from hvit.files import KINDS_OF_FILES, check_not_input
 from hvit.runs import DEFAULT_RUN
+from hvit.severity.words import severity_sentences
 from hvit.words import PLANTS_UNKNOWN, counted, flag_sentence
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def run(args: argparse.Namespace) -> int:
         rows.append(diagnosis.to_row(str(file)))
         show(len(rows), len(files))
         if not args.json and not args.csv:
-            print(" ".join([f"{file}: {diagnosis.message}", *map(flag_sentence, diagnosis.flags)]))
+            area = severity_sentences(diagnosis.severity, None)[:1]
+            print(" ".join([f"{file}: {diagnosis.message}", *area, *map(flag_sentence, diagnosis.flags)]))
     if args.json:
         print_json(rows)
     if args.csv:

@@ -1,0 +1,45 @@
+"""A measured area in people's words."""
+
+from hvit.severity.estimator import Severity, area_class
+
+
+def severity_sentences(severity: Severity | None, reason: str | None) -> list[str]:
+    """The measured area of symptoms with its interval, or why there is none.
+
+    Args:
+        severity, reason: of a diagnosis; neither is said where both are None.
+
+    >>> severity_sentences(Severity(0.042, 0.029, 0.058, 0.4, 12), None)[0]
+    'Symptoms on 4.2 % of the leaf (90 % interval 2.9 % to 5.8 %).'
+    """
+    if severity is None:
+        return [f"Area with symptoms: not measured, because {_because(reason)}."] if reason else []
+    if severity.is_measurable:
+        bounds = f"{area_percent(severity.low)} to {area_percent(severity.high)}"
+        lesions = "1 spot" if severity.lesions == 1 else f"{severity.lesions} spots"
+        said = [
+            f"Symptoms on {area_percent(severity.lesion_fraction)} of the leaf (90 % interval {bounds}).",
+            f"Area class {area_class(severity.lesion_fraction)}, {lesions}.",
+        ]
+    else:
+        said = ["No discolored area found."]
+        if severity.least_measurable >= 0.001:
+            said.append(
+                f"Below {area_percent(severity.least_measurable)} of the leaf, symptoms are not told from none."
+            )
+    if reason:
+        said.append(f"{reason[:1].upper()}{reason[1:]}: take the area as a guess.")
+    return said
+
+
+def area_percent(share: float) -> str:
+    """An area for reading: one decimal below 10 %.
+
+    >>> area_percent(0.0421), area_percent(0.36)
+    ('4.2 %', '36 %')
+    """
+    return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"
+
+
+def _because(reason: str) -> str:
+    return "this model has no severity head" if "no severity head" in reason else reason
