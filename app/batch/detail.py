@@ -98,9 +98,8 @@ def answer(batch: Batch, results: Results, row: int) -> None:
     diagnosis = diagnosis_of(results, row, batch.run)
     is_reliable = diagnosis.verdict != "unfamiliar"
     diagnose_panels.probability_bars(diagnosis, reliable=is_reliable, calibrated=batch.rules.calibrated)
-    area, low, high = (float(results.severity[name][row]) for name in ("lesion_fraction", "low", "high"))
-    if area == area:  # measured
-        sentence(f"{words.area(area, low, high)}.", "below")
+    for text in diagnose_words.area_sentences(diagnosis):
+        sentence(text, "standing")
     for text in diagnose_words.flag_sentences(diagnosis.flags):
         sentence(text)
 

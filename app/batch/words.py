@@ -94,13 +94,6 @@ def decision(label: str, verdict: str) -> str:
     return class_title(label) if label else DECISIONS.get(verdict, verdict)
 
 
-def area(fraction: float, low: float, high: float) -> str:
-    """`Discolored area 18 % (15 to 22 %)`."""
-    if low != low or high != high:  # not measured
-        return f"Discolored area {percent(fraction)}"
-    return f"Discolored area {percent(fraction)} ({100 * low:.0f} to {100 * high:.0f}{NBSP}%)"
-
-
 def level(alpha: float | None, own: float | None) -> str:
     """A level of prediction sets as an option."""
     if alpha is None:

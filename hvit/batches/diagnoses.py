@@ -8,8 +8,8 @@ from hvit.batches.results import UNREADABLE, WAITING, Results
 from hvit.batches.scores import SEVERITY
 from hvit.diagnosis import Diagnosis
 from hvit.severity.estimator import Severity
-from hvit.verdicts import UNFAMILIAR
-from hvit.words import verdict_message
+from hvit.verdicts import NAMED, UNFAMILIAR
+from hvit.words import verdict_message, with_area
 
 
 def diagnosis_of(results: Results, row: int, run: str) -> Diagnosis:
@@ -27,19 +27,20 @@ def diagnosis_of(results: Results, row: int, run: str) -> Diagnosis:
         return _unreadable(results, row, run)
     candidates = results.candidates(row)
     names, probs = [name for name, _ in candidates], [p for _, p in candidates]
-    ood_score = float(results.ood_score[row])
+    ood_score, severity = float(results.ood_score[row]), _severity(results, row)
+    message = verdict_message(verdict, names, probs, results.classes)
     return Diagnosis(
         sha256=results.sha256[row],
         error=None,
         verdict=verdict,
-        message=verdict_message(verdict, names, probs, results.classes),
+        message=message if severity is None or verdict != NAMED else with_area(message, names[0], severity),
         label=results.label(row),
         probability=float(results.probability[row]),
         probabilities={name: float(p) for name, p in zip(results.classes, results.probs[row])},
         prediction_set=names,
         in_distribution=verdict != UNFAMILIAR,
         ood_score=None if np.isnan(ood_score) else ood_score,
-        severity=_severity(results, row),
+        severity=severity,
         flags=list(results.flags[row]),
         run=run,
         severity_reason=results.severity_reason[row] or None,

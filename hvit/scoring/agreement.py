@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hvit.scoring.concordance import lins_concordance
 from hvit.scoring.metrics import wilson
 
 Z_95 = 1.959963984540054
@@ -78,8 +79,8 @@ def lin_concordance(first: Sequence[float], second: Sequence[float]) -> Agreemen
     1.0
 
     Returns:
-        `value` is None where both measured one and the same constant; the interval is None below 3 items, and where
-        one of them measured a constant.
+        `value` is None for one item, and where both measured one and the same constant; the interval is None below 3
+        items, and where one of them measured a constant.
     Raises:
         ValueError: there are different numbers of measurements, or none.
     """
@@ -87,11 +88,10 @@ def lin_concordance(first: Sequence[float], second: Sequence[float]) -> Agreemen
     if len(x) != len(y) or len(x) == 0:
         raise ValueError(f"{len(x)} and {len(y)} measurements; expected the same number, at least 1")
     n, shift = len(x), float(x.mean() - y.mean())
-    spread = float(x.var() + y.var() + shift**2)
-    if spread == 0:
-        return Agreement(None, None, None, n)
     covariance = float(((x - x.mean()) * (y - y.mean())).mean())
-    concordance = 2 * covariance / spread
+    concordance = lins_concordance(x, y)
+    if concordance is None:
+        return Agreement(None, None, None, n)
     if n < 3 or covariance == 0 or x.var() == 0 or y.var() == 0:
         return Agreement(concordance, None, None, n)
     if math.isclose(abs(concordance), 1.0):

@@ -32,11 +32,6 @@ def test_candidates_after_the_first_are_listed_up_to_three():
     assert words.others(candidates).count("Tomato: c") == 3 and words.others(candidates).endswith(", +2")
 
 
-def test_the_area_has_its_interval_where_there_is_one():
-    assert words.area(0.18, 0.15, 0.22) == "Discolored area 18\u00a0% (15 to 22\u00a0%)"
-    assert words.area(0.18, float("nan"), float("nan")) == "Discolored area 18\u00a0%"
-
-
 def test_what_was_left_out_is_said():
     assert words.not_added(0, 3, None) is None
     assert words.not_added(0, 0, None) == "All of these photos are in the batch already."
