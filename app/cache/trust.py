@@ -20,7 +20,7 @@ def trust_of(record: RunSnapshot, split: str) -> list[TrustLine]:
     Raises:
         RunError: what it recorded is damaged.
     """
-    files = [in_split(split, name) for name in (PREDICTIONS, DISTANCES, ROBUSTNESS)]
+    files = [in_split(split, name) for name in (PREDICTIONS, DISTANCES, ROBUSTNESS, AUDIT)]
     return _lines(str(record.path), split, stamps(record, *files, CARD, CONFIG, DATA_CHECK, SPLIT))
 
 

@@ -243,7 +243,7 @@ def _downloads(record: RunSnapshot) -> None:
             if data is not None:
                 kind = "application/json" if name.endswith("json") else "text/yaml"
                 st.download_button(name, data, f"{record.name}_{name}", kind, on_click="ignore", key=f"card_{name}")
-        if record.scored:
+        if {"test", "cv"} & set(record.splits) & set(record.scored):
             st.download_button(
                 "Model card", lambda: cards.markdown_of(record), f"{record.name}_card.md", "text/markdown",
                 on_click="ignore", key="card_markdown",

@@ -12,8 +12,9 @@ import numpy as np
 from hvit.data.inspection.balance import TRAIN, balance_of
 from hvit.data.unknown_kinds import GREEN, NOT_LEAF, UNKNOWN_CROP, UNKNOWN_DISEASE
 from hvit.runs import Run, RunError
-from hvit.runs.layout import DATA_CHECK, DISTANCES, PREDICTIONS, ROBUSTNESS, in_split
+from hvit.runs.layout import AUDIT, DATA_CHECK, DISTANCES, PREDICTIONS, ROBUSTNESS, in_split
 from hvit.runs.predictions import Predictions, read_predictions
+from hvit.scoring.audit import ANOTHER_BACKGROUND, read_audit
 from hvit.scoring.calibration_curves import data_sets_of
 from hvit.scoring.detection import detect
 from hvit.scoring.distances import detector_of, read_distances
@@ -164,6 +165,8 @@ def _changed(
 
 def _background(run: Run, split: str, robustness: Robustness | None) -> TrustLine:
     line = _changed(run, split, robustness, WHOLE_BACKGROUND, "background", "Background", "With another background")
+    if line.wrong is None:
+        line = _audited_background(run, split) or line
     from hvit.data.inspection.check import recorded_check  # imports torch, which a page's first frame does not wait for
 
     control = (recorded_check(run) or {}).get("background_control")
@@ -178,6 +181,21 @@ def _background(run: Run, split: str, robustness: Robustness | None) -> TrustLin
     if line.wrong is None:
         return replace(line, text=f"{corners} {line.text}", n=control["n"], page="data", file=DATA_CHECK)
     return replace(line, text=f"{line.text} {corners}")
+
+
+def _audited_background(run: Run, split: str) -> TrustLine | None:
+    """The same from the audit of shortcuts, where that was made of the weights the run has now."""
+    split, audit = _first_recorded(split, lambda name: read_audit(run, name))
+    card = run.model_card()
+    cue = next((c for c in audit.cues if c.name == ANOTHER_BACKGROUND), None) if audit is not None else None
+    if audit is None or cue is None or cue.lost is None or card is None or card.sha256 != audit.weights_sha256:
+        return None
+    n = round(cue.n * (cue.clean_top1 or 0))
+    text = f"With another background, {_share(round(cue.lost * n), n)} of {n:,} photos that were right go wrong."
+    return TrustLine(
+        "background", "Background", text, cue.lost, cue.lost_ci, n, "evaluation", in_split(split, AUDIT),
+        {"errors": "Shortcuts"},
+    )  # fmt: skip
 
 
 def _rare(run: Run, split: str, predictions: Predictions) -> TrustLine:

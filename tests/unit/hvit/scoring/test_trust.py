@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hvit.runs import Run, RunError
+from hvit.scoring.audit import Audit, measure_cue, record_audit
 from hvit.scoring.distances import Distances, record_distances
 from hvit.scoring.robustness_records import record_robustness
 from hvit.scoring.trust import trust_lines
@@ -114,6 +115,25 @@ def test_the_background_is_told_with_what_the_corners_give_away(path):
     assert (
         "Four corners without the leaf give away the class of 50.0 % of 12 photos (25.0 % by guessing), so" in line.text
     )
+
+
+def audited(sha256: str) -> Audit:
+    cue = measure_cue("another_background", np.ones(10, bool), np.arange(10) > 2, np.zeros(10, int))
+    return Audit(10, 10, sha256, (cue,), ())
+
+
+def test_the_background_is_read_off_the_audit_where_no_stress_was_recorded(path):
+    write_records(path)
+    record_audit(Run(path), "test", audited(f"{0:064x}"))
+    line = lines_of(path)["background"]
+    assert (line.wrong, line.n, line.file) == (pytest.approx(0.3), 10, "eval/test/audit.json")
+    assert line.text == "With another background, 30.0 % (10.8 to 60.3) of 10 photos that were right go wrong."
+
+
+def test_an_audit_of_other_weights_does_not_count(path):
+    write_records(path)
+    record_audit(Run(path), "test", audited("9" * 64))
+    assert lines_of(path)["background"].wrong is None
 
 
 def test_rare_classes_are_those_with_the_fewest_training_photos(path):
