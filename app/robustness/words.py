@@ -67,7 +67,7 @@ def amount_line(kind: str, strength: int) -> str:
 def drop_sentence(name: str, kind: str, strength: int, change: PairedDifference) -> str:
     """How much accuracy a run loses under a change."""
     return (
-        f"{name}, {kind_title(kind).lower()} at strength {strength}: {points(change.difference)} points of accuracy "
+        f"{kind_title(kind)} at strength {strength}, {name}: {points(change.difference)} points of accuracy "
         f"({points(change.low)} to {points(change.high)}), from {100 * change.first:.1f} to {rate(change.second)}."
     )
 

@@ -61,7 +61,7 @@ def test_curves_are_those_of_the_recorded_answers(stressed):
     assert lines_of(app, 0)[0]["y"] == [0.8, 0.7, 0.7, 0.7, 0.6, 0.5]
     said = words_of(app)
     assert "80.0\u00a0%" in said and "10" in said
-    assert "tiny, sensor noise at strength 5: -30.0 points of accuracy" in said
+    assert "Sensor noise at strength 5, tiny: -30.0 points of accuracy" in said
 
 
 def test_two_runs_stand_side_by_side(stressed):

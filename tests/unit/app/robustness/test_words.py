@@ -50,7 +50,7 @@ def test_a_ladder_that_loses_the_answer_at_once():
 def test_a_drop_is_told_in_points_with_its_interval():
     change = paired_difference(np.array([1, 1, 1, 0], bool), np.array([1, 0, 0, 0], bool))
     said = words.drop_sentence("tiny", "noise", 5, change)
-    assert said.startswith("tiny, sensor noise at strength 5: -50.0 points of accuracy (")
+    assert said.startswith("Sensor noise at strength 5, tiny: -50.0 points of accuracy (")
     assert said.endswith("from 75.0 to 25.0\u00a0%.")
 
 
