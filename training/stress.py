@@ -2,11 +2,12 @@
 
 python -m training.stress --run leaf45-tiny --data data/field-256 data/plantvillage-160
 python -m training.stress --run my-run --data my-photos --photos 100 --kinds defocus noise --baseline leaf45-tiny
-torchrun --standalone --nproc-per-node=2 -m training.stress --run leaf45-tiny --data leafsim:v1/5/0-999
+torchrun --standalone --nproc-per-node=2 -m -- training.stress --run leaf45-tiny --data data/field-256
 python -m training.stress --ladder --split val --photos 48 --data data/field-256 data/plantvillage-160
 
 Writes eval/<split>/robustness.parquet and robustness.json into the run, in the place of those of before. A run that is
-interrupted goes on where it was when the same command is given again.
+interrupted goes on where it was when the same command is given again. Without the `--`, torchrun takes --run for an
+option of its own.
 """
 
 import argparse

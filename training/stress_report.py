@@ -20,6 +20,7 @@ from hvit.scoring.robustness import (
     difference_of_runs,
     drop,
     mean_curve,
+    newly_misnamed,
     shared,
 )
 from hvit.scoring.robustness_records import Robustness, read_robustness
@@ -69,7 +70,7 @@ def section(settings: dict, found: Robustness) -> str:
         f"{len(found)} photos of the {found.split} split of {', '.join(settings['data'])}, spread over classes, seed "
         f"{settings['seed']}; {settings['attacked']} of them attacked. Weights {settings['weights_sha256'][:8]}.",
     ]
-    parts = [head, _means(found), _kinds(found)]
+    parts = [head, _means(found), _misnamed(found), _kinds(found)]
     if attacks := [kind for kind in found.kinds if kind in ATTACKS]:
         parts.append(_attacks(found, attacks))
     return "\n\n".join("\n".join(lines) for lines in parts)
@@ -87,6 +88,17 @@ def _means(found: Robustness) -> list[str]:
         cells = [_with_interval(scores.top1, scores.top1_ci), *map(_percent, shares), f"{scores.set_size:.2f}"]
         lines.append(f"| {scores.strength} | {' | '.join(cells)} | {_percent(scores.accepted)} |")
     return lines
+
+
+def _misnamed(found: Robustness) -> list[str]:
+    wrong, versions = newly_misnamed(found)
+    counts = {kind: newly_misnamed(found, [kind])[0] for kind in found.kinds if kind in CORRUPTIONS}
+    most = sorted(counts, key=lambda kind: -counts[kind])[:3]
+    often = ", ".join(f"{CORRUPTIONS[kind].title.lower()} {counts[kind]}" for kind in most)
+    return [
+        f"Of {versions:,} changed versions of photos that are named correctly as they are, {wrong:,} are given another",
+        f"name, {_percent(wrong / max(versions, 1), 2)} %; most often: {often}.",
+    ]
 
 
 def _kinds(found: Robustness) -> list[str]:
@@ -158,8 +170,8 @@ def _with_interval(share: float, interval: tuple[float, float]) -> str:
     return f"{100 * share:.1f} ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
 
 
-def _percent(share: float | None) -> str:
-    return "none" if share is None else f"{100 * share:.1f}"
+def _percent(share: float | None, decimals: int = 1) -> str:
+    return "none" if share is None else f"{100 * share:.{decimals}f}"
 
 
 def _number(value: float | None) -> str:

@@ -13,7 +13,7 @@ from app.robustness import words
 from app.words import between, rate, split_title
 from hvit.runs import DEFAULT_RUN
 from hvit.runs.snapshot import RunSnapshot
-from hvit.scoring.robustness import corruption_errors, mean_curve
+from hvit.scoring.robustness import corruption_errors, mean_curve, newly_misnamed
 from hvit.scoring.robustness_records import Robustness
 
 NOBODY = "none"
@@ -103,6 +103,7 @@ def headline(chosen: Chosen) -> None:
         return
     clean, strongest = curve[0], curve[-1]
     middle = curve[len(curve) // 2]
+    wrong, versions = newly_misnamed(found)
     cells = [
         ("Top-1 as they are", rate(clean.top1), between(clean.top1_ci)),
         (f"Mean at strength {middle.strength}", rate(middle.top1), between(middle.top1_ci)),
@@ -112,6 +113,7 @@ def headline(chosen: Chosen) -> None:
             "none named" if strongest.named_correct is None else rate(strongest.named_correct),
             f"{rate(strongest.named)} are named",
         ),
+        ("Then named as another", f"{wrong:,}", f"of {versions:,} versions of pictures named correctly"),
         (split_title(chosen.split), f"{len(found):,}", f"{len(set(found.labels))} classes"),
     ]
     if chosen.beside is not None:

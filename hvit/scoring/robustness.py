@@ -141,6 +141,22 @@ def drop(found: Robustness, kind: str, strength: int) -> PairedDifference:
     return paired_difference(found.clean.only(changed.photos).correct, changed.correct)
 
 
+def newly_misnamed(found: Robustness, kinds: Sequence[str] | None = None) -> tuple[int, int]:
+    """How many changed versions of photos that are named correctly as they are get another name, and of how many.
+
+    Args:
+        kinds: of change; all recorded corruptions where left out.
+    """
+    named_correctly = found.clean.photos[found.clean.named & found.clean.correct]
+    wrong, versions = 0, 0
+    for kind in [kind for kind in found.kinds if kind in CORRUPTIONS] if kinds is None else kinds:
+        for strength in found.strengths(kind):
+            changed = found.cells[kind, strength].only(named_correctly)
+            wrong += int((changed.named & ~changed.correct).sum())
+            versions += len(changed)
+    return wrong, versions
+
+
 def difference_of_runs(first: Robustness, second: Robustness, kind: str, strength: int) -> PairedDifference:
     """Accuracy of a second run minus that of a first under the same change, on the photos that both answered.
 
@@ -203,6 +219,7 @@ def summary(found: Robustness, baseline: Robustness | None = None) -> dict[str, 
         "split": found.split,
         "n": len(found),
         "clean": _plain(cell_scores(found, CLEAN, 0)),
+        "newly_misnamed": dict(zip(("n", "versions"), newly_misnamed(found))),
         "mean": [_plain(scores) for scores in mean_curve(found)],
         "kinds": {
             kind: [

@@ -18,6 +18,7 @@ from hvit.scoring.robustness import (
     difference_of_runs,
     drop,
     mean_curve,
+    newly_misnamed,
     paired_difference,
     shared,
     summary,
@@ -93,6 +94,13 @@ def test_an_attack_of_some_photos_is_compared_with_their_own_clean_answers(run_o
     found = run_of(ANSWERS | {("pgd", 1): "CCCW"})
     assert curve(found, "pgd")[0].n == 4
     assert drop(found, "pgd", 1).first == 1
+
+
+def test_photos_that_are_named_as_another_under_a_change(run_of):
+    found = run_of(ANSWERS | {("pgd", 1): "WWCCC"})
+    # C at first in rows 0 to 4, 6 and 7; of these W: row 7 under noise 1, row 4 and 7 under noise 2
+    assert newly_misnamed(found) == (3, 4 * 7)
+    assert newly_misnamed(found, ["pgd"]) == (2, 5)
 
 
 def test_corruption_errors_by_hand(run_of):
@@ -219,7 +227,7 @@ def test_records_are_listed_in_the_manifest(run_of, tmp_path):
             lambda rows: [r for r in rows if (r["kind"], r["strength"]) != ("turn", 2)],
             "corruptions at different strengths",
         ),
-        (lambda rows: [], "is empty"),
+        (lambda rows: [], "are damaged|is empty"),
         (lambda rows: [row | {"kind": f"kind {i}"} for i, row in enumerate(3 * rows)], "more than 64 kinds"),
     ],
 )
