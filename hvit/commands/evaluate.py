@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--split is empty; name train, val or test, or leave the option out")
     if len({folder.resolve() for folder in args.data}) < len(args.data):
         raise ValueError(f"--data names a data set twice: {' '.join(map(str, args.data))}")
-    from hvit.data.datasets.reading import readers
+    from hvit.data.datasets.reading import DataError, readers
     from hvit.data.leafsim import EARLY_STRESS
     from hvit.device import chosen_device
     from hvit.runs import find_run
@@ -101,11 +101,14 @@ def run(args: argparse.Namespace) -> int:
         )
     early_stress = EARLY_STRESS in checkpoint.classes
     notes: list[str] = []
-    samples = [sample for folder in args.data for sample in _samples(folder, args.split, early_stress, notes)]
-    result = evaluate(
-        checkpoint, samples, args.batch_size, progress("photos"), readers(samples), args.tta, args.without_bands,
-        args.unknown_classes, args.unknown_kind,
-    )  # fmt: skip
+    try:
+        samples = [sample for folder in args.data for sample in _samples(folder, args.split, early_stress, notes)]
+        result = evaluate(
+            checkpoint, samples, args.batch_size, progress("photos"), readers(samples), args.tta, args.without_bands,
+            args.unknown_classes, args.unknown_kind,
+        )  # fmt: skip
+    except DataError as error:  # what was passed over is often why
+        raise DataError("; ".join([str(error), *dict.fromkeys(notes)])) from None
     if args.save or args.save_distances:
         split = samples[0].split or "all"
         if args.save and not result.samples:

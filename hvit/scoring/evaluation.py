@@ -1,5 +1,6 @@
 """How good a run is on photos with known classes."""
 
+import difflib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -222,8 +223,7 @@ def evaluate(
         raise DataError(
             f"run {checkpoint.name} does not know the class {', '.join(unknown[:5])}"
             f"{' and others' if len(unknown) > 5 else ''}; "
-            f"it knows {len(checkpoint.classes)}, for example {checkpoint.classes[0]}; "
-            "to count what it says of others: --unknown-classes report"
+            f"{_nearest(unknown[0], checkpoint.classes)}; to count what it says of others: --unknown-classes report"
         )
     unreadable: dict[str, str] = {}
     predictions = predict_samples(checkpoint, samples, batch_size, progress, workers, tta, without_bands, unreadable)
@@ -240,6 +240,15 @@ def evaluate(
     if unreadable:
         document["unreadable"] = unreadable
     return Evaluation(document, known, scored, score_distances(checkpoint, predictions, samples, unknown_kind))
+
+
+def _nearest(name: str, classes: Sequence[str]) -> str:
+    """The class a misspelt name may mean, or else how many there are."""
+    by_folded = {known.casefold(): known for known in classes}
+    near = difflib.get_close_matches(name.casefold(), by_folded, 1, cutoff=0.8)
+    if near:
+        return f"for {name} did you mean {by_folded[near[0]]}"
+    return f"it knows {len(classes)}, for example {classes[0]}"
 
 
 def record_evaluation(run_dir: Path, split: str, evaluation: Evaluation) -> None:
