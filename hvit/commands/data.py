@@ -279,12 +279,12 @@ def _print(report: dict[str, Any]) -> None:
     for row in report["unreadable"][:10]:
         print(f"  {row['path']}: {row['reason']}")
     print(f"{len(report['unreadable'])} cannot be read")
-    for key, title in (
-        ("exact_copies", "exact copies"),
-        ("near_duplicates", "pairs of near-duplicates"),
-        ("conflicting_labels", "exact copies with another class"),
+    for key, one, several in (
+        ("exact_copies", "exact copy", "exact copies"),
+        ("near_duplicates", "pair of near-duplicates", "pairs of near-duplicates"),
+        ("conflicting_labels", "exact copy with another class", "exact copies with another class"),
     ):
-        print(f"{report[key]['count']} {title}")
+        print(counted(report[key]["count"], one, several))
     _print_conflicts(report["conflicting_labels"])
     leaks = report["leaks"]
     print(

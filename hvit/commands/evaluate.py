@@ -92,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
     from hvit.scoring.evaluation import evaluate, record_evaluation
 
     found = find_run(args.run_name)
+    plants_known = found.plants_known  # here, where a damaged run.json ends the command before anything runs
     checkpoint = load_checkpoint(found.path, chosen_device(args.device))
     if args.without_bands and not checkpoint.takes_bands:
         raise ValueError(f"--without-bands: run {checkpoint.name} takes no bands; leave the option out")
@@ -123,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
             record_distances(found, split, result.distances)
         print(f"recorded in {found.path}/eval/{split}", file=sys.stderr)
     print_notes([*notes, *_left_out(result.document, len(samples))])
-    if found.plants_known is False:
+    if plants_known is False:
         print(f"{found.name}: {PLANTS_UNKNOWN}", file=sys.stderr)
     if args.json:
         print_json(result.document)

@@ -74,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     from hvit.runs.checkpoint import load_checkpoint
 
     found = find_run(args.run_name)
+    plants_known = found.plants_known  # here, where a damaged run.json ends the command before anything runs
     checkpoint = load_checkpoint(found.path, chosen_device(args.device))
     bands = _bands(checkpoint, files, args.spectral)
     show = progress("photos")
@@ -91,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         write_csv(args.csv, [diagnosis_row(row) for row in rows])
         print(f"{args.csv}: {counted(len(rows), 'photo')}", file=sys.stderr)
     print_notes(notes)
-    if found.plants_known is False:
+    if plants_known is False:
         print(f"{found.name}: {PLANTS_UNKNOWN}", file=sys.stderr)
     return EXIT_UNREADABLE if any(row["error"] for row in rows) else 0
 

@@ -165,7 +165,7 @@ def _decoded(file: Path, data: bytes) -> tuple[str, str | None]:
     else:
         encoding = "utf-8-sig"
     try:
-        return _without_zeros(file, data.decode(encoding)), None
+        return _without_zeros(file, data.decode(encoding).removeprefix("\ufeff")), None
     except UnicodeDecodeError as error:
         text = data.decode("cp1252", errors="replace")
         if not _is_western(text):

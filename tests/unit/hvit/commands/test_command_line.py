@@ -226,6 +226,24 @@ def test_cuda_that_is_not_there_is_refused(here, capsys):
     assert "there is no CUDA device" in refusal(capsys, "predict", "photos", "--run", "tiny", "--device", "cuda")
 
 
+def test_a_damaged_record_stops_before_anything_runs(here, capsys):
+    (here / "runs" / "tiny" / "run.json").write_text('{"schema_version": 9}')
+    for words in (["predict", "photos", "--run", "tiny"], ["evaluate", "--run", "tiny", "--data", "photos"]):
+        assert "tiny was written by a newer version" in refusal(capsys, *words)
+
+
+def test_evaluate_says_what_was_passed_over_where_nothing_can_be_scored(here, photo_folder, capsys):
+    for split in ("train", "holdout"):
+        shutil.copytree(photo_folder / "test", here / "set" / split)
+    said = refusal(capsys, "evaluate", "--run", "tiny", "--data", "set")
+    assert "no photos in split 'test'; splits here: train" in said and "rename the folder to train, val or test" in said
+
+
+def test_evaluate_names_the_class_that_a_folder_in_other_letters_may_mean(here, photo_folder, capsys):
+    shutil.copytree(photo_folder / "test" / CLASSES[0], here / "set" / CLASSES[0].lower())
+    assert f"did you mean {CLASSES[0]}" in refusal(capsys, "evaluate", "--run", "tiny", "--data", "set")
+
+
 def test_one_flipped_bit_in_the_weights_is_refused(here, capsys):
     weights = bytearray(Path("runs/tiny/model.safetensors").read_bytes())
     weights[-100] ^= 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hvit.data.datasets.manifests import read_table
+from hvit.data.datasets.manifests import read_manifest, read_table
 from hvit.data.datasets.reading import DataError, class_names, groups_from_csv, read_samples
 
 
@@ -119,3 +119,9 @@ def test_short_rows_are_filled_and_columns_are_in_small_letters(tmp_path):
     table = read_table(tmp_path / "t.csv", (("path",), ("group",)))
     assert table.columns == ("path", "group", "note")
     assert table.rows == [(2, {"path": "a.jpg", "group": "1", "note": ""})]
+
+
+def test_a_second_byte_order_mark_is_no_part_of_a_column(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "t.csv").write_bytes("\ufeffPath;Label\na.jpg;Rust\n".encode("utf-16"))
+    assert [row.label for row in read_manifest(tmp_path / "t.csv")[0]] == ["Rust"]

@@ -77,7 +77,7 @@ def test_people_read_which_equal_photos_have_different_classes(data, capsys):
     told = capsys.readouterr().out
     late, healthy = (f"{data.name}/train/Tomato___{name}" for name in ("Late_blight", "healthy"))
     assert (
-        "1 exact copies with another class\n"
+        "1 exact copy with another class\n"
         f"  {late}/other.jpg is Tomato___Late_blight, and the equal photo {healthy}/00.jpg is Tomato___healthy\n"
     ) in told
 
