@@ -116,7 +116,8 @@ def _spearman(pairs: np.ndarray) -> dict[str, Any]:
     from scipy.stats import spearmanr
 
     def rank_correlation(rows: np.ndarray) -> float | None:
-        return _finite(spearmanr(*pairs[rows].T)[0])
+        areas, given = pairs[rows].T
+        return None if np.ptp(areas) == 0 or np.ptp(given) == 0 else _finite(spearmanr(areas, given)[0])
 
     return {
         "spearman": rank_correlation(np.arange(len(pairs))),

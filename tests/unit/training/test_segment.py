@@ -14,7 +14,7 @@ from hvit.runs.checkpoint import load_checkpoint
 from hvit.scoring.severity import read_measured_photos
 from hvit.severity.storage import FILE
 from tests.support.weighted_runs import CLASSES, write_run
-from training import segment
+from training import segment, severity_report
 
 CONFIG = """
 init: {init}
@@ -147,3 +147,33 @@ def test_a_head_that_finds_no_leaf_is_not_installed(workplace, capsys):
     assert segment.main([*words, "--set", "epochs=0.1"]) == 2
     assert "train longer" in capsys.readouterr().err
     assert not (folder / "runs/leaves" / FILE).exists()
+
+
+def test_the_report_reads_what_was_recorded_and_measures_the_rest(workplace, tmp_path, capsys):
+    folder, words = workplace
+    assert segment.main(words) == 0
+    capsys.readouterr()
+    grounds = tmp_path / "cut" / "test"
+    for name in ("Tomato___healthy", "Tomato___Late_blight"):
+        (grounds / name).mkdir(parents=True)
+        for i in range(3):
+            leaf = cv2.ellipse(np.zeros((64, 80, 3), np.uint8), (40, 32), (28, 18), 0, 0, 360, (50, 150, 40), -1)
+            Image.fromarray(leaf).save(grounds / name / f"{i}.png")
+    graded = tmp_path / "manifest.csv"
+    rows = [f"cut/test/Tomato___healthy/{i % 3}.png,test,Tomato___healthy,severity={i};rust=1" for i in range(6)]
+    graded.write_text("\n".join(["path,split,class,extra", *rows]))
+    photo = grounds / "Tomato___healthy" / "0.png"
+    options = ["--cutouts", str(tmp_path / "cut"), "--healthy", str(tmp_path / "cut"), "--grades", str(graded)]
+    assert severity_report.main(["--run", "runs/leaves", *options, "--time", str(photo), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found["masks"]["pack"]) == {"head", "classical", "gain"}
+    assert found["cutouts"]["n"] == 6 and 0 <= found["cutouts"]["leaf_iou"] <= 1
+    assert found["healthy"]["Tomato___healthy"]["n"] == 3
+    assert found["time"]["with_ms"] > 0
+    assert severity_report.main(["--run", "runs/leaves"]) == 0
+    assert "symptom IoU" in capsys.readouterr().out
+
+
+def test_a_report_on_a_run_without_a_head_is_one_sentence(workplace, capsys):
+    assert severity_report.main(["--run", "runs/leaves"]) == 2
+    assert "recorded no severity; train a head" in capsys.readouterr().err
