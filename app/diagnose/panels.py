@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -96,8 +96,7 @@ def _num_drawn(photos: Sequence[PhotoFile]) -> int:
     return sum(photo.address is not None for photo in photos)
 
 
-def _table(photos: Sequence[PhotoFile], results: Sequence[Result], sha256: str) -> bytes:
-    areas = state.corrected_areas()
+def _table(photos: Sequence[PhotoFile], results: Sequence[Result], sha256: str, areas: Mapping) -> bytes:
     rows = [
         result.diagnosis.to_row(photo.name) | {"severity_corrected": areas.get((photo.key, sha256))}
         for photo, result in zip(photos, results)
@@ -108,7 +107,12 @@ def _table(photos: Sequence[PhotoFile], results: Sequence[Result], sha256: str) 
 
 
 def _report(
-    photos: Sequence[PhotoFile], results: Sequence[Result], run: RunSnapshot, checkpoint: Checkpoint, crop: str | None
+    photos: Sequence[PhotoFile],
+    results: Sequence[Result],
+    run: RunSnapshot,
+    checkpoint: Checkpoint,
+    crop: str | None,
+    areas: Mapping,
 ) -> str:
     made = report.Made(
         datetime.now(),
@@ -116,7 +120,7 @@ def _report(
         crop,
         checkpoint.card.temperature is not None,
         [_with_map(photo, result, checkpoint, crop) for photo, result in zip(photos[:MOST_MAPS], results)],
-        [state.corrected_areas().get((photo.key, checkpoint.sha256)) for photo in photos],
+        [areas.get((photo.key, checkpoint.sha256)) for photo in photos],
     )
     drawings = [drawing_of(photo) for photo in photos]
     return report.page([photo.name for photo in photos], results, drawings, run, made)
@@ -136,14 +140,19 @@ def _with_map(photo: PhotoFile, result: Result, checkpoint: Checkpoint, crop: st
 def _downloads(
     photos: Sequence[PhotoFile], results: Sequence[Result], run: RunSnapshot, checkpoint: Checkpoint, crop: str | None
 ) -> None:
+    areas = state.corrected_areas()  # now: a callable runs outside the session, and finds what was corrected since
     with st.container(horizontal=True, key="downloads"):
         # Callables: a report of a thousand photos is written when it is asked for, not with every click.
         st.download_button(
-            "CSV", lambda: _table(photos, results, checkpoint.sha256), "diagnoses.csv", "text/csv", on_click="ignore"
+            "CSV",
+            lambda: _table(photos, results, checkpoint.sha256, areas),
+            "diagnoses.csv",
+            "text/csv",
+            on_click="ignore",
         )
         st.download_button(
             "Report",
-            lambda: _report(photos, results, run, checkpoint, crop),
+            lambda: _report(photos, results, run, checkpoint, crop, areas),
             "diagnoses.html",
             "text/html",
             on_click="ignore",
