@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from hvit.console import at_least, print_json, print_table
+from hvit.console import Parser, at_least, print_json, print_table
 from hvit.files import write_bytes
 from hvit.runs import CONFIG, INFO, Run, list_runs, public, write_manifest
 from hvit.runs.layout import CARD, PREDICTIONS, SCORES_TTA
@@ -177,7 +177,7 @@ def _print_rows(rows) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="training.ablate",
         description="Train a configuration with and without named changes, and judge every run.",
         epilog=__doc__.split("\n", 2)[2],

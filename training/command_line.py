@@ -7,14 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from hvit.console import escape_unprintable
+from hvit.console import Parser, escape_unprintable
 
 MUST, AUTO = "must", "auto"  # whether there must be a run to go on with
 
 
 def config_parser(prog: str, description: str, examples: str, override: str) -> argparse.ArgumentParser:
     """--config and --set, of all that is told by a configuration; `override` is an example of a --set."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog, description=description, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", type=Path, required=True, help="YAML file, see training/configs")
@@ -58,7 +58,10 @@ def program_parser(prog: str, description: str, examples: str) -> argparse.Argum
 
 
 def _minutes(text: str) -> float:
-    minutes = float(text)
+    try:
+        minutes = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes") from None
     if not 0 < minutes < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} minutes; expected more than 0")
     return minutes

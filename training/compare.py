@@ -8,7 +8,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from hvit.console import print_json
+from hvit.console import Parser, print_json
 from hvit.runs import find_run
 from hvit.scoring.comparison import compare_runs
 from training.command_line import reports_os_errors
@@ -46,7 +46,7 @@ def _sentence(name: str, gain: dict) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="training.compare",
         description="The gain of one way of training over another, with its interval.",
         epilog=__doc__.split("\n", 2)[2],

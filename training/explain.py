@@ -18,7 +18,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from hvit.console import at_least, positive, print_json, print_table, progress
+from hvit.console import Parser, at_least, positive, print_json, print_table, progress
 from hvit.data.datasets.reading import DataError, RenderedSample, Sample, read_samples
 from hvit.data.inputs import model_inputs, stacked
 from hvit.data.leafsim import EARLY_STRESS, SCHEME, Address, render
@@ -359,7 +359,7 @@ def _print(scores: list[MethodScore]) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="training.explain",
         description="Measure how far explanations of a run can be trusted, and record it in the run.",
         epilog=__doc__.split("\n", 2)[2],

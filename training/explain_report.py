@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from hvit.console import Parser
 from hvit.explain.randomization import LEVELS
 from hvit.explain.ranking import Mean, MethodScore, best_of, ranking
 from hvit.runs import Run, find_run
@@ -132,7 +133,7 @@ def _percent(mean: Mean) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="training.explain_report",
         description="Write the tables of docs/explanations.md from what runs recorded.",
         epilog=__doc__.split("\n", 2)[2],

@@ -18,6 +18,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from hvit.console import Parser
 from hvit.models.pretrained import PretrainedWeightsError, save_pretrained
 from hvit.models.timm_weights import import_state_dict, to_float16
 from hvit.weights_origin import UNKNOWN
@@ -53,7 +54,7 @@ def import_weights(args: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="training.import_weights",
         description=__doc__.split("\n", 2)[0],
         epilog=__doc__.split("\n", 2)[2],

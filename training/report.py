@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from hvit.calibration import softmax
-from hvit.console import progress
+from hvit.console import Parser, progress
 from hvit.data.datasets.reading import RENDER_PX, Sample, read_samples, readers
 from hvit.data.inspection.check import background_control
 from hvit.data.leafsim import SCHEME, Address, plan, render
@@ -265,7 +265,7 @@ def _pixels(samples: list[Sample]) -> list[np.ndarray]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="training.report", description="Write the results of runs as Markdown.")
+    parser = Parser(prog="training.report", description="Write the results of runs as Markdown.")
     parser.add_argument("--run", nargs="+", type=Path, required=True, help="folders of runs with a recorded test")
     parser.add_argument("--photos", type=Path, default=Path("data"), help="folder that holds the data sets by name")
     parser.add_argument(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hvit.console import progress
+from hvit.console import Parser, progress
 from hvit.data.datasets.reading import DataError, Sample, read_samples
 from hvit.runs import find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
@@ -113,7 +113,7 @@ def _bootstrap(labels: np.ndarray, right: np.ndarray, K: int) -> list[float]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="training.transfer",
         description="Test a run that learned from drawn leaves on real photos of the same conditions.",
         epilog=__doc__.split("\n", 2)[2],
