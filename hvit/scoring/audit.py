@@ -163,10 +163,12 @@ def meaning(cue: Cue) -> str:
     top1, guess = f"{100 * cue.top1:.0f} %", f"{100 * cue.guess:.0f} %"
     lost = "" if cue.lost is None else f"{100 * cue.lost:.0f} %"
     if cue.name in (BACKGROUND_ONLY, CORNERS):
-        what = "With the leaf painted over" if cue.name == BACKGROUND_ONLY else "From four corners of the photo"
+        what = f"With the leaf painted over, {top1} are still right"
+        if cue.name == CORNERS:
+            what = f"A nearest-neighbor classifier that sees four corners alone is right on {top1}"
         if cue.top1_ci[0] <= cue.guess:
-            return f"{what}, {top1} are right, no more than by guessing ({guess}): the background tells nothing."
-        return f"{what}, {top1} are still right ({guess} by guessing): the background tells part of the class."
+            return f"{what}, no more than by guessing ({guess}): the background tells nothing."
+        return f"{what} ({guess} by guessing): the background tells part of the class."
     if cue.lost is None:
         return "No photo was right to begin with."
     amount = "few" if cue.lost <= LITTLE else "many" if cue.lost >= MUCH else "some"

@@ -60,7 +60,7 @@ def test_newcombes_interval_is_that_of_his_paper():
         (cue("another_background", 0.6), "60 % of the right answers are lost: the background decides many"),
         (cue("background_only"), "50 % are still right (30 % by guessing): the background tells part of the class"),
         (cue("background_only", low=0.2), "no more than by guessing (30 %): the background tells nothing"),
-        (cue("corners", None), "From four corners of the photo, 50 % are still right"),
+        (cue("corners", None), "that sees four corners alone is right on 50 % (30 % by guessing)"),
     ],
 )
 def test_each_row_says_what_it_means(row, said):
