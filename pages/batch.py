@@ -7,23 +7,21 @@ from app.batch import panels, views
 from app.cache import batches, runs
 
 sheet = st.container(key="batch_sheet")
-choices = runs.diagnosing_runs()
 found, troubles = batches.all_batches()
 with sheet:
     st.html('<h1 class="page-title">Batch</h1>')
-    if not choices and not found:
-        widgets.no_run_yet()
-        st.stop()
     panels.unreadable_batches(troubles)
     with st.container(key="batch_choice"):
         batch = panels.choose_batch(found)
     if note := state.take_note_on_batch():
         widgets.notice(note)
     if batch is None:
-        panels.new_batch(choices)
+        choices = runs.diagnosing_runs()
+        panels.new_batch(choices) if choices else widgets.no_run_yet()
         st.stop()
     with widgets.user_errors_shown():
         panels.head(batch)
+        panels.moved_folders(batch)
         views.show(batch)
         panels.add_and_delete(batch, batches.scoring_of(batch))
         views.get_ready()  # the page is drawn; opening a photo then does not wait

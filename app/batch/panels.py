@@ -13,7 +13,7 @@ from app.cache import batches
 from app.cache.batches import Scoring
 from app.widgets import notice, plain, sentence
 from hvit.batches import Batch, BatchError, create_batch, delete_batch
-from hvit.batches.photos import add_folder, add_uploads
+from hvit.batches.photos import add_folder, add_uploads, missing_folders, relink_folder
 from hvit.data.photo_limits import MAX_BYTES
 from hvit.runs import Trouble
 from hvit.runs.snapshot import RunSnapshot
@@ -129,6 +129,19 @@ def head(batch: Batch) -> None:
             st.fragment(_progress, run_every=LOOK_EVERY_S)(batch)
         else:
             _show_progress(batch, scoring)
+
+
+def moved_folders(batch: Batch) -> None:
+    """Asks where folders are now that were linked and are not there any more."""
+    for link, place in missing_folders(batch):
+        notice(f"The folder {place} is not there any more. What was scored stays; its photos cannot be shown.")
+        if not widgets.is_from_elsewhere():
+            key = f"moved_{batch.name}_{link}"
+            st.text_input("Where is it now?", key=key, on_change=_told, args=(_relink, batch, link, key))
+
+
+def _relink(batch: Batch, link: str, key: str) -> None:
+    relink_folder(batch, link, st.session_state[key])
 
 
 def _starts_by_itself(batch: Batch, scoring: Scoring) -> bool:

@@ -30,6 +30,7 @@ class Filter:
     """What the reader asked for.
 
     Attributes:
+        name: part of the file name, in any case; empty for all.
         verdicts: those shown; empty for all.
         crop: of the first class; ANY for all.
         label: the first class; ANY for all.
@@ -39,6 +40,7 @@ class Filter:
         order: a key of ORDERS.
     """
 
+    name: str = ""
     verdicts: Collection[str] = ()
     crop: str = ANY
     label: str = ANY
@@ -53,6 +55,8 @@ def rows_shown(results: Results, reviews: Mapping[str, Mapping[str, Review]], wa
     first = results.ranked[:, 0]
     crops = np.array([crop_of(name) for name in results.classes])[first]
     fits = np.ones(len(results), dtype=bool)
+    if part := wanted.name.strip().casefold():
+        fits &= np.array([part in photo.name.casefold() for photo in results.photos])
     if wanted.verdicts:
         fits &= np.isin(results.verdicts, list(wanted.verdicts))
     if wanted.crop != ANY:

@@ -57,6 +57,7 @@ def _filters(results: Results) -> Filter:
     labels = sorted({results.label(row) for row in range(len(results))} - {None}, key=class_title)
     known_crops = [ANY, *crops(labels)]
     with st.container(horizontal=True, vertical_alignment="bottom", key="batch_filters"):
+        name = st.text_input("File", key=state.BATCH_FILE, placeholder="any name or folder")
         kinds = [kind for kind in words.VERDICTS if (results.verdicts == kind).any()]
         state.keep_subset(state.BATCH_VERDICTS, kinds)
         verdicts = st.multiselect(
@@ -70,7 +71,7 @@ def _filters(results: Results) -> Filter:
         low, high = st.slider("Probability, %", 0, 100, (0, 100), key=state.BATCH_RANGE)
         reviewed = _choose("Reviews", state.BATCH_REVIEWED, list(REVIEWED), REVIEWED.get)
         order = _choose("Sorted", state.BATCH_ORDER, list(ORDERS), ORDERS.get)
-    return Filter(tuple(verdicts), crop, label, low / 100, high / 100, reviewed, order)
+    return Filter(name, tuple(verdicts), crop, label, low / 100, high / 100, reviewed, order)
 
 
 def _choose(label: str, key: str, options: list[str], title) -> str:
@@ -211,7 +212,7 @@ def _again(batch: Batch) -> None:
 def _set_level(batch: Batch) -> None:
     """How often the true class may be missing from the candidates."""
     own = None if batch.rules.conformal is None else batch.rules.conformal["alpha"]
-    if own is None or records.record_of(batch.run) is None:
+    if own is None or batches.run_of(batch) is None:
         return
     options = [None, *(alpha for alpha in LEVELS if alpha != own)]
     with st.expander("How long the lists of candidates are"):

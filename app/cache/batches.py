@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.cache.records import ROOT, record_of, runs_folder, stamp
+from app.cache.records import ROOT, runs_folder, stamp
 from hvit.batches import Batch, list_batches
 from hvit.batches.choices import chosen_crops, read_notes
 from hvit.batches.layout import CROPS, NOTES, PHOTOS, REVIEWS, SETTINGS
@@ -21,7 +21,7 @@ from hvit.batches.reviews import Review, read_reviews
 from hvit.batches.scores import ScoreReader, ScoreTable
 from hvit.batches.set_levels import conformal_at
 from hvit.batches.worker import start_worker
-from hvit.runs import Run, Trouble
+from hvit.runs import Run, RunError, Trouble, find_run
 
 REMEMBERED = 16  # batches
 
@@ -60,6 +60,14 @@ def batches_folder() -> Path:
 def all_batches() -> tuple[list[Batch], list[Trouble]]:
     """All batches, the newest first, and what lies in their folder and cannot be read."""
     return list_batches(batches_folder())
+
+
+def run_of(batch: Batch) -> Run | None:
+    """The run that scores a batch; None where it is not among the runs any more."""
+    try:
+        return find_run(batch.run, runs_folder())
+    except RunError:
+        return None
 
 
 def photos_of(batch: Batch) -> list[BatchPhoto]:
@@ -106,8 +114,8 @@ def _results(
     path: str, created: str, num_scores: int, scores_id: int, stamps: tuple, _batch: Batch, _scores: ScoreTable
 ) -> Results:
     conformal, alpha = None, _batch.alpha()
-    if alpha is not None and (record := record_of(_batch.run)) is not None:
-        conformal = conformal_at(Run(record.path), alpha)
+    if alpha is not None and (run := run_of(_batch)) is not None:
+        conformal = conformal_at(run, alpha)
     return derive_results(read_photos(_batch), _scores, _batch.rules, chosen_crops(_batch), conformal)
 
 

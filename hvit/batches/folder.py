@@ -130,6 +130,8 @@ def open_batch(path: Path) -> Batch:
         created, run, sha256 = (document.get(name) for name in ("created", "run", "run_sha256"))
         if not (isinstance(created, str) and isinstance(run, str) and isinstance(sha256, str)):
             raise UntrustedFileError("lacks its time, run or hash")
+        if Path(run).name != run:  # a path would lead out of the folder of runs
+            raise UntrustedFileError("has a run that is not a name")
         return Batch(path, created, run, sha256, Rules.from_json(document))
     except (FileNotFoundError, NotADirectoryError):
         raise BatchError(f"{path.name} {HALF_WRITTEN}") from None

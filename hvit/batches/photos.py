@@ -138,6 +138,36 @@ def _linked(batch: Batch, root: Path) -> Path:
         return link
 
 
+def missing_folders(batch: Batch) -> list[tuple[str, str]]:
+    """Linked folders that are not there any more: the name of the link, and where it leads."""
+    try:
+        links = sorted((batch.path / FOLDERS).iterdir(), key=lambda path: path.name)
+    except OSError:  # a batch without its folder of links has none
+        return []
+    return [(link.name, os.readlink(link)) for link in links if link.is_symlink() and not link.is_dir()]
+
+
+def relink_folder(batch: Batch, link: str, typed: str) -> None:
+    """Points a link to the place that its folder was moved to; scores and reviews stay.
+
+    Raises:
+        ValueError: there is no such folder.
+        BatchError: there is no such link, none of its photos lies there, or the batch cannot be written.
+    """
+    root = typed_folder(typed).resolve()
+    prefix = f"{FOLDERS}/{link}/"
+    own = [photo.path.removeprefix(prefix) for photo in read_photos(batch) if photo.path.startswith(prefix)]
+    if not own:
+        raise BatchError(f"batch {batch.name} has no photos in {prefix}")
+    if not any((root / path).is_file() for path in own):
+        raise BatchError(f"none of the {len(own)} photos lies in {root}; name the folder that {own[0]} is in")
+    with locked(batch.path), write_errors(batch.path):
+        new = batch.path / FOLDERS / f".{link}"
+        new.unlink(missing_ok=True)
+        os.symlink(root, new, target_is_directory=True)
+        os.replace(new, batch.path / FOLDERS / link)
+
+
 def thumbnail_path(batch: Batch, photo_path: str) -> Path:
     """Where the thumbnail of a photo lies, once it was scored."""
     return batch.path / THUMBNAILS / f"{hashlib.sha256(photo_path.encode()).hexdigest()[:24]}.jpg"

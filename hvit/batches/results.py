@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -55,12 +56,12 @@ class Results:
     def __len__(self) -> int:
         return len(self.photos)
 
-    @property
+    @cached_property
     def has_scores(self) -> np.ndarray:
         """Whether there are probabilities, (N,) bool."""
         return ~np.isin(self.verdicts, (WAITING, UNREADABLE))
 
-    @property
+    @cached_property
     def probability(self) -> np.ndarray:
         """Of the most likely class, (N,); NaN where there is none."""
         return np.take_along_axis(self.probs, self.ranked[:, :1], 1)[:, 0]

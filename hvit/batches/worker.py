@@ -34,6 +34,8 @@ def start_worker(batch: Batch, runs: Path, again: bool = False) -> subprocess.Po
     Raises:
         BatchError: the folder of the batch cannot be written.
     """
+    if not os.access(batch.path, os.W_OK):
+        raise BatchError(f"batch {batch.name} lies in a folder that cannot be written; copy it to one that can be")
     clear_stop(batch.path)
     command = [sys.executable, "-m", "hvit.batches.worker", str(batch.path.resolve()), "--runs", str(runs.resolve())]
     return subprocess.Popen(

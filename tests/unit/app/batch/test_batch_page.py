@@ -210,3 +210,21 @@ def test_a_sheet_that_cannot_be_read_is_one_sentence_and_not_kept(folders):
     app = with_sheet(folders, "file;plot\n;1\n")
     assert "sheet.csv: line 2 has no file or pattern" in words_of(app)
     assert "Give the sheet of your trial" in words_of(app.run())
+
+
+def test_the_page_asks_where_a_moved_folder_is(folders):
+    photos = write_leaves(folders / "photos", 2)
+    scored_batch(folders / "batches", folders / "runs" / "tiny", photos)
+    photos.rename(folders / "moved")
+    app = opened()
+    assert f"The folder {photos} is not there any more." in words_of(app)
+    box = next(box for box in app.text_input if box.label == "Where is it now?")
+    app = box.set_value(str(folders / "moved")).run()
+    assert "is not there any more" not in words_of(app)
+
+
+def test_files_are_filtered_by_part_of_their_name(folders):
+    scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 3))
+    app = opened()
+    app.text_input(key="file").set_value("_01")
+    assert list(app.run().dataframe[0].value["File"]) == ["leaf_01.jpg"]

@@ -37,6 +37,7 @@ def results():
         ({"order": "least"}, [1, 2, 0, 3, 4]),
         ({"order": "most"}, [0, 2, 1, 3, 4]),
         ({"order": "area"}, [1, 0, 2, 3, 4]),
+        ({"name": " c.J"}, [2]),
         ({"verdicts": ("unsure", "waiting")}, [1, 4]),
         ({"crop": "tomato"}, [2, 0]),
         ({"label": "Potato___Early_blight"}, [1]),

@@ -6,7 +6,7 @@ import pytest
 
 from hvit.batches import BatchError, create_batch, delete_batch, list_batches, open_batch
 from hvit.batches.folder import folder_name
-from hvit.batches.photos import add_folder, add_uploads, read_photos
+from hvit.batches.photos import add_folder, add_uploads, missing_folders, read_photos, relink_folder
 from hvit.runs import Run
 from tests.support.batches import new_batch, scored_batch, write_leaves
 from tests.support.pages import leaf
@@ -80,6 +80,28 @@ def test_a_folder_is_linked_and_its_new_photos_are_added_later(tmp_path, tiny_ru
     assert add_folder(batch, str(photos))[0] == 1
     assert add_folder(batch, str(photos))[0] == 0
     assert [photo.path for photo in read_photos(batch)][-1] == "folders/1/plot 2/leaf_00.jpg"
+
+
+def test_a_folder_that_was_moved_is_found_again(tmp_path, tiny_run):
+    photos = write_leaves(tmp_path / "photos", 2)
+    batch = new_batch(tmp_path / "batches", tiny_run, photos)
+    assert missing_folders(batch) == []
+    photos.rename(tmp_path / "moved")
+    assert missing_folders(batch) == [("1", str(photos))]
+    with pytest.raises(BatchError, match="none of the 2 photos lies in"):
+        relink_folder(batch, "1", str(tmp_path / "batches"))
+    with pytest.raises(BatchError, match="has no photos in folders/2/"):
+        relink_folder(batch, "2", str(tmp_path / "moved"))
+    relink_folder(batch, "1", str(tmp_path / "moved"))
+    assert missing_folders(batch) == []
+    assert all((batch.path / photo.path).is_file() for photo in read_photos(batch))
+
+
+def test_a_run_that_is_a_path_is_refused(tmp_path, card):
+    path = create_batch(tmp_path, "field", "tiny", card).path / "batch.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"run": "../elsewhere/tiny"}))
+    with pytest.raises(BatchError, match="has a run that is not a name"):
+        open_batch(path.parent)
 
 
 def test_a_folder_that_holds_the_batches_is_refused(tmp_path, card):

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from hvit.batches import BatchError, delete_batch, open_batch
+from hvit.batches import BatchError, delete_batch, open_batch, worker
 from hvit.batches.photos import add_uploads, read_photos, thumbnail_path
 from hvit.batches.progress import Progress, is_scoring, read_progress, request_stop
 from hvit.batches.scores import read_scores, write_part
@@ -134,6 +134,12 @@ def _runs(pid):
             return file.read().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_a_read_only_batch_is_said_to_be_one(batch, tiny_run, monkeypatch):
+    monkeypatch.setattr(worker.os, "access", lambda path, mode: False)  # root may write everywhere
+    with pytest.raises(BatchError, match="lies in a folder that cannot be written; copy it"):
+        start_worker(batch, tiny_run.parent)
 
 
 def test_other_weights_do_not_go_on_with_a_batch(batch, tiny_run):
