@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app import state
-from app.batch import detail, words
+from app.batch import detail, export, words
 from app.batch.selection import ANY, ORDERS, REVIEWED, Filter, rows_shown
-from app.cache import batches, records
-from app.cache.diagnoses import Result
-from app.diagnose import report
+from app.cache import batches
 from app.widgets import notice, sentence
 from app.words import counted
 from hvit.batches import Batch
 from hvit.batches.choices import choose_crop
-from hvit.batches.results import UNREADABLE, WAITING, Results
+from hvit.batches.results import UNREADABLE, Results
 from hvit.batches.reviews import Review, standing_reviews
 from hvit.batches.set_levels import LEVELS
-from hvit.batches.tables import table_rows, to_xlsx
-from hvit.csv_tables import to_csv
 from hvit.data.classes import crop_title, crops
 from hvit.words import class_title
 
 ROWS_A_PAGE = 100
 ROW_PX = 52
 OPTIONAL = ("Area", "Review", "Flags", "Note")  # columns that are left out while they hold nothing
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def show(batch: Batch) -> None:
@@ -46,7 +40,7 @@ def show(batch: Batch) -> None:
     with left:
         selected, shown = _table(batch, results, reviews, rows, wanted)
         _set_crops(batch, results, selected, rows)
-        _downloads(batch, results, reviews, rows)
+        export.downloads(batch, results, reviews, rows)
         _unreadable(batch, results)
     with right, st.container(key="batch_detail"):
         detail.show(batch, results, reviews, shown)
@@ -162,38 +156,6 @@ def _set(batch: Batch, paths: Sequence[str], crop: str | None) -> None:
         choose_crop(batch, paths, crop)
     except ValueError as error:
         state.note_on_batch(str(error))
-
-
-def _downloads(batch: Batch, results: Results, reviews: dict[str, dict[str, Review]], rows: np.ndarray) -> None:
-    if not len(rows):
-        return
-    notes = batches.notes_of(batch)
-    with st.container(horizontal=True, key="batch_downloads"):
-        # Callables: they are written when they are asked for, not with every click.
-        for title, suffix, kind, make in (
-            ("CSV", "csv", "text/csv", lambda: to_csv(table_rows(results, reviews, notes, rows))),
-            ("XLSX", "xlsx", XLSX, lambda: to_xlsx({"Photos": table_rows(results, reviews, notes, rows)})),
-            ("Report", "html", "text/html", lambda: _report(batch, results, rows)),
-        ):
-            st.download_button(title, make, f"{batch.name}.{suffix}", kind, on_click="ignore", key=f"batch_{suffix}")
-
-
-def _report(batch: Batch, results: Results, rows: np.ndarray) -> str:
-    """An HTML file of the photos shown that have scores, without maps."""
-    from hvit.batches.diagnoses import diagnosis_of
-
-    done = [int(row) for row in rows if results.verdicts[row] != WAITING]
-    photos = [results.photos[row] for row in done]
-    entries = [
-        Result(diagnosis_of(results, row, batch.run), batches.thumbnail(batch, photo.path))
-        for row, photo in zip(done, photos)
-    ]
-    record = records.record_of(batch.run)
-    if record is None:
-        raise ValueError(f"run {batch.run} is not among the runs any more; its report cannot be written")
-    crop = next(iter({results.crops[row] for row in done})) if len({results.crops[row] for row in done}) == 1 else None
-    made = report.Made(datetime.now(), batch.run_sha256, crop, batch.rules.calibrated)
-    return report.page([photo.name for photo in photos], entries, [None] * len(photos), record, made)
 
 
 def _unreadable(batch: Batch, results: Results) -> None:

@@ -9,8 +9,8 @@ import streamlit as st
 
 from app import state, theme, widgets
 from app.batch import trial_words as words
+from app.batch.export import XLSX
 from app.batch.selection import ANY
-from app.batch.table import XLSX
 from app.cache import batches
 from app.figures.progress import disease_progress
 from app.widgets import notice, sentence

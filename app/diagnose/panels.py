@@ -119,14 +119,14 @@ def _report(
         checkpoint.sha256,
         crop,
         checkpoint.card.temperature is not None,
-        [_with_map(photo, result, checkpoint, crop) for photo, result in zip(photos[:MOST_MAPS], results)],
+        [with_map(photo, result, checkpoint, crop) for photo, result in zip(photos[:MOST_MAPS], results)],
         [areas.get((photo.key, checkpoint.sha256)) for photo in photos],
     )
     drawings = [drawing_of(photo) for photo in photos]
     return report.page([photo.name for photo in photos], results, drawings, run, made)
 
 
-def _with_map(photo: PhotoFile, result: Result, checkpoint: Checkpoint, crop: str | None) -> bytes | None:
+def with_map(photo: PhotoFile, result: Result, checkpoint: Checkpoint, crop: str | None) -> bytes | None:
     """A JPEG of the photo beside its map; None where there is no diagnosis that a map could explain."""
     if result.diagnosis.verdict not in ("named", "unsure"):
         return None
