@@ -1,6 +1,7 @@
 """Verdicts derived from stored scores are those of `diagnose`, whatever the crop and the level."""
 
 import dataclasses
+import shutil
 import time
 
 import numpy as np
@@ -12,9 +13,11 @@ from hvit.batches.photos import BatchPhoto, read_photos
 from hvit.batches.results import derive_results
 from hvit.batches.rules import Rules
 from hvit.batches.scores import SEVERITY, ScoreTable, read_scores
+from hvit.batches.tables import table_rows
 from hvit.diagnosis import diagnose
 from hvit.runs.checkpoint import load_checkpoint
 from tests.support.batches import new_batch, scored_batch, write_leaves
+from tests.support.color_heads import add_color_head, spotted_leaf
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,25 @@ def test_a_derived_diagnosis_equals_that_of_diagnose(batch, tiny_run, leaves, cr
         if wanted.error is None:
             assert found.probabilities == pytest.approx(wanted.probabilities, abs=1e-5)
             assert found.ood_score == pytest.approx(wanted.ood_score, rel=1e-5)
+
+
+@pytest.mark.parametrize("spots", [0, 2])
+def test_the_measured_area_is_kept_with_its_interval(tmp_path, tiny_run, spots):
+    run, photos = tmp_path / "runs" / "tiny", tmp_path / "photos"
+    shutil.copytree(tiny_run, run)
+    add_color_head(run)
+    photos.mkdir()
+    (photos / "leaf.png").write_bytes(spotted_leaf(spots))
+    batch = scored_batch(tmp_path / "batches", run, photos)
+    results = derive_results(read_photos(batch), read_scores(batch), batch.rules)
+    found, wanted = diagnosis_of(results, 0, "tiny"), expected(run, photos / "leaf.png", None)
+    assert wanted.severity is not None and found.severity_reason == wanted.severity_reason
+    assert found.severity.to_dict() == pytest.approx(wanted.severity.to_dict(), abs=1e-5)
+    assert found.severity.least_measurable == wanted.severity.least_measurable
+    assert found.message == wanted.message
+    (row,) = table_rows(results, {}, {})
+    assert row["area"] == pytest.approx(wanted.severity.lesion_fraction, abs=1e-5)
+    assert row["low"] <= row["area"] <= row["high"]
 
 
 def test_crops_may_differ_from_photo_to_photo(batch, tiny_run, leaves):
