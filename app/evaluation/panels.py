@@ -18,6 +18,7 @@ from hvit.scoring.trust import TrustLine
 from hvit.words import PLANTS_UNKNOWN
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
+RUN_KEYS = {"robustness": state.STRESSED, "data": state.RUN}  # of pages that name the run otherwise in their address
 VIEWS = {
     "confusions": "Confusions",
     "kinds": "Kinds of error",
@@ -59,7 +60,8 @@ def trust(record: RunSnapshot, split: str, lines: Sequence[TrustLine]) -> None:
         with st.container(horizontal=True, key=f"trust_{line.topic}"):
             st.html(words.trust_row(line))
             if line.n and (PAGES / f"{line.page}.py").exists():
-                asked = {state.JUDGED: record.name, state.SPLIT: split_title(split), **line.query}
+                run_key = RUN_KEYS.get(line.page, state.JUDGED)
+                asked = {run_key: record.name, state.SPLIT: split_title(split), **line.query}
                 st.page_link(f"../pages/{line.page}.py", label="Evidence", query_params=asked)
     widgets.sentence(
         "The share of photos that go wrong, with 95 % interval (Wilson) and the number of photos; the worst first.",
