@@ -141,7 +141,7 @@ def test_without_photos_at_hand_words_stand_where_pictures_would(runs):
 
 @pytest.mark.parametrize("page", ["data", "models"])
 def test_without_runs_both_pages_say_how_to_get_one(page, tmp_path, monkeypatch):
-    monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "none"))
+    monkeypatch.setenv("HVIT_RUNS", str(tmp_path))
     said = words_of(opened(page))
     assert "There is no run here yet." in said and "training.finetune" in said
 
