@@ -15,7 +15,7 @@ from hvit.scoring.segmentation import count_pixels, pooled_iou
 from hvit.scoring.severity import record_measured_photos
 from hvit.severity.classical import ClassicalSegmenter, tune_classical
 from hvit.severity.estimator import SeverityEstimator
-from hvit.severity.intervals import AreaIntervals
+from hvit.severity.intervals import LEAST_IN_BIN, AreaIntervals
 from hvit.severity.records import CLASSICAL, HEAD, MeasuredPhoto
 from hvit.severity.segmentation import resized_probabilities
 from hvit.severity.storage import FILE, severity_record, write_head
@@ -43,7 +43,7 @@ def finish_severity(
     write_head(run_dir, head)
     threshold = best_threshold(head, parent, datasets.val, datasets.selects)
     draft = SeverityEstimator(head, threshold, {}, {}, "")
-    parts = [(datasets.val, datasets.calibrates)]
+    parts = [(datasets.val, calibrating(datasets))]
     if config.data.calibrate_dirs:
         more = list_masked(config.data.model_copy(update={"dirs": config.data.calibrate_dirs, **NO_NAMES}), ALONE)
         extra = open_masked(more, config, ALONE)
@@ -68,6 +68,17 @@ def finish_severity(
     add_to_manifest(target, written)
     least = {f"least_measurable/{group}": value for group, value in estimator.least_measurable.items()}
     return {"symptom_threshold": threshold, **least}
+
+
+def calibrating(datasets: MaskDatasets) -> np.ndarray:
+    """Validation photos that calibrate: their half, and of a data set with too few of them the selecting half too.
+
+    What selected among a dozen checkpoints is a little too good; a width from twenty photos is worse.
+    """
+    sources = datasets.val.sources
+    own = sources[datasets.calibrates]
+    few = [source for source in np.unique(sources) if (own == source).sum() < LEAST_IN_BIN]
+    return np.sort(np.concatenate([datasets.calibrates, datasets.selects[np.isin(sources[datasets.selects], few)]]))
 
 
 NO_NAMES = {"healthy_dirs": [], "source_weights": {}, "leaf_unknown": [], "crops": {}, "licences": {}}
