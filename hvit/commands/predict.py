@@ -12,7 +12,6 @@ from hvit.console import Subparsers, positive, print_json, print_notes, progress
 from hvit.csv_tables import diagnosis_row, write_csv
 from hvit.files import KINDS_OF_FILES, check_not_input
 from hvit.runs import DEFAULT_RUN
-from hvit.severity.words import severity_sentences
 from hvit.words import PLANTS_UNKNOWN, counted, flag_sentence
 
 if TYPE_CHECKING:
@@ -72,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
     from hvit.diagnosis import diagnose_many
     from hvit.runs import find_run
     from hvit.runs.checkpoint import load_checkpoint
+    from hvit.severity.words import severity_sentences  # imports OpenCV, which --help does not wait for
 
     found = find_run(args.run_name)
     plants_known = found.plants_known  # here, where a damaged run.json ends the command before anything runs

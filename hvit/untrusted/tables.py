@@ -105,8 +105,8 @@ def _check_pages(data: bytes, metadata: Any, columns: Collection[str] | None) ->
             if columns is not None and chunk.path_in_schema.split(".")[0] not in columns:
                 continue
             start = chunk.data_page_offset
-            if chunk.has_dictionary_page and chunk.dictionary_page_offset:
-                start = min(start, chunk.dictionary_page_offset)
+            if chunk.has_dictionary_page and chunk.dictionary_page_offset:  # without rows, there is no data page: 0
+                start = min(start or chunk.dictionary_page_offset, chunk.dictionary_page_offset)
             unpacked += unpacked_bytes(data, start, chunk.total_compressed_size)
     if unpacked > MAX_UNPACKED_BYTES:
         raise UntrustedFileError(

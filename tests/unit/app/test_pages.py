@@ -289,6 +289,7 @@ def test_a_folder_that_is_missing_is_said_to_be(runs, tmp_path):
 
 
 def test_without_a_run_the_page_says_how_to_get_one(tmp_path, monkeypatch):
+    (tmp_path / "none").mkdir()
     monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "none"))
     app = opened()
     assert not app.exception

@@ -165,6 +165,7 @@ def test_a_run_without_a_map_says_what_makes_one(runs):
 
 
 def test_without_any_recorded_run_the_page_says_how_to_record_one(tmp_path, monkeypatch):
+    (tmp_path / "none").mkdir()
     monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "none"))
     app = opened()
     assert not app.exception and "No run has recorded predictions yet." in app.subheader[0].value

@@ -298,7 +298,8 @@ def test_every_shipped_run_still_opens():
     found, troubles = survey(Path(__file__).resolve().parents[4] / "runs")
     assert not troubles and len(found) > 60
     for run in found:
-        assert run.config and run.metrics() is not None and run.model_card() and run.manifest()
+        assert run.config and run.metrics() is not None and run.manifest()
+        assert run.model_card() or run.info.kind == "segment"  # whose head is part of another run
         run.test_evaluations()
         for split in ("val", "test", "cv"):
             run.evaluation(split), run.evaluation(split, "tta")

@@ -195,7 +195,7 @@ def test_a_run_by_epochs_can_go_on_by_the_clock(tiny_config, tmp_path, quick, st
     ("words", "expected"),
     [
         (["--minutes", "0"], "0 minutes; expected more than 0"),
-        (["--minutes", "soon"], "invalid _minutes value: 'soon'"),
+        (["--minutes", "soon"], "'soon' is no number of minutes"),
         (["--minutes", "1", "--replay", "x"], "not allowed with"),
     ],
 )

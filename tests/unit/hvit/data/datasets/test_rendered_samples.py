@@ -84,7 +84,7 @@ def test_drawing_is_worth_several_processes_and_reading_is_not(photo_folder, mon
 def test_the_cache_holds_what_is_drawn_and_draws_it_once(small, tmp_path, monkeypatch):
     cache = open_cache(small, 160, tmp_path)
     assert np.array_equal(cache[4], render(Address(7, 4), 64).picture)
-    monkeypatch.setattr(cache_module, "answers", None)
+    monkeypatch.setattr(cache_module, "run_in_order", None)
     again = open_cache(small, 160, tmp_path)
     assert again.fingerprint == cache.fingerprint and np.array_equal(again[4], cache[4])
 
