@@ -105,7 +105,7 @@ def class_in_text(name: str) -> str:
 
 def with_area(message: str, name: str, severity: Severity) -> str:
     """A verdict of one class, with a remark where the measured area contradicts it."""
-    if not is_healthy(name) and not severity.is_measurable:
+    if not is_healthy(name) and severity.lesions == 0:
         return f"{message.rstrip('.')}, but no discolored area is found."
     if is_healthy(name) and severity.low > severity.least_measurable:
         return f"{message.rstrip('.')}, but {percent(severity.lesion_fraction)} of the leaf is discolored."

@@ -21,12 +21,11 @@ def severity_sentences(severity: Severity | None, reason: str | None) -> list[st
             f"Symptoms on {area_percent(severity.lesion_fraction)} of the leaf (90 % interval {bounds}).",
             f"Area class {area_class(severity.lesion_fraction)}, {lesions}.",
         ]
-    else:
+    elif severity.lesions == 0:
         said = ["No discolored area found."]
-        if severity.least_measurable >= 0.001:
-            said.append(
-                f"Below {area_percent(severity.least_measurable)} of the leaf, symptoms are not told from none."
-            )
+    else:
+        least = area_percent(severity.least_measurable)
+        said = [f"Under {least} of the leaf is discolored: too little to be told from none with certainty."]
     if reason:
         said.append(f"{reason[:1].upper()}{reason[1:]}: take the area as a guess.")
     return said

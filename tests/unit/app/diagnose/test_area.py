@@ -64,7 +64,11 @@ def test_a_crop_that_was_never_validated_is_said():
 
 def test_an_area_below_the_least_measurable_one_is_not_given():
     said = words.area_sentences(diagnosis(Severity(0.004, 0.0, 0.01, 0.4, 1, least_measurable=0.02)))
-    assert said == ["No discolored area found.", "Below 2.0 % of the leaf, symptoms are not told from none."]
+    assert said == ["Under 2.0 % of the leaf is discolored: too little to be told from none with certainty."]
+
+
+def test_a_leaf_without_a_spot_is_said_to_have_none():
+    assert words.area_sentences(diagnosis(Severity(0.0, 0.0, 0.01, 0.4, 0))) == ["No discolored area found."]
 
 
 def test_without_an_area_the_reason_is_said():
