@@ -7,7 +7,6 @@ torchrun --standalone --nproc-per-node=4 -m training.finetune --config training/
 """
 
 import argparse
-import os
 import sys
 import time
 from dataclasses import replace
@@ -29,7 +28,7 @@ from training.distillation.repeated_views import RepeatedViews
 from training.distillation.stored_outputs import stored_teacher
 from training.distillation.teacher import FeatureStudent, Teacher, check_same_classes, load_teachers
 from training.dry_run.finetune_plan import print_plan
-from training.engine.checkpoints import save_tensors
+from training.engine.checkpoints import save_weights
 from training.engine.early_stopping import Patience, better
 from training.engine.ema import Ema
 from training.engine.initial_weights import (
@@ -271,7 +270,7 @@ class Finetuning(Training):
             scores = score(logits, self.val_labels)
             self.writer.log(self.step, epoch, "val", **scores)
             if self.best is None or better(scores[metric], self.best["value"], metric):
-                sha256 = _save_weights(self.states.folder / BEST, model)
+                sha256 = save_weights(self.states.folder / BEST, model)
                 self.best = {"step": self.step, "epoch": epoch, "value": scores[metric], "sha256": sha256}
             # What the head alone reaches does not tell when all weights have learned enough.
             if not self.is_frozen:
@@ -323,15 +322,6 @@ class Finetuning(Training):
             if best is None or better(value, best[1], metric):
                 best = (size, value)
         return best[0]
-
-
-def _save_weights(path: Path, model: torch.nn.Module) -> str:
-    """Writes the weights of a model; returns their SHA-256."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".partial-{os.getpid()}"
-    save_tensors(temporary, model.state_dict())
-    os.replace(temporary, path)
-    return file_sha256(path)
 
 
 def _parser() -> argparse.ArgumentParser:

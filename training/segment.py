@@ -6,7 +6,6 @@ torchrun --standalone --nproc-per-node=4 -m training.segment --config training/c
 """
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
@@ -28,7 +27,7 @@ from hvit.scoring.segmentation import MaskCounts
 from training.command_line import program_parser
 from training.config import ConfigError, SegmentConfig
 from training.dry_run.segment_plan import print_plan
-from training.engine.checkpoints import save_tensors
+from training.engine.checkpoints import save_weights
 from training.engine.ema import Ema
 from training.engine.optim import adamw
 from training.engine.trainer import Training, start
@@ -184,7 +183,7 @@ class Segmentation(Training):
             self.writer.log(self.step, self.step / self.schedule.steps_per_epoch, "val", **values)
             if self.best is None or values["symptom_iou"] > self.best["value"]:
                 path = self.states.folder / BEST
-                sha256 = _save_head(path, self.ema.model)
+                sha256 = save_weights(path, self.ema.model)
                 self.best = {"step": self.step, "value": values["symptom_iou"], "sha256": sha256}
         self.world.barrier()
 
@@ -198,15 +197,6 @@ class Segmentation(Training):
         head.load_state_dict(load_file(path))
         summary = {"best_step": self.best["step"], "val_symptom_iou": self.best["value"]}
         return summary | finish_severity(self.run_dir, head, self.config, self.parent_run, self.datasets)
-
-
-def _save_head(path: Path, head: torch.nn.Module) -> str:
-    """Writes the weights of a head; returns their SHA-256."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".partial-{os.getpid()}"
-    save_tensors(temporary, head.state_dict())
-    os.replace(temporary, path)
-    return file_sha256(path)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -237,6 +237,19 @@ def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
         raise StorageError(f"{path.name}: {error}") from None
 
 
+def save_weights(path: Path, model: nn.Module) -> str:
+    """Writes the weights of a model, whole or not at all; returns the SHA-256 of the file.
+
+    Raises:
+        StorageError: it could not be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".partial-{os.getpid()}"
+    save_tensors(temporary, model.state_dict())
+    os.replace(temporary, path)
+    return file_sha256(path)
+
+
 def _tensors(model: nn.Module, ema: Ema | None, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     if ema is not None:
