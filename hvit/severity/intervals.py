@@ -10,6 +10,7 @@ import numpy as np
 ALPHA = 0.1  # 90 % intervals
 EDGES = (0.01, 0.05, 0.2)  # predicted areas between which the interval width is calibrated on its own
 LEAST_IN_BIN = 60  # calibration photos; smaller bins share one width
+CONFIDENCE = 0.9  # of the coverage of groups smaller than that
 
 
 def stabilized(area: np.ndarray | float) -> np.ndarray:
@@ -36,8 +37,8 @@ class AreaIntervals:
     def fit(cls, predicted: np.ndarray, true: np.ndarray, alpha: float = ALPHA) -> "AreaIntervals":
         """Split conformal prediction with the score |g(true) - g(predicted)| in bins of predicted area.
 
-        Bins with fewer than `LEAST_IN_BIN` photos are joined with the next. With fewer than 1 / alpha - 1 photos in all
-        the interval is [0, 1], as no narrower one is guaranteed (Angelopoulos & Bates 2021, arXiv:2107.07511).
+        Bins with fewer than `LEAST_IN_BIN` photos are joined with the next. With too few photos in all (under 22 for
+        alpha 0.1) the interval is [0, 1]: no narrower one is guaranteed (Angelopoulos & Bates 2021, arXiv:2107.07511).
 
         Args:
             predicted, true: lesion shares of calibration photos, (N,).
@@ -92,9 +93,22 @@ def widest(groups: Sequence[AreaIntervals], predicted: float) -> tuple[float, fl
 
 
 def conformal_quantile(scores: np.ndarray, alpha: float) -> float:
-    """The ceil((n + 1) (1 - alpha))-th smallest score; pi / 2, the whole scale, where n is too small for that."""
-    rank = math.ceil((len(scores) + 1) * (1 - alpha))
-    return math.pi / 2 if rank > len(scores) else float(np.sort(scores)[rank - 1])
+    """Score that a new one stays below with probability 1 - alpha; pi / 2, the whole scale, where n is too small.
+
+    From `LEAST_IN_BIN` scores on it is the ceil((n + 1) (1 - alpha))-th smallest, which holds on average over
+    calibration sets. Of fewer, the average says little about the one set at hand: there the rank holds 1 - alpha with a
+    confidence of `CONFIDENCE` over calibration sets (a tolerance limit: Wilks 1941; Vovk 2012, arXiv:1209.2673).
+
+    >>> conformal_quantile(np.arange(1.0, 44.0), 0.1)  # the 42nd of 43; the 40th would hold on average
+    42.0
+    """
+    n = len(scores)
+    rank = math.ceil((n + 1) * (1 - alpha))
+    if n < LEAST_IN_BIN:
+        from scipy.stats import binom  # half a second, which only calibration waits for
+
+        rank = 1 + int(binom.ppf(CONFIDENCE, n, 1 - alpha))
+    return math.pi / 2 if rank > n else float(np.sort(scores)[rank - 1])
 
 
 def _joined_edges(predicted: np.ndarray) -> list[float]:

@@ -11,6 +11,7 @@ from PIL import Image
 from hvit.data.classes import is_healthy
 from hvit.data.datasets.folders import DataError, list_photos, listed
 from hvit.data.datasets.layouts import SPLITS, split_named
+from hvit.data.datasets.manifests import read_manifest
 from hvit.data.datasets.reading import read_samples
 from hvit.data.datasets.samples import RenderedSample, Sample
 from hvit.data.leafsim import SCHEME, Address, Span, render
@@ -20,6 +21,7 @@ from hvit.files import file_sha256
 BACKGROUND, LEAF, SYMPTOM = range(3)  # values of a mask
 RENDER_PX = 224  # of leaves rendered with their masks
 IMAGES, MASKS = "images", "masks"
+CONDITIONS = "manifest.csv"  # optional, in DIR: path of a photo and its class
 LAYOUT = "expected DIR/{train,val,test}/{images,masks}, a PNG mask of the same name for each photo"
 
 
@@ -85,11 +87,12 @@ def read_masked(dirs: list[Path], say: Callable[[str], None] = lambda line: None
 
     Args:
         dirs: folders `DIR/{train,val,test}/{images,masks}`, or ranges of rendered leaves `leafsim:v1/<seed>/<a>-<b>`.
+            A file `DIR/manifest.csv` may name the class of photos (columns path and class), to score by condition.
         say: called with a note on skipped files.
     Returns:
         Samples sorted by data set in the order given, then by split and name.
     Raises:
-        DataError: a folder is missing or of another layout, or a photo lacks its mask.
+        DataError: a folder is missing or of another layout, a photo lacks its mask, or the manifest cannot be read.
         AddressError: an invalid range.
     """
     samples: list[MaskSample] = []
@@ -164,16 +167,29 @@ def _in_folder(place: Path, say: Callable[[str], None]) -> list[MaskSample]:
     if not place.is_dir():
         raise DataError(f"{place}: no such folder; {LAYOUT}")
     folders = {split_named(folder.name): folder for folder in sorted(place.iterdir()) if folder.is_dir()}
+    labels = _labels(place / CONDITIONS, say)
     samples: list[MaskSample] = []
     for split in SPLITS:
         if split in folders:
-            samples += _of_split(place, folders[split], split, say)
+            samples += _of_split(place, folders[split], split, labels, say)
     if not samples:
         raise DataError(f"{place} holds no photos with masks; {LAYOUT}")
     return samples
 
 
-def _of_split(place: Path, folder: Path, split: str, say: Callable[[str], None]) -> list[MaskSample]:
+def _labels(file: Path, say: Callable[[str], None]) -> dict[Path, str]:
+    """Class by photo of a manifest; empty without one."""
+    if not file.exists():
+        return {}
+    rows, notes = read_manifest(file)
+    for note in notes:
+        say(note)
+    return {row.path: row.label for row in rows}
+
+
+def _of_split(
+    place: Path, folder: Path, split: str, labels: dict[Path, str], say: Callable[[str], None]
+) -> list[MaskSample]:
     images, masks = folder / IMAGES, folder / MASKS
     for part in (images, masks):
         if not part.is_dir():
@@ -187,5 +203,8 @@ def _of_split(place: Path, folder: Path, split: str, say: Callable[[str], None])
         found = f" (there is a {kinds[0]} file; a mask is a PNG)" if kinds else ""
         raise DataError(f"{masks} has no mask for {len(lacking)} photos, the first is {lacking[0]}{found}")
     name = place.resolve().name
-    photos = [Sample(path, "", split, "", name, place) for path in listing.photos]
-    return [MaskSample(masks / f"{photo.path.stem}.png", "", split, "", name, place, photo=photo) for photo in photos]
+    photos = [Sample(path, labels.get(path, ""), split, "", name, place) for path in listing.photos]
+    return [
+        MaskSample(masks / f"{photo.path.stem}.png", photo.label, split, "", name, place, photo=photo)
+        for photo in photos
+    ]

@@ -11,12 +11,24 @@ from hvit.severity.intervals import AreaIntervals, conformal_quantile, stabilize
 
 
 def test_the_conformal_quantile_is_the_score_of_the_corrected_rank():
-    scores = np.arange(1.0, 20.0)  # 19 scores: ceil(20 * 0.9) = 18
-    assert conformal_quantile(scores, 0.1) == 18.0
+    scores = np.arange(1.0, 101.0)  # 100 scores: ceil(101 * 0.9) = 91
+    assert conformal_quantile(scores, 0.1) == 91.0
+
+
+def test_few_photos_take_the_rank_that_holds_with_confidence():
+    # of 43 scores the 42nd: P(Binomial(43, 0.9) <= 41) = 0.938, and P(... <= 40) = 0.817 is under 0.9
+    assert conformal_quantile(np.arange(1.0, 44.0), 0.1) == 42.0
+
+
+def test_nine_in_ten_small_calibration_sets_cover_nine_in_ten_new_photos():
+    rng = np.random.default_rng(0)
+    covered = [conformal_quantile(rng.uniform(size=43), 0.1) >= 0.9 for _ in range(2000)]
+    assert 0.92 < np.mean(covered) < 0.955  # 0.938
 
 
 def test_too_few_photos_give_the_whole_scale():
-    assert conformal_quantile(np.zeros(8), 0.1) == math.pi / 2
+    assert conformal_quantile(np.zeros(21), 0.1) == math.pi / 2
+    assert conformal_quantile(np.zeros(22), 0.1) == 0.0
     assert AreaIntervals.fit(np.full(8, 0.3), np.full(8, 0.3)).interval(0.3) == pytest.approx((0.0, 1.0))
 
 

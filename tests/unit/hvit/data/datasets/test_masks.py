@@ -103,3 +103,15 @@ def test_two_data_sets_of_one_name_are_refused(pack, tmp_path):
     shutil.copytree(pack, tmp_path / "other" / "pack")
     with pytest.raises(DataError, match="have the same name"):
         read_masked([pack, tmp_path / "other" / "pack"])
+
+
+def test_a_manifest_names_the_condition_of_photos(pack):
+    (pack / "manifest.csv").write_text("path;class\ntrain/images/b.jpg;Coffee___Rust\n")
+    samples = read_masked([pack])
+    assert [(sample.label, sample.photo.label) for sample in samples] == [("", ""), ("Coffee___Rust", "Coffee___Rust")]
+
+
+def test_a_manifest_of_photos_that_are_not_there_is_refused(pack):
+    (pack / "manifest.csv").write_text("path,class\ntrain/images/c.jpg,Coffee___Rust\n")
+    with pytest.raises(DataError, match="names a file that is not there"):
+        read_masked([pack])
