@@ -10,11 +10,13 @@ import hmac
 import html
 import secrets
 import socket
+import time
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from http.cookies import CookieError, SimpleCookie
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
+
+from app.origins import is_of_own_page, is_own_host
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -25,7 +27,9 @@ CODE_PATH = "/phone-code"
 COOKIE = "hvit_phone"
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without letters and digits that look alike
 MOST_FORM_BYTES = 1024
-FORBIDDEN, UNAUTHORIZED, SEE_OTHER = 403, 401, 303
+MOST_WRONG, WRONG_S = 10, 60  # codes that one address may get wrong, and the seconds after which one is forgotten
+MOST_ADDRESSES = 1000  # whose wrong codes are counted
+FORBIDDEN, UNAUTHORIZED, SEE_OTHER, TOO_MANY = 403, 401, 303, 429
 POLICY_VIOLATION = 1008  # code of a closed WebSocket
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Code - HViT</title>
@@ -38,54 +42,13 @@ autocapitalize="none" autofocus required></label> <button>Open</button></form>
 trust.</p></html>"""
 ASKED = "Type the code that the computer shows where HViT was started. It works once."
 WRONG = "That is not the code. It may have been used already: the computer shows the one that works now."
+TOO_OFTEN = f"Too many wrong codes came from here. Wait {WRONG_S} seconds, then try again."
 
 
 def new_code() -> str:
     """A one-time code of 8 characters, about 40 bits: `kd7m-2xqp`."""
     drawn = "".join(secrets.choice(ALPHABET) for _ in range(8))
     return f"{drawn[:4]}-{drawn[4:]}"
-
-
-def is_own_host(host: str | None, names: Collection[str] = ()) -> bool:
-    """Whether a Host header can only mean this machine: an IP address, localhost, or one of its own names.
-
-    Any other name may belong to a web page whose owner lets it point to this machine (DNS rebinding).
-
-    Args:
-        host: the header, with or without a port; None where there was none.
-        names: further host names that are allowed.
-    """
-    try:
-        hostname = urlsplit(f"//{host or ''}").hostname
-    except ValueError:
-        return False
-    if not hostname:
-        return False
-    if hostname in {"localhost", *own_names(), *(name.lower() for name in names)}:
-        return True
-    try:
-        ip_address(hostname)
-    except ValueError:
-        return False
-    return True
-
-
-def own_names() -> set[str]:
-    """Names of this machine in its own network, in lower case; nothing is looked up."""
-    name = socket.gethostname().lower()
-    return {name, f"{name.partition('.')[0]}.local"}
-
-
-def is_same_origin(origin: str | None, host: str, origins: Collection[str] = ()) -> bool:
-    """Whether a request comes from our own page, or from no page at all (programs send no Origin header).
-
-    Args:
-        origins: further origins that are allowed, `https://example.com`.
-    """
-    if origin is None or origin in origins:
-        return True
-    parts = urlsplit(origin)
-    return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
 class Door:
@@ -106,35 +69,41 @@ class Door:
         names: Collection[str] = (),
         origins: Collection[str] = (),
         say: Callable[[str], None] = print,
+        clock: Callable[[], float] = time.monotonic,
     ):
         self.app, self.code, self.names, self.origins, self.say = app, code, names, origins, say
         self.tickets: set[str] = set()  # in the cookies of phones that gave a code
+        self.wrong_codes = WrongCodes(clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        host = headers.get("host")
-        if not is_own_host(host, self.names):
+        headers, is_clear = _headers(scope)
+        host = headers.get("host", "")
+        if not is_clear or not is_own_host(host, self.names):
             await _refuse(scope, send, FORBIDDEN, "This name is not a name of the computer that runs HViT.")
-        elif not is_same_origin(headers.get("origin"), host, self.origins):
+        elif not is_of_own_page(scope.get("method", "GET"), headers, host, self.origins):
             await _refuse(scope, send, FORBIDDEN, "Requests from other web pages are refused.")
         elif self._may_enter(scope, headers):
             await self.app(scope, receive, send)
         elif scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == CODE_PATH:
-            await self._take_code(receive, send)
+            await self._take_code(_network(scope), receive, send)
         else:
             await _refuse(scope, send, UNAUTHORIZED, _page(ASKED), "text/html")
 
     def _may_enter(self, scope: Scope, headers: dict[str, str]) -> bool:
         if self.code is None or _is_this_machine(scope.get("client")):
             return True
-        return _cookie(headers.get("cookie", "")) in self.tickets
+        return not self.tickets.isdisjoint(_tickets(headers.get("cookie", "")))
 
-    async def _take_code(self, receive: Receive, send: Send) -> None:
-        given = parse_qs(await _body(receive)).get("code", [""])[0].strip().lower()
-        if not hmac.compare_digest(given.encode(), self.code.encode()):
+    async def _take_code(self, network: str, receive: Receive, send: Send) -> None:
+        given = _plain_code(parse_qs(await _body(receive)).get("code", [""])[0])
+        if self.wrong_codes.are_too_many(network):
+            await _answer(send, TOO_MANY, _page(TOO_OFTEN), "text/html", [(b"retry-after", str(WRONG_S).encode())])
+            return
+        if not hmac.compare_digest(given.encode(), _plain_code(self.code or "").encode()):
+            self.wrong_codes.add(network)
             await _answer(send, UNAUTHORIZED, _page(WRONG), "text/html")
             return
         ticket = secrets.token_urlsafe(32)
@@ -145,20 +114,73 @@ class Door:
         await _answer(send, SEE_OTHER, "", "text/plain", [(b"location", b"/"), (b"set-cookie", cookie.encode())])
 
 
-def _is_this_machine(client: tuple[str, int] | None) -> bool:
+class WrongCodes:
+    """Counts the wrong codes of each network address, so that a program cannot try them all.
+
+    Args:
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, clock: Callable[[], float]):
+        self._clock = clock
+        self._times: dict[str, list[float]] = {}
+
+    def are_too_many(self, network: str) -> bool:
+        """Whether this address has to wait before it may try again."""
+        return len(self._recent(network)) >= MOST_WRONG
+
+    def add(self, network: str) -> None:
+        """Counts a wrong code; of many addresses the one that was counted first is forgotten."""
+        self._times[network] = [*self._recent(network), self._clock()]
+        if len(self._times) > MOST_ADDRESSES:
+            del self._times[next(iter(self._times))]
+
+    def _recent(self, network: str) -> list[float]:
+        return [when for when in self._times.get(network, []) if self._clock() - when < WRONG_S]
+
+
+def _headers(scope: Scope) -> tuple[dict[str, str], bool]:
+    """Headers by name in lower case; false where one that is decided by came twice, with different values."""
+    headers: dict[str, str] = {}
+    is_clear = True
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        if name == "cookie" and name in headers:
+            value = f"{headers[name]}; {value}"
+        elif name in ("host", "origin") and headers.get(name, value) != value:
+            is_clear = False
+        headers[name] = value
+    return headers, is_clear
+
+
+def _plain_code(text: str) -> str:
+    """A code as it is compared: people leave out the hyphen, and phones turn it into a dash or add a space."""
+    return "".join(letter for letter in text.lower() if letter.isalnum())
+
+
+def _address(client: tuple[str, int] | None) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(client[0] if client else "")
     except ValueError:
-        return False
-    return address.is_loopback or bool(getattr(address, "ipv4_mapped", None) and address.ipv4_mapped.is_loopback)
-
-
-def _cookie(header: str) -> str | None:
-    try:
-        found = SimpleCookie(header).get(COOKIE)
-    except CookieError:
         return None
-    return found.value if found else None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _network(scope: Scope) -> str:
+    """The address of a client; of IPv6 its first 64 bits, the rest of which it may choose."""
+    address = _address(scope.get("client"))
+    return address.exploded[:19] if isinstance(address, IPv6Address) else str(address)
+
+
+def _is_this_machine(client: tuple[str, int] | None) -> bool:
+    address = _address(client)
+    return address is not None and address.is_loopback
+
+
+def _tickets(header: str) -> list[str]:
+    """Our own values in a Cookie header; those of other programs at this address may have any form."""
+    cookies = (cookie.strip().partition("=") for cookie in header.split(";"))
+    return [value.strip('"') for name, _, value in cookies if name == COOKIE]
 
 
 async def _body(receive: Receive) -> str:

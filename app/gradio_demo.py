@@ -6,12 +6,15 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 
 import gradio as gr
 from filelock import FileLock, Timeout
+from gradio_client.utils import is_http_url_like
 from starlette.middleware import Middleware
 
 from app import door
@@ -27,8 +30,8 @@ SYSTEM_FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace
 MAP = "Attention: dark 0.5x, light 2x the average"
 PREFIX, LOCK = "hvit-demo-", ".lock"  # of the folder for uploads
 FOLDER_VARIABLE = "GRADIO_TEMP_DIR"
-SWEEP_S, KEPT_S = 60, 600  # how often old files are deleted, and when an upload that nobody asked about is old
-GUARDED = {"middleware": [Middleware(door.Door)]}
+SWEEP_S, KEPT_S = 60, 600  # how often old files are deleted, and when one that nobody asked about is old
+GUARDED = {"app_kwargs": {"middleware": [Middleware(door.Door)]}, "run_history": False}
 
 
 def build(checkpoint: Checkpoint) -> gr.Blocks:
@@ -55,13 +58,26 @@ def build(checkpoint: Checkpoint) -> gr.Blocks:
         gr.Markdown("\n\n".join(["# HViT demo", *told]))
         with gr.Row():
             with gr.Column():
-                photo = gr.File(label="Photo of a leaf")  # of any type: the answer says why not
+                photo = _without_addresses(gr.File(label="Photo of a leaf"))  # of any type: the answer says why not
                 button = gr.Button("Diagnose", variant="primary")
                 outputs = [gr.Markdown(), gr.JSON(label="Prediction set")]
             outputs.append(gr.Image(label=MAP, format="jpeg", buttons=["download", "fullscreen"]))
         asked = button.click(answer, photo, outputs, api_name="diagnose", concurrency_limit=1)
         asked.then(lambda: None, None, photo, api_visibility="private")  # its file is deleted
     return demo
+
+
+def _without_addresses(upload: gr.File) -> gr.File:
+    """Lets a component take uploads only: Gradio would fetch a web address that is given in place of a file."""
+    take = upload.async_move_resource_to_block_cache
+
+    async def take_upload(path: str | Path | None) -> str | None:
+        if is_http_url_like(str(path)):
+            raise gr.Error("Give the photo itself: web addresses are not fetched.", print_exception=False)
+        return await take(path)
+
+    upload.async_move_resource_to_block_cache = take_upload  # a subclass would make Gradio write a file beside this one
+    return upload
 
 
 def _taken(photo: Path) -> bytes:
@@ -86,14 +102,33 @@ def serve(checkpoint: Checkpoint, port: int) -> None:
         FileLock(Path(folder) / LOCK),
     ):
         os.environ[FOLDER_VARIABLE] = folder
+        threading.Thread(target=_keep_sweeping, args=(Path(folder),), daemon=True).start()
         theme = gr.themes.Base(primary_hue="green", **SYSTEM_FONTS)
         demo = build(checkpoint)
         try:
-            demo.launch(
-                server_name="127.0.0.1", server_port=port, max_file_size="500mb", theme=theme, app_kwargs=GUARDED
-            )
+            demo.launch(server_name="127.0.0.1", server_port=port, max_file_size="500mb", theme=theme, **GUARDED)
         finally:
             demo.close()
+
+
+def _keep_sweeping(folder: Path) -> None:
+    while folder.exists():
+        time.sleep(SWEEP_S)
+        remove_old_uploads(folder, time.time() - KEPT_S)
+
+
+def remove_old_uploads(folder: Path, before: float) -> None:
+    """Deletes files last written before a time: Gradio itself forgets an upload that was broken off.
+
+    Args:
+        before: seconds since the epoch.
+    """
+    for path in folder.rglob("*"):
+        try:
+            if path.name != LOCK and path.is_file() and path.stat().st_mtime < before:
+                path.unlink()
+        except OSError:  # deleted meanwhile
+            continue
 
 
 def remove_leftovers(parent: Path) -> None:

@@ -1,4 +1,4 @@
-"""The door of the servers: who is let in, and that nothing is looked up to decide it."""
+"""Access control of the servers: who is let in, and that nothing is looked up to decide it."""
 
 import os
 import subprocess
@@ -29,10 +29,11 @@ def ask(guard, kind="http", client="127.0.0.1", method="GET", path="/", form=Non
     async def send(message):
         sent.append(message)
 
-    headers = {"host": "127.0.0.1:8501"} | headers
+    headers = {"host": ["127.0.0.1:8501"]} | {name.replace("_", "-"): value for name, value in headers.items()}
+    pairs = [(n, v) for n, values in headers.items() for v in ([values] if isinstance(values, str) else values)]
     scope = {
         "type": kind, "method": method, "path": path, "client": (client, 1),
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "headers": [(name.encode(), value.encode()) for name, value in pairs],
     }  # fmt: skip
     with suppress(StopIteration):
         guard(scope, receive, send).send(None)  # it waits for nothing; a browser test may have its loop running here
@@ -40,7 +41,10 @@ def ask(guard, kind="http", client="127.0.0.1", method="GET", path="/", form=Non
     return first.get("status", first.get("code")), dict(first.get("headers", []))
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8501", "localhost", "[::1]:8501", "192.168.1.7:8501"])
+OWN_HOSTS = ["127.0.0.1:8501", "localhost", "[::1]:8501", "192.168.1.7:8501", "LocalHost:8501", "localhost.:8501"]
+
+
+@pytest.mark.parametrize("host", [*OWN_HOSTS, "0.0.0.0:8501", "[fe80::1%25en0]:8501", "[::ffff:127.0.0.1]:8501"])
 def test_an_address_of_this_machine_is_let_in(host):
     assert ask(door.Door(_inside), host=host, origin=f"http://{host}")[0] == 200
 
@@ -51,15 +55,75 @@ def test_the_name_of_this_machine_is_let_in(monkeypatch):
     assert ask(door.Door(_inside), host="bench.example")[0] == 403
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:8501", "", "localhost.evil.example", "[::1"])
+FOREIGN_HOSTS = [
+    "evil.example", "127.0.0.1.evil.example:8501", "", "localhost.evil.example", "[::1", "127.1", "2130706433",
+    "0x7f.1", "127.0.0.1.nip.io", "localhost..", "127.0.0.1:port", "127.0.0.1:99999", "127.0.0.1:8501@evil.example",
+    "a b", "*",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", FOREIGN_HOSTS)
 def test_a_foreign_host_is_refused(host):
     assert ask(door.Door(_inside), host=host)[0] == 403
 
 
-@pytest.mark.parametrize("origin", [FOREIGN, "null", "http://127.0.0.1:9999", "file://127.0.0.1:8501", ""])
+def test_hosts_that_contradict_each_other_are_refused():
+    for hosts in (["127.0.0.1:8501", "evil.example"], ["evil.example", "127.0.0.1:8501"]):
+        assert ask(door.Door(_inside), host=hosts)[0] == 403
+    assert ask(door.Door(_inside), origin=[OWN, FOREIGN])[0] == 403
+    assert ask(door.Door(_inside), host=["127.0.0.1:8501"] * 2)[0] == 200
+
+
+FOREIGN_ORIGINS = [
+    FOREIGN, "null", "http://127.0.0.1:9999", "file://127.0.0.1:8501", "", "http://[", "http://127.0.0.1:port",
+    "http://127.0.0.1:8501.evil.example", "http://127.0.0.1:8501@evil.example", "http://127.0.0.1:8501 http://a.b",
+    "chrome-extension://127.0.0.1:8501", "http://127.0.0.1", "127.0.0.1:8501", "http://localhost:8501", "*",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("origin", FOREIGN_ORIGINS)
 @pytest.mark.parametrize(("kind", "refused"), [("http", 403), ("websocket", 1008)])
 def test_a_foreign_origin_is_refused(kind, refused, origin):
     assert ask(door.Door(_inside), kind, origin=origin)[0] == refused
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [("LOCALHOST:8501", "http://localhost:8501"), ("localhost:80", "http://localhost"), ("[::1]", "https://[::1]:443")],
+)
+def test_one_origin_may_be_written_in_several_forms(host, origin):
+    assert ask(door.Door(_inside), host=host, origin=origin)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_let_in"),
+    [
+        ({"sec_fetch_site": "cross-site", "sec_fetch_mode": "no-cors", "sec_fetch_dest": "image"}, False),
+        ({"sec_fetch_site": "cross-site", "sec_fetch_mode": "no-cors", "sec_fetch_dest": "script"}, False),
+        ({"sec_fetch_site": "same-site", "sec_fetch_mode": "no-cors", "sec_fetch_dest": "image"}, False),
+        ({"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "iframe"}, False),
+        ({"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}, True),
+        ({"sec_fetch_site": "same-origin", "sec_fetch_mode": "no-cors", "sec_fetch_dest": "image"}, True),
+        ({"sec_fetch_site": "none", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}, True),
+        ({"referer": f"{FOREIGN}/page"}, True),  # a link that was followed
+    ],
+)
+def test_of_another_page_only_a_link_is_followed(headers, is_let_in):
+    assert ask(door.Door(_inside), **headers)[0] == (200 if is_let_in else 403)
+
+
+def test_a_page_that_was_allowed_may_show_this_one_in_a_frame():
+    frame = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "iframe"}
+    guard = door.Door(_inside, origins=["https://hvit.example"])
+    assert ask(guard, **frame, referer="https://hvit.example/lab")[0] == 200
+    assert ask(guard, **frame, referer="https://evil.example/lab")[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("referer", "status"), [(FOREIGN, 403), ("http://[", 403), ("about:blank", 403), (f"{OWN}/batch", 200)]
+)
+def test_a_form_of_another_page_is_refused_without_an_origin_too(referer, status):
+    assert ask(door.Door(_inside), method="POST", referer=referer)[0] == status
 
 
 def test_hosts_and_origins_that_were_allowed_are_let_in():
@@ -77,16 +141,69 @@ def test_a_phone_is_asked_for_the_code_and_this_machine_is_not():
 def test_a_code_lets_one_phone_in_and_the_next_is_said():
     said = []
     guard = door.Door(_inside, code="abcd-efgh", say=said.append)
-    phone = {"client": "192.168.1.9", "method": "POST", "path": door.CODE_PATH}
-    assert ask(guard, **phone, form={"code": "wrong"})[0] == 401 and not said
-    status, headers = ask(guard, **phone, form={"code": " ABCD-EFGH "})
+    assert ask(guard, **PHONE, form={"code": "wrong"})[0] == 401 and not said
+    status, headers = ask(guard, **PHONE, form={"code": " ABCD-EFGH "})
     assert status == 303 and guard.code in said[0] and guard.code != "abcd-efgh"
     cookie = headers[b"set-cookie"].decode()
     assert "HttpOnly" in cookie and "SameSite=Strict" in cookie
     ticket = cookie.partition(";")[0]
     assert ask(guard, client="192.168.1.9", cookie=ticket)[0] == 200
     assert ask(guard, client="192.168.1.9", cookie=f"{door.COOKIE}=guessed")[0] == 401
-    assert ask(guard, **phone, form={"code": "abcd-efgh"})[0] == 401  # used
+    assert ask(guard, **PHONE, form={"code": "abcd-efgh"})[0] == 401  # used
+
+
+PHONE = {"client": "192.168.1.9", "method": "POST", "path": door.CODE_PATH}
+
+
+@pytest.mark.parametrize("typed", ["ABCD-EFGH", "abcdefgh", "abcd efgh", " Abcd\u2013efgh ", "abcd--efgh"])
+def test_a_code_is_taken_as_a_phone_types_it(typed):
+    guard = door.Door(_inside, code="abcd-efgh", say=lambda text: None)
+    assert ask(guard, **PHONE, form={"code": typed})[0] == 303
+
+
+@pytest.mark.parametrize("typed", ["", "abcd-efg", "\ufffd", "abcd-efgh\0x", "x" * 5000])
+def test_anything_else_is_not_the_code(typed):
+    guard = door.Door(_inside, code="abcd-efgh", say=lambda text: None)
+    assert ask(guard, **PHONE, form={"code": typed})[0] == 401
+
+
+def test_codes_cannot_be_tried_one_after_the_other():
+    now = [0.0]
+    guard = door.Door(_inside, code="abcd-efgh", say=lambda text: None, clock=lambda: now[0])
+    assert {ask(guard, **PHONE, form={"code": str(i)})[0] for i in range(door.MOST_WRONG)} == {401}
+    assert ask(guard, **PHONE, form={"code": "abcd-efgh"})[0] == 429  # the right one too
+    assert ask(guard, **PHONE | {"client": "192.168.1.8"}, form={"code": "wrong"})[0] == 401
+    now[0] = door.WRONG_S + 1.0
+    assert ask(guard, **PHONE, form={"code": "abcd-efgh"})[0] == 303
+
+
+def test_addresses_of_one_ipv6_network_count_as_one():
+    guard = door.Door(_inside, code="abcd-efgh", say=lambda text: None)
+    for i in range(door.MOST_WRONG):
+        ask(guard, **PHONE | {"client": f"2001:db8:1:2::{i:x}"}, form={"code": "wrong"})
+    assert ask(guard, **PHONE | {"client": "2001:db8:1:2:9::"}, form={"code": "abcd-efgh"})[0] == 429
+    assert ask(guard, **PHONE | {"client": "2001:db8:1:3::1"}, form={"code": "abcd-efgh"})[0] == 303
+
+
+def test_the_memory_of_wrong_codes_has_an_end(monkeypatch):
+    monkeypatch.setattr(door, "MOST_ADDRESSES", 3)
+    wrong = door.WrongCodes(lambda: 0.0)
+    for i in range(9):
+        wrong.add(str(i))
+    assert list(wrong._times) == ["6", "7", "8"]
+
+
+def test_cookies_of_other_programs_at_this_address_do_not_lock_a_phone_out():
+    guard = door.Door(_inside, code="abcd-efgh", say=lambda text: None)
+    ticket = ask(guard, **PHONE, form={"code": "abcd-efgh"})[1][b"set-cookie"].decode().partition(";")[0]
+    for cookie in (f'weird[]="{{"; {ticket}', f"{ticket};=;a", ["_xsrf=2|a:b", ticket], f"{door.COOKIE}=old; {ticket}"):
+        assert ask(guard, client="192.168.1.9", cookie=cookie)[0] == 200, cookie
+
+
+@pytest.mark.parametrize("header", ["x_forwarded_for", "forwarded", "x_real_ip", "x_forwarded_host"])
+def test_a_phone_cannot_call_itself_this_machine(header):
+    guard = door.Door(_inside, code="abcd-efgh", say=lambda text: None)
+    assert ask(guard, client="192.168.1.9", **{header: "127.0.0.1"})[0] == 401
 
 
 WATCHED = """

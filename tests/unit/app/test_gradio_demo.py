@@ -1,7 +1,9 @@
 """The Gradio demo, asked through its own client."""
 
 import json
+import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -100,8 +102,6 @@ def test_a_model_judged_without_knowing_the_plants_says_so(tiny_run, tmp_path, c
 @pytest.fixture(scope="module")
 def guarded(tiny_run, tmp_path_factory):
     """Address and upload folder of a demo served as `make demo` serves it."""
-    import os
-
     from app import gradio_demo
     from hvit.runs.checkpoint import load_checkpoint
 
@@ -109,9 +109,7 @@ def guarded(tiny_run, tmp_path_factory):
     before = os.environ.get(gradio_demo.FOLDER_VARIABLE)
     os.environ[gradio_demo.FOLDER_VARIABLE] = str(folder)
     demo = gradio_demo.build(load_checkpoint(tiny_run))
-    _, url, _ = demo.launch(
-        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, app_kwargs=gradio_demo.GUARDED
-    )
+    _, url, _ = demo.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **gradio_demo.GUARDED)
     yield url, folder
     demo.close()
     if before is None:
@@ -127,6 +125,66 @@ def test_an_upload_from_another_origin_or_host_is_refused_and_nothing_is_kept(gu
     url, folder = guarded
     answer = httpx.post(f"{url}gradio_api/upload", files={"files": ("a.jpg", b"secret")}, headers=header)
     assert answer.status_code == 403 and not list(folder.rglob("a.jpg"))
+
+
+@pytest.mark.parametrize(
+    "header", [{"Origin": "http://["}, {"Sec-Fetch-Site": "cross-site"}, {"Referer": "http://a.b/"}]
+)
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "upload"), ("POST", "queue/join"), ("POST", "call/diagnose"), ("POST", "reset")]
+)
+def test_every_endpoint_refuses_what_another_page_asks(guarded, header, method, path):
+    import httpx
+
+    assert httpx.request(method, f"{guarded[0]}gradio_api/{path}", json={}, headers=header).status_code == 403
+
+
+def asked_by_path(url: str, path: str, **more) -> str:
+    """What the API answers to a photo that is named, not uploaded."""
+    import httpx
+
+    data = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}, **more}]}
+    event = httpx.post(f"{url}gradio_api/call/diagnose", json=data).json()["event_id"]
+    return httpx.get(f"{url}gradio_api/call/diagnose/{event}", timeout=60).text
+
+
+def test_a_web_address_in_place_of_a_photo_is_not_fetched(guarded, monkeypatch):
+    from gradio import processing_utils
+
+    async def fetched(address, *_, **__):
+        pytest.fail(f"{address} was fetched")
+
+    monkeypatch.setattr(processing_utils, "async_ssrf_protected_get", fetched)
+    monkeypatch.setattr(processing_utils, "async_ssrf_protected_download", fetched)
+    for address in ("http://evil.example/a.jpg", "HTTPS://evil.example/a.jpg", "http://127.0.0.1:1/a.jpg"):
+        assert "event: error" in asked_by_path(guarded[0], address)
+    assert "web addresses are not fetched" in asked_by_path(guarded[0], "http://evil.example/a.jpg")
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/dev/zero", "README.md", "../../etc/passwd"])
+def test_a_file_that_was_not_uploaded_is_neither_read_nor_sent(guarded, path):
+    import httpx
+
+    assert "event: error" in asked_by_path(guarded[0], path)
+    assert httpx.get(f"{guarded[0]}gradio_api/file={path}").status_code in (403, 404)
+
+
+def test_the_history_of_questions_on_other_servers_is_off(guarded):
+    import httpx
+
+    url, _ = guarded
+    assert httpx.get(f"{url}gradio_api/runs").status_code == 404
+    assert httpx.post(f"{url}gradio_api/run-history/connect", json={"bucket_id": "a/b"}).status_code == 404
+
+
+def test_uploads_that_were_broken_off_are_deleted_when_they_are_old(tmp_path):
+    from app import gradio_demo
+
+    for name, age in (("tmpold", 700), ("tmpnew", 5), (gradio_demo.LOCK, 700)):
+        (tmp_path / name).write_bytes(b"half a photo")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    gradio_demo.remove_old_uploads(tmp_path, time.time() - gradio_demo.KEPT_S)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [gradio_demo.LOCK, "tmpnew"]
 
 
 def test_an_upload_is_deleted_with_its_answer(guarded, tmp_path):
