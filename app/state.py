@@ -126,6 +126,7 @@ FORMER_TITLES = {
 }
 
 _PHOTOS = "_photos"
+_COPIES = "_copies"
 _POSITION = "_position"
 _CUTTING = "_cutting"
 _CUTS = "_cuts"
@@ -168,14 +169,21 @@ def add_photos(given: Iterable[PhotoFile]) -> None:
     known = st.session_state.setdefault(_PHOTOS, {})
     before = len(known)
     for photo in given:
-        known.setdefault(photo.key, photo)
+        first = known.setdefault(photo.key, photo)
+        if photo.address is None and photo.name != first.name:
+            st.session_state.setdefault(_COPIES, {})[photo.name] = first.name
     if len(known) > before:
         choose(before)
 
 
+def copies() -> dict[str, str]:
+    """Names of files that were given with the bytes of another, and the name under which that one is listed."""
+    return st.session_state.get(_COPIES, {})
+
+
 def forget_photos() -> None:
     """Back to an empty page."""
-    for key in (_PHOTOS, _POSITION, _CUTS, _INSISTED, _CUTTING, FOLDER, _FOLDER_PROBLEM, _FOLDER_NOTE):
+    for key in (_PHOTOS, _COPIES, _POSITION, _CUTS, _INSISTED, _CUTTING, FOLDER, _FOLDER_PROBLEM, _FOLDER_NOTE):
         st.session_state.pop(key, None)
 
 

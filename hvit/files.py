@@ -118,6 +118,9 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+TYPOGRAPHIC_QUOTES = ("\u201c\u201d", "\u2018\u2019", "\u201e\u201c", "\u00ab\u00bb")  # as phones and Macs write them
+
+
 def typed_folder(text: str) -> Path:
     """The folder that somebody typed or pasted, whatever the text is: with quotes, `~`, `file://`, or spaces around it.
 
@@ -145,9 +148,13 @@ def _spellings(text: str) -> Iterator[str]:
         bare = bare[1:-1]
         yield bare
     yield bare.strip().strip("\"'").strip()
+    if len(bare) > 2 and bare[0] + bare[-1] in TYPOGRAPHIC_QUOTES:
+        yield bare[1:-1]
     if bare.lower().startswith("file:"):
         try:
-            yield urllib.request.url2pathname(urllib.parse.urlsplit(bare).path)
+            address = urllib.parse.urlsplit(bare)
+            if address.netloc.lower() in ("", "localhost"):
+                yield urllib.request.url2pathname(address.path)
         except ValueError:  # such as file://[
             pass
     if os.sep == "/":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import hvit.words
 from app.words import material, percent
 from hvit.data.classes import crop_of, crop_title, crops, is_healthy
+from hvit.data.datasets.folders import listed
 from hvit.severity.words import severity_sentences
 from hvit.words import OTHER_CROP, class_in_text, class_title, flag_sentence
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.diagnosis import Diagnosis
     from hvit.scoring.track_record import TrackRecord
 
+MOST_COPIES = 20  # named
 NOT_A_LIST_OF_ALL = "I do not see early infection, roots, stems or the underside."
 
 DRAWN_FLAGS = {
@@ -65,6 +67,18 @@ def area_sentences(diagnosis: Diagnosis) -> list[str]:
     if diagnosis.verdict in ("unreadable", "unfamiliar"):
         return []
     return severity_sentences(diagnosis.severity, diagnosis.severity_reason)
+
+
+def copies(names: Mapping[str, str]) -> str | None:
+    """Which files have the bytes of another and are no rows of their own; None for none.
+
+    Args:
+        names: of these files, with the name under which their bytes are listed.
+    """
+    if not names:
+        return None
+    told = listed([f"{name} (as {first})" for name, first in names.items()], MOST_COPIES)
+    return f"The same file under another name, listed once: {told}."
 
 
 def others_are_done(count: int) -> str:

@@ -1,5 +1,7 @@
 """The pages, opened through `app/main.py` as a browser opens them."""
 
+import csv
+import io
 import json
 import shutil
 import subprocess
@@ -13,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from app.cache import diagnoses
 from app.cache import photos as cached_photos
 from app.cache.runs import inference
+from app.diagnose import panels
 from hvit import diagnosis
 from tests.support.pages import ROOT, bars, change_card, leaf, opened, press, upload, words_of
 
@@ -42,7 +45,9 @@ def test_photos_get_a_verdict_and_a_row_each(runs):
 
 def test_the_same_photo_twice_is_one_photo(runs):
     app = upload(opened(), ("a.jpg", leaf(1)), ("copy of a.jpg", leaf(1)))
-    assert "1 photo: " in words_of(app)
+    said = words_of(app)
+    assert "1 photo: " in said and "listed once: copy of a.jpg (as a.jpg)." in said
+    assert "listed once" not in words_of(upload(press(app, "Start over"), ("a.jpg", leaf(1)), ("b.jpg", leaf(2))))
 
 
 def test_photos_stay_when_more_are_added(runs):
@@ -131,6 +136,30 @@ def test_a_cut_out_whose_photo_has_gone_is_its_row_and_the_others_stay(runs, tmp
     (tmp_path / "photos" / "1.jpg").unlink()
     next(button for button in app.button if button.label == "Diagnose this leaf").click().run()
     assert "2 photos: " in words_of(app) and "1 unreadable" in words_of(app)
+
+
+ODD_NAMES = [
+    "no ending", ".jpg", "..", "../../etc/passwd", "C:\\a\\b.jpg", "a\nb.jpg", "\u202egpj.fdp", "x" * 5000 + ".jpg",
+    "葉.jpg", "=cmd|' /C calc'!A0.jpg", "$x$.jpg", ":leaf: a.jpg", "![i](http://evil.example).jpg", "nul\0.jpg", "{0}%s.jpg",
+    "\U0001f342",
+]  # fmt: skip
+
+
+def test_a_file_of_any_name_is_a_row_of_the_list_and_of_what_is_downloaded(runs, monkeypatch):
+    made = []
+    true_list = panels._downloads
+
+    def keep(photos, results, run, checkpoint, crop):
+        made.append(panels._table(photos, results, checkpoint.sha256, {}).decode("utf-8-sig"))
+        made.append(panels._report(photos, results, run, checkpoint, crop, {}))
+        true_list(photos, results, run, checkpoint, crop)
+
+    monkeypatch.setattr(panels, "_downloads", keep)
+    app = upload(opened(), *((name, b"\xff\xd8" + bytes([i])) for i, name in enumerate(ODD_NAMES)))
+    assert f"{len(ODD_NAMES)} photos: " in words_of(app)
+    rows = list(csv.DictReader(io.StringIO(made[0], newline="")))
+    assert len(rows) == len(ODD_NAMES) and made[1].count("cannot be read") >= len(ODD_NAMES)
+    assert rows[9]["file"].startswith("'=cmd") and "<img src=http" not in made[1]
 
 
 def test_a_file_name_cannot_format_the_page(runs):

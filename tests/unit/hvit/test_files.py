@@ -52,7 +52,8 @@ def test_no_descriptor_is_left_open_by_what_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "spelling",
-    ["{}", " {} ", '"{}"', "'{}'", ' "{}" ', "\"'{}'\"", "{}\n", "{}/", "file://{}", '"file://{}"', "FILE://{}"],
+    ["{}", " {} ", '"{}"', "'{}'", ' "{}" ', "\"'{}'\"", "{}\n", "{}/", "file://{}", '"file://{}"', "FILE://{}"]
+    + ["file://localhost{}", "\u201c{}\u201d", "\u2018{}\u2019", "\u00ab{}\u00bb", "{}/."],
 )
 def test_a_typed_folder_is_found_however_it_is_written(spelling, tmp_path):
     assert typed_folder(spelling.format(tmp_path)) == tmp_path
@@ -83,6 +84,7 @@ def test_the_home_of_the_reader_is_found(tmp_path, monkeypatch):
     [
         "~nosuchuser/x", "a" * 5000, "/a" * 3000, "nul\0inside", "\0", "file://[", "file://\0", "~", "''", '"', "",
         "  ", "\ud800", "file:///nowhere%00", "\\\\server\\share", "C:\\Users\\nobody", "https://example.org/leaves",
+        "file://elsewhere/", "smb://server/share", "\u201d\u201c", "\u202e/", "NUL", "/dev/stdin", "\U0001f642" * 5000,
         "$HOME", "%s%n", "<b>", "\n\n", "..\0..", "con", "~\0", "~" * 300,
     ],
     ids=lambda text: ascii(text[:12]),
@@ -93,6 +95,18 @@ def test_any_other_text_names_no_folder(text, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="^There is no folder .* on this computer. Give the whole path") as caught:
         typed_folder(text)
     assert len(str(caught.value)) < 1400 and str(caught.value).isprintable()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders here")
+def test_links_that_lead_nowhere_and_pipes_are_no_folders(tmp_path):
+    (tmp_path / "itself").symlink_to("itself")
+    (tmp_path / "there").symlink_to("back")
+    (tmp_path / "back").symlink_to("there")
+    (tmp_path / "dead").symlink_to("nothing")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("itself", "there", "dead", "pipe", "itself/leaves"):
+        with pytest.raises(ValueError, match="There is no folder"):
+            typed_folder(str(tmp_path / name))
 
 
 def test_a_file_is_no_folder(tmp_path):
