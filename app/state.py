@@ -20,7 +20,6 @@ SHOW_MAP = "show_map"
 SHOW_TRUTH = "show_truth"
 SHOW_AREA = "show_area"
 AREA_LEVEL = "area_level"
-LEFT_OUT = "left_out"
 SEVERITY_DATA = "masks"
 GUESS = "guess"
 DATA_SET = "data_set"
@@ -129,6 +128,7 @@ _PHOTOS = "_photos"
 _COPIES = "_copies"
 _POSITION = "_position"
 _CUTTING = "_cutting"
+_CLICKED_REGIONS = "_clicked_regions"
 _CUTS = "_cuts"
 _INSISTED = "_insisted"
 _AREAS = "_corrected_areas"
@@ -265,6 +265,30 @@ def correct_area(photo: str, model: str, share: float | None) -> None:
         corrected_areas().pop((photo, model), None)
     else:
         corrected_areas()[(photo, model)] = share
+
+
+def left_out_key(photo: str) -> str:
+    """Key of the numbers of a photo's regions that show no symptom."""
+    return f"left_out_{photo}"
+
+
+def left_out(photo: str) -> tuple[int, ...]:
+    """Numbers of the regions of a photo that the reader left out."""
+    return tuple(st.session_state.get(left_out_key(photo)) or ())
+
+
+def regions_key(photo: str) -> str:
+    """Key of the figure whose regions are clicked; a new one after each click, so that a second click counts too."""
+    return f"regions_{photo}_{st.session_state.get(_CLICKED_REGIONS, 0)}"
+
+
+def take_clicked_region(photo: str) -> None:
+    """Leaves the clicked region out, or counts it again; the region's number travels with the point."""
+    points = st.session_state[regions_key(photo)]["selection"]["points"]
+    if points:
+        number = points[0]["customdata"]
+        st.session_state[left_out_key(photo)] = sorted({*left_out(photo)} ^ {number})
+        st.session_state[_CLICKED_REGIONS] = st.session_state.get(_CLICKED_REGIONS, 0) + 1
 
 
 def shows_area() -> bool:

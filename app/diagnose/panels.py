@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from app.cache.photos import drawing_of, whole_photo
 from app.diagnose import area as correction
 from app.diagnose import report, truth, words
 from app.figures.probabilities import class_probabilities
+from app.figures.regions import regions_figure
 from app.photos import pictures
 from app.photos.drawn_leaves import Drawing
 from app.photos.photo_files import PhotoFile
@@ -38,6 +40,7 @@ MAX_BARS = 6
 MOST_MAPS = 50  # in a report: each takes a pass
 REPORT_PX = 160
 MODEBAR = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
+NO_MODEBAR = {"displayModeBar": False}
 
 
 def nothing_yet() -> None:
@@ -255,12 +258,7 @@ def _correction(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint) ->
         key=f"{state.AREA_LEVEL}_{photo_key}", persist_state="session",
     )  # fmt: skip
     if regions:
-        numbers = [number for number, _ in regions]
-        st.pills(
-            "No symptom: leave out", numbers, selection_mode="multi", key=f"{state.LEFT_OUT}_{photo_key}",
-            persist_state="session",
-        )  # fmt: skip
-        sentence("The numbers stand on the photo when the symptoms are outlined.", "standing")
+        _leave_out(diagnosis.pixels, regions, photo_key)
     if chosen is None:
         state.correct_area(photo_key, checkpoint.sha256, None)
         return
@@ -275,11 +273,26 @@ def _correction(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint) ->
     sentence("CSV and report carry both values. The interval belongs to the measured one.", "standing")
 
 
+def _leave_out(pixels: np.ndarray, regions: Sequence[tuple[int, np.ndarray]], photo_key: str) -> None:
+    """The photo whose regions a click leaves out or takes back, and the same as numbers for the keyboard."""
+    left_out = state.left_out(photo_key)
+    outlined = pictures.with_outline(pixels, np.any([mask for _, mask in regions], axis=0))
+    st.plotly_chart(
+        regions_figure(outlined, regions, left_out, theme.palette(st.context.theme.type)),
+        key=state.regions_key(photo_key), on_select=partial(state.take_clicked_region, photo_key),
+        selection_mode="points", config=NO_MODEBAR, alt=f"The photo with {len(regions)} numbered regions",
+    )  # fmt: skip
+    st.pills(
+        "No symptom: leave out (a click on the photo does the same)", [number for number, _ in regions],
+        selection_mode="multi", key=state.left_out_key(photo_key), persist_state="session",
+    )  # fmt: skip
+
+
 def _chosen_correction(photo_key: str, checkpoint: Checkpoint) -> correction.Correction | None:
     """What the reader chose for a photo; None where nothing differs from the run's own measurement."""
     own = checkpoint.severity.symptom_threshold
     level = st.session_state.get(f"{state.AREA_LEVEL}_{photo_key}", own)
-    left_out = tuple(st.session_state.get(f"{state.LEFT_OUT}_{photo_key}") or ())
+    left_out = state.left_out(photo_key)
     return None if level == own and not left_out else correction.Correction(level, left_out)
 
 

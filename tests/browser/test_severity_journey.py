@@ -55,7 +55,20 @@ def test_an_area_is_measured_and_a_region_left_out(visit, viewport):
     reader.settle()
     (row,) = reader.download_rows("CSV", exact=True)
     assert float(row["severity_corrected"]) < float(row["severity"])
+    _click_region(page)
+    reader.settle()
+    page.get_by_text("Corrected:").wait_for(state="detached")
+    _click_region(page)
+    page.get_by_text("Corrected:").wait_for()
     assert reader.overflow_px() == 0 and reader.complaints == [] and reader.outside == []
+
+
+def _click_region(page):
+    """A click on region 1 of the photo, a little beside its number."""
+    number = page.locator(".js-plotly-plot").last.locator(".annotation-text").first
+    number.scroll_into_view_if_needed()
+    spot = number.bounding_box()
+    page.mouse.click(spot["x"] + spot["width"] / 2 + 10, spot["y"] + spot["height"] / 2)
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
