@@ -1,7 +1,7 @@
 """Calibration: temperature scaling of logits, and conformal prediction sets."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -95,7 +95,7 @@ def _weighted_threshold(scores: np.ndarray, weights: np.ndarray, alpha: float) -
     return float(scores[order[enough[0]]]) if len(enough) else 1.0
 
 
-def set_thresholds(threshold: float | dict[str, float], probs: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+def set_thresholds(threshold: float | Mapping[str, float], probs: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     """Conformal threshold of each photo: by the crop of its most likely class where there is one a crop.
 
     Args:
@@ -107,7 +107,7 @@ def set_thresholds(threshold: float | dict[str, float], probs: np.ndarray, class
     Raises:
         ValueError: a crop has no threshold.
     """
-    if not isinstance(threshold, dict):
+    if not isinstance(threshold, Mapping):
         return np.full(len(probs), float(threshold))
     crops = [crop_of(name) for name in classes]
     if missing := sorted(set(crops) - set(threshold)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from hvit.rejection import Rejector
 
 if TYPE_CHECKING:
     from hvit.runs.checkpoint import Checkpoint
+    from hvit.runs.model_card import ConformalRecord
 
 NAMED, UNSURE, UNFAMILIAR = "named", "unsure", "unfamiliar"
 
@@ -67,7 +68,7 @@ def verdicts(
 def decide(
     probs: np.ndarray,
     classes: Sequence[str],
-    conformal: dict[str, Any] | None,
+    conformal: ConformalRecord | None,
     ood: Rejector | None,
     features: list[np.ndarray],
     photo_logits: np.ndarray,
@@ -92,11 +93,11 @@ def combine(
     return Verdicts(at_least_two(sets, probs, accepted & ~may_name), scores, accepted)
 
 
-def conformal_sets(probs: np.ndarray, classes: Sequence[str], conformal: dict[str, Any] | None) -> np.ndarray:
+def conformal_sets(probs: np.ndarray, classes: Sequence[str], conformal: ConformalRecord | None) -> np.ndarray:
     """Prediction sets (N, K) bool from the card's `conformal` alone; the most likely class without it."""
     if conformal is None:
         return np.arange(probs.shape[1]) == probs.argmax(1)[:, None]
-    return prediction_set(probs, set_thresholds(conformal["threshold"], probs, classes)) & (probs > 0)
+    return prediction_set(probs, set_thresholds(conformal.threshold, probs, classes)) & (probs > 0)
 
 
 def at_least_two(sets: np.ndarray, probs: np.ndarray, which: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -28,13 +29,12 @@ from hvit.data.datasets.reading import DataError, Sample, readers
 from hvit.data.leafsim import EARLY_STRESS
 from hvit.data.preprocess import Preprocessing
 from hvit.device import chosen_device
-from hvit.files import write_json
 from hvit.models import Classifier
 from hvit.rejection import METHODS, Rejector
-from hvit.runs import INFO, Run, RunError, add_to_manifest, find_run
-from hvit.runs.checkpoint import Checkpoint, load_checkpoint, read_card, save_calibration, save_checkpoint
-from hvit.runs.layout import CARD, SPLIT
-from hvit.runs.model_card import DetectorRecord
+from hvit.runs import INFO, Run, RunError, find_run
+from hvit.runs.checkpoint import Checkpoint, load_checkpoint, save_calibration, save_checkpoint
+from hvit.runs.layout import SPLIT
+from hvit.runs.results import record_results
 from hvit.scoring.evaluation import predict_samples
 from hvit.scoring.scores import score
 from hvit.weights_origin import Origin
@@ -50,7 +50,7 @@ from training.calibration.unknown_classes import (
 )
 from training.config import CalibrationConfig, ConfigError, FinetuneConfig
 from training.frozen_features.labeled_features import LabeledFeatures
-from training.inputs.datasets import Datasets, write_roles
+from training.inputs.datasets import Datasets, encode_roles
 from training.inputs.random_streams import uniform
 
 REFERENCE_PHOTOS, SEED = 6000, 0  # where a run does not say
@@ -94,7 +94,7 @@ def calibrate_again(
         check_unchanged(recorded, run.name)
     reference, calibrating = calibration_photos(recorded, run.config or {})
     summary = calibrate(checkpoint, reference, calibrating, options, run.field_sets)
-    _record(run, checkpoint.card.ood, summary, recorded if by_path else None)
+    _record(run, summary, recorded if by_path else None)
     return summary
 
 
@@ -111,16 +111,14 @@ def calibration_photos(recorded: RecordedPhotos, config: dict) -> tuple[list[Sam
     return [train[i] for i in stratified(train, count, seed)], calibrating
 
 
-def _record(run: Run, ood_before: DetectorRecord | None, summary: dict, recorded: RecordedPhotos | None) -> None:
-    detector = read_card(run.path).ood.file
-    written, removed = [CARD, INFO, detector], {ood_before.file} - {detector} if ood_before else ()
+def _record(run: Run, summary: dict, recorded: RecordedPhotos | None) -> None:
+    results: dict[str, Any] = {}
     if recorded is not None:
         hashes = [sample.sha256() for sample in recorded.samples]
-        write_roles(run.path, recorded.samples, hashes, [row["role"] for row in recorded.rows])
-        written.append(SPLIT)
+        results[SPLIT] = encode_roles(recorded.samples, hashes, [row["role"] for row in recorded.rows])
     kept = {name: value for name, value in run.info.summary.items() if not name.startswith("calibrate_")}
-    write_json(run.path / INFO, replace(run.info, summary=kept | summary).to_dict())
-    add_to_manifest(run.path, written, removed)
+    results[INFO] = replace(run.info, summary=kept | summary).to_dict()
+    record_results(run.path, results)
 
 
 def finish_run(
@@ -203,8 +201,8 @@ def calibrate(
         limit = min(float(np.quantile(scores, quantile)), ood.threshold)
         ood = replace(ood, unsure_threshold=limit)
         summary["unsure_quantile"] = quantile
-    save_calibration(checkpoint.run_dir, temperature, level.to_card(), ood)
-    found = replace(checkpoint, temperature=temperature, conformal=level.to_card(), ood=ood)
+    save_calibration(checkpoint.run_dir, temperature, level.to_record(), ood)
+    found = replace(checkpoint, temperature=temperature, conformal=level.to_record(), ood=ood)
     document = score(found, photos.predictions, photos.labels)
     for name in ("n", "top1", "nll", "ece", "named", "named_correct"):
         summary[f"calibrate_{name}"] = document[name]

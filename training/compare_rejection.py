@@ -150,7 +150,7 @@ def _row(name: str, checkpoint: Checkpoint, photos: Photos, acceptance: Acceptan
     temperature = checkpoint.temperature
     chosen = calibration_set(calibrating, temperature, acceptance.field_sets, ood.accepts(scores))
     level, _, _ = choose_conformal(chosen, levels_for(len(calibrating)))
-    conformal = level.to_card()
+    conformal = level.to_record()
 
     def said(features, logits):
         return decide(softmax(logits, temperature), checkpoint.classes, conformal, ood, features, logits)
@@ -181,7 +181,7 @@ def _row(name: str, checkpoint: Checkpoint, photos: Photos, acceptance: Acceptan
     return {
         "method": name,
         "threshold": ood.threshold,
-        "conformal": conformal["groups"],
+        "conformal": conformal.groups,
         "known": by_data,
         "unknown": unknown,
         "classes_left_out": classes_out | {"classes": {found.name: found.shares() for found in left_out}},

@@ -219,7 +219,7 @@ def _write_run(writer: RunWriter, parent: Checkpoint, photos: OwnPhotos, seed: i
         writer.info.data_fingerprint,
         parent.card.licences,  # the backbone learned from those data; whose the new photos are, their owner knows
         temperature=temperature,
-        conformal=level.to_card(),
+        conformal=level.to_record(),
         ood=Rejector(_neighbors(photos, seed), threshold),
         spectral=parent.spectral,
         pretrained=parent.card.pretrained,

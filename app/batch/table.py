@@ -173,7 +173,7 @@ def _again(batch: Batch) -> None:
 
 def _set_level(batch: Batch) -> None:
     """How often the true class may be missing from the candidates."""
-    own = None if batch.rules.conformal is None else batch.rules.conformal["alpha"]
+    own = None if batch.rules.conformal is None else batch.rules.conformal.alpha
     if own is None or batches.run_of(batch) is None:
         return
     options = [None, *(alpha for alpha in LEVELS if alpha != own)]

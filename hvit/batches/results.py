@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from hvit.batches.rules import Rules
 from hvit.batches.scores import ScoreTable
 from hvit.calibration import softmax
 from hvit.data.classes import crop_of, select_crop
+from hvit.runs.model_card import ConformalRecord
 from hvit.verdicts import Verdicts, combine, conformal_sets
 
 WAITING, UNREADABLE = "waiting", "unreadable"
@@ -83,15 +83,15 @@ def derive_results(
     scores: ScoreTable,
     rules: Rules,
     crops: Mapping[str, str] | None = None,
-    conformal: dict[str, Any] | None = None,
+    conformal: ConformalRecord | None = None,
 ) -> Results:
     """Derives verdicts without running the network, for all photos at once.
 
-    Equal to `hvit.diagnosis.diagnose` with the same crop and `conformal` section.
+    Equal to `hvit.diagnosis.diagnose` with the same crop and conformal thresholds.
 
     Args:
         crops: chosen crop by path of a photo; none is chosen for those that are absent.
-        conformal: section of a model card to use instead of that of the run.
+        conformal: thresholds to use instead of those of the run.
     Raises:
         ValueError: the run knows no such crop.
     """
@@ -144,7 +144,7 @@ def _restrict(probs: np.ndarray, flags: list[list[str]], rows: np.ndarray, class
     probs[rows] = np.where(mask, own, 0.0) / inside
 
 
-def _decide(probs: np.ndarray, ood_score: np.ndarray, rules: Rules, conformal: dict[str, Any] | None) -> Verdicts:
+def _decide(probs: np.ndarray, ood_score: np.ndarray, rules: Rules, conformal: ConformalRecord | None) -> Verdicts:
     sets = conformal_sets(probs, rules.classes, conformal)
     if rules.ood_threshold is None:
         return Verdicts(sets, None, np.ones(len(probs), dtype=bool))

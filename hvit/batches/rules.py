@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hvit.runs import ModelCard
+from hvit.runs.model_card import ConformalRecord
 from hvit.untrusted import UntrustedFileError
 
 
@@ -17,7 +18,7 @@ class Rules:
         classes: names, in the order of the logits.
         temperature: divides the logits; 1.0 where the run is not calibrated.
         calibrated: whether the run recorded a temperature.
-        conformal: {"alpha", "threshold": number or {crop: number}}, or None.
+        conformal: thresholds of the prediction sets; None without any.
         ood_threshold: largest out-of-distribution score that is accepted; None for a run without rejection.
         unsure_threshold: largest score that may be named; None: every accepted photo may.
     """
@@ -25,7 +26,7 @@ class Rules:
     classes: tuple[str, ...]
     temperature: float
     calibrated: bool
-    conformal: dict[str, Any] | None
+    conformal: ConformalRecord | None
     ood_threshold: float | None
     unsure_threshold: float | None
 
@@ -36,7 +37,7 @@ class Rules:
             card.classes,
             1.0 if card.temperature is None else card.temperature,
             card.temperature is not None,
-            None if card.conformal is None else card.conformal.to_dict(),
+            card.conformal,
             None if card.ood is None else card.ood.threshold,
             None if card.ood is None else card.ood.unsure_threshold,
         )
@@ -54,8 +55,10 @@ class Rules:
         if not isinstance(temperature, int | float) or not temperature > 0:
             raise UntrustedFileError("has no temperature above 0")
         conformal = document.get("conformal")
-        if conformal is not None and (not isinstance(conformal, dict) or not {"alpha", "threshold"} <= set(conformal)):
-            raise UntrustedFileError("has a conformal section without alpha or threshold")
+        if conformal is not None:
+            if not isinstance(conformal, dict) or not {"alpha", "method", "threshold"} <= set(conformal):
+                raise UntrustedFileError("has a conformal section without alpha, method or threshold")
+            conformal = ConformalRecord.from_dict(conformal)
         thresholds = [document.get(name) for name in ("ood_threshold", "unsure_threshold")]
         if not all(value is None or isinstance(value, int | float) for value in thresholds):
             raise UntrustedFileError("has a threshold that is no number")
@@ -66,7 +69,7 @@ class Rules:
             "classes": list(self.classes),
             "temperature": self.temperature,
             "calibrated": self.calibrated,
-            "conformal": self.conformal,
+            "conformal": None if self.conformal is None else self.conformal.to_dict(),
             "ood_threshold": self.ood_threshold,
             "unsure_threshold": self.unsure_threshold,
         }

@@ -27,6 +27,7 @@ from hvit.runs.model_card import (
     SpectralRecord,
 )
 from hvit.runs.reader import Run, RunError
+from hvit.runs.writer import update_manifest
 from hvit.severity.estimator import SeverityEstimator
 from hvit.severity.storage import SeverityHeadError, read_head
 from hvit.untrusted import UntrustedFileError, inside, read_bytes, tensor_shapes
@@ -51,7 +52,7 @@ class Checkpoint:
         classes: names, in the order of the logits.
         preprocessing: photo to tensor.
         temperature: divides the logits; 1.0 where the run is not calibrated.
-        conformal: {"alpha", "method", "threshold": number or {crop: number}}, or None.
+        conformal: thresholds of the prediction sets; None without any.
         ood: rejects what looks like nothing in training, or None.
         sha256: of the weights.
         device: where the model is.
@@ -67,7 +68,7 @@ class Checkpoint:
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     temperature: float
-    conformal: dict[str, Any] | None
+    conformal: ConformalRecord | None
     ood: Rejector | None
     sha256: str
     device: torch.device
@@ -91,7 +92,7 @@ def save_checkpoint(
     data_fingerprint: str,
     licences: dict[str, str],
     temperature: float | None = None,
-    conformal: dict[str, Any] | None = None,
+    conformal: ConformalRecord | None = None,
     ood: Rejector | None = None,
     half: bool = True,
     spectral: SpectralStream | None = None,
@@ -103,7 +104,7 @@ def save_checkpoint(
         architecture, arguments: of `create_model`.
         data_fingerprint: of the training photos.
         licences: of the data, by data set.
-        conformal: {"alpha", "method", "threshold"}.
+        conformal: thresholds of the prediction sets.
         ood: detector with its thresholds.
         half: store floating-point weights as float16, but for those beyond its range: the variances of a baseline's
             batch norm can be.
@@ -124,7 +125,7 @@ def save_checkpoint(
         classes=tuple(classes),
         preprocessing=PreprocessingRecord(preprocessing.img_size, preprocessing.mean, preprocessing.std),
         temperature=temperature,
-        conformal=None if conformal is None else ConformalRecord.from_dict(conformal),
+        conformal=conformal,
         ood=rejection,
         sha256=file_sha256(run_dir / WEIGHTS),
         data_fingerprint=data_fingerprint,
@@ -135,8 +136,8 @@ def save_checkpoint(
     write_json(run_dir / CARD, card.to_dict())
 
 
-def save_calibration(run_dir: Path, temperature: float, conformal: dict[str, Any], ood: Rejector | None) -> None:
-    """Replaces the calibration in `model.json` and the file of its detector; weights and all else stay.
+def save_calibration(run_dir: Path, temperature: float, conformal: ConformalRecord, ood: Rejector | None) -> None:
+    """Replaces the calibration in `model.json` and the file of its detector, and lists both in the run's manifest.
 
     The detector goes to a file named by its content first, then `model.json` names it, then the old one is removed: a
     crash leaves a run that can predict, as before or as after.
@@ -153,20 +154,22 @@ def save_calibration(run_dir: Path, temperature: float, conformal: dict[str, Any
         path = run_dir / name
         os.replace(unnamed, path)
         record = _rejection_record(ood, path)
-    calibrated = replace(card, temperature=temperature, conformal=ConformalRecord.from_dict(conformal), ood=record)
-    write_json(run_dir / CARD, calibrated.to_dict())
-    if before is not None and (record is None or before.file != record.file):
-        (run_dir / before.file).unlink(missing_ok=True)  # a plain name: nothing outside the run is removed
+    write_json(run_dir / CARD, replace(card, temperature=temperature, conformal=conformal, ood=record).to_dict())
+    replaced = [] if before is None or (record is not None and before.file == record.file) else [before.file]
+    for name in replaced:
+        (run_dir / name).unlink(missing_ok=True)  # a plain name: nothing outside the run is removed
+    update_manifest(run_dir, [CARD] if record is None else [CARD, record.file], replaced)
 
 
 def save_severity(run_dir: Path, record: dict[str, Any]) -> None:
-    """Adds or replaces `severity` in `model.json`; its file must be there already.
+    """Adds or replaces `severity` in `model.json`; its file must be there already. Lists both in the run's manifest.
 
     Raises:
         CheckpointError: the run has no card that can be read.
     """
-    card = replace(read_card(run_dir), severity=SeverityRecord.from_dict(record))
-    write_json(run_dir / CARD, card.to_dict())
+    severity = SeverityRecord.from_dict(record)
+    write_json(run_dir / CARD, replace(read_card(run_dir), severity=severity).to_dict())
+    update_manifest(run_dir, [CARD, severity.file])
 
 
 def _rejection_record(ood: Rejector, path: Path) -> DetectorRecord:
@@ -239,7 +242,7 @@ def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless:
         classes=card.classes,
         preprocessing=preprocessing,
         temperature=1.0 if card.temperature is None else card.temperature,
-        conformal=None if card.conformal is None else card.conformal.to_dict(),
+        conformal=card.conformal,
         ood=ood,
         sha256=card.sha256,
         device=device,

@@ -254,6 +254,12 @@ def write_manifest(path: Path) -> None:
     write_json(path / MANIFEST, {"files": files})
 
 
+def update_manifest(path: Path, written: Iterable[str], removed: Iterable[str] = ()) -> None:
+    """`add_to_manifest` for a run that has a manifest; one that still trains has none, and gets it at its end."""
+    if (path / MANIFEST).exists():
+        add_to_manifest(path, written, removed)
+
+
 def add_to_manifest(path: Path, written: Iterable[str], removed: Iterable[str] = ()) -> None:
     """Brings `manifest.json` up to date for some files, and leaves the others listed that are not in this copy.
 

@@ -133,7 +133,7 @@ def served_sets(
     """
     if conformal is None:
         return None
-    sets = conformal_sets(predictions.probs, predictions.classes, conformal.to_dict())
+    sets = conformal_sets(predictions.probs, predictions.classes, conformal)
     return sets if keep_two is None else at_least_two(sets, predictions.probs, keep_two)
 
 

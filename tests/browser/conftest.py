@@ -31,6 +31,7 @@ def _write_run(run: Path, classes: list[str], data: str) -> None:
     from hvit.models import create_model
     from hvit.rejection import METHODS, Rejector
     from hvit.runs.checkpoint import save_checkpoint
+    from hvit.runs.model_card import ConformalRecord
 
     torch.manual_seed(0)
     arguments = {"num_classes": len(classes), "img_size": 64}
@@ -39,7 +40,7 @@ def _write_run(run: Path, classes: list[str], data: str) -> None:
     features = [draw.normal(size=(20, channels)).astype(np.float32) for channels in model.config.embed_dims]
     save_checkpoint(
         run, model, "hvit_tiny", arguments, classes, Preprocessing(64), "drawn", {}, temperature=1.0,
-        conformal={"alpha": 0.1, "method": "lac", "threshold": 0.6},
+        conformal=ConformalRecord(0.1, "lac", 0.6),
         ood=Rejector(METHODS["knn"].fit(features, None, None), 2.0),
     )  # fmt: skip
     info = {"schema_version": 1, "status": "done", "kind": "finetune", "summary": {}}

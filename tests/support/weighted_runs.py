@@ -30,6 +30,7 @@ def write_run(
     from hvit.rejection import METHODS, Rejector
     from hvit.runs import RunWriter
     from hvit.runs.checkpoint import save_checkpoint
+    from hvit.runs.model_card import ConformalRecord
 
     config = {"epochs": 1, "data": {"dirs": [data]}}
     writer = RunWriter(path, "finetune", config, 0, ["training/finetune.py"], "0" * 64)
@@ -53,7 +54,7 @@ def write_run(
         "0" * 64,
         {"drawn": "none"},
         temperature=1.5,
-        conformal={"alpha": 0.02, "method": "lac", "threshold": 0.6},
+        conformal=ConformalRecord(0.02, "lac", 0.6),
         ood=Rejector(detector, 2.0),
         spectral=stream,
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from hvit.calibration import fit_conformal, prediction_set, set_thresholds
 from hvit.data.classes import crop_of
+from hvit.runs.model_card import ConformalRecord
 from training.inputs.random_streams import uniform
 
 ALPHAS = (0.02, 0.015, 0.01, 0.0075, 0.005, 0.003)
@@ -87,10 +88,10 @@ class Level:
     def lowest_coverage(self) -> float:
         return min(self.coverage.values())
 
-    def to_card(self) -> dict:
+    def to_record(self) -> ConformalRecord:
         """`conformal` of model.json."""
-        card = {"alpha": self.alpha, "method": "lac", "threshold": self.threshold, "groups": self.strategy}
-        return card | ({"pooled_crops": list(self.pooled_crops)} if self.strategy == BY_CROP else {})
+        extra = {"pooled_crops": list(self.pooled_crops)} if self.strategy == BY_CROP else {}
+        return ConformalRecord(self.alpha, "lac", self.threshold, self.strategy, extra=extra)
 
 
 def supported(alphas: Sequence[float], num_photos: int) -> list[float]:

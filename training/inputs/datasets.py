@@ -202,11 +202,16 @@ def write_split(run_dir: Path, datasets: Datasets) -> None:
 
 
 def write_roles(run_dir: Path, samples: list[Sample], sha256: list[str], roles: list[str]) -> None:
-    """Writes split.csv of a run: path, sha256, label, role, and group where it holds several photos."""
+    """Writes split.csv of a run."""
+    write_bytes(run_dir / SPLIT, encode_roles(samples, sha256, roles))
+
+
+def encode_roles(samples: list[Sample], sha256: list[str], roles: list[str]) -> bytes:
+    """Content of split.csv: path, sha256, label, role, and group where it holds several photos."""
     out = io.StringIO()
     rows = csv.writer(out)
     rows.writerow(["path", "sha256", "label", "role", "group"])
     for sample, content, part in zip(samples, sha256, roles, strict=True):
         group = "" if sample.group == sample.relative else sample.group  # a photo is its own group
         rows.writerow([sample.relative, content, sample.label, part, group])
-    write_bytes(run_dir / SPLIT, out.getvalue().encode())
+    return out.getvalue().encode()

@@ -9,8 +9,6 @@ import numpy as np
 from hvit.console import progress as progress_bar
 from hvit.models.segmentation import SegmentationHead
 from hvit.runs.checkpoint import Checkpoint, save_severity
-from hvit.runs.layout import CARD, SEVERITY, in_split
-from hvit.runs.writer import add_to_manifest
 from hvit.scoring.segmentation import count_pixels, pooled_iou
 from hvit.scoring.severity import record_measured_photos
 from hvit.severity.classical import ClassicalSegmenter, tune_classical
@@ -18,7 +16,7 @@ from hvit.severity.estimator import SeverityEstimator
 from hvit.severity.intervals import LEAST_IN_BIN, AreaIntervals
 from hvit.severity.records import CLASSICAL, HEAD, MeasuredPhoto
 from hvit.severity.segmentation import resized_probabilities
-from hvit.severity.storage import FILE, severity_record, write_head
+from hvit.severity.storage import severity_record, write_head
 from training.config import ConfigError, SegmentConfig
 from training.parallel.world import ALONE
 from training.segmentation.mask_datasets import MaskDatasets, MaskedPhotos, list_masked, open_masked
@@ -56,16 +54,13 @@ def finish_severity(
         records += evaluate_classical(classical, open_masked(test, config, ALONE))
     target = parent.run_dir
     sha256 = write_head(target, head)
-    written = [FILE, CARD]
     if records:
         record_measured_photos(
             target, "test", records, {"segmentation_run": run_dir.name, "classical": words_of(classical)}
         )
-        written.append(in_split("test", SEVERITY))
     estimator = replace(estimator, sha256=sha256)
     record = severity_record(estimator, config.head.model_dump(), parent.sha256)
     save_severity(target, record | {"licences": config.data.licences, "segmentation_run": run_dir.name})
-    add_to_manifest(target, written)
     least = {f"least_measurable/{group}": value for group, value in estimator.least_measurable.items()}
     return {"symptom_threshold": threshold, **least}
 

@@ -21,7 +21,7 @@ def prediction_sets(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarra
     return [
         '### Saying "not sure"',
         "",
-        f"Prediction sets are made for {percent(1 - checkpoint.conformal['alpha'])}. They hold the right class of",
+        f"Prediction sets are made for {percent(1 - checkpoint.conformal.alpha)}. They hold the right class of",
         f"{percent(covered.mean())} of the {len(labels)} test photos with {sets.sum(1).mean():.2f} classes each.",
         f"{percent(named.mean())} of the photos are named, {rightly}. Of the",
         f"{int(wrong.sum())} errors {percent((~named)[wrong].mean())} are not named: they are in a larger set,",

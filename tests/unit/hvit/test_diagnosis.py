@@ -41,7 +41,7 @@ def apart(one: dict, other: dict) -> float:
 
 
 def with_threshold(checkpoint, threshold: float):
-    return replace(checkpoint, conformal=checkpoint.conformal | {"threshold": threshold})
+    return replace(checkpoint, conformal=replace(checkpoint.conformal, threshold=threshold))
 
 
 def test_a_photo_gets_the_same_answer_whatever_the_batch(checkpoint):

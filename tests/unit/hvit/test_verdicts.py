@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from hvit.rejection import METHODS, Rejector
+from hvit.runs.model_card import ConformalRecord
 from hvit.verdicts import at_least_two, conformal_sets, decide
 
 CLASSES = ["Apple___Rust", "Apple___healthy", "Tomato___Late_blight"]
@@ -15,7 +16,7 @@ def _energy(*values: float) -> np.ndarray:
 
 def test_named_unsure_and_unfamiliar():
     ood = Rejector(METHODS["energy"].fit(), threshold=1.0)
-    conformal = {"threshold": 0.7}
+    conformal = ConformalRecord(0.1, "lac", 0.7)
     said = decide(PROBS, CLASSES, conformal, ood, [], _energy(0.0, 0.5, 1.5))
     assert said.words.tolist() == ["named", "unsure", "unfamiliar"]
     assert said.scores == pytest.approx([0.0, 0.5, 1.5])
@@ -24,26 +25,26 @@ def test_named_unsure_and_unfamiliar():
 
 def test_a_photo_beyond_the_second_threshold_is_unsure_between_its_two_likeliest_classes():
     ood = Rejector(METHODS["energy"].fit(), threshold=1.0, unsure_threshold=0.2)
-    said = decide(PROBS, CLASSES, {"threshold": 0.3}, ood, [], _energy(0.5, 0.1, 2.0))
+    said = decide(PROBS, CLASSES, ConformalRecord(0.1, "lac", 0.3), ood, [], _energy(0.5, 0.1, 2.0))
     assert said.words.tolist() == ["unsure", "named", "unfamiliar"]
     assert said.sets[0].tolist() == [True, True, False]
     assert said.sets[2].sum() == 1  # an unfamiliar photo keeps its set
 
 
 def test_without_rejection_all_are_accepted():
-    said = decide(PROBS, CLASSES, {"threshold": 0.3}, None, [], None)
+    said = decide(PROBS, CLASSES, ConformalRecord(0.1, "lac", 0.3), None, [], None)
     assert said.scores is None and said.accepted.all()
 
 
 def test_the_crop_of_the_likeliest_class_chooses_the_threshold():
     thresholds = {"apple": 0.99, "tomato": 0.1}
-    sets = conformal_sets(PROBS, CLASSES, {"threshold": thresholds})
+    sets = conformal_sets(PROBS, CLASSES, ConformalRecord(0.1, "lac", thresholds))
     assert sets.sum(1).tolist() == [3, 3, 1]
 
 
 def test_classes_ruled_out_beforehand_are_never_in_a_set():
     probs = np.array([[0.6, 0.4, 0.0]])
-    assert conformal_sets(probs, CLASSES, {"threshold": 1.0}).tolist() == [[True, True, False]]
+    assert conformal_sets(probs, CLASSES, ConformalRecord(0.1, "lac", 1.0)).tolist() == [[True, True, False]]
     only = np.array([[1.0, 0.0, 0.0]])
     assert at_least_two(np.array([[True, False, False]]), only, np.array([True])).tolist() == [[True, False, False]]
 

@@ -58,7 +58,7 @@ def test_another_method_is_fitted_and_everything_agrees(run, photos):
     listed = json.loads((run / "manifest.json").read_text())["files"]
     assert "rejection.npz" not in listed and checkpoint.card.ood.file in listed
     summary = Run(run).info.summary
-    assert summary["calibrate_n"] == 18 and summary["conformal_reason"].startswith(checkpoint.conformal["groups"])
+    assert summary["calibrate_n"] == 18 and summary["conformal_reason"].startswith(checkpoint.conformal.groups)
 
 
 def test_the_same_calibration_twice_gives_the_same_card(run, photos):
@@ -70,7 +70,7 @@ def test_the_same_calibration_twice_gives_the_same_card(run, photos):
 
 def test_thresholds_by_crop_are_served(run, photos):
     assert main(["--run", str(run), "--data", str(photos), "--conformal", "by-crop"]) == 0
-    assert set(load_checkpoint(run).conformal["threshold"]) == {"potato", "tomato"}
+    assert set(load_checkpoint(run).conformal.threshold) == {"potato", "tomato"}
 
 
 def test_photos_encoded_again_match_by_path(run, photos, tmp_path, capsys):

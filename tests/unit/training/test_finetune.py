@@ -43,7 +43,7 @@ def test_a_run_learns_and_can_predict(trained, color_photos):
     photos = sorted((color_photos / "test").rglob("*.png"))
     right = [diagnose(checkpoint, photo.read_bytes()).label == photo.parent.name for photo in photos]
     assert np.mean(right) > 0.6  # chance is 0.33
-    assert checkpoint.temperature > 0 and 0 < checkpoint.conformal["alpha"] < 1
+    assert checkpoint.temperature > 0 and 0 < checkpoint.conformal.alpha < 1
 
 
 def test_a_run_records_what_it_did(trained):

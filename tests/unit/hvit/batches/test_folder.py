@@ -22,7 +22,7 @@ def test_a_batch_knows_its_run_and_rules(tmp_path, card):
     again = open_batch(tmp_path / "Field 7")
     assert again == batch and again.run == "tiny" and again.run_sha256 == card.sha256
     assert again.rules.temperature == 1.5 and again.rules.ood_threshold == 2.0
-    assert again.rules.conformal["alpha"] == 0.02
+    assert again.rules.conformal.alpha == 0.02
 
 
 def test_a_name_that_is_taken_gets_a_number(tmp_path, card):

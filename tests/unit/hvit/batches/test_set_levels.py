@@ -16,7 +16,7 @@ def test_sets_at_a_level_miss_at_most_that_share_of_the_recorded_photos(tmp_path
     run = Run(write_records(tmp_path / "run"))
     found, predictions = conformal_at(run, 0.25), read_predictions(run, "test")
     scores = np.sort(1 - predictions.probs[np.arange(12), predictions.labels])
-    assert found["threshold"] == pytest.approx(scores[9]) and found["alpha"] == 0.25
+    assert found.threshold == pytest.approx(scores[9]) and found.alpha == 0.25
     sets = conformal_sets(predictions.probs, predictions.classes, found)
     assert sets[np.arange(12), predictions.labels].mean() >= 0.75
 

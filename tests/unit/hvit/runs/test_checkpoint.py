@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from hvit.runs import Run
 from hvit.runs.checkpoint import CheckpointError, load_checkpoint, save_calibration
+from hvit.runs.model_card import ConformalRecord
 
 
 @pytest.fixture
@@ -98,11 +100,25 @@ def test_a_card_that_is_not_json_is_refused(run):
 def test_calibrating_again_leaves_weights_and_one_detector(run):
     before = load_checkpoint(run)
     ood = replace(before.ood, threshold=1.0, unsure_threshold=0.5)
-    save_calibration(run, 0.7, {"alpha": 0.1, "method": "lac", "threshold": {"potato": 0.5, "tomato": 0.9}}, ood)
+    save_calibration(run, 0.7, ConformalRecord(0.1, "lac", {"potato": 0.5, "tomato": 0.9}), ood)
     after = load_checkpoint(run)
-    assert after.temperature == 0.7 and after.conformal["threshold"] == {"potato": 0.5, "tomato": 0.9}
+    assert after.temperature == 0.7 and after.conformal.threshold == {"potato": 0.5, "tomato": 0.9}
     assert (after.ood.threshold, after.ood.unsure_threshold) == (1.0, 0.5) and after.sha256 == before.sha256
     assert [path.name for path in run.glob("rejection*")] == [after.card.ood.file]
+
+
+def test_calibrating_again_lists_what_changed_in_the_manifest(run):
+    before = load_checkpoint(run)
+    save_calibration(run, 0.7, before.conformal, replace(before.ood, threshold=1.0))
+    assert Run(run).damaged_files() == []
+    assert before.card.ood.file not in Run(run).manifest()
+
+
+def test_calibrating_a_run_that_still_trains_writes_no_manifest(run):
+    (run / "manifest.json").unlink()
+    before = load_checkpoint(run)
+    save_calibration(run, 0.7, before.conformal, before.ood)
+    assert not (run / "manifest.json").exists()
 
 
 def test_a_crash_before_the_card_is_written_leaves_the_run_as_it_was(run, monkeypatch):

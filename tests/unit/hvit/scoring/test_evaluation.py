@@ -14,6 +14,7 @@ from hvit.diagnosis import diagnose, diagnose_many
 from hvit.rejection import METHODS, Rejector
 from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint
+from hvit.runs.model_card import ConformalRecord
 from hvit.scoring.evaluation import evaluate, predict_pixels, predict_samples, record_evaluation
 from hvit.scoring.model_outputs import ModelOutputs
 from hvit.scoring.scores import count_unknown, score
@@ -54,7 +55,7 @@ def test_scores_by_hand(checkpoint):
     known = replace(
         checkpoint,
         temperature=2.0,
-        conformal={"alpha": 0.1, "method": "lac", "threshold": 0.65},  # a class is in the set from 0.35
+        conformal=ConformalRecord(0.1, "lac", 0.65),  # a class is in the set from 0.35
         ood=Rejector(METHODS["knn"].fit([np.stack([near] * 10)] * 4, None, None), threshold=0.5),
     )
     found = score(known, ModelOutputs((2 * np.log(probs)).astype(np.float32), features, []), labels)
@@ -126,7 +127,7 @@ def test_unknown_classes_are_counted_and_left_out_of_the_figures(checkpoint, sam
 def test_overlooked_diseases_are_those_named_healthy(checkpoint):
     """Three photos, named: healthy, a disease, and unsure between both."""
     logits = np.log([[0.02, 0.03, 0.95], [0.96, 0.02, 0.02], [0.45, 0.05, 0.5]])
-    known = replace(checkpoint, temperature=1.0, conformal={"alpha": 0.1, "method": "lac", "threshold": 0.6}, ood=None)
+    known = replace(checkpoint, temperature=1.0, conformal=ConformalRecord(0.1, "lac", 0.6), ood=None)
     counts = count_unknown(known, ModelOutputs(logits, [], []), ["Rice___Blast"] * 3)
     assert counts == {"Rice___Blast": {"n": 3, "named": 2, "unsure": 1, "unfamiliar": 0, "told_healthy": 1}}
 

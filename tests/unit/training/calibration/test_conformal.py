@@ -124,7 +124,7 @@ def test_weights_for_the_field_are_chosen_where_pooled_sets_break_their_promise_
     level, reason, compared = choose_conformal(photos, (0.05,), ("pooled", "field-weighted"))
     assert compared["pooled"].coverage["orchard"] + 0.04 < compared["field-weighted"].coverage["orchard"]
     assert level.strategy == "field-weighted" and "field-weighted" in reason
-    assert level.to_card()["groups"] == "field-weighted"
+    assert level.to_record().groups == "field-weighted"
 
 
 def test_pooled_sets_are_chosen_where_they_keep_their_promise():
