@@ -83,7 +83,7 @@ class _Programs:
             signal.signal(number, handler)
 
     def __call__(self, words: list[str], out: Path | None = None) -> int:
-        """Runs a program to its end; returns its exit status.
+        """Runs a program and returns its exit status.
 
         Args:
             out: where what it prints on standard output goes.
@@ -106,7 +106,7 @@ class _Programs:
 
 
 def _carry_out(trial: Trial, plan: AblationPlan, programs: _Programs, processes: int) -> int:
-    """Trains and evaluates one run, as far as that is not done; returns the first exit status that is not 0."""
+    """Trains and evaluates one run, skipping what is done; returns the first exit status that is not 0."""
     if not _is_trained(trial):
         many = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
         if status := programs([sys.executable, *many, "-m", trial.program, *trial.words, "--resume", "auto"]):
@@ -137,7 +137,7 @@ def _state(trial: Trial) -> str:
 
 
 def _check_same_parameters(trial: Trial) -> None:
-    """A run of this name that was made with other settings is not taken for the one planned.
+    """Checks that a run with the planned name was made with the planned settings.
 
     Raises:
         ConfigError: there is one.

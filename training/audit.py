@@ -1,4 +1,4 @@
-"""Audits shortcuts of a run: what it answers without color, without detail, stretched, and without leaf or background.
+"""Audits shortcuts of a run: its predictions without color, without detail, stretched, without leaf or background.
 
 python -m training.audit --run leaf45-tiny --data data/plantvillage-160 data/field-256
 python -m training.audit --run my-run --data my-photos --split val --photos 300 --json
@@ -75,7 +75,7 @@ def _chosen(checkpoint: Checkpoint, dirs: list[Path], split: str, count: int) ->
 def audit_run(
     run: Run, checkpoint: Checkpoint, samples: Sequence[Sample], split: str, batch_size: int = 32
 ) -> audit.Audit:
-    """Answers of a run to photos with one cue taken away at a time, compared with those to the same photos.
+    """Compares predictions on photos with one cue removed at a time with those on the original photos.
 
     Args:
         split: of the recorded predictions that the laboratory-to-field transfer is read from.

@@ -99,7 +99,7 @@ def calibrate_again(
 
 
 def calibration_photos(recorded: RecordedPhotos, config: dict) -> tuple[list[Sample], list[Sample]]:
-    """Training photos that a detector is fitted to, as many as the configuration says, and calibrating photos.
+    """Samples the training photos that fit the detector, and lists the photos that calibrate.
 
     Raises:
         DataError: the run's split.csv lists none of one kind.
@@ -134,10 +134,10 @@ def finish_run(
 
     Args:
         model: with the selected weights.
-        preprocessing: the run is served with.
-        material: what it was trained on; its calibrating photos are used here.
+        preprocessing: at serving time.
+        datasets: of the training; their calibrating photos are used here.
         arguments: of `create_model`, beside the name.
-        pretrained: origin of outside weights.
+        pretrained: origin of weights from outside.
     Returns:
         Figures for the run's summary, all on the calibrating half.
     """
@@ -213,12 +213,13 @@ def calibrate(
 
 
 def _features(checkpoint: Checkpoint, samples: list[Sample]) -> LabeledFeatures:
+    """Predicts the photos of a split; their features and logits with the labels."""
     found = predict_samples(checkpoint, samples, progress=progress("photos"), workers=readers(samples))
     return LabeledFeatures.of(found, samples, checkpoint.classes)
 
 
 def _unchanged(cache: PhotoCache, indices: Sequence[int]) -> list[int]:
-    """Indices of the photos whose file has not changed since it was decoded.
+    """Filters photos whose file has not changed since it was decoded; returns their indices.
 
     Raises:
         UnreadablePhotosError: more than 0.5 % are not.
@@ -234,7 +235,7 @@ def _unchanged(cache: PhotoCache, indices: Sequence[int]) -> list[int]:
 
 
 def finish_s(model: Classifier, config: FinetuneConfig, preprocessing: Preprocessing, datasets: Datasets) -> float:
-    """Seconds `finish_run` will take, estimated from the time that a few of its photos take now."""
+    """Estimates the seconds `finish_run` will take, by timing a few of its photos."""
     train, device = datasets.train, next(model.parameters()).device
     checkpoint = Checkpoint(
         model=copy.deepcopy(model).float().eval(),
@@ -261,7 +262,7 @@ def finish_s(model: Classifier, config: FinetuneConfig, preprocessing: Preproces
 
 
 def _detector_s(few: LabeledFeatures, num_reference: int, num_calibrating: int, config: FinetuneConfig) -> float:
-    """Seconds the detector takes, from one that is fitted to the features of a few photos over and over."""
+    """Estimates the seconds the detector takes, by fitting one to the features of a few repeated photos."""
     known, asked = (few.only(np.resize(np.arange(len(few)), count)) for count in (num_reference, num_calibrating))
     began = time.perf_counter()
     method = METHODS[config.calibration.ood_method].fit(known.features, known.logits, known.labels)
@@ -285,7 +286,7 @@ def stratified(samples: list[Sample], count: int, seed: int) -> list[int]:
 
 
 def _options(run: Run, args: argparse.Namespace) -> CalibrationConfig:
-    """Those of the run's configuration, with what the command line sets."""
+    """The calibration section of the run's configuration, overridden by the command line."""
     given = {
         "ood_method": args.ood_method,
         "conformal": args.conformal,

@@ -53,12 +53,12 @@ def checked(
     out: Path | None = None,
     reported: Callable[[dict], None] | None = None,
 ) -> dict:
-    """Runs parts; see `Runner.run` for what is known of each.
+    """Runs parts and collects their results; see `Runner.run` for the fields of each.
 
     Args:
         limit_s: for all together; parts that are not begun by then are skipped.
         out: file that holds what is known so far, at any time.
-        told: called with the result of each part.
+        reported: called with the result of each part.
     Returns:
         {"device", "photos_per_epoch", "fit", "parts"}; `fit` is whether no part failed or ran out of its time.
     """
@@ -89,7 +89,7 @@ def checked(
 
 
 def _print(result: dict) -> None:
-    """A part: how it ended, then its rows, those that share their columns as one table."""
+    """Prints the result of a part, then its rows, grouped into tables of equal columns."""
     reason = f": {result['reason']}" if result["reason"] else ""
     print(f"\n{result['name']}: {result['status']}{reason} ({result['seconds']:.1f} s)")
     for row in result["rows"]:

@@ -13,7 +13,7 @@ MUST, AUTO = "must", "auto"  # whether there must be a run to go on with
 
 
 def config_parser(prog: str, description: str, examples: str, override: str) -> argparse.ArgumentParser:
-    """--config and --set, of all that is told by a configuration; `override` is an example of a --set."""
+    """Parser with --config and --set, for programs configured by a file; `override` is an example of a --set."""
     parser = Parser(
         prog=prog, description=description, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -25,7 +25,7 @@ def config_parser(prog: str, description: str, examples: str, override: str) -> 
 
 
 def program_parser(prog: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """--config, --set, --run-dir, --resume or --dry-run, --minutes or --replay, --tag, --device."""
+    """Parser with --config, --set, --run-dir, --resume or --dry-run, --minutes or --replay, --tag, --device."""
     parser = config_parser(prog, description, examples, "optim.lr=0.001")
     parser.add_argument("--run-dir", type=Path, help="folder to write (default: runs/<name of the config>)")
     how = parser.add_mutually_exclusive_group()
@@ -68,7 +68,7 @@ def _minutes(text: str) -> float:
 
 
 def check_folder(folder: Path, option: str) -> None:
-    """Checks that a folder is there, or can be made: neither it nor what lies above it may be a file.
+    """Checks that a folder exists or can be created: neither it nor a parent may be a file.
 
     Raises:
         ValueError: it cannot; names what is in the way.
@@ -82,7 +82,7 @@ def check_folder(folder: Path, option: str) -> None:
 
 
 def reports_os_errors(name: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Decorates the `main` of a program: a file or folder that cannot be used is one line, and exit status 2.
+    """Decorator of `main`: an OSError becomes one line on standard error, and exit status 2.
 
     Args:
         name: of the program.
@@ -104,5 +104,5 @@ def reports_os_errors(name: str) -> Callable[[Callable[..., int]], Callable[...,
 
 
 def run_dir_of(args: argparse.Namespace) -> Path:
-    """The folder to write: the one named, or one called like the configuration."""
+    """The run folder: `--run-dir`, or one named after the configuration."""
     return args.run_dir or Path("runs") / args.config.stem.replace("_", "-")

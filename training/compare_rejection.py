@@ -1,4 +1,4 @@
-"""Compares out-of-distribution detectors of a run on validation photos, and says which to calibrate it with.
+"""Compares out-of-distribution detectors of a run on validation photos, and recommends one for calibration.
 
 python -m training.compare_rejection --run leaf45-tiny --known data/plantvillage-160 data/field-256 data/coffee-leaf-256
     --unknown data/not-leaf data/green-not-crop-192 data/other-leaves-160 --field field-256
@@ -45,7 +45,7 @@ MAX_NAMED = 0.08  # of unknown diseases, for the second threshold that is shown 
 
 @dataclass(frozen=True)
 class Photos:
-    """Everything the detectors are compared on, computed once.
+    """Features and logits of all photos the detectors are compared on, computed once.
 
     Attributes:
         reference: training photos.
@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
 def gather(
     run: Run, checkpoint: Checkpoint, known: list[Path], unknown: list[Path], split: str, by_path: bool
 ) -> Photos:
-    """Features of the run's own photos, as its split.csv lists them, and of photos of unknown classes.
+    """Computes features of the photos in the run's split.csv and of photos of unknown classes.
 
     Args:
         split: of the unknown photos; data sets without splits are taken whole.
@@ -122,7 +122,7 @@ def _predicted(checkpoint: Checkpoint, samples: list[Sample]) -> ModelOutputs:
 
 
 def compare(checkpoint: Checkpoint, photos: Photos, acceptance: Acceptance, methods: list[str]) -> dict:
-    """The document of `--json`: one row a detector, and the name of the best.
+    """Compares detectors; returns the document of `--json`: one row a detector, and the name of the best.
 
     Best has the lowest mean, over the kinds of unknown (each data set, and classes left out), of the share that is
     given a single name or, for data sets, is accepted: both are what must not happen.
@@ -191,7 +191,7 @@ def _row(name: str, checkpoint: Checkpoint, photos: Photos, acceptance: Acceptan
 
 
 def _second_threshold(left_out, scores, ood: Rejector, known, held: LabeledFeatures) -> dict:
-    """What it costs in known photos to name at most 8 % of the photos of classes left out."""
+    """Share of known photos still named when at most 8 % of the photos of left-out classes are."""
     quantile = unsure_quantile(left_out, MAX_NAMED)
     limit = min(float(np.quantile(scores, quantile)), ood.threshold)
     named = known.named & (known.scores <= limit)

@@ -22,7 +22,7 @@ MOST_ALIASES, MOST_NESTED = 20, 50
 
 
 class ConfigError(ValueError):
-    """A configuration a program cannot run with; one line for the user."""
+    """An invalid configuration; the message is one line for the user."""
 
 
 class Section(BaseModel):
@@ -30,7 +30,7 @@ class Section(BaseModel):
 
 
 class PhotosConfig(Section):
-    """Data sets, how those without splits are divided, and the cache of decoded photos."""
+    """Data sets, split shares for those without splits, and the cache of decoded photos."""
 
     dirs: list[Path] = Field(min_length=1)  # folders, CSV files, or drawn leaves: leafsim:v1/1/0-23999
     cache_dir: Path = Path("cache")
@@ -55,7 +55,7 @@ class PhotosConfig(Section):
 
 
 class DataConfig(PhotosConfig):
-    """Photos with labels, and how often each is drawn."""
+    """Labeled photos and their sampling weights."""
 
     calibrate_only: list[str] = []  # data sets whose validation photos only calibrate
     balance: float = Field(0.0, ge=0, le=1)  # 0 draws photos evenly, 1 draws classes evenly
@@ -77,7 +77,7 @@ class DataConfig(PhotosConfig):
 
 
 class SpectralConfig(Section):
-    """The spectral picture that a `_dfca` model takes beside each photo."""
+    """Input of the spectral stream of a `_dfca` model."""
 
     kind: Literal["bands", "indices"]  # measured, in a file beside the photo; or computed from its colors
     names: list[str] | None = None  # of bands, in the order of the files; those of drawn leaves where nothing is said
@@ -105,7 +105,7 @@ class SpectralConfig(Section):
 
 
 class PretrainData(PhotosConfig):
-    """Photos to learn from without labels: the training photos of data sets, and folders of any photos.
+    """Unlabeled photos to learn from: training photos of data sets, and folders of any photos.
 
     Labels only tell how good the features are, by photos of `dirs` that are held out.
     """
@@ -164,7 +164,7 @@ class ModelSection(Section):
 
     @property
     def weights_architecture(self) -> str | None:
-        """The timm model whose pretrained weights this net can start from; None where there is none."""
+        """The timm model whose pretrained weights this model can start from; None where there is none."""
         if self.is_baseline:
             return self.name
         front = SIZES[self.name].front_config
@@ -182,7 +182,7 @@ class ModelSection(Section):
 
     @property
     def shape(self) -> dict:
-        """What differs from the named size."""
+        """Overrides of the named size."""
         chosen = {"embed_dims": self.embed_dims, "depths": self.depths, "head_dim": self.head_dim}
         return {key: list(value) if key != "head_dim" else value for key, value in chosen.items() if value is not None}
 
@@ -196,7 +196,7 @@ class ModelSection(Section):
 
 
 class AdamWConfig(Section):
-    """AdamW, warm-up and cosine."""
+    """AdamW with linear warm-up and cosine decay."""
 
     lr: float = Field(1e-3, gt=0)
     min_lr: float = Field(1e-5, ge=0)
@@ -215,7 +215,7 @@ class OptimConfig(AdamWConfig):
 
 
 class CalibrationConfig(Section):
-    """How a trained run is calibrated, see `training.calibrate`."""
+    """Calibration after training, see `training.calibrate`."""
 
     # The out-of-distribution detector; this one won on validation, see docs/calibration.md.
     ood_method: Literal[tuple(METHODS)] = "half_relative_mahalanobis"
@@ -284,7 +284,7 @@ class EarlyStopping(Section):
 
 
 class ViewConfig(Section):
-    """Strengths of augmentation of one picture; probabilities in [0, 1]."""
+    """Augmentation strengths of a single image; probabilities in [0, 1]."""
 
     quarter_turns: bool = True
     stretch: float = Field(0.1, ge=0, le=0.5)  # aspect changes up to this fraction
@@ -304,7 +304,7 @@ class ViewConfig(Section):
 
 
 class AugmentConfig(ViewConfig):
-    """Strengths of augmentation of a batch with labels: some of its pictures are mixed."""
+    """Augmentation strengths of a labeled batch, with mixup and CutMix."""
 
     mix_probability: float = Field(0.5, ge=0, le=1)  # of a block of eight samples
     cutmix_share: float = Field(0.6, ge=0, le=1)  # of the mixed blocks
@@ -329,7 +329,7 @@ class ContrastiveConfig(Section):
 
 
 class Phase(Section):
-    """A part of training at one resolution."""
+    """A phase of training at one resolution."""
 
     until: float = Field(gt=0, le=1)  # fraction of training at which it ends
     img_size: int = Field(ge=64, multiple_of=32)
@@ -463,13 +463,13 @@ class FinetuneConfig(Section):
         return next(phase for phase in self.phases if progress < phase.until or phase.until == 1.0)
 
     def augment_at(self, progress: float) -> AugmentConfig:
-        """Strengths of augmentation at a fraction of training."""
+        """Augmentation strengths at a fraction of training."""
         changed = self.phase_at(progress).mix_probability
         return self.augment if changed is None else self.augment.model_copy(update={"mix_probability": changed})
 
 
 class PretrainModel(ModelSection):
-    """The net whose backbone learns; no baseline can leave out what is masked."""
+    """The model whose backbone is pre-trained; baselines cannot leave out masked tokens."""
 
     drop_path_rate: float = Field(0.0, ge=0, lt=1)
 
@@ -540,7 +540,7 @@ class PretrainConfig(Section):
 
 
 class MaskData(Section):
-    """Photos with masks: background, leaf and symptom."""
+    """Photos with masks of background, leaf and symptoms."""
 
     dirs: list[Path] = Field(min_length=1)  # DIR/{train,val,test}/{images,masks}, or rendered leaves
     cache_dir: Path = Path("cache")
@@ -571,7 +571,7 @@ class SegmentationHeadConfig(Section):
 
 
 class SegmentationOptim(AdamWConfig):
-    """AdamW with an average of the weights."""
+    """AdamW with an exponential moving average of the weights."""
 
     lr: float = Field(2e-3, gt=0)
     warmup_epochs: float = Field(0.5, ge=0)
@@ -613,7 +613,7 @@ def _not_both(config: FinetuneConfig | PretrainConfig):
 
 
 def _with_section(values: dict, name: str) -> dict:
-    """The same with a section of defaults where it is missing or null."""
+    """Fills in an empty section where it is missing or null."""
     return values if values.get(name) is not None else values | {name: {}}
 
 
@@ -666,7 +666,7 @@ def load_classifier_config(path: Path, overrides: list[str]) -> FinetuneConfig |
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The keys and values of a YAML file; none of an empty one.
+    """Reads a YAML file as a dict; empty for an empty file.
 
     Raises:
         ConfigError: it is no YAML in UTF-8, or holds something else.
@@ -684,7 +684,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _parsed(text: str, trouble: str) -> Any:
-    """YAML as Python's values.
+    """Parses YAML text.
 
     Raises:
         ConfigError: it is not, or is nested or refers to itself so often that it is more than anyone wrote.
@@ -700,7 +700,7 @@ def _parsed(text: str, trouble: str) -> Any:
 
 
 def _beyond_limits(text: str) -> str | None:
-    """What a YAML text has too much of, found before anything is built of it; None where it is within limits."""
+    """Checks the size and nesting of a YAML text before it is parsed; None where it is within limits."""
     aliases = depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         aliases += isinstance(event, yaml.AliasEvent)
@@ -725,7 +725,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
 
 
 def _section_of(annotation: Any) -> type[BaseModel]:
-    """The section a key holds: `Section`, `Section | None` or `list[Section]`."""
+    """The section class of an annotation: `Section`, `Section | None` or `list[Section]`."""
     candidates = (annotation, *get_args(annotation))
     return next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
 

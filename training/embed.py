@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def collect_samples(run: Run, splits: list[str], data: list[Path] | None, device: str = "auto") -> Samples:
-    """The recorded samples of some splits with their features: those recorded, else computed with the run's weights.
+    """Loads the samples of some splits with their features: recorded ones, else computed with the run's weights.
 
     Args:
         data: where the photos lie; features are then computed from them. None uses recorded features, or the data sets
@@ -145,7 +145,7 @@ def _map_of(run: Run, split: str) -> FeatureMap:
 
 
 def _computed(run: Run, split: str, predictions: dict[str, list], data: list[Path] | None, device: str):
-    """Mean tokens of each stage, computed again, and checked against what the run recorded."""
+    """Computes mean tokens of each stage, and checks them against the recorded predictions."""
     checkpoint = load_checkpoint(run.path, chosen_device(device))
     samples = _samples(run, predictions["path"], data, early_stress=EARLY_STRESS in checkpoint.classes)
     found = predict_samples(checkpoint, samples, progress=progress(f"features of {split}"), workers=readers(samples))
@@ -167,7 +167,7 @@ def _computed(run: Run, split: str, predictions: dict[str, list], data: list[Pat
 
 
 def _samples(run: Run, paths: list[str], data: list[Path] | None, early_stress: bool) -> list[Sample]:
-    """The samples of recorded paths: drawn leaves by their address, photos below the data sets."""
+    """Finds the samples of recorded paths: rendered leaves by their address, photos below the data sets."""
     if all(path.startswith(SCHEME) for path in paths):
         return [RenderedSample.of(Address.parse(path), early_stress) for path in paths]
     dirs = data or [Path(name) for name in (run.config or {}).get("data", {}).get("dirs", ())]
@@ -184,7 +184,7 @@ def _samples(run: Run, paths: list[str], data: list[Path] | None, early_stress: 
 
 
 def stratified(labels: np.ndarray, sample_ids: np.ndarray, most: int) -> np.ndarray:
-    """Rows to map, in order: all, or the same share of each class, at least one sample of it.
+    """Rows to map, in order: all, or the same share of each class, at least one sample of each.
 
     Sample ids are hashes: keeping the smallest is a draw that is the same for every run on the same samples.
     """
@@ -205,7 +205,7 @@ def make_map(
     like: FeatureMap | None = None,
     step: Callable[[str], None] = lambda what: None,
 ) -> FeatureMap:
-    """Fits the map, with out-of-distribution scores, and severities where all samples are drawn."""
+    """Fits the map; adds out-of-distribution scores, and severities where all samples are rendered."""
     import openTSNE
 
     card = read_card(run.path)
@@ -226,7 +226,7 @@ def _strangeness(run: Run, card: ModelCard, samples: Samples) -> np.ndarray | No
 
 
 def _severity(paths: np.ndarray) -> np.ndarray | None:
-    """Symptomatic share of each leaf, drawn again as the model saw it; None where some are photos."""
+    """Symptomatic share of each rendered leaf; None where some samples are photos."""
     if not all(path.startswith(SCHEME) for path in paths):
         return None
     show, values = progress("drawing leaves"), []

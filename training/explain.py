@@ -115,7 +115,7 @@ def main(argv: list[str] | None = None) -> int:
 
 @dataclass(frozen=True)
 class Case:
-    """A photo with the answer to explain.
+    """A photo with its prediction, which is explained.
 
     Attributes:
         sample: where it is from.
@@ -134,7 +134,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Map:
-    """A map of a photo, and what is recorded of it beside its curves.
+    """An explanation of a photo, and its recorded values besides the perturbation curves.
 
     Attributes:
         explanation: by a method or a control.
@@ -146,7 +146,7 @@ class Map:
 
 
 def stratified(samples: list[Sample], count: int, seed: int) -> list[Sample]:
-    """At most `count` samples, drawn so that classes have equally many as far as they have them.
+    """Samples at most `count` photos, balanced over classes as far as possible.
 
     Classes take turns, in a drawn order: the first samples of the list are spread over the classes as well.
     """
@@ -170,7 +170,7 @@ def explain_samples(
     show: Show = lambda done, total: None,
     show_again: Show = lambda done, total: None,
 ) -> list[dict]:
-    """One row a photo, map and baseline, with the columns of `SCHEMA`; what is not known is left out.
+    """Evaluates explanations of photos: one row a photo, map and baseline, with the columns of `SCHEMA`.
 
     Every map is tried with the blurred photo as cover; the best methods and the controls then with the mean color.
 
@@ -212,7 +212,7 @@ def record(run_dir: Path, split: str, rows: list[dict], about: dict) -> None:
 
 
 def _case(checkpoint: Checkpoint, sample: Sample, preprocessing: Preprocessing) -> Case:
-    """Reads a photo and asks the model; a leaf is drawn once, for its picture and its masks."""
+    """Reads a photo and predicts it; a rendered leaf is rendered once, for its image and masks."""
     stream, bands, areas = checkpoint.spectral, None, None
     try:
         if isinstance(sample, RenderedSample):
@@ -235,7 +235,7 @@ def _case(checkpoint: Checkpoint, sample: Sample, preprocessing: Preprocessing) 
 
 
 def _map(method: Method, model: Classifier, twin: Classifier, levels: dict[str, HViT], case: Case) -> Map:
-    """The map of a method, how strong it is for drawn weights, and how alike on the way there."""
+    """Computes a method's map, its sensitivity to random weights, and its similarity under cascading randomization."""
     images, *beside = case.inputs
 
     def explained(network: Classifier) -> Explanation:
@@ -255,7 +255,7 @@ def _map(method: Method, model: Classifier, twin: Classifier, levels: dict[str, 
 
 
 def _facts(found: Explanation, case: Case) -> dict:
-    """What holds for methods and controls: how strong the map is, and where it lies if that can be known."""
+    """Values of methods and controls that do not depend on the baseline: strength of the map, and localization."""
     facts = {"strength": peak_attribution(found)}
     if case.areas is None:
         return facts
@@ -270,7 +270,7 @@ def _facts(found: Explanation, case: Case) -> dict:
 
 
 def _rows(checkpoint: Checkpoint, case: Case, maps: dict[str, Map], baseline: MaskBaseline) -> list[dict]:
-    """The curves of all maps of a photo with one cover, as areas."""
+    """Areas under the perturbation curves of all maps of a photo for one baseline."""
     images, *beside = case.inputs
     spectral, present = beside or (None, None)
     setting = {"temperature": checkpoint.temperature, "baseline": baseline, "spectral": spectral, "present": present}
@@ -303,7 +303,7 @@ def _rows(checkpoint: Checkpoint, case: Case, maps: dict[str, Map], baseline: Ma
 
 
 def _most_promising(rows: list[dict]) -> list[str]:
-    """The methods with the largest mean margins, and the controls to hold against them."""
+    """The methods with the largest mean margins, and the controls to compare them with."""
     margins: dict[tuple[bool, str], list[float]] = {}
     for row in rows:
         margin = row["insertion_high_is_good"] - row["deletion_low_is_good"]
@@ -314,7 +314,7 @@ def _most_promising(rows: list[dict]) -> list[str]:
 
 
 def _methods(names: list[str] | None, checkpoint: Checkpoint) -> list[Method]:
-    """The methods asked for; all that can explain this model where none are.
+    """Resolves method names; all that support this model where none are given.
 
     Raises:
         ValueError: there is none of that name; names the nearest.
@@ -330,7 +330,7 @@ def _methods(names: list[str] | None, checkpoint: Checkpoint) -> list[Method]:
 
 
 def _public_name(place: Path) -> str:
-    """A data set without the folders of this machine."""
+    """Name of a data set without machine-specific folders."""
     return place.as_posix() if place.as_posix().startswith(SCHEME) else place.resolve().name
 
 

@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def section(run: Run) -> str:
-    """What a run recorded, in Markdown.
+    """Markdown section of a run's recorded evaluation of explanations.
 
     Raises:
         ValueError: it recorded nothing, or its table is damaged.

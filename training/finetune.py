@@ -1,4 +1,4 @@
-"""Trains an HViT or a timm baseline on labelled photos, and writes a run.
+"""Trains an HViT or a timm baseline on labeled photos, and writes a run.
 
 python -m training.finetune --config training/configs/leaf45_tiny.yaml
 python -m training.finetune --config training/configs/leaf45_tiny.yaml --dry-run
@@ -136,7 +136,7 @@ class Finetuning(Training):
         return self.sampler(samples if self.repeated is None else self.repeated.samples(samples))
 
     def _build(self, fresh: bool) -> None:
-        """Model, average, optimizer, loss and the order of the samples."""
+        """Builds model, EMA, optimizer, loss and sampler."""
         config, train = self.config, self.datasets.train
         parent, weights = self.parent_run, self.outside_weights
         self.preprocessing, self.origin = preprocessing_for(config, parent, weights), origin_of(parent, weights)
@@ -174,7 +174,7 @@ class Finetuning(Training):
         self.loss = ClassificationLoss(config.loss, optim.label_smoothing, shares, classes).to(self.world.device)
 
     def _with_auxiliary_parts(self, model: torch.nn.Module) -> torch.nn.Module:
-        """What learns: the model, and beside it what an auxiliary loss needs and the trained model does not."""
+        """Wraps the model with the auxiliary heads that its losses need and the trained model does not keep."""
         config = self.config
         if config.aux_mae_weight > 0:
             return joint_model(model, config.masked)
@@ -216,7 +216,7 @@ class Finetuning(Training):
 
     @property
     def is_frozen(self) -> bool:
-        """Whether the head alone learns now."""
+        """Whether only the head is trained now."""
         return self.place < self.schedule.freeze_steps
 
     def _freeze(self) -> None:
@@ -262,7 +262,7 @@ class Finetuning(Training):
         return f"best {self.config.select_by} {self.best['value']:.4f}" if self.best else ""
 
     def _validate(self) -> None:
-        """Validates the averaged weights on the selecting half, keeps the best, and decides on early stopping."""
+        """Validates the averaged weights on the selecting half, saves the best, and checks early stopping."""
         model = self.averaged()
         logits = self._logits(model, self.preprocessing, self.world)
         if self.writer:
@@ -282,7 +282,7 @@ class Finetuning(Training):
             self.say(f"\nstopped at step {self.step}: no better {rule.metric} in {rule.patience} validations")
 
     def _logits(self, model: torch.nn.Module, preprocessing: Preprocessing, world: World) -> np.ndarray:
-        """Of the selecting half, predicted by the processes of `world` together."""
+        """Logits of the selecting half, predicted by the processes of `world` together."""
         val, selects = self.datasets.val, self.datasets.selects
         return predict(model, val, selects, preprocessing, world, stream=self.datasets.stream, heartbeat=self._beat)
 
@@ -290,7 +290,7 @@ class Finetuning(Training):
         self.world.heartbeat(self.step)
 
     def _finish(self) -> dict:
-        """Calibrates the best weights."""
+        """Calibrates the best weights and writes the run."""
         model = self.averaged()
         if not self.writer:
             return {}

@@ -1,4 +1,4 @@
-"""Imports weights of a published net, so that a training can start from them: `model.weights` in a configuration.
+"""Imports weights of a published model, for training to start from: `model.weights` in a configuration.
 
 examples:
   python -m training.import_weights efficientnet_lite0.pth --as timm:tf_efficientnet_lite0 \\
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def import_weights(args: argparse.Namespace) -> None:
-    """Reads, checks and renames a state dict, and writes it with its origin.
+    """Reads a state dict, checks and renames its tensors, and writes it with its origin.
 
     Raises:
         ValueError: the file cannot be used, or an option does not fit; nothing is written then.

@@ -1,4 +1,4 @@
-"""Trains the backbone of an HViT on photos without labels, and writes a run that `training.finetune` starts from.
+"""Pre-trains the backbone of an HViT on unlabeled photos, and writes a run that `training.finetune` starts from.
 
 python -m training.pretrain --config training/configs/leafsim_mae.yaml
 python -m training.pretrain --config training/configs/leafsim_mae.yaml --dry-run
@@ -79,7 +79,7 @@ class Pretraining(Training):
         return self.config.img_size**2
 
     def _upkeep_s(self) -> tuple[float, float]:
-        """A validation is timed by predicting as many photos of its own; the end only writes a file."""
+        """Estimates validation time by predicting as many training photos; the end only writes a file."""
         began = time.perf_counter()
         self._judged_features()
         return time.perf_counter() - began, 0.0
@@ -94,7 +94,7 @@ class Pretraining(Training):
         return self.datasets.learns[self.sampler(samples)]
 
     def _build(self, fresh: bool) -> None:
-        """Model, pretext, optimizer and the order of the samples."""
+        """Builds model, pretext task, optimizer and sampler."""
         config, device = self.config, self.world.device
         self.preprocessing = Preprocessing(config.img_size)
         self.arguments = {"num_classes": 0, "drop_path_rate": config.model.drop_path_rate, "img_size": config.img_size}
@@ -149,7 +149,7 @@ class Pretraining(Training):
         return ""
 
     def _validate(self) -> None:
-        """Judges the features on photos that are not learned from.
+        """Evaluates the features on held-out photos.
 
         Raises:
             GaveUp: they have collapsed, or are about to.
@@ -161,14 +161,14 @@ class Pretraining(Training):
             raise GaveUp(reason)
 
     def _judged_features(self) -> tuple[np.ndarray, tuple | None]:
-        """The vectors that must not collapse, and what `_places` gives where photos have labels."""
+        """Vectors checked for collapse, and the result of `_places` where photos have labels."""
         self.learner.eval()
         datasets = self.datasets
         queries = _some(datasets.held_out if datasets.judges else datasets.learns, MOST_QUERIES)
         return self._seen_by(self.compared(), queries), self._places(queries) if datasets.judges else None
 
     def _places(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Features and class names of photos that were learned from, then of held-out ones."""
+        """Features and class names of training photos, then of held-out photos."""
         model, reference = self.whole(), _some(self.datasets.known, MOST_REFERENCE)
         return tuple(
             part
@@ -177,7 +177,7 @@ class Pretraining(Training):
         )
 
     def _look(self, vectors: np.ndarray, places: tuple | None) -> str | None:
-        """Records what features tell; says why training should end, or None.
+        """Records metrics of the features; returns the reason to stop training, or None.
 
         Args:
             vectors: those that must not collapse, (N, D).
@@ -204,7 +204,7 @@ class Pretraining(Training):
         self.world.heartbeat(self.step)
 
     def _finish(self) -> dict:
-        """Writes the backbone, with a card that names no classes."""
+        """Writes the backbone, with a model card without classes."""
         model = self.whole()
         if not self.writer:
             return {}
@@ -225,7 +225,7 @@ class Pretraining(Training):
 
 
 def _some(photos: np.ndarray, most: int) -> np.ndarray:
-    """At most so many of some photos, evenly from all of them."""
+    """Subsamples photos evenly, at most `most`."""
     return photos if len(photos) <= most else photos[np.linspace(0, len(photos) - 1, most).astype(int)]
 
 

@@ -72,7 +72,7 @@ def warmed_up_training(config: FinetuneConfig | PretrainConfig, run_dir: Path, w
 
 
 def profiled(training: Training, steps: int) -> dict:
-    """Takes the next steps of a training apart.
+    """Profiles the next steps of a training.
 
     Args:
         steps: of a turn.
@@ -86,7 +86,7 @@ def profiled(training: Training, steps: int) -> dict:
 
 
 def parts_of_steps(training: Training, steps: int) -> list[dict]:
-    """Milliseconds a step of each part, by torch's profiler: "name", "host_ms", "share" of the host's, "device_ms"."""
+    """Profiles steps: milliseconds of each region, as "name", "host_ms", "share" of the host's, "device_ms"."""
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (training.world.device.type == "cuda")
     with profile(activities=activities) as found:
         for _ in range(steps):
@@ -97,7 +97,7 @@ def parts_of_steps(training: Training, steps: int) -> list[dict]:
 
 
 def speeds(training: Training, steps: int, turns: int = TURNS) -> dict[str, float]:
-    """Images a second of real steps, and of steps whose pictures cost nothing, in turns.
+    """Images a second of training steps, in turns with steps on cached views.
 
     Args:
         steps: of a turn.
@@ -117,7 +117,7 @@ def speeds(training: Training, steps: int, turns: int = TURNS) -> dict[str, floa
 
 @contextmanager
 def _pictures_again() -> Iterator[None]:
-    """Every batch gets the views of the first of its size: they cost nothing, and the rest of a step is as it was."""
+    """Replaces augmentation by cached views of the first batch of each shape; the rest of a step is unchanged."""
     views: dict[tuple, torch.Tensor] = {}
 
     def again(cache, photos, samples, sides, *rest):
@@ -138,7 +138,7 @@ def _pictures_again() -> Iterator[None]:
 
 
 def _parts(events, steps: int) -> list[dict]:
-    """Milliseconds of each part a step: of the host, and of the accelerator where there is one."""
+    """Milliseconds of each region a step: on the host, and on the accelerator where there is one."""
     host, device = defaultdict(float), defaultdict(float)
     for event in events:
         if event.name in (STEP, PHOTOS, AUGMENTATION, BACKWARD, UPDATE) and event.device_type.name == "CPU":

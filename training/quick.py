@@ -1,4 +1,4 @@
-"""Makes a run from your own photos in a minute: a linear head on the frozen backbone of another run.
+"""Trains a linear head on the frozen backbone of another run, with your own photos, in a minute.
 
 python -m training.quick my-photos --run leaf45-tiny
 """
@@ -156,7 +156,7 @@ def _check_overwrite(run_dir: Path, photos: Path) -> None:
 
 
 def _config(args, parent: Checkpoint) -> dict:
-    """All that the run depends on, resolved."""
+    """The resolved configuration of the run."""
     return {
         "data": {
             "dirs": [args.place.as_posix()],
@@ -199,7 +199,7 @@ def cross_validate(
 
 
 def _write_run(writer: RunWriter, parent: Checkpoint, photos: OwnPhotos, seed: int) -> tuple[dict, dict, Gain]:
-    """Summary, recorded scores and the gain of twice the photos, once everything is written."""
+    """Writes the run; returns its summary, scores and the gain of twice the photos."""
     run_dir, labels = writer.path, photos.labels
     validated = cross_validate(photos, seed, progress("learning curve"))
     temperature = fit_temperature(validated.logits, labels)
@@ -254,7 +254,7 @@ def _neighbors(photos: OwnPhotos, seed: int) -> NearestNeighbors:
 def _summary(
     document: dict, validated: CrossValidation, photos: OwnPhotos, temperature: float, level: Level, gain: Gain
 ) -> dict:
-    """Numbers alone; those of each class are in eval/cv/metrics.json."""
+    """Summary of the run, numbers only; those of each class are in eval/cv/metrics.json."""
     low, high = document["top1_ci"]
     return {
         "cv_n": document["n"],

@@ -1,4 +1,4 @@
-"""Writes docs/results.md: tables of what runs can and cannot do.
+"""Writes docs/results.md: tables of the test results of runs.
 
 python -m training.report --run runs/leaf45-tiny runs/leafsim-tiny --photos data --strange data/not-leaf
 python -m training.report --run runs/leaf45-tiny --photos data --strange data/not-leaf data/green-not-crop-192
@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def report(run_dir: Path, photos: Path, strange: list[Path]) -> str:
-    """Markdown from the recorded test predictions of a run, and from its photos where a figure needs pixels.
+    """Markdown of the recorded test predictions of a run, and of its photos where a figure needs pixels.
 
     Args:
         run_dir: a finished run with eval/test.
@@ -104,14 +104,14 @@ def report(run_dir: Path, photos: Path, strange: list[Path]) -> str:
 
 
 def _places(run: Run, paths: list[str], photos: Path) -> list[Path]:
-    """The data sets of recorded paths: folders by name, and drawn leaves as the configuration names them."""
+    """Data sets of recorded paths: folders by name, and rendered leaves as the configuration names them."""
     folders = sorted({path.split("/")[0] for path in paths if not path.startswith(SCHEME)})
     spans = [Path(name) for name in run.config["data"]["dirs"] if name.startswith(SCHEME)]
     return [photos / name for name in folders] + spans
 
 
 def _tested(samples: list[Sample], paths: list[str]) -> list[Sample]:
-    """The samples of recorded paths, in their order."""
+    """Samples of recorded paths, in order."""
     by_path = {sample.relative: sample for sample in samples}
     missing = [path for path in paths if path not in by_path]
     if missing:
@@ -138,7 +138,7 @@ def made_by(run: Run) -> list[str]:
 
 
 def _evaluations(run: Run) -> str:
-    """How often test was looked at, as the run recorded it."""
+    """Describes how often the run was evaluated on test."""
     count = len(run.test_evaluations())
     return {1: "once", 2: "twice"}[count] if count < 3 else f"{count} times"
 
@@ -200,7 +200,7 @@ def _conditions(probs: np.ndarray, labels: np.ndarray, classes: list[str]) -> li
 
 
 def _severities(addresses: list[Address], right: np.ndarray) -> list[str]:
-    """Top-1 of leaves with symptoms by how much of the leaf these cover."""
+    """Top-1 accuracy of diseased leaves by symptomatic share of the leaf."""
     calls = [partial(_severity, address) for address in addresses]
     severities = np.array([severity_of() for severity_of in run_in_order(calls, worth_starting(len(calls)))])
     diseased = np.array([plan(address).condition != HEALTHY for address in addresses])
@@ -225,7 +225,7 @@ def _severity(address: Address) -> float:
 
 
 def _shape(checkpoint: Checkpoint, tested: list[Sample]) -> list[str]:
-    """Whether a photo's shape tells the class: coffee padded to a square, laboratory photos cropped to 2:1."""
+    """Tests whether a photo's shape reveals the class: coffee padded to a square, laboratory photos cropped to 2:1."""
     coffee = _pixels([sample for sample in tested if sample.source == COFFEE])
     lab = _pixels([sample for sample in tested if sample.source == LABORATORY])
     before = predict_pixels(checkpoint, coffee).logits.argmax(1)
@@ -241,7 +241,7 @@ def _shape(checkpoint: Checkpoint, tested: list[Sample]) -> list[str]:
 
 
 def padded_to_square(pixels: np.ndarray) -> np.ndarray:
-    """A photo centered on a white square."""
+    """Pads a photo to a white square."""
     height, width = pixels.shape[:2]
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2
@@ -251,7 +251,7 @@ def padded_to_square(pixels: np.ndarray) -> np.ndarray:
 
 
 def cropped_to_wide(pixels: np.ndarray) -> np.ndarray:
-    """The middle of a photo, twice as wide as high."""
+    """Crops the middle of a photo to an aspect ratio of 2:1."""
     height, width = pixels.shape[:2]
     if width >= 2 * height:
         left = (width - 2 * height) // 2

@@ -30,7 +30,7 @@ from training.parallel.world import join_world
 
 @dataclass(frozen=True)
 class Group:
-    """Processes that train together.
+    """A process group to measure.
 
     Attributes:
         processes: how many.
@@ -42,7 +42,7 @@ class Group:
 
     @classmethod
     def parse(cls, word: str) -> "Group":
-        """From PROCESSES or PROCESSESxTHREADS."""
+        """Parses PROCESSES or PROCESSESxTHREADS."""
         processes, sign, threads = word.partition("x")
         numbers = [processes, threads] if sign else [processes]
         if not all(number.isdecimal() and int(number) for number in numbers):
@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _divided(config: FinetuneConfig | PretrainConfig, group: Group) -> int:
-    """The `batch_size` that leaves the photos of a step of one process as they are."""
+    """The `batch_size` that keeps the photos of a step equal to those of one process."""
     size = config.batch_size // group.processes
     if size % 8 or size * group.processes != config.batch_size:
         raise ValueError(
@@ -87,7 +87,7 @@ def _divided(config: FinetuneConfig | PretrainConfig, group: Group) -> int:
 
 
 def measured(args: argparse.Namespace, sizes: list[int]) -> list[dict]:
-    """One row a group; the first is what the others are compared with."""
+    """Measures all groups; one row a group, compared with the first."""
     found: list[list[dict]] = [[] for _ in args.processes]
     show, done, total = progress("trainings"), 0, args.turns * len(sizes)
     for _ in range(args.turns):
@@ -98,7 +98,7 @@ def measured(args: argparse.Namespace, sizes: list[int]) -> list[dict]:
 
 
 def _row(group: Group, reports: list[dict], first: list[dict], weak: bool) -> dict:
-    """What a group came to in all turns.
+    """Summarizes the turns of a group.
 
     Args:
         reports, first: of this group and of the first, turn by turn.
@@ -118,7 +118,7 @@ def _row(group: Group, reports: list[dict], first: list[dict], weak: bool) -> di
 
 
 def _trained(args: argparse.Namespace, group: Group, size: int) -> dict:
-    """What the processes of a group report, started as any training is."""
+    """Trains with a group in subprocesses; returns what they report."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         launcher = ["torch.distributed.run", "--standalone", f"--nproc-per-node={group.processes}"]
@@ -139,7 +139,7 @@ def _trained(args: argparse.Namespace, group: Group, size: int) -> dict:
 
 
 def _take_part(args: argparse.Namespace) -> None:
-    """One process of a group: trains, and the first writes how it went."""
+    """Trains as one process of a group; the first writes the report."""
     from training.engine.timing import take_steps
     from training.profile import warmed_up_training
 

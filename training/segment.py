@@ -1,4 +1,4 @@
-"""Trains a segmentation head on the frozen backbone of a run, and gives that run a severity estimate.
+"""Trains a segmentation head on the frozen backbone of a run, and adds a severity estimate to that run.
 
 python -m training.segment --config training/configs/leaf45_severity.yaml
 python -m training.segment --config training/configs/leaf45_severity.yaml --set init=RUN --minutes 60
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 class Segmentation(Training):
-    """One segmentation head, from photos with masks to a run that measures severity."""
+    """Training of a segmentation head; see `Training` for the loop."""
 
     name, config_kind, kind = "training.segment", SegmentConfig, "segment"
 
@@ -106,7 +106,7 @@ class Segmentation(Training):
         return self.sampler(samples)
 
     def _build(self, fresh: bool) -> None:
-        """Head, its average, optimizer and the order of the samples."""
+        """Builds head, EMA, optimizer and sampler."""
         config, train = self.config, self.datasets.train
         self.backbone = self.parent_run.model.backbone
         torch.manual_seed(config.seed)  # whatever was drawn before, as by a head that the run has already
@@ -172,7 +172,7 @@ class Segmentation(Training):
         self.world.heartbeat(self.step)
 
     def _validate(self) -> None:
-        """Scores the averaged head on the selecting half, and keeps the best by symptom IoU, mean of the data sets."""
+        """Scores the averaged head on the selecting half, and saves the best by symptom IoU, mean of the data sets."""
         selects = self.datasets.selects
         counts, sources = self._counts(selects), self.datasets.val.sources[selects]
         values: dict[str, float | None] = {"leaf_iou": counts.leaf_iou()}
@@ -188,7 +188,7 @@ class Segmentation(Training):
         self.world.barrier()
 
     def _finish(self) -> dict:
-        """Calibrates the best head, and writes it into the run it stands on."""
+        """Calibrates the best head, and writes it into its parent run."""
         if not self.writer:
             return {}
         path, head = self.states.folder / BEST, self.ema.model

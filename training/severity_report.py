@@ -1,4 +1,4 @@
-"""Reports how well a run measures severity: against masks, against grades of raters, on cut-out leaves, and its cost.
+"""Reports the accuracy of severity: against masks, against grades of raters, on cut-out leaves, and its cost.
 
 python -m training.severity_report --run leaf45-tiny
 python -m training.severity_report --run leaf45-tiny --grades data/coffee-leaf-256/manifest.csv --split test
@@ -150,7 +150,7 @@ def cutouts(checkpoint: Checkpoint, folder: Path, split: str) -> dict[str, Any]:
 
 
 def healthy(checkpoint: Checkpoint, folders: list[Path], split: str) -> dict[str, Any]:
-    """Area measured on photos of healthy classes, where there is none: quantiles by class."""
+    """Measures photos of healthy classes, whose true area is 0: quantiles by class."""
     samples = [sample for sample in read_samples(folders, split) if is_healthy(sample.label)]
     if not samples:
         raise DataError(f"no photos of a healthy class in split {split}")
@@ -174,7 +174,7 @@ def _probabilities(checkpoint: Checkpoint, pixels: np.ndarray) -> np.ndarray:
 
 
 def added_time(run: Run, photo: Path) -> dict[str, float]:
-    """Time of a diagnosis with and without the severity head, the same photo in turn.
+    """Measures a diagnosis with and without the severity head, on the same photo in turn.
 
     Returns:
         Medians in milliseconds, and the median of the ratios.

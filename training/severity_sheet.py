@@ -31,7 +31,7 @@ TRUE, PREDICTED = (255, 255, 255), (230, 40, 40)
 
 @dataclass(frozen=True)
 class Tile:
-    """A photo with both outlines, its symptom IoU, and what stands below it."""
+    """A photo with both outlines, its symptom IoU and its caption."""
 
     iou: float
     picture: np.ndarray
@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def tile(checkpoint: Checkpoint, sample: MaskSample) -> Tile:
-    """One photo of a sheet."""
+    """Measures and outlines one photo."""
     assert checkpoint.severity is not None
     pixels, true = sample.photo.read().pixels, sample.read().pixels[:, :, 2] > 127
     with torch.inference_mode():
@@ -77,7 +77,7 @@ def tile(checkpoint: Checkpoint, sample: MaskSample) -> Tile:
 
 
 def outlined(pixels: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """The photo, at most `TILE_PX` a side, with thin outlines of two masks."""
+    """Draws thin outlines of two masks on a photo of at most `TILE_PX` a side."""
     scale = TILE_PX / max(pixels.shape[:2])
     shown = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     for mask, color in ((true, TRUE), (predicted, PREDICTED)):

@@ -1,4 +1,4 @@
-"""Contact sheet of augmentation: photos as they are and as training sees them. Look at it before you train.
+"""Contact sheet of augmentation: original photos beside their training views. Look at it before you train.
 
 python -m training.sheet --config training/configs/leafsim_tiny.yaml --out sheet.jpg
 python -m training.sheet --config training/configs/leaf33_simclr.yaml --data my-photos --out sheet.jpg
@@ -61,7 +61,7 @@ def one_of_each(samples: list[Sample]) -> list[Sample]:
 
 
 def sheet(samples: list[Sample], config: FinetuneConfig | PretrainConfig, side: int) -> np.ndarray:
-    """A row a photo: as it is, then views of it; below, what is done to them beside: mixed, or hidden in part.
+    """Draws a row a photo: the original, then its views; below, mixed or masked views.
 
     Args:
         samples: photos, at least one.
@@ -90,7 +90,7 @@ def sheet(samples: list[Sample], config: FinetuneConfig | PretrainConfig, side: 
 
 
 def _mixed(cache: PhotoCache, config: FinetuneConfig, side: int) -> list[tuple[str, list[np.ndarray]]]:
-    """Blocks of eight views that are mixed."""
+    """Views mixed in blocks of eight."""
     rows = []
     for name, cutmix_share in (("Mixup", 0.0), ("CutMix", 1.0)):
         strengths = config.augment.model_copy(update={"mix_probability": 1.0, "cutmix_share": cutmix_share})
@@ -106,7 +106,7 @@ def _mixed(cache: PhotoCache, config: FinetuneConfig, side: int) -> list[tuple[s
 def _hidden(
     cache: PhotoCache, config: FinetuneConfig | PretrainConfig, ratio: float, side: int
 ) -> tuple[str, list[np.ndarray]]:
-    """Views whose hidden units are left out."""
+    """Views with their masked units removed."""
     side = max(64, side // UNIT_PX * UNIT_PX)  # whole units
     numbers = np.arange(VIEWS - 1)
     views = augment(cache, numbers % len(cache), numbers, (side, side), config.augment, config.seed, CPU)
@@ -115,7 +115,7 @@ def _hidden(
 
 
 def in_memory(samples: list[Sample]) -> PhotoCache:
-    """A cache that leaves nothing on disk, for a handful of photos."""
+    """Photo cache in memory, for a few photos."""
     photos = [sample.read() for sample in samples]
     index = {
         "sizes": [photo.pixels.shape[:2] for photo in photos],
@@ -128,7 +128,7 @@ def in_memory(samples: list[Sample]) -> PhotoCache:
 def views_of(
     cache: PhotoCache, photos: np.ndarray, first: int, sides: tuple[int, int], strengths: ViewConfig, seed: int
 ) -> list[np.ndarray]:
-    """Views as samples `first`, `first` + 1, ... of training see them; each (h, w, 3) uint8."""
+    """Training views of samples `first`, `first` + 1, ...; each (h, w, 3) uint8."""
     return _tiles(augment(cache, photos, first + np.arange(len(photos)), sides, strengths, seed, CPU))
 
 
@@ -137,7 +137,7 @@ def _tiles(views: torch.Tensor) -> list[np.ndarray]:
 
 
 def _uneven_sides(config: FinetuneConfig | PretrainConfig, side: int) -> tuple[int, int]:
-    """The first shape of a batch that is not square."""
+    """The first batch shape that is not square."""
     shapes = (batch_sides(config.seed, step, side, 0.0) for step in range(100))
     return next(shape for shape in shapes if shape[0] < shape[1])
 

@@ -1,4 +1,4 @@
-"""Measures how often labels stay under quarter turns and a mirror, and what averaging over such views gains and costs.
+"""Measures label stability under quarter turns and mirroring, and the gain and cost of test-time augmentation.
 
 python -m training.steadiness --run leaf45-tiny --data data/field-256 --split val
 python -m training.steadiness --run leaf45-tiny --data data/field-256 data/bean-chilli-field-224 --json
@@ -79,7 +79,7 @@ def steadiness(found: ViewOutputs, labels: np.ndarray, temperature: float) -> di
 
 
 def _variant(logits: np.ndarray, labels: np.ndarray, temperature: float, kind: str) -> dict:
-    """Of one kind of averaging; a turned photo is answered from its own views, which are those of a turned photo."""
+    """Scores of one kind of averaging; a turned photo is averaged over its own views."""
     probs = np.stack([softmax(view, temperature) for view in logits])
 
     def answer(seen: int) -> np.ndarray:
@@ -98,13 +98,13 @@ def _variant(logits: np.ndarray, labels: np.ndarray, temperature: float, kind: s
 
 
 def _composed(first: tuple[int, bool], then: tuple[int, bool]) -> int:
-    """Index in VIEWS of what a second view makes of a first: a mirror turns the sense of an earlier turn about."""
+    """Index in VIEWS of the composition of two views: mirroring inverts an earlier rotation."""
     turns = (then[0] - first[0] if then[1] else then[0] + first[0]) % 4
     return VIEWS.index((turns, first[1] != then[1]))
 
 
 def time_ratios(checkpoint: Checkpoint, pixels: np.ndarray, batch_size: int) -> dict[str, float]:
-    """Median time of each kind of averaging over that of one view, measured in turns on copies of a photo."""
+    """Median time of each kind of averaging relative to one view, measured in turns on copies of a photo."""
     inputs = model_inputs(pixels, checkpoint.preprocessing, checkpoint.spectral)
     batch = stacked([inputs] * min(batch_size, 8), checkpoint.device)
     kinds = {"none": ((0, False),)} | TTA

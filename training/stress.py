@@ -1,4 +1,4 @@
-"""Measures robustness: what a run answers on photos under sixteen corruptions at five strengths, and under attacks.
+"""Measures robustness: predictions under sixteen corruptions at five strengths, and under adversarial attacks.
 
 python -m training.stress --run leaf45-tiny --data data/field-256 data/plantvillage-160
 python -m training.stress --run my-run --data my-photos --photos 100 --kinds defocus noise --baseline leaf45-tiny
@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done, the same on every process.
+    """Work plan of a measurement, the same on every process.
 
     Attributes:
         samples: photos, attacked ones first.
@@ -88,11 +88,11 @@ class Plan:
     leaf_mask: LeafMask
 
     def chunks(self) -> list[range]:
-        """Numbers of the photos of each part."""
+        """Photo numbers of each part."""
         return [range(first, min(first + CHUNK, len(self.samples))) for first in range(0, len(self.samples), CHUNK)]
 
     def part(self, chunk: range) -> Path:
-        """The file of a part."""
+        """Path of the file of a part."""
         return self.folder / f"{chunk.start:06d}.parquet"
 
 
@@ -116,7 +116,7 @@ def _stress(args: argparse.Namespace, world: World) -> int:
 
 
 def _chosen(args: argparse.Namespace, checkpoint: Checkpoint | None, say: Callable[[str], None]) -> list[Sample]:
-    """The photos to stress, spread evenly over data sets and classes; those to attack come first.
+    """Selects the photos to stress, balanced over data sets and classes; those to attack come first.
 
     Raises:
         DataError: the run does not know a class.
@@ -137,7 +137,7 @@ def _chosen(args: argparse.Namespace, checkpoint: Checkpoint | None, say: Callab
 
 
 def _digest(checkpoint: Checkpoint, samples: list[Sample], kinds: tuple[str, ...], args: argparse.Namespace) -> str:
-    """Of all that the answers depend on: parts of another plan, or of another calibration, are not taken for these."""
+    """Hash of everything the predictions depend on: parts of another plan or calibration are not reused."""
     what = [
         checkpoint.card.to_dict(),
         kinds,
@@ -150,7 +150,7 @@ def _digest(checkpoint: Checkpoint, samples: list[Sample], kinds: tuple[str, ...
 
 
 def _do_parts(checkpoint: Checkpoint, plan: Plan, world: World) -> None:
-    """The parts of this process that are not done yet."""
+    """Computes the missing parts of this process."""
     own = plan.chunks()[world.rank :: world.size]
     show = progress("photos") if world.is_main else lambda done, total: None
     total = sum(map(len, own))
@@ -165,7 +165,7 @@ def _do_parts(checkpoint: Checkpoint, plan: Plan, world: World) -> None:
 
 
 def _answered(checkpoint: Checkpoint, plan: Plan, chunk: range) -> Iterator[dict]:
-    """Rows of the photos of a part: each is decoded once, and seen in all its versions."""
+    """Rows of the photos of a part: each is decoded once, and predicted in all its versions."""
     samples = [plan.samples[i] for i in chunk]
     photos = [_read(sample) for sample in samples]
     copies = [working_copy(photo.pixels) for photo in photos]
@@ -216,7 +216,7 @@ def _finish(
     plan: Plan,
     baseline: robustness.Robustness | None,
 ) -> None:
-    """Puts the parts together, records them with their scores, and removes them."""
+    """Joins the parts, records them with their scores, and removes them."""
     parts = [read_parquet(plan.part(chunk)) for chunk in plan.chunks()]
     columns = {name: [value for part in parts for value in part[name]] for name in COLUMNS}
     about = {
@@ -268,7 +268,7 @@ def _print(document: dict) -> None:
 
 
 def _print_ladder(samples: list[Sample], args: argparse.Namespace) -> int:
-    """Mean SSIM and PSNR of the corruptions on photos; nothing is recorded."""
+    """Prints the mean SSIM and PSNR of the corruptions on photos; nothing is recorded."""
     photos = [working_copy(_read(sample).pixels) for sample in samples]
     kinds = [corruption_named(name) for name in args.kinds or CORRUPTIONS]
     found = {kind.name: measured_ladder(kind, photos, args.seed) for kind in kinds}
@@ -290,7 +290,7 @@ def _print_ladder(samples: list[Sample], args: argparse.Namespace) -> int:
 
 
 def _public_name(place: Path) -> str:
-    """A data set without the folders of this machine."""
+    """Name of a data set without machine-specific folders."""
     return place.as_posix() if place.as_posix().startswith(SCHEME) else place.resolve().name
 
 

@@ -1,4 +1,4 @@
-"""The tables of docs/robustness.md, from what runs recorded under corruptions and attacks.
+"""Tables of docs/robustness.md, from the recorded predictions of runs under corruptions and attacks.
 
 python -m training.stress_report --run leaf45-tiny leaf45-teacher
 """
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _recorded(run: Run, split: str) -> tuple[dict, Robustness]:
-    """What a run recorded: settings, and answers.
+    """Reads the recorded settings and predictions of a run.
 
     Raises:
         ValueError: it recorded nothing, or its table is damaged.
@@ -63,7 +63,7 @@ def _recorded(run: Run, split: str) -> tuple[dict, Robustness]:
 
 
 def section(settings: dict, found: Robustness) -> str:
-    """Accuracy by kind and strength, and the mean of all scores, in Markdown."""
+    """Markdown of one run: accuracy by kind and strength, and mean scores."""
     head = [
         f"### {found.run}",
         "",
@@ -133,7 +133,7 @@ def _attacks(found: Robustness, kinds: list[str]) -> list[str]:
 
 
 def comparison(first: Robustness, second: Robustness) -> str:
-    """Paired differences of two runs and corruption errors, in Markdown.
+    """Markdown of the paired differences of two runs, with corruption errors.
 
     Raises:
         ValueError: the runs share no photo or no change.

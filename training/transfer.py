@@ -1,4 +1,4 @@
-"""Evaluates a run trained on drawn leaves on real photos of the same conditions (simulation to real).
+"""Evaluates a run trained on rendered leaves on real photos of the same conditions (simulation to real).
 
 python -m training.transfer --run runs/leafsim-tiny --data data/plantvillage-160 data/field-256 data/coffee-leaf-256
 """
@@ -57,14 +57,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def counterpart(name: str) -> str | None:
-    """The drawn condition a real class looks like, or None."""
+    """The rendered condition of a real class, or None."""
     return next((condition for end, condition in COUNTERPARTS.items() if name.endswith(end)), None)
 
 
 def transfer(
     checkpoint: Checkpoint, samples: list[Sample], progress: Callable[[int, int], None] = lambda done, total: None
 ) -> dict:
-    """Scores a run on real photos whose condition it knows from drawings.
+    """Scores a run on real photos of the conditions it was trained to recognize on rendered leaves.
 
     The answer is the likeliest of the conditions that occur among the photos: the others cannot be right.
 
@@ -105,7 +105,7 @@ def transfer(
 
 
 def _bootstrap(labels: np.ndarray, right: np.ndarray, K: int) -> list[float]:
-    """95 % interval of the mean recall, photos drawn again within each condition."""
+    """95 % bootstrap interval of the mean recall, resampling photos within each condition."""
     rng = np.random.default_rng(0)
     recalls = [right[labels == k] for k in range(K)]
     means = np.mean([rng.choice(r, (RESAMPLES, len(r))).mean(1) for r in recalls], axis=0)

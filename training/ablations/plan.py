@@ -11,7 +11,7 @@ FULL = "full"  # the variant without a change, which the others are compared wit
 
 
 class Pretraining(Section):
-    """A pre-training that every run starts from, once a seed."""
+    """A pre-training that all runs of one seed start from."""
 
     config: Path  # of training.pretrain
     set: list[str] = []  # overrides, as for --set
@@ -59,7 +59,7 @@ class Trial:
 
 
 def trials_of(plan: AblationPlan, runs: Path, only: list[str] | None = None) -> list[Trial]:
-    """All trainings in the order they run: seed by seed, so that a first comparison is there early.
+    """All trainings in execution order, seed by seed, so that a first comparison is available early.
 
     Args:
         runs: folder of the runs.

@@ -64,7 +64,7 @@ class CalibrationSet:
 
 @dataclass(frozen=True)
 class Level:
-    """The error level of the prediction sets, their thresholds, and what they do on held-out folds.
+    """A chosen error level: thresholds, and their coverage and set sizes on held-out folds.
 
     Attributes:
         alpha: error level.
@@ -95,13 +95,13 @@ class Level:
 
 
 def supported(alphas: Sequence[float], num_photos: int) -> list[float]:
-    """Error levels that four fifths of so many photos can calibrate; at a stricter one every class is in the set."""
+    """Error levels that four fifths of `num_photos` can calibrate; at a stricter one every class is in the set."""
     fewest = num_photos * (FOLDS - 1) / FOLDS + 1
     return [alpha for alpha in alphas if alpha * fewest >= 1]
 
 
 def levels_for(num_photos: int) -> Sequence[float]:
-    """The levels to choose from, the mildest first."""
+    """Candidate error levels for a number of photos, the largest first."""
     return supported(ALPHAS, num_photos) or supported(ALPHAS_OF_FEW, num_photos) or ALPHAS_OF_FEW[-1:]
 
 
@@ -128,12 +128,12 @@ def fit_thresholds(photos: CalibrationSet, alpha: float, strategy: str) -> float
 
 
 def fewest_photos(alpha: float) -> int:
-    """Photos below which a group has no threshold of its own: 49, or what the level needs to leave any class out."""
+    """Minimum photos of a group with its own threshold: 49, or what the level needs to exclude any class."""
     return max(MIN_GROUP, math.ceil(1 / alpha - 1 - 1e-9))
 
 
 def field_weights(is_field: np.ndarray) -> np.ndarray:
-    """Weight of each photo, (N,): field photos weigh as much as all others together; 1 where a kind is lacking."""
+    """Sample weights (N,) that give field photos the same total weight as all others; 1 where a kind is lacking."""
     num_field, n = int(is_field.sum()), len(is_field)
     if num_field in (0, n):
         return np.ones(n)
@@ -141,8 +141,7 @@ def field_weights(is_field: np.ndarray) -> np.ndarray:
 
 
 def cross_fitted_sets(photos: CalibrationSet, alpha: float, strategy: str) -> np.ndarray:
-    """Prediction set of each photo by thresholds of the other folds, (N, K) bool; by its label alone where there is
-    but one fold."""
+    """Out-of-fold prediction set of each photo, (N, K) bool; its label alone where there is only one fold."""
     numbers = np.unique(photos.groups, return_inverse=True)[1]
     folds = (uniform(0, numbers, 1, 3000)[:, 0] * FOLDS).astype(int)
     sets = np.arange(photos.probs.shape[1]) == photos.probs.argmax(1)[:, None]
@@ -181,7 +180,7 @@ def choose_level(photos: CalibrationSet, alphas: Sequence[float] = ALPHAS, strat
 def choose_conformal(
     photos: CalibrationSet, alphas: Sequence[float] = ALPHAS, strategies: Sequence[str] = STRATEGIES
 ) -> tuple[Level, str, dict[str, Level]]:
-    """Strategy with the smallest sets among those that cover every data set; else the one nearest to covering.
+    """Selects the strategy with the smallest sets that covers every data set, else the best-covering one.
 
     A promise is kept where coverage in no data set is below `1 - alpha` by more than a standard error.
 
@@ -211,7 +210,7 @@ def _by_coverage(level: Level) -> float:
 
 
 def keeps_promise(level: Level, sources: np.ndarray) -> bool:
-    """Whether coverage of every data set reaches the nominal one within a standard error."""
+    """Whether coverage of every data set is at least nominal, within one standard error."""
     promise = 1 - level.alpha
     return all(
         coverage >= promise - math.sqrt(promise * level.alpha / (sources == name).sum())

@@ -1,4 +1,4 @@
-"""Finds the photos listed in `split.csv` of a run in data sets, which may lie elsewhere than in training."""
+"""Finds the photos listed in `split.csv` of a run in data sets, which may have moved since training."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ COLUMNS = ("path", "sha256", "label", "role", "group")
 
 @dataclass(frozen=True)
 class RecordedPhotos:
-    """Rows of a run's split.csv with the photos of each, in its order.
+    """Rows of a run's split.csv with their photos, in order.
 
     Attributes:
         rows: {path, sha256, label, role, group}.
@@ -24,7 +24,7 @@ class RecordedPhotos:
     samples: list[Sample]
 
     def of_role(self, role: str) -> list[Sample]:
-        """Those that did one thing: train, select or calibrate."""
+        """Photos with one role: train, select or calibrate."""
         return [sample for row, sample in zip(self.rows, self.samples) if row["role"] == role]
 
 
@@ -46,7 +46,7 @@ def read_split(run_dir: Path) -> list[dict[str, str]]:
 
 
 def find_recorded(run_dir: Path, dirs: list[Path], by_path: bool, early_stress: bool = False) -> RecordedPhotos:
-    """The photos a run lists, in the data sets given.
+    """Finds the photos a run lists in the given data sets.
 
     Args:
         by_path: match paths without their suffix, as photos that were encoded again have another. Else paths match
@@ -77,7 +77,7 @@ def find_recorded(run_dir: Path, dirs: list[Path], by_path: bool, early_stress: 
 
 
 def check_unchanged(recorded: RecordedPhotos, run_name: str) -> None:
-    """Refuses photos whose content is not what split.csv says.
+    """Checks the content hashes of photos against split.csv.
 
     Raises:
         DataError: some are not; names the first.

@@ -1,4 +1,4 @@
-"""Rejection thresholds, and leave-one-class-out estimates of how unknown classes are treated."""
+"""Rejection thresholds, and leave-one-class-out estimates for unknown classes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MIN_PHOTOS = 5  # of a class that is left out: fewer say nothing
 
 @dataclass(frozen=True)
 class Acceptance:
-    """The least shares of known photos that must stay in distribution, in each data set.
+    """Minimum shares of known photos that must be accepted as in distribution, in each data set.
 
     Attributes:
         laboratory, field: shares in (0, 1).
@@ -53,7 +53,7 @@ def _upper_quantile(scores: np.ndarray, share: float) -> float:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """One class taken out of the index and of the head, and what is then said of its photos.
+    """Results of leaving one class out of detector and head: scores and set sizes of its photos.
 
     The backbone has seen the class: the figures are kinder than for a disease nobody has photographed.
 
@@ -72,7 +72,7 @@ class LeftOut:
     threshold: float
 
     def shares(self, unsure_quantile: float | None = None) -> dict[str, float]:
-        """Named, unsure and unfamiliar; with the second threshold at a quantile of the known scores, if given."""
+        """Shares named, unsure and unfamiliar; with an unsure threshold at a quantile of the known scores, if given."""
         accepted = self.scores <= self.threshold
         limit = self.threshold if unsure_quantile is None else np.quantile(self.known_scores, unsure_quantile)
         named = accepted & self.sets_of_one & (self.scores <= limit)
@@ -86,7 +86,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class SetRecipe:
-    """How prediction sets are made: temperature, error level and strategy, see `training.calibration.conformal`."""
+    """Settings of prediction sets: temperature, error level and strategy, see `training.calibration.conformal`."""
 
     temperature: float
     alpha: float
@@ -102,7 +102,7 @@ def leave_one_class_out(
     acceptance: Acceptance,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[LeftOut]:
-    """Takes each class out in turn: its photos from the reference and calibrating photos, its logit from all.
+    """Leaves each class out in turn: its photos from reference and calibrating photos, its logit from all.
 
     Args:
         reference: training photos the detector is fitted to.
@@ -137,21 +137,21 @@ def leave_one_class_out(
 def calibration_set(
     photos: LabeledFeatures, temperature: float, field_sets: Sequence[str], accepted: np.ndarray | None = None
 ) -> CalibrationSet:
-    """What prediction sets are calibrated on; `accepted` (N,) bool, all without."""
+    """Builds the calibration set of prediction sets; `accepted` (N,) bool, all by default."""
     accepted = np.ones(len(photos), dtype=bool) if accepted is None else accepted
     probs = softmax(photos.logits, temperature)
     return CalibrationSet(probs, photos.labels, photos.groups, photos.sources, accepted, photos.classes, field_sets)
 
 
 def pooled_shares(results: Sequence[LeftOut], unsure_quantile: float | None = None) -> dict[str, float]:
-    """Shares over the photos of all classes that were left out."""
+    """Shares pooled over the photos of all left-out classes."""
     rows = [result.shares(unsure_quantile) for result in results]
     n = sum(row["n"] for row in rows)
     return {"n": n} | {key: sum(row[key] * row["n"] for row in rows) / n for key in ("named", "unsure", "unfamiliar")}
 
 
 def unsure_quantile(results: Sequence[LeftOut], max_named: float, steps: int = 200) -> float:
-    """The largest quantile of the known scores, as the second threshold, at which few enough unknowns are named.
+    """Largest quantile of the known scores, as unsure threshold, at which few enough unknowns are named.
 
     Args:
         max_named: share of the photos of left-out classes that may be given a single name, in (0, 1).

@@ -1,4 +1,4 @@
-"""Whether a training on this device computes what it should: precision, compiling, resident photos, skips, resuming."""
+"""Numerical agreement of training on this device: precision, compilation, resident photos, skipped steps, resume."""
 
 import math
 import os
@@ -20,7 +20,7 @@ TOLERANCE_BF16 = 5e-2
 
 
 def check_precision(settings: Settings) -> Iterator[Row]:
-    """Losses in float32 against the CPU, in bf16 against float32; a step with a loss of NaN changes nothing."""
+    """Compares losses in float32 with the CPU, and bf16 with float32; checks that a step with a NaN loss is skipped."""
     with workplace() as folder:
         exact = micro_config(folder)
         losses, _ = losses_of(exact, folder / "fp32", settings.device)
@@ -33,7 +33,7 @@ def check_precision(settings: Settings) -> Iterator[Row]:
 
 
 def _skipped_step(training: Finetuning) -> Row:
-    """A step whose loss is NaN, after one that counts: weights and moments must stay as they are."""
+    """Checks that a step with a NaN loss leaves weights and moments unchanged."""
     take_steps(training, 1)
     before = [value.clone() for value in _learned(training)]
     true_loss = training.loss
@@ -45,19 +45,19 @@ def _skipped_step(training: Finetuning) -> Row:
 
 
 def _learned(training: Finetuning) -> list[torch.Tensor]:
-    """Weights, moments and counts of steps, in one order."""
+    """Weights, optimizer moments and step counts, in a fixed order."""
     states = [training.optimizer.state[parameter] for parameter in training.learner.parameters()]
     moments = [state[key] for state in states for key in sorted(state)]
     return [*training.model.state_dict().values(), *moments]
 
 
 def _state(training: Finetuning) -> list[torch.Tensor]:
-    """The same, and the average of the weights."""
+    """`_learned` with the averaged weights."""
     return [*_learned(training), *training.ema.model.state_dict().values()]
 
 
 def check_compile(settings: Settings) -> Iterator[Row]:
-    """Losses of a compiled model against those of the eager one."""
+    """Compares losses of the compiled with those of the eager model."""
     with workplace() as folder:
         eager, eager_s = losses_of(micro_config(folder), folder / "eager", settings.device)
         began = time.perf_counter()
@@ -67,7 +67,7 @@ def check_compile(settings: Settings) -> Iterator[Row]:
 
 
 def no_compiler(settings: Settings) -> str | None:
-    """Why torch.compile cannot work here; None where it can."""
+    """The reason torch.compile cannot work on this machine; None where it can."""
     if settings.on_gpu:
         import importlib.util
 
@@ -78,7 +78,7 @@ def no_compiler(settings: Settings) -> str | None:
 
 
 def check_resident(settings: Settings) -> Iterator[Row]:
-    """Losses with all photos in the memory of the device against losses with photos sent each step."""
+    """Compares losses with photos kept in device memory with losses of photos copied each step."""
     with workplace() as folder:
         config = micro_config(folder)
         sent, sent_s = losses_of(config, folder / "sent", settings.device, _send_photos)
@@ -97,7 +97,7 @@ def _keep_photos(training: Finetuning) -> None:
 
 
 def check_resume(settings: Settings) -> Iterator[Row]:
-    """A training that goes on from its checkpoint holds the same state, and takes the same steps."""
+    """Checks that a training resumed from its checkpoint has the same state and takes the same steps."""
     with workplace() as folder:
         config = micro_config(folder, precision="bf16")
         training = begin(config, folder / "run", settings.device)

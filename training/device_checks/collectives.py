@@ -1,4 +1,4 @@
-"""Whether processes can talk on this device: tried with a single one, as `torchrun` would set it up."""
+"""Collective operations on this device, tested with a single process set up as `torchrun` does."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ TOLERANCE = 1e-5
 
 
 def check_collectives(settings: Settings) -> Iterator[Row]:
-    """NCCL (on a CPU gloo) with one rank: a sum, a model in DDP, and one whose weights FSDP2 divides."""
+    """Tests NCCL (gloo on a CPU) with one rank: all-reduce, DDP and FSDP2."""
     with _one_rank(settings) as backend:
         numbers = torch.arange(1024.0, device=settings.device)
         dist.all_reduce(numbers)
@@ -50,7 +50,7 @@ def _model(device: str) -> nn.Module:
 
 
 def _step(model: nn.Module, images: Tensor) -> Tensor:
-    """Logits after a step of AdamW."""
+    """Takes a step of AdamW; returns the logits after it."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
     model(images).square().mean().backward()
     optimizer.step()

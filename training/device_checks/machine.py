@@ -1,4 +1,4 @@
-"""Versions, memory, matrix product and copy rates of the machine."""
+"""Versions, memory, matrix-product and copy rates of the machine."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ REPEATS = 10
 
 
 def check_machine(settings: Settings) -> Iterator[Row]:
-    """Versions and memory, then the rates of a bf16 matrix product and of copies."""
+    """Reports versions and memory, then measures the rates of a bf16 matrix product and of copies."""
     yield {"check": "machine", "passed": None, **benchmark.machine(), **(_gpu() if settings.on_gpu else {})}
     device, side = settings.device, MATRIX_SIDE[settings.device]
     left, right = (torch.randn(side, side, device=device, dtype=torch.bfloat16) for _ in range(2))
@@ -48,7 +48,7 @@ def _gpu() -> Row:
 
 
 def _driver() -> str | None:
-    """Version of the driver; None where nvidia-smi is not there to say it."""
+    """Driver version; None without nvidia-smi."""
     if shutil.which("nvidia-smi") is None:
         return None
     words = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
@@ -58,7 +58,7 @@ def _driver() -> str | None:
 
 
 def _seconds(call: Callable[[], object], device: str) -> float:
-    """Of one call, the mean of some after a warm-up."""
+    """Mean seconds of a call after a warm-up."""
     for _ in range(3):
         call()
     _wait(device)

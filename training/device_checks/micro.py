@@ -1,4 +1,4 @@
-"""A micro model and drawn photos to train it on: a training that takes a second, for comparisons."""
+"""A micro model with rendered photos: a training of one second, for comparisons."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ SHAPE = {"embed_dims": (32, 32, 64, 64), "depths": (1, 1, 1, 1), "head_dim": 32}
 
 
 def draw_photos(folder: Path, train: int, val: int, side: int = PHOTO_PX) -> Path:
-    """Writes FOLDER/{train,val}/CLASS/*.png: a disc whose color tells the class, on random ground."""
+    """Renders FOLDER/{train,val}/CLASS/*.png: a disc whose color shows the class, on random background."""
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[:side, :side] - side / 2
     for split, count in (("train", train), ("val", val)):
@@ -39,14 +39,14 @@ def draw_photos(folder: Path, train: int, val: int, side: int = PHOTO_PX) -> Pat
 
 @contextmanager
 def workplace(train: int = 96, val: int = 24, side: int = PHOTO_PX) -> Iterator[Path]:
-    """A folder for runs that is gone afterwards; `photos` in it holds drawn photos."""
+    """Temporary folder for runs, with rendered photos in `photos`."""
     with TemporaryDirectory(prefix="check-device-") as folder:
         draw_photos(Path(folder) / "photos", train, val, side)
         yield Path(folder)
 
 
 def micro_config(folder: Path, **changes) -> FinetuneConfig:
-    """Twenty steps of 16 photos at 64 px in float32, with all augmentation but noise: a CPU draws other noise."""
+    """Configuration of twenty steps of 16 photos at 64 px in float32, without noise, which differs between devices."""
     values = {
         "data": {"dirs": [folder / "photos"], "cache_dir": folder / "cache"},
         "model": {"name": "hvit_tiny", **SHAPE},
@@ -64,12 +64,12 @@ def micro_config(folder: Path, **changes) -> FinetuneConfig:
 
 
 def device_of(name: str) -> torch.device:
-    """cpu, or the accelerator in use with its number."""
+    """Device of a name: cpu, or the current accelerator with its index."""
     return torch.device("cuda", torch.cuda.current_device()) if name == "cuda" else torch.device("cpu")
 
 
 def begin(config: FinetuneConfig, run_dir: Path, device: str, resume: str | None = None) -> Finetuning:
-    """A training about to take its first step, on this process alone."""
+    """Prepares a training up to its first step, in this process alone."""
     training = Finetuning(config, run_dir, resume, World(0, 1, device_of(device)))
     training._begin()
     training.signals.finishes_step = True
@@ -79,7 +79,7 @@ def begin(config: FinetuneConfig, run_dir: Path, device: str, resume: str | None
 def losses_of(
     config: FinetuneConfig, run_dir: Path, device: str, prepare: Callable[[Finetuning], None] = lambda training: None
 ) -> tuple[list[float], float]:
-    """Losses of the first steps, and seconds of a step in the second half of them."""
+    """Losses of the first steps, and mean seconds a step in the second half of them."""
     training = begin(config, run_dir, device)
     prepare(training)
     first = take_steps(training, STEPS // 2)[1]
@@ -88,6 +88,6 @@ def losses_of(
 
 
 def largest_difference(losses: list[float], others: list[float]) -> float:
-    """Of the losses of the same step, relative to the second; not finite where a loss is not."""
+    """Largest relative difference between losses of the same step; not finite where a loss is not."""
     differences = np.abs(np.subtract(losses, others)) / np.maximum(np.abs(others), 1e-6)
     return float(differences.max())

@@ -1,4 +1,4 @@
-"""A part of the device check: its name, its time limit, and what it finds."""
+"""A part of the device check: name, time limit and function."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ Row = dict  # one finding as JSON: "check" names it, "passed" is true, false, or
 
 @dataclass(frozen=True)
 class Settings:
-    """What all parts share.
+    """Settings shared by all parts.
 
     Attributes:
         device: cpu or cuda.

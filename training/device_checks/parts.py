@@ -1,4 +1,4 @@
-"""All parts of the device check, in the order they run: what could be wrong first, then what is merely fast or slow."""
+"""All parts of the device check in execution order: correctness first, then speed."""
 
 import difflib
 
@@ -10,7 +10,7 @@ from training.device_checks.speed import speed_parts
 
 
 def all_parts(settings: Settings) -> list[Part]:
-    """The parts for a device; those that make no sense on it say why they are skipped."""
+    """All parts for a device; those that do not apply carry the reason they are skipped."""
     slower = 1 if settings.on_gpu else 3
     checks = [
         Part("machine", 40, check_machine),
@@ -26,7 +26,7 @@ def all_parts(settings: Settings) -> list[Part]:
 
 
 def chosen_parts(names: list[str], settings: Settings) -> list[Part]:
-    """The parts of these names or groups, in the order they run.
+    """Selects parts by name or group, in execution order.
 
     Raises:
         ValueError: there is none of that name; names the nearest.

@@ -1,4 +1,4 @@
-"""Runs parts one after the other in a process of their own, each within its time: one that hangs or dies ends alone."""
+"""Runs parts in a separate process with a time limit each, so that a hang or crash affects one part only."""
 
 import contextlib
 import gc
@@ -19,7 +19,7 @@ LOG = 2000  # characters of what a failed part said
 
 
 class Runner:
-    """The process that parts run in; started when needed, and anew after a part that failed.
+    """Subprocess that runs parts; started on demand, and again after a failure.
 
     Args:
         settings: what all parts share.
@@ -31,7 +31,7 @@ class Runner:
         self._pipe: Connection | None = None
 
     def run(self, part: Part, left_s: float, saw: Callable[[dict], None]) -> dict:
-        """Runs a part.
+        """Runs a part and returns its result.
 
         Args:
             left_s: seconds left for all parts; the part gets no more of them than its limit.
@@ -62,7 +62,7 @@ class Runner:
         return result | {"seconds": time.monotonic() - began}
 
     def stop(self) -> None:
-        """Ends the process, whatever it does."""
+        """Terminates the process."""
         if self._process is not None:
             self._process.kill()
             self._process.join()
@@ -99,7 +99,7 @@ class Runner:
 
 
 class _PartError(Exception):
-    """A part raised, or its process is gone."""
+    """A part raised an exception, or its process died."""
 
     def __init__(self, reason: str, log: str):
         super().__init__(reason)
@@ -107,7 +107,9 @@ class _PartError(Exception):
 
 
 def _work(pipe: Connection, settings: Settings) -> None:
-    """The process: takes names of parts, and sends ("row", row, ""), then ("done", None, "") or ("error", why, log)."""
+    """Main loop of the subprocess: receives part names, sends ("row", row, ""), then ("done", None, "") or ("error",
+    reason, log).
+    """
     _open_device(settings)
     parts = {part.name: part for part in all_parts(settings)}
     pipe.send(("ready", None, ""))
@@ -138,7 +140,7 @@ def _open_device(settings: Settings) -> None:
 
 
 def _let_go(settings: Settings) -> None:
-    """Frees what a part left behind, compiled code too."""
+    """Frees the memory a part used, including compiled code."""
     import torch
 
     torch._dynamo.reset()

@@ -35,7 +35,7 @@ def _num_parameters(name: str) -> int:
 
 
 def speed_parts(settings: Settings) -> list[Part]:
-    """Training with photos, then models by themselves, then pre-training."""
+    """Parts that measure training with photos, then models alone, then pre-training."""
     steps_s, infer_s, train_s, pretrain_s = (90, 90, 150, 90) if settings.on_gpu else (240, 120, 240, 240)
     names = models_checked()
     small = [name for name in names if _num_parameters(name) < SMALL]
@@ -56,7 +56,7 @@ def _why_skipped(settings: Settings, name: str) -> str | None:
 
 
 def time_model(settings: Settings, name: str, mode: str) -> Iterator[Row]:
-    """A model by itself on random pictures in bf16: eager, and on an accelerator compiled."""
+    """Times a model on random images in bf16: eager, and compiled on an accelerator."""
     for compiled in (False, True) if settings.on_gpu and no_compiler(settings) is None else (False,):
         batch_size, img_size = (_batch_size(name, mode), 224) if settings.on_gpu else (8, 128)
         setting = Setting(mode, settings.device, "bf16", compiled, None, batch_size, img_size)
@@ -72,7 +72,7 @@ def _batch_size(name: str, mode: str) -> int:
 
 
 def _timed(name: str, setting: Setting):
-    """As `measure_all`; where memory is too small, with half the pictures, and half of those."""
+    """Runs `measure_all`, halving the batch up to twice where memory is too small."""
     while True:
         try:
             return measure_all([(name, setting)], TURNS, LEAST_S)[0]
@@ -85,7 +85,7 @@ def _timed(name: str, setting: Setting):
 
 
 def time_steps(settings: Settings, name: str) -> Iterator[Row]:
-    """A training with photos and augmentation, against one whose pictures cost nothing; then where its time goes."""
+    """Times training with photos and augmentation against training on cached views, then profiles it."""
     with workplace(PHOTOS if settings.on_gpu else 48, 24, PHOTO_PX) as folder:
         img_size = (128 if "tiny" in name else 224) if settings.on_gpu else 64  # a tiny one starves a slow host first
         config = FinetuneConfig(
@@ -99,7 +99,7 @@ def time_steps(settings: Settings, name: str) -> Iterator[Row]:
 
 
 def time_pretraining(settings: Settings, method: str) -> Iterator[Row]:
-    """Pre-training of hvit_small with photos; SimCLR counts pairs of views."""
+    """Times pre-training of hvit_small with photos; SimCLR counts pairs of views."""
     with workplace(PHOTOS if settings.on_gpu else 48, 24, PHOTO_PX) as folder:
         img_size = {"mae": 224, "simclr": 160}[method] if settings.on_gpu else 64
         name = "hvit_small" if settings.on_gpu else "hvit_tiny"

@@ -14,7 +14,7 @@ ASPECT, BLOCK_ORDER, STEP_ORDER = 2200, 2201, 2202  # streams of draws
 
 
 class RepeatedViews:
-    """Which view sample each global sample shows, where epochs repeat.
+    """Maps each global sample to one of a fixed set of view samples, so that views repeat over epochs.
 
     View samples are the first global samples of an endless training, `num_views` epochs of them rounded up to whole
     blocks; a global sample is mapped to one of them, and is then augmented and mixed as that one. A block has an
@@ -47,28 +47,28 @@ class RepeatedViews:
 
     @property
     def num_samples(self) -> int:
-        """View samples in all."""
+        """Total number of view samples."""
         return len(self.aspects) * BLOCK
 
     def samples(self, numbers: np.ndarray) -> np.ndarray:
-        """View sample of each global sample number of one step, (B,) -> (B,)."""
+        """Maps the global sample numbers of one step to view samples, (B,) -> (B,)."""
         step = int(numbers[0]) // self._images
         places = numbers - step * self._images
         return self._blocks(step)[places // BLOCK] * BLOCK + places % BLOCK
 
     def sides(self, step: int, img_size: int) -> tuple[int, int]:
-        """Height and width in pixels of the pictures of an optimizer step."""
+        """Image height and width in pixels of an optimizer step."""
         return sides_of(img_size, self.aspects[self._blocks(step)[0]])
 
     def _blocks(self, step: int) -> np.ndarray:
-        """Numbers of the blocks of an optimizer step."""
+        """Block numbers of an optimizer step."""
         cycle, place = divmod(step, int(self._ends[-1]))
         view = int(np.searchsorted(self._ends, place, side="right"))
         first = int(self._ends[view - 1]) if view else 0
         return self._steps(cycle * self.num_views + view)[place - first]
 
     def _steps(self, epoch: int) -> np.ndarray:
-        """Blocks of each step of an epoch, (steps, blocks a step)."""
+        """Block numbers of each step of an epoch, (steps, blocks a step)."""
         if self._epoch is None or self._epoch[0] != epoch:
             first = epoch % self.num_views * self.blocks_per_view
             keys = uniform(self._seed, np.arange(self.blocks_per_view) + epoch * self.blocks_per_view, 1, BLOCK_ORDER)

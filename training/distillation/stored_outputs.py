@@ -63,7 +63,7 @@ class AnswerFile:
         self.features = data[features_at:].view(np.float16).reshape(samples, -1) if header["features"] else None
 
     def write(self, blocks: np.ndarray, logits: np.ndarray, features: np.ndarray) -> None:
-        """Answers for the samples of some blocks; a block counts as done only after its answers are there."""
+        """Writes outputs for the samples of some blocks; a block is marked done only after its outputs are written."""
         rows = _samples_of(blocks)
         self.logits[rows] = logits
         if self.features is not None:
@@ -71,12 +71,12 @@ class AnswerFile:
         self.done[blocks] = 1
 
     def flush(self) -> None:
-        """Waits until all of it is on the disk."""
+        """Flushes the memory map to disk."""
         self._data.flush()
 
     @staticmethod
     def create(path: Path, header: dict) -> None:
-        """An empty file of full size, so that a full disk is noticed now.
+        """Creates an empty file of full size, so that a full disk is noticed early.
 
         Raises:
             OSError: there is no room.
@@ -92,7 +92,7 @@ class AnswerFile:
 
 
 class StoredTeacher:
-    """Teachers whose outputs are read from a file.
+    """Teachers whose outputs are read from files instead of computed.
 
     Args:
         teacher: whose answers they are.
@@ -112,7 +112,7 @@ class StoredTeacher:
         self._files, self._setting_at = files, setting_at
 
     def __call__(self, views: Tensor, samples: np.ndarray, progress: float) -> SoftTargets:
-        """Answers for view samples, (B,); the views themselves are not looked at."""
+        """Reads the outputs of view samples (B,); `views` is ignored."""
         files, outputs = self._files[self._setting_at(progress)], []
         for file, order in zip(files, self._orders, strict=True):
             logits = to_device(np.asarray(file.logits[samples]), self._device)[:, order]
@@ -126,7 +126,7 @@ class StoredTeacher:
 def stored_teacher(
     teacher: Teacher, views: RepeatedViews, cache: PhotoCache, sampler: Sampler, config: FinetuneConfig, world: World
 ) -> StoredTeacher:
-    """Reads the answers of teachers for all views of a training, and computes those that are not there yet.
+    """Opens the stored outputs of teachers for all views of a training, computing missing ones.
 
     The first process computes, the others wait. What was interrupted goes on where it was.
 
@@ -150,7 +150,7 @@ def stored_teacher(
 
 
 def _setting(config: FinetuneConfig, progress: float, before: bool = False) -> tuple[int, str]:
-    """Picture size, and strengths of augmentation as JSON, at a fraction of training, or just `before` it."""
+    """Image size, and augmentation strengths as JSON, at a fraction of training, or just `before` it."""
     progress = progress * (1 - 1e-12) if before else progress
     return config.phase_at(progress).img_size, config.augment_at(progress).model_dump_json()
 
@@ -164,7 +164,7 @@ def _header(
     config: FinetuneConfig,
     world: World,
 ) -> dict:
-    """All that the answers depend on."""
+    """Everything the outputs depend on."""
     photos = hashlib.sha256(json.dumps([cache.fingerprint, cache.sha256, cache.sizes.tolist()]).encode())
     return {
         "version": VERSION,
@@ -188,7 +188,7 @@ def _path(folder: Path, header: dict) -> Path:
 
 
 def _store(net: TeacherNet, path: Path, header: dict, setting, views, cache, sampler, config, world: World) -> None:
-    """Computes all answers of a teacher in one setting; with a lock, as another training may want the same."""
+    """Computes all outputs of a teacher in one setting, under a lock, as another training may need the same file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     from filelock import FileLock  # only those who store answers need it
@@ -229,14 +229,16 @@ def _fill(file: AnswerFile, net: TeacherNet, setting, views, cache, sampler, con
 def _pictures(
     cache: PhotoCache, sampler: Sampler, samples: np.ndarray, sides, strengths: AugmentConfig, seed: int, device
 ) -> Tensor:
-    """The views as a training step makes them; mixing does not depend on the labels."""
+    """Augmented views exactly as a training step makes them; mixing does not depend on the labels."""
     pictures = augment(cache, sampler(samples), samples, sides, strengths, seed, device)
     labels = torch.zeros(len(samples), dtype=torch.long, device=device)
     return mix(pictures, labels, samples, 1, strengths, seed)[0]
 
 
 def _computed_by(net: TeacherNet, world: World) -> Callable[[Tensor], tuple[np.ndarray, np.ndarray]]:
-    """Pictures to logits in the teacher's own order and pooled features: by ONNX Runtime on the CPU, else by torch."""
+    """Function from images to logits in the teacher's class order and pooled features: ONNX Runtime on a CPU, else
+    torch.
+    """
     if world.device.type == "cpu":
         session = OnnxSession(net.checkpoint, torch.get_num_threads())
         return lambda pictures: session(np.ascontiguousarray(pictures.numpy()))

@@ -20,7 +20,7 @@ from training.config import ConfigError, DistillConfig, FinetuneConfig
 
 @dataclass(frozen=True)
 class SoftTargets:
-    """Mean class probabilities and pooled features of teachers for a batch.
+    """Mean class probabilities and pooled features of the teachers for a batch.
 
     Attributes:
         probs: class probabilities at the temperature, mean over the teachers, (B, K) float32.
@@ -32,7 +32,7 @@ class SoftTargets:
 
 
 def load_teachers(config: FinetuneConfig, device: torch.device) -> list[Checkpoint]:
-    """The runs a configuration names as teachers, ready to predict; none where it names none.
+    """Loads the runs a configuration names as teachers; empty where it names none.
 
     Raises:
         ConfigError: a teacher needs more than the picture, or cannot compute at a size of this training.
@@ -53,7 +53,7 @@ def load_teachers(config: FinetuneConfig, device: torch.device) -> list[Checkpoi
 
 
 def check_same_classes(teachers: list[Checkpoint], classes: list[str]) -> None:
-    """Refuses a teacher that knows other classes than the student.
+    """Checks that a teacher has the classes of the student.
 
     Raises:
         ConfigError: names the first class that only one of the two has.
@@ -86,7 +86,7 @@ class Teacher:
 
     @torch.no_grad()
     def __call__(self, views: Tensor, samples: np.ndarray, progress: float) -> SoftTargets:
-        """What the teachers say of pictures.
+        """Predicts soft targets for a batch of views.
 
         Args:
             views: RGB in [0, 255], (B, 3, H, W) float32.
@@ -97,12 +97,12 @@ class Teacher:
         return soft_targets(outputs, self.config.temperature)
 
     def embedding_dims(self, side: int) -> list[int]:
-        """Length of each teacher's pooled features, found with a picture of `side` px."""
+        """Width of each teacher's pooled features, found with an image of `side` px."""
         return [net.embedding_dim(side) for net in self.nets]
 
 
 class TeacherNet:
-    """A net with its own normalization.
+    """A teacher model with its own normalization.
 
     Attributes:
         order: place of each class of the student among those of the teacher, (K,).
@@ -118,22 +118,22 @@ class TeacherNet:
         self.order = torch.tensor([checkpoint.classes.index(name) for name in classes], device=device)
 
     def __call__(self, views: Tensor, with_embedding: bool) -> tuple[Tensor, Tensor | None]:
-        """Logits in the student's order (B, K), and pooled features (B, C) where they are asked for."""
+        """Logits in the student's class order (B, K), and on request pooled features (B, C)."""
         model, images = self.checkpoint.model, self.normalize(views)
         logits, embedding = model.forward_embedding(images) if with_embedding else (model(images), None)
         return logits[:, self.order], embedding
 
     def normalize(self, views: Tensor) -> Tensor:
-        """Pictures in [0, 255] as the teacher takes them."""
+        """Normalizes views in [0, 255] as the teacher expects."""
         return (views - self._mean) / self._std
 
     def embedding_dim(self, side: int) -> int:
-        """Length of its pooled features, found with a picture of `side` px."""
+        """Width of its pooled features, found with an image of `side` px."""
         return embedding_dim(self.checkpoint.model, side)
 
 
 def soft_targets(outputs: list[tuple[Tensor, Tensor | None]], temperature: float) -> SoftTargets:
-    """From logits (B, K), and pooled features (B, C) or None, of each teacher."""
+    """Averages softened probabilities over teachers, from logits (B, K) and pooled features (B, C) or None of each."""
     probs = torch.stack([(logits.float() / temperature).softmax(-1) for logits, _ in outputs]).mean(0)
     return SoftTargets(probs, tuple(embedding.float() for _, embedding in outputs if embedding is not None))
 
@@ -154,7 +154,7 @@ class FeatureStudent(nn.Module):
         self.projections = nn.ModuleList(nn.Linear(own, dim) for dim in embedding_dims)
 
     def forward(self, images: Tensor, *spectral: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Logits (B, K), and a guess at each teacher's pooled features, (B, C) each."""
+        """Logits (B, K), and predictions of each teacher's pooled features, (B, C) each."""
         logits, embedding = self.model.forward_embedding(images, *spectral)
         return logits, [projection(embedding) for projection in self.projections]
 
@@ -163,7 +163,7 @@ class FeatureStudent(nn.Module):
         return {f"model.{name}" for name in self.model.no_weight_decay()}
 
     def layer_groups(self) -> dict[str, int]:
-        """As those of the classifier; the linear maps count with the head."""
+        """Layer groups of the classifier; the linear maps are in the group of the head."""
         layers = {f"model.{name}": layer for name, layer in self.model.layer_groups().items()}
         top = max(layers.values())
         return layers | {name: top for name, _ in self.named_parameters() if name.startswith("projections.")}
@@ -171,7 +171,7 @@ class FeatureStudent(nn.Module):
 
 @torch.no_grad()
 def embedding_dim(model: Classifier, side: int) -> int:
-    """Length of a model's pooled features, found with a picture of `side` px."""
+    """Width of a model's pooled features, found with an image of `side` px."""
     was_training, device = model.training, next(model.parameters()).device
     _, embedding = model.eval().forward_embedding(torch.zeros(1, 3, side, side, device=device))
     model.train(was_training)
@@ -212,7 +212,7 @@ def soft_target_loss(logits: Tensor, teacher_probs: Tensor, temperature: float) 
 
 
 def feature_loss(guess: Tensor, embedding: Tensor) -> Tensor:
-    """1 - cosine between a guess and a teacher's pooled features, (B, C) both; mean over the pictures, a scalar.
+    """1 - cosine similarity of predicted and true pooled features, (B, C) each; mean over the images, a scalar.
 
     The features are first normalized over their channels, without learned scale or shift, so that none of those that
     are large for every picture rules (Wei et al. 2022, arXiv:2205.14141, section 3.1); cosine leaves their size out.

@@ -28,7 +28,7 @@ UNDIVIDED = "to divide"  # in the place of a split: near-duplicates are found wh
 
 
 def print_plan(config: FinetuneConfig, run_dir: Path, world: World) -> None:
-    """Prints data, model, steps, learning rates and memory of a configuration, and refuses what training would.
+    """Prints data, model, steps, learning rates and memory of a configuration, with the checks of training.
 
     Raises:
         ValueError: what a user can mend: in the configuration or the data sets.
@@ -67,7 +67,7 @@ def print_plan(config: FinetuneConfig, run_dir: Path, world: World) -> None:
 
 
 def divided(samples: list[Sample], config: FinetuneConfig | PretrainConfig) -> list[Sample]:
-    """Samples with splits; those that only decoded photos tell are `UNDIVIDED`."""
+    """Samples with their splits; those that only decoded photos can divide are `UNDIVIDED`."""
     whole = [sample for sample in samples if sample.split is None]
     if config.data.group_from is not None and whole:
         whole = with_groups(whole, groups_from_names(whole, config.data.group_from))
@@ -78,7 +78,7 @@ def divided(samples: list[Sample], config: FinetuneConfig | PretrainConfig) -> l
 
 
 def print_photos(samples: list[Sample], shares: tuple[float, float, float]) -> None:
-    """A table of the photos of each data set and split."""
+    """Prints a table of photos by data set and split."""
     counts = Counter((s.source, s.split) for s in samples)
     columns = [split for split in (*SPLITS, UNDIVIDED) if any(s.split == split for s in samples)]
     sources = list(dict.fromkeys(s.source for s in samples))
@@ -94,7 +94,7 @@ def print_photos(samples: list[Sample], shares: tuple[float, float, float]) -> N
 
 
 def _print_classes(samples: list[Sample], classes: list[str], config: FinetuneConfig) -> np.ndarray:
-    """Prints the balance of the classes; returns how often each is drawn."""
+    """Prints the class balance; returns the sampling share of each class."""
     labels = np.array([classes.index(sample.label) for sample in samples])
     weights = sample_weights(labels, [s.source for s in samples], config.data.balance, config.data.source_weights)
     counts, drawn = np.bincount(labels, minlength=len(classes)), class_shares(labels, weights, len(classes))
@@ -160,7 +160,7 @@ def _print_steps(schedule: Schedule, config: FinetuneConfig, world: World, is_es
 
 
 def print_rates(schedule: Schedule, lowest: float = 1.0) -> None:
-    """Learning rates at some steps; `lowest` is the rate of the lowest layer against that of the head."""
+    """Prints learning rates at some steps; `lowest` is the rate of the lowest layer relative to the head."""
     total = schedule.total_steps
     steps = {0, schedule.warmup_steps, schedule.freeze_steps, total // 4, total // 2, 3 * total // 4, total - 1}
     rows = []

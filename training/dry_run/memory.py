@@ -1,4 +1,4 @@
-"""Activation memory of a forward pass, counted without training."""
+"""Activation memory of a forward pass, measured without training."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ BYTES_AVERAGED = 4
 def activation_bytes(
     module: nn.Module, run: Callable[[int], object], batch_size: int, precision: str, device: torch.device
 ) -> int:
-    """What one pass of `batch_size` pictures keeps for its gradients, without gradient checkpointing.
+    """Bytes saved for backward by one forward pass of `batch_size` images, without gradient checkpointing.
 
     Counted on passes of one and of two pictures: each further one takes as much as the second.
 
@@ -50,7 +50,7 @@ def _kept_bytes(
 def print_memory(
     params: int, activations: int, what: str, config: FinetuneConfig | PretrainConfig, num_processes: int
 ) -> None:
-    """Two lines: memory of a process, and what they leave out.
+    """Prints the memory of a process, and what the estimate leaves out.
 
     Args:
         activations: from `activation_bytes`.

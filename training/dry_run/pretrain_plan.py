@@ -18,7 +18,7 @@ from training.self_supervised.pretext import PRETEXTS
 
 
 def print_plan(config: PretrainConfig, run_dir: Path, world: World) -> None:
-    """Prints data, model, steps, learning rates and memory of a configuration, and refuses what training would.
+    """Prints data, model, steps, learning rates and memory of a configuration, with the checks of training.
 
     Raises:
         ValueError: what a user can mend: in the configuration or the data sets.

@@ -1,4 +1,4 @@
-"""What training a segmentation head would do: `training.segment --dry-run`. Writes nothing."""
+"""Prints the plan of training a segmentation head (`training.segment --dry-run`); writes nothing."""
 
 from collections import Counter
 from pathlib import Path
@@ -16,7 +16,7 @@ from training.segmentation.mask_datasets import list_masked
 
 
 def print_plan(config: SegmentConfig, run_dir: Path, world: World) -> None:
-    """Prints data, head, steps and learning rates of a configuration, and refuses what training would.
+    """Prints data, head, steps and learning rates of a configuration, with the checks of training.
 
     Raises:
         ValueError: what a user can mend: in the configuration or the data sets.

@@ -34,11 +34,11 @@ class StorageError(OSError):
 
 
 class Checkpoints:
-    """The states of a run, each a folder step-N that is there whole or not at all, with a manifest of its files.
+    """Checkpoint folders step-N of a run, each written atomically, with a manifest of its files.
 
     Args:
         folder: where they lie; need not exist yet.
-        here: the processes that tensors are divided among.
+        world: processes that tensors are sharded over.
     """
 
     def __init__(self, folder: Path, world: World = ALONE):
@@ -53,7 +53,7 @@ class Checkpoints:
         extra: dict,
         beside: Iterable[Path] = (),
     ) -> None:
-        """Writes step-N, and removes all but the newest two; every process must call it at the same point.
+        """Writes step-N and removes all but the newest two; every process must call it at the same point.
 
         Args:
             ema: the average of the weights, where there is one.
@@ -80,7 +80,7 @@ class Checkpoints:
             raise StorageError(f"no checkpoint could be written at step {step}: {error.strerror or error}") from error
 
     def _complete(self, partial: Path, record: dict, beside: Iterable[Path]) -> None:
-        """Adds what lies beside the tensors and the manifest, and gives the state its name."""
+        """Adds extra files and the manifest, then renames the folder to its final name."""
         step, size = record["step"], self._world.size
         if size > 1 and (written := len(_files(partial / SHARDS))) != size:
             raise OSError(f"{written} of {size} processes wrote their part; all must see the same --run-dir")
@@ -99,7 +99,7 @@ class Checkpoints:
         self._purge(step)
 
     def newest(self) -> int | None:
-        """Step of the newest intact state, or None where there is none at all; says which were passed over, and why.
+        """Step of the newest intact checkpoint, None without any; prints which were skipped and why.
 
         Raises:
             ConfigError: there are states, but none is intact.
@@ -120,7 +120,7 @@ class Checkpoints:
         return None
 
     def load(self, step: int, model: nn.Module, ema: Ema | None, optimizer: torch.optim.Optimizer) -> dict:
-        """Puts a state into model, average and optimizer.
+        """Loads a checkpoint into model, EMA and optimizer; returns what was saved as `extra`.
 
         Returns:
             What was saved beside.
@@ -147,19 +147,19 @@ class Checkpoints:
         return record["extra"]
 
     def restore(self, step: int, name: str) -> Path:
-        """A file that was kept beside a state, put back where `save` took it from."""
+        """Copies an extra file of a checkpoint back to where `save` took it from."""
         partial = self.folder / f".partial-{os.getpid()}"
         shutil.copyfile(self._of(step) / name, partial)
         os.replace(partial, self.folder / name)
         return self.folder / name
 
     def clean(self) -> None:
-        """Removes what a process left that was killed while it saved."""
+        """Removes partial folders of a process that was killed while saving."""
         for path in self.folder.glob(".partial-*"):
             _remove(path)
 
     def _purge(self, step: int) -> None:
-        """Only states up to `step` count: those beyond were passed over as damaged, and keep no other from staying."""
+        """Removes checkpoints beyond `step`, which were skipped as damaged, so that they do not count as newest."""
         own = [folder for folder in self._all() if _step(folder) <= step]
         for folder in (*own[KEEP:], *(set(self._all()) - set(own))):
             _remove(folder)
@@ -169,12 +169,12 @@ class Checkpoints:
         return self.folder / f"step-{step:08d}"
 
     def _all(self) -> list[Path]:
-        """Newest first."""
+        """Checkpoint folders, newest first."""
         return sorted(self.folder.glob("step-" + 8 * "[0-9]"), reverse=True)
 
 
 def damage(folder: Path) -> str | None:
-    """Why a state cannot be loaded, or None where all its files are what its manifest says."""
+    """The reason a checkpoint cannot be loaded; None where all files match its manifest."""
     if not (folder / MANIFEST).exists():
         return "made by an older version, which alone can go on from it" if _is_older(folder) else "it has no manifest"
     try:
@@ -210,7 +210,7 @@ def damage(folder: Path) -> str | None:
 
 
 def _read_state(path: Path) -> dict:
-    """What was saved beside the tensors; infinities are kept, such as the best score before the first."""
+    """Reads the JSON of a checkpoint; infinities are kept, such as the best score before the first."""
     record = read_json(path, MAX_STATE_BYTES, nan="keep")
     if not isinstance(record, dict):
         raise UntrustedFileError("is damaged")
@@ -218,7 +218,7 @@ def _read_state(path: Path) -> dict:
 
 
 def _is_older(folder: Path) -> bool:
-    """Whether it is of the time when a state held the hash of its tensors, and had no manifest."""
+    """Whether a checkpoint has the older format: a hash of its tensors, and no manifest."""
     try:
         return "sha256" in _read_state(folder / STATE)
     except (OSError, ValueError, TypeError):
@@ -226,7 +226,7 @@ def _is_older(folder: Path) -> bool:
 
 
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    """A safetensors file.
+    """Writes a safetensors file.
 
     Raises:
         StorageError: it could not be written.
@@ -238,7 +238,7 @@ def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
 
 
 def save_weights(path: Path, model: nn.Module) -> str:
-    """Writes the weights of a model, whole or not at all; returns the SHA-256 of the file.
+    """Writes the weights of a model atomically; returns the SHA-256 of the file.
 
     Raises:
         StorageError: it could not be written.
@@ -260,7 +260,7 @@ def _tensors(model: nn.Module, ema: Ema | None, optimizer: torch.optim.Optimizer
 
 
 def _check_same_parameters(model: nn.Module, found: dict[str, tuple[int, ...]]) -> None:
-    """Refuses the state of a model with other names or shapes."""
+    """Checks that a checkpoint has the parameter names and shapes of the model."""
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     differing = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
     if differing:
@@ -290,7 +290,7 @@ def _step(folder: Path) -> int:
 
 
 def _remove(path: Path) -> None:
-    """What cannot be removed is said, and stays: it must not end a training."""
+    """Removes a file; a failure is printed and does not end training."""
     try:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     except OSError as error:
@@ -298,7 +298,7 @@ def _remove(path: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    """Waits until a file, or the list of a folder's files, is on the disk: a crash of the machine loses none of it."""
+    """Syncs a file or a directory to disk, so that a crash of the machine loses nothing."""
     if path.is_dir() and os.name == "nt":  # Windows opens no folders
         return
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)

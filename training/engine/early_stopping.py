@@ -1,15 +1,15 @@
-"""Early stopping: comparison of metrics, and patience."""
+"""Early stopping: metric comparison and patience."""
 
 from training.config import EarlyStopping
 
 
 def better(value: float, best: float, metric: str) -> bool:
-    """Whether a value of top1, macro_f1 (more is better) or nll (less is better) is strictly better than another."""
+    """Whether a metric improved strictly: top1 and macro_f1 rise, nll falls."""
     return value < best if metric == "nll" else value > best
 
 
 class Patience:
-    """Counts the validations in a row that brought nothing new.
+    """Counts consecutive validations without improvement.
 
     Args:
         config: metric and number of validations; None waits for ever.
@@ -22,7 +22,7 @@ class Patience:
 
     @property
     def state(self) -> dict:
-        """What a run that goes on needs to know, for JSON."""
+        """State for a checkpoint, as JSON."""
         return {"best": self.best, "waited": self.waited}
 
     @property
@@ -30,7 +30,7 @@ class Patience:
         return self._config is not None and self.waited >= self._config.patience
 
     def see(self, scores: dict[str, float]) -> None:
-        """Takes in a validation."""
+        """Records a validation."""
         if self._config is None:
             return
         value = scores[self._config.metric]

@@ -7,7 +7,7 @@ from torch import nn
 
 
 class Ema:
-    """Averages the weights of a model and the statistics beside them.
+    """Exponential moving average of the parameters and buffers of a model.
 
     A warm-up keeps early averages from lagging behind: the decay of update t, counted from 0, is
     min(decay, (1 + t) / (10 + t)), as TensorFlow's ExponentialMovingAverage has it with `num_updates`. timm's

@@ -35,13 +35,13 @@ class StepOutcome:
 
 
 class GradientGuard:
-    """Undoes and counts steps whose loss or gradients are not finite on any process.
+    """Skips and counts steps whose loss or gradients are not finite on any process.
 
     The decision is made where the numbers are, and read later: an accelerator is never waited for.
 
     Args:
-        here: this process among all.
-        module: what learns; its batch norms keep their statistics over a skipped step.
+        world: process group.
+        module: the trained module; batch-norm statistics are restored after a skipped step.
         limit: skipped steps in a row after which training gives up.
     Attributes:
         skipped: steps so far.
@@ -56,11 +56,11 @@ class GradientGuard:
         self.skipped = self.in_a_row = 0
 
     def begin(self) -> None:
-        """Call it before the forward pass of a step."""
+        """Resets the guard before the forward pass of a step."""
         self._before = [value.clone() for value in self._statistics]
 
     def check(self, step: int, loss: Tensor, grad_norm: Tensor, signals: Signals) -> Tensor:
-        """Agrees with the other processes on a step.
+        """All-reduces whether a step is finite, and stop requests, over the processes.
 
         Args:
             loss: mean over this process's samples, a scalar.
@@ -91,7 +91,7 @@ class GradientGuard:
         return found_inf
 
     def read(self) -> StepOutcome | None:
-        """Outcome of the last step, where it was not read yet."""
+        """Reads the outcome of the last step from the device; None where it was read before."""
         if self._due is None:
             return None
         (step, values, event), self._due = self._due, None
@@ -106,7 +106,7 @@ class GradientGuard:
         return outcome
 
     def stop_if_diverged(self) -> None:
-        """Call it once a skipped step is recorded.
+        """Raises after too many skipped steps in a row; call it once a skipped step is recorded.
 
         Raises:
             GaveUp: too many steps in a row were skipped.

@@ -18,7 +18,7 @@ NO_FILE = "; docs/training.md says how to import it, or start from random weight
 
 
 def model_arguments(config: FinetuneConfig, num_classes: int) -> dict:
-    """What `create_model` needs beside the name: kept in `model.json`."""
+    """Arguments of `create_model` beside the name, as kept in `model.json`."""
     return {
         "num_classes": num_classes,
         "drop_path_rate": config.model.drop_path_rate,
@@ -29,7 +29,7 @@ def model_arguments(config: FinetuneConfig, num_classes: int) -> dict:
 
 
 def new_model(config: FinetuneConfig, arguments: dict) -> Classifier:
-    """The model with random weights.
+    """Builds the model with random weights.
 
     Raises:
         ValueError: a baseline that cannot do what the configuration asks for.
@@ -41,24 +41,24 @@ def new_model(config: FinetuneConfig, arguments: dict) -> Classifier:
 
 
 def decoder_for(model: HViT, config: MaskedConfig) -> MaskedDecoder:
-    """A decoder with random weights for the stages of a model."""
+    """Builds a decoder with random weights for the stages of a model."""
     return MaskedDecoder(model.config.embed_dims, config.decoder_dim, config.decoder_depth)
 
 
 def joint_model(model: HViT, config: MaskedConfig) -> JointModel:
-    """The model with a new decoder beside its head."""
+    """Wraps the model with a new decoder for joint training."""
     return JointModel(model, decoder_for(model, config))
 
 
 def _sides(config: FinetuneConfig) -> list[tuple[int, int]]:
-    """All square sides a model meets in this configuration, and two uneven ones, in pixels."""
+    """All square image sides of a configuration, and two non-square ones, in pixels."""
     sizes = {phase.img_size for phase in config.phases} | {config.eval_img_size, *config.serve_img_sizes}
     squares = [(size, size) for size in sorted(sizes)]
     return squares + [Preprocessing(config.eval_img_size).sides(*photo) for photo in ((100, 200), (200, 100))]
 
 
 def parent_of(config: FinetuneConfig) -> Checkpoint | None:
-    """The run `init` names; None where training starts from random weights.
+    """Loads the run that `init` names; None where training starts from random weights.
 
     Raises:
         ConfigError: it is of another architecture.
@@ -82,7 +82,7 @@ def parent_of(config: FinetuneConfig) -> Checkpoint | None:
 
 
 def weights_of(config: FinetuneConfig) -> PretrainedWeights | None:
-    """The pretrained weights `model.weights` names; None where training starts without.
+    """Loads the pretrained weights that `model.weights` names; None without any.
 
     Raises:
         PretrainedWeightsError: they cannot be read or downloaded, or are those of another net.
@@ -98,7 +98,7 @@ def weights_of(config: FinetuneConfig) -> PretrainedWeights | None:
 
 
 def take_weights(model: Classifier, weights: PretrainedWeights) -> None:
-    """Starts a baseline, all but its head, or the convolutional front of an HViT from pretrained weights.
+    """Loads pretrained weights into a baseline without its head, or into the convolutional front of an HViT.
 
     Raises:
         PretrainedWeightsError: they do not fit; nothing is changed then.
@@ -137,7 +137,7 @@ def start_in_words(origin: Origin) -> str:
 def preprocessing_for(
     config: FinetuneConfig, parent: Checkpoint | None, weights: PretrainedWeights | None
 ) -> Preprocessing:
-    """Preprocessing of a new run: weights that exist already decide its normalization."""
+    """Preprocessing of a new run, normalized as its initial weights expect."""
     usual = Preprocessing(config.eval_img_size)
     if parent is not None:
         return replace(parent.preprocessing, img_size=config.eval_img_size)
@@ -152,7 +152,7 @@ def origin_of(parent: Checkpoint | None, weights: PretrainedWeights | None) -> O
 
 
 def check_head(parent: Checkpoint, classes: list[str]) -> None:
-    """Refuses a run whose head is of other classes.
+    """Checks that a parent run has the same classes.
 
     Raises:
         ConfigError: names the first class that only one of the two has.
@@ -167,7 +167,7 @@ def check_head(parent: Checkpoint, classes: list[str]) -> None:
 
 
 def take_head(model: Classifier, parent: Checkpoint, classes: list[str]) -> None:
-    """Takes over the head of a run that knows the same classes; both name them in sorted order.
+    """Copies the head of a run with the same classes.
 
     Raises:
         ConfigError: it knows others.
@@ -177,7 +177,7 @@ def take_head(model: Classifier, parent: Checkpoint, classes: list[str]) -> None
 
 
 def take_backbone(model: Classifier, parent: Checkpoint) -> None:
-    """Takes over all but the head, which is new whatever the classes of the parent were.
+    """Copies all weights but the head.
 
     Raises:
         ConfigError: the parent is of another shape, or a baseline was made for another size.

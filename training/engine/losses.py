@@ -1,4 +1,4 @@
-"""Classification losses on soft targets, (B, K) each, as mixed pictures have two classes."""
+"""Classification losses on soft targets (B, K), as mixup needs."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from training.config import ConfigError, LossConfig
 
 
 class ClassificationLoss(nn.Module):
-    """The loss a configuration asks for: (B, K) logits and (B, K) target probabilities to a scalar.
+    """Classification loss of a configuration: logits and target probabilities (B, K) each to a scalar.
 
     cross_entropy: what the probabilities of a class cost.
     focal: the same, times (1 - p) ** gamma, so that what is known already weighs little (Lin et al. 2017,

@@ -1,4 +1,4 @@
-"""Parameter groups and the learning rate as a pure function of the step."""
+"""Parameter groups, and the learning rate as a pure function of the step."""
 
 import math
 
@@ -29,7 +29,7 @@ def parameter_groups(model: nn.Module, weight_decay: float, layer_decay: float =
 def adamw(
     model: nn.Module, lr: float, weight_decay: float, beta2: float, layer_decay: float = 1.0
 ) -> torch.optim.AdamW:
-    """AdamW in one fused kernel a step and group."""
+    """Fused AdamW with parameter groups."""
     groups = parameter_groups(model, weight_decay, layer_decay)
     return torch.optim.AdamW(groups, lr=lr, betas=(0.9, beta2), fused=True)
 

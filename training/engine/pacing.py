@@ -13,7 +13,7 @@ from training.parallel.world import World
 
 
 class Paced(ABC):
-    """A training as its schedule sees it: without a clock its progress is that of its steps.
+    """Schedule position of a training: by optimizer steps, or by the clock with `--minutes`.
 
     Attributes:
         step: optimizer steps done.
@@ -42,41 +42,41 @@ class Paced(ABC):
     @property
     @abstractmethod
     def sides(self) -> tuple[int, int]:
-        """Height and width in pixels of the pictures of the next step."""
+        """Image height and width in pixels of the next step."""
 
     @property
     @abstractmethod
     def speed_boundaries(self) -> list[float]:
-        """Fractions of training where a step begins to take another time."""
+        """Fractions of training at which the time of a step changes."""
 
     @abstractmethod
     def _area(self, progress: float) -> float:
-        """Pixels of a square picture at a fraction of training."""
+        """Pixels of a square image at a fraction of training."""
 
     @abstractmethod
     def _upkeep_s(self) -> tuple[float, float]:
-        """Seconds of one validation, and of all that follows the last step, measured now; all processes call it."""
+        """Measures the seconds of one validation and of everything after the last step; all processes call it."""
 
     @abstractmethod
     def train_step(self) -> StepOutcome | None:
-        """One optimizer step; returns what is known of it, or of the one before where this one is still computed."""
+        """Takes an optimizer step; returns its outcome, or that of the step before while this one is still computed."""
 
     @abstractmethod
     def _validate(self) -> None:
-        """Validates what was learned; on all processes."""
+        """Validates the model; on all processes."""
 
     # How far training has come.
 
     @property
     def place(self) -> float:
-        """Where training stands on its schedule, in steps of the schedule: without a clock, the steps done."""
+        """Position on the schedule, in schedule steps; without a clock, the steps done."""
         if self.time_budget is None:
             return self.step
         return self.fraction * self.schedule.total_steps
 
     @property
     def fraction(self) -> float:
-        """Of training that is done, in [0, 1]."""
+        """Fraction of training done, in [0, 1]."""
         by_epochs = self.time_budget is None
         return self.step / self.schedule.total_steps if by_epochs else self.time_budget.progress(self.step)
 
@@ -93,12 +93,12 @@ class Paced(ABC):
 
     @property
     def _length(self) -> str:
-        """What is said of how long training is."""
+        """Describes the length of training in words."""
         by_clock = self.time_budget is not None and not self.time_budget.is_fixed
         return f"{self.time_budget.budget_s / 60:g} minutes" if by_clock else f"{self.total_steps} steps"
 
     def _passes_validation(self, before: float) -> bool:
-        """Whether a validation is due, between the place of the step before and this one."""
+        """Whether a validation is due between the previous and the current position."""
         every = self.schedule.eval_every
         return self.place // every > before // every
 
@@ -108,7 +108,7 @@ class Paced(ABC):
         return Progress(self.total_steps, self.schedule.images_per_step, self.step, left_s)
 
     def _new_time_budget(self, state: dict | None = None) -> TimeBudget | None:
-        """The one asked for, or the one of a checkpoint; None where epochs are counted.
+        """Creates the requested time budget, or restores that of a checkpoint; None where epochs are counted.
 
         Args:
             state: of the checkpoint, where there is one that was trained by the clock.
@@ -127,7 +127,7 @@ class Paced(ABC):
         )
 
     def _resume_time_budget(self, state: dict | None) -> None:
-        """Takes back the time budget of a checkpoint; None where epochs were counted so far.
+        """Restores the time budget of a checkpoint; None where epochs were counted so far.
 
         Raises:
             ConfigError: it takes the steps of another run than `replayed`.
@@ -140,7 +140,7 @@ class Paced(ABC):
             self.time_budget = self._new_time_budget(state)
 
     def _measure_upkeep(self) -> None:
-        """Measures what takes time beside the steps, and refuses a budget that holds nothing else."""
+        """Measures the time of validations and checkpoints, and rejects a budget too short for them."""
         budget = self.time_budget
         self.validation_s, self.finish_s = (0.0, 0.0) if budget.is_fixed else self._upkeep_s()
         self.first_validation_s = self.validation_s
@@ -152,7 +152,7 @@ class Paced(ABC):
             )
 
     def _left_beside_steps_s(self, progress: float) -> float:
-        """Seconds that validations, checkpoints and the end will take from a fraction of training on.
+        """Seconds that validations, checkpoints and the end take from a fraction of training on.
 
         The end was estimated at the start; where validations take longer now than they did then, so will it.
         """
@@ -163,7 +163,7 @@ class Paced(ABC):
         return validations * self.validation_s + saves * self.save_s + slowdown * self.finish_s
 
     def _timed_step(self) -> StepOutcome | None:
-        """`train_step`; by the clock, the next segment is laid before it where one is due."""
+        """`train_step`; by the clock, plans the next segment first where one is due."""
         budget = self.time_budget
         if budget is None:
             return self.train_step()
@@ -183,7 +183,7 @@ class Paced(ABC):
         self.validation_s = now() - began
 
     def _time_used(self) -> dict[str, float]:
-        """Of the summary: minutes that were asked for and used, and the steps that fitted in."""
+        """Summary fields: minutes requested and used, and steps taken."""
         budget = self.time_budget
         if budget is None:
             return {}

@@ -20,7 +20,7 @@ LISTED = 8
 
 
 def check_resumed_config(run: Run, config: FinetuneConfig | PretrainConfig | SegmentConfig) -> None:
-    """Refuses to go on with a run under another configuration.
+    """Checks that a run is resumed with the configuration it started with.
 
     `epochs` may grow for a run that is done. Keys that the run did not know yet count with their defaults.
 
@@ -61,7 +61,7 @@ def _last_parts(paths: str | list[str]) -> list[str]:
 
 
 def flat(values: dict, prefix: str = "") -> dict[str, Any]:
-    """Nested sections as one: `{"optim": {"lr": 1}}` -> `{"optim.lr": 1}`; lists are values."""
+    """Flattens nested sections: `{"optim": {"lr": 1}}` -> `{"optim.lr": 1}`; lists are values."""
     return dict(_flat(values, prefix))
 
 

@@ -9,7 +9,7 @@ from training.engine.optim import lr_at
 
 @dataclass(frozen=True)
 class Schedule:
-    """Lengths in optimizer steps, but for `steps_per_epoch`, which need not be whole.
+    """Lengths of a training in optimizer steps; `steps_per_epoch` need not be an integer.
 
     Attributes:
         images_per_step: over all processes and accumulated passes.
@@ -27,7 +27,7 @@ class Schedule:
 
     @classmethod
     def of(cls, config: Config, num_photos: int, num_processes: int) -> "Schedule":
-        """The schedule for a number of training photos."""
+        """Computes the schedule for a number of training photos."""
         freeze_epochs = config.freeze_epochs if isinstance(config, FinetuneConfig) else 0.0
         images_per_step = config.batch_size * config.accum_steps * num_processes
         steps_per_epoch = num_photos / images_per_step
@@ -43,6 +43,6 @@ class Schedule:
         )
 
     def lr(self, step: float) -> float:
-        """Learning rate of the head at a place of the schedule: optimizer steps from 0, by the clock in between."""
+        """Learning rate of the head at a position of the schedule, in steps from 0; fractional with a clock."""
         optim = self.optim
         return lr_at(step, self.total_steps, self.warmup_steps, optim.lr, optim.min_lr, self.freeze_steps)

@@ -52,7 +52,7 @@ def train_step(
     teacher: Teacher | StoredTeacher | None = None,
     repeated: RepeatedViews | None = None,
 ) -> Tensor:
-    """Accumulates the gradients of optimizer step `step` into `model`.
+    """Computes the loss of optimizer step `step` and accumulates its gradients into `model`.
 
     Args:
         step_model: `model`; or, where nothing is frozen, the `JointModel` or `FeatureStudent` around it that an
@@ -104,7 +104,7 @@ def train_step(
 
 
 def sides_at(step: int, progress: float, config: FinetuneConfig, repeated: RepeatedViews | None) -> tuple[int, int]:
-    """Height and width in pixels of the pictures of optimizer step `step`."""
+    """Image height and width in pixels of optimizer step `step`."""
     img_size = config.phase_at(progress).img_size
     if repeated is not None:
         return repeated.sides(step, img_size)
@@ -112,7 +112,7 @@ def sides_at(step: int, progress: float, config: FinetuneConfig, repeated: Repea
 
 
 def set_drop_paths(model: Classifier, seed: int, samples: np.ndarray, device: torch.device) -> None:
-    """Decides which blocks the samples of the next pass skip, by their global numbers."""
+    """Sets the stochastic-depth masks of the next pass from global sample numbers."""
     numbers = torch.from_numpy(uniform(seed, samples, max(1, model.num_drop_paths()), DROP_PATH)).float()
     model.set_drop_path(to_device(numbers.T, device))
 
@@ -135,7 +135,7 @@ def predict(
 
     Args:
         model: images (B, 3, H, W) to (B, K), with their spectral pictures where there is a stream.
-        beat: called once a batch, as a sign of progress.
+        heartbeat: called once a batch, as a sign of progress.
     Returns:
         (len(indices), K) float32, on every process.
     """
@@ -160,7 +160,7 @@ def _inputs(cache: PhotoCache, i: int, preprocessing: Preprocessing, stream: Spe
 
 
 def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Validation metrics: top1, macro_f1 and nll, as `training.config.Metric` lists them."""
+    """Validation metrics: top1, macro_f1 and nll, as in `training.config.Metric`."""
     from hvit.scoring.metrics import macro_f1
 
     nll = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)).item()
@@ -173,7 +173,7 @@ def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 
 class Progress:
-    """Images a second and time left, and a line that tells them: a terminal's rewrites itself, in a log it is rare.
+    """Progress line with images a second and time left: rewritten on a terminal, printed rarely to a log.
 
     Args:
         left_s: seconds left, where a clock tells them.
@@ -193,7 +193,7 @@ class Progress:
         self.left_s: float | None = None
 
     def __call__(self, step: int) -> None:
-        """A step was done."""
+        """Records that a step was done."""
         now = time.monotonic()
         if now - self._measured >= MEASURED_S or self.images_per_s is None or step == self.total:
             self.images_per_s = (step - self._measured_step) * self._images / max(1e-9, now - self._measured)
@@ -202,7 +202,7 @@ class Progress:
         self.left_s = by_steps_s if self._clock_s is None else self._clock_s()
 
     def say(self, step: int, loss: float, note: str = "") -> None:
-        """Prints the line where it is time to."""
+        """Prints the line if enough time has passed."""
         now, interactive = time.monotonic(), sys.stderr.isatty()
         if now - self._said < (1.0 if interactive else 30.0) and step < self.total:
             return

@@ -29,7 +29,7 @@ RECENT_STEPS = 32  # that the speed is at least a mean over, where there are so 
 
 @dataclass(frozen=True)
 class Segment:
-    """Consecutive optimizer steps over which progress rises linearly, or stands still while the speed is measured.
+    """Consecutive optimizer steps over which progress rises linearly, or stays constant while speed is measured.
 
     Attributes:
         first_step: from 0.
@@ -48,13 +48,13 @@ class Segment:
 
 
 class TimeBudget:
-    """How far training has come in the time it may take.
+    """Plans segments of steps so that training ends within a time limit.
 
     Args:
         budget_s: seconds the whole training may take, from its start to its end.
         boundaries: fractions of training where the speed may change, as at a phase of another resolution.
         area: pixels of a picture at a fraction of training, in any unit: a first guess of how the speed changes there.
-        here: this process among all.
+        world: process group.
         segments: those laid already.
         used_s: seconds that were used before this process began.
         step_s: seconds a step took when `used_s` was recorded, and the `area` it took them at.
@@ -93,7 +93,7 @@ class TimeBudget:
 
     @property
     def left_s(self) -> float:
-        """Seconds left; 0 where there are none."""
+        """Seconds left, at least 0."""
         return max(0.0, self.budget_s - self.used_s)
 
     def progress(self, step: int) -> float:
@@ -112,7 +112,7 @@ class TimeBudget:
         return self._starts or not self.segments or step >= self.segments[-1].end_step
 
     def lay(self, step: int, upkeep_s: Callable[[float], float]) -> None:
-        """Decides the steps of the next segment; every process must call it at the same point.
+        """Plans the next segment; every process must call it at the same point.
 
         Args:
             upkeep_s: at a fraction of training, the seconds that will go into anything but steps from there to the end.
@@ -124,7 +124,7 @@ class TimeBudget:
         self._starts = False
 
     def _next(self, begins: int, upkeep_s: float) -> tuple[int, int]:
-        """Number of steps, and progress at their end."""
+        """Number of steps of the next segment, and progress at its end."""
         is_measured = self._measure(begins)
         if self._speed is None:
             return FIRST_STEPS, begins  # progress waits until the speed is known
@@ -138,7 +138,9 @@ class TimeBudget:
         return FIRST_STEPS, begins + (target - begins) * FIRST_STEPS // num_steps
 
     def _measure(self, begins: int) -> bool:
-        """Updates the seconds of a step from `begins` on; whether they are measured there, not guessed from before."""
+        """Updates the seconds of a step from `begins` on; returns whether they were measured at this size, not
+        extrapolated.
+        """
         if self._num_new:
             recent = self._took[-max(self._num_new, RECENT_STEPS) :]
             before = self._area(self.segments[-1].begins / PARTS)
@@ -153,14 +155,14 @@ class TimeBudget:
         return begins not in self._boundaries and not self._starts
 
     def took(self, seconds: float, shape: tuple) -> None:
-        """A step took that long, on pictures of this shape. The first of a shape, which compiles, tells nothing."""
+        """Records the duration of a step for an image shape; the first of a shape, which compiles, is ignored."""
         if shape in self._shapes:
             self._took.append(seconds)
             self._num_new += 1
         self._shapes.add(shape)
 
     def expected_steps(self, otherwise: int) -> int:
-        """Optimizer steps of the whole training at the speed of the newest segment; `otherwise` where it has none."""
+        """Expected optimizer steps of the whole training at the current speed; `otherwise` without a segment."""
         newest = self.segments[-1] if self.segments else None
         if newest is None or newest.ends == newest.begins:
             return otherwise
@@ -168,7 +170,7 @@ class TimeBudget:
 
     @property
     def state(self) -> dict:
-        """What a checkpoint keeps of it, as JSON has it."""
+        """State for a checkpoint, as JSON."""
         return {
             "budget_s": self.budget_s,
             "used_s": self.used_s,
@@ -178,22 +180,22 @@ class TimeBudget:
         }
 
     def write(self, run_dir: Path) -> None:
-        """Records the segments in the run."""
+        """Writes the segments into the run."""
         write_json(run_dir / TIME_BUDGET, self.state)
 
 
 def now() -> float:
-    """Seconds of a clock that never goes back."""
+    """Monotonic clock in seconds."""
     return time.monotonic()
 
 
 def read_segments(state: dict) -> list[Segment]:
-    """Segments of `TimeBudget.state`."""
+    """Parses the segments of `TimeBudget.state`."""
     return [Segment(**segment) for segment in state["segments"]]
 
 
 def recorded_segments(run: Path) -> list[Segment]:
-    """The segments of a finished run that was trained by the clock, to be replayed.
+    """Reads the segments of a finished run trained by the clock, to replay them.
 
     Args:
         run: by path or name.

@@ -1,4 +1,4 @@
-"""Times training steps, for programs that measure speed."""
+"""Times training steps, for benchmarks."""
 
 import time
 
@@ -8,7 +8,7 @@ from training.engine.trainer import Training
 
 
 def take_steps(training: Training, steps: int) -> tuple[float, list[float]]:
-    """Seconds of a step, the mean over these steps, and their losses; all processes must call it."""
+    """Mean seconds of the next steps, and their losses; all processes must call it."""
     training.world.barrier()
     began = time.perf_counter()
     outcomes = [training.train_step() for _ in range(steps)]
@@ -19,6 +19,6 @@ def take_steps(training: Training, steps: int) -> tuple[float, list[float]]:
 
 
 def wait(training: Training) -> None:
-    """Until the accelerator, where there is one, has done all it was given."""
+    """Synchronizes the accelerator, where there is one."""
     if training.world.device.type == "cuda":
         torch.cuda.synchronize()

@@ -69,7 +69,7 @@ class Training(Paced):
         config: resolved configuration.
         run_dir: folder to write.
         resume: "must" go on from the newest checkpoint in it, "auto" where there is one; None starts anew.
-        here: this process among all.
+        world: process group.
         tags: words to find the run by.
         minutes: lay the schedule over this time; None takes the epochs of the configuration.
         replay: a run by path or name, that was trained by the clock: take its steps, and do not look at the clock.
@@ -148,42 +148,42 @@ class Training(Paced):
     @property
     @abstractmethod
     def kind(self) -> str:
-        """Of its run: pretrain, finetune or baseline."""
+        """Kind of the run: pretrain, finetune or baseline."""
 
     @property
     @abstractmethod
     def photos(self) -> PhotoCache:
-        """What is learned from."""
+        """Cache of the training photos."""
 
     @property
     @abstractmethod
     def num_photos(self) -> int:
-        """Photos an epoch goes through."""
+        """Photos in an epoch."""
 
     @property
     @abstractmethod
     def plants_known(self) -> bool | None:
-        """Whether every photo says which plant it shows; None where that plays no part."""
+        """Whether the plant of every photo is known; None where that does not matter."""
 
     @abstractmethod
     def _build_datasets(self, resumed: Path | None) -> None:
-        """Reads the photos; `resumed` is the run that goes on."""
+        """Reads the photos; `resumed` is the run that is resumed."""
 
     @abstractmethod
     def _build(self, fresh: bool) -> None:
-        """Makes `learner`, `ema`, `optimizer` and `sampler`; `fresh` is whether no checkpoint fills them."""
+        """Creates `learner`, `ema`, `optimizer` and `sampler`; `fresh` is whether no checkpoint will fill them."""
 
     @abstractmethod
     def _write_split(self) -> None:
-        """Records which photo does what."""
+        """Writes the role of each photo to split.csv."""
 
     @abstractmethod
     def _begin(self) -> None:
-        """What comes before the first step, on all processes."""
+        """Hook before the first step, on all processes."""
 
     @abstractmethod
     def _gradients(self) -> Tensor:
-        """Accumulates the gradients of the next step, mean over all processes.
+        """Accumulates the gradients of the next step, averaged over all processes.
 
         Returns:
             Mean loss of this process's samples, a detached scalar.
@@ -194,11 +194,11 @@ class Training(Paced):
 
     @abstractmethod
     def _photos_of(self, samples: np.ndarray) -> np.ndarray:
-        """Numbers in `photos` of global samples, (B,)."""
+        """Photo numbers of global samples, (B,)."""
 
     @abstractmethod
     def _validate(self) -> None:
-        """Validates; called on all processes.
+        """Validates the model; called on all processes.
 
         Raises:
             GaveUp: on all processes: training cannot succeed.
@@ -207,28 +207,28 @@ class Training(Paced):
     @property
     @abstractmethod
     def _note(self) -> str:
-        """What the line of progress says beside."""
+        """Extra text for the progress line."""
 
     @abstractmethod
     def _extra(self) -> dict:
-        """What a checkpoint must hold beside the weights."""
+        """Extra state for a checkpoint."""
 
     @abstractmethod
     def _restore(self, step: int, extra: dict) -> None:
-        """Takes back what `_extra` gave."""
+        """Restores the state of `_extra`."""
 
     def _extra_files(self) -> list[Path]:
-        """Files a checkpoint must hold beside."""
+        """Extra files for a checkpoint."""
         return []
 
     @abstractmethod
     def _finish(self) -> dict:
-        """Writes what the run is for: the first process alone, but all call it. Returns its summary."""
+        """Writes the results of the run on the first process; all must call it. Returns the summary."""
 
     # What all share.
 
     def run(self) -> int:
-        """Trains to the end, or until a signal or a fault; returns the exit status, and records how it ended."""
+        """Trains to the end, a signal or a fault; records the outcome and returns the exit status."""
         with self.signals, self.writer.beating() if self.writer else nullcontext():
             try:
                 return self._run()
@@ -288,7 +288,7 @@ class Training(Paced):
         return 0
 
     def train_step(self) -> StepOutcome | None:
-        """One optimizer step; returns what is known of it, or of the one before where this one is still computed."""
+        """Takes an optimizer step; returns its outcome, or that of the step before while this one is still computed."""
         schedule = self.schedule
         lr = schedule.lr(self.place)
         for group in self.optimizer.param_groups:
@@ -326,11 +326,11 @@ class Training(Paced):
 
     @property
     def reads_at_once(self) -> bool:
-        """Whether what became of a step is read before the next: an accelerator would have to be waited for."""
+        """Whether the outcome of a step is read before the next: not on an accelerator, which would be synchronized."""
         return self.world.device.type == "cpu"
 
     def _read_pending(self) -> StepOutcome | None:
-        """Reads what became of the last step, and records where it was skipped."""
+        """Reads the outcome of the last step, and records it if it was skipped."""
         outcome = self.guard.read()
         if outcome is None:
             return None
@@ -356,7 +356,7 @@ class Training(Paced):
             append_line(self.run_dir / SKIPPED, json.dumps(row))
 
     def _step_to_resume_from(self, resume: str | None) -> int:
-        """The step of the checkpoint that all processes load, or 0 where training starts anew."""
+        """Step of the checkpoint that all processes load, 0 for a new training."""
         begun = 0
         if self.world.is_main and resume is not None:
             self.states.clean()
@@ -417,17 +417,17 @@ class Training(Paced):
 
     @property
     def is_sharded(self) -> bool:
-        """Whether weights are divided among processes; on a single one there is nothing to divide."""
+        """Whether weights are sharded over processes; never on a single one."""
         return self.config.sharded and self.world.size > 1
 
     def together(self) -> nn.Module:
-        """`learner`, or the wrapper of it that averages gradients over processes; sharded, it does so by itself."""
+        """`learner`, wrapped in DDP where gradients must be averaged; FSDP does so by itself."""
         is_wrapped = self.world.size > 1 and not self.is_sharded
         module = DistributedDataParallel(self.learner) if is_wrapped else self.learner
         return compiled(module) if self.config.compile else module
 
     def _check_samples_seen(self) -> None:
-        """Refuses a folder that not all processes can see: each writes its part of the checkpoints there."""
+        """Checks that all processes can see the run folder, where each writes its part of the checkpoints."""
         self.world.barrier()
         deadline = time.monotonic() + SEEN_S
         while not (seen := (self.run_dir / INFO).exists()) and time.monotonic() < deadline:
@@ -436,7 +436,7 @@ class Training(Paced):
             raise ConfigError(f"sharded: not all processes see {self.run_dir}; choose a --run-dir that all nodes share")
 
     def _save(self, must: bool) -> None:
-        """Writes a checkpoint. One that cannot be written ends training only where nothing comes after it."""
+        """Writes a checkpoint. A failure ends training only where no later checkpoint can replace it."""
         self._read_pending()
         began = self.last_saved = time.monotonic()
         if not self.writer and not self.is_sharded:
@@ -467,13 +467,13 @@ class Training(Paced):
         return exit_status
 
     def say(self, line: str) -> None:
-        """A line for whoever watches; only the first process speaks."""
+        """Prints a line on the first process."""
         if self.world.is_main:
             print(line, file=sys.stderr, flush=True)
 
 
 def compiled(module: nn.Module) -> nn.Module:
-    """The same module through `torch.compile`, once for each shape of batches: there are as many as aspects."""
+    """Compiles a module with `torch.compile`, once for each batch shape; there are as many as aspect ratios."""
     torch._dynamo.config.recompile_limit = max(COMPILED_SHAPES, torch._dynamo.config.recompile_limit)
     return torch.compile(module, dynamic=False)
 
@@ -486,7 +486,7 @@ def _both(first: StepOutcome | None, second: StepOutcome | None) -> StepOutcome 
 
 
 def start(kind: type[Training], parser: argparse.ArgumentParser, print_plan, argv: list[str] | None) -> int:
-    """`main` of a training program: from the command line to the exit status."""
+    """Entry point of a training program: from the command line to the exit status."""
     escape_unprintable()
     try:
         args = parser.parse_args(argv)
@@ -540,7 +540,7 @@ def _start(kind: type[Training], args: argparse.Namespace, print_plan) -> int:
 
 
 def _ended(run_dir: Path, restarted: bool) -> int:
-    """Exit status of a run that is over, or `CONTINUE`.
+    """Exit status of a finished run, or `CONTINUE`.
 
     It is done; or it came to an end it meant to come to, and torchrun started it again all the same.
     """
@@ -551,7 +551,7 @@ def _ended(run_dir: Path, restarted: bool) -> int:
 
 
 def _broken(size: int) -> int:
-    """Handles an unexpected exception: raised alone, printed at once where other processes wait."""
+    """Handles an unexpected exception: re-raised on a single process, printed at once where others wait."""
     error = sys.exc_info()[1]
     if size == 1 or isinstance(error, SystemExit):
         raise error

@@ -1,4 +1,4 @@
-"""Features and logits of labelled photos, as arrays."""
+"""Features and logits of labeled photos, as arrays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from hvit.scoring.model_outputs import ModelOutputs
 
 @dataclass(frozen=True)
 class LabeledFeatures:
-    """What a model computed for photos of known classes.
+    """Model outputs of photos of known classes.
 
     Attributes:
         features: mean token of each stage, a list of (N, C).
@@ -43,21 +43,21 @@ class LabeledFeatures:
 
     @property
     def predictions(self) -> ModelOutputs:
-        """The same without labels."""
+        """The model outputs without labels."""
         return ModelOutputs(self.logits, self.features, [])
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def only(self, rows: np.ndarray) -> "LabeledFeatures":
-        """The photos of a mask, or of row numbers."""
+        """Selects photos by a mask or by row numbers."""
         return LabeledFeatures(
             [stage[rows] for stage in self.features], self.logits[rows], self.labels[rows], self.sources[rows],
             self.groups[rows], self.classes,
         )  # fmt: skip
 
     def joined(self, other: "LabeledFeatures") -> "LabeledFeatures":
-        """The photos of both, of the same model."""
+        """Concatenates the photos of two sets of outputs of the same model."""
         stages = [np.concatenate(pair) for pair in zip(self.features, other.features, strict=True)]
         names = ("logits", "labels", "sources", "groups")
         return LabeledFeatures(
@@ -65,7 +65,7 @@ class LabeledFeatures:
         )
 
     def without_column(self, k: int) -> "LabeledFeatures":
-        """As of a model without class `k`: its logit is taken out. Photos of that class get the label -1."""
+        """Removes class `k`: its logit is dropped, and its photos get the label -1."""
         labels = np.where(self.labels == k, -1, self.labels - (self.labels > k))
         return LabeledFeatures(
             self.features, np.delete(self.logits, k, axis=1), labels, self.sources, self.groups,

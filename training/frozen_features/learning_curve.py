@@ -21,7 +21,7 @@ BENDS = 0.005  # of error beyond its interval that the last point may lie off th
 
 @dataclass(frozen=True)
 class Curve:
-    """Errors on held-out photos by how many photos were learned from.
+    """Held-out errors by number of training photos.
 
     Attributes:
         counts: photos learned from, the mean over folds and draws, (S,), rising.
@@ -32,7 +32,7 @@ class Curve:
     wrong: np.ndarray
 
     def rows(self) -> list[dict]:
-        """For JSON, a point each: photos, top1 over all draws, and its Wilson interval as of one draw."""
+        """JSON rows, one a point: photos, top1 over all repeats, and its Wilson interval for one repeat."""
         total, rows = self.wrong.shape[2], []
         for count, wrong in zip(self.counts, self.wrong.mean((0, 2))):
             interval = wilson(total * (1 - wrong), total)
@@ -42,7 +42,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Gain:
-    """Expected gain from twice the photos.
+    """Expected gain in top-1 accuracy from twice the photos.
 
     Attributes:
         gain: in top-1, or None where it cannot be known.
@@ -71,7 +71,7 @@ def learning_curve(
     seed: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Curve:
-    """Fits heads to shares of what each fold leaves, and asks them about the photos of the fold.
+    """Fits heads to subsets of the training folds, and predicts the held-out photos of each fold.
 
     Args:
         embeddings: (N, D).
@@ -100,7 +100,7 @@ def learning_curve(
 
 
 def subset(labels: np.ndarray, groups: np.ndarray, keys: np.ndarray, share: float) -> np.ndarray:
-    """About this share of the photos of each class, at least one of each: whole groups, in the order of `keys`.
+    """Samples about `share` of the photos of each class, at least one: whole groups, in the order of `keys`.
 
     A smaller share lies within a larger one.
 
@@ -123,7 +123,7 @@ def subset(labels: np.ndarray, groups: np.ndarray, keys: np.ndarray, share: floa
 
 
 def gain_of_twice(curve: Curve, groups: np.ndarray, seed: int = 0) -> Gain:
-    """How much top-1 rises when the photos are doubled, if the error goes on falling by a power law.
+    """Extrapolates the gain in top-1 from doubling the photos by a power law of the error.
 
     The law error = a n^-b (Hestness et al. 2017, arXiv:1712.00409) is fitted to the logarithms by least squares. The
     interval is a bootstrap over groups of held-out photos and over draws: each resample takes one draw of each size, as
@@ -159,12 +159,12 @@ def gain_of_twice(curve: Curve, groups: np.ndarray, seed: int = 0) -> Gain:
 
 
 def _gain(counts: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """Fall of the error from the largest size to twice of it, (B,)."""
+    """Decrease of the error from the largest size to twice that size, (B,)."""
     return _at(counts, errors, counts[-1]) - _at(counts, errors, 2 * counts[-1])
 
 
 def _at(counts: np.ndarray, errors: np.ndarray, count: float) -> np.ndarray:
-    """The power laws through errors (B, S) at counts (S,), at another count, (B,)."""
+    """Evaluates power laws fitted to errors (B, S) at counts (S,), at another count, (B,)."""
     x, y = np.log(counts), np.log(errors)
     slope = (y - y.mean(1, keepdims=True)) @ (x - x.mean()) / ((x - x.mean()) ** 2).sum()
     return np.exp(y.mean(1) + slope * (math.log(count) - x.mean()))

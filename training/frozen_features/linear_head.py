@@ -15,7 +15,7 @@ C = 0.1
 
 @dataclass(frozen=True)
 class LinearHead:
-    """What `nn.Linear` computes.
+    """A fitted linear layer.
 
     Attributes:
         weight: (K, D) float64.
@@ -61,7 +61,7 @@ class LinearHead:
         return embeddings.astype(np.float64) @ self.weight.T + self.bias
 
     def put_into(self, model: HViT) -> None:
-        """Replaces the head of a model, whatever its classes were."""
+        """Replaces the head of a model with this one."""
         model.reset_classifier(len(self.weight))
         with torch.no_grad():
             model.head.weight.copy_(torch.from_numpy(self.weight))

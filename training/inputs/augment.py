@@ -1,4 +1,4 @@
-"""Batched augmentation in torch operations: every draw is a pure function of (seed, global sample number).
+"""Batched augmentation in torch operations: all random numbers are pure functions of (seed, global sample number).
 
 Nothing here paints or removes symptoms: no hue beyond what a camera does, no erasing, no thresholds. The shape of a
 batch is drawn without regard to its photos, and photos are cropped or padded into it, so that neither aspect nor
@@ -26,19 +26,19 @@ ASPECTS = (4 / 3, 3 / 4, 3 / 2, 2 / 3, 2.0, 0.5)  # of batches that are not squa
 
 
 def batch_sides(seed: int, step: int, img_size: int, square: float) -> tuple[int, int]:
-    """Height and width in pixels of the batch of a step: square with probability `square`, else another aspect."""
+    """Height and width in pixels of a batch: square with probability `square`, else of another aspect ratio."""
     return sides_of(img_size, aspects(seed, np.array([step]), square, SHAPE)[0])
 
 
 def aspects(seed: int, numbers: np.ndarray, square: float, stream: int) -> np.ndarray:
-    """Aspect of each of some batches, (N,): 1 with probability `square`, else evenly one of those that are not."""
+    """Aspect ratio of each batch, (N,): 1 with probability `square`, else uniformly one of the others."""
     draws = uniform(seed, numbers, 2, stream)
     others = np.array(ASPECTS)
     return np.where(draws[:, 0] < square, 1.0, others[(draws[:, 1] * len(others)).astype(int)])
 
 
 def sides_of(img_size: int, aspect: float) -> tuple[int, int]:
-    """Height and width in pixels, multiples of 32, of a picture with about `img_size` squared of them."""
+    """Height and width in pixels, multiples of 32, of an image with about `img_size` squared pixels."""
     if aspect == 1:
         return img_size, img_size
     height, width = (max(64, round(img_size * s / 32) * 32) for s in (aspect**-0.5, aspect**0.5))
@@ -55,7 +55,7 @@ def augment(
     seed: int,
     device: torch.device,
 ) -> Tensor:
-    """One view of each photo.
+    """Augments each photo into one view.
 
     Args:
         cache: where the photos are.
@@ -87,7 +87,7 @@ def augment_bands(
     device: torch.device,
     outside: tuple[float, ...],
 ) -> Tensor:
-    """The bands of the same views: the geometry of `augment`, and none of its colors, blur or noise.
+    """Augments spectral bands with the geometry of `augment`, without its colors, blur or noise.
 
     Args:
         outside: reflectance beyond the photo, one a band.
@@ -110,7 +110,7 @@ def augment_masks(
     seed: int,
     device: torch.device,
 ) -> Tensor:
-    """The masks of the same views, with the geometry of `augment`.
+    """Augments masks with the geometry of `augment`.
 
     Args:
         masks: of the same photos in the same order, read as images (`hvit.data.datasets.masks.MaskSample`).
@@ -124,7 +124,7 @@ def augment_masks(
 
 
 def _geometry(cache: PhotoCache, photos: np.ndarray, samples: np.ndarray, sides: tuple[int, int], config, seed: int):
-    """The draws of each sample (B, 16), its map (B, 2, 3), and the whole number its photo is scaled down by, (B,)."""
+    """Random numbers (B, 16), affine map (B, 2, 3) and integer downscaling factor (B,) of each sample."""
     u = uniform(seed, samples, 16, GEOMETRY)
     theta, scale = _view_maps(cache.sizes[photos], u, sides, config)
     # Pixels far below the view's are averaged first, against aliasing.
@@ -132,7 +132,7 @@ def _geometry(cache: PhotoCache, photos: np.ndarray, samples: np.ndarray, sides:
 
 
 def _view_maps(sizes: np.ndarray, u: np.ndarray, sides: tuple[int, int], config: ViewConfig):
-    """Crop or pad, flip, turn and scale as one map a photo.
+    """Composes crop or padding, flip, rotation and scaling into one affine map a photo.
 
     Returns:
         Affine maps from a view's [-1, 1] to fractions of the photo's width and height, (B, 2, 3), and the side of a
@@ -167,7 +167,7 @@ def _view_maps(sizes: np.ndarray, u: np.ndarray, sides: tuple[int, int], config:
 
 
 def _resample(canvas: Tensor, sizes: np.ndarray, theta: np.ndarray, sides, outside: Tensor) -> Tensor:
-    """Views of photos in the top left corners of `canvas` (B, C, Hc, Wc); beyond lies `outside` (1 or B, C, 1, 1)."""
+    """Samples views from photos in the top left of `canvas` (B, C, Hc, Wc), padded with `outside` (1 or B, C, 1, 1)."""
     canvas_sides = canvas.shape[2:]
     # What is sampled beyond a tensor is 0, so that 0 is made to stand for what lies beyond a photo.
     photos = canvas - outside
@@ -184,7 +184,7 @@ def _resample(canvas: Tensor, sizes: np.ndarray, theta: np.ndarray, sides, outsi
 
 
 def _fill_colors(canvas: Tensor, sizes: np.ndarray, u: np.ndarray) -> Tensor:
-    """What lies beyond a photo, (B, 3, 1, 1) float32: white, black, a grey, a colour, or the photo's own mean."""
+    """Padding color of each photo, (B, 3, 1, 1) float32: white, black, a grey, a color, or the photo's mean."""
     kind, color = np.floor(u[:, :1] * 5), u[:, 1:4] * 255
     fill = np.select([kind == 0, kind == 1, kind == 2], [255.0, 0.0, color[:, :1]], color)
     fill = to_device(torch.from_numpy(fill).float(), canvas.device)
@@ -205,7 +205,7 @@ _SPLITMIX = tuple(n - (1 << 64) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9
 
 
 def _color(views: Tensor, u: np.ndarray, config: ViewConfig) -> Tensor:
-    """Brightness, contrast, saturation or none, a little hue and white balance as one 3x4 matrix a photo."""
+    """Color jitter as a 3x4 matrix a photo: brightness, contrast, saturation or grayscale, hue, white balance."""
     u = to_device(torch.from_numpy(u).float(), views.device)
     change = (u[:, :1] < config.color_probability).float()
     signed = (2 * u - 1) * change
@@ -243,7 +243,7 @@ def _blur_and_noise(views: Tensor, u: np.ndarray, config: ViewConfig) -> Tensor:
 
 
 def normal_noise(seeds: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Standard normal numbers of each sample, all at once: generators would be launched one by one.
+    """Standard normal numbers of each sample from a counter-based generator, in one launch for the whole batch.
 
     SplitMix64 of a counter (Steele et al. 2014), two uniform numbers of 24 bits, Box & Muller 1958.
 

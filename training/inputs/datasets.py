@@ -1,4 +1,4 @@
-"""What a program trains on: decoded photos, their labels, and which of validation select and calibrate."""
+"""Training and validation data of a program: decoded photos, labels, and the roles of validation photos."""
 
 import csv
 import hashlib
@@ -37,7 +37,7 @@ from training.parallel.world import World
 
 @dataclass(frozen=True)
 class Datasets:
-    """Photos to train on and to judge with.
+    """Training and validation photos.
 
     Attributes:
         train, val: decoded photos.
@@ -55,17 +55,17 @@ class Datasets:
 
     @cached_property
     def classes(self) -> list[str]:
-        """Sorted names."""
+        """Sorted class names."""
         return class_names(self.train.samples + self.val.samples)
 
     def labels(self, cache: PhotoCache) -> np.ndarray:
-        """Class numbers of the photos of a cache, (N,)."""
+        """Class indices of the photos of a cache, (N,)."""
         number = {name: i for i, name in enumerate(self.classes)}
         return np.array([number[sample.label] for sample in cache.samples])
 
 
 def build_datasets(config: FinetuneConfig, world: World, resumed: Path | None) -> Datasets:
-    """Reads, divides and decodes the data sets of a configuration.
+    """Reads, splits and decodes the data sets of a configuration.
 
     Args:
         resumed: a run that goes on: its division of val holds.
@@ -108,7 +108,7 @@ def build_datasets(config: FinetuneConfig, world: World, resumed: Path | None) -
 
 
 def read_all(config: FinetuneConfig, say: Callable[[str], None] = say_on_stderr) -> list[Sample]:
-    """The samples of all data sets of a configuration.
+    """Lists the samples of all data sets of a configuration.
 
     Args:
         say: of `read_samples`.
@@ -126,7 +126,7 @@ def read_all(config: FinetuneConfig, say: Callable[[str], None] = say_on_stderr)
 
 
 def listed_classes(config: FinetuneConfig) -> list[str]:
-    """Names of the classes to learn, from the names of folders and files alone: no photo is read.
+    """Lists the class names from names of folders and files alone; no photo is read.
 
     What is passed over is not said: reading the photos says it.
 
@@ -137,7 +137,7 @@ def listed_classes(config: FinetuneConfig) -> list[str]:
 
 
 def fewer(samples: list[Sample], fraction: float, seed: int) -> list[Sample]:
-    """A share of each class, at least one photo of it: the same on every machine, and a part of any larger share."""
+    """Subsamples each class, at least one photo of it; deterministic, and nested in any larger share."""
     of_class: dict[str, list[Sample]] = {}
     for sample in sorted(samples, key=lambda s: hashlib.sha256(f"{seed}/{s.relative}".encode()).digest()):
         of_class.setdefault(sample.label, []).append(sample)
@@ -146,7 +146,7 @@ def fewer(samples: list[Sample], fraction: float, seed: int) -> list[Sample]:
 
 
 def with_splits(samples: list[Sample], config: FinetuneConfig | PretrainConfig, world: World) -> list[Sample]:
-    """Divides the data sets that come without splits, by group."""
+    """Splits the data sets that come without splits, by group."""
     divided = [sample for sample in samples if sample.split is not None]
     whole = [sample for sample in samples if sample.split is None]
     if not whole:
@@ -159,7 +159,7 @@ def with_splits(samples: list[Sample], config: FinetuneConfig | PretrainConfig, 
 def cache_of(
     samples: Sequence[Sample], config: FinetuneConfig | PretrainConfig | SegmentConfig, world: World
 ) -> PhotoCache:
-    """Decoded photos: the first process decodes, the others wait."""
+    """Opens the cache of decoded photos; the first process decodes, the others wait."""
     if not world.is_main:
         world.barrier()
     side, folder = config.data.cache_side, config.data.cache_dir
@@ -172,14 +172,14 @@ def cache_of(
 def groups_of_photos(
     samples: list[Sample], photos: Sequence[np.ndarray], config: FinetuneConfig | PretrainConfig
 ) -> list[str]:
-    """Those a pattern reads off the names, or known groups, and near-duplicates where none is known."""
+    """Groups from a pattern on the names, or known groups, and near-duplicates where none is known."""
     if config.data.group_from is not None:
         return groups_from_names(samples, config.data.group_from)
     return filled_groups(samples, photos)
 
 
 def filled_groups(samples: list[Sample], photos: Sequence[np.ndarray]) -> list[str]:
-    """The groups of samples, with those of near-duplicates where a sample has none.
+    """Groups of samples, with near-duplicate groups where a sample has none.
 
     Args:
         photos: pixels of each sample, (H, W, 3) uint8.
@@ -207,7 +207,7 @@ def write_roles(run_dir: Path, samples: list[Sample], sha256: list[str], roles: 
 
 
 def encode_roles(samples: list[Sample], sha256: list[str], roles: list[str]) -> bytes:
-    """Content of split.csv: path, sha256, label, role, and group where it holds several photos."""
+    """Encodes split.csv: path, sha256, label, role, and group where it holds several photos."""
     out = io.StringIO()
     rows = csv.writer(out)
     rows.writerow(["path", "sha256", "label", "role", "group"])

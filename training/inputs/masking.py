@@ -1,4 +1,4 @@
-"""Which 32-px units of a view stay visible: a pure function of (seed, global sample number)."""
+"""Random masking of 32-px units: a pure function of (seed, global sample number)."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ MASK = 5000  # stream of draws
 
 
 def kept_units(seed: int, samples: np.ndarray, sides: tuple[int, int], mask_ratio: float) -> Tensor:
-    """Numbers of the visible units of each sample, drawn without regard to the others.
+    """Samples the visible units of each view, independently of other views.
 
     Args:
         seed: of the run.

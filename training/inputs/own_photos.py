@@ -1,4 +1,4 @@
-"""A folder of somebody's photos as frozen features: what can be learned from, and what to know about it."""
+"""Frozen features of a folder of the user's own photos, with the checks and warnings on them."""
 
 import copy
 from collections import Counter
@@ -33,7 +33,7 @@ JUDGED_FROM = 8  # photos of a class
 
 @dataclass(frozen=True)
 class OwnPhotos:
-    """Photos, and what a frozen network sees in them.
+    """Photos with the features of a frozen network.
 
     Attributes:
         samples: with their groups set.
@@ -58,7 +58,7 @@ class OwnPhotos:
 
     @cached_property
     def labels(self) -> np.ndarray:
-        """Class numbers, (N,)."""
+        """Class indices, (N,)."""
         return np.array([self.classes.index(sample.label) for sample in self.samples])
 
     @cached_property
@@ -68,7 +68,7 @@ class OwnPhotos:
 
 
 def find(place: Path, group_from: str | None, groups_csv: Path | None) -> tuple[list[Sample], bool, list[str]]:
-    """The photos of a data set that may be learned from.
+    """Lists the photos of a data set that may be used for training.
 
     Args:
         place: of `read_samples`; where it has splits, test is left alone.
@@ -104,7 +104,7 @@ def see(
     warnings: list[str],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> OwnPhotos:
-    """Reads photos once, and computes what the backbone of a run sees in each.
+    """Reads photos once, and computes their features with the backbone of a run.
 
     Args:
         checkpoint: its head plays no part.
@@ -151,7 +151,7 @@ def see(
 
 
 def check_enough_photos(samples: list[Sample]) -> None:
-    """Stops where nothing could be told apart, or a class could not be held out.
+    """Checks that there are two classes, and that every class can be held out.
 
     Raises:
         DataError: there is one class only, or all photos of a class are of one group.

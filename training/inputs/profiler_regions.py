@@ -1,4 +1,4 @@
-"""Names of the parts of a training step in torch's profiler; where none runs, a mark costs a microsecond."""
+"""Names of the regions of a training step in torch's profiler; without one, a region costs a microsecond."""
 
 PHOTOS = "photos"  # out of the cache, to the device
 AUGMENTATION = "augmentation"  # encloses the photos

@@ -12,7 +12,7 @@ KEPT_EPOCHS = 3
 
 
 class Sampler:
-    """Draws photos by weight, one epoch of as many samples as there are photos after the other.
+    """Weighted sampling over epochs, each with as many samples as there are photos.
 
     Each epoch takes a photo as often as its weight says, rounded up or down by systematic resampling: with equal
     weights that is every photo once. Sample g is the same on any number of ranks and after any resume.
@@ -25,14 +25,14 @@ class Sampler:
 
     @property
     def sha256(self) -> str:
-        """Of the weights: samplers with the same seed and hash draw the same photos."""
+        """Hash of the weights: samplers with the same seed and hash give the same photos."""
         return hashlib.sha256(self._shares.tobytes()).hexdigest()
 
     def __len__(self) -> int:
         return len(self._shares)
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
-        """Photo of each global sample number, (B,) -> (B,)."""
+        """Photo index of each global sample number, (B,) -> (B,)."""
         return np.array([self._epoch_order(g // len(self))[g % len(self)] for g in samples])
 
     def _epoch_order(self, epoch: int) -> np.ndarray:
@@ -48,7 +48,7 @@ class Sampler:
 
 
 def samples_of_pass(step: int, part: int, rank: int, config: Config, size: int) -> np.ndarray:
-    """Global sample numbers of a pass of one process, (B,): each is met once, in whatever parts a step is computed.
+    """Global sample numbers of one forward pass of one process, (B,); independent of how a step is divided.
 
     Args:
         step: optimizer step, from 0.
@@ -62,12 +62,12 @@ def samples_of_pass(step: int, part: int, rank: int, config: Config, size: int) 
 def sample_weights(
     labels: np.ndarray, sources: list[str], balance: float, source_weights: dict[str, float]
 ) -> np.ndarray:
-    """Weight of each photo: its data set's, divided by (photos of its class) ** `balance`."""
+    """Sampling weight of each photo: that of its data set, divided by (photos of its class) ** `balance`."""
     counts = np.bincount(labels)
     own = np.array([source_weights[source] if source in source_weights else 1.0 for source in sources])
     return own * counts[labels].astype(float) ** -balance
 
 
 def class_shares(labels: np.ndarray, weights: np.ndarray, num_classes: int) -> np.ndarray:
-    """How often each class is drawn with these weights of its photos: (K,), sums to 1."""
+    """Sampling share of each class with these weights of its photos: (K,), sums to 1."""
     return np.bincount(labels, weights, num_classes) / weights.sum()

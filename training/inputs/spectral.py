@@ -21,7 +21,7 @@ MEASURED_PHOTOS = 1000  # whose pixels decide mean and variance of each channel
 
 
 def open_stream(config: FinetuneConfig, train: PhotoCache, val: PhotoCache, world: World) -> SpectralStream | None:
-    """What the spectral stream of a configuration expects; gives both caches their bands where it takes any.
+    """Builds the spectral stream of a configuration, and opens the bands of both caches where it takes any.
 
     Raises:
         ConfigError: no training photo has bands.
@@ -45,7 +45,7 @@ def open_stream(config: FinetuneConfig, train: PhotoCache, val: PhotoCache, worl
 
 
 def _open_bands(cache: PhotoCache, config: FinetuneConfig, world: World) -> None:
-    """The first process reads, the others wait."""
+    """Opens the bands of a cache; the first process reads, the others wait."""
     if not world.is_main:
         world.barrier()
     spectral, folder = config.spectral, config.data.cache_dir
@@ -56,7 +56,7 @@ def _open_bands(cache: PhotoCache, config: FinetuneConfig, world: World) -> None
 
 
 def _measured(photos: np.ndarray) -> np.ndarray:
-    """At most so many of them, evenly spaced."""
+    """Subsamples photos evenly."""
     return photos[np.linspace(0, len(photos) - 1, min(len(photos), MEASURED_PHOTOS)).astype(int)]
 
 
@@ -73,7 +73,7 @@ def with_bands(
     seed: int,
     stream: SpectralStream,
 ) -> Tensor:
-    """Views with their bands behind the colors, so that mixing treats both alike.
+    """Concatenates augmented bands to the views, so that mixing treats both alike.
 
     Args:
         views: (B, 3, h, w), of `augment` with the same arguments.
@@ -95,7 +95,7 @@ def model_batch(
     spectral: SpectralConfig | None,
     seed: int,
 ) -> tuple[Tensor, ...]:
-    """What the model takes in training: images, and for a spectral stream its pictures and which of them count.
+    """Normalizes views into model inputs: images, spectral images, and which of these are present.
 
     A sample loses its spectral picture with probability `spectral.dropout`, drawn from seed and sample number alone, so
     that the model learns to answer with and without. Indices are those of the augmented view: what a photo tells.

@@ -1,4 +1,4 @@
-"""Data sets of pre-training: training photos and unlabeled folders; photos of val and test are not read."""
+"""Data sets of pre-training: training photos and unlabeled folders; val and test photos are not read."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from training.parallel.world import World
 
 @dataclass(frozen=True)
 class Unlabeled:
-    """Photos to learn from, and photos that tell how good the features are.
+    """Photos to pre-train on, and labeled photos to evaluate features with.
 
     Attributes:
         cache: all of them, decoded.
@@ -40,16 +40,16 @@ class Unlabeled:
 
     @property
     def judges(self) -> bool:
-        """Whether labels can tell how good features are: there are photos of two classes and more."""
+        """Whether features can be evaluated with labels: there are photos of two classes or more."""
         return len({self.cache.samples[i].label for i in self.known}) > 1
 
     def labels(self, photos: np.ndarray) -> np.ndarray:
-        """Class names of photos with a label, (N,)."""
+        """Class names of labeled photos, (N,)."""
         return np.array([self.cache.samples[i].label for i in photos])
 
 
 def gather_unlabeled(config: PretrainConfig, world: World) -> Unlabeled:
-    """Reads and decodes the training photos; what a data set keeps for val and test is left alone.
+    """Reads and decodes the training photos; val and test photos of a data set are excluded.
 
     Data sets without splits are divided first, as fine-tuning with the same seed, shares and groups divides them.
 

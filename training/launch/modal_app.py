@@ -1,4 +1,4 @@
-"""A training as a function of Modal, which goes on after a preemption. From the root of the project, with modal 1.6:
+"""Runs a training as a Modal function that resumes after a preemption. From the root of the project, with modal 1.6:
 
 HVIT_GPU=H100:4 modal run --detach training/launch/modal_app.py training.finetune --config FILE --run-dir runs/NAME
 
@@ -36,7 +36,7 @@ app = modal.App("hvit")
     single_use_containers=True,
 )
 def train(*words: str) -> int:
-    """Trains as far as this attempt gets.
+    """Trains until the end, or until this attempt is interrupted.
 
     Args:
         words: what follows `torchrun -m`, with `--run-dir`.

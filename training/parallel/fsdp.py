@@ -14,7 +14,7 @@ from training.parallel.world import World
 
 
 def shard(module: nn.Module, world: World) -> None:
-    """Leaves this process its part of every weight; those of a block come together while it computes.
+    """Shards every weight over the processes; those of a block are gathered while it computes.
 
     Gradients are averaged over processes and divided alike. The weights must be the same on all processes, and what
     optimizes them be made afterwards. Only `module` itself can be called then, no part of it.
@@ -29,7 +29,7 @@ def shard(module: nn.Module, world: World) -> None:
 
 
 class Whole:
-    """Gives a module with all its weights on this process, to predict with.
+    """Gathers a module with all its weights on this process, for prediction.
 
     Args:
         module: or a part of one; make this before it is sharded.
@@ -41,7 +41,7 @@ class Whole:
         self._empty = copy.deepcopy(module).to("meta") if is_sharded else None
 
     def __call__(self) -> nn.Module:
-        """Every process must call it at the same point, where weights are sharded: it is a copy then."""
+        """Gathers the weights, as a copy where they are sharded; every process must call it at the same point."""
         if self._empty is None:
             return self._module
         module = copy.deepcopy(self._empty)
@@ -51,7 +51,7 @@ class Whole:
 
 
 def save_shards(folder: Path, tensors: dict[str, Tensor]) -> None:
-    """Writes a safetensors file a process, each with its part; every process must call it at the same point.
+    """Writes one safetensors file a process, each with its shard; every process must call it at the same point.
 
     Raises:
         OSError: on all processes, where one of them could not write.
@@ -68,7 +68,7 @@ def save_shards(folder: Path, tensors: dict[str, Tensor]) -> None:
 
 
 def shapes_in(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Shapes of the whole tensors in the safetensors files of a folder, whether they lie there in parts or not."""
+    """Shapes of the full tensors in the safetensors files of a folder, sharded or not."""
     from torch.distributed import checkpoint as dcp
 
     found = dcp.HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
@@ -76,7 +76,7 @@ def shapes_in(folder: Path) -> dict[str, tuple[int, ...]]:
 
 
 def read_into(tensors: dict[str, Tensor], folder: Path) -> None:
-    """Fills tensors from the safetensors files of a folder; of sharded ones, the part this process holds."""
+    """Fills tensors from the safetensors files of a folder; of sharded tensors, the local shard."""
     from torch.distributed import checkpoint as dcp
 
     with warnings.catch_warnings():

@@ -22,7 +22,7 @@ SAVE_SIGNAL = getattr(signal, "SIGUSR1", None)  # Windows has none
 
 
 def leave_status(status: int) -> None:
-    """Leaves an exit status for whoever started torchrun, where a file is named for it and can be written."""
+    """Writes the exit status to the file named by the environment, for whoever started torchrun."""
     named = os.environ.get(STATUS_FILE)
     if named and not (status in LITTLE_KNOWN and os.path.exists(named)):
         with suppress(OSError):  # the disk may be full, and a process that ends must end
@@ -30,15 +30,15 @@ def leave_status(status: int) -> None:
 
 
 class GaveUp(Exception):
-    """Training cannot succeed as it is; the message says why."""
+    """Training cannot succeed with this configuration; the message says why."""
 
 
 class Stopped(BaseException):
-    """A signal came where no step is to be finished first."""
+    """A stop was requested where no step has to be finished first."""
 
 
 class Signals:
-    """SIGTERM and the first SIGINT ask to stop, SIGUSR1 to save and go on; a second SIGINT ends at once.
+    """Signal handlers: SIGTERM and the first SIGINT stop, SIGUSR1 saves a checkpoint, a second SIGINT exits at once.
 
     Attributes:
         stop, save: what was asked for, and not done yet.

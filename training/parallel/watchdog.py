@@ -1,4 +1,4 @@
-"""Watchdog: ends this process when another one hangs or is gone."""
+"""Watchdog: ends this process when another one hangs or dies."""
 
 import faulthandler
 import os
@@ -17,7 +17,7 @@ STARTED = "-1 0 0 0 0"  # what is known of a process that has not said anything 
 
 
 class Watch(threading.Thread):
-    """Tells the other processes how far this one is, and looks how far they are.
+    """Thread that publishes the progress of this process and monitors that of the others.
 
     All processes stop when one does, because they meet in every step. The one that others wait for is the one that
     took part in the fewest collective operations.
@@ -46,15 +46,15 @@ class Watch(threading.Thread):
         self._over = threading.Event()
 
     def heartbeat(self, step: int) -> None:
-        """Progress was made."""
+        """Reports progress."""
         self._beats, self._step = self._beats + 1, step
 
     def set_watched(self, watched: bool) -> None:
-        """Whether this process must make progress now; reading photos and calibrating take as long as they take."""
+        """Sets whether this process must make progress now; reading photos and calibrating have no time limit."""
         self._watched = watched
 
     def stop(self) -> None:
-        """Ends it, and lets go of the group: threads of one that outlives Python's end abort the process."""
+        """Stops the thread and releases the process group: threads that outlive Python's end abort the process."""
         self._over.set()
         self.join(STOP_S)
         self._operations = int

@@ -1,4 +1,4 @@
-"""Distributed training: the same program on one process or many."""
+"""Process group of a training: the same program runs on one process or many."""
 
 import os
 from collections.abc import Callable
@@ -41,20 +41,20 @@ class World:
 
     @property
     def name(self) -> str:
-        """ "cpu", or what the accelerator calls itself."""
+        """Name of the accelerator, or "cpu"."""
         return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
 
     @property
     def alone(self) -> "World":
-        """This process as if there were no others."""
+        """A world of one process."""
         return replace(self, rank=0, size=1)
 
     def any(self, flag: bool) -> bool:
-        """Whether `flag` is set on any process; every process must call it at the same point."""
+        """Logical or of `flag` over all processes; every process must call it at the same point."""
         return bool(self.most(int(flag)))
 
     def most(self, number: int) -> int:
-        """The largest that any process says; every process must call it at the same point."""
+        """Maximum of `number` over all processes; every process must call it at the same point."""
         if self.size == 1:
             return number
         tensor = torch.tensor([number], device=self.device)
@@ -73,14 +73,14 @@ class World:
         return self.sum(value) / self.size
 
     def of_main(self, number: int) -> int:
-        """What the first process says; every process must call it at the same point."""
+        """Broadcasts a number from the first process; every process must call it at the same point."""
         tensor = torch.tensor([number], dtype=torch.int64, device=self.device)
         if self.size > 1:
             dist.broadcast(tensor, 0)
         return int(tensor.item())
 
     def all_equal(self, digest: str) -> bool:
-        """Whether a hexadecimal digest is that of the first process; every process must call it at the same point."""
+        """Whether a hex digest equals that of the first process; every process must call it at the same point."""
         own = torch.from_numpy(np.frombuffer(bytes.fromhex(digest), np.uint8).copy()).to(self.device)
         if self.size == 1:
             return True
@@ -93,7 +93,7 @@ class World:
             dist.barrier()
 
     def main_does(self, action: Callable[[], None]) -> None:
-        """Has something done by the first process; every process must call it at the same point.
+        """Runs an action on the first process only; every process must call it at the same point.
 
         Raises:
             OSError: on all processes, where the first could not.
@@ -108,12 +108,12 @@ class World:
             raise error or OSError("process 0 could not write")
 
     def heartbeat(self, step: int = 0) -> None:
-        """This process makes progress; call it at least every few seconds where it is judged."""
+        """Reports progress to the watchdog; call it at least every few seconds while watched."""
         if self.watch is not None:
             self.watch.heartbeat(step)
 
     def set_watched(self, watched: bool) -> None:
-        """Whether this process must make progress from now on."""
+        """Sets whether this process must make progress from now on."""
         if self.watch is not None:
             self.watch.set_watched(watched)
 
@@ -157,7 +157,7 @@ def join_world(device: str = "auto", hang_s: float = 600.0):
 
 
 def _store(attempt: int) -> dist.Store:
-    """Where processes find each other.
+    """Key-value store of the processes, with a prefix for each attempt.
 
     torchrun lends its own store, and keeps in it what processes of an earlier attempt wrote: those started again would
     find the addresses of the dead (pytorch issue 135712). So every attempt has a part of its own.
@@ -174,7 +174,7 @@ def _store(attempt: int) -> dist.Store:
 
 
 def average_gradients(module: nn.Module, whether: bool) -> None:
-    """Whether the next backward pass averages gradients over processes, which is needed once a step."""
+    """Sets whether the next backward pass averages gradients over processes, as needed once a step."""
     if hasattr(module, "set_requires_gradient_sync"):  # sharded
         module.set_requires_gradient_sync(whether)
     elif hasattr(module, "require_backward_grad_sync"):  # in DDP: its no_sync, without nesting a context in the loop

@@ -1,4 +1,4 @@
-"""What follows the training of a segmentation head: calibration, evaluation on test, and the files of the run."""
+"""Calibration, test evaluation and files of a trained segmentation head."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,7 +30,7 @@ MOST_TUNING = 40  # photos of a data set that the classical baseline is tuned on
 def finish_severity(
     run_dir: Path, head: SegmentationHead, config: SegmentConfig, parent: Checkpoint, datasets: MaskDatasets
 ) -> dict[str, float]:
-    """Calibrates a head, evaluates it on test, and writes it into the run it stands on: its card comes last.
+    """Calibrates a head, evaluates it on test, and writes it into its parent run; the model card comes last.
 
     Args:
         run_dir: of the segmentation run, which keeps a copy of the head.
@@ -66,7 +66,7 @@ def finish_severity(
 
 
 def calibrating(datasets: MaskDatasets) -> np.ndarray:
-    """Validation photos that calibrate: their half, and of a data set with too few of them the selecting half too.
+    """Validation photos that calibrate: their half, and for small data sets the selecting half too.
 
     What selected among a dozen checkpoints is a little too good; a width from twenty photos is worse.
     """
@@ -80,7 +80,7 @@ NO_NAMES = {"healthy_dirs": [], "source_weights": {}, "leaf_unknown": [], "crops
 
 
 def best_threshold(head: SegmentationHead, parent: Checkpoint, val: MaskedPhotos, photos: np.ndarray) -> float:
-    """The symptom threshold with the highest symptom IoU on some photos, mean of the data sets."""
+    """Selects the symptom threshold with the highest symptom IoU, mean of the data sets."""
     sources = val.sources[photos]
     counts = np.zeros((len(THRESHOLDS), len(photos), 3), dtype=np.int64)
     for row, probabilities in enumerate(_predicted(head, parent, val, photos)):
@@ -101,7 +101,7 @@ def calibrated(
     parts: Sequence[tuple[MaskedPhotos, np.ndarray]],
     config: SegmentConfig,
 ) -> SeverityEstimator:
-    """The estimator with area intervals and least measurable areas, by data set or the crop it shows.
+    """Fits area intervals and least measurable areas, by crop or data set.
 
     Args:
         draft: without any.
@@ -127,19 +127,19 @@ def calibrated(
 
 
 def _measured_area(draft: SeverityEstimator, probabilities: np.ndarray) -> float | None:
-    """The area that the estimator measures, before it is calibrated; None without a single leaf."""
+    """Area measured before calibration; None without a single leaf."""
     measurement = draft.measure(probabilities)
     return None if isinstance(measurement, str) else measurement.lesion_fraction
 
 
 def _least_measurable(table: np.ndarray) -> float | None:
-    """A quantile of the areas measured on leaves without symptoms; None without such leaves."""
+    """Quantile of the areas measured on leaves without symptoms; None without such leaves."""
     healthy = table[table[:, 1] == 0, 0]
     return float(np.quantile(healthy, HEALTHY_QUANTILE)) if len(healthy) >= 5 else None
 
 
 def group_name(source: str, config: SegmentConfig) -> str:
-    """Calibration group of a data set: the crop it shows, or LeafSim for rendered leaves, or its own name."""
+    """Calibration group of a data set: its crop, or LeafSim for rendered leaves, or its name."""
     if source in config.data.crops:
         return config.data.crops[source]
     return "LeafSim" if source.startswith("leafsim-") else source
@@ -148,7 +148,7 @@ def group_name(source: str, config: SegmentConfig) -> str:
 def evaluate(
     estimator: SeverityEstimator, parent: Checkpoint, data: MaskedPhotos, config: SegmentConfig
 ) -> list[MeasuredPhoto]:
-    """What an estimator measures on photos with masks; the crop of each is taken as known."""
+    """Measures photos with masks, with their crop taken as known."""
     show = progress_bar("severity on test")
     records = []
     for i, probabilities in enumerate(_predicted(estimator.head, parent, data, np.arange(len(data)))):
@@ -166,7 +166,7 @@ def evaluate(
 
 
 def tune_baselines(train: MaskedPhotos, seed: int) -> dict[str, ClassicalSegmenter]:
-    """Color thresholds for each data set, tuned on some of its training photos."""
+    """Tunes color thresholds for each data set on some of its training photos."""
     rng, tuned = np.random.default_rng(seed), {}
     with_masks = {sample.source for sample in train.masks.samples if not sample.is_healthy}
     for source in sorted(with_masks):
@@ -179,7 +179,7 @@ def tune_baselines(train: MaskedPhotos, seed: int) -> dict[str, ClassicalSegment
 
 
 def evaluate_classical(segmenters: dict[str, ClassicalSegmenter], data: MaskedPhotos) -> list[MeasuredPhoto]:
-    """What color thresholds measure on photos with masks."""
+    """Measures photos with masks by color thresholds."""
     records = []
     for i, source in enumerate(data.sources):
         if source not in segmenters:
@@ -194,12 +194,12 @@ def evaluate_classical(segmenters: dict[str, ClassicalSegmenter], data: MaskedPh
 
 
 def words_of(segmenters: dict[str, ClassicalSegmenter]) -> dict[str, str]:
-    """The thresholds of the baseline of each data set, in words."""
+    """Describes the thresholds of the baseline of each data set."""
     return {source: repr(segmenter) for source, segmenter in segmenters.items()}
 
 
 def true_area(shares: np.ndarray) -> float | None:
-    """Symptom share of the leaf of a mask (H, W, 3); None without a leaf."""
+    """Symptomatic share of the leaf in a mask (H, W, 3); None without a leaf."""
     leaf = float((shares[:, :, 1] + shares[:, :, 2] >= 0.5).sum())
     return float((shares[:, :, 2] >= 0.5).sum()) / leaf if leaf else None
 

@@ -1,4 +1,4 @@
-"""Losses of the segmentation head, for masks that may not tell leaf from background."""
+"""Losses of the segmentation head, for masks that may not distinguish leaf from background."""
 
 import torch
 import torch.nn.functional as F

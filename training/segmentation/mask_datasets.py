@@ -1,4 +1,4 @@
-"""Photos with masks to train a segmentation head on, decoded, and which of validation select and calibrate."""
+"""Training and validation photos with masks, decoded, with the roles of validation photos."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The contrastive loss over all processes, and the differentiable gathering it needs."""
+"""Contrastive loss over all processes, with differentiable all-gather."""
 
 import torch
 import torch.distributed as dist
@@ -9,7 +9,7 @@ from training.parallel.world import World
 
 
 class _Gather(torch.autograd.Function):
-    """All-gather along the first axis; backward adds up what every process says of this one's part.
+    """Differentiable all-gather along the first axis; backward sums the gradients of all processes.
 
     With the loss of a process being the mean over its own samples, and gradients averaged over processes as DDP does,
     the result is the gradient of the mean over all samples.
@@ -30,7 +30,7 @@ class _Gather(torch.autograd.Function):
 
 
 def gather(tensor: Tensor, world: World) -> Tensor:
-    """Tensors (B, ...) of all processes as (size*B, ...), in the order of the processes; gradients flow through.
+    """Gathers tensors (B, ...) of all processes as (size*B, ...), in process order, with gradients.
 
     Every process must call it at the same point with the same shape.
     """
@@ -63,6 +63,6 @@ def contrastive_loss(first: Tensor, second: Tensor, temperature: float, decouple
 
 
 def chance_loss(photos: int, decoupled: bool) -> float:
-    """The loss when all projections are the same: what a collapsed backbone has. `photos` is N, over all processes."""
+    """Loss when all projections are equal, as of a collapsed backbone; `photos` is N over all processes."""
     others = 2 * photos - (2 if decoupled else 1)
     return torch.tensor(float(others)).log().item()

@@ -19,7 +19,7 @@ def spread(vectors: np.ndarray) -> float:
 
 
 def effective_rank(vectors: np.ndarray) -> float:
-    """How many directions vectors (N, D) use: the exponential of the entropy of their singular values.
+    """Effective rank of vectors (N, D): the exponential of the entropy of their normalized singular values.
 
     From 1 to min(N - 1, D). Source: Roy & Vetterli 2007, "The effective rank".
     """
@@ -30,7 +30,7 @@ def effective_rank(vectors: np.ndarray) -> float:
 
 
 def knn_top1(reference: np.ndarray, reference_labels: np.ndarray, queries: np.ndarray, labels: np.ndarray) -> float:
-    """Share of queries (M, D) that their 20 nearest of the reference (N, D) by cosine name rightly."""
+    """Accuracy of a cosine 20-NN classifier on queries (M, D), fitted to the reference (N, D)."""
     from sklearn.neighbors import KNeighborsClassifier
 
     nearest = KNeighborsClassifier(min(NEIGHBORS, len(reference)), weights="distance", metric="cosine")
@@ -38,7 +38,7 @@ def knn_top1(reference: np.ndarray, reference_labels: np.ndarray, queries: np.nd
 
 
 def probe_top1(reference: np.ndarray, reference_labels: np.ndarray, queries: np.ndarray, labels: np.ndarray) -> float:
-    """Share of queries that a logistic regression on the reference names rightly."""
+    """Accuracy of a logistic regression on queries, fitted to the reference."""
     classes, numbers = np.unique(reference_labels, return_inverse=True)
     head = LinearHead.fit(reference, numbers, len(classes))
     return float((classes[head.logits(queries).argmax(1)] == labels).mean())
@@ -47,7 +47,7 @@ def probe_top1(reference: np.ndarray, reference_labels: np.ndarray, queries: np.
 def collapse(
     method: str, loss: float, chance: float, vectors: np.ndarray, knn: float | None, control: float | None
 ) -> str | None:
-    """Why training should end: it has collapsed, or is about to.
+    """Detects collapsed features; returns the reason to stop training, or None.
 
     Args:
         method: simclr or mae.

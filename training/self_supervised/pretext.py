@@ -21,7 +21,7 @@ from training.self_supervised.contrastive import chance_loss, contrastive_loss
 
 
 class Pretext(ABC):
-    """A task around the backbone of a model.
+    """A self-supervised task around the backbone of a model.
 
     Attributes:
         module: what is trained: the backbone and what the task needs beside.
@@ -47,7 +47,7 @@ class Pretext(ABC):
 
     @abstractmethod
     def compared(self) -> nn.Module:
-        """Images to the vectors that must not collapse, (B, D)."""
+        """Module from images to the vectors checked for collapse, (B, D)."""
 
     def _views(self, cache: PhotoCache, photos: np.ndarray, samples: np.ndarray, sides) -> Tensor:
         config, device = self.config, self.world.device
@@ -60,7 +60,7 @@ class Pretext(ABC):
 
 
 class TwoViews(Pretext):
-    """SimCLR: two views of a photo are told from the views of all other photos."""
+    """SimCLR: two views of a photo are matched among the views of all other photos."""
 
     def __init__(self, model: HViT, config: PretrainConfig, preprocessing: Preprocessing, world: World):
         super().__init__(model, config, preprocessing, world)
@@ -83,7 +83,7 @@ class TwoViews(Pretext):
 
 
 class Painting(Pretext):
-    """Masked autoencoding: the hidden units of a view are painted from the visible ones."""
+    """Masked autoencoding: hidden units of a view are reconstructed from the visible ones."""
 
     chance = 1.0  # of painting every unit in its mean color
 

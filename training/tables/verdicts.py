@@ -14,6 +14,7 @@ from hvit.verdicts import Verdicts
 
 
 def prediction_sets(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarray, said: Verdicts) -> list[str]:
+    """Markdown section on prediction sets and named photos."""
     sets, named = said.sets, said.named
     wrong = probs.argmax(1) != labels
     covered = sets[np.arange(len(labels)), labels]
@@ -45,7 +46,7 @@ def promises_by_data(
     said: Verdicts,
     field_sets: tuple[str, ...],
 ) -> list[str]:
-    """Coverage and accuracy of named photos in each data set, and over all field photos."""
+    """Markdown table of coverage and accuracy of named photos in each data set, and over all field photos."""
     lines = [
         "### Promises, data set by data set",
         "",
@@ -79,7 +80,7 @@ def accepted_by_data(packs: np.ndarray, accepted: np.ndarray) -> list[str]:
 
 
 def unknown_kinds(checkpoint: Checkpoint, strange: list[Path]) -> list[str]:
-    """What is said of photos of classes the run does not know: those it knows in the same folders are left out."""
+    """Markdown table of verdicts on photos of unknown classes; known classes in the same folders are left out."""
     lines = [
         "### What the run never learned",
         "",
