@@ -1,4 +1,4 @@
-"""The command line: argument parser, progress bars, aligned tables, JSON, and printing that never fails."""
+"""Command-line helpers: argument parser, progress bars, aligned tables, JSON, and printing on any console."""
 
 import argparse
 import difflib
@@ -13,7 +13,7 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with one clear line for a mistake that names the nearest known option."""
+    """`argparse.ArgumentParser` with one-line errors that name the nearest known option."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         formatted = {"formatter_class": argparse.RawDescriptionHelpFormatter}
@@ -36,7 +36,7 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """As argparse does, with the nearest of the choices."""
+        """Checks a choice like argparse, and names the nearest one in the error."""
         choices = [str(choice) for choice in action.choices or ()]
         if action.choices is not None and value not in action.choices:
             near = difflib.get_close_matches(str(value), choices, 1, cutoff=0.5)
@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
             raise argparse.ArgumentError(None, f"unknown {_title(action)} {str(value)[:MAX_WORD]!r}; {hint}")
 
     def refuse(self, word: str) -> NoReturn:
-        """Ends with the nearest option to an unknown one."""
+        """Exits with an error that names the nearest option to an unknown one."""
         options = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
         near = difflib.get_close_matches(word.split("=")[0], options, 1, cutoff=0.4)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(options)}"
@@ -55,12 +55,12 @@ class Parser(argparse.ArgumentParser):
 
 
 def _title(action: argparse.Action) -> str:
-    """What a choice is of: `command`, `--split`."""
+    """Name of an argument in an error message: `command`, `--split`."""
     return action.option_strings[-1] if action.option_strings else str(action.metavar or action.dest).lower()
 
 
 def at_least(least: int) -> Callable[[str], int]:
-    """An argparse type: whole numbers from `least` on."""
+    """An argparse type: integers from `least` on."""
 
     def number(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
@@ -74,7 +74,7 @@ positive = at_least(1)
 
 
 def progress(label: str) -> Callable[[int, int], None]:
-    """A line on stderr that counts up; silent where stderr is not a terminal."""
+    """Progress counter on stderr; silent where stderr is not a terminal."""
 
     def show(done: int, total: int) -> None:
         if sys.stderr.isatty():
@@ -91,18 +91,18 @@ def progress(label: str) -> Callable[[int, int], None]:
 
 
 def print_notes(notes: Iterable[str]) -> None:
-    """Lines on stderr for whoever gave the data; commands print them once nothing can be a mistake any more."""
+    """Prints notes on the input data to stderr; commands call it once all arguments are checked."""
     for line in dict.fromkeys(notes):
         print(line, file=sys.stderr)
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout, in ASCII whatever the console; floats are not rounded, and there is no NaN."""
+    """Prints a JSON document on stdout, in ASCII; floats are not rounded, and NaN is an error."""
     print(json.dumps(value, allow_nan=False))
 
 
 def print_table(header: list[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Columns, aligned: numbers to the right."""
+    """Prints aligned columns; numbers are right-aligned."""
     lines = [["" if cell is None else str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *lines)]
     numeric = [all(_is_number(line[i]) for line in lines) for i in range(len(header))]
@@ -120,7 +120,7 @@ def _is_number(cell: str) -> bool:
 
 
 def escape_unprintable() -> None:
-    """Has letters that the console lacks (names of classes and files, in any alphabet) printed as escapes.
+    """Makes stdout and stderr escape characters that the console's encoding lacks.
 
     A console in an old code page would else end a command in the middle of its answer.
     """

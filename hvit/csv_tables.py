@@ -10,7 +10,7 @@ from hvit.files import write_bytes
 
 
 def to_csv(rows: list[dict[str, Any]]) -> bytes:
-    """Serialize rows of equal keys as CSV for spreadsheets: UTF-8 with a BOM, and no cell can start a formula."""
+    """Serializes rows of equal keys as CSV for spreadsheets: UTF-8 with a BOM, and no cell can start a formula."""
     out = io.StringIO()
     writer = csv.DictWriter(out, rows[0].keys(), lineterminator="\r\n")
     writer.writeheader()
@@ -26,7 +26,7 @@ def _safe_cell(value: Any) -> Any:
 
 
 def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write rows as CSV with `to_csv`, atomically.
+    """Writes rows as CSV with `to_csv`, atomically.
 
     Raises:
         ValueError: the file cannot be written.
@@ -38,7 +38,7 @@ def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def diagnosis_row(row: dict[str, Any]) -> dict[str, Any]:
-    """Flatten one object of `predict --json` into CSV cells: lists joined by semicolons, probabilities as JSON."""
+    """Flattens one object of `predict --json` into CSV cells: lists joined by semicolons, probabilities as JSON."""
     cells = {key: value for key, value in row.items() if key not in ("probabilities", "severity")}
     for key in ("prediction_set", "flags"):
         cells[key] = "; ".join(row[key]) if row[key] else ""

@@ -1,8 +1,8 @@
-"""Where to compute."""
+"""Choice of the compute device."""
 
 
 def chosen_device(name: str) -> str:
-    """ "cpu" or "cuda" for `--device`.
+    """Resolves `--device` to "cpu" or "cuda".
 
     Raises:
         ValueError: CUDA is asked for and not there.

@@ -1,4 +1,6 @@
-"""A photo's bytes to a diagnosis that says how sure it is and when it does not know. Start reading here."""
+"""Diagnosis of a photo: bytes to label, calibrated probability, prediction set, severity and verdict. Start reading
+here.
+"""
 
 import hashlib
 import time
@@ -38,7 +40,7 @@ BRIGHT_ABOVE = 0.5  # share of pixels at 250 or more in every channel, without p
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What can be said of one photo; of an unreadable one only its hash, the error, the verdict and the run.
+    """Result of diagnosing one photo; an unreadable one has only hash, error, verdict and run.
 
     Attributes:
         sha256: of the file's bytes; None of one that was not read.
@@ -85,7 +87,7 @@ class Diagnosis:
     logits: np.ndarray | None = None
 
     def to_row(self, file: str) -> dict[str, Any]:
-        """The object `predict --json` prints, for a photo called `file`."""
+        """The object that `predict --json` prints for a photo named `file`."""
         return {
             "file": file,
             "sha256": self.sha256,
@@ -107,7 +109,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class PreparedPhoto:
-    """A photo that was decoded, as a model takes it; without the model.
+    """A decoded and preprocessed photo, ready for the model.
 
     Attributes:
         sha256: of the file's bytes.
@@ -169,7 +171,7 @@ def diagnose(
 def prepare_photo(
     checkpoint: Checkpoint, photo: bytes | Path, bands: Path | None = None, keep_pixels: bool = True
 ) -> PreparedPhoto:
-    """Reads and decodes one photo and brings it to the size that a model takes. The model plays no part yet.
+    """Reads, decodes and preprocesses one photo; the model is not run yet.
 
     Raises:
         InvalidPhotoError: it cannot be read, for whatever reason.
@@ -194,7 +196,7 @@ def prepare_photo(
 def diagnose_prepared(
     checkpoint: Checkpoint, photo: PreparedPhoto, crop: str | None = None, overlay: bool = False, tta: bool = False
 ) -> Diagnosis:
-    """Diagnoses a photo that `prepare_photo` decoded; see `diagnose`."""
+    """Diagnoses a photo prepared by `prepare_photo`; see `diagnose`."""
     _check_crop(checkpoint, crop)
     scores = _score(checkpoint, [photo], tta, overlay)[0]
     return _conclude(checkpoint, photo, scores, crop)
@@ -209,7 +211,7 @@ def diagnose_many(
     keep_pixels: bool = True,
     bands: Iterable[Path | None] | None = None,
 ) -> Iterator[Diagnosis]:
-    """Diagnoses photos in order. Batches hold photos of equal sides: an answer does not depend on its neighbors.
+    """Diagnoses photos in order. Batches hold photos of equal size, so that results do not depend on the batch.
 
     Args:
         photos: the bytes of files, or where they lie.
@@ -244,7 +246,7 @@ def diagnose_window(
     tta: bool = False,
     batch_size: int = 16,
 ) -> list[Diagnosis]:
-    """Diagnoses prepared photos in order, those of equal sides together; what is a diagnosis already stays.
+    """Diagnoses prepared photos in order, batched by size; existing diagnoses are passed through.
 
     Raises:
         ValueError: the run knows no such crop.
@@ -266,7 +268,7 @@ def diagnose_window(
 
 @torch.inference_mode()
 def _score(checkpoint: Checkpoint, photos: list[PreparedPhoto], tta: bool, overlay: bool) -> list[_Scores]:
-    """One forward pass for photos of equal sides; severity reads the feature maps of the same pass."""
+    """Runs one forward pass for photos of equal size; severity uses its feature maps."""
     batch = stacked([photo.inputs for photo in photos], checkpoint.device)
     model, severity = checkpoint.model, checkpoint.severity
     heatmaps: list[np.ndarray | None] = [None] * len(photos)
@@ -342,7 +344,7 @@ def _conclude(checkpoint: Checkpoint, photo: PreparedPhoto, scores: _Scores, cro
 def _severity(
     checkpoint: Checkpoint, areas: np.ndarray | None, verdict: str, crop: str
 ) -> tuple[Severity | None, str | None]:
-    """Severity of a photo with these class probabilities, and why there is none or what restricts it."""
+    """Severity of a photo from class probabilities, and the reason where it is missing or restricted."""
     if checkpoint.severity is None or areas is None:
         return None, checkpoint.severity_problem or f"run {checkpoint.name} has no severity head"
     if verdict == UNFAMILIAR:
@@ -351,7 +353,7 @@ def _severity(
 
 
 def photo_flags(pixels: np.ndarray, img_size: int) -> list[str]:
-    """What is wrong with the photo itself: blurred, dark, bright, tiny.
+    """Quality flags of a photo: blurred, dark, bright, tiny.
 
     Args:
         pixels: (H, W, 3) uint8.
@@ -382,7 +384,7 @@ def _check_crop(checkpoint: Checkpoint, crop: str | None) -> None:
 def unreadable(
     checkpoint: Checkpoint, photo: bytes | Path | None, error: InvalidPhotoError | InvalidBandsError
 ) -> Diagnosis:
-    """What is said of a photo that cannot be read: the one place where an error becomes a row.
+    """Diagnosis of an unreadable photo: the one place where an error becomes a row.
 
     Args:
         photo: its bytes, or where it lies; None where neither is known.
@@ -395,7 +397,7 @@ def unreadable(
 
 
 def _sha256_of(photo: bytes | Path | None) -> str | None:
-    """Of the bytes; None of a file that cannot be opened, or is so large that hashing it would take minutes."""
+    """SHA-256 of a photo's bytes; None for a file that cannot be opened or is too large to hash."""
     if isinstance(photo, bytes):
         return hashlib.sha256(photo).hexdigest()
     try:

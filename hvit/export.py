@@ -1,4 +1,4 @@
-"""A trained model as one ONNX file that answers without this program, and a check that it answers alike."""
+"""Exports a trained model as one ONNX file, and verifies its outputs against PyTorch."""
 
 import copy
 import json
@@ -30,7 +30,7 @@ class ExportError(ValueError):
 
 
 class Served(nn.Module):
-    """From pixels to calibrated probabilities: what one file can hold of a diagnosis.
+    """Module from pixels to calibrated probabilities, as exported.
 
     Rejection is not in it: that compares features with those of the training photos.
     """
@@ -62,7 +62,7 @@ class Served(nn.Module):
 
 
 def _halves(conv: nn.Conv2d, inputs: tuple[Tensor], outputs: Tensor) -> Tensor:
-    """The same tensor, with sides that are said to be half of the input's.
+    """Declares the sides of a tensor as half of the input's, for symbolic shapes.
 
     A convolution says (side - 1) // 2 + 1, and to simplify such terms stage after stage takes the tracer minutes.
     """
@@ -72,7 +72,7 @@ def _halves(conv: nn.Conv2d, inputs: tuple[Tensor], outputs: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """Result of an export.
 
     Attributes:
         path: the file.
@@ -86,7 +86,7 @@ class Exported:
 
 
 def export_onnx(checkpoint: Checkpoint, path: Path) -> Exported:
-    """Writes a run's model as ONNX, once it has answered like the model itself.
+    """Exports the model of a run as ONNX, and verifies its logits before the file is written.
 
     The file takes any batch, and any sides that are multiples of 32 px from 64 to 2048. Its metadata hold the classes
     in the order of the outputs, preprocessing, temperature, the threshold of prediction sets, and the run it came from.
@@ -119,7 +119,7 @@ def export_onnx(checkpoint: Checkpoint, path: Path) -> Exported:
 
 
 def traced_sides(img_size: int | None) -> tuple[int, int]:
-    """Height and width in px to trace with: not those of the position embedding, which is resized for all others.
+    """Image size in px for tracing: different from that of the position embedding, so that its resizing is traced.
 
     At its own side the tracer would see no resizing, and take that side for a constant.
     """
@@ -128,7 +128,7 @@ def traced_sides(img_size: int | None) -> tuple[int, int]:
 
 
 def _traced(served: Served, checkpoint: Checkpoint) -> Any:
-    """The graph, for any batch and any sides."""
+    """Traces the graph with dynamic batch and image size."""
     batch = Dim("batch", min=1, max=65535)
     units = [Dim(name, min=2, max=MOST_UNITS) for name in ("rows", "columns")]
     sides = {0: batch, 2: UNIT_PX * units[0], 3: UNIT_PX * units[1]}
@@ -145,7 +145,7 @@ def onnx_program(
     output_names: list[str],
     dynamic_shapes: dict[str, Any] | None,
 ) -> Any:
-    """`torch.onnx.export` of a module, without what it tells of its own insides: nobody can act on that.
+    """Calls `torch.onnx.export` on a module, without its verbose output.
 
     Args:
         inputs: an example; without `dynamic_shapes` the graph takes these shapes alone.
@@ -160,7 +160,7 @@ def onnx_program(
 
 
 class _silenced:
-    """Keeps a logger from telling less than errors."""
+    """Context manager that limits a logger to errors."""
 
     def __init__(self, name: str):
         self._logger = logging.getLogger(name)
@@ -174,7 +174,7 @@ class _silenced:
 
 
 def _pictures(batch: int, height: int, width: int, checkpoint: Checkpoint) -> tuple[Tensor, ...]:
-    """Inputs without any meaning, the same every time."""
+    """Random but fixed inputs."""
     draws = np.random.default_rng(0)
     pixels = torch.from_numpy(draws.integers(0, 256, (batch, 3, height, width), dtype=np.uint8))
     if checkpoint.spectral is None or not checkpoint.takes_bands:
@@ -207,7 +207,7 @@ def _difference(data: bytes, served: Served, checkpoint: Checkpoint) -> float:
 
 
 def _metadata(checkpoint: Checkpoint) -> dict[str, str]:
-    """What a program must know to use the file, as text; the last ones are JSON."""
+    """Metadata of the ONNX file as text; the last entries are JSON."""
     card, document = checkpoint.card, checkpoint.card.to_dict()
     told = {"run": checkpoint.name, "sha256": checkpoint.sha256, "architecture": card.architecture}
     parts = {key: document[key] for key in ("classes", "preprocessing", "temperature", "conformal", "licences")}

@@ -1,4 +1,4 @@
-"""Writes files whole or not at all, opens regular files only, and hashes them."""
+"""Atomic writes, reading of regular files only, and hashing."""
 
 import errno
 import hashlib
@@ -14,12 +14,12 @@ from typing import Any
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Replaces a file in one step: a crash leaves the old one or the new one, never a half."""
+    """Replaces a file atomically: after a crash it has the old content or the new one."""
     write_chunks(path, (data,))
 
 
 def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
-    """The same with bytes that come in parts, which are not held in memory at once."""
+    """Replaces a file atomically from an iterator of chunks, which are not held in memory at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -34,12 +34,12 @@ def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """One JSON document; no NaN, floats not rounded."""
+    """Writes a JSON document atomically; NaN is an error, floats are not rounded."""
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
 def append_line(path: Path, line: str) -> None:
-    """Adds a line to a text file, all of it or, where the disk is full, nothing.
+    """Appends a line to a text file, completely or, where the disk is full, not at all.
 
     Raises:
         OSError: it cannot be written.
@@ -99,7 +99,7 @@ def _open_without_waiting(path: str, flags: int) -> int:
 
 
 def check_not_input(out: Path, inputs: Iterable[Path], option: str) -> None:
-    """Checks that a file to be written is none of those that are read.
+    """Checks that an output file is not one of the inputs.
 
     Raises:
         ValueError: it is one of them; the message names the option.
@@ -122,7 +122,7 @@ TYPOGRAPHIC_QUOTES = ("\u201c\u201d", "\u2018\u2019", "\u201e\u201c", "\u00ab\u0
 
 
 def typed_folder(text: str) -> Path:
-    """The folder that somebody typed or pasted, whatever the text is: with quotes, `~`, `file://`, or spaces around it.
+    """Resolves a folder that a user typed or pasted: with quotes, `~`, `file://`, or surrounding spaces.
 
     Raises:
         ValueError: there is no such folder.
@@ -140,7 +140,7 @@ def typed_folder(text: str) -> Path:
 
 
 def _spellings(text: str) -> Iterator[str]:
-    """What a text may stand for, the likeliest first."""
+    """Possible meanings of a text, the likeliest first."""
     yield text
     bare = text.strip()
     yield bare

@@ -1,4 +1,4 @@
-"""Fonts of this computer for names in any alphabet, and numbers in place of names that none of them can write."""
+"""Fonts of this computer for names in any alphabet, with numbers in place of names that no font can write."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ SHAPED_FROM = (3, 11)  # from this matplotlib on, writing that joins its letters
 
 @dataclass(frozen=True)
 class Labels:
-    """Names as a figure can write them.
+    """Names as a figure can show them.
 
     Attributes:
         drawn: each name, or its number, from 1, where no font has its letters, (N,).
@@ -43,7 +43,7 @@ class Labels:
 
     @property
     def note(self) -> str | None:
-        """What whoever made the figure must know; None where all names are drawn."""
+        """Note for the user of a figure with numbered names; None where all names are shown."""
         if not self.numbered:
             return None
         listed = "; ".join(f"{k + 1} = {self.names[k]}" for k in self.numbered)
@@ -54,14 +54,14 @@ class Labels:
 
 
 def figure_labels(names: Sequence[str]) -> Labels:
-    """The names with numbers in the place of those that no font of this computer can write."""
+    """Replaces names that no font of this computer can write by numbers."""
     numbered = tuple(k for k, name in enumerate(names) if not can_write(name))
     drawn = tuple(str(k + 1) if k in numbered else name for k, name in enumerate(names))
     return Labels(drawn, numbered, tuple(names))
 
 
 def can_write(text: str) -> bool:
-    """Whether the fonts of this computer have all letters of a text, and it comes out in the right order."""
+    """Whether a font has all characters of a text, and renders them in the right order."""
     letters = frozenset(letter for letter in text if not letter.isspace())
     if any(map(_needs_shaping, letters)) and _matplotlib_version() < SHAPED_FROM:
         return False
@@ -69,7 +69,7 @@ def can_write(text: str) -> bool:
 
 
 def families_for(texts: Sequence[str] = ()) -> list[str]:
-    """Font families for matplotlib: the usual one, and those that have the letters it lacks."""
+    """Font families for matplotlib: the default, and those with the characters it lacks."""
     first = next(name for name in FAMILIES if name in _files())
     letters = sorted({letter for text in texts for letter in text if not letter.isspace()})
     others = [font for letter in letters if (font := _font_with(letter)) is not None]
@@ -77,7 +77,7 @@ def families_for(texts: Sequence[str] = ()) -> list[str]:
 
 
 def drawing_font(texts: Sequence[str], size_px: int) -> "FreeTypeFont":
-    """A font for Pillow that has all letters of some texts; Pillow's own for plain ASCII.
+    """Font for Pillow with all characters of some texts; Pillow's default for plain ASCII.
 
     Pillow falls back to no second font: of several scripts in the texts, those a single font has are drawn.
     """
@@ -93,7 +93,7 @@ def drawing_font(texts: Sequence[str], size_px: int) -> "FreeTypeFont":
 
 
 def _needs_shaping(letter: str) -> bool:
-    """Whether a letter runs to the left, or joins with its neighbors."""
+    """Whether a character is written right to left, or joins with its neighbors."""
     return unicodedata.bidirectional(letter) in ("R", "AL") or unicodedata.category(letter) in ("Mn", "Mc", "Cf")
 
 
@@ -105,7 +105,7 @@ def _matplotlib_version() -> tuple[int, int]:
 
 @cache
 def _files() -> dict[str, str]:
-    """Family -> file of its upright, regular face."""
+    """Font file by family: the upright, regular face."""
     from matplotlib import font_manager
 
     plain = (face for face in font_manager.fontManager.ttflist if face.style == "normal" and face.variant == "normal")
@@ -128,7 +128,7 @@ def _letters_of(file: str) -> frozenset[str]:
 
 @cache
 def _font_with(letter: str) -> str | None:
-    """The first family that has a letter; None where none has."""
+    """The first family with a character; None without any."""
     known = [name for name in (*FAMILIES, *FALLBACKS) if name in _files()]
     others = sorted(_files().keys() - set(known))
     return next((name for name in (*known, *others) if letter in _letters_of(_files()[name])), None)

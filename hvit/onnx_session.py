@@ -1,4 +1,4 @@
-"""ONNX Runtime as another way to compute a run's model on the CPU: the only file that makes inference sessions.
+"""ONNX Runtime inference of a run's model on the CPU: the only file that creates inference sessions.
 
 For convolutions it takes a half to a third of the time of PyTorch in eager mode. A graph is exported for each shape of
 batch that is met, so use few of them, and fill up a last batch that is smaller.

@@ -18,12 +18,12 @@ LEAST = 50  # calls that make up for starting a process
 
 
 def cores() -> int:
-    """Processors this program may use."""
+    """Number of cores this program may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def free_cores() -> int:
-    """Cores that other programs leave free: those allowed (affinity, cgroup quota) less the load average; at least 1.
+    """Number of idle cores: those allowed (affinity, cgroup quota) minus the load average; at least 1.
 
     Work that starts more threads than this only takes turns with the others, and each turn costs.
     """
@@ -33,7 +33,7 @@ def free_cores() -> int:
 
 
 def _cgroup_quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> float:
-    """Cores that the container may use; the number of cores where there is no quota."""
+    """CPU quota of the container; the number of cores without a quota."""
     try:
         quota, period = file.read_text().split()
         return int(quota) / int(period)
@@ -42,7 +42,7 @@ def _cgroup_quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> float:
 
 
 def worth_starting(calls: int) -> int:
-    """Processes for this many slow calls: as many as there are cores, but none that has little to do."""
+    """Number of processes for this many slow calls: at most one a core, each with enough work."""
     return max(1, min(cores(), calls // LEAST))
 
 
@@ -74,7 +74,7 @@ def run_in_order(calls: Iterable[Callable[[], T]], workers: int = 1) -> Iterator
 
 
 def _begin() -> None:
-    """Makes a worker leave the cores to its siblings, Ctrl-C and SIGUSR1 to its parent, and end when that is gone."""
+    """Initializes a worker: one thread, signals left to the parent, exit with the parent."""
     import cv2
 
     cv2.setNumThreads(1)

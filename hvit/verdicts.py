@@ -20,7 +20,7 @@ NAMED, UNSURE, UNFAMILIAR = "named", "unsure", "unfamiliar"
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What is said of each of N photos.
+    """Verdicts on N photos, with their prediction sets and scores.
 
     Attributes:
         sets: prediction sets, (N, K) bool.
@@ -33,7 +33,7 @@ class Verdicts:
     accepted: np.ndarray
 
     def only(self, rows: np.ndarray) -> Verdicts:
-        """The photos of a mask, or of row numbers."""
+        """Selects photos by a mask or by row numbers."""
         scores = None if self.scores is None else self.scores[rows]
         return Verdicts(self.sets[rows], scores, self.accepted[rows])
 
@@ -56,7 +56,7 @@ class Verdicts:
 def verdicts(
     checkpoint: Checkpoint, probs: np.ndarray, features: list[np.ndarray], photo_logits: np.ndarray
 ) -> Verdicts:
-    """The verdicts of a run.
+    """Verdicts of a run on photos.
 
     Args:
         probs: calibrated, (N, K); zero for classes that are ruled out beforehand, as those of other crops.
@@ -73,7 +73,7 @@ def decide(
     features: list[np.ndarray],
     photo_logits: np.ndarray,
 ) -> Verdicts:
-    """`verdicts` from the parts of a checkpoint; without `conformal`, a set is the most likely class alone."""
+    """Verdicts from the parts of a checkpoint; without `conformal`, a set is the most likely class alone."""
     sets = conformal_sets(probs, classes, conformal)
     if ood is None:
         return Verdicts(sets, None, np.ones(len(probs), dtype=bool))
@@ -84,7 +84,7 @@ def decide(
 def combine(
     sets: np.ndarray, probs: np.ndarray, scores: np.ndarray, accepted: np.ndarray, may_name: np.ndarray
 ) -> Verdicts:
-    """Verdicts from conformal sets (N, K) and out-of-distribution scores (N,) that were compared with thresholds.
+    """Combines conformal sets (N, K) and out-of-distribution scores (N,) into verdicts.
 
     Args:
         accepted: in distribution, (N,) bool.
@@ -94,14 +94,14 @@ def combine(
 
 
 def conformal_sets(probs: np.ndarray, classes: Sequence[str], conformal: ConformalRecord | None) -> np.ndarray:
-    """Prediction sets (N, K) bool from the card's `conformal` alone; the most likely class without it."""
+    """Conformal prediction sets (N, K) bool; the most likely class alone where `conformal` is None."""
     if conformal is None:
         return np.arange(probs.shape[1]) == probs.argmax(1)[:, None]
     return prediction_set(probs, set_thresholds(conformal.threshold, probs, classes)) & (probs > 0)
 
 
 def at_least_two(sets: np.ndarray, probs: np.ndarray, which: np.ndarray) -> np.ndarray:
-    """Prediction sets in which the photos of a mask hold their two most likely classes, where two are possible.
+    """Widens the prediction sets of some photos to at least the two most likely classes, where two are possible.
 
     Args:
         sets: (N, K) bool.

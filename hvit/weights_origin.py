@@ -1,4 +1,4 @@
-"""Provenance of pretrained weights that came from outside, without the weights."""
+"""Provenance of pretrained weights from outside."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""A verdict and its parts in people's words."""
+"""Sentences for verdicts, flags and durations."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def flag_sentence(flag: str) -> str:
-    """A flag of a diagnosis in words, with what to do.
+    """A quality flag of a diagnosis as a sentence with advice.
 
     >>> flag_sentence("not_like_tomato")
     'This does not look like tomato: most of what I see fits another crop.'
@@ -45,7 +45,7 @@ def flag_sentence(flag: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time in two units at most: "12 min 30 s"."""
+    """Formats seconds in at most two units: "12 min 30 s"."""
     minutes, seconds = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
@@ -55,7 +55,7 @@ def duration(seconds: float) -> str:
 
 
 def training_progress(live: Live) -> str:
-    """How far a run that trains has come: "step 120 of 800, 141 img/s, about 12 min 30 s left"."""
+    """Progress of a training run: "step 120 of 800, 141 img/s, about 12 min 30 s left"."""
     parts = [f"step {live.step:,} of {live.total_steps:,}"]
     if live.silent_s > STALE_S:
         return f"{parts[0]}, silent for {duration(live.silent_s)}"
@@ -69,7 +69,7 @@ def training_progress(live: Live) -> str:
 
 
 def verdict_message(verdict: str, names: list[str], probs: list[float], classes: tuple[str, ...]) -> str:
-    """A verdict in one line.
+    """A verdict as one line.
 
     Args:
         names: the prediction set, most likely first.
@@ -94,7 +94,7 @@ def class_title(name: str) -> str:
 
 
 def class_in_text(name: str) -> str:
-    """A class within a sentence: `Tomato: late blight`, `late blight`.
+    """A class name within a sentence: `Tomato: late blight`, `late blight`.
 
     The bare word healthy would claim more than the model can see.
     """
@@ -104,7 +104,7 @@ def class_in_text(name: str) -> str:
 
 
 def with_area(message: str, name: str, severity: Severity) -> str:
-    """A verdict of one class, with a remark where the measured area contradicts it."""
+    """Adds a remark to the message of a named class where the measured area contradicts it."""
     if not is_healthy(name) and severity.lesions == 0:
         return f"{message.rstrip('.')}, but no discolored area is found."
     if is_healthy(name) and severity.low > severity.least_measurable:
@@ -113,17 +113,17 @@ def with_area(message: str, name: str, severity: Severity) -> str:
 
 
 def capitalized(text: str) -> str:
-    """`text` with a capital to begin with; the rest stays, unlike with `str.capitalize`."""
+    """Capitalizes the first letter; the rest stays, unlike with `str.capitalize`."""
     return text[:1].upper() + text[1:]
 
 
 def way_out(classes: Iterable[str]) -> str:
-    """What the reader can do where too many classes are possible."""
+    """Advice for a photo with too many possible classes."""
     return "Cut out one leaf or choose the crop." if crops(classes) else "Cut out one leaf."
 
 
 def none_of_the_diseases(name: str, classes: Iterable[str]) -> str:
-    """A healthy class in words that claim no more than the run can see."""
+    """Healthy as a verdict, worded to claim no more than that no known disease was seen."""
     crop = crop_of(name)
     count = sum(crop_of(other) == crop and not is_healthy(other) for other in classes)
     if not crop:
@@ -134,7 +134,7 @@ def none_of_the_diseases(name: str, classes: Iterable[str]) -> str:
 
 
 def percent(fraction: float, space: str = " ") -> str:
-    """A probability for reading: `94 %`, and never 0 or 100.
+    """Formats a probability: `94 %`, but never 0 or 100.
 
     Args:
         space: between number and sign; a no-break space keeps them on one line of a page.

@@ -1,4 +1,4 @@
-"""Crops and notes that people gave to photos of a batch: append-only, the last one of a photo counts."""
+"""Crops and notes chosen for photos of a batch: append-only, the last row of a photo counts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hvit.data.classes import select_crop
 
 
 def now() -> str:
-    """The time as files of a batch hold it: ISO 8601, UTC, in seconds."""
+    """Current time as stored in files of a batch: ISO 8601, UTC, in seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -53,7 +53,7 @@ def read_notes(batch: Batch) -> dict[str, str]:
 
 
 def write_note(batch: Batch, path: str, note: str) -> None:
-    """Keeps a note on a photo, in place of the one before; an empty one takes it away.
+    """Stores a note on a photo, replacing the previous one; an empty note removes it.
 
     Raises:
         BatchError: it cannot be written.

@@ -1,4 +1,4 @@
-"""One photo of a batch as a `Diagnosis`, for pages and reports that show those."""
+"""Converts one photo of a batch to a `Diagnosis`, for pages and reports."""
 
 from __future__ import annotations
 

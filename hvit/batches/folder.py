@@ -25,7 +25,7 @@ HALF_WRITTEN = "is not a batch, or was half written: it has no batch.json; move 
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch as its `batch.json` describes it.
+    """A batch as described by its `batch.json`.
 
     Attributes:
         path: its folder.
@@ -46,7 +46,7 @@ class Batch:
         return self.path.name
 
     def alpha(self) -> float | None:
-        """The level of prediction sets that was chosen; None for that of the run.
+        """Chosen error level of the prediction sets; None for that of the run.
 
         Raises:
             BatchError: the settings are damaged.
@@ -60,7 +60,7 @@ class Batch:
         return value if isinstance(value, float) else None
 
     def choose_alpha(self, alpha: float | None) -> None:
-        """Keeps a level of prediction sets; None for that of the run."""
+        """Stores an error level of the prediction sets; None for that of the run."""
         with locked(self.path), write_errors(self.path):
             write_json(self.path / SETTINGS, {"alpha": alpha})
 
@@ -140,7 +140,7 @@ def open_batch(path: Path) -> Batch:
 
 
 def list_batches(root: Path) -> tuple[list[Batch], list[Trouble]]:
-    """All batches of a folder, the newest first, and what lies there and cannot be read."""
+    """All batches of a folder, newest first, and the subfolders that cannot be read."""
     batches, troubles = [], []
     for path in _folders(root):
         try:

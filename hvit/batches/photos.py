@@ -32,7 +32,7 @@ class BatchPhoto:
 
     @property
     def name(self) -> str:
-        """What people call it: the path within the upload or the folder that was typed."""
+        """Display name: the path within the upload or the linked folder."""
         parts = PurePosixPath(self.path).parts
         return "/".join(parts[1:] if parts[0] == UPLOADS else parts[2:])
 
@@ -124,7 +124,7 @@ def add_folder(batch: Batch, typed: str) -> tuple[int, str | None]:
 
 
 def _linked(batch: Batch, root: Path) -> Path:
-    """The link to a folder below `folders/`, made if there is none."""
+    """The link to a folder below `folders/`, created if missing."""
     with locked(batch.path), write_errors(batch.path):
         links = sorted((batch.path / FOLDERS).iterdir(), key=lambda path: path.name)
         for link in links:
@@ -139,7 +139,7 @@ def _linked(batch: Batch, root: Path) -> Path:
 
 
 def missing_folders(batch: Batch) -> list[tuple[str, str]]:
-    """Linked folders that are not there any more: the name of the link, and where it leads."""
+    """Linked folders that no longer exist: name of the link, and its target."""
     try:
         links = sorted((batch.path / FOLDERS).iterdir(), key=lambda path: path.name)
     except OSError:  # a batch without its folder of links has none
@@ -148,7 +148,7 @@ def missing_folders(batch: Batch) -> list[tuple[str, str]]:
 
 
 def relink_folder(batch: Batch, link: str, typed: str) -> None:
-    """Points a link to the place that its folder was moved to; scores and reviews stay.
+    """Changes the target of a link to a folder that was moved; scores and reviews stay.
 
     Raises:
         ValueError: there is no such folder.
@@ -169,5 +169,5 @@ def relink_folder(batch: Batch, link: str, typed: str) -> None:
 
 
 def thumbnail_path(batch: Batch, photo_path: str) -> Path:
-    """Where the thumbnail of a photo lies, once it was scored."""
+    """Path of the thumbnail of a scored photo."""
     return batch.path / THUMBNAILS / f"{hashlib.sha256(photo_path.encode()).hexdigest()[:24]}.jpg"

@@ -15,7 +15,7 @@ from hvit.untrusted import UntrustedFileError, read_json
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the process has come that scores a batch.
+    """Progress of the worker process of a batch.
 
     Attributes:
         done: photos it scored since it started.
@@ -66,7 +66,7 @@ def is_scoring(folder: Path) -> bool:
 
 
 def request_stop(folder: Path) -> None:
-    """Asks the process that scores to end after the photos in flight; no other starts until `clear_stop`.
+    """Asks the worker to end after the photos in flight; no other starts until `clear_stop`.
 
     Raises:
         BatchError: the folder cannot be written.
@@ -76,7 +76,7 @@ def request_stop(folder: Path) -> None:
 
 
 def clear_stop(folder: Path) -> None:
-    """Takes back the request to stop."""
+    """Withdraws the request to stop."""
     with write_errors(folder):
         (folder / STOP).unlink(missing_ok=True)
 

@@ -21,7 +21,7 @@ WAITING, UNREADABLE = "waiting", "unreadable"
 
 @dataclass(frozen=True)
 class Results:
-    """What the run says of the N photos of a batch, in their order.
+    """Verdicts, probabilities and prediction sets of the N photos of a batch, in order.
 
     Attributes:
         classes: of the run, K names.
@@ -129,7 +129,7 @@ def derive_results(
 
 
 def _taken(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Values of some rows, (N,) float64; NaN for row -1."""
+    """Selects rows of an array, (N,) float64; NaN for row -1."""
     return np.append(values.astype(float), np.nan)[rows]
 
 

@@ -1,4 +1,4 @@
-"""What reviewers decided about the photos of a batch, and the training manifest of the labels that stand."""
+"""Decisions of reviewers about the photos of a batch, and the training manifest of the agreed labels."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _number(text: str) -> float | None:
 
 
 def standing_reviews(reviews: Sequence[Review]) -> dict[str, dict[str, Review]]:
-    """The decision that stands, by path and reviewer; undone ones do not."""
+    """The last decision of each reviewer about each photo that was not undone, by path and reviewer."""
     stacks: dict[tuple[str, str], list[Review]] = {}
     for review in reviews:
         stack = stacks.setdefault((review.path, review.reviewer), [])
@@ -119,7 +119,7 @@ def standing_reviews(reviews: Sequence[Review]) -> dict[str, dict[str, Review]]:
 
 
 def last_review(reviews: Sequence[Review], reviewer: str) -> Review | None:
-    """The latest decision of a reviewer that is not undone; what "undo" takes back."""
+    """The latest decision of a reviewer that was not undone."""
     kept: list[Review] = []
     for review in reviews:
         if review.reviewer != reviewer:
@@ -134,7 +134,7 @@ def last_review(reviews: Sequence[Review], reviewer: str) -> Review | None:
 
 
 def undo(batch: Batch, reviewer: str) -> Review | None:
-    """Takes the latest decision of a reviewer back; returns it, None where there is none.
+    """Undoes the latest decision of a reviewer and returns it; None where there is none.
 
     Raises:
         BatchError: it cannot be written.
@@ -147,7 +147,7 @@ def undo(batch: Batch, reviewer: str) -> Review | None:
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels that training can learn from.
+    """Labels to train on.
 
     Attributes:
         agreed: the review that labels each photo, by path.
@@ -186,7 +186,7 @@ def write_manifest(batch: Batch) -> None:
 
 
 def doubtful_first(results: Results) -> np.ndarray:
-    """Row numbers in the order in which photos deserve a look, (N,).
+    """Sorts photos by how much they need review, most doubtful first; row numbers (N,).
 
     First unsure ones, then unfamiliar ones, each by rising margin between the two most likely classes; then named ones
     in that order, unreadable ones, and those that wait for their scores.

@@ -1,4 +1,4 @@
-"""What turns logits of a run into verdicts: classes, temperature, conformal and rejection thresholds."""
+"""Decision rules from logits to verdicts: classes, temperature, conformal and rejection thresholds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hvit.untrusted import UntrustedFileError
 
 @dataclass(frozen=True)
 class Rules:
-    """The part of a run's `model.json` that is needed once photos are scored; kept in the batch itself.
+    """The part of a run's `model.json` that derives verdicts from scores; stored in the batch itself.
 
     Attributes:
         classes: names, in the order of the logits.
@@ -32,7 +32,7 @@ class Rules:
 
     @classmethod
     def from_card(cls, card: ModelCard) -> Rules:
-        """From the `model.json` of a run."""
+        """Takes the rules from the `model.json` of a run."""
         return cls(
             card.classes,
             1.0 if card.temperature is None else card.temperature,
@@ -44,7 +44,7 @@ class Rules:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Rules:
-        """From `to_json`.
+        """Reads the output of `to_json`.
 
         Raises:
             UntrustedFileError: a value is missing or of another type.

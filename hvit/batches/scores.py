@@ -37,7 +37,7 @@ ATTEMPTS = 5  # at a list of parts that another process merges meanwhile
 
 
 def score_row(path: str, diagnosis: Diagnosis) -> dict[str, Any]:
-    """The row of a photo that was diagnosed with every crop possible.
+    """Row of one photo, from its diagnosis over all crops.
 
     Args:
         path: of the photo, below the batch.
@@ -56,7 +56,7 @@ def score_row(path: str, diagnosis: Diagnosis) -> dict[str, Any]:
 
 
 def write_part(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Writes rows of `score_row` as a new part; it is there whole and on the disk, or not at all.
+    """Writes rows of `score_row` as a new part, atomically and flushed to disk.
 
     Texts that are absent become empty, numbers NaN.
 

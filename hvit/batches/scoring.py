@@ -129,7 +129,7 @@ def _completed(
     should_stop: Callable[[], bool],
     beat: Callable[[], None],
 ) -> Iterator[list[dict[str, Any]]]:
-    """Answers as they come, with one call waiting for each thread; none is begun once asked to stop.
+    """Yields results as they complete, with one queued call a thread; starts no more once asked to stop.
 
     Args:
         beat: called at least once a second.

@@ -1,4 +1,4 @@
-"""Scores a batch in a process of its own: python -m hvit.batches.worker batches/NAME --runs runs
+"""Scores a batch in a separate process: python -m hvit.batches.worker batches/NAME --runs runs
 
 It ends when all photos are scored, when asked to stop, or when the program that started it is gone.
 """
@@ -26,7 +26,7 @@ ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPEN
 
 
 def start_worker(batch: Batch, runs: Path, again: bool = False) -> subprocess.Popen[bytes]:
-    """Starts a process that scores a batch; where one does already, the new one ends at once.
+    """Starts a process that scores a batch; it exits at once if another one is scoring it.
 
     Args:
         runs: folder of runs.
@@ -102,7 +102,7 @@ def _score(batch: Batch, runs: Path, threads: int, again: bool, should_stop: Cal
 
 
 def _wait_for_end_of_input(then: Callable[[], None]) -> None:
-    """Calls `then` when the other end of the standard input is closed: the program that started this one is gone."""
+    """Calls `then` when standard input is closed, which means that the parent process has exited."""
     while os.read(0, 1024):
         pass
     then()

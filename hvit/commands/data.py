@@ -1,4 +1,4 @@
-"""`hvit data`: check data sets, look at them, draw them, pack them small, and fetch public ones."""
+"""`hvit data`: check data sets, show contact sheets, render leaves, pack photos, and fetch public sets."""
 
 import argparse
 import sys
@@ -173,7 +173,7 @@ def run_synthesize(args: argparse.Namespace) -> int:
 
 
 def _again(args: argparse.Namespace) -> str:
-    """The command that draws the same data set."""
+    """The command that renders the same data set."""
     words = f"--out {args.out.resolve().name} --n {args.n} --size {args.size} --seed {args.seed}"
     if args.conditions:
         words += f" --conditions {' '.join(args.conditions)}"
@@ -222,7 +222,7 @@ def run_pack(args: argparse.Namespace) -> int:
 
 
 def _of_splits(samples: list[Any], names: str) -> list[Any]:
-    """Samples of some splits; all samples of data sets without splits.
+    """Filters samples by split; all samples of data sets without splits.
 
     Raises:
         DataError: there is no such split, or a data set holds none of them.
@@ -260,7 +260,7 @@ def run_fetch(args: argparse.Namespace) -> int:
 
 
 def _print_conflicts(conflicts: dict[str, Any]) -> None:
-    """Each pair of equal photos with different classes: only a person can tell which of the two is wrong."""
+    """Prints pairs of identical photos with different classes, for the user to resolve."""
     for (first, second), (one, other) in zip(conflicts["first"], conflicts["classes"]):
         print(printable(f"  {first} is {one}, and the equal photo {second} is {other}"))
     if (rest := conflicts["count"] - len(conflicts["first"])) > 0:

@@ -143,7 +143,7 @@ def _samples(folder: Path, split: str | None, early_stress: bool, notes: list[st
 
 
 def _left_out(document: dict[str, Any], num_samples: int) -> list[str]:
-    """Lines that name the first ten photos that could not be read."""
+    """Lines that name the first ten unreadable photos."""
     unreadable = document.get("unreadable", {})
     if not unreadable:
         return []

@@ -1,4 +1,4 @@
-"""`hvit explain`: show which parts of a photo an answer comes from."""
+"""`hvit explain`: show which parts of a photo a prediction depends on."""
 
 import argparse
 import difflib
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _method(name: str, class_name: str | None) -> "Method":
-    """The method asked for.
+    """Looks up a method, and checks whether it takes a class.
 
     Raises:
         ValueError: there is none of that name, or a class is given and it does not depend on one.
@@ -130,7 +130,7 @@ def _class_index(checkpoint: "Checkpoint", name: str | None) -> int | None:
 
 
 def _bands(checkpoint: "Checkpoint", path: Path, photo: "Photo") -> "np.ndarray | None":
-    """Reads the bands of the photo, where the run takes any; prints to stderr what its spectral stream sees."""
+    """Reads the bands of a photo for a run that takes them; prints the spectral input to stderr."""
     from hvit.data.spectral import find_bands, read_bands
 
     stream = checkpoint.spectral
@@ -150,7 +150,7 @@ def _bands(checkpoint: "Checkpoint", path: Path, photo: "Photo") -> "np.ndarray 
 def _write(
     out: Path, path: Path, checkpoint: "Checkpoint", photo: "Photo", explanation: "Explanation"
 ) -> dict[str, Any]:
-    """The three files; returns what the JSON file holds, and their paths."""
+    """Writes the three files; returns the JSON document and their paths."""
     from hvit.explain import export
     from hvit.files import write_bytes, write_json
 

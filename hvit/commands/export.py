@@ -1,4 +1,4 @@
-"""`hvit export`: the model of a run as one file for other programs."""
+"""`hvit export`: exports the model of a run as one ONNX file."""
 
 import argparse
 import sys

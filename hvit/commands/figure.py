@@ -1,4 +1,4 @@
-"""`hvit figure`: figures for a paper, drawn from what runs recorded."""
+"""`hvit figure`: figures for a paper, from the records of runs."""
 
 import argparse
 import re
@@ -122,7 +122,7 @@ def _draw(args: argparse.Namespace) -> "Drawing":
 
 
 def _again(args: argparse.Namespace) -> list[str]:
-    """The words of the command, without the folders of this machine."""
+    """The command as words, without machine-specific folders."""
     words = ["figure", args.kind, "--run", *(Path(name).name for name in args.run_names), "--out", args.out.name]
     words += ["--width", f"{args.width:g}mm"]
     for option in ("split", "by", "metric"):

@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def photo_files(given: list[Path], say: Callable[[str], None]) -> list[Path]:
-    """The photos named, and those in the folders named, in order.
+    """Lists the named photos, and those in the named folders, in order.
 
     Args:
         say: called with one line for each folder in which something was passed over.
@@ -128,7 +128,7 @@ def photo_files(given: list[Path], say: Callable[[str], None]) -> list[Path]:
 
 
 def _kind_of(path: Path) -> int:
-    """What a path leads to, as in `stat.S_IFMT`.
+    """File type of a path, as in `stat.S_IFMT`.
 
     Raises:
         ValueError: nothing is there, or it cannot be looked at.
@@ -142,7 +142,7 @@ def _kind_of(path: Path) -> int:
 
 
 def _bands(checkpoint: "Checkpoint", files: list[Path], named: Path | None) -> list[Path | None]:
-    """The file of bands of each photo: the one named, or else the one beside it where the run takes bands.
+    """Finds the band file of each photo: the given one, or else the one next to it, for a run that takes bands.
 
     Raises:
         ValueError: the run takes none, or the file named does not hold those of the photo.

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _problem(run: Run) -> str | None:
-    """The error in the configuration of a run that can be listed; None without one."""
+    """The error in the configuration of a readable run; None without one."""
     try:
         run.config  # noqa: B018
     except RunError as error:

@@ -1,4 +1,4 @@
-"""Photos with one cue left or taken away: color, detail, aspect, background, leaf. Pure functions on one photo."""
+"""Ablation of visual cues of a photo: color, detail, aspect ratio, background, leaf. Pure functions on one photo."""
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ def grey(image: np.ndarray) -> np.ndarray:
 
 
 def low_pass(image: np.ndarray, side_px: int = LOW_PASS_SIDE_PX) -> np.ndarray:
-    """Removes detail: the photo shrunk to `side_px` on its longer side and enlarged again, (H, W, 3) uint8."""
+    """Removes detail: downsamples to `side_px` on the longer side and upsamples again, (H, W, 3) uint8."""
     height, width = image.shape[:2]
     scale = side_px / max(height, width)
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -25,13 +25,13 @@ def low_pass(image: np.ndarray, side_px: int = LOW_PASS_SIDE_PX) -> np.ndarray:
 
 
 def stretched(image: np.ndarray, factor: float = STRETCH) -> np.ndarray:
-    """Changes the aspect: the photo made wider by `factor`, (H, W * factor, 3) uint8."""
+    """Changes the aspect ratio: widens the photo by `factor`, (H, W * factor, 3) uint8."""
     height, width = image.shape[:2]
     return cv2.resize(image, (round(width * factor), height), interpolation=cv2.INTER_CUBIC)
 
 
 def leaf_only(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Removes the background: everything outside the leaf is grey (Only-FG of Xiao et al. 2020, arXiv:2006.09994).
+    """Removes the background: pixels outside the leaf become grey (Only-FG of Xiao et al. 2020, arXiv:2006.09994).
 
     Args:
         mask: leaf, (H, W) bool.
@@ -40,7 +40,7 @@ def leaf_only(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def background_only(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Removes the leaf: it has the mean color of the background (No-FG of Xiao et al. 2020); its outline stays.
+    """Removes the leaf: fills it with the mean background color (No-FG of Xiao et al. 2020); its outline stays.
 
     Args:
         mask: leaf, (H, W) bool; it is widened a little, and must leave some background.
@@ -53,6 +53,6 @@ def background_only(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def is_single_leaf(mask: np.ndarray) -> bool:
-    """Whether the area of a mask can be that of one leaf in a photo."""
+    """Whether the area of a mask is plausible for a single leaf."""
     low, high = MASK_AREA
     return low <= float(mask.mean()) <= high

@@ -1,4 +1,4 @@
-"""Kinds of photos that a run has no class for: no leaf, something green, another crop, another disease."""
+"""Kinds of photos of unknown classes: no leaf, green but no crop, another crop, another disease."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ UNKNOWN_KINDS = (NOT_LEAF, GREEN, UNKNOWN_CROP, UNKNOWN_DISEASE)
 
 
 def kind_of_unknown(label: str, classes: Sequence[str]) -> str:
-    """Kind of a class that a run does not know, by its name: another disease, another crop, or no crop at all.
+    """Kind of an unknown class, by its name: another disease, another crop, or no crop at all.
 
     >>> kind_of_unknown("Apple___Canker", ["Apple___Scab"]), kind_of_unknown("Fig___Rust", ["Apple___Scab"])
     ('unknown_disease', 'unknown_crop')

@@ -38,7 +38,7 @@ class RecordedTests:
 
 
 def read_recorded_tests(run: Run, learned_from: frozenset[str] = frozenset()) -> RecordedTests:
-    """Rank the methods by the tests that a run recorded on test photos; a damaged table becomes a `problem`."""
+    """Ranks the methods by the recorded tests of a run; a damaged table becomes a `problem`."""
     from hvit.explain.ranking import ranking
 
     try:
@@ -57,12 +57,12 @@ def read_recorded_tests(run: Run, learned_from: frozenset[str] = frozenset()) ->
 
 
 def available_methods(has_attention: bool) -> list[str]:
-    """Names of the methods that can explain a model: a baseline without attention has no rollout."""
+    """Names of the methods that support a model: a baseline without attention has no rollout."""
     return [name for name, method in METHODS.items() if has_attention or method.any_model]
 
 
 def default_method(tests: RecordedTests, has_attention: bool) -> str:
-    """The best trusted method for a model; where none is trusted, one that depends on the class."""
+    """The best trusted method for a model; without one, a method that depends on the class."""
     possible = available_methods(has_attention)
     otherwise = "gradient_rollout" if has_attention else "occlusion"
     return next((name for name in tests.trusted if name in possible), otherwise)
@@ -71,7 +71,7 @@ def default_method(tests: RecordedTests, has_attention: bool) -> str:
 def exceeds_randomized(
     tests: RecordedTests, method: str, arguments: dict[str, Any], explanation: Explanation
 ) -> bool | None:
-    """Whether a map of one class is stronger than those of the network with randomized weights.
+    """Whether an attribution is stronger than the 95th percentile of those of the randomized model.
 
     Returns:
         None where the run did not record that, or the method has other arguments than it was tested with.

@@ -1,4 +1,4 @@
-"""What to explain of a photo: a method, a class or a difference of two, and the arguments of the method."""
+"""What to explain: a method, a class or a difference of two classes, and the arguments of the method."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ExplanationRequest:
-    """A method with its target.
+    """A method with its target class.
 
     Attributes:
         method: its name, see `hvit.explain.METHODS`.
@@ -24,7 +24,7 @@ class ExplanationRequest:
     arguments: tuple[tuple[str, Any], ...] = ()
 
     def for_classes(self, classes: Sequence[str], label: str) -> ExplanationRequest:
-        """The same request to a model of other classes.
+        """The same request for a model with other classes.
 
         Args:
             classes: that the model knows.

@@ -1,4 +1,4 @@
-"""Attention rollout of chosen tokens and of single heads."""
+"""Attention rollout of selected tokens and of single heads."""
 
 from __future__ import annotations
 

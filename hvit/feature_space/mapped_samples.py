@@ -1,4 +1,4 @@
-"""The samples of a feature map joined with recorded predictions, and new photos placed on the map."""
+"""Samples of a feature map joined with recorded predictions, and new photos placed on the map."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MappedSamples:
-    """The N samples on a map, one row each, with the predictions of the run.
+    """The N samples of a map, one row each, with the predictions of the run.
 
     Attributes:
         identity: a cache key; differs between maps that differ.
@@ -72,7 +72,7 @@ class MappedSamples:
 
 @dataclass(frozen=True)
 class PhotoPrediction:
-    """What a run computes for a new photo that is to be placed on its map.
+    """Prediction and embedding of a new photo, for placing it on the map.
 
     Attributes:
         label, confidence: the most likely class, and its calibrated probability.
@@ -100,7 +100,7 @@ class PlacedPhoto:
 
 
 def read_mapped_samples(run: Run, split: str, identity: str = "") -> MappedSamples:
-    """Read the map of a split and join it with the recorded predictions.
+    """Reads the map of a split and joins it with the recorded predictions.
 
     Raises:
         MapError: the map is damaged, or older than the recorded predictions.
@@ -136,7 +136,7 @@ def _fill(
     run_name: str,
     split: str,
 ) -> None:
-    """Fill in the rows of one split from its predictions."""
+    """Fills in the rows of one split from its predictions."""
     rows = found.rows[own]
     stale = MapError(
         f"The map of {split} of run {run_name} does not belong to the predictions recorded there now. Make it again: "
@@ -160,7 +160,7 @@ def embed_command(run_name: str, split: str | None = None) -> str:
 
 
 def predict_for_map(checkpoint: Checkpoint, inputs: Any) -> PhotoPrediction:
-    """Predict one photo and keep its embedding.
+    """Predicts one photo and keeps its embedding.
 
     Args:
         inputs: of the photo, from `hvit.diagnosis.prepare_photo`.
@@ -181,7 +181,7 @@ def predict_for_map(checkpoint: Checkpoint, inputs: Any) -> PhotoPrediction:
 
 
 def check_same_weights(samples: MappedSamples, checkpoint: Checkpoint) -> None:
-    """Check that a map was made with the weights of a checkpoint.
+    """Checks that a map was made with the weights of a checkpoint.
 
     Raises:
         MapError: it was made with others.

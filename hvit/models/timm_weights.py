@@ -186,7 +186,7 @@ def _channels(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _download_errors() -> tuple[type[Exception], ...]:
-    """What a download raises: huggingface_hub passes on the errors of its HTTP client, which differs by release."""
+    """Exception types of a download: huggingface_hub passes on those of its HTTP client, which differs by release."""
     from huggingface_hub.errors import HfHubHTTPError
 
     return (OSError, RuntimeError, ValueError, *(b for b in HfHubHTTPError.__bases__ if issubclass(b, Exception)))

@@ -22,7 +22,7 @@ LEAST_PANEL_MM = 20.0
 
 
 def draw(groups: Sequence[Group], width_mm: float, split: str | None = None) -> Drawing:
-    """Draws a row for each seed group: circles are its runs, the diamond is their mean.
+    """Plots one row for each seed group: circles are its runs, the diamond is their mean.
 
     Args:
         split: None for what the first run is judged on.
@@ -67,7 +67,7 @@ def draw(groups: Sequence[Group], width_mm: float, split: str | None = None) -> 
 
 
 def same_photos(predictions: Sequence[Predictions]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Labels and predictions of runs that were evaluated on the same photos.
+    """Labels and predictions of several runs, which must be of the same photos.
 
     Raises:
         FigureError: one answered others too, so that their figures cannot be compared.

@@ -47,12 +47,12 @@ class Table:
 
     @cached_property
     def labels(self) -> Labels:
-        """The names as the fonts of this computer can write them."""
+        """Row labels in the characters that the fonts of this computer have."""
         return figure_labels(self.names)
 
     @property
     def columns(self) -> list[str]:
-        """Columns are named by number, which needs no room."""
+        """Column labels: numbers, to save space."""
         return [str(k + 1) for k in range(len(self.names))]
 
 
@@ -81,7 +81,7 @@ def by_crop(predictions: Predictions) -> Table:
 
 
 def chosen_table(predictions: Predictions, width_mm: float, by: str | None) -> tuple[Table, str | None]:
-    """The matrix that fits the width, and the reason where it is not the one by class.
+    """Chooses the matrix that fits the width; also returns the reason if that is not the one by class.
 
     Args:
         by: "class" or "crop"; None for the classes where they fit, else the crops.
@@ -100,7 +100,7 @@ def chosen_table(predictions: Predictions, width_mm: float, by: str | None) -> t
 
 
 def least_width_mm(table: Table) -> float:
-    """The narrowest sheet on which all labels can be read."""
+    """The smallest width at which all labels are readable."""
     cell = max(LINE_MM, style.text_width_mm(table.columns) + 0.5)
     return _left_mm(table) + len(table.names) * cell + _right_mm(table)
 
@@ -122,7 +122,7 @@ def _row_counts(table: Table) -> list[str]:
 
 
 def draw(run: Run, width_mm: float, split: str | None = None, by: str | None = None) -> Drawing:
-    """The confusion matrix of the most likely classes, in percent of each true class.
+    """Plots the confusion matrix of top-1 predictions, in percent of each true class.
 
     Args:
         split: None for what the run is judged on.
@@ -154,7 +154,7 @@ def draw(run: Run, width_mm: float, split: str | None = None, by: str | None = N
 
 
 def _shade(axes: "Axes", shares: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> None:
-    """Cells as rectangles, not as an image; an edge of their own color closes the seams between them."""
+    """Draws cells as rectangles, not as an image; edges of their own color close the gaps between them."""
     axes.pcolormesh(xs, ys, shares, cmap=style.shades(), vmin=0, vmax=1, edgecolors="face", linewidth=0.15)
 
 
@@ -205,7 +205,7 @@ def _rule(axes: "Axes", table: Table) -> None:
 
 
 def _write(axes: "Axes", shares: np.ndarray, cell_mm: float) -> bool:
-    """Writes percentages into the cells; returns whether there was room."""
+    """Writes percentages into the cells; returns whether they fit."""
     texts = [f"{100 * share:.0f}" for share in shares.flat if share >= WRITTEN]
     # 100 may touch the edges of its cell: what stands beside it is then empty.
     if style.text_width_mm(text for text in texts if text != "100") + 0.4 > cell_mm:

@@ -1,4 +1,4 @@
-"""Figure of learning curves: mean over the seeds of each configuration, and the range from lowest to highest."""
+"""Figure of learning curves: mean and range over the seeds of each configuration."""
 
 import difflib
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ class MetricCurves:
 
 
 def draw(groups: Sequence[Group], width_mm: float, metric: str | None = None) -> Drawing:
-    """Draws one line for each group of runs.
+    """Plots one curve for each group of runs.
 
     Args:
         metric: as `metrics.jsonl` calls it; None for what selected the weights of the first run, else the loss.
@@ -88,7 +88,7 @@ def _columns(names: Sequence[str], width_mm: float) -> int:
 
 
 def usual_metric(run: Run) -> str:
-    """What selected the weights of a run, or the loss where nothing did."""
+    """The metric that selected the weights of a run, or the loss."""
     selects = (run.config or {}).get("select_by")
     return selects if selects in recorded(run) else "loss"
 
@@ -99,7 +99,7 @@ def recorded(run: Run) -> set[str]:
 
 
 def curve_of(group: Group, metric: str) -> MetricCurves:
-    """A metric over the epochs that all runs of a group cover.
+    """Curve of a metric over the epochs that all runs of a group cover.
 
     Raises:
         FigureError: a run did not record the metric; names the nearest. Or its runs share no epoch.

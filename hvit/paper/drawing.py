@@ -1,4 +1,4 @@
-"""A figure with its caption and provenance, and how it is saved."""
+"""A figure with its caption and provenance, and saving it."""
 
 import io
 import shlex
@@ -20,7 +20,7 @@ PNG_DPI = 600
 
 @dataclass(frozen=True)
 class Drawing:
-    """One figure for print.
+    """A figure for print.
 
     Attributes:
         title: in a few words.
@@ -51,7 +51,7 @@ def interval(value: float, low: float, high: float) -> str:
 
 
 def check_output_path(out: Path) -> None:
-    """Checks where a figure shall go before anything is drawn.
+    """Checks the output path of a figure before it is drawn.
 
     Raises:
         FigureError: another ending, or no such folder.
@@ -63,7 +63,7 @@ def check_output_path(out: Path) -> None:
 
 
 def save(drawing: Drawing, out: Path, command: list[str]) -> Path:
-    """Writes the figure, and its caption beside it; the same records give the same bytes.
+    """Writes a figure and its caption; deterministic for the same records.
 
     Args:
         out: ends in .pdf, .svg or .png.

@@ -32,7 +32,7 @@ SEPARATIONS = 200  # steps that push numbers apart
 
 
 def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
-    """Draws the samples at their t-SNE positions, with the list of classes below.
+    """Plots the samples at their t-SNE positions, with the list of classes below.
 
     Args:
         split: of the map; None for what the run is judged on.
@@ -69,7 +69,7 @@ def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
 
 
 def map_of(run: Run, split: str | None) -> tuple[FeatureMap, str]:
-    """The recorded map of a run, and the split it lies in.
+    """Reads the map of a run; also returns its split.
 
     Raises:
         RunError: there is none; says how to make it.
@@ -95,7 +95,7 @@ def _origin(run: Run, split: str, predictions: dict[str, Predictions]) -> Origin
 
 
 def _colors(classes: tuple[str, ...]) -> list[str]:
-    """One a crop; where classes name no crops, one a class, again and again."""
+    """One color for each crop; for each class where classes name no crops, repeated cyclically."""
     known = crops(classes)
     return [HUES[(known.index(crop_of(name)) if crop_of(name) else k) % len(HUES)] for k, name in enumerate(classes)]
 
@@ -115,7 +115,7 @@ def _dots(axes: "Axes", coordinates: np.ndarray, labels: np.ndarray, right: np.n
 
 
 def _numbers(axes: "Axes", coordinates: np.ndarray, labels: np.ndarray, shown: list[int], side_mm: float) -> None:
-    """The number of each class above its samples, moved apart where two would lie on each other."""
+    """Writes the number of each class above its samples, moved apart where two would overlap."""
     scale = side_mm / np.ptp(axes.get_xlim())
     places = np.array([_top(coordinates[labels == k]) for k in shown]) + [0, 0.6 * LINE_MM / scale]
     names = [str(shown.index(k) + 1) for k in shown]
@@ -165,12 +165,12 @@ def _columns(lines: list[str], width_mm: float) -> int:
 
 
 def _lines(names: Labels) -> list[str]:
-    """Numbers and names of the classes; the number alone where no font can write the name."""
+    """Legend entries: numbers and names of the classes; the number alone where no font has the name's characters."""
     return [f"{k}  {name}" if name != str(k) else name for k, name in enumerate(names.drawn, 1)]
 
 
 def _key(axes: "Axes", lines: list[str], colors: list[str], columns: int, width_mm: float) -> None:
-    """The list of classes, in columns of `width_mm`."""
+    """Draws the legend in columns of `width_mm`."""
     rows = -(-len(lines) // columns)
     axes.set(xlim=(0, columns * width_mm), ylim=(rows, 0))
     axes.axis("off")

@@ -1,4 +1,4 @@
-"""What a run can be used for and what not, read off its classes and its data."""
+"""Intended uses and limitations of a run, derived from its classes and its data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hvit.runs.snapshot import RunSnapshot
 
 
 def meant_for(record: RunSnapshot) -> list[str]:
-    """What it can be used for."""
+    """Intended uses."""
     if record.kind == "pretrain":
         return ["A start for training on labelled photos; by itself it names nothing."]
     if not record.classes:
@@ -22,7 +22,7 @@ def meant_for(record: RunSnapshot) -> list[str]:
 
 
 def not_for(record: RunSnapshot) -> list[str]:
-    """What it cannot be used for, read off its classes and its data."""
+    """Out-of-scope uses, derived from its classes and its data."""
     if not record.classes:
         return []
     said = []

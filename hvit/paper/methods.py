@@ -1,4 +1,4 @@
-"""The Methods paragraph of a run, with citations, from its records alone."""
+"""The Methods paragraph of a run, with citations, from its records."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ OF_TRAINING = (
 
 @dataclass(frozen=True)
 class Methods:
-    """What `hvit methods` prints.
+    """Text and references of a Methods paragraph.
 
     Attributes:
         run: its name.
@@ -44,7 +44,7 @@ class Methods:
 
 
 def methods_of(run: Run, parent: Run | None = None) -> Methods:
-    """Writes the Methods paragraph of a run from what it recorded of its training and evaluation.
+    """Writes the Methods paragraph of a run from its records of training and evaluation.
 
     Args:
         parent: the run its weights come from, where that is at hand: it is told first.

@@ -1,4 +1,4 @@
-"""The model card of a run in Markdown: what it is for, whether to trust it, scores, calibration, how it was made."""
+"""The model card of a run in Markdown: intended use, risks, scores, calibration, provenance."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ KIND_TITLES = {
 
 
 def model_card(run: Run, trust: Sequence[TrustLine] | None = None) -> str:
-    """Model card of an evaluated run, Markdown. Everything in it was recorded by the run.
+    """Renders the model card of an evaluated run as Markdown, from its records.
 
     Args:
         trust: `trust_lines` of the run, where the caller has them.
@@ -85,7 +85,7 @@ def _what_it_is(run: Run, record: RunSnapshot) -> list[str]:
 
 
 def _num_parameters(run: Run) -> int | None:
-    """Parameters and buffers of the weights; None where they are not in this copy."""
+    """Number of parameters and buffers; None where the weights are not in this copy."""
     try:
         shapes, _ = tensor_shapes(inside(run.path, WEIGHTS), MAX_WEIGHTS_BYTES)
     except (FileNotFoundError, NotADirectoryError):
@@ -245,7 +245,7 @@ def _notes(run: Run) -> list[str]:
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A table in Markdown; columns whose cells are numbers are aligned right."""
+    """Markdown table; columns of numbers are right-aligned."""
     numeric = [all(not row[i] or row[i][:1].isdigit() for row in rows) for i in range(len(header))]
     lines = [header, ["--:" if right else "---" for right in numeric], *rows]
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]

@@ -1,4 +1,4 @@
-"""The sentences of a Methods paragraph on the pretrained weights a run started from."""
+"""Sentences of a Methods paragraph on the pretrained weights of a run."""
 
 from hvit.models.baselines import PREFIX
 from hvit.paper.record import Record, Text, cite
@@ -8,7 +8,7 @@ DATA_KEYS = {"ImageNet": "deng2009imagenet"}  # what they were trained on, and t
 
 
 def origin_of(record: Record) -> Origin | None:
-    """Origin of the pretrained weights that a run, or the run it started from, began with; None without any."""
+    """Origin of the pretrained weights of a run, or of the run it started from; None without any."""
     return None if record.card is None else record.card.pretrained
 
 

@@ -1,4 +1,4 @@
-"""Access to the records of a run by name, and the text made from them."""
+"""Access to the records of a run by name, and the text built from them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +8,7 @@ from hvit.runs import Run
 
 @dataclass
 class Text:
-    """Sentences, and the works they cite.
+    """Paragraphs and the works they cite.
 
     Attributes:
         paragraphs: of sentences.
@@ -19,7 +19,7 @@ class Text:
     keys: list[str] = field(default_factory=list)
 
     def say(self, sentence: str, *keys: str) -> None:
-        """Adds a sentence to the last paragraph."""
+        """Appends a sentence to the last paragraph."""
         self.paragraphs[-1].append(sentence)
         self.keys += keys
 
@@ -28,7 +28,7 @@ class Text:
 
 
 class Record:
-    """Records of a run by name; None for what is missing."""
+    """Records of a run by name; None where one is missing."""
 
     def __init__(self, run: Run):
         self.run, self.card = run, run.model_card()
@@ -43,7 +43,7 @@ class Record:
 
     @property
     def picture_noun(self) -> str:
-        """Kind of training pictures, in words."""
+        """Kind of the training images, in words."""
         learned = self.run.learned_from
         return (
             "drawn leaves" if learned == {"drawings"} else "photos and drawn leaves" if len(learned) > 1 else "photos"
@@ -57,5 +57,5 @@ def _at(value: Any, name: str) -> Any:
 
 
 def cite(*keys: str) -> str:
-    """Citations as Pandoc reads them: ` [@guo2017calibration]`."""
+    """Citations in Pandoc syntax: ` [@guo2017calibration]`."""
     return f" [{'; '.join(f'@{key}' for key in keys)}]" if keys else ""

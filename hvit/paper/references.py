@@ -1,4 +1,4 @@
-"""Works that a Methods paragraph cites, as BibTeX.
+"""References of a Methods paragraph, as BibTeX.
 
 Each entry was checked against what others publish of it. A field that sources disagree on is left out.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reference:
-    """One entry.
+    """A BibTeX entry.
 
     Attributes:
         kind: article, inproceedings, misc or software.
@@ -429,13 +429,13 @@ DATA_SETS = {
 
 
 def cited_for(data_set: str, licence: str) -> list[str]:
-    """Keys of the works to cite for a data set, found by its name or licence."""
+    """Keys of the references for a data set, found by its name or licence."""
     mentioned = f"{data_set} {licence}".lower()
     return [key for key, pattern in DATA_SETS.items() if re.search(pattern, mentioned)]
 
 
 def tool(commit: str | None) -> Reference:
-    """The entry of this program.
+    """BibTeX entry of this program.
 
     Args:
         commit: of the code that made the run, where it was recorded.
@@ -456,6 +456,6 @@ TOOL = "hvit"
 
 
 def bibliography(keys: Iterable[str], commit: str | None) -> str:
-    """BibTeX of the works cited and of this program, each once, in the order they are cited."""
+    """BibTeX of the cited works and of this program, each once, in citation order."""
     entries = REFERENCES | {TOOL: tool(commit)}
     return "\n\n".join(entries[key].bibtex(key) for key in dict.fromkeys([*keys, TOOL]))

@@ -24,7 +24,7 @@ SHARE = (-0.02, 1.02)
 
 
 def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
-    """Draws accuracy over probability in bins of equal mass, before and after calibration.
+    """Plots accuracy over predicted probability in bins of equal mass, before and after calibration.
 
     Args:
         split: None for what the run is judged on.

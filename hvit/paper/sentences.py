@@ -1,4 +1,4 @@
-"""Sentences of a Methods paragraph, one function for each subject, from the records of a run."""
+"""Sentences of a Methods paragraph, one function for each subject."""
 
 from collections.abc import Callable, Sequence
 
@@ -88,7 +88,7 @@ def _classes(classes: Sequence[str]) -> str:
 
 
 def _shape(record: Record) -> str:
-    """What differs from the named size."""
+    """Deviations from the named size."""
     arguments = {} if record.card is None else record.card.arguments
     channels, blocks = arguments.get("embed_dims"), arguments.get("depths")
     changed = [
@@ -100,7 +100,7 @@ def _shape(record: Record) -> str:
 
 
 def _front(name: str) -> tuple[str, list[str]]:
-    """What a `_conv` size begins with, and the works to cite for it; nothing for the others."""
+    """Convolutional front of a `_conv` size, with citations; empty for other sizes."""
     from hvit.models.config import SIZES
 
     front = SIZES[name].front_config if name in SIZES else None
@@ -113,7 +113,7 @@ def _front(name: str) -> tuple[str, list[str]]:
 
 
 def _size(record: Record, name: str) -> str:
-    """Counted on the architecture that the run recorded."""
+    """Parameter count of the recorded architecture."""
     if record.card is None:
         return ""
     size = record.card.preprocessing.img_size

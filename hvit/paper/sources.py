@@ -1,4 +1,4 @@
-"""Records of runs as figures need them: predictions, seed groups, and the files they come from."""
+"""Records of runs for figures: predictions, seed groups, and the files they come from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SPLIT_WORDS = {"cv": "cross-validated"}  # each answered by a model that had not
 
 @dataclass(frozen=True)
 class Origin:
-    """Which run, and which of its files, a figure was drawn from.
+    """Provenance of a figure: run and files.
 
     Attributes:
         run: its name.
@@ -36,7 +36,7 @@ class Origin:
 
 
 def origin(run: Run, *files: str) -> Origin:
-    """Hashes the files that are read.
+    """Hashes the files of a run that a figure reads.
 
     Raises:
         RunError: one is not the file that the run's manifest lists.
@@ -79,7 +79,7 @@ def predictions_of(run: Run, split: str | None = None) -> Predictions:
 
 
 def picture_noun(predictions: Predictions) -> str:
-    """What the predictions are of: "photos" or "drawings"."""
+    """Kind of the images of predictions: "photos" or "drawings"."""
     return "drawings" if all(path.startswith(SCHEME) for path in predictions.paths) else "photos"
 
 
@@ -90,7 +90,7 @@ def size_in_words(predictions: Predictions) -> str:
 
 
 def cautions(run: Run, predictions: Predictions) -> list[str]:
-    """Sentences that the caption of any figure of these predictions must hold."""
+    """Caveats for the caption of a figure of these predictions."""
     drawn = ["The leaves are drawn by LeafSim: these figures say nothing of photos."]
     return drawn * (picture_noun(predictions) == "drawings") + [f"{PLANTS_UNKNOWN}."] * (run.plants_known is False)
 
@@ -109,7 +109,7 @@ class Group:
 
 
 def groups_of(runs: Sequence[Run], labels: Sequence[str] | None = None) -> list[Group]:
-    """Groups runs by seed; groups are in the order in which the runs are given.
+    """Groups runs by seed, in the order given.
 
     Args:
         labels: what to call the groups in place of what their names share.

@@ -1,4 +1,4 @@
-"""Style of figures for print: sizes in mm, text of 7 pt or more, series that differ without color too."""
+"""Style of figures for print: sizes in mm, text of 7 pt or more, series that are distinguishable without color."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ INK, QUIET, GREY, RULE = "#22261f", "#6d6f66", "#8a8d86", "#d9d5c9"
 
 @dataclass(frozen=True)
 class Series:
-    """The look of one series: no two share a line, a marker or a lightness."""
+    """Style of one series; all differ in line, marker and lightness."""
 
     color: str
     line: str | tuple[Any, ...]
@@ -42,11 +42,11 @@ SHADES = ("#ffffff", "#dceadf", "#a9cdb4", "#6aa37d", "#2f6f49", "#123620")  # f
 
 
 class FigureError(ValueError):
-    """A figure that cannot be drawn as asked; the message says what to do."""
+    """A figure that cannot be drawn as requested; the message says what to do."""
 
 
 def rules(texts: Sequence[str] = ()) -> Any:
-    """Settings of matplotlib that hold while a figure is drawn and saved.
+    """Matplotlib settings for drawing and saving a figure.
 
     Args:
         texts: names that the figure shows; fonts that have their letters are added where the usual one lacks them.
@@ -84,7 +84,7 @@ def rules(texts: Sequence[str] = ()) -> Any:
 
 
 def sheet(width_mm: float, height_mm: float) -> "Figure":
-    """An empty figure of this size on paper."""
+    """Creates an empty figure of a size in mm."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -100,7 +100,7 @@ def axes_at(figure: "Figure", left: float, bottom: float, width: float, height: 
 
 
 def text_width_mm(texts: Iterable[str], size_pt: float = MIN_PT) -> float:
-    """Width of the longest of some texts."""
+    """Width of the widest text."""
     texts = list(texts)
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
@@ -127,7 +127,7 @@ def percent_axis(axis: "XAxis | YAxis", title: str, limits: tuple[float, float],
 
 
 def series(index: int, names: Sequence[str]) -> Series:
-    """The look of series number `index`.
+    """Style of series number `index`.
 
     Raises:
         FigureError: there are more names than looks that can be told apart in grey.

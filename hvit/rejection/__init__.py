@@ -1,4 +1,4 @@
-"""Out-of-distribution detection: is a photo like those the model was trained on? One method a file, one interface."""
+"""Out-of-distribution detection, one method a file behind one interface."""
 
 from hvit.rejection.energy import Energy
 from hvit.rejection.mahalanobis import HalfRelativeMahalanobis, Mahalanobis, RelativeMahalanobis

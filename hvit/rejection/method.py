@@ -14,7 +14,7 @@ MAX_BYTES = 64 * 2**20  # of all arrays of a file, unpacked: larger ones are ref
 
 
 class RejectionFileError(ValueError):
-    """A file of a detector that cannot be used."""
+    """A detector file that cannot be used."""
 
 
 @runtime_checkable
@@ -39,7 +39,7 @@ class RejectionMethod(Protocol):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Reads what `save` wrote; nothing is unpickled.
+        """Reads the output of `save`; nothing is unpickled.
 
         Raises:
             RejectionFileError: the file is damaged, too large, or of another method.
@@ -47,7 +47,7 @@ class RejectionMethod(Protocol):
 
 
 class StoredArrays:
-    """save() and load() for a frozen dataclass whose fields are arrays."""
+    """Mixin with save() and load() for a frozen dataclass of arrays."""
 
     def save(self, path: Path) -> None:
         buffer = io.BytesIO()

@@ -44,14 +44,14 @@ class NearestNeighbors(StoredArrays):
 
 @dataclass(frozen=True)
 class NearestNeighborsLastStages(NearestNeighbors):
-    """The same on the last two stages only: more about the plant, less about color and texture."""
+    """k-nearest-neighbor distance on the last two stages only: more about the plant, less about color and texture."""
 
     name: ClassVar[str] = "knn_last_stages"
     stages: ClassVar[slice] = slice(-2, None)
 
 
 def normalized_stages(features: list[np.ndarray]) -> np.ndarray:
-    """Unit vectors (N, D) in which every stage counts the same: early ones tell most of what is not a leaf."""
+    """Concatenates the L2-normalized features of all stages with equal weight, (N, D)."""
     parts = [np.asarray(stage, dtype=np.float32) for stage in features]
     parts = [part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12) for part in parts]
     return np.concatenate(parts, axis=1) / np.sqrt(len(parts), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""A fitted detector with the thresholds a run is served with."""
+"""A fitted detector with the thresholds used at serving time."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from hvit.rejection.method import RejectionMethod
 
 @dataclass(frozen=True)
 class Rejector:
-    """What tells photos apart that are unlike the training photos.
+    """Rejects photos unlike the training photos.
 
     Attributes:
         method: fitted.

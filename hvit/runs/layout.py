@@ -58,5 +58,5 @@ ROBUSTNESS_SCORES = "robustness.json"
 
 
 def in_split(split: str, file: str) -> str:
-    """Path of a file of `eval/<split>/` below the folder of the run: `eval/test/metrics.json`."""
+    """Path of a file of `eval/<split>/` relative to the run: `eval/test/metrics.json`."""
     return f"eval/{split}/{file}"

@@ -1,4 +1,4 @@
-"""The model card, `model.json`: everything but the weights that prediction needs. Does not import torch."""
+"""The model card, `model.json`: everything except the weights that prediction needs. Does not import torch."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Record:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Reads values that were checked before."""
+        """Reads validated values."""
         known = {each.name for each in fields(cls)} - {"extra"}
         own = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known}
         return cls(**own, extra={key: value for key, value in values.items() if key not in known})
@@ -149,7 +149,7 @@ class ModelCard(_Record):
 
     @classmethod
     def from_dict(cls, values: Any) -> Self:
-        """Checks and reads the value of the JSON file.
+        """Validates and reads the value of the JSON file.
 
         Raises:
             UntrustedFileError: something is missing, or a value is of another type or out of range.
@@ -197,7 +197,7 @@ def _origin(value: Any) -> Origin | None:
 
 
 def _check_thresholds(card: ModelCard) -> None:
-    """Thresholds of prediction sets are numbers in [0, 1], one for all or one for each crop of the classes."""
+    """Checks that thresholds of prediction sets are in [0, 1], one for all or one for each crop of the classes."""
     if card.conformal is None:
         return
     threshold = card.conformal.threshold

@@ -11,7 +11,7 @@ from hvit.runs.run_info import GitState
 
 
 def git_state() -> GitState | None:
-    """Commit and whether files were changed since; None outside a repository."""
+    """Commit, and whether files were changed since; None outside a repository."""
     here = Path(__file__).parent
     try:
         commit = subprocess.run(
@@ -48,7 +48,7 @@ _ABSOLUTE = re.compile(r"(?<=[\s=,'\"\[({])/[^\s,'\"\])}]+")
 
 
 def public(value: Any) -> Any:
-    """A value without absolute paths: below the working folder they become relative, of others the name is kept."""
+    """Makes paths relative to the working folder; of paths elsewhere only the name is kept."""
     if isinstance(value, dict):
         return {key: public(item) for key, item in value.items()}
     if isinstance(value, list):

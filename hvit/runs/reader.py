@@ -323,7 +323,7 @@ class Trouble:
 
 
 def survey(root: Path = Path("runs")) -> tuple[list[Run], list[Trouble]]:
-    """Readable runs in a folder, and the other subfolders with the reason why they cannot be read; both by name.
+    """Lists the readable runs of a folder, and the other subfolders with the reason they cannot be read; by name.
 
     Files, and folders whose names begin with a dot, are none of both.
     """
@@ -359,12 +359,12 @@ def _check_readable(folder: Path) -> None:
 
 
 def list_runs(root: Path = Path("runs")) -> list[Run]:
-    """Readable runs below a folder, by name; a half-written or damaged one does not hide the others."""
+    """Lists the readable runs of a folder by name; damaged ones are skipped."""
     return survey(root)[0]
 
 
 def find_run(name: str | Path = DEFAULT_RUN, root: Path = Path("runs")) -> Run:
-    """A run by path, or by name in `root`.
+    """Finds a run by path, or by name in `root`.
 
     Raises:
         RunError: there is none; names the nearest.
@@ -389,5 +389,5 @@ def find_run(name: str | Path = DEFAULT_RUN, root: Path = Path("runs")) -> Run:
 
 
 def shortened(name: str, most: int = MAX_NAME) -> str:
-    """A name cut to the length that a message repeats."""
+    """Truncates a name for an error message."""
     return name if len(name) <= most else f"{name[:most]}..."

@@ -24,7 +24,7 @@ class GitState:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far training had come at the time `at` (UTC, ISO 8601).
+    """Progress of training at the time `at` (UTC, ISO 8601).
 
     Attributes:
         step, total_steps: optimizer steps done, and to do in all.
@@ -41,7 +41,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class RunInfo:
-    """Content of `run.json`; a field that the file lacks has its default.
+    """Content of `run.json`; absent fields have their defaults.
 
     Attributes:
         status: as written: running, done, failed or preempted. `status_of` says what it amounts to now.
@@ -88,7 +88,7 @@ class RunInfo:
 
     @classmethod
     def from_dict(cls, document: Any) -> RunInfo:
-        """Checks and reads the value of the JSON file.
+        """Validates and reads the value of the JSON file.
 
         Raises:
             UntrustedFileError: it is no object, or a value is of another type or out of range.
@@ -120,7 +120,7 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class Live:
-    """How far training has come, as seen now.
+    """Progress of training as of now.
 
     Attributes:
         step, total_steps: optimizer steps done, and to do in all.
@@ -139,14 +139,14 @@ class Live:
 
 
 def status_of(info: RunInfo) -> str:
-    """Status of a run now: as written, "stopped" where it says running but is silent, or "unknown"."""
+    """Current status of a run: as recorded, "stopped" where a running one has no heartbeat, or "unknown"."""
     if info.status == "running" and age_s(info.heartbeat) > STALE_S:
         return "stopped"
     return info.status if info.status in STATUSES else "unknown"
 
 
 def live_of(info: RunInfo) -> Live | None:
-    """Progress of a run that trains, or did until it fell silent; None where it ended, or recorded none."""
+    """Progress of a training run, or of one whose heartbeat stopped; None where it ended, or recorded none."""
     progress, status = info.progress, status_of(info)
     if status not in ("running", "stopped") or progress is None:
         return None
@@ -160,7 +160,7 @@ def live_of(info: RunInfo) -> Live | None:
 
 
 def age_s(stamp: str | None) -> float:
-    """Seconds since a time in ISO 8601; infinity where there is none."""
+    """Seconds since a time in ISO 8601; infinity for None."""
     try:
         return (datetime.now(UTC) - datetime.fromisoformat(stamp or "")).total_seconds()
     except (TypeError, ValueError):

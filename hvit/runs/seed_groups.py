@@ -15,7 +15,7 @@ HOUSEKEEPING = {"data.cache_dir", "log_every", "checkpoint_minutes", "hang_minut
 
 
 class _Absent:
-    """Marks a setting that a configuration lacks; None is a value."""
+    """Sentinel for a missing setting; None is a value."""
 
     def __repr__(self) -> str:
         return "absent"
@@ -106,7 +106,7 @@ def _name(names: list[str]) -> str:
 
 
 def flattened(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """`{"optim": {"lr": 1}}` -> `{"optim.lr": 1}`; the parts of a list of groups are numbered from 0."""
+    """Flattens nested sections: `{"optim": {"lr": 1}}` -> `{"optim.lr": 1}`; entries of a list are numbered from 0."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
         name = f"{prefix}{key}"
@@ -120,7 +120,7 @@ def flattened(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def differences(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Settings in which configurations differ, each with its value in every one; `ABSENT` where it has none."""
+    """Settings in which configurations differ, with the values of each; `ABSENT` where one is missing."""
     flat = [flattened(config) for config in configs]
     names = dict.fromkeys(name for config in flat for name in config)
     values = {name: [config.get(name, ABSENT) for config in flat] for name in names}
@@ -128,5 +128,5 @@ def differences(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
 
 
 def _alike(a: Any, b: Any) -> bool:
-    """1 and 1.0 are one setting, 1 and True are not."""
+    """Whether two settings are equal: 1 and 1.0 are, 1 and True are not."""
     return a == b and isinstance(a, bool) == isinstance(b, bool)

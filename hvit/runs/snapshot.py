@@ -95,7 +95,7 @@ class RunSnapshot:
 
 
 def read_parts(run: Run) -> RecordedParts:
-    """Read the small documents of a run.
+    """Reads the small documents of a run.
 
     Raises:
         RunError: `run.json` or `model.json` is missing or damaged.

@@ -135,7 +135,7 @@ class RunWriter:
         self._write()
 
     def log(self, step: int, epoch: float, split: str, **values: float | None) -> None:
-        """Appends one line to `metrics.jsonl`, whole or not at all; what is not finite is null."""
+        """Appends one line to `metrics.jsonl`, completely or not at all; non-finite values become null."""
         row = {"step": step, "epoch": epoch, "split": split, "time_s": self._time_s()}
         row |= {key: value if value is None or abs(value) < float("inf") else None for key, value in values.items()}
         append_line(self.path / METRICS, json.dumps(row, allow_nan=False))
@@ -146,7 +146,7 @@ class RunWriter:
 
     @contextmanager
     def beating(self) -> Iterator[None]:
-        """Writes a heartbeat every 10 s, from a thread, while the block runs."""
+        """Context manager that writes a heartbeat every 10 s from a thread."""
         thread = threading.Thread(target=self._beat, daemon=True, name="heartbeat")
         thread.start()
         try:
@@ -165,7 +165,7 @@ class RunWriter:
                         continue
 
     def progress(self, step: int, total_steps: int, images_per_s: float | None, left_s: float | None) -> None:
-        """Sets the progress that the next heartbeat writes; cheap enough for every step."""
+        """Sets the progress for the next heartbeat; cheap enough for every step."""
         self._change(progress=Progress(step, total_steps, images_per_s, left_s, _now()))
 
     def truncate_metrics(self, step: int) -> int:
@@ -187,7 +187,7 @@ class RunWriter:
         self._lock.release()
 
     def write_manifest(self) -> None:
-        """Lists every file with its SHA-256; call it last."""
+        """Writes the manifest with the SHA-256 of every file; call it last."""
         write_manifest(self.path)
 
     def _time_s(self) -> float:
@@ -232,7 +232,7 @@ def truncate_lines(path: Path, step: int) -> int:
 
 
 def _step_of(line: bytes) -> float | None:
-    """The step of a row; None where the line is none."""
+    """Step of a row; None for an invalid row."""
     try:
         return check_row(parse_json(line, nan="null")).get("step")
     except UntrustedFileError:
@@ -240,7 +240,7 @@ def _step_of(line: bytes) -> float | None:
 
 
 def write_manifest(path: Path) -> None:
-    """`manifest.json`: the SHA-256 of every file of a run but its checkpoints and itself."""
+    """Writes `manifest.json`: the SHA-256 of every file of a run except its checkpoints and itself."""
     files = {}
     for file in sorted(path.rglob("*")):
         name = file.relative_to(path).as_posix()
@@ -255,13 +255,13 @@ def write_manifest(path: Path) -> None:
 
 
 def update_manifest(path: Path, written: Iterable[str], removed: Iterable[str] = ()) -> None:
-    """`add_to_manifest` for a run that has a manifest; one that still trains has none, and gets it at its end."""
+    """Updates the manifest for some files, if there is one: a run in training gets its manifest at the end."""
     if (path / MANIFEST).exists():
         add_to_manifest(path, written, removed)
 
 
 def add_to_manifest(path: Path, written: Iterable[str], removed: Iterable[str] = ()) -> None:
-    """Brings `manifest.json` up to date for some files, and leaves the others listed that are not in this copy.
+    """Updates the manifest for some files; others stay listed, even if they are not in this copy.
 
     Args:
         written: files of the run that are new or changed, as `eval/test/tsne.npz`.

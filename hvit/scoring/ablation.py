@@ -1,4 +1,4 @@
-"""What each change of an ablation costs or brings, read from the runs that carry its name."""
+"""Ablation results: scores of each variant and paired gains over the full one, from recorded runs."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ FULL, PRETRAINING = "full", "pretraining"
 
 @dataclass(frozen=True)
 class AblationRow:
-    """One variant over its seeds.
+    """Scores of one variant over its seeds.
 
     Attributes:
         variant: its name; `full` is the one without a change.
@@ -45,7 +45,7 @@ class AblationRow:
 
 
 def ablations(runs: Iterable[Run], split: str = "test") -> dict[str, list[AblationRow]]:
-    """The ablations among some runs, by name: the full variant first, the others by what their change costs.
+    """Ablations among some runs, by name: the full variant first, the others by gain.
 
     Runs that are not judged on the split yet are left out; so is an ablation whose full variant has none that is.
 
@@ -61,7 +61,7 @@ def ablations(runs: Iterable[Run], split: str = "test") -> dict[str, list[Ablati
 
 
 def ablation_of(run: Run | RunSnapshot) -> tuple[str | None, str | None]:
-    """Name of the ablation a run belongs to and of its variant; None twice of any other run."""
+    """Ablation and variant of a run; (None, None) for any other run."""
     tags = dict(tag.split("=", 1) for tag in run.info.tags if "=" in tag)
     return (tags["ablation"], tags["variant"]) if {"ablation", "variant"} <= set(tags) else (None, None)
 

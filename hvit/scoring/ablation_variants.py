@@ -12,7 +12,7 @@ Variants = dict[str, list[RunSnapshot]]
 
 
 def group_by_variant(runs: Sequence[RunSnapshot]) -> dict[str, Variants]:
-    """Runs of each ablation by variant, the full one first, in the order of the seeds, without pre-trainings."""
+    """Groups runs by ablation and variant, the full one first, ordered by seed, without pre-trainings."""
     found: dict[str, Variants] = defaultdict(lambda: defaultdict(list))
     for run in sorted(runs, key=lambda run: (run.seed is None, run.seed or 0)):
         name, variant = ablation_of(run)
@@ -25,5 +25,5 @@ def group_by_variant(runs: Sequence[RunSnapshot]) -> dict[str, Variants]:
 
 
 def comparable_splits(variants: Variants) -> list[str]:
-    """Splits on which the full variant has predictions, so that variants can be compared with it; test first."""
+    """Splits with predictions of the full variant, test first."""
     return list(dict.fromkeys(split for run in variants.get(FULL, []) for split in run.splits))

@@ -1,4 +1,4 @@
-"""Adversarial attacks in pixel space: FGSM and PGD (captum.robust), and random noise of the same size as control."""
+"""Adversarial attacks in pixel space: FGSM and PGD (captum.robust), with random noise of the same size as control."""
 
 import warnings
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def attacked_inputs(
     seed: int = 0,
     indices: Sequence[int] | None = None,
 ) -> list[tuple[Tensor, ...]]:
-    """Model inputs of photos that were changed to raise the loss of their true class.
+    """Adversarial model inputs that increase the loss of the true class.
 
     The change is at most `epsilon` in every value of the picture as the model takes it, at the resolution of the run,
     and stays within [0, 1]. FGSM: one step along the sign of the gradient (Goodfellow et al. 2015). PGD: `steps` steps
@@ -64,7 +64,7 @@ def attacked_inputs(
 
 
 def mean_loss(checkpoint: Checkpoint, inputs: Sequence[tuple[Tensor, ...]], labels: Sequence[int]) -> float:
-    """Mean cross-entropy of inputs, in nats, before temperature: what the attacks raise."""
+    """Mean cross-entropy of inputs in nats, before temperature: the objective of the attacks."""
     with torch.no_grad():
         losses = [
             nn.functional.cross_entropy(
@@ -100,5 +100,5 @@ def _random_sign(image: Tensor, epsilon: float, seed: int, index: int) -> Tensor
 
 
 def _normalized(checkpoint: Checkpoint, pixels: Tensor) -> Tensor:
-    """Values in [0, 1] as the model takes them; gradients flow through."""
+    """Normalizes values in [0, 1] for the model, differentiably."""
     return checkpoint.preprocessing.normalize(255 * pixels)

@@ -1,4 +1,4 @@
-"""Audit of shortcuts: what a run answers when one cue is taken away, and its recall in laboratory and field."""
+"""Audit of shortcuts: accuracy with one visual cue removed, and recall in laboratory and field."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FEWEST = 5  # photos of a class in each place, below which its transfer is not t
 
 @dataclass(frozen=True)
 class Cue:
-    """Accuracy with one cue changed or taken away; intervals are of 95 % (Wilson).
+    """Accuracy with one cue changed or removed; intervals are of 95 % (Wilson).
 
     Attributes:
         name: of `TITLES`.
@@ -78,7 +78,7 @@ class Transfer:
 
 @dataclass(frozen=True)
 class Audit:
-    """Everything that `training.audit` records.
+    """Results of `training.audit`.
 
     Attributes:
         n: photos.
@@ -102,7 +102,7 @@ class Audit:
 
 
 def measure_cue(name: str, clean: np.ndarray, changed: np.ndarray, labels: np.ndarray) -> Cue:
-    """Compares answers to changed photos with those to the same photos as they are.
+    """Compares predictions on changed photos with those on the original photos.
 
     Args:
         clean, changed: whether each photo is answered correctly, (N,) bool.
@@ -122,7 +122,7 @@ def measure_cue(name: str, clean: np.ndarray, changed: np.ndarray, labels: np.nd
 
 
 def corners_cue(control: Mapping[str, Any]) -> Cue:
-    """The background control of `data check` as a row: a classifier that sees four corners of each photo alone."""
+    """The background control of `data check` as a row: a classifier on the four corners of each photo."""
     n, top1 = int(control["n"]), float(control["top1"])
     return Cue(CORNERS, n, top1, wilson(round(top1 * n), n), None, None, None, float(control["largest_class"]))
 
@@ -132,7 +132,7 @@ def _guess(labels: np.ndarray) -> float:
 
 
 def measure_transfer(predictions: Predictions, field_sets: Sequence[str]) -> list[Transfer]:
-    """Recall in the laboratory and in the field of every class with enough photos of both, the largest loss first."""
+    """Recall of each class in laboratory and field, where there are enough photos of both; largest loss first."""
     is_field = np.isin(data_sets_of(predictions.paths), list(field_sets))
     rows = []
     for k, name in enumerate(predictions.classes):
@@ -159,7 +159,7 @@ def newcombe(first: int, n_first: int, second: int, n_second: int) -> Interval:
 
 
 def meaning(cue: Cue) -> str:
-    """One sentence that says what a row means."""
+    """Interprets a row in one sentence."""
     top1, guess = f"{100 * cue.top1:.0f} %", f"{100 * cue.guess:.0f} %"
     lost = "" if cue.lost is None else f"{100 * cue.lost:.0f} %"
     if cue.name in (BACKGROUND_ONLY, CORNERS):
@@ -207,7 +207,7 @@ _CONSEQUENCES = {
 
 
 def transfer_meaning(row: Transfer) -> str:
-    """One sentence that says how a class does in the field."""
+    """Interprets the field recall of a class in one sentence."""
     name, points = class_in_text(row.name), f"{abs(100 * row.difference):.0f} points"
     if row.difference_ci[0] <= 0 <= row.difference_ci[1]:
         return f"{name}: no significant difference between laboratory and field."
@@ -220,7 +220,7 @@ def record_audit(run: Run, split: str, audit: Audit) -> None:
 
 
 def read_audit(run: Run, split: str) -> Audit | None:
-    """The recorded audit of a run on a split; None where there is none.
+    """Reads the recorded audit of a run on a split; None where there is none.
 
     Raises:
         RunError: it is damaged.

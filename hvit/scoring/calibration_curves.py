@@ -93,19 +93,19 @@ def score_calibration_by_group(probs: np.ndarray, labels: np.ndarray, groups: np
 
 
 def data_sets_of(paths: Sequence[str]) -> np.ndarray:
-    """Name of the data set of each recorded path, (N,) text."""
+    """Data set name of each recorded path, (N,) text."""
     return np.array([source_of(path) for path in paths], dtype=str)
 
 
 def sorted_resamples(n: int, rng: np.random.Generator, count: int = RESAMPLES) -> Iterator[np.ndarray]:
-    """Bootstrap resamples of n rows in blocks of (B, n), each row ascending: what is sorted stays sorted."""
+    """Bootstrap resamples of n sorted rows in blocks (B, n), each in ascending order."""
     size = max(1, VALUES_AT_ONCE // n)
     for start in range(0, count, size):
         yield np.sort(rng.integers(0, n, (min(size, count - start), n)), axis=1)
 
 
 def _ece_of_sorted(confidence: np.ndarray, correct: np.ndarray, num_bins: int) -> np.ndarray:
-    """ECE of each row of (B, N), sorted by confidence; the bins are those of `np.array_split`."""
+    """ECE of each row of (B, N), sorted by confidence; bins as of `np.array_split`."""
     n = confidence.shape[1]
     sizes = [len(part) for part in np.array_split(np.arange(n), num_bins) if len(part)]
     starts = np.cumsum([0, *sizes[:-1]])
@@ -114,7 +114,7 @@ def _ece_of_sorted(confidence: np.ndarray, correct: np.ndarray, num_bins: int) -
 
 
 def _ece_if_calibrated(confidence: np.ndarray, num_bins: int, rng: np.random.Generator) -> float:
-    """Mean ECE where each photo is correct with exactly the probability of its answer."""
+    """Mean ECE of a perfectly calibrated model: each photo is correct with exactly its confidence."""
     drawn = []
     size = max(1, VALUES_AT_ONCE // len(confidence))
     for start in range(0, RESAMPLES, size):

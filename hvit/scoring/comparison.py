@@ -1,4 +1,4 @@
-"""Whether one way of training is better than another, from answers on the same photos."""
+"""Paired comparison of two seed groups on the same photos: gains with intervals, and McNemar's test."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ OUTCOMES = ("both_right", "only_first_right", "only_second_right", "both_wrong_a
 
 @dataclass(frozen=True)
 class Gain:
-    """How much better the second way is.
+    """Gain of a second group over a first.
 
     Attributes:
         first, second: mean over the runs of each.
@@ -39,7 +39,7 @@ class Gain:
 
 @dataclass(frozen=True)
 class McNemar:
-    """Whether two runs differ in accuracy, from the photos that only one of them answered rightly.
+    """McNemar's exact test of the accuracies of two runs.
 
     Attributes:
         only_first, only_second: how many those are.
@@ -52,7 +52,7 @@ class McNemar:
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> McNemar:
-    """The exact test of McNemar (1947) on two runs' answers to the same photos.
+    """Exact McNemar test (1947) on the predictions of two runs for the same photos.
 
     Photos that both answered rightly or both wrongly say nothing about which is better; the others would fall to
     either side with probability 1/2.
@@ -74,7 +74,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> McNemar:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values corrected for how many there are (Holm 1979), in the given order.
+    """Holm-adjusted p-values (Holm 1979), in the given order.
 
     The smallest is multiplied by their number m, the next by m - 1, and so on; none falls below one before it, and
     none exceeds 1. Below 0.05 after this, the chance of even one false finding among all is at most 5 %.
@@ -87,7 +87,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def outcomes(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """How two runs fared on each photo: numbers of `OUTCOMES`, (N,).
+    """Outcome of each photo for two runs: indices of `OUTCOMES`, (N,).
 
     Args:
         labels, first, second: class numbers, (N,) each.
@@ -98,7 +98,7 @@ def outcomes(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.nd
 
 
 def paired_gain(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Gain:
-    """The gain in accuracy of the second way over the first, with what both runs and photos leave uncertain.
+    """Gain in accuracy of the second group over the first, with a bootstrap interval over runs and photos.
 
     Args:
         first, second: whether each run answered each photo rightly, (R, N) bool; pair r shares its seed, column n its
@@ -119,7 +119,7 @@ def paired_gain(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Gain:
 
 
 def paired_f1_gain(labels: np.ndarray, first: np.ndarray, second: np.ndarray, seed: int = 0) -> Gain:
-    """The same of macro-F1, which is not a mean over photos.
+    """Gain in macro-F1, which is not a mean over photos, with a bootstrap interval over runs and photos.
 
     Args:
         labels: class numbers, (N,).
@@ -144,7 +144,7 @@ def paired_f1_gain(labels: np.ndarray, first: np.ndarray, second: np.ndarray, se
 
 
 def compare_runs(first: list[Run], second: list[Run], split: str = "test") -> tuple[Gain, Gain]:
-    """The gains of the second runs over the first, in top-1 and in macro-F1, from their recorded predictions.
+    """Gains in top-1 and macro-F1 of the second runs over the first, from their recorded predictions.
 
     Raises:
         ValueError: the numbers of runs or their seeds differ, a run has no predictions, or the photos are not the same.
@@ -172,20 +172,20 @@ def _predictions(run: Run, split: str) -> Predictions:
 
 
 def _draws(R: int, N: int, seed: int, count: int = RESAMPLES) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of runs and photos, drawn with replacement, again and again."""
+    """Bootstrap resamples of pairs of runs and of photos."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
         yield rng.integers(0, R, R), rng.integers(0, N, N)
 
 
 def _gain(first: float, second: float, draws: np.ndarray, R: int, N: int) -> Gain:
-    """From the two values of every draw, (count, 2)."""
+    """Gain from the two values of every resample, (count, 2)."""
     columns = (draws[:, 0], draws[:, 1], draws[:, 1] - draws[:, 0])
     first_ci, second_ci, (low, high) = (_quantiles(column) for column in columns)
     return Gain(float(first), first_ci, float(second), second_ci, float(second - first), low, high, R, N)
 
 
 def _quantiles(draws: np.ndarray) -> tuple[float, float]:
-    """Ends of the interval that holds 95 % of some draws."""
+    """95 % percentile interval of resampled values."""
     low, high = np.quantile(draws, [0.025, 0.975])
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""Agreement of two measurements of the same quantity, as of a predicted and a true lesion area."""
+"""Agreement of two measurements of the same quantity, such as predicted and true lesion area."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Which classes are taken for which: orders that bring them together, and the most frequent ones."""
+"""Class orders that bring confused classes together, and the most frequent confusions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from hvit.data.classes import crop_of, is_healthy, spoken
 
 @dataclass(frozen=True)
 class Confusion:
-    """Photos of one class that were called another.
+    """Photos of one class predicted as another.
 
     Attributes:
         true, named: class numbers.
@@ -25,7 +25,7 @@ class Confusion:
 
 
 def most_frequent(confusion: np.ndarray, at_most: int) -> list[Confusion]:
-    """Confusions by count, then by share of their class; counts of 0 are none.
+    """Off-diagonal entries of a confusion matrix by count, then by share of their class; zeros are left out.
 
     Args:
         confusion: (K, K), rows are true classes.
@@ -38,14 +38,14 @@ def most_frequent(confusion: np.ndarray, at_most: int) -> list[Confusion]:
 
 
 def order_by_crop(classes: Sequence[str]) -> list[int]:
-    """Class numbers by crop, within a crop by name, what is healthy first."""
+    """Class indices by crop, healthy first, then by name."""
     return sorted(
         range(len(classes)), key=lambda k: (crop_of(classes[k]), not is_healthy(classes[k]), spoken(classes[k]))
     )
 
 
 def order_by_similarity(confusion: np.ndarray) -> list[int]:
-    """Class numbers so that classes taken for each other are neighbors.
+    """Class indices ordered so that often confused classes are neighbors.
 
     Average-linkage clustering of 1 - the mean share of photos taken for each other, both ways, with leaves in optimal
     order (Bar-Joseph et al. 2001).
@@ -62,5 +62,5 @@ def order_by_similarity(confusion: np.ndarray) -> list[int]:
 
 
 def row_rates(confusion: np.ndarray) -> np.ndarray:
-    """Shares of each true class, (K, K); a row without photos is 0."""
+    """Row-normalized confusion matrix, (K, K); a row without photos is 0."""
     return confusion / np.maximum(confusion.sum(1, keepdims=True), 1)

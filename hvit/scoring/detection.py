@@ -1,4 +1,4 @@
-"""Detection of unknown photos by a score: how many known and unknown photos a threshold accepts, and AUROC."""
+"""Detection of unknown photos by a score: acceptance rates at a threshold, and AUROC."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from hvit.scoring.metrics import Z_95, wilson
 
 @dataclass(frozen=True)
 class Detection:
-    """Photos of one data set and kind at a threshold; intervals are of 95 %.
+    """Acceptance of one data set and kind at a threshold; intervals are of 95 %.
 
     Attributes:
         data: name of the data set; "" for all of a kind.
@@ -70,7 +70,7 @@ def _variance(values: np.ndarray) -> float:
 
 
 def detect(distances: Distances, threshold: float, unsure_threshold: float | None, by_data: bool) -> list[Detection]:
-    """What is accepted and named at a threshold, of known photos first, then of each kind of unknown.
+    """Acceptance and naming rates at a threshold, of known photos first, then of each kind of unknown.
 
     Args:
         threshold: the largest score that is accepted.
@@ -97,7 +97,7 @@ def _groups(distances: Distances, by_data: bool) -> list[tuple[str, str]]:
 
 
 def threshold_accepting(scores: np.ndarray, share: float) -> float:
-    """The smallest score up to which at least a share of photos is accepted.
+    """The smallest threshold that accepts at least a share of photos.
 
     Raises:
         ValueError: `share` is outside (0, 1], or there are no scores.

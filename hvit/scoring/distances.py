@@ -61,12 +61,12 @@ class Distances:
         return self.kind == KNOWN
 
     def only(self, rows: np.ndarray) -> Distances:
-        """The photos of a mask."""
+        """Selects photos by a mask."""
         parts: dict[str, Any] = {name: getattr(self, name)[rows] for name in PER_PHOTO}
         return replace(self, **parts)
 
     def replaced_by(self, newer: Distances) -> Distances:
-        """With the data sets of `newer` in the place of those of the same name; scores of another detector go."""
+        """Merges newer records: data sets of equal name are replaced, and scores of another detector removed."""
         if self.detector != newer.detector:
             return newer
         kept = self.only(~np.isin(self.data, newer.data))
@@ -101,7 +101,7 @@ def score_distances(
 
 
 def detector_of(card: ModelCard | None) -> str:
-    """SHA-256 of the detector that a `model.json` names; "" where it names none."""
+    """SHA-256 of the detector in a `model.json`; "" without one."""
     return "" if card is None or card.ood is None else card.ood.sha256
 
 
@@ -115,7 +115,7 @@ def record_distances(run: Run, split: str, distances: Distances) -> None:
 
 
 def distances_bytes(run: Run, split: str, distances: Distances) -> bytes:
-    """The content of `eval/<split>/rejection.parquet` with these distances in it, see `record_distances`."""
+    """Encodes `eval/<split>/rejection.parquet` with these distances merged in, see `record_distances`."""
     import pyarrow as pa
 
     before = read_distances(run, split, of_detector=None)
@@ -130,7 +130,7 @@ def distances_bytes(run: Run, split: str, distances: Distances) -> bytes:
 
 
 def read_distances(run: Run, split: str, of_detector: str | None) -> Distances | None:
-    """The recorded out-of-distribution scores of a run on a split; None where there are none.
+    """Reads the recorded out-of-distribution scores of a run on a split; None where there are none.
 
     Args:
         of_detector: SHA-256 of the detector of the run, see `detector_of`; scores of another one count as none. None

@@ -1,4 +1,4 @@
-"""What kind of error an answer is, and which labels are worth a second look."""
+"""Kinds of classification errors, and detection of label errors."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ KINDS = ("right", "wrong_disease", "wrong_crop", "missed_disease", "false_alarm"
 
 
 def kinds_of_error(classes: Sequence[str], labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Sorts answers into `KINDS`; each is of one kind.
+    """Classifies predictions into `KINDS`.
 
     - right: the class itself;
     - wrong_crop: a class of another crop, whatever the condition;
@@ -39,14 +39,14 @@ def kinds_of_error(classes: Sequence[str], labels: np.ndarray, predicted: np.nda
 
 
 def most_confident_errors(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
-    """Rows answered wrongly, the surest first."""
+    """Rows of wrong predictions by decreasing confidence."""
     confidence = probs.max(1)
     wrong = np.flatnonzero(probs.argmax(1) != labels)
     return wrong[np.argsort(-confidence[wrong], kind="stable")]
 
 
 def worth_a_second_look(labels: np.ndarray, probs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows whose label may be wrong, the likeliest first, by confident learning.
+    """Rows with possible label errors, the likeliest first, by confident learning.
 
     A class counts as claimed for a photo where its probability reaches the class's own average: the mean probability
     of class j over the photos labelled j. A photo whose most likely claimed class is not its label lies off the

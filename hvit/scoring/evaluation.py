@@ -1,4 +1,4 @@
-"""How good a run is on photos with known classes."""
+"""Evaluation of a run on labeled photos."""
 
 import difflib
 import json
@@ -36,7 +36,7 @@ WINDOW = 512  # photos decoded at a time: bounds memory, and lets photos of equa
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores and what they were computed from.
+    """Scores with the predictions they were computed from.
 
     Attributes:
         document: what `evaluate --json` prints.
@@ -52,13 +52,13 @@ class Evaluation:
 
 
 def predict_pixels(checkpoint: Checkpoint, photos: Iterable[np.ndarray], batch_size: int = 32) -> ModelOutputs:
-    """Logits and features of decoded photos without bands, each (H, W, 3) uint8; sha256 is left empty."""
+    """Predicts decoded photos without bands, each (H, W, 3) uint8; `sha256` is left empty."""
     inputs = (model_inputs(pixels, checkpoint.preprocessing, checkpoint.spectral) for pixels in photos)
     return predict_inputs(checkpoint, inputs, batch_size)
 
 
 def predict_inputs(checkpoint: Checkpoint, inputs: Iterable[tuple[Tensor, ...]], batch_size: int = 32) -> ModelOutputs:
-    """Logits and features of what `model_inputs` made of photos; sha256 is left empty."""
+    """Predicts outputs of `model_inputs`; `sha256` is left empty."""
     parts = [_predict_window(checkpoint, window, batch_size, (PLAIN,)) for window in _windows(inputs)]
     return _concatenated(parts, []).of_photo()
 
@@ -73,7 +73,7 @@ def predict_samples(
     without_bands: bool = False,
     unreadable: dict[str, str] | None = None,
 ) -> ModelOutputs:
-    """Logits and features of the pictures of a data set, with their bands where the run takes any.
+    """Predicts the photos of a data set, with their bands for a run that takes them.
 
     Args:
         progress: called with the photos done and their number.
@@ -99,7 +99,7 @@ def predict_views(
     without_bands: bool = False,
     unreadable: dict[str, str] | None = None,
 ) -> ViewOutputs:
-    """Logits of several views of each photo, decoded once, and the features of the first view.
+    """Predicts several views of each photo, decoded once; features are those of the first view.
 
     Args:
         views: of `hvit.data.views`; the photo itself comes first.
@@ -161,7 +161,7 @@ def _windows(inputs: Iterable[tuple[Tensor, ...]]) -> Iterator[list[tuple[Tensor
 def _predict_window(
     checkpoint: Checkpoint, photos: list[tuple[Tensor, ...]], batch_size: int, views: Sequence[tuple[int, bool]]
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Logits of each view (V, N, K), and features of the first.
+    """Predicts several views (V, N, K) of photos in memory, and features of the first view.
 
     Batches hold photos of equal sides, so that none is padded and the answer does not depend on its neighbors.
     """
@@ -199,7 +199,7 @@ def evaluate(
     unknown_classes: str = "error",
     unknown_kind: str | None = None,
 ) -> Evaluation:
-    """Scores a run on photos with known classes, on calibrated probabilities; rejected photos count too.
+    """Scores a run on labeled photos, with calibrated probabilities; rejected photos count too.
 
     Args:
         progress: called with the photos done and their number.
@@ -243,7 +243,7 @@ def evaluate(
 
 
 def _nearest(name: str, classes: Sequence[str]) -> str:
-    """The class a misspelt name may mean, or else how many there are."""
+    """The nearest class name for an error message, or the number of classes."""
     by_folded = {known.casefold(): known for known in classes}
     near = difflib.get_close_matches(name.casefold(), by_folded, 1, cutoff=0.8)
     if near:
@@ -290,13 +290,13 @@ def record_evaluation(run_dir: Path, split: str, evaluation: Evaluation) -> None
 
 
 def features_bytes(sha256: list[str], stage_features: list[np.ndarray]) -> bytes:
-    """features.npz of a split: the mean tokens of each stage in half precision."""
+    """Encodes features.npz of a split: mean tokens of each stage in half precision."""
     stages = {f"stage{i + 1}": stage.astype(np.float16) for i, stage in enumerate(stage_features)}
     return npz_bytes(sha256=np.array(sha256), **stages)
 
 
 def read_features(folder: Path, sha256: list[str]) -> list[np.ndarray] | None:
-    """Reads what `features_bytes` made, (N, C) float16 a stage; None where it is not there, or is of other photos.
+    """Reads the output of `features_bytes`, (N, C) float16 a stage; None where missing or of other photos.
 
     Args:
         sha256: of the photos asked for, in order.

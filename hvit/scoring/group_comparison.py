@@ -39,7 +39,7 @@ class GroupScore:
 
 @dataclass(frozen=True)
 class JointIntervals:
-    """Number of photos and 95 % intervals of several runs at once; None where their photos differ."""
+    """Number of photos and 95 % intervals of several runs together; None where their photos differ."""
 
     n: int | None
     top1_ci: Interval | None
@@ -48,7 +48,7 @@ class JointIntervals:
 
 @dataclass(frozen=True)
 class EvaluatedRun:
-    """A run with its recorded predictions on the split that is compared."""
+    """A run with its recorded predictions on the compared split."""
 
     name: str
     seed: int | None
@@ -109,7 +109,7 @@ class RunPair:
 
 @dataclass(frozen=True)
 class GroupComparisons:
-    """Which of several seed groups are better.
+    """Pairwise comparisons of several seed groups.
 
     Attributes:
         limitations: why some could not be compared, or not on all of their photos, in one sentence each.
@@ -152,7 +152,7 @@ def group_score(
 def recorded_group_score(
     name: str, seeds: Sequence[int | None], documents: Sequence[dict[str, Any] | None]
 ) -> GroupScore | None:
-    """Mean scores from recorded documents of `evaluate --json`; None where no run recorded top-1 accuracy.
+    """Mean of the recorded scores; None where no run recorded top-1 accuracy.
 
     Args:
         documents: of the runs, in the order of their seeds.
@@ -179,7 +179,7 @@ def recorded_group_score(
 def pair_by_seed(
     first: EvaluatedGroup, second: EvaluatedGroup, split: str
 ) -> tuple[list[tuple[EvaluatedRun, EvaluatedRun]], str | None]:
-    """Pairs of runs of equal seed, and a sentence about the runs that were left out."""
+    """Pairs runs of equal seed; also returns a sentence on unpaired runs."""
     for group in (first, second):
         if not group.runs:
             return [], f"{first.name} and {second.name}: {group.name} has no predictions on {split}"
@@ -196,7 +196,7 @@ def pair_by_seed(
 
 
 def compare_pairs(pairs: RunPairs) -> PairedComparison | None:
-    """Paired gains and McNemar's tests on the photos that all runs share; None where they share none."""
+    """Paired gains and McNemar's tests on the photos that all runs share; None without shared photos."""
     flat = [run.predictions for pair in pairs for run in pair]
     rows = shared_photos(flat)
     sizes = sorted({len(predictions) for predictions in flat})
@@ -220,7 +220,7 @@ def compare_groups(
     compare: Callable[[RunPairs], PairedComparison | None] = compare_pairs,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> GroupComparisons:
-    """Compare every two groups, or all with one; runs are paired by seed.
+    """Compares all pairs of groups, or all with one; runs are paired by seed.
 
     Args:
         split: the runs were evaluated on, for the sentences.

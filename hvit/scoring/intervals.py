@@ -25,7 +25,7 @@ def accuracy_interval(right: np.ndarray, seed: int = 0) -> Interval:
 
 
 def f1_draws(labels: np.ndarray, predicted: np.ndarray, num_classes: int, seed: int = 0) -> np.ndarray:
-    """F1 of every class in each bootstrap draw, (RESAMPLES, K); NaN where a draw holds no photo of the class.
+    """F1 of each class in each bootstrap resample, (RESAMPLES, K); NaN where a resample has no photo of the class.
 
     Args:
         labels: class numbers, (N,).
@@ -54,7 +54,7 @@ def macro_f1_interval(draws: np.ndarray) -> Interval:
 
 
 def class_f1_intervals(draws: np.ndarray) -> list[Interval | None]:
-    """95 % interval of each class's F1 from `f1_draws`; None for a class that no draw holds a photo of."""
+    """95 % interval of each class's F1 from `f1_draws`; None for a class that no resample contains."""
     return [_interval(column[~np.isnan(column)]) if not np.isnan(column).all() else None for column in draws.T]
 
 

@@ -1,4 +1,4 @@
-"""Leaf masks by the segmentation head of a run, for the corruption that replaces the background."""
+"""Leaf masks from the segmentation head of a run, for the background corruption."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from hvit.severity.segmentation import class_probabilities, detail_image, resize
 
 
 def segmented_leaf_mask(checkpoint: Checkpoint) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from a photo (H, W, 3) uint8 to its leaf mask (H, W) bool.
+    """Function from a photo (H, W, 3) uint8 to its leaf mask (H, W) bool.
 
     Raises:
         ValueError: the run has no usable segmentation head.

@@ -1,4 +1,4 @@
-"""Learning curves: what a run logged, smoothed, and the mean and range over seeds."""
+"""Learning curves: logged metrics, smoothed, with mean and range over seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MARKS = {"step", "epoch", "split", "time_s"}  # of a row, beside its values
 
 @dataclass(frozen=True)
 class Curve:
-    """One metric of one run: `x` rises, `y` is finite."""
+    """A metric of one run: `x` is increasing, `y` is finite."""
 
     x: np.ndarray
     y: np.ndarray
@@ -23,7 +23,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Band:
-    """Several curves over the part of the axis that all of them cover.
+    """Several curves on the common part of their axis.
 
     Attributes:
         x: (n,).
@@ -53,7 +53,7 @@ class Band:
 
 
 def logged(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-    """(split, metric) of all that was logged as numbers, in the order it first appears."""
+    """All logged (split, metric) pairs with numeric values, in order of first appearance."""
     found: dict[tuple[str, str], None] = {}
     for row in rows:
         for name, value in row.items():
@@ -63,7 +63,7 @@ def logged(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 def curve(rows: Sequence[dict[str, Any]], split: str, metric: str, axis: str = "step") -> Curve:
-    """A metric along an axis; rows without it, or without a place on the axis, are left out.
+    """A metric along an axis; rows without the metric or the axis value are skipped.
 
     Args:
         rows: of `metrics.jsonl`.
@@ -80,7 +80,7 @@ def curve(rows: Sequence[dict[str, Any]], split: str, metric: str, axis: str = "
 
 
 def smoothed(values: np.ndarray, weight: float) -> np.ndarray:
-    """Exponential moving average, free of the pull of its start; the same number of values.
+    """Bias-corrected exponential moving average, (n,) -> (n,).
 
     Args:
         values: (n,).
@@ -99,7 +99,7 @@ def smoothed(values: np.ndarray, weight: float) -> np.ndarray:
 
 
 def band(curves: Sequence[Curve]) -> Band | None:
-    """Several curves at the same places, linearly interpolated; None where they share no part of the axis."""
+    """Interpolates several curves at common positions; None where their axes do not overlap."""
     curves = [c for c in curves if len(c)]
     if not curves:
         return None

@@ -1,4 +1,4 @@
-"""What a model computed for photos, before any calibration."""
+"""Uncalibrated model outputs of photos."""
 
 from dataclasses import dataclass
 
@@ -53,10 +53,10 @@ class ViewOutputs:
     sha256: list[str]
 
     def of_photo(self) -> ModelOutputs:
-        """Without augmentation."""
+        """Outputs of the first view: without augmentation."""
         return ModelOutputs(self.logits[0], self.stage_features, self.sha256)
 
     def mean(self, temperature: float, views: slice | list[int] = slice(None)) -> ModelOutputs:
-        """Test-time augmentation: calibrated probabilities averaged over some of the views."""
+        """Test-time augmentation: averages calibrated probabilities over some of the views."""
         averaged = mean_of_views(self.logits[views], temperature).astype(np.float32)
         return ModelOutputs(averaged, self.stage_features, self.sha256, self.logits[0])

@@ -1,4 +1,4 @@
-"""Scores computed from the recorded predictions of a run, and recorded scores read again."""
+"""Scores computed from recorded predictions of a run, and recorded scores."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class SplitScores:
 
 @dataclass(frozen=True)
 class RecordedEvaluation:
-    """Scores as a run recorded them.
+    """Recorded scores of a run.
 
     Attributes:
         split: that was evaluated.
@@ -107,7 +107,7 @@ def _per_class(classes: tuple[str, ...], confusion: np.ndarray, f1: list[Interva
 
 
 def read_recorded_evaluation(run: Run, split: str) -> RecordedEvaluation:
-    """Read the recorded scores of a run on a split, and the interval of macro-F1 from its predictions.
+    """Reads the recorded scores of a run on a split, and the interval of macro-F1 from its predictions.
 
     Raises:
         RunError: the scores are missing or damaged.

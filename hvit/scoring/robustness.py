@@ -16,7 +16,7 @@ from hvit.scoring.robustness_records import CLEAN, Answers, Robustness
 
 @dataclass(frozen=True)
 class CellScores:
-    """Scores under one kind of change at one strength.
+    """Scores under one corruption at one strength.
 
     Attributes:
         kind, strength: of the change; "clean" and 0 of photos as they are.
@@ -43,7 +43,7 @@ class CellScores:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """How much accuracy changes from first to second on the same photos.
+    """Paired difference of two accuracies on the same photos.
 
     Attributes:
         first, second: accuracy of each.
@@ -84,7 +84,7 @@ class CorruptionErrors:
 
 
 def cell_scores(found: Robustness, kind: str, strength: int) -> CellScores:
-    """Scores of one cell.
+    """Scores of one corruption at one strength.
 
     Raises:
         KeyError: it was not recorded.
@@ -93,7 +93,7 @@ def cell_scores(found: Robustness, kind: str, strength: int) -> CellScores:
 
 
 def curve(found: Robustness, kind: str) -> list[CellScores]:
-    """Scores of the same photos without the change (strength 0) and at each recorded strength."""
+    """Scores at strength 0 (the same photos, unchanged) and at each recorded strength."""
     strengths = found.strengths(kind)
     answered = found.cells[kind, strengths[0]].photos
     clean = _scores(kind, 0, found.clean.only(answered))
@@ -101,7 +101,7 @@ def curve(found: Robustness, kind: str) -> list[CellScores]:
 
 
 def mean_curve(found: Robustness) -> list[CellScores]:
-    """Scores averaged over all recorded corruptions, attacks left out: every kind counts the same.
+    """Scores averaged over all recorded corruptions with equal weight, without attacks.
 
     Returns:
         One a strength from 0, with kind "mean"; `top1_ci` is that of a mean over photos, see `_mean_interval`. Empty
@@ -115,7 +115,7 @@ def mean_curve(found: Robustness) -> list[CellScores]:
 
 
 def paired_difference(first: np.ndarray, second: np.ndarray) -> PairedDifference:
-    """The difference of two accuracies on the same photos, with a 95 % interval and McNemar's exact test.
+    """Paired difference of two accuracies, with a 95 % interval and McNemar's exact test.
 
     The interval is Wald's for paired proportions with the correction of Bonett & Price (2012), which adds one
     photo to each kind of disagreement and so has a width where nothing differs.
@@ -136,13 +136,13 @@ def paired_difference(first: np.ndarray, second: np.ndarray) -> PairedDifference
 
 
 def drop(found: Robustness, kind: str, strength: int) -> PairedDifference:
-    """How much accuracy changes under a corruption, on the photos of that cell."""
+    """Accuracy under a corruption minus that of the same photos unchanged."""
     changed = found.cells[kind, strength]
     return paired_difference(found.clean.only(changed.photos).correct, changed.correct)
 
 
 def newly_misnamed(found: Robustness, kinds: Sequence[str] | None = None) -> tuple[int, int]:
-    """How many changed versions of photos that are named correctly as they are get another name, and of how many.
+    """Counts versions of correctly named photos that are named wrongly, and all such versions.
 
     Args:
         kinds: of change; all recorded corruptions where left out.
@@ -158,7 +158,7 @@ def newly_misnamed(found: Robustness, kinds: Sequence[str] | None = None) -> tup
 
 
 def difference_of_runs(first: Robustness, second: Robustness, kind: str, strength: int) -> PairedDifference:
-    """Accuracy of a second run minus that of a first under the same change, on the photos that both answered.
+    """Accuracy of a second run minus that of a first under the same corruption, on their shared photos.
 
     Raises:
         ValueError: the runs share no photo.
@@ -168,7 +168,7 @@ def difference_of_runs(first: Robustness, second: Robustness, kind: str, strengt
 
 
 def shared(first: Robustness, second: Robustness) -> tuple[Robustness, Robustness]:
-    """Both runs with only the cells and photos that both recorded, photos in the same order.
+    """Restricts two runs to the cells and photos that both recorded, in the same order.
 
     Raises:
         ValueError: they share no photo, or no kind of change.
@@ -213,7 +213,7 @@ def corruption_errors(found: Robustness, baseline: Robustness) -> CorruptionErro
 
 
 def summary(found: Robustness, baseline: Robustness | None = None) -> dict[str, Any]:
-    """All scores as a JSON document: the contents of `robustness.json`."""
+    """All scores as a JSON document: the content of `robustness.json`."""
     document: dict[str, Any] = {
         "run": found.run,
         "split": found.split,
@@ -285,12 +285,12 @@ def _ratio(error: float, baseline: float) -> float | None:
 
 
 def _keys(found: Robustness) -> list[tuple[str, str]]:
-    """Content and true class of each photo; a copy of a photo at another path is another."""
+    """Content, class and path of each photo, as a key for pairing."""
     return [(f"{sha256} {path}", label) for sha256, path, label in zip(found.sha256, found.paths, found.labels)]
 
 
 def _restricted(found: Robustness, order: Sequence[tuple[str, str]]) -> Robustness:
-    """With the photos of some keys alone, in their order."""
+    """Selects the photos of some keys, in their order."""
     row_of = {key: row for row, key in enumerate(_keys(found))}
     rows = [row_of[key] for key in order]
     new_number = {row: number for number, row in enumerate(rows)}
@@ -316,7 +316,7 @@ def _same_photos(first: Answers, second: Answers) -> bool:
 
 
 def _change(difference: PairedDifference) -> dict[str, float]:
-    """A drop as recorded, without the accuracies it is between."""
+    """A paired difference as recorded, without the two accuracies."""
     return {name: getattr(difference, name) for name in ("difference", "low", "high")} | {"p": difference.test.p}
 
 

@@ -1,4 +1,4 @@
-"""Answers under corruptions as recorded in a run: `eval/<split>/robustness.parquet`, written and read."""
+"""Recorded predictions under corruptions, `eval/<split>/robustness.parquet`: writing and reading."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_KINDS, DECIMALS = 64, 3
 
 @dataclass(frozen=True)
 class Answers:
-    """A run's answers on n photos under one kind of change at one strength.
+    """Predictions on n photos under one corruption at one strength.
 
     Attributes:
         photos: row number of each in `Robustness`, (n,), rising.
@@ -53,14 +53,14 @@ class Answers:
         return len(self.photos)
 
     def only(self, photos: np.ndarray) -> Answers:
-        """The answers on some photos, by row number."""
+        """Selects photos by row number."""
         rows = np.isin(self.photos, photos)
         return Answers(*(getattr(self, name)[rows] for name in Answers.__dataclass_fields__))
 
 
 @dataclass(frozen=True)
 class Robustness:
-    """Recorded answers of a run on a split under corruptions.
+    """Recorded predictions of a run on a split under corruptions.
 
     Attributes:
         run, split: their names.
@@ -91,7 +91,7 @@ class Robustness:
 
     @property
     def clean(self) -> Answers:
-        """Answers on the photos as they are."""
+        """Predictions on the unchanged photos."""
         return self.cells[CLEAN, 0]
 
     def strengths(self, kind: str) -> list[int]:
@@ -110,7 +110,7 @@ def record_robustness(run_dir: Path, split: str, rows: Sequence[dict[str, Any]],
 
 
 def encoded_rows(rows: Sequence[dict[str, Any]]) -> bytes:
-    """Rows as the bytes of a Parquet file; probabilities keep three decimals, which makes the file small."""
+    """Encodes rows as Parquet; probabilities are rounded to three decimals."""
     import pyarrow as pa
 
     columns: dict[str, Any] = {name: [row[name] for row in rows] for name in COLUMNS}
@@ -121,7 +121,7 @@ def encoded_rows(rows: Sequence[dict[str, Any]]) -> bytes:
 
 
 def read_robustness(run: Run, split: str) -> Robustness | None:
-    """The recorded answers of a run under corruptions; None where there are none.
+    """Reads the recorded predictions of a run under corruptions; None where there are none.
 
     Raises:
         RunError: they are damaged.
@@ -142,7 +142,7 @@ def read_robustness(run: Run, split: str) -> Robustness | None:
 
 
 def _problem(columns: dict[str, list[Any]]) -> str | None:
-    """What is wrong with the columns of a table, or None."""
+    """Describes the first error in the columns of a table; None without one."""
     if not columns["kind"]:
         return "is empty"
     if len(set(columns["kind"])) > MAX_KINDS:
@@ -162,7 +162,7 @@ def _problem(columns: dict[str, list[Any]]) -> str | None:
 
 
 def _gap(columns: dict[str, list[Any]]) -> str | None:
-    """Which answers are missing: all photos need one as they are, and under every corruption at every strength."""
+    """Describes missing rows: every photo needs a clean row, and one for each corruption and strength."""
     answered: dict[str, dict[int, set[str]]] = {}
     for path, kind, strength in zip(columns["path"], columns["kind"], columns["strength"]):
         answered.setdefault(kind, {}).setdefault(int(strength), set()).add(path)
@@ -180,7 +180,7 @@ def _gap(columns: dict[str, list[Any]]) -> str | None:
 
 
 def assembled_rows(run: str, split: str, columns: dict[str, list[Any]]) -> Robustness:
-    """Answers by kind and strength from the columns of a table, which must be sound."""
+    """Groups validated columns by kind and strength."""
     first = {path: row for row, path in reversed(list(enumerate(columns["path"])))}
     numbers = {path: number for number, path in enumerate(sorted(first, key=first.__getitem__))}
     photo = np.array([numbers[path] for path in columns["path"]])

@@ -1,4 +1,4 @@
-"""The figures of `evaluate --json`: of all photos, of each data set, and of classes the run does not know."""
+"""Scores of `evaluate --json`: of all photos, of each data set, and of unknown classes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from hvit.verdicts import Verdicts, verdicts
 def score(
     checkpoint: Checkpoint, predictions: ModelOutputs, labels: np.ndarray, sources: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """The document of `evaluate --json`; None where the run was not calibrated for a figure, or there are no photos.
+    """The document of `evaluate --json`; figures are None without photos or without the needed calibration.
 
     Args:
         labels: class indices, (N,).
@@ -37,7 +37,7 @@ def score(
 
 
 def figures(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarray, said: Verdicts) -> dict[str, Any]:
-    """Figures of photos from calibrated probabilities (N, K), class indices (N,) and verdicts."""
+    """Scores from calibrated probabilities (N, K), class indices (N,) and verdicts."""
     predicted, K = probs.argmax(1), probs.shape[1]
     confusion = metrics.confusion_matrix(labels, predicted, K)
     right, n = predicted == labels, len(labels)
@@ -68,7 +68,7 @@ def figures(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarray, said:
 def count_unknown(
     checkpoint: Checkpoint, predictions: ModelOutputs, labels: Sequence[str]
 ) -> dict[str, dict[str, int]]:
-    """What the run says of photos of classes it does not know: {class: {n, named, unsure, unfamiliar, told_healthy}}.
+    """Verdicts on photos of unknown classes: {class: {n, named, unsure, unfamiliar, told_healthy}}.
 
     `told_healthy` counts those named that were given a healthy class: a disease that was overlooked.
     """

@@ -24,7 +24,7 @@ class MaskCounts:
     leaf_known: np.ndarray
 
     def leaf_iou(self) -> float | None:
-        """Intersection over union of the leaf over the pixels of all photos; None where no mask tells it."""
+        """Intersection over union of the leaf over the pixels of all photos; None where no mask shows it."""
         return pooled_iou(self.leaf[self.leaf_known])
 
     def symptom_iou(self) -> float | None:
@@ -62,7 +62,7 @@ def count_pixels(predicted: np.ndarray, shares: np.ndarray, symptom_threshold: f
 
 
 def pooled_iou(counts: np.ndarray) -> float | None:
-    """Intersection over union of summed pixel counts (N, 3): true, predicted, both; None of nothing."""
+    """Intersection over union of summed pixel counts (N, 3): true, predicted, both; None where all are 0."""
     if len(counts) == 0:
         return None
     true, predicted, both = (int(v) for v in counts.sum(0))

@@ -1,4 +1,4 @@
-"""Selective classification: error rate among the most confident photos, against the share that is answered."""
+"""Selective classification: error rate against coverage, the share of photos answered."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ class SelectiveScores:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """Accuracy where only photos at or above a confidence are answered.
+    """Accuracy of the photos at or above a confidence threshold.
 
     Attributes:
         coverage: share of photos answered.
@@ -86,7 +86,7 @@ def aurc(confidence: np.ndarray, correct: np.ndarray) -> float:
 
 
 def score_selective(confidence: np.ndarray, correct: np.ndarray, seed: int = 0) -> SelectiveScores:
-    """AURC with its interval, and the two ends between which it lies."""
+    """AURC with its interval, and its values for a perfect and for a random ranking."""
     _check(confidence, correct)
     errors, _ = _ranked_errors(confidence, correct)
     counts = np.arange(1, len(errors) + 1)
@@ -99,7 +99,7 @@ def score_selective(confidence: np.ndarray, correct: np.ndarray, seed: int = 0) 
 
 
 def operating_point(confidence: np.ndarray, correct: np.ndarray, threshold: float) -> OperatingPoint:
-    """Accuracy among the photos with at least a confidence, and how many those are."""
+    """Accuracy and coverage at a confidence threshold."""
     _check(confidence, correct)
     answered = confidence >= threshold
     n = int(answered.sum())
@@ -110,7 +110,7 @@ def operating_point(confidence: np.ndarray, correct: np.ndarray, threshold: floa
 
 
 def threshold_at(confidence: np.ndarray, coverage: float) -> float:
-    """The largest confidence at which at least a share `coverage` of the photos is answered.
+    """The largest confidence threshold with at least a share `coverage` of the photos.
 
     Raises:
         ValueError: `coverage` is outside (0, 1], or there are no photos.
@@ -124,7 +124,7 @@ def threshold_at(confidence: np.ndarray, coverage: float) -> float:
 
 
 def _ranked_errors(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Errors from the most confident photo on, averaged among ties, and the confidences in that order."""
+    """Errors by decreasing confidence, averaged among ties, and the sorted confidences."""
     values, group = np.unique(-confidence, return_inverse=True)
     sizes = np.bincount(group)
     share = np.bincount(group, weights=~np.asarray(correct, dtype=bool)) / sizes

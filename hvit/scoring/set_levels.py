@@ -1,4 +1,4 @@
-"""Prediction sets at other error levels: coverage against the size of the sets, without running the model."""
+"""Prediction sets at other error levels: coverage against set size, without running the model."""
 
 import zlib
 from collections.abc import Sequence
@@ -64,18 +64,18 @@ def score_sets_by_group(sets: np.ndarray, labels: np.ndarray, groups: np.ndarray
 
 
 def folds_of(sha256: Sequence[str], folds: int = FOLDS) -> np.ndarray:
-    """Fold of each photo, (N,), by its content: copies share a fold, and the same photos always have the same folds."""
+    """Fold of each photo, (N,), by its content hash: copies share a fold, and folds are reproducible."""
     return np.array([zlib.crc32(name.encode()) % folds for name in sha256], dtype=int)
 
 
 def supported_levels(n: int, levels: Sequence[float] = LEVELS, folds: int = FOLDS) -> list[float]:
-    """The error levels that thresholds fitted to n photos less one fold can hold without sets of every class."""
+    """Error levels at which thresholds from n photos minus one fold do not need sets of every class."""
     fewest = n * (folds - 1) / folds
     return [level for level in levels if level * (fewest + 1) >= 1]
 
 
 def cross_fitted_sets(probs: np.ndarray, labels: np.ndarray, folds: np.ndarray, alpha: float) -> np.ndarray:
-    """Prediction sets (N, K) bool at an error level; those of each fold by the threshold of all other folds.
+    """Out-of-fold prediction sets (N, K) bool at an error level.
 
     Args:
         probs: calibrated, (N, K).
@@ -94,7 +94,7 @@ def cross_fitted_sets(probs: np.ndarray, labels: np.ndarray, folds: np.ndarray, 
 
 
 def near_limit(sha256: Sequence[str], distances: Distances | None, ood: DetectorRecord | None) -> np.ndarray | None:
-    """Photos between the two thresholds of a detector, which keep two classes or more in their set, (N,) bool.
+    """Photos between the two thresholds of a detector, whose sets have at least two classes, (N,) bool.
 
     Args:
         sha256: of the photos asked about.
@@ -113,7 +113,7 @@ def near_limit(sha256: Sequence[str], distances: Distances | None, ood: Detector
 
 
 def sets_at_level(predictions: Predictions, alpha: float, keep_two: np.ndarray | None = None) -> np.ndarray:
-    """Prediction sets (N, K) bool at an error level, cross-fitted over the recorded photos themselves.
+    """Prediction sets (N, K) bool at an error level, cross-fitted over the recorded photos.
 
     Args:
         keep_two: photos whose set holds two classes at least, see `near_limit`.
@@ -125,7 +125,7 @@ def sets_at_level(predictions: Predictions, alpha: float, keep_two: np.ndarray |
 def served_sets(
     predictions: Predictions, conformal: ConformalRecord | None, keep_two: np.ndarray | None = None
 ) -> np.ndarray | None:
-    """Prediction sets (N, K) bool as the run is served; None for a run without thresholds of sets.
+    """Prediction sets (N, K) bool with the thresholds of the run; None for a run without any.
 
     Args:
         conformal: of model.json.

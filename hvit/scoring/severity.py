@@ -21,7 +21,7 @@ Statistic = Callable[[list[MeasuredPhoto]], float | None]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % bootstrap interval; both None where it is undefined."""
+    """A score with its 95 % bootstrap interval; both None where it is undefined."""
 
     value: float | None
     interval: Interval | None
@@ -29,7 +29,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class SeverityScores:
-    """Figures of one method on one data set.
+    """Scores of one method on one data set.
 
     Attributes:
         n: photos.
@@ -59,7 +59,7 @@ class SeverityScores:
 
 
 def read_measured_photos(run: Run, split: str) -> list[MeasuredPhoto] | None:
-    """The recorded severity of photos with masks of a run; None where none was recorded.
+    """Reads the recorded severity of photos with masks of a run; None where there is none.
 
     Raises:
         RunError: the file is damaged.
@@ -90,7 +90,7 @@ def record_measured_photos(run_dir: Path, split: str, records: Sequence[Measured
 
 
 def severity_scores(records: Sequence[MeasuredPhoto], resamples: int = RESAMPLES) -> SeverityScores:
-    """Scores of the records of one method on one data set.
+    """Scores of one method on one data set.
 
     Args:
         resamples: of the bootstrap; 0 for no intervals.

@@ -1,4 +1,4 @@
-"""What a run answers on corrupted and attacked versions of photos."""
+"""Predictions of a run on corrupted and attacked versions of photos."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ LeafMask = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class StressAnswer:
-    """What a run answers on one version of a photo.
+    """Prediction on one version of a photo.
 
     Attributes:
         kind: of `hvit.data.corruptions.CORRUPTIONS` or `hvit.scoring.attacks.ATTACKS`, or `CLEAN`.
@@ -43,7 +43,7 @@ class StressAnswer:
 
 
 def working_copy(pixels: np.ndarray) -> np.ndarray:
-    """Shrinks a photo (H, W, 3) uint8 to an area of at most `MAX_SIDE_PX` squared; a run sees no more of it."""
+    """Downscales a photo (H, W, 3) uint8 to an area of at most `MAX_SIDE_PX` squared, enough for every model."""
     side = math.sqrt(pixels.shape[0] * pixels.shape[1])
     if side <= MAX_SIDE_PX:
         return pixels
@@ -52,7 +52,7 @@ def working_copy(pixels: np.ndarray) -> np.ndarray:
 
 
 def clean_answers(checkpoint: Checkpoint, photos: Sequence[np.ndarray], batch_size: int = 32) -> list[StressAnswer]:
-    """Answers on photos as they are, each (H, W, 3) uint8."""
+    """Predicts unchanged photos, each (H, W, 3) uint8."""
     found = _answers(checkpoint, predict_pixels(checkpoint, photos, batch_size))
     return [StressAnswer(CLEAN, 0, *answer) for answer in found]
 
@@ -66,7 +66,7 @@ def corrupted_answers(
     batch_size: int = 32,
     leaf_mask: LeafMask = leaf_mask_from_color,
 ) -> list[list[StressAnswer]]:
-    """Answers on photos under one corruption, (photos, strengths 1 to 5).
+    """Predicts photos under one corruption, (photos, strengths 1 to 5).
 
     Args:
         photos: each (H, W, 3) uint8, from `working_copy`.
@@ -91,7 +91,7 @@ def attacked_answers(
     seed: int = 0,
     batch_size: int = 32,
 ) -> list[list[StressAnswer]]:
-    """Answers on photos under one attack, (photos, strengths 1 to 5); see `attacks.attacked_inputs`."""
+    """Predicts photos under one attack, (photos, strengths 1 to 5); see `attacks.attacked_inputs`."""
     by_strength = [
         attacked_inputs(checkpoint, photos, labels, attack, epsilon, seed=seed, indices=indices) for epsilon in EPSILONS
     ]

@@ -1,4 +1,4 @@
-"""How accurate a run was on evaluated photos like a new one: accuracy at a confidence, set coverage, field accuracy."""
+"""Recorded accuracy of a run on photos similar to a new one: at its confidence, in its set, in the field."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class EvaluatedPhotos:
 
 @dataclass(frozen=True)
 class Proportion:
-    """`share` of `n` photos."""
+    """A proportion, `share` of `n` photos."""
 
     share: float
     n: int
@@ -77,7 +77,7 @@ class FieldRecord:
 
 @dataclass(frozen=True)
 class TrackRecord:
-    """What a run recorded about answers like a given one; None where it recorded nothing.
+    """Recorded evaluation that applies to one prediction; None where nothing was recorded.
 
     Args:
         calibrated: whether a temperature was fitted.
@@ -105,7 +105,7 @@ class TrackRecord:
 def evaluated_photos(
     probs: np.ndarray, labels: np.ndarray, sets: np.ndarray, crop: np.ndarray, is_field: np.ndarray | None = None
 ) -> EvaluatedPhotos:
-    """Compare predictions with true classes.
+    """Compares predictions with true classes.
 
     Args:
         probs: calibrated probabilities, (N, K).
@@ -120,7 +120,7 @@ def evaluated_photos(
 
 
 def read_evaluated_photos(run: Run, checkpoint: Checkpoint, crop: str | None = None) -> EvaluatedPhotos | None:
-    """Read the recorded predictions that measure a run, `Run.evaluated_split`; None where it has none.
+    """Reads the recorded predictions that measure a run, `Run.evaluated_split`; None where it has none.
 
     Args:
         checkpoint: of the run; gives classes, temperature and prediction sets.
@@ -153,7 +153,7 @@ def read_evaluated_photos(run: Run, checkpoint: Checkpoint, crop: str | None = N
 def track_record(
     diagnosis: Diagnosis, run: Run, checkpoint: Checkpoint, photos: EvaluatedPhotos | None, problem: str | None = None
 ) -> TrackRecord:
-    """Everything a run recorded that bears on one diagnosis.
+    """Collects the recorded evaluation that applies to one diagnosis.
 
     Args:
         photos: from `read_evaluated_photos`.

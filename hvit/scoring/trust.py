@@ -1,4 +1,4 @@
-"""Can this run be trusted? Five risks in plain words, each with its number, interval and evidence, the worst first."""
+"""Five risks of a run in plain words, each with its number, interval and evidence, the worst first."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class TrustLine:
 
 
 def trust_lines(run: Run, split: str | None = None) -> list[TrustLine]:
-    """The five risks of a run: those that were measured from the worst on, then those that were not.
+    """The five risks of a run: measured ones first, the worst of them on top.
 
     Args:
         split: whose recorded predictions are read; `Run.evaluated_split` where left out.
@@ -89,7 +89,7 @@ def trust_lines(run: Run, split: str | None = None) -> list[TrustLine]:
 
 
 def _first_recorded(split: str, read: Callable[[str], Recorded | None]) -> tuple[str, Recorded | None]:
-    """What is recorded on a split, else on test or validation, and the name of that split."""
+    """Reads a record of a split, else of test or validation; also returns the name of that split."""
     for name in dict.fromkeys([split, "test", "val"]):
         if (found := read(name)) is not None:
             return name, found
@@ -149,7 +149,7 @@ def _unknown(run: Run, split: str) -> TrustLine:
 def _changed(
     run: Run, split: str, robustness: Robustness | None, cell: tuple[str, int], topic: str, title: str, how: str
 ) -> TrustLine:
-    """Photos that were right and go wrong under one change."""
+    """Share of correctly predicted photos that become wrong under one corruption."""
     line = TrustLine(topic, title, "", None, None, 0, "robustness", in_split(split, ROBUSTNESS))
     command = f"python -m training.stress --run {run.name} --data path/to/photos"
     if robustness is None or cell not in robustness.cells:
@@ -184,7 +184,7 @@ def _background(run: Run, split: str, robustness: Robustness | None) -> TrustLin
 
 
 def _audited_background(run: Run, split: str) -> TrustLine | None:
-    """The same from the audit of shortcuts, where that was made of the weights the run has now."""
+    """Background risk from the audit of shortcuts, if it was made with the current weights."""
     split, audit = _first_recorded(split, lambda name: read_audit(run, name))
     card = run.model_card()
     cue = next((c for c in audit.cues if c.name == ANOTHER_BACKGROUND), None) if audit is not None else None

@@ -1,4 +1,4 @@
-"""Leaf and symptom masks by thresholds of color indices: the baseline that a careful user of such tools would reach.
+"""Leaf and symptom masks by color thresholds: the classical baseline of severity.
 
 As in pliman (Olivoto 2022, doi:10.1111/2041-210X.13803): one index separates the leaf from the background, another
 symptoms from healthy tissue; both thresholds are tuned on photos with masks. Optionally colors are first reduced to a
@@ -21,7 +21,7 @@ OPENING = np.ones((3, 3), np.uint8)
 
 @dataclass(frozen=True)
 class Threshold:
-    """Pixels on one side of a threshold of a color index.
+    """A threshold on a color index.
 
     Attributes:
         index: one of `INDICES`.
@@ -74,7 +74,7 @@ def color_indices(pixels: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def clustered(pixels: np.ndarray) -> np.ndarray:
-    """Colors replaced by the nearest of `CLUSTERS` k-means centers in CIELAB, (H, W, 3) uint8."""
+    """Replaces colors by the nearest of `CLUSTERS` k-means centers in CIELAB, (H, W, 3) uint8."""
     lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).reshape(-1, 3).astype(np.float32)
     cv2.setRNGSeed(CLUSTER_SEED)
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
@@ -85,7 +85,7 @@ def clustered(pixels: np.ndarray) -> np.ndarray:
 
 
 def filled(mask: np.ndarray) -> np.ndarray:
-    """A mask (H, W) bool with its holes filled: lesions on a leaf are leaf."""
+    """Fills the holes of a mask (H, W) bool."""
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     canvas = np.zeros(mask.shape, np.uint8)
     cv2.drawContours(canvas, outlines, -1, 1, thickness=cv2.FILLED)
@@ -93,7 +93,7 @@ def filled(mask: np.ndarray) -> np.ndarray:
 
 
 def tune_classical(photos: Sequence[np.ndarray], masks: Sequence[np.ndarray], leaf_known: bool) -> ClassicalSegmenter:
-    """Chooses indices, thresholds and clustering by the intersection over union, pooled over the tuning photos.
+    """Selects index, thresholds and clustering by pooled intersection over union on the tuning photos.
 
     Args:
         photos: (H, W, 3) uint8.

@@ -1,4 +1,4 @@
-"""Photos of cut-out leaves, composited on rendered backgrounds: leaf masks of crops that nobody drew masks for."""
+"""Photos of cut-out leaves composited on rendered backgrounds, with exact leaf masks."""
 
 from functools import partial
 
@@ -17,7 +17,7 @@ EXPOSURE = 0.35  # mean of the ground, in sRGB
 
 
 def cutout_mask(pixels: np.ndarray) -> np.ndarray:
-    """Leaf mask of a leaf on a black ground, (H, W) bool: the largest bright region, holes filled."""
+    """Leaf mask of a leaf on a black background, (H, W) bool: the largest bright region, holes filled."""
     bright = (pixels.max(2) > BLACK_UP_TO).astype(np.uint8)
     outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     mask = np.zeros(bright.shape, np.uint8)
@@ -27,7 +27,7 @@ def cutout_mask(pixels: np.ndarray) -> np.ndarray:
 
 
 def composite(pixels: np.ndarray, seed: int, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """A cut-out leaf on a rendered background with a margin around it.
+    """Composites a cut-out leaf on a rendered background with a margin.
 
     Args:
         pixels: leaf on black, (H, W, 3) uint8.

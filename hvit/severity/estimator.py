@@ -1,4 +1,4 @@
-"""From the class probabilities of a leaf photo to its severity, with an interval, or to the reason why not."""
+"""Severity of a leaf with an interval, from class probabilities; or the reason why it cannot be measured."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AREA_CLASS_NAMES = ("0 %", "up to 1 %", "1 to 3 %", "3 to 6 %", "6 to 12 %", "12
 
 @dataclass(frozen=True)
 class Severity:
-    """How much of a leaf shows symptoms.
+    """Severity of a leaf: share of its area with symptoms.
 
     Attributes:
         lesion_fraction: share of the leaf's area.
@@ -43,7 +43,7 @@ class Severity:
 
     @property
     def is_measurable(self) -> bool:
-        """Whether the area is large enough to be told from none."""
+        """Whether the area is distinguishable from no symptoms."""
         return self.lesion_fraction > 0 and self.lesion_fraction >= self.least_measurable
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class SeverityEstimator:
-    """The segmentation head of a run and how its areas are calibrated; shared by threads, never changed.
+    """Segmentation head with calibrated thresholds and intervals; immutable, shared by threads.
 
     Attributes:
         head: in evaluation mode, on the device of the run.
@@ -92,7 +92,7 @@ class SeverityEstimator:
     sha256: str
 
     def group_of(self, crop: str) -> str | None:
-        """The calibration group of a crop; None for a crop whose lesions were never validated."""
+        """Calibration group of a crop; None for a crop whose lesions were never validated."""
         by_name = {
             group.casefold(): group for group in self.intervals
         }  # a crop is `coffee` in a class, Coffee in words
@@ -101,7 +101,7 @@ class SeverityEstimator:
     def measure(
         self, probabilities: np.ndarray, threshold: float | None = None, excluded: np.ndarray | None = None
     ) -> Measurement | str:
-        """Areas of one photo, without an interval; the reason where no single leaf can be separated.
+        """Measures the areas of one photo, without an interval; the reason where no single leaf is found.
 
         Args:
             probabilities: of background, leaf and symptom, (h, w, 3).
@@ -126,7 +126,7 @@ class SeverityEstimator:
     def estimate(
         self, probabilities: np.ndarray, crop: str, threshold: float | None = None, excluded: np.ndarray | None = None
     ) -> tuple[Severity | None, str | None]:
-        """Severity of one photo, and what to say beside it or in its place.
+        """Severity of one photo with its interval, and a caveat or the reason why there is none.
 
         Args:
             probabilities, threshold, excluded: as in `measure`.
@@ -163,7 +163,7 @@ def count_lesions(symptom: np.ndarray) -> int:
 
 
 def area_class(fraction: float) -> str:
-    """The standard area class of a lesion share, as raters use them.
+    """Area class of a lesion share on the scale that raters use.
 
     >>> area_class(0.0), area_class(0.04), area_class(0.9)
     ('0 %', '3 to 6 %', 'over 75 %')

@@ -14,14 +14,14 @@ CONFIDENCE = 0.9  # of the coverage of groups smaller than that
 
 
 def stabilized(area: np.ndarray | float) -> np.ndarray:
-    """arcsin(sqrt(area)): the scale on which errors of a share are about equally large everywhere."""
+    """Variance-stabilizing transform of a share: arcsin(sqrt(area))."""
     scaled: np.ndarray = np.arcsin(np.sqrt(np.clip(area, 0.0, 1.0)))
     return scaled
 
 
 @dataclass(frozen=True)
 class AreaIntervals:
-    """Widths of 90 % intervals of a lesion share, by predicted share.
+    """90 % prediction intervals of a lesion share, by bins of the predicted share.
 
     Attributes:
         edges: of the bins of predicted area, rising, inside (0, 1).
@@ -58,7 +58,7 @@ class AreaIntervals:
         return cls(tuple(edges), widths, tuple(map(len, parts)))
 
     def interval(self, predicted: float) -> tuple[float, float]:
-        """The interval around a predicted share, inside [0, 1]."""
+        """Interval around a predicted share, within [0, 1]."""
         width = self.half_widths[int(np.digitize(predicted, self.edges))]
         middle = float(stabilized(predicted))
         low, high = max(0.0, middle - width), min(math.pi / 2, middle + width)
@@ -87,7 +87,7 @@ class AreaIntervals:
 
 
 def widest(groups: Sequence[AreaIntervals], predicted: float) -> tuple[float, float]:
-    """The lowest and highest bound that any of some groups gives: for leaves like none of them."""
+    """Union of the intervals of several groups, for crops without a group of their own."""
     bounds = [group.interval(predicted) for group in groups]
     return min(low for low, _ in bounds), max(high for _, high in bounds)
 

@@ -5,7 +5,7 @@ import numpy as np
 
 
 def masks_of(probabilities: np.ndarray, symptom_threshold: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
-    """Leaf and symptom masks of probabilities (H, W, 3): (H, W) bool each; symptoms are part of the leaf.
+    """Leaf and symptom masks, (H, W) bool each, from probabilities (H, W, 3); symptoms are part of the leaf.
 
     A pixel is leaf where leaf and symptom together are more likely than background, and symptomatic where the symptom
     has `symptom_threshold` of their sum.

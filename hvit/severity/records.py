@@ -8,7 +8,7 @@ HEAD, CLASSICAL = "head", "classical"
 
 @dataclass(frozen=True)
 class MeasuredPhoto:
-    """What one method measured on one photo, beside the truth of its mask.
+    """Measurement of one photo by one method, with the values of its true mask.
 
     Attributes:
         path, sha256, data, label: of the photo; `label` is "" where its condition is not known.
@@ -56,7 +56,7 @@ SHARE_COLUMNS = ("area_true", "area", "low", "high")
 
 
 def records_of(columns: dict[str, list[Any]]) -> list[MeasuredPhoto]:
-    """Records of the columns of a table, checked.
+    """Validates the columns of a table and converts them to records.
 
     Raises:
         ValueError: a column is missing, or a value is of another type or out of range.

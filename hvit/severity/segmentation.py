@@ -1,4 +1,4 @@
-"""Segmentation of a leaf photo by the head of a run: class probabilities from the feature maps of one forward pass."""
+"""Segmentation of a leaf photo: class probabilities from the feature maps of one forward pass."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""Whether a photo shows one leaf that stands apart from its background, so that a share of its area means something."""
+"""Single-leaf check: whether a photo shows one leaf that is separate from its background."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class LeafStatistics:
 
     @classmethod
     def of(cls, leaf: np.ndarray, leaf_probability: np.ndarray) -> "LeafStatistics":
-        """From the leaf mask (H, W) bool and its probabilities (H, W)."""
+        """Computes the statistics from a leaf mask (H, W) bool and its probabilities (H, W)."""
         area = int(leaf.sum())
         count, _, stats, _ = cv2.connectedComponentsWithStats(leaf.astype(np.uint8), connectivity=8)
         largest = int(stats[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0
@@ -49,7 +49,7 @@ class LeafStatistics:
         )
 
     def reason_against(self) -> str | None:
-        """Why the leaf's area cannot be trusted, in words; None for a single leaf."""
+        """The reason why the leaf's area is unreliable; None for a single leaf."""
         if self.leaf_fraction < MIN_LEAF_FRACTION:
             return NO_LEAF
         if self.leaf_fraction > MAX_LEAF_FRACTION:
@@ -62,7 +62,7 @@ class LeafStatistics:
 
 
 def largest_region(mask: np.ndarray) -> np.ndarray:
-    """The largest 8-connected region of a mask (H, W) bool; empty of an empty mask."""
+    """Largest 8-connected region of a mask (H, W) bool; empty for an empty mask."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     if count <= 1:
         return np.zeros_like(mask, dtype=bool)

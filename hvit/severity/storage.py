@@ -35,7 +35,7 @@ FIELDS = {
 
 
 class SeverityHeadError(ValueError):
-    """The severity head of a run cannot be used; the message says why and what to do. Diagnosis goes on without."""
+    """A severity head that cannot be used; the message says why. Diagnosis works without it."""
 
 
 def write_head(run_dir: Path, head: SegmentationHead, half: bool = True) -> str:
@@ -65,7 +65,7 @@ def severity_record(estimator: SeverityEstimator, dims: dict[str, int], backbone
 
 
 def read_head(run_dir: Path, record: dict[str, Any], stage_dims: list[int], weights_sha256: str) -> SeverityEstimator:
-    """The severity estimator that `severity` of model.json describes, on the CPU.
+    """Loads the severity estimator of a `severity` section of model.json, on the CPU.
 
     Args:
         stage_dims: channels of the run's feature maps.

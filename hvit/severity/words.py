@@ -1,10 +1,10 @@
-"""A measured area in people's words."""
+"""Sentences on a measured area."""
 
 from hvit.severity.estimator import Severity, area_class
 
 
 def severity_sentences(severity: Severity | None, reason: str | None) -> list[str]:
-    """The measured area of symptoms with its interval, or why there is none.
+    """The measured area with its interval, or the reason why there is none, in sentences.
 
     Args:
         severity, reason: of a diagnosis; neither is said where both are None.
@@ -32,7 +32,7 @@ def severity_sentences(severity: Severity | None, reason: str | None) -> list[st
 
 
 def area_percent(share: float) -> str:
-    """An area for reading: one decimal below 10 %.
+    """Formats an area: one decimal below 10 %.
 
     >>> area_percent(0.0421), area_percent(0.36)
     ('4.2 %', '36 %')

@@ -1,4 +1,4 @@
-"""How fast models are on this machine, measured in turns: A B A B, so that what else the machine does hits all alike.
+"""Speed benchmarks of models, interleaved (A B A B) so that other load affects all models alike.
 
 Weights and pictures are drawn at random; neither matters for time. Ratios are taken within a turn and then their
 median: they are worth more than the speeds, which belong to one machine on one day.
@@ -38,7 +38,7 @@ Builder = Callable[[str, int], nn.Module]  # of a name and a side in px
 
 @dataclass(frozen=True)
 class Setting:
-    """How a model is run.
+    """Benchmark setting: mode, device, precision, batch.
 
     Attributes:
         mode: infer, a forward pass; or train, also the backward pass and a step of AdamW.
@@ -61,7 +61,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Timing:
-    """How long a model took in a setting.
+    """Measured times of a model in a setting.
 
     Attributes:
         model: its name.
@@ -82,7 +82,7 @@ class Timing:
 
     @property
     def range_ms(self) -> tuple[float, float]:
-        """The quickest and the slowest turn."""
+        """Fastest and slowest turn."""
         return min(self.times_ms), max(self.times_ms)
 
     @property
@@ -90,7 +90,7 @@ class Timing:
         return 1000 * self.setting.batch_size / self.median_ms
 
     def times_as_fast(self, other: "Timing") -> tuple[float, float, float]:
-        """How many times as fast as another of the same turns: median over the turns, lowest and highest."""
+        """Speed relative to another model of the same turns: median over the turns, lowest and highest."""
         ratios = [theirs / own for own, theirs in zip(self.times_ms, other.times_ms, strict=True)]
         return statistics.median(ratios), min(ratios), max(ratios)
 
@@ -102,7 +102,7 @@ def measure(
     least_s: float = LEAST_S,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Timing]:
-    """Times some models in one setting, as `measure_all` does."""
+    """Times several models in one setting, see `measure_all`."""
     return measure_all([(name, setting) for name in dict.fromkeys(names)], turns, least_s, progress)
 
 
@@ -113,7 +113,7 @@ def measure_all(
     progress: Callable[[int, int], None] = lambda done, total: None,
     builder: Builder | None = None,
 ) -> list[Timing]:
-    """Times some models, or one in several settings, in turns.
+    """Times several models, or one in several settings, interleaved.
 
     Args:
         cases: names of this family or of timm, and how each is run; all with the same number of threads.
@@ -185,7 +185,7 @@ class _Case:
         self._optimizer.zero_grad(set_to_none=True)
 
     def warm_up(self, least_s: float) -> None:
-        """Compiles, measures memory, and finds how many passes fill a turn."""
+        """Compiles, measures memory, and determines how many passes fill a turn."""
         self.first_s = self._timed(1)
         for _ in range(WARM_UP - 1):
             self._pass()
@@ -220,7 +220,7 @@ class _Case:
 
 
 def build(name: str, img_size: int) -> nn.Module:
-    """A model by name, that drops no paths.
+    """Builds a model by name, without stochastic depth.
 
     Args:
         name: one of this family, or one of timm's, with or without `timm:`; short names of papers are understood.
@@ -251,7 +251,7 @@ def _tensor_bytes(model: nn.Module, inputs: Sequence[Tensor]) -> int:
 
 
 def _peak_of_allocations(call: Callable[[], None]) -> int:
-    """Most bytes of tensors that are alive at once during a call on the CPU, beside those that were before."""
+    """Peak memory of tensors allocated during a call on the CPU, in bytes."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
         call()
     events = [event for event in found.profiler.kineto_results.events() if event.name() == "[memory]"]
@@ -263,7 +263,7 @@ def _peak_of_allocations(call: Callable[[], None]) -> int:
 
 
 def machine() -> dict[str, str | int]:
-    """What was measured on, without its name."""
+    """Description of the machine, without its name."""
     told: dict[str, str | int] = {
         "system": platform.system(),
         "python": platform.python_version(),
@@ -284,7 +284,7 @@ def _cpu() -> str:
 
 
 def to_dict(timing: Timing, first: Timing, eager: Timing | None = None) -> dict[str, Any]:
-    """A row of the record; floats are not rounded.
+    """Converts a timing to a record for JSON; floats are not rounded.
 
     Args:
         first: the timing this one is compared with.

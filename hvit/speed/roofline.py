@@ -1,4 +1,4 @@
-"""What bounds each stage of a model on this machine: arithmetic, or moving tensors."""
+"""Roofline analysis: whether each stage of a model is bound by arithmetic or by memory."""
 
 import time
 from collections import defaultdict
@@ -23,7 +23,7 @@ PARTS = {"patch embedding": "backbone.patch_embed", **{f"stage {i + 1}": f"backb
 
 @dataclass(frozen=True)
 class Part:
-    """What a part of the model costs in one forward pass.
+    """Cost of one part of the model in a forward pass.
 
     Attributes:
         name: patch embedding, stage 1 to 4, or the rest: norm, mean and head.
@@ -47,7 +47,7 @@ class Part:
 
 
 def bottlenecks(name: str, setting: Setting) -> list[Part]:
-    """Takes a forward pass of an HViT apart.
+    """Profiles the parts of a forward pass of an HViT.
 
     Args:
         name: one of `SIZES`.
@@ -76,7 +76,7 @@ def bottlenecks(name: str, setting: Setting) -> list[Part]:
 
 
 def _times(model: nn.Module, images: torch.Tensor) -> tuple[dict[str, float], dict[str, float]]:
-    """Milliseconds of each part, and of the products in it."""
+    """Milliseconds of each part, and of its matrix products."""
     for part, path in PARTS.items():
         _mark(model.get_submodule(path), part)
     with torch.inference_mode():
@@ -128,7 +128,7 @@ def _within_product(event: Any) -> bool:
 
 
 def _macs(name: str, setting: Setting) -> dict[str, float]:
-    """Billions of multiply-accumulates of each part, counted without memory."""
+    """Billions of multiply-accumulates of each part, counted on the meta device."""
     with torch.device("meta"):
         model = build(name, setting.img_size).eval()
         images = torch.empty(setting.batch_size, 3, setting.img_size, setting.img_size)
@@ -141,7 +141,7 @@ def _macs(name: str, setting: Setting) -> dict[str, float]:
 
 
 def _speed_of_matmul(dtype: torch.dtype) -> float:
-    """Multiply-accumulates a second of a product of large matrices, the best of some."""
+    """Multiply-accumulates a second of a large matrix product, best of several."""
     a, b = torch.randn(SIDE, SIDE).to(dtype), torch.randn(SIDE, SIDE).to(dtype)
     best = float("inf")
     for _ in range(PASSES + WARM_UP):

@@ -1,4 +1,4 @@
-"""Joins the sheet of a trial to photos by file name or pattern, and names what does not fit."""
+"""Joins the sheet of a trial to photos by file name or pattern, and lists what does not match."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hvit.trials.sheet import Sheet, SheetRow
 
 @dataclass(frozen=True)
 class Joined:
-    """Photos with their lines of the sheet.
+    """Photos joined with rows of the sheet.
 
     Attributes:
         rows: line of each photo; None of those without one, and of those with several that differ.
@@ -30,7 +30,7 @@ class Joined:
 
 
 def join_sheet(sheet: Sheet, names: Sequence[str]) -> Joined:
-    """Finds the line of each photo.
+    """Finds the row of each photo.
 
     A line fits a photo whose name it gives, with or without folders and ending, in any case; `*`, `?` and `[...]` make
     it a pattern, compared with the name with and without folders.
@@ -67,7 +67,7 @@ def _fitting(pattern: str, spellings: Sequence[list[str]], by_spelling: dict[str
 
 
 def _spellings(name: str) -> list[str]:
-    """The name with folders and without, then both without the ending."""
+    """Variants of a name to compare: with and without folders, each with and without the ending."""
     whole = _plain(name)
     last = PurePosixPath(whole).name
     return list(dict.fromkeys([whole, last, str(PurePosixPath(whole).with_suffix("")), PurePosixPath(last).stem]))

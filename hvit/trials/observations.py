@@ -1,4 +1,4 @@
-"""One observation a photo: where it was taken, whether it shows a disease, and how much."""
+"""Observations: plot, disease status and severity of each photo of a trial."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Observation:
 def observe(
     results: Results, joined: Joined, standing: Mapping[str, Mapping[str, Review]], condition: str | None = None
 ) -> list[Observation]:
-    """Observations of all photos that have a line of the sheet and show a leaf.
+    """Observations of all photos that match a row of the sheet and show a leaf.
 
     A decision on which all reviewers of a photo agree counts before the answer of the run. A run's list of candidates
     is diseased where all of them are, healthy where none is, and unsure else, as is a photo that is unfamiliar.
@@ -73,7 +73,7 @@ def observe(
 def _decided(
     results: Results, row: int, reviews: Mapping[str, Review], condition: str | None
 ) -> tuple[str, str, str] | None:
-    """Status, label and source; None of a photo to leave out."""
+    """Status, label and source of a photo; None for a photo to leave out."""
     decisions = {review.label or review.verdict for review in reviews.values()}
     if len(decisions) > 1:
         return UNSURE, "", "reviewer"
@@ -91,13 +91,13 @@ def _decided(
 
 
 def _status(candidates: Sequence[str], condition: str | None) -> str:
-    """Whether candidates agree that there is a disease, or the one that is asked about."""
+    """Status that all candidates agree on, for any disease or a given condition; else unsure."""
     hits = [name == condition if condition else not is_healthy(name) for name in candidates]
     return DISEASED if all(hits) else UNSURE if any(hits) else HEALTHY
 
 
 def _severity(results: Results, row: int, reviews: Mapping[str, Review]) -> float | None:
-    """The mean of the reviewers' estimates, else what the run measured."""
+    """Mean of the reviewers' estimates, else the area measured by the model."""
     areas = [review.area for review in reviews.values() if review.area is not None]
     if areas:
         return sum(areas) / len(areas)

@@ -1,4 +1,4 @@
-"""Reads the sheet of a field trial: which photos belong to which plot, treatment, replicate and date."""
+"""Reads the sheet of a field trial: plot, treatment, replicate and date of each photo."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SheetError(ValueError):
 
 @dataclass(frozen=True)
 class SheetRow:
-    """One line of a sheet.
+    """One row of a sheet.
 
     Attributes:
         line: number in the file, from 1.
@@ -46,18 +46,18 @@ class SheetRow:
 
     @property
     def unit(self) -> tuple[str, str]:
-        """What tells plots apart: numbers of plots may begin again in each replicate."""
+        """Identifier of a plot: plot numbers may repeat in each replicate."""
         return self.replicate, self.plot
 
     @property
     def where(self) -> tuple[str, str, str, Day | None]:
-        """Everything a photo inherits from this line."""
+        """All fields that a photo takes from this row."""
         return self.plot, self.treatment, self.replicate, self.date
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """The lines of a sheet, and sentences on how it was read."""
+    """The rows of a sheet, and notes on how it was read."""
 
     rows: tuple[SheetRow, ...]
     notes: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ def read_sheet(file: Path) -> Sheet:
 
 
 def _column(row: Mapping[str, Any], names: Sequence[str]) -> str:
-    """The first of several names of a column that the sheet has; empty for none."""
+    """The first of several column names that the sheet has; empty for none."""
     return next((name for name in names if name in row), "")
 
 
@@ -130,14 +130,14 @@ def _row(file: Path, number: int, row: Mapping[str, Any], columns: Mapping[Any, 
 
 
 def _text(cell: Any) -> str:
-    """A cell as text; 7.0 of a workbook is 7."""
+    """Text of a cell; 7.0 in a workbook becomes 7."""
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return "" if cell is None else clean_name(str(cell))
 
 
 def _date_reader(file: Path, cells: Sequence[tuple[int, Any]]) -> Any:
-    """A function of line and cell that returns a date, or None of an empty cell.
+    """Function that parses a cell as a date, None for an empty one; `line` is named in errors.
 
     Day and month of dates with slashes are told apart by the column as a whole.
     """

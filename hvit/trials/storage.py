@@ -1,4 +1,4 @@
-"""The sheet of a trial, kept in the folder of its batch."""
+"""The sheet of a trial in the folder of its batch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def sheet_file(batch: Batch) -> Path | None:
 
 
 def keep_sheet(batch: Batch, name: str, data: bytes) -> Sheet:
-    """Keeps a sheet in place of the one before, once it could be read.
+    """Stores a sheet once it was read without error, replacing the previous one.
 
     Args:
         name: of the file; its ending tells a workbook from a table.
@@ -44,7 +44,7 @@ def keep_sheet(batch: Batch, name: str, data: bytes) -> Sheet:
 
 
 def forget_sheet(batch: Batch) -> None:
-    """Takes the sheet away; photos, scores and reviews stay.
+    """Removes the sheet; photos, scores and reviews stay.
 
     Raises:
         BatchError: the batch cannot be written.

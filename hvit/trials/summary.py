@@ -34,7 +34,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class Summary:
-    """What was observed in one plot, treatment or date.
+    """Statistics of one plot, treatment or date.
 
     Attributes:
         photos: that show a leaf.
@@ -56,7 +56,7 @@ class Summary:
 
 
 def mean_of(values: Sequence[float]) -> Mean:
-    """The mean of values with its 95 % t interval.
+    """Mean of values with its 95 % t interval.
 
     >>> mean_of([1.0, 3.0]).value, mean_of([]).value
     (2.0, None)
@@ -74,14 +74,14 @@ def mean_of(values: Sequence[float]) -> Mean:
 
 
 def unit_of(observation: Observation) -> tuple[str, str]:
-    """What tells plots apart: replicate and plot."""
+    """Identifier of a plot: replicate and plot."""
     return observation.replicate, observation.plot
 
 
 def grouped(
     observations: Sequence[Observation], key: Callable[[Observation], Hashable]
 ) -> dict[Any, list[Observation]]:
-    """Observations by a key, in the order in which keys occur."""
+    """Groups observations by a key, in order of first occurrence."""
     groups: dict[Any, list[Observation]] = {}
     for observation in observations:
         groups.setdefault(key(observation), []).append(observation)
@@ -171,7 +171,7 @@ def audpc_of(observations: Sequence[Observation], measure: str) -> float | None:
 
 
 def treatment_audpc(observations: Sequence[Observation], measure: str) -> dict[str, Mean]:
-    """Mean AUDPC of the plots of each treatment; plots seen on fewer dates than others are left out.
+    """Mean AUDPC of the plots of each treatment; plots observed on fewer dates than others are left out.
 
     A curve that begins later or ends earlier has a smaller area for that reason alone.
     """

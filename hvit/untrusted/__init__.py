@@ -1,4 +1,4 @@
-"""Readers for files that others wrote: regular files only, with limits on size, depth and expansion before parsing.
+"""Readers of untrusted files: regular files only, with limits on size, depth and expansion before parsing.
 
 Every file of a run is read through this package. A file that is absent raises `FileNotFoundError` or
 `NotADirectoryError`; whatever else is wrong with it raises `UntrustedFileError`.

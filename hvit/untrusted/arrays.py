@@ -1,4 +1,4 @@
-"""NumPy archives, and the header of safetensors files."""
+"""Reads NumPy archives, and the header of safetensors files."""
 
 import io
 import math
@@ -33,7 +33,7 @@ _ZIP64_LOCATOR = b"PK\x06\x07"
 
 
 def read_npz(path: Path, names: Collection[str] | None, max_bytes: int) -> dict[str, np.ndarray]:
-    """Arrays of a NumPy archive, stored or deflated; nothing is unpickled.
+    """Reads the arrays of a NumPy archive, stored or deflated; nothing is unpickled.
 
     Args:
         names: arrays to read, all of which must be there; None for all.
@@ -57,7 +57,7 @@ def read_npz(path: Path, names: Collection[str] | None, max_bytes: int) -> dict[
 
 
 def _check_directory(data: bytes) -> None:
-    """Refuses a zip file whose list of members is large or in another place than NumPy writes it."""
+    """Checks size and position of the central directory of a zip file, as NumPy writes it."""
     end = data[-_END_RECORD.size :]
     if len(end) < _END_RECORD.size or end[:4] != b"PK\x05\x06" or data[-42:-38] == _ZIP64_LOCATOR:
         raise UntrustedFileError("cannot be read: it is no NumPy archive, or truncated")
@@ -77,7 +77,7 @@ def _check_members(members: list[zipfile.ZipInfo], max_bytes: int) -> None:
 
 
 def _array(name: str, data: bytes) -> np.ndarray:
-    """The array of a .npy file whose header agrees with its length.
+    """Parses a .npy file after checking that its header agrees with its length.
 
     Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
     """
@@ -103,12 +103,12 @@ def _array(name: str, data: bytes) -> np.ndarray:
 
 
 def _is_unicode(codes: np.ndarray) -> bool:
-    """Whether numbers are those of characters, lone surrogates aside."""
+    """Whether code points are valid characters, without lone surrogates."""
     return not ((codes > MAX_CHARACTER) | ((codes >= 0xD800) & (codes <= 0xDFFF))).any()
 
 
 def tensor_shapes(path: Path, max_bytes: int) -> tuple[dict[str, tuple[int, ...]], int]:
-    """Shapes of the tensors of a safetensors file by name, read off its header, and the size of the file in bytes.
+    """Reads the tensor shapes of a safetensors file from its header; also returns the file size in bytes.
 
     Raises:
         FileNotFoundError, NotADirectoryError: the file is absent.

@@ -1,4 +1,4 @@
-"""JSON and YAML as plain values: depth, expansion and numbers are limited, and nothing is built that is not plain."""
+"""Reads JSON and YAML as plain values, with limits on depth, expansion and numbers."""
 
 import json
 import math
@@ -29,12 +29,12 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES, max_depth: int = MAX_DEPTH, nan: Nan = "refuse") -> Any:
-    """Value of a JSON file in UTF-8, see `parse_json`."""
+    """Reads a JSON file in UTF-8, see `parse_json`."""
     return parse_json(read_bytes(path, max_bytes), max_depth, nan)
 
 
 def parse_json(data: bytes, max_depth: int = MAX_DEPTH, nan: Nan = "refuse") -> Any:
-    """Value of a JSON text in UTF-8.
+    """Parses a JSON text in UTF-8.
 
     Args:
         nan: what becomes of numbers that are not finite: they are refused, become None ("null"), or are kept.
@@ -66,7 +66,7 @@ def _check_depth(text: str, max_depth: int) -> None:
 
 
 def read_yaml(path: Path, max_bytes: int = MAX_YAML_BYTES) -> Any:
-    """Value of a YAML file in UTF-8, see `parse_yaml`."""
+    """Reads a YAML file in UTF-8, see `parse_yaml`."""
     data = read_bytes(path, max_bytes)
     try:
         return parse_yaml(data.decode())
@@ -75,7 +75,7 @@ def read_yaml(path: Path, max_bytes: int = MAX_YAML_BYTES) -> Any:
 
 
 def parse_yaml(text: str) -> Any:
-    """Value of a YAML text; dates become text.
+    """Parses a YAML text; dates become text.
 
     Raises:
         UntrustedFileError: it is not YAML, is nested or refers to itself beyond the limits of this module, or holds
@@ -94,7 +94,7 @@ def parse_yaml(text: str) -> Any:
 
 
 def _check_events(text: str) -> None:
-    """Refuses a YAML text that is too deep, or too much once its aliases are unfolded, before anything is built."""
+    """Checks the depth of a YAML text, and its size with aliases expanded, before anything is built."""
     sizes: dict[str | None, int | None] = {}  # by anchor; None while its collection is open
     open_collections: list[list[Any]] = [["", 0]]  # anchor and number of values so far
     for event in yaml.parse(text, Loader=_LOADER):
@@ -122,7 +122,7 @@ def _check_events(text: str) -> None:
 
 
 def _plain(value: Any, nan: Nan) -> Any:
-    """A copy of nested lists and dictionaries with text as keys, of text, numbers, booleans and None."""
+    """Copies nested lists and dictionaries with text keys, of text, numbers, booleans and None."""
     if isinstance(value, str):
         if not is_in_utf8(value):
             raise UntrustedFileError("is damaged: it holds text that is not Unicode")

@@ -1,4 +1,4 @@
-"""Types and ranges of the fields of a document."""
+"""Schema of a document: types and ranges of its fields."""
 
 import math
 import re
@@ -11,7 +11,7 @@ from hvit.untrusted.files import UntrustedFileError
 
 @dataclass(frozen=True)
 class Field:
-    """What a value must be.
+    """Type and range of a value.
 
     Attributes:
         expected: in words.
@@ -27,12 +27,12 @@ class Field:
         return (value is None and self.nullable) or (value is not None and self.holds(value))
 
     def needed(self) -> "Field":
-        """The same, without None."""
+        """The same field, but not nullable."""
         return Field(self.expected, self.holds, nullable=False)
 
 
 def check_fields(document: Any, fields: Mapping[str, Field]) -> dict[str, Any]:
-    """Checks a document; fields that are absent, and others than those listed, are accepted.
+    """Validates the fields of a document; absent and unknown fields are accepted.
 
     Args:
         fields: by name; `a.b` is field b of the section a, which must be listed before as a section.
@@ -54,7 +54,7 @@ def check_fields(document: Any, fields: Mapping[str, Field]) -> dict[str, Any]:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a finite number; True and False are none."""
+    """Whether a value is a finite number and no boolean."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -63,13 +63,13 @@ def is_text(value: Any, longest: int = 10_000) -> bool:
 
 
 def number(low: float = -math.inf, high: float = math.inf) -> Field:
-    """Numbers in [low, high]."""
+    """Field for numbers in [low, high]."""
     bounds = "" if math.isinf(low) else f" from {low:g}" + ("" if math.isinf(high) else f" to {high:g}")
     return Field(f"a number{bounds}", lambda value: is_number(value) and low <= value <= high)
 
 
 def whole(low: int, high: int = 2**63 - 1) -> Field:
-    """Whole numbers in [low, high]."""
+    """Field for integers in [low, high]."""
     top = "" if high == 2**63 - 1 else f" to {high}"
     return Field(f"a whole number from {low}{top}", lambda value: type(value) is int and low <= value <= high)
 
@@ -79,7 +79,7 @@ def one_of(*values: str) -> Field:
 
 
 def list_of(field: Field, what: str, count: int | None = None) -> Field:
-    """Lists, of `count` entries where that is given."""
+    """Field for lists, of `count` entries if given."""
     number_of = "" if count is None else f"{count} "
     return Field(
         f"a list of {number_of}{what}",
@@ -88,7 +88,7 @@ def list_of(field: Field, what: str, count: int | None = None) -> Field:
 
 
 def section_of(field: Field, what: str) -> Field:
-    """Objects whose values are all alike."""
+    """Field for objects with values of one kind."""
     return Field(f"an object of {what}", lambda value: isinstance(value, dict) and all(map(field, value.values())))
 
 

@@ -1,4 +1,4 @@
-"""Bytes and lines of regular files, up to a limit."""
+"""Reads bytes and lines of regular files, up to a size limit."""
 
 import os
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ MAX_LINE_BYTES = 64 * 1024
 
 
 class UntrustedFileError(ValueError):
-    """A file that is not what its reader expects.
+    """A file that is not as its reader expects.
 
     The message is a predicate that the caller puts after the file's name, such as "cannot be read: it is a pipe".
     """
 
 
 def inside(folder: Path, name: str) -> Path:
-    """Path of a file in a folder; symbolic links may not lead out of it.
+    """Path of a file in a folder; rejects names and symbolic links that lead out of it.
 
     Args:
         name: relative, with forward slashes.
@@ -36,7 +36,7 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def is_in_utf8(text: str) -> bool:
-    """Whether a text can be written as UTF-8: lone surrogates cannot."""
+    """Whether a text can be encoded as UTF-8, that is, has no lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -60,7 +60,7 @@ def open_untrusted(path: Path) -> BinaryIO:
 
 
 def read_bytes(path: Path, max_bytes: int) -> bytes:
-    """All bytes of a regular file.
+    """Reads all bytes of a regular file.
 
     Raises:
         FileNotFoundError, NotADirectoryError: it is absent.
@@ -80,14 +80,14 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
 
 
 def too_large(size: int, max_bytes: int) -> str:
-    """Says that a file is larger than is read."""
+    """Error for a file above the size limit."""
     shown = f"{size / MB:,.0f} MB" if size >= MB else f"{size / 1024:,.0f} KB"
     most = f"{max_bytes / MB:,.0f} MB" if max_bytes >= MB else f"{max_bytes / 1024:,.0f} KB"
     return f"cannot be read: it has {shown}, and at most {most} are read"
 
 
 def read_lines(path: Path, max_bytes: int | None = None) -> Iterator[bytes | None]:
-    """Lines of a regular file one at a time, with their line break; None for a line longer than `MAX_LINE_BYTES`.
+    """Yields the lines of a regular file with their line break; None for a line longer than `MAX_LINE_BYTES`.
 
     A last line that is as long and has no line break is left out: it is torn.
 

@@ -15,7 +15,7 @@ DAMAGED = "are damaged: the header of a page cannot be read"
 
 
 def unpacked_bytes(data: bytes, start: int, size: int) -> int:
-    """Sum of the unpacked sizes that the page headers of a column chunk announce.
+    """Sum of the uncompressed sizes in the page headers of a column chunk.
 
     Args:
         data: the file.
@@ -38,7 +38,7 @@ def unpacked_bytes(data: bytes, start: int, size: int) -> int:
 
 
 def _integers(data: bytes, at: int, end: int, depth: int = 0) -> tuple[dict[int, int], int]:
-    """Integer fields of a struct by number, and where it ends; all else is skipped."""
+    """Integer fields of a Thrift struct by field number, and its end; other fields are skipped."""
     if depth > MAX_NESTED:
         raise UntrustedFileError(DAMAGED)
     found: dict[int, int] = {}
@@ -59,7 +59,7 @@ def _integers(data: bytes, at: int, end: int, depth: int = 0) -> tuple[dict[int,
 
 
 def _skipped(data: bytes, at: int, end: int, kind: int, depth: int) -> int:
-    """Where a value ends that is not needed."""
+    """End of a value that is not needed."""
     if kind in (TRUE, FALSE):  # as fields they are in the type itself
         return at
     if kind == BYTE:

@@ -1,4 +1,4 @@
-"""Parquet and CSV files as columns and rows of plain values."""
+"""Reads Parquet and CSV files as columns and rows of plain values."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ Kind = Literal["text", "number", "numbers"]
 
 
 def read_parquet(path: Path, columns: Mapping[str, Kind] | None = None) -> dict[str, list[Any]]:
-    """Columns of a Parquet file as lists; sizes are compared before anything is unpacked.
+    """Reads columns of a Parquet file as lists; sizes are checked before anything is unpacked.
 
     Args:
         columns: those to read, of which some may be absent: "text" and "numbers", a list of numbers a row, without
@@ -75,7 +75,7 @@ def _check_type(name: str, found: Any, expected: Kind | None) -> None:
 
 
 def _check_size(metadata: Any) -> None:
-    """Compares what the footer announces with the limits; pyarrow reads no more values than are announced there."""
+    """Checks the sizes in the footer; pyarrow reads no more values than it declares."""
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
     rows, values = sum(group.num_rows for group in groups), sum(chunk.num_values for chunk in chunks)
@@ -94,7 +94,7 @@ def _check_size(metadata: Any) -> None:
 
 
 def _check_pages(data: bytes, metadata: Any, columns: Collection[str] | None) -> None:
-    """Compares what the headers of the pages announce with the limit: that much is allocated, whatever the footer says.
+    """Checks the uncompressed sizes in the page headers, which decide how much memory is allocated.
 
     Args:
         columns: those that will be read, whose names have no dots; None for all.
@@ -129,7 +129,7 @@ def _check_column(name: str, column: Any, complete: bool) -> None:
 
 
 def read_csv(path: Path, columns: Collection[str], max_bytes: int = MAX_CSV_BYTES) -> list[dict[str, str]]:
-    """Rows of a CSV file in UTF-8 with a header, some columns of them.
+    """Reads some columns of a CSV file in UTF-8 with a header, as rows.
 
     Args:
         columns: all of which must be there; a row that lacks one has "" there.

@@ -1,4 +1,4 @@
-"""How strong corruptions are: SSIM and PSNR ladders, the amounts that reach them, and what was reached.
+"""Calibration of corruption strengths: SSIM and PSNR ladders, the fitted amounts, and the measured quality.
 
 The amounts of the table were fitted with `fit_amounts` to validation photos: `python -m training.stress --ladder`.
 """
@@ -65,7 +65,7 @@ def mean_quality(
 def measured_ladder(
     corruption: Corruption, photos: Sequence[np.ndarray], seed: int = 0
 ) -> dict[Ladder, tuple[float, ...]]:
-    """Mean SSIM and PSNR at strengths 1 to 5 with the amounts of the table."""
+    """Measures mean SSIM and PSNR at strengths 1 to 5 with the amounts of the table."""
     return {
         measure: tuple(mean_quality(corruption, photos, amount, measure, seed) for amount in corruption.amounts)
         for measure in QUALITY
@@ -75,7 +75,7 @@ def measured_ladder(
 def fit_amounts(
     corruption: Corruption, photos: Sequence[np.ndarray], low: float, high: float, seed: int = 0
 ) -> tuple[float, ...]:
-    """The amounts at which a corruption reaches the targets of its ladder, by bisection.
+    """Fits the amounts at which a corruption reaches the targets of its ladder, by bisection.
 
     Args:
         low, high: amounts between which quality changes monotonically; `low` may be the stronger one.

@@ -1,4 +1,4 @@
-"""The table of corruptions, and how one is applied to a batch."""
+"""The table of corruptions, and their application to a batch."""
 
 import difflib
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ Apply = Callable[[np.ndarray, float, RandomStream], np.ndarray]
 
 @dataclass(frozen=True)
 class Corruption:
-    """One kind of change.
+    """One kind of corruption.
 
     Attributes:
         name: identifier, as recorded in runs.
@@ -112,7 +112,7 @@ CORRUPTIONS: dict[str, Corruption] = {
 
 
 def corruption_named(name: str) -> Corruption:
-    """A corruption of the table.
+    """Looks up a corruption by name.
 
     Raises:
         ValueError: there is none of this name; names the nearest.
@@ -170,7 +170,7 @@ def corrupt(
 def apply_amount(
     corruption: Corruption, image: np.ndarray, amount: float, seed: int, index: int, mask: np.ndarray | None = None
 ) -> np.ndarray:
-    """Applies a corruption to one image (H, W, 3) uint8 with a parameter of its unit instead of a strength."""
+    """Applies a corruption to one image (H, W, 3) uint8 with an amount in its unit instead of a strength."""
     stream = RandomStream(Address(seed, index), f"corruption {corruption.name}")
     if not corruption.needs_mask:
         return corruption.apply(image, amount, stream)
@@ -178,7 +178,7 @@ def apply_amount(
 
 
 def sample_index(sha256: str) -> int:
-    """The index of a photo for `corrupt` from the hash of its file: the same in any subset, order or data set.
+    """Index of a photo for `corrupt`, from the hash of its file: independent of subset, order and data set.
 
     >>> sample_index("00ff00ff" + 56 * "0")
     16711935

@@ -1,4 +1,4 @@
-"""What lies on a leaf or a lens: drops of water, and dust."""
+"""Coverings of leaf or lens: water drops and dust."""
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ FILM = 0.35  # opacity of the film between grains, relative to that of the grain
 
 
 def water_drops(image: np.ndarray, size: float, stream: RandomStream) -> np.ndarray:
-    """Drops that refract what lies under them (upside down), with a dark rim and a highlight.
+    """Water drops that refract what is behind them (upside down), with a dark rim and a highlight.
 
     Args:
         size: factor of their radii, which are 1.5 to 5 % of the side at 1.

@@ -1,4 +1,4 @@
-"""Where the camera is: only part of the leaf in the frame, turned, tilted, or farther away."""
+"""Camera geometry: partial leaf, rotation, perspective, and scale."""
 
 import math
 
@@ -12,7 +12,7 @@ FOCAL = 1.0  # focal length of the camera of `tilt` in sides of the photo: a pho
 
 
 def partial_leaf(image: np.ndarray, lost: float, stream: RandomStream) -> np.ndarray:
-    """Crops a window that lies towards a random side, and enlarges it; `lost` is the share of the area cut off."""
+    """Crops a window towards a random side, and enlarges it; `lost` is the fraction of the area cut off."""
     height, width = image.shape[:2]
     kept = math.sqrt(1 - lost)
     angle = stream.uniform(0, 2 * math.pi)
@@ -25,7 +25,7 @@ def partial_leaf(image: np.ndarray, lost: float, stream: RandomStream) -> np.nda
 
 
 def turn(image: np.ndarray, degrees: float, stream: RandomStream) -> np.ndarray:
-    """Rotates about the center, to either side by chance; corners are filled by reflection.
+    """Rotates about the center in a random direction; corners are filled by reflection.
 
     The frame stays: of a photo that is not square, a quarter turn cuts the long ends off.
     """
@@ -36,7 +36,7 @@ def turn(image: np.ndarray, degrees: float, stream: RandomStream) -> np.ndarray:
 
 
 def tilt(image: np.ndarray, degrees: float, stream: RandomStream) -> np.ndarray:
-    """Perspective of a camera that looks at the leaf from a random side; corners are filled by reflection.
+    """Perspective of a camera tilted towards a random side; corners are filled by reflection.
 
     Args:
         degrees: angle between the leaf and the plane of the sensor.
@@ -47,7 +47,7 @@ def tilt(image: np.ndarray, degrees: float, stream: RandomStream) -> np.ndarray:
 
 
 def tilt_homography(height: int, width: int, angle: float, direction: float) -> np.ndarray:
-    """Homography (3, 3) of a flat photo turned by `angle` about an axis in its plane at `direction`, in radians.
+    """Homography (3, 3) of a planar photo rotated by `angle` about an axis in its plane at `direction`, in radians.
 
     The center stays where it is; the camera's focal length and distance are `FOCAL` sides.
     """
@@ -62,7 +62,7 @@ def tilt_homography(height: int, width: int, angle: float, direction: float) -> 
 
 
 def scale(image: np.ndarray, factor: float, stream: RandomStream) -> np.ndarray:
-    """Shrinks the photo by `factor`, as from farther away; around it its border goes on, blurred."""
+    """Downscales the photo by `factor`, as from farther away, and pads it with its blurred border."""
     height, width = image.shape[:2]
     small_width, small_height = max(2, round(width / factor)), max(2, round(height / factor))
     small = cv2.resize(image, (small_width, small_height), interpolation=cv2.INTER_AREA)

@@ -1,4 +1,4 @@
-"""Another background behind the leaf."""
+"""Background replacement."""
 
 import functools
 from functools import partial
@@ -42,7 +42,7 @@ def rendered_scene(number: int, size: int) -> np.ndarray:
 
 
 def leaf_mask_from_color(image: np.ndarray) -> np.ndarray:
-    """A leaf mask by Otsu's threshold on color, (H, W) bool: the fallback where no segmentation model is at hand.
+    """Leaf mask by Otsu's threshold on color, (H, W) bool: the fallback without a segmentation model.
 
     The threshold is on the distance in Lab's color plane from the median color of the frame's border, or on excess
     green where the border itself is green; holes are filled and the largest region kept. It finds a single leaf on
@@ -67,7 +67,7 @@ def leaf_mask_from_color(image: np.ndarray) -> np.ndarray:
 
 
 def _largest_filled(mask: np.ndarray) -> np.ndarray:
-    """The largest region of a mask (H, W) uint8 with its holes filled, (H, W) bool."""
+    """Largest connected region of a mask (H, W) uint8 with its holes filled, (H, W) bool."""
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = np.zeros_like(mask)
     if outlines:

@@ -1,4 +1,4 @@
-"""Light and color: exposure, contrast, color casts, and shade with sun flecks. Light is changed in linear sRGB."""
+"""Lighting and color in linear sRGB: exposure, contrast, color cast, and shade with sun flecks."""
 
 import math
 
@@ -20,7 +20,7 @@ _RELIT = rounded(255 * encoded(np.minimum(LINEAR * _GAINS[:, None], 1)))  # of a
 
 
 def exposure(image: np.ndarray, stops: float, stream: RandomStream) -> np.ndarray:
-    """Multiplies light by 2 to the power of `stops`, or of -`stops`: over- or underexposed by chance, half each."""
+    """Multiplies light by 2 to the power of `stops` or -`stops`, with equal probability: over- or underexposure."""
     return _with_gains(image, [2.0 ** (stops if stream.chance(0.5) else -stops)] * 3)
 
 
@@ -33,13 +33,13 @@ def contrast(image: np.ndarray, factor: float, stream: RandomStream) -> np.ndarr
 
 
 def color_cast(image: np.ndarray, stops: float, stream: RandomStream) -> np.ndarray:
-    """A wrong white balance: gains of the channels that differ by up to 2 x `stops`, of a random hue."""
+    """Wrong white balance: channel gains that differ by up to 2 x `stops`, of a random hue."""
     hue = stream.uniform(0, 2 * math.pi)
     return _with_gains(image, [2.0 ** (stops * math.cos(hue - turn * 2 * math.pi / 3)) for turn in range(3)])
 
 
 def shade(image: np.ndarray, lost: float, stream: RandomStream) -> np.ndarray:
-    """Shade of a canopy over half of the photo, with flecks of direct sun; `lost` is the share of light lost."""
+    """Canopy shade over half of the photo, with flecks of direct sun; `lost` is the fraction of light lost."""
     height, width = image.shape[:2]
     field = fractal(stream, max(height, width), 2, 4, 0.5)[:height, :width]
     shadow = smoothstep(-0.25, 0.25, field - np.median(field))
@@ -50,7 +50,7 @@ def shade(image: np.ndarray, lost: float, stream: RandomStream) -> np.ndarray:
 
 
 def _flecks(height: int, width: int, stream: RandomStream) -> np.ndarray:
-    """Round spots of sun with soft edges, (H, W) float32 in [0, 1]."""
+    """Round sun flecks with soft edges, (H, W) float32 in [0, 1]."""
     side = math.sqrt(height * width)
     spots: np.ndarray = np.zeros((height, width), np.float32)
     for _ in range(FLECKS):
@@ -63,6 +63,6 @@ def _flecks(height: int, width: int, stream: RandomStream) -> np.ndarray:
 
 
 def _with_gains(image: np.ndarray, gains: list[float]) -> np.ndarray:
-    """Multiplies the linear light of each channel, through a table of 256 values."""
+    """Multiplies the linear light of each channel, by a table of 256 values."""
     tables = [rounded(255 * encoded(np.minimum(LINEAR * gain, 1))) for gain in gains]
     return cv2.LUT(image, np.stack(tables, axis=1)[None])

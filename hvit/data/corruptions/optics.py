@@ -9,24 +9,24 @@ from hvit.data.leafsim.random_stream import RandomStream
 
 
 def side_px(image: np.ndarray) -> float:
-    """Square root of the area in px, to which lengths are relative: a scene looks alike at every resolution."""
+    """Square root of the area in px, to which lengths are relative, so that strengths do not depend on resolution."""
     return math.sqrt(image.shape[0] * image.shape[1])
 
 
 def window(x: float, y: float, reach: float, height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns of the pixels at most `reach` px from a point inside an image, cut at its edges."""
+    """Row and column ranges of the pixels within `reach` px of a point inside an image, cut at its edges."""
     rows = slice(max(0, math.ceil(y - reach)), min(height, math.floor(y + reach) + 1))
     columns = slice(max(0, math.ceil(x - reach)), min(width, math.floor(x + reach) + 1))
     return rows, columns
 
 
 def defocus(image: np.ndarray, radius: float, stream: RandomStream) -> np.ndarray:
-    """Convolution with a disk, the blur of a lens that is focused elsewhere; `radius` is a share of the side."""
+    """Defocus blur: convolution with a disk; `radius` is a fraction of the side."""
     return _filtered(image, disk_kernel(radius * side_px(image)))
 
 
 def motion_blur(image: np.ndarray, length: float, stream: RandomStream) -> np.ndarray:
-    """Convolution with a straight line in a random direction; `length` is a share of the side."""
+    """Motion blur: convolution with a line in a random direction; `length` is a fraction of the side."""
     return _filtered(image, line_kernel(length * side_px(image), stream.uniform(0, math.pi)))
 
 

@@ -1,4 +1,4 @@
-"""What cameras and files add: noise, JPEG artifacts, and the photo of a screen."""
+"""Sensor and file artifacts: noise, JPEG compression, and photos of a screen."""
 
 import math
 
@@ -26,7 +26,7 @@ def jpeg(image: np.ndarray, quality: float, stream: RandomStream) -> np.ndarray:
 
 
 def screenshot(image: np.ndarray, amount: float, stream: RandomStream) -> np.ndarray:
-    """A photo taken of a screen: softness, moire between the two pixel grids, glow, and JPEG artifacts.
+    """Photo of a screen: blur, moire between the two pixel grids, glow, and JPEG artifacts.
 
     Args:
         amount: 0 to 1, share of the full effect.
@@ -42,7 +42,7 @@ def screenshot(image: np.ndarray, amount: float, stream: RandomStream) -> np.nda
 
 
 def _moire(height: int, width: int, stream: RandomStream) -> np.ndarray:
-    """Beats between the grid of a screen and that of a sensor, slightly bent, (H, W, 3) float32 in [-1, 1]."""
+    """Moire pattern of a screen and a sensor grid, slightly bent, (H, W, 3) float32 in [-1, 1]."""
     side = math.sqrt(height * width)
     down, across = np.mgrid[0:height, 0:width].astype(np.float32) / np.float32(side)
     waves: np.ndarray = np.zeros((height, width, 3), np.float32)
@@ -57,12 +57,12 @@ def _moire(height: int, width: int, stream: RandomStream) -> np.ndarray:
 
 
 def _gradient(height: int, width: int, angle: float) -> np.ndarray:
-    """A slope from 0 to 1 in one direction, (H, W) float32."""
+    """Linear gradient from 0 to 1 in one direction, (H, W) float32."""
     down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     slope = across * np.float32(math.cos(angle)) + down * np.float32(math.sin(angle))
     return np.clip(0.5 + slope / 2, 0, 1)
 
 
 def rounded(values: np.ndarray) -> np.ndarray:
-    """Rounds to uint8, with values outside [0, 255] clipped."""
+    """Rounds and clips to uint8."""
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)

@@ -12,7 +12,7 @@ class Species:
     """Shape parameters of the leaves of a crop. Lengths are fractions of the leaf's length.
 
     Attributes:
-        outline: which construction of `outline.py` rng its margin.
+        outline: construction of the margin in `outline.py`.
         width: half width of the blade.
         bulge, taper: exponents of the profile along x: x^bulge (1 - x)^taper.
         teeth: number a side; 0 is a smooth margin.

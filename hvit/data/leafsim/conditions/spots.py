@@ -57,7 +57,7 @@ def spots(
     Args:
         centers: leaf coordinates, (N, 2), N at least 1.
         radii: in leaf lengths, across the leaf, (N,).
-        rough: how irregular the borders are; 0 rng circles.
+        rough: how irregular the borders are; 0 gives circles.
         stretch: how many times longer than wide along the leaf.
         square: 0 for ellipses, 1 for rectangles.
     """
