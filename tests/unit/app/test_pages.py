@@ -140,8 +140,8 @@ def test_a_cut_out_whose_photo_has_gone_is_its_row_and_the_others_stay(runs, tmp
 
 ODD_NAMES = [
     "no ending", ".jpg", "..", "../../etc/passwd", "C:\\a\\b.jpg", "a\nb.jpg", "\u202egpj.fdp", "x" * 5000 + ".jpg",
-    "葉.jpg", "=cmd|' /C calc'!A0.jpg", "$x$.jpg", ":leaf: a.jpg", "![i](http://evil.example).jpg", "nul\0.jpg", "{0}%s.jpg",
-    "\U0001f342",
+    "葉.jpg", "=cmd|' /C calc'!A0.jpg", "$x$.jpg", ":leaf: a.jpg", "![i](http://evil.example).jpg",
+    "nul\0.jpg", "{0}%s.jpg", "\U0001f342",
 ]  # fmt: skip
 
 
