@@ -1,4 +1,4 @@
-"""Choices that several pages share and the address carries: run, crop, split.
+"""Query parameters for choices that several pages share: run, crop, split.
 
 Streamlit's own binding of a widget to the address (`bind="query-params"`) belongs to one page: Back in the browser to
 another page would lose the parameter and choose the default. These choices are kept here instead. As with Streamlit's
@@ -15,7 +15,7 @@ _PUT = "_put_into_address"  # by key: its title, as put into the address last; N
 
 
 def prepare(key: str, options: Sequence[str], title: Callable[[str], str] = str) -> str:
-    """To be called before the widget of this key: sets it to what the address asks for, else to what was chosen last.
+    """Sets a widget to its query parameter, else to the last choice; call it before the widget.
 
     Args:
         title: how an option is called in the address; the option itself is understood too.
@@ -29,7 +29,7 @@ def prepare(key: str, options: Sequence[str], title: Callable[[str], str] = str)
 
 
 def _asked(key: str, options: Sequence[str], title: Callable[[str], str]) -> str | None:
-    """The option that the address asks for, where that is not what a page put there; None for none."""
+    """The option in the query parameter, unless this page wrote it; None for none."""
     found = st.query_params.get(key)
     if found is None:
         return options[0] if _came_back() else None
@@ -39,13 +39,13 @@ def _asked(key: str, options: Sequence[str], title: Callable[[str], str]) -> str
 
 
 def _came_back() -> bool:
-    """Whether Back or Forward in the browser led here: then a parameter that is missing means the default."""
+    """Whether the browser's Back or Forward led here: a missing parameter then means the default."""
     ctx = get_script_run_ctx(suppress_warning=True)
     return bool(getattr(ctx, "is_history_navigation", False))
 
 
 def keep(key: str, value: str, options: Sequence[str], title: Callable[[str], str] = str) -> None:
-    """To be called after the widget: remembers its value for other pages and puts it into the address."""
+    """Stores the choice for other pages and writes the query parameter; call it after the widget."""
     put = None if value == options[0] else title(value)
     st.session_state.setdefault(_KEPT, {})[key] = value
     st.session_state.setdefault(_PUT, {})[key] = put
@@ -56,6 +56,6 @@ def keep(key: str, value: str, options: Sequence[str], title: Callable[[str], st
 
 
 def forget(key: str) -> None:
-    """Takes a choice that the page does not offer out of the address; other pages still know it."""
+    """Removes the query parameter of a choice that the page does not offer; other pages keep the choice."""
     if key in st.query_params:
         del st.query_params[key]

@@ -52,7 +52,7 @@ def new_code() -> str:
 
 
 class Door:
-    """ASGI middleware: requests of foreign hosts and origins end with 403, those of phones without the code with 401.
+    """ASGI middleware: requests of foreign hosts and origins get 403, those of phones without the code 401.
 
     Args:
         app: what is served behind it.
@@ -184,7 +184,7 @@ def _tickets(header: str) -> list[str]:
 
 
 async def _body(receive: Receive) -> str:
-    """The form, cut off after `MOST_FORM_BYTES`."""
+    """The form body, truncated after `MOST_FORM_BYTES`."""
     body, more = b"", True
     while more and len(body) <= MOST_FORM_BYTES:
         message = await receive()

@@ -1,4 +1,4 @@
-"""Pictures of samples side by side, with what there is to say of each; used wherever a page selects samples."""
+"""Gallery of samples with captions, used wherever a page selects samples."""
 
 import base64
 import html
@@ -33,7 +33,7 @@ class Tile:
 
 
 def gallery(tiles: Sequence[Tile], key: str) -> None:
-    """Shows the samples, twelve a page; where photos are not at hand, words do, and a box asks for the folder.
+    """Shows samples, twelve a page; where photos are missing, captions only and a box for the folder.
 
     Args:
         key: tells the galleries of a page apart.
@@ -50,7 +50,7 @@ def gallery(tiles: Sequence[Tile], key: str) -> None:
 
 
 def ask_for_photos_folder(key: str) -> None:
-    """A box for the folder with the photos of a run that ships without them."""
+    """Text box for the folder with the photos of a run that ships without them."""
     st.text_input(
         "The photos of this run are not shipped (licence). Where is your copy?",
         value=state.photos_folder(),
@@ -67,7 +67,7 @@ def _look_into(key: str) -> None:
 
 
 def _photos() -> dict[str, Path]:
-    """The photos at hand; a folder that does not hold any is said to, and the page goes on."""
+    """Index of the photo folder; an error is shown and the page continues."""
     with widgets.progress("Looking for photos") as show:
         try:
             return samples.photos_in(state.photos_folder(), show)

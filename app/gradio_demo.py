@@ -1,4 +1,4 @@
-"""The small demo and its API: python -m app.gradio_demo [--run RUN] [--port PORT]"""
+"""Gradio demo and API: python -m app.gradio_demo [--run RUN] [--port PORT]"""
 
 import argparse
 import os
@@ -35,7 +35,9 @@ GUARDED = {"app_kwargs": {"middleware": [Middleware(door.Door)]}, "run_history":
 
 
 def build(checkpoint: Checkpoint) -> gr.Blocks:
-    """Photo -> verdict, prediction set and attention overlay, also as the API endpoint `/diagnose`."""
+    """Builds the interface: photo to verdict, prediction set and attention overlay, also as the API endpoint
+    `/diagnose`.
+    """
 
     def answer(photo: str | None):
         if photo is None:
@@ -81,7 +83,7 @@ def _without_addresses(upload: gr.File) -> gr.File:
 
 
 def _taken(photo: Path) -> bytes:
-    """The bytes of an upload, whose file is deleted."""
+    """Reads an upload and deletes its file."""
     try:
         data = photo.read_bytes()
     except FileNotFoundError:
@@ -91,7 +93,7 @@ def _taken(photo: Path) -> bytes:
 
 
 def serve(checkpoint: Checkpoint, port: int) -> None:
-    """Serves the demo until it is interrupted; what was uploaded lies in a folder of its own that goes with it."""
+    """Serves the demo until interrupted; uploads are in a temporary folder of its own."""
     above = os.environ.get(FOLDER_VARIABLE)
     if above:
         Path(above).mkdir(parents=True, exist_ok=True)
@@ -132,7 +134,7 @@ def remove_old_uploads(folder: Path, before: float) -> None:
 
 
 def remove_leftovers(parent: Path) -> None:
-    """Deletes upload folders of demos that were killed: those whose lock the system has let go of."""
+    """Deletes upload folders of demos that were killed, whose locks are free."""
     for lock in parent.glob(f"{PREFIX}*/{LOCK}"):
         try:
             with FileLock(lock, blocking=False):

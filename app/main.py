@@ -35,7 +35,7 @@ HISTORY = Path(__file__).with_name("history.js")
 
 
 def show_page() -> None:
-    """The page that the address asks for, under the navigation."""
+    """Navigation and the selected page."""
     pages = {
         group: [st.Page(ROOT / f"pages/{name}.py", title=title, default=name == "diagnose") for name, title in names]
         for group, names in PAGES.items()

@@ -160,7 +160,7 @@ _SHEET_INBOX = "_sheet_inbox"
 
 
 def photos() -> list[PhotoFile]:
-    """The photos given so far, in the order they came; they survive a change of page."""
+    """The photos of the session in order; they survive a change of page."""
     return list(st.session_state.get(_PHOTOS, {}).values())
 
 
@@ -182,13 +182,13 @@ def copies() -> dict[str, str]:
 
 
 def forget_photos() -> None:
-    """Back to an empty page."""
+    """Removes all photos."""
     for key in (_PHOTOS, _COPIES, _POSITION, _CUTS, _INSISTED, _CUTTING, FOLDER, _FOLDER_PROBLEM, _FOLDER_NOTE):
         st.session_state.pop(key, None)
 
 
 def position() -> int:
-    """Which photo is shown large."""
+    """Index of the photo shown large."""
     return st.session_state.get(_POSITION, 0)
 
 
@@ -204,53 +204,56 @@ def step(by: int) -> None:
 
 
 def cut(photo: PhotoFile) -> Box | None:
-    """The leaf cut out of this photo, or None where the whole photo counts."""
+    """Crop box of a photo; None for the full photo."""
     return st.session_state.get(_CUTS, {}).get(photo.key)
 
 
 def cut_chosen(box: Box | None) -> None:
-    """Cuts a leaf out of the photo shown large, or takes the cut back with None."""
+    """Sets the crop box of the photo shown large; None removes it."""
     st.session_state.setdefault(_CUTS, {})[photos()[position()].key] = box
     stop_cutting()
 
 
 def is_cutting() -> bool:
-    """Whether the sliders around one leaf are open."""
+    """Whether the crop sliders are open."""
     return st.session_state.get(_CUTTING, False)
 
 
 def start_cutting() -> None:
+    """Opens the crop sliders."""
     st.session_state[_CUTTING] = True
 
 
 def stop_cutting() -> None:
+    """Closes the crop sliders."""
     for key in (_CUTTING, CUT_X, CUT_Y):
         st.session_state.pop(key, None)
 
 
 def has_box() -> bool:
-    """Whether the sliders have been set since they were opened."""
+    """Whether the crop sliders were set since they were opened."""
     return CUT_X in st.session_state
 
 
 def put_box(box: Box) -> None:
-    """Puts the sliders around `box`."""
+    """Sets the crop sliders to `box`."""
     st.session_state[CUT_X] = (round(100 * box[0]), round(100 * box[2]))
     st.session_state[CUT_Y] = (round(100 * box[1]), round(100 * box[3]))
 
 
 def box() -> Box:
-    """The box the sliders stand at."""
+    """Current box of the crop sliders."""
     (left, right), (top, bottom) = st.session_state[CUT_X], st.session_state[CUT_Y]
     return left / 100, top / 100, right / 100, bottom / 100
 
 
 def insists() -> bool:
-    """Whether the reader said that the photo shown large is a leaf, though it is unfamiliar."""
+    """Whether the user confirmed that the unfamiliar photo shown large is a leaf."""
     return position() in st.session_state.get(_INSISTED, set())
 
 
 def insist() -> None:
+    """Confirms that the unfamiliar photo shown large is a leaf."""
     st.session_state.setdefault(_INSISTED, set()).add(position())
 
 
@@ -260,7 +263,7 @@ def corrected_areas() -> dict[tuple[str, str], float]:
 
 
 def correct_area(photo: str, model: str, share: float | None) -> None:
-    """Keeps a corrected lesion share; None takes the measured one again."""
+    """Stores a corrected lesion share; None restores the measured one."""
     if share is None:
         corrected_areas().pop((photo, model), None)
     else:
@@ -297,59 +300,65 @@ def shows_area() -> bool:
 
 
 def guesses() -> list:
-    """The rater's guesses in this session, in order."""
+    """Guesses of the rater in this session, in order."""
     return st.session_state.setdefault(_GUESSES, [])
 
 
 def num_leaves_guessed() -> int:
+    """Number of leaves done in this session."""
     return len(guesses())
 
 
 def present_guess():
-    """The guess for the leaf that is shown; None before it was made."""
+    """Guess for the current leaf; None before it was made."""
     return st.session_state.get(_PRESENT_GUESS)
 
 
 def take_guess(guess) -> None:
+    """Stores the guess for the current leaf."""
     guesses().append(guess)
     st.session_state[_PRESENT_GUESS] = guess
 
 
 def leaf_to_guess() -> str | None:
-    """Address of the leaf that is shown to the rater."""
+    """Address of the current leaf."""
     return st.session_state.get(_LEAF_TO_GUESS)
 
 
 def set_leaf_to_guess(address: str) -> None:
+    """Sets the current leaf."""
     st.session_state[_LEAF_TO_GUESS] = address
 
 
 def next_leaf_to_guess() -> None:
-    """The present leaf is done."""
+    """Advances to the next leaf."""
     for key in (_PRESENT_GUESS, _LEAF_TO_GUESS, GUESS):
         st.session_state.pop(key, None)
 
 
 def forget_guesses() -> None:
+    """Removes all guesses."""
     next_leaf_to_guess()
     st.session_state.pop(_GUESSES, None)
 
 
 def choose_run(name: str) -> None:
+    """Selects the run of this name."""
     st.session_state[RUN] = name
 
 
 def next_drawn() -> int:
-    """Index from which on drawn leaves have not been shown yet."""
+    """Index of the first rendered leaf that was not shown yet."""
     return st.session_state.get(_NEXT_DRAWN, 0)
 
 
 def set_next_drawn(index: int) -> None:
+    """Sets the index of the first rendered leaf that was not shown yet."""
     st.session_state[_NEXT_DRAWN] = index
 
 
 def shows_truth() -> bool:
-    """Whether the outline of what was drawn as a symptom lies over a drawn leaf."""
+    """Whether the outline of the true symptoms is shown on a rendered leaf."""
     return st.session_state.get(SHOW_TRUTH, False)
 
 
@@ -359,57 +368,62 @@ def shows_map() -> bool:
 
 
 def set_crop(crop: str) -> None:
+    """Selects a crop."""
     st.session_state[CROP] = crop
 
 
 def crop_from_menu() -> None:
-    """The drop-down of the phone sets the chips, which hold the value."""
+    """Copies the drop-down of the phone to the chips, which hold the value."""
     set_crop(st.session_state[CROP_MENU])
 
 
 def menu_follows_chips() -> None:
+    """Copies the chips to the drop-down of the phone."""
     st.session_state[CROP_MENU] = st.session_state[CROP]
 
 
 def inbox_key() -> str:
-    """Key of the uploader. A new one empties it: what was uploaded lives in `photos`."""
+    """Key of the uploader. A new key empties it; uploads are stored in `photos`."""
     return f"inbox_{st.session_state.get(_INBOX, 0)}"
 
 
 def inbox() -> list:
-    """The files now in the uploader."""
+    """Files in the uploader."""
     return st.session_state[inbox_key()]
 
 
 def empty_inbox() -> None:
+    """Empties the uploader."""
     st.session_state[_INBOX] = st.session_state.get(_INBOX, 0) + 1
 
 
 def folder() -> str:
-    """What was typed as a folder of this computer."""
+    """Text of the folder field."""
     return st.session_state[FOLDER]
 
 
 def folder_problem() -> str | None:
-    """Why the folder typed last gave no photos."""
+    """Error of the last folder."""
     return st.session_state.get(_FOLDER_PROBLEM)
 
 
 def folder_note() -> str | None:
-    """What was passed over in the folder that was read last, in one line."""
+    """Note on skipped files of the last folder."""
     return st.session_state.get(_FOLDER_NOTE)
 
 
 def set_folder_note(note: str | None) -> None:
+    """Sets the note on skipped files."""
     st.session_state[_FOLDER_NOTE] = note
 
 
 def set_folder_problem(message: str | None) -> None:
+    """Sets the error of the last folder."""
     st.session_state[_FOLDER_PROBLEM] = message
 
 
 def new_sample_of_address() -> str | None:
-    """The drawn leaf that the address asks for, once: later the address follows the photo shown large."""
+    """Rendered leaf in the query parameters, once: afterwards the address follows the photo shown large."""
     asked = st.query_params.get(SAMPLE)
     if asked == st.session_state.get(_SAMPLE_SEEN):
         return None
@@ -418,7 +432,7 @@ def new_sample_of_address() -> str | None:
 
 
 def put_sample_into_address(address: str | None) -> None:
-    """A drawn leaf can be drawn again from the address; None takes it out."""
+    """Writes a rendered leaf to the query parameters; None removes it."""
     st.session_state[_SAMPLE_SEEN] = address
     if address is not None:
         st.query_params[SAMPLE] = address
@@ -427,87 +441,92 @@ def put_sample_into_address(address: str | None) -> None:
 
 
 def next_sample() -> int:
-    """How many test leaves have been shown."""
+    """Number of test leaves shown."""
     return st.session_state.get(_NEXT_SAMPLE, 0)
 
 
 def count_sample() -> None:
+    """Counts a shown test leaf."""
     st.session_state[_NEXT_SAMPLE] = next_sample() + 1
 
 
 def choose_photo(photo: PhotoFile) -> None:
-    """Adds a photo, if it is new, and shows it large."""
+    """Adds a photo if it is new, and shows it large."""
     add_photos([photo])
     choose(list(st.session_state[_PHOTOS]).index(photo.key))
 
 
 def menu_follows_photo() -> None:
+    """Sets the photo menu to the photo shown large."""
     st.session_state[PHOTO] = position()
 
 
 def photo_from_menu() -> None:
+    """Shows the photo of the menu large."""
     choose(st.session_state[PHOTO])
 
 
 def asked_class() -> str | None:
-    """The class, in words, that the address or a chip asks for."""
+    """Class to explain, from query parameter or chip."""
     return st.session_state.get(ASKED, st.query_params.get(ASKED))
 
 
 def start_question(about: tuple, default: str) -> None:
-    """Back to the first question where another photo or run was chosen; what an address asks for stays."""
+    """Resets the question where another photo or run was chosen; a query parameter is kept."""
     if st.session_state.get(_EXPLAINED, about) != about:
         st.session_state[ASKED] = default
     st.session_state[_EXPLAINED] = about
 
 
 def forget_square() -> None:
+    """Clears the selected square."""
     st.session_state[SQUARE] = None
 
 
 def shows_anyway(photo: PhotoFile) -> bool:
-    """Whether the reader asked to see the map of this unfamiliar photo."""
+    """Whether the user asked for the map of this unfamiliar photo."""
     return photo.key in st.session_state.get(_SHOWN_ANYWAY, set())
 
 
 def show_anyway(photo: PhotoFile) -> None:
+    """Shows the map of an unfamiliar photo."""
     st.session_state.setdefault(_SHOWN_ANYWAY, set()).add(photo.key)
 
 
 def photos_folder() -> str:
-    """Where the photos of runs that ship without them lie: as typed, else `$HVIT_PHOTOS`; empty for nowhere."""
+    """Folder with the photos of runs that ship without them: as typed, else `$HVIT_PHOTOS`; empty for none."""
     return st.session_state.get(_PHOTOS_FOLDER, os.environ.get("HVIT_PHOTOS", ""))
 
 
 def photos_box_key(place: str) -> str:
-    """Key of the box of a gallery that asks for that folder."""
+    """Key of the photo folder box of a gallery."""
     return f"{place}_photos_folder"
 
 
 def take_photos_folder(place: str) -> None:
-    """What was typed into such a box counts for all galleries."""
+    """Stores the photo folder typed in one gallery for all galleries."""
     st.session_state[_PHOTOS_FOLDER] = st.session_state[photos_box_key(place)].strip()
 
 
 def selected_samples() -> frozenset[str]:
-    """Ids of the samples selected on a map; they stay when another run or color is chosen."""
+    """Ids of the samples selected on a map; kept when another run or color is chosen."""
     return st.session_state.get(_SELECTED, frozenset())
 
 
 def select_samples(ids: Iterable[str]) -> None:
-    """Selects samples by something else than a map; both are drawn anew then and show them."""
+    """Selects samples by id; both maps are redrawn."""
     st.session_state[_SELECTED] = frozenset(ids)
     for which in MAPS:
         _draw_anew(which)
 
 
 def map_key(which: str) -> str:
-    """Key of one of `MAPS`. A new one takes away the line that was drawn on it."""
+    """Key of one of `MAPS`. A new key removes the lasso drawn on it."""
     return f"{which}_{st.session_state.get(_TIMES_DRAWN, {}).get(which, 0)}"
 
 
 def select_on_map(which: str, ids: Sequence[str]) -> None:
-    """Takes over what was just selected on a map, whose points carry rows of `ids`; the other map shows it too."""
+    """Takes over the selection of a map, whose points carry rows of `ids`; the other map is redrawn."""
     points = st.session_state[map_key(which)]["selection"]["points"]
     rows = [point["customdata"] for point in points if "customdata" in point]
     st.session_state[_SELECTED] = frozenset(ids[row[0] if isinstance(row, list) else row] for row in rows)
@@ -517,12 +536,12 @@ def select_on_map(which: str, ids: Sequence[str]) -> None:
 
 
 def selected_when_drawn(which: str) -> frozenset[str]:
-    """What was selected when a map was last drawn anew: it is not drawn again because of a line drawn on it."""
+    """The selection when a map was last redrawn: its own lasso does not redraw it."""
     return st.session_state.get(_DRAWN_SELECTED, {}).get(which, frozenset())
 
 
 def draw_selection() -> None:
-    """The maps are about to be drawn anew, with what is selected now."""
+    """Marks the maps as redrawn with the current selection."""
     st.session_state[_DRAWN_SELECTED] = dict.fromkeys(MAPS, selected_samples())
 
 
@@ -533,26 +552,27 @@ def _draw_anew(which: str) -> None:
 
 
 def pointed_leaf() -> dict | None:
-    """The map and the row of the leaf that the pointer rested on last; None before it did."""
+    """Map and row of the sample under the pointer; None before there was one."""
     return st.session_state.get(POINTED, {}).get("leaf")
 
 
 def is_refined(photo: PhotoFile) -> bool:
-    """Whether the reader asked for a photo's exact place on the map."""
+    """Whether the exact position of a photo on the map was requested."""
     return photo.key in st.session_state.get(_REFINED, set())
 
 
 def refine(photo: PhotoFile) -> None:
+    """Requests the exact position of a photo on the map."""
     st.session_state.setdefault(_REFINED, set()).add(photo.key)
 
 
 def found_class() -> str | None:
-    """The class looked for on a map, if it is one."""
+    """Class searched for on a map, if it exists."""
     return st.session_state.get(CLASS)
 
 
 def keep_among(key: str, options: Sequence) -> None:
-    """Back to the first option where what was chosen before is none of these.
+    """Resets a choice to the first option if it is not among the options.
 
     An address from before an option got another title still chooses it.
     """
@@ -564,7 +584,7 @@ def keep_among(key: str, options: Sequence) -> None:
 
 
 def keep_level(key: str, titles: Mapping[float, str], first: float) -> None:
-    """A slider over levels starts at `first`, and goes back there where what was chosen or asked for is no level.
+    """Resets a slider over levels to `first` if its value is not a level.
 
     Args:
         titles: of the levels, as the address carries them.
@@ -575,18 +595,18 @@ def keep_level(key: str, titles: Mapping[float, str], first: float) -> None:
 
 
 def keep_subset(key: str, options: Sequence) -> None:
-    """Takes away what was chosen among several and is none of these any more."""
+    """Removes chosen values that are no longer options."""
     if key in st.session_state:
         st.session_state[key] = [value for value in st.session_state[key] if value in options]
 
 
 def show_cell(true: str, called: str) -> None:
-    """Chooses a cell of the confusion matrix: photos of one class that were called another."""
+    """Selects a cell of the confusion matrix: photos of one class predicted as another."""
     st.session_state[TRUE_CLASS], st.session_state[CALLED] = true, called
 
 
 def take_clicked_cell() -> None:
-    """The cell of the matrix that was clicked is the chosen one; its classes travel with the point."""
+    """Selects the clicked cell of the confusion matrix; its classes are in the point's data."""
     points = st.session_state[MATRIX]["selection"]["points"]
     if points:
         show_cell(*points[0]["customdata"])
@@ -598,17 +618,18 @@ def choose_ways(names: Sequence[str]) -> None:
 
 
 def batch_inbox_key() -> str:
-    """Key of the uploader of the Batch page; a new one empties it."""
+    """Key of the uploader of the Batch page; a new key empties it."""
     return f"batch_inbox_{st.session_state.get(_BATCH_INBOX, 0)}"
 
 
 def empty_batch_inbox() -> None:
+    """Empties the uploader of the Batch page."""
     st.session_state[_BATCH_INBOX] = st.session_state.get(_BATCH_INBOX, 0) + 1
     st.session_state.pop(BATCH_FOLDER, None)
 
 
 def choose_batch(name: str | None) -> None:
-    """Shows this batch; None for the newest."""
+    """Selects a batch; None for the newest."""
     st.query_params.pop(BATCH, None)
     st.session_state.pop(BATCH, None)
     if name is not None:
@@ -616,16 +637,17 @@ def choose_batch(name: str | None) -> None:
 
 
 def note_on_batch(note: str | None) -> None:
-    """A sentence for the next run of the page, such as what was left out of an upload."""
+    """Stores a note for the next rerun, such as skipped uploads."""
     st.session_state[_BATCH_NOTE] = note
 
 
 def take_note_on_batch() -> str | None:
+    """Returns the note and clears it."""
     return st.session_state.pop(_BATCH_NOTE, None)
 
 
 def batch_order(key: str, paths: Sequence[str]) -> list[str]:
-    """Paths of the photos in a table, in the order in which they stand: while rows are selected, none moves.
+    """Photo paths of a table in display order: while rows are selected, the order is kept.
 
     Args:
         key: of the table; another for other filters.
@@ -640,56 +662,61 @@ def batch_order(key: str, paths: Sequence[str]) -> list[str]:
 
 
 def batch_rows_are_selected() -> bool:
-    """Whether rows of the table were selected when it was drawn last."""
+    """Whether rows of the table were selected on the last run."""
     return st.session_state.get(_BATCH_SELECTED, False)
 
 
 def opened_photo() -> str | None:
-    """Path of the photo of a batch that is shown large."""
+    """Path of the opened photo of a batch."""
     return st.session_state.get(_BATCH_OPENED)
 
 
 def open_photo(path: str | None) -> None:
+    """Opens a photo of a batch."""
     st.session_state[_BATCH_OPENED] = path
 
 
 def scores_seen() -> int | None:
-    """How many photos had scores when the page was drawn last."""
+    """Number of scored photos on the last run."""
     return st.session_state.get(_BATCH_DONE)
 
 
 def set_scores_seen(count: int) -> None:
+    """Stores the number of scored photos."""
     st.session_state[_BATCH_DONE] = count
 
 
 def reviewer() -> str:
-    """Name of the person who reviews; empty before it was typed."""
+    """Name of the reviewer; empty before it was typed."""
     return st.session_state.get(REVIEWER, "").strip()
 
 
 def photo_to_review() -> str | None:
-    """Path of the photo whose turn it is before all others, as one whose decision was undone."""
+    """Path of the photo to review next, before all others."""
     return st.session_state.get(_TO_REVIEW)
 
 
 def review_photo(path: str | None) -> None:
+    """Sets the photo to review next."""
     st.session_state[_TO_REVIEW] = path
 
 
 def skipped_photos() -> frozenset[str]:
-    """Paths of photos that the reviewer put off; they come last."""
+    """Paths of photos that the reviewer skipped; they come last."""
     return st.session_state.get(_SKIPPED, frozenset())
 
 
 def skip_photo(path: str) -> None:
+    """Skips a photo."""
     st.session_state[_SKIPPED] = skipped_photos() | {path}
     review_photo(None)
 
 
 def sheet_inbox_key() -> str:
-    """Key of the uploader of a trial's sheet; a new one empties it."""
+    """Key of the uploader of a trial's sheet; a new key empties it."""
     return f"sheet_inbox_{st.session_state.get(_SHEET_INBOX, 0)}"
 
 
 def empty_sheet_inbox() -> None:
+    """Empties the uploader of a trial's sheet."""
     st.session_state[_SHEET_INBOX] = st.session_state.get(_SHEET_INBOX, 0) + 1

@@ -10,7 +10,7 @@ LOGO = Path(__file__).with_name("logo.png")
 
 @dataclass(frozen=True)
 class Palette:
-    """Colors of one theme, `#rrggbb`: what is in question is `accent`, all else is `quiet`.
+    """Colors of one theme, `#rrggbb`.
 
     Attributes:
         error: what went wrong.
@@ -60,10 +60,10 @@ DARK = Palette(
 
 
 def palette(theme_type: str | None) -> Palette:
-    """Colors of the theme the reader has chosen: "dark", or paper for everything else."""
+    """Colors of the chosen theme: "dark", or light for everything else."""
     return DARK if theme_type == "dark" else PAPER
 
 
 def variables(colors: Palette) -> str:
-    """HTML of a style sheet that names the accent for the other style sheets, which do not know the theme."""
+    """CSS variables of the colors, for style sheets that do not know the theme."""
     return f"<style>:root {{ --hvit-accent: {colors.accent}; }}</style>"

@@ -1,4 +1,4 @@
-"""Inputs that several pages share: which run, which crop, which photos; and how a user's mistake is shown."""
+"""Inputs that several pages share: run, crop, photos; and the display of user errors."""
 
 import html
 import re
@@ -26,7 +26,7 @@ FROM_NOTHING = " --set init=null --set freeze_epochs=0 --set optim.layer_decay=1
 
 @contextmanager
 def user_errors_shown() -> Iterator[None]:
-    """Shows what a user can act on as a sentence, and ends the page there."""
+    """Context manager that shows user errors as a sentence and stops the page."""
     try:
         yield
     except ValueError as error:
@@ -36,7 +36,7 @@ def user_errors_shown() -> Iterator[None]:
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar that appears with the first report of (done, total) and goes when the work is over."""
+    """Progress bar, shown from the first report of (done, total) to the end."""
     place = st.empty()
     try:
         yield lambda done, total: place.progress(done / total, f"{what}: {done} of {total}")
@@ -45,27 +45,27 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def plain(text: str) -> str:
-    """Text for a label that reads Markdown, so that a file name cannot format it."""
+    """Escapes Markdown in a label."""
     return re.sub(r"([\\`*_\[\]$~<>#:|])", r"\\\1", text)
 
 
 def sentence(text: str, style: str = "caution") -> None:
-    """A paragraph of the page; `style` is a class of the style sheet."""
+    """Paragraph; `style` is a class of the style sheet."""
     st.html(f'<p class="{style}">{html.escape(text)}</p>')
 
 
 def unseen_title(text: str) -> None:
-    """What a page is called, for screen readers alone, where what it does is plain to see."""
+    """Heading for screen readers only."""
     st.html(f'<h1 class="unseen">{html.escape(text)}</h1>')
 
 
 def notice(text: str) -> None:
-    """One sentence that asks for attention, in the style of the page."""
+    """Highlighted sentence."""
     st.html(f'<p class="notice" role="status">{html.escape(text)}</p>')
 
 
 def no_run_yet() -> None:
-    """The page while no run can diagnose: what is being trained, and how to train."""
+    """Page without a run that can diagnose: trainings in progress, and how to train."""
     st.subheader("There is no trained model here yet.")
     for run in unfinished_runs():
         is_pretrained = run.status == "done" and run.kind == "pretrain"
@@ -75,7 +75,7 @@ def no_run_yet() -> None:
 
 
 def unreadable_runs(records: Sequence[RunSnapshot], troubles: Sequence[Trouble]) -> None:
-    """What lies among the runs and cannot be read, in full or in part, each with its reason."""
+    """Lists runs that cannot be read, completely or in part, with reasons."""
     reasons = {trouble.name: trouble.reason for trouble in troubles}
     reasons |= {record.name: record.problem for record in records if record.problem}
     if not reasons:
@@ -86,7 +86,7 @@ def unreadable_runs(records: Sequence[RunSnapshot], troubles: Sequence[Trouble])
 
 
 def how_to_train(run_name: str | None = None) -> None:
-    """From a folder of photos to a run, in one command.
+    """Command from a folder of photos to a run.
 
     Args:
         run_name: a run to start from, with which a first answer takes a minute; None where there is none.
@@ -99,7 +99,7 @@ def how_to_train(run_name: str | None = None) -> None:
 
 
 def trouble_with_address(runs: Sequence[RunSnapshot]) -> str | None:
-    """Why the run in the address cannot be used, or None where it can."""
+    """Error of the run in the query parameters; None without one."""
     asked = st.query_params.get(state.RUN)
     if asked is None or asked in {run.name for run in runs}:
         return None
@@ -107,7 +107,7 @@ def trouble_with_address(runs: Sequence[RunSnapshot]) -> str | None:
 
 
 def choose_run(runs: Sequence[RunSnapshot]) -> RunSnapshot:
-    """The run to diagnose with; its name is in the address."""
+    """Selects the run for diagnosis; its name is a query parameter."""
     names = [run.name for run in runs]
     known = dict(zip(names, runs))
     current = known[address.prepare(state.RUN, names)]
@@ -119,7 +119,7 @@ def choose_run(runs: Sequence[RunSnapshot]) -> RunSnapshot:
 
 
 def choose_shared(label: str, options: Sequence[str], key: str, **settings) -> str:
-    """A drop-down whose choice other pages share and the address carries; `settings` are those of `st.selectbox`."""
+    """Select box whose value is shared by pages and is a query parameter; `settings` are those of `st.selectbox`."""
     title = settings.get("format_func", str)
     address.prepare(key, options, title)
     value = st.selectbox(label, options, key=key, **settings)
@@ -128,7 +128,7 @@ def choose_shared(label: str, options: Sequence[str], key: str, **settings) -> s
 
 
 def choose_record(records: Sequence[RunSnapshot]) -> RunSnapshot:
-    """A run, with or without weights, to look into; its name is in the address."""
+    """Selects a run, with or without weights; its name is a query parameter."""
     known = {record.name: record for record in sorted(records, key=lambda r: (r.name != DEFAULT_RUN, r.name))}
     asked = st.query_params.get(state.RUN)
     name = choose_shared("Run", list(known), state.RUN)
@@ -138,7 +138,7 @@ def choose_record(records: Sequence[RunSnapshot]) -> RunSnapshot:
 
 
 def choice(label: str, titles: Mapping[str, str], key: str, labelled: bool = True, initially: str | None = None) -> str:
-    """One of a few things side by side; it is in the address.
+    """Segmented control; its value is a query parameter.
 
     Args:
         titles: what can be chosen, and how it is called.
@@ -159,7 +159,7 @@ def choice(label: str, titles: Mapping[str, str], key: str, labelled: bool = Tru
 
 
 def figures(cells: Sequence[tuple[str, str, str]]) -> None:
-    """Numbers side by side: what each is, its value, and what belongs to it."""
+    """Row of metrics: label, value and note."""
     parts = (
         f"<div><dt>{html.escape(name)}</dt><dd><b>{html.escape(value)}</b><span>{html.escape(note)}</span></dd></div>"
         for name, value, note in cells
@@ -168,7 +168,7 @@ def figures(cells: Sequence[tuple[str, str, str]]) -> None:
 
 
 def choose_crop(classes: Sequence[str]) -> str:
-    """A crop of the run, `NOT_SURE` or `ANOTHER`: chips where there is room, a drop-down on a phone.
+    """Selects a crop of the run, `NOT_SURE` or `ANOTHER`: chips, or a drop-down on a phone.
 
     A run without crops leaves nothing to choose.
     """
@@ -190,12 +190,12 @@ def choose_crop(classes: Sequence[str]) -> str:
 
 
 def known_crop(choice: str) -> str | None:
-    """The crop an answer is restricted to; None where the reader is not sure."""
+    """Crop that predictions are restricted to; None for `NOT_SURE`."""
     return None if choice in (NOT_SURE, ANOTHER) else choice
 
 
 def ask_for_photos(runs: Sequence[RunSnapshot], current: RunSnapshot) -> None:
-    """The uploader, the folder field and, where a run knows them, drawn leaves; all goes to `state.photos`."""
+    """Uploader, folder field and, for a run that knows them, rendered leaves; adds to `state.photos`."""
     with st.container(key="upload"):
         st.file_uploader(
             "Drop photos here or choose",
@@ -222,7 +222,7 @@ def ask_for_photos(runs: Sequence[RunSnapshot], current: RunSnapshot) -> None:
 
 
 def is_from_elsewhere() -> bool:
-    """Whether the reader sits at another device than the one that runs this."""
+    """Whether the client is on another device than the server."""
     return isinstance(st.context.ip_address, str)  # None here, and no text in tests without a browser
 
 
@@ -246,7 +246,7 @@ def _take_drawn(run_name: str) -> None:
 
 
 def warn_of_material(run: RunSnapshot, runs: Sequence[RunSnapshot], is_drawn: bool) -> None:
-    """Says that a run which learned from drawn leaves only is shown a photo, or the reverse, and offers another run."""
+    """Warns where a run trained on rendered leaves gets a photo, or the reverse, and offers another run."""
     if is_drawn:
         better = drawn_leaves.run_for_drawings([other for other in runs if "drawings" in other.learned_from], run)
     else:
@@ -274,7 +274,7 @@ def _take_folder() -> None:
 
 
 def picture(pixels: np.ndarray, alt: str, is_drawn: bool, key: str = "picture") -> None:
-    """A picture as wide as its place; a drawn leaf says that it is one. Two on a page have different keys."""
+    """Image at full width; rendered leaves are labeled. Two images on a page need different keys."""
     with st.container(key=key):
         st.image(pictures.jpeg(pixels), width="stretch", alt=alt)
         if is_drawn:
@@ -282,7 +282,7 @@ def picture(pixels: np.ndarray, alt: str, is_drawn: bool, key: str = "picture") 
 
 
 def csv_of(rows: Sequence[dict]) -> bytes:
-    """Rows as a CSV that spreadsheets open."""
+    """Encodes rows as CSV for spreadsheets."""
     return to_csv(list(rows))
 
 
@@ -293,7 +293,7 @@ def table(
     can_choose: bool = False,
     formats: Mapping[str, str] | None = None,
 ) -> int | None:
-    """A table that sorts at a click, and its CSV.
+    """Sortable table with CSV download; returns the selected row.
 
     Args:
         name: of the file, and key.

@@ -1,4 +1,4 @@
-"""Words that all pages share. Pure functions, no drawing."""
+"""Texts that pages share. Pure functions, no drawing."""
 
 from collections.abc import Collection, Sequence
 
@@ -21,7 +21,7 @@ def joined(names: Sequence[str], last: str = "and") -> str:
 
 
 def where_photos_go(from_elsewhere: bool) -> str:
-    """What photos do that are given, after `Photos ` or `They `.
+    """Where photos are processed and stored, after `Photos ` or `They `.
 
     Args:
         from_elsewhere: whether the reader sits at another device, such as a phone.
@@ -32,21 +32,21 @@ def where_photos_go(from_elsewhere: bool) -> str:
 
 
 def knows(classes: Sequence[str], learned_from: Collection[str] = ()) -> str:
-    """What a run can name: `33 conditions, 9 crops`, `14 conditions of drawn leaves`."""
+    """Classes of a run in words: `33 conditions, 9 crops`, `14 conditions of drawn leaves`."""
     count = len(crops(classes))
     told = f"{len(classes)} conditions" + (" of drawn leaves" if set(learned_from) == {"drawings"} else "")
     return f"{told}, {count} crop{'' if count == 1 else 's'}" if count else told
 
 
 def material(learned_from: Collection[str]) -> str:
-    """What a run learned from; "photos" too where it does not say."""
+    """Training data of a run; "photos" too where not recorded."""
     if "drawings" not in learned_from:
         return "photos"
     return "photos and drawn leaves" if "photos" in learned_from else "drawn leaves"
 
 
 def wrong_material(learned_from: Collection[str], is_drawn: bool, better: str | None) -> str | None:
-    """The caution where a run that learned from drawn leaves only is shown a photo, or the reverse; else None.
+    """Caveat where a run trained on rendered leaves gets a photo, or the reverse; else None.
 
     Args:
         better: name of a run that fits, if there is one.
@@ -63,12 +63,12 @@ def wrong_material(learned_from: Collection[str], is_drawn: bool, better: str | 
 
 
 def rate(fraction: float) -> str:
-    """A measured share: `89.1 %`."""
+    """Formats a proportion: `89.1 %`."""
     return f"{100 * fraction:.1f}{NBSP}%"
 
 
 def between(interval: tuple[float, float]) -> str:
-    """An interval of shares: `87.6 to 90.5 %`."""
+    """Formats an interval of proportions: `87.6 to 90.5 %`."""
     return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}{NBSP}%"
 
 

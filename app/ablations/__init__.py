@@ -1,1 +1,1 @@
-"""What the Ablations page shows, beyond what all pages share."""
+"""Panels of the Ablations page."""

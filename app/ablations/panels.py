@@ -1,4 +1,4 @@
-"""The parts of the Ablations page: which ablation, what each change is worth, and how the variants learned."""
+"""Panels of the Ablations page: choice of an ablation, effect of each change, learning curves of the variants."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CURVES = {"macro_f1": ("val", "macro_f1"), "top1": ("val", "top1"), "loss": ("tr
 
 
 def nothing_yet() -> None:
-    """The page where no run belongs to an ablation."""
+    """Page without any ablation."""
     st.html(
         '<div class="empty"><p class="verdict"><b>No ablation here yet.</b></p><p>It trains one configuration with and '
         "without named changes, and shows what each is worth. This one takes about an hour on two cores:</p></div>"
@@ -33,7 +33,7 @@ def nothing_yet() -> None:
 
 
 def choose(found: dict[str, Variants]) -> str:
-    """The ablation; its name is in the address."""
+    """Selects the ablation; its name is a query parameter."""
     options = list(found)
     state.keep_among(state.ABLATION, options)
     if len(options) == 1:
@@ -42,14 +42,14 @@ def choose(found: dict[str, Variants]) -> str:
 
 
 def choose_split(splits: Sequence[str]) -> str:
-    """The split the variants are evaluated on."""
+    """Selects the split the variants are evaluated on."""
     if len(splits) == 1:
         return splits[0]
     return widgets.choose_shared("Evaluated on", splits, state.SPLIT, format_func=split_title, width=320)
 
 
 def worth(rows: Sequence[AblationRow]) -> None:
-    """What each change costs or brings, with intervals."""
+    """Figure of the effect of each change, with intervals."""
     widgets.sentence(words.basis(rows), "below")
     compared = [row for row in rows if row.gain is not None]
     if not compared:
@@ -76,7 +76,7 @@ def worth(rows: Sequence[AblationRow]) -> None:
 
 
 def table(rows: Sequence[AblationRow], variants: Variants, name: str) -> None:
-    """The same in numbers, and what each variant changes."""
+    """Table of the scores of each variant, and of its settings."""
     st.subheader("In numbers")
     has_tta = any(row.top1_tta is not None for row in rows)
     full = variants[FULL][0].config
@@ -125,7 +125,7 @@ def _hundredfold(value: float | None) -> float | None:
 
 
 def convergence(variants: Variants) -> None:
-    """How the variants learned, over their seeds."""
+    """Learning curves of the variants, over seeds."""
     st.subheader("How they learned")
     metric = widgets.choice(
         "Metric", {name: metric_title(*parts) for name, parts in CURVES.items()}, state.ABLATION_METRIC, labelled=False

@@ -1,4 +1,4 @@
-"""What the Ablations page says. Pure functions, no drawing."""
+"""Texts of the Ablations page. Pure functions, no drawing."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ BESIDE = ("seed",)
 
 
 def variant_title(variant: str) -> str:
-    """`without_ema` -> `Without EMA`: what was tried is named as its plan names it."""
+    """Title of a variant: `without_ema` -> `Without EMA`."""
     if variant == FULL:
         return "Full recipe"
     return capitalized(" ".join(AS_WRITTEN.get(word, word) for word in variant.split("_")))
 
 
 def basis(rows: Sequence[AblationRow]) -> str:
-    """What the table rests on, in a sentence or two."""
+    """Sentences on runs, seeds and photos behind the table."""
     seeds = sorted({row.num_seeds for row in rows})
     told = counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     photos = next((row.gain.photos for row in rows if row.gain is not None), None)
@@ -39,7 +39,7 @@ def basis(rows: Sequence[AblationRow]) -> str:
 
 
 def changes(differing: Mapping[str, Sequence[Any]]) -> str:
-    """What a variant changes, from `hvit.runs.seed_groups.differences` of the full recipe and its own."""
+    """Describes the settings of a variant that differ, from `hvit.runs.seed_groups.differences`."""
     told = [
         f"{key}: {_value(full)} \N{RIGHTWARDS ARROW} {_value(own)}"
         for key, (full, own) in differing.items()
@@ -55,7 +55,7 @@ def _value(value: Any) -> str:
 
 
 def unjudged(rows: Sequence[AblationRow], variants: Mapping[str, Sequence[RunSnapshot]]) -> str | None:
-    """Which runs no score is known of yet, if there are any."""
+    """Sentence on runs without scores; None without any."""
     judged = {run for row in rows for run in row.runs}
     waiting = [record.name for members in variants.values() for record in members if record.name not in judged]
     return f"Not evaluated yet, and not in the table: {', '.join(waiting)}." if waiting else None

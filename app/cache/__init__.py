@@ -1,1 +1,1 @@
-"""The only folder that calls the library: what it computes is remembered here, a file a subject."""
+"""Cached calls of the library, one file a subject: the only folder that calls it."""

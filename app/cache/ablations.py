@@ -17,7 +17,7 @@ REMEMBERED = 64
 
 
 def rows_of(name: str, variants: Variants, split: str) -> list[AblationRow]:
-    """What each change costs or brings; empty where the full variant is not evaluated yet.
+    """Ablation rows; empty where the full variant has no predictions.
 
     Raises:
         ValueError: runs were evaluated on different photos, or what one recorded is damaged.

@@ -1,4 +1,4 @@
-"""Batches of photos: their folder, the processes that score them, and results, derived again when they change."""
+"""Batches of photos: folder, worker processes, and results, derived again when they change."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REMEMBERED = 16  # batches
 
 @dataclass(frozen=True)
 class Scoring:
-    """How far a batch has come.
+    """Progress of a batch.
 
     Attributes:
         total, done: photos of the batch, and those with scores.
@@ -58,12 +58,12 @@ def batches_folder() -> Path:
 
 
 def all_batches() -> tuple[list[Batch], list[Trouble]]:
-    """All batches, the newest first, and what lies in their folder and cannot be read."""
+    """All batches, newest first, and the unreadable subfolders."""
     return list_batches(batches_folder())
 
 
 def run_of(batch: Batch) -> Run | None:
-    """The run that scores a batch; None where it is not among the runs any more."""
+    """The run that scores a batch; None where it is missing."""
     try:
         return find_run(batch.run, runs_folder())
     except RunError:
@@ -71,7 +71,7 @@ def run_of(batch: Batch) -> Run | None:
 
 
 def photos_of(batch: Batch) -> list[BatchPhoto]:
-    """The photos of a batch.
+    """Photos of a batch.
 
     Raises:
         BatchError: the list is damaged.
@@ -99,7 +99,7 @@ def scores_of(batch: Batch) -> ScoreTable:
 
 
 def results_of(batch: Batch) -> Results:
-    """What the run says of each photo, with the crops and the level that were chosen.
+    """Results of a batch for the chosen crops and level.
 
     Raises:
         ValueError: a file of the batch is damaged.
@@ -140,7 +140,7 @@ def _notes(path: str, created: str, stamp: tuple, _batch: Batch) -> dict[str, st
 
 
 def thumbnail(batch: Batch, path: str) -> bytes | None:
-    """The JPEG of a photo that was scored; None of one that was not, or cannot be read."""
+    """JPEG thumbnail of a scored photo; None where there is none."""
     file = thumbnail_path(batch, path)
     return _thumbnail(str(file), stamp(file.parent, file.name))
 
@@ -154,19 +154,19 @@ def _thumbnail(file: str, stamp: tuple) -> bytes | None:
 
 
 def thumbnail_uri(batch: Batch, path: str) -> str | None:
-    """The same as an address that holds the picture itself."""
+    """Thumbnail as a data URI."""
     jpeg = thumbnail(batch, path)
     return None if jpeg is None else f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
 @st.cache_resource(show_spinner=False)
 def _workers() -> dict[str, subprocess.Popen]:
-    """Processes started here, by folder of their batch; each ends when its standard input closes, with this one."""
+    """Worker processes of this server by batch folder; each exits when its standard input is closed."""
     return {}
 
 
 def start(batch: Batch, again: bool = False) -> None:
-    """Begins or continues to score a batch.
+    """Starts or continues to score a batch.
 
     Args:
         again: also photos that could not be read before.
@@ -177,12 +177,12 @@ def start(batch: Batch, again: bool = False) -> None:
 
 
 def stop(batch: Batch) -> None:
-    """Asks the process that scores a batch to end; photos in flight are finished."""
+    """Asks the worker of a batch to end; photos in flight are finished."""
     request_stop(batch.path)
 
 
 def continue_by_itself(batch: Batch, scoring: Scoring) -> bool:
-    """Continues a batch that was interrupted, as by a restart of this program: once, and not where it was stopped.
+    """Continues a batch once after an interruption such as a restart, unless it was stopped.
 
     Returns:
         Whether it was started.
@@ -194,12 +194,12 @@ def continue_by_itself(batch: Batch, scoring: Scoring) -> bool:
 
 
 def forget(batch: Batch) -> None:
-    """To be called once a batch is deleted: another may take its name."""
+    """Clears the cache of a deleted batch: another may take its name."""
     _workers().pop(str(batch.path), None)
 
 
 def scoring_of(batch: Batch) -> Scoring:
-    """How far a batch has come, read off its folder: every window sees the same."""
+    """Progress of a batch, read from its folder: the same in every window."""
     photos = photos_of(batch)
     done = int((results_of(batch).verdicts != WAITING).sum())
     worker = _workers().get(str(batch.path))
@@ -216,6 +216,6 @@ def scoring_of(batch: Batch) -> Scoring:
 
 
 def below_project(path: Path) -> str:
-    """A path as a command takes it that is typed in the folder of the project."""
+    """A path relative to the folder of the project, for a command to paste."""
     path = path.resolve()
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)

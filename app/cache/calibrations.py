@@ -80,7 +80,7 @@ def distances_of(record: RunSnapshot, split: str) -> Distances | None:
 
 
 def data_sets(answers: Predictions) -> np.ndarray:
-    """Name of the data set of each photo, (N,) text."""
+    """Data set name of each photo, (N,) text."""
     return data_sets_of(answers.paths)
 
 

@@ -20,12 +20,12 @@ MAX_DOWNLOAD = 64 * 2**20  # bytes
 
 
 def notes(record: RunSnapshot) -> str | None:
-    """`notes.md`: what a reader of the figures must know, in words; None where there is none."""
+    """`notes.md` of a run; None where there is none."""
     return Run(record.path).notes()
 
 
 def file_of(record: RunSnapshot, name: str, max_bytes: int = MAX_DOWNLOAD) -> bytes | None:
-    """A file of the run to be downloaded, or None where it is not there.
+    """File of a run for download; None where it is missing.
 
     Raises:
         RunError: it is no regular file of the run, or larger than `max_bytes`.
@@ -49,7 +49,7 @@ def methods_of(record: RunSnapshot) -> Methods:
 
 
 def markdown_of(record: RunSnapshot) -> str:
-    """The model card as Markdown, made when it is asked for; see `hvit.paper.model_card`.
+    """The model card as Markdown, see `hvit.paper.model_card`.
 
     Raises:
         RunError: the run recorded no predictions, or what it recorded is damaged.

@@ -35,7 +35,7 @@ def all_ways(records: Sequence[RunSnapshot]) -> list[SeedGroup[RunSnapshot]]:
 
 
 def evaluated(way: SeedGroup[RunSnapshot], split: str) -> list[tuple[RunSnapshot, Predictions]]:
-    """The runs of a group with recorded predictions on a split.
+    """Runs of a group with recorded predictions on a split.
 
     Raises:
         RunError: those of one are damaged.

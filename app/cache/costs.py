@@ -1,4 +1,4 @@
-"""What the models of runs cost: parameters and multiply-accumulates, counted; time, measured here on request."""
+"""Cost of models: parameters and multiply-accumulates, counted; time, measured on this machine on request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Model = tuple[str, str, int]  # architecture, its arguments as JSON, and the sid
 
 
 def cost_of(record: RunSnapshot) -> Cost | None:
-    """Parameters and GMACs at the size the run serves; None where it does not describe a model that can be built."""
+    """Parameters and GMACs at the serving size; None where the model cannot be built."""
     model = _model_of(record)
     return None if model is None else _cost(*model)
 
@@ -40,14 +40,14 @@ def _cost(architecture: str, arguments: str, img_size: int) -> Cost | None:
 
 
 def times_of(records: Sequence[RunSnapshot]) -> list[Timing] | None:
-    """How long one photo takes with the model of each run; None until they were measured in the same turns."""
+    """Latency of the model of each run; None until measured in the same turns."""
     models = [_model_of(record) for record in records]
     found = next((times for times in reversed(_measured()) if times.keys() >= set(models)), None)
     return None if found is None else [found[model] for model in models]
 
 
 def measure(records: Sequence[RunSnapshot], progress: Callable[[int, int], None]) -> None:
-    """Measures the models of runs that `cost_of` can count, in turns, on one thread; nothing else computes meanwhile.
+    """Measures models interleaved, on one thread; nothing else computes meanwhile.
 
     Args:
         progress: called with the turns of single models done and their number.
@@ -73,7 +73,7 @@ def measure(records: Sequence[RunSnapshot], progress: Callable[[int, int], None]
 
 @st.cache_resource(show_spinner=False)
 def _measured() -> list[dict[Model, Timing]]:
-    """What was measured since the dashboard started, together in each; the same for all who look."""
+    """Measurements since the server started, shared by all sessions."""
     return []
 
 

@@ -1,4 +1,4 @@
-"""Cached diagnoses, and what a run recorded that bears on them."""
+"""Cached diagnoses, and the recorded evaluation that applies to them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REMEMBERED = 5000
 
 @dataclass(frozen=True)
 class Result:
-    """A diagnosis for the list: without pictures, but for a thumbnail as JPEG."""
+    """A diagnosis for the list: without pixels, with a JPEG thumbnail."""
 
     diagnosis: Diagnosis
     thumbnail: bytes | None
@@ -42,7 +42,7 @@ def diagnose_all(
     crop: str | None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Result]:
-    """One result a photo, in order; what was diagnosed before is not computed again.
+    """Diagnoses all photos in order; cached diagnoses are reused.
 
     Args:
         progress: called with the number of photos done and their total.
@@ -82,7 +82,7 @@ def _without_pictures(diagnosis: Diagnosis) -> Result:
 
 
 def look_closely(photo: PhotoFile, checkpoint: Checkpoint, crop: str | None) -> Diagnosis:
-    """The diagnosis of one photo with its pixels at screen size and its heatmap."""
+    """Diagnosis of one photo with its pixels at screen size and its heatmap."""
     return _look_closely(photo.key, identity(checkpoint), crop, photo, checkpoint)
 
 
@@ -102,7 +102,7 @@ def _look_closely(key: str, model: str, crop: str | None, _photo: PhotoFile, _ch
 
 
 def facts_about(diagnosis: Diagnosis, run: RunSnapshot, checkpoint: Checkpoint, crop: str | None) -> TrackRecord:
-    """Everything the run recorded that bears on this diagnosis."""
+    """Recorded evaluation of the run that applies to a diagnosis."""
     photos, problem = None, None
     try:
         photos = _evaluated_photos(str(run.path), identity(checkpoint), crop, checkpoint)

@@ -59,7 +59,7 @@ def recorded_evaluation(record: RunSnapshot) -> RecordedEvaluation | None:
 
 
 def test_evaluations(record: RunSnapshot) -> list[dict]:
-    """One row for every time the run was evaluated on test.
+    """One row for each evaluation on test.
 
     Raises:
         RunError: the file is damaged.

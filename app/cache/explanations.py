@@ -42,7 +42,7 @@ Progress = Callable[[int, int], None]
 
 
 def recorded_tests(run: RunSnapshot) -> RecordedTests:
-    """What the run recorded about the methods."""
+    """Recorded tests of the explanation methods of a run."""
     file = run.path / in_split("test", EXPLANATIONS)
     if not file.exists():
         return RecordedTests()
@@ -55,12 +55,12 @@ def _recorded_tests(path: str, stamp: int, learned_from: frozenset[str]) -> Reco
 
 
 def best_method(run: RunSnapshot, checkpoint: Checkpoint) -> str:
-    """The method to begin with, see `hvit.explain.recorded_tests.default_method`."""
+    """The default method, see `hvit.explain.recorded_tests.default_method`."""
     return default_method(recorded_tests(run), can_look_inside(checkpoint))
 
 
 def get_ready(run: RunSnapshot) -> None:
-    """Loads what the first picture would wait for: the model, and what its first method takes seconds to import.
+    """Preloads the model and slow imports of its first method.
 
     Raises:
         CheckpointError: the run cannot predict.
@@ -71,28 +71,28 @@ def get_ready(run: RunSnapshot) -> None:
 
 
 def stands_out(run: RunSnapshot, request: ExplanationRequest, explanation: Explanation) -> bool | None:
-    """See `exceeds_randomized`; None too for a difference of classes, which is not tested."""
+    """See `exceeds_randomized`; None for a difference of classes, which is not tested."""
     if request.against is not None:
         return None
     return exceeds_randomized(recorded_tests(run), request.method, dict(request.arguments), explanation)
 
 
 def can_look_inside(checkpoint: Checkpoint) -> bool:
-    """Whether the model has attention; a baseline may have none."""
+    """Whether the model exposes its attention; a baseline may not."""
     from hvit.models import has_attention
 
     return has_attention(checkpoint.model)
 
 
 def methods_for(checkpoint: Checkpoint) -> list[str]:
-    """Names of the methods that can explain this model."""
+    """Names of the methods that support this model."""
     return available_methods(can_look_inside(checkpoint))
 
 
 def explain(
     photo: PhotoFile, checkpoint: Checkpoint, request: ExplanationRequest, progress: Progress, twin: bool = False
 ) -> Explanation:
-    """The explanation of a photo.
+    """Explanation of a photo.
 
     Args:
         progress: called with the number of passes done and their total, by methods that take many.
@@ -136,7 +136,7 @@ def _key(
 
 
 def takes_a_while(photo: PhotoFile, checkpoint: Checkpoint, request: ExplanationRequest) -> bool:
-    """Whether many passes are to be computed before `explain` answers."""
+    """Whether `explain` must run many passes, because the result is not cached."""
     names = [request.class_name] + ([] if request.against is None else [request.against])
     known = all(_key(photo, checkpoint, request, name, twin=False) in _memory() for name in names)
     return METHODS[request.method].many_passes and not known
@@ -174,7 +174,7 @@ def perturbation_test(
     class_name: str,
     crop: str | None,
 ) -> PerturbationTest:
-    """What covering the places that the map marks does to the probability of a class."""
+    """Effect of masking the top attributions on the probability of a class."""
 
     def compute(images: Tensor, *beside: Tensor) -> PerturbationTest:
         from hvit.explain.perturbation import perturbation_test
@@ -187,14 +187,14 @@ def perturbation_test(
 
 
 def marked(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation) -> np.ndarray:
-    """The places that the test covers, (h, w) bool over the photo."""
+    """Mask of the top attributions, (h, w) bool over the photo."""
     from hvit.explain.perturbation import masked_cells
 
     return masked_cells(explanation, *inputs_of(photo, checkpoint)[0].shape[-2:])
 
 
 def likeness(one: Explanation, other: Explanation) -> float | None:
-    """Rank correlation of two maps of one photo, 1 to -1; None where one of them is flat."""
+    """Rank correlation of two attributions of one photo, -1 to 1; None where one is constant."""
     from hvit.explain.randomization import rank_correlation
 
     return rank_correlation(one.attribution, other.attribution)
@@ -207,13 +207,13 @@ def last_grid(photo: PhotoFile, checkpoint: Checkpoint) -> tuple[int, int]:
 
 
 def blocks_of(checkpoint: Checkpoint) -> list[tuple[int, int]]:
-    """Stage and number of every block of attention of the model, from 0."""
+    """Stage and index of every attention block, from 0."""
     config = checkpoint.model.config
     return [(stage, block) for stage in config.attention_stages for block in range(config.depths[stage])]
 
 
 def inputs_of(photo: PhotoFile, checkpoint: Checkpoint) -> tuple[Tensor, ...]:
-    """What the model takes for a photo; shared, so nobody may change it."""
+    """Model inputs of a photo; shared, so they must not be changed."""
     return _inputs(photo.key, identity(checkpoint), photo, checkpoint)
 
 
@@ -237,7 +237,7 @@ def _memory() -> OrderedDict[tuple, Any]:
 
 
 def _remembered(key: tuple, photo: PhotoFile, checkpoint: Checkpoint, compute: Callable[..., Any]) -> Any:
-    """What `compute` makes of the inputs of a photo, which are read before others have to wait.
+    """Caches a result of the inputs of a photo, which are prepared before others wait for the lock.
 
     Not `st.cache_data`, which replays what is drawn while it computes: a progress bar of another session."""
     memory = _memory()
@@ -252,7 +252,7 @@ def _remembered(key: tuple, photo: PhotoFile, checkpoint: Checkpoint, compute: C
 
 
 def files_of(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation) -> dict[str, Callable[[], bytes]]:
-    """What `hvit explain` writes, by ending; each is made when it is asked for."""
+    """Contents of the files of `hvit explain`, by extension; each is made on request."""
     from hvit.explain import export
 
     told = {} if photo.address is None else {"address": str(photo.address)}
@@ -272,7 +272,7 @@ def files_of(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation)
 
 
 def samples(run: RunSnapshot) -> list[str]:
-    """Addresses of the drawn leaves a run was judged on, in an order without any meaning; empty for photos."""
+    """Addresses of the rendered test leaves of a run, shuffled; empty for a run on photos."""
     file = run.path / in_split("test", PREDICTIONS)
     return _samples(str(run.path), file.stat().st_mtime_ns) if file.exists() else []
 

@@ -1,4 +1,4 @@
-"""The model family in numbers, and how fast it is on this machine."""
+"""The model family in numbers, and its speed on this machine."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ IMG_SIZE, PASSES = 224, 10
 
 @st.cache_data(show_spinner=False)
 def sizes() -> list[dict]:
-    """What `hvit models --json` prints."""
+    """Rows of `hvit models --json`."""
     from hvit.models.counting import count
 
     return count(IMG_SIZE)
 
 
 def threads() -> list[int]:
-    """One, and two where the machine has as many cores."""
+    """Thread counts to measure: one, and two where the machine has as many cores."""
     return [1, 2][: os.cpu_count() or 1]
 
 
 def cores() -> int:
-    """Of this machine."""
+    """Cores of this machine."""
     return os.cpu_count() or 1
 
 
 def latencies() -> dict[tuple[str, int], Timing]:
-    """What was measured since the dashboard started, by name and threads; the same for all who look."""
+    """Measurements since the server started, by name and threads, shared by all sessions."""
     return _latencies()
 
 
@@ -45,7 +45,7 @@ def _latencies() -> dict[tuple[str, int], Timing]:
 
 
 def measure(names: Sequence[str], progress: Callable[[int, int], None]) -> None:
-    """Measures some sizes anew, one photo at a time; nothing else is computed meanwhile.
+    """Measures some sizes again, one photo at a time; nothing else is computed meanwhile.
 
     Args:
         progress: called with the passes done and their number.

@@ -1,4 +1,4 @@
-"""Leaves for raters: rendered, of areas spread from none to nearly all of the leaf."""
+"""Rendered leaves for the training of raters, with areas from none to nearly all of the leaf."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNSEEN = ("Early_stress", "Mosaic_virus")  # conditions without an outline that 
 
 
 def next_address(number: int) -> str:
-    """Address of the leaf for guess `number` of a session, from 0; conditions with visible outlines only."""
+    """Address of the leaf for guess `number` of a session, from 0; only conditions with visible outlines."""
     index = 37 * number
     while plan(Address(SEED, index)).condition in UNSEEN:
         index += 1
@@ -23,5 +23,5 @@ def next_address(number: int) -> str:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def rendered(address: str) -> np.ndarray:
-    """The leaf, (S, S, 3) uint8."""
+    """Renders the leaf, (S, S, 3) uint8."""
     return render(Address.parse(address), SIDE_PX).picture

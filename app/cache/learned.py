@@ -1,4 +1,4 @@
-"""What a run learned from: its photos counted, some of them by name, and the report on them."""
+"""Training photos of a run: counts, examples, and the report on them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def balance_of(record: RunSnapshot) -> Balance:
 
 
 def examples_of(record: RunSnapshot, label: str, source: str | None, role: str | None) -> list[PhotoRole]:
-    """Some photos of a class, spread over all that fit.
+    """Evenly sampled photos of a class.
 
     Args:
         source: a data set; None for all.
@@ -46,7 +46,7 @@ def examples_of(record: RunSnapshot, label: str, source: str | None, role: str |
 
 
 def check_of(record: RunSnapshot) -> dict | None:
-    """The recorded report of `hvit data check`, or None.
+    """Recorded report of `hvit data check`; None without one.
 
     Raises:
         RunError: it is damaged.

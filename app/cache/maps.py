@@ -30,12 +30,12 @@ if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
 
 
 def mapped_splits(record: RunSnapshot) -> tuple[str, ...]:
-    """The splits of a run that have a map, test first."""
+    """Splits of a run with a map, test first."""
     return tuple(split for split in record.splits if (record.path / in_split(split, FEATURE_MAP)).exists())
 
 
 def mapped_samples(record: RunSnapshot, split: str) -> MappedSamples:
-    """The map of a split with the recorded predictions.
+    """The map of a split joined with the recorded predictions.
 
     Raises:
         MapError: the map is damaged, or older than the recorded predictions.
@@ -51,7 +51,7 @@ def _mapped_samples(path: str, split: str, stamps: tuple) -> MappedSamples:
 
 
 def placed(photo: PhotoFile, checkpoint: Checkpoint, samples: MappedSamples, refined: bool) -> PlacedPhoto:
-    """A photo on the map of a run.
+    """Places a photo on the map of a run.
 
     Args:
         refined: by t-SNE, which takes seconds; else the median of its neighbors, at once.

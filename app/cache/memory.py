@@ -1,4 +1,4 @@
-"""Values that all sessions share, each computed once, the least recently used forgotten first."""
+"""LRU cache of values that all sessions share; each is computed once."""
 
 import threading
 from collections import OrderedDict
@@ -9,7 +9,7 @@ V = TypeVar("V")
 
 
 class Memory(Generic[V]):
-    """Least recently used values up to a total size; sessions that want the same value wait for one computation.
+    """LRU cache with a total size; sessions that want the same value wait for one computation.
 
     No lock is held while a value is computed but that of its own key: nobody waits for the value of another.
 
@@ -29,7 +29,7 @@ class Memory(Generic[V]):
         return len(self._values)
 
     def get(self, key: Hashable, compute: Callable[[], V]) -> V:
-        """The value of a key, computed where it is not kept. What `compute` raises is not kept."""
+        """The value of a key, computed if not cached. Exceptions of `compute` are not cached."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
@@ -57,6 +57,6 @@ class Memory(Generic[V]):
             self._size -= self._size_of(self._values.popitem(last=False)[1])
 
     def find(self, is_wanted: Callable[[Hashable], bool]) -> V | None:
-        """The value of the first key that is wanted, among those kept; None where none is."""
+        """The first cached value whose key satisfies a predicate; None without any."""
         with self._lock:
             return next((value for key, value in self._values.items() if is_wanted(key)), None)

@@ -1,4 +1,4 @@
-"""The photos of a session, read, drawn or cut out once."""
+"""Photos of a session, each read, rendered or cropped once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REMEMBERED_BYTES = 96_000_000  # about thirty photos of a phone at screen size, 
 
 
 def bytes_of(photo: PhotoFile) -> bytes:
-    """The bytes of a photo's file, or of a drawn leaf as PNG.
+    """Bytes of a photo's file, or of a rendered leaf as PNG.
 
     Raises:
         InvalidPhotoError: the file has gone since it was listed, or is too large.
@@ -39,7 +39,7 @@ def _drawing(address: str) -> drawn_leaves.Drawing:
 
 
 def drawing_of(photo: PhotoFile, box: pictures.Box | None = None) -> drawn_leaves.Drawing | None:
-    """The truth about a drawn leaf, or about the part of it inside `box`; None for a photo."""
+    """Ground truth of a rendered leaf, or of the part inside `box`; None for a photo."""
     if photo.address is None:
         return None
     whole = _drawing(str(photo.address))
@@ -47,7 +47,7 @@ def drawing_of(photo: PhotoFile, box: pictures.Box | None = None) -> drawn_leave
 
 
 def as_shown(photo: PhotoFile, box: pictures.Box | None) -> PhotoFile:
-    """The photo, or the leaf cut out of it as a photo of its own; where that fails, its row will say why."""
+    """The photo, or the leaf cropped from it as a photo of its own; errors show in its row."""
     if box is None:
         return photo
     try:
@@ -76,7 +76,7 @@ def _size(prepared: PreparedPhoto | InvalidPhotoError) -> int:
 
 
 def prepared(photo: PhotoFile, checkpoint: Checkpoint) -> PreparedPhoto:
-    """A photo as a model takes it, and its pixels at screen size: decoded once for all that a page shows of it.
+    """Model input of a photo, and its pixels at screen size; decoded once.
 
     Raises:
         InvalidPhotoError: it cannot be read.
@@ -102,7 +102,7 @@ def _prepare(photo: PhotoFile, checkpoint: Checkpoint) -> PreparedPhoto | Invali
 
 
 def prepared_or_unreadable(photo: PhotoFile, checkpoint: Checkpoint) -> PreparedPhoto | Diagnosis:
-    """The same, or the diagnosis of a photo that cannot be read."""
+    """The prepared photo, or the diagnosis of an unreadable one."""
     from hvit.diagnosis import unreadable
 
     try:

@@ -21,14 +21,14 @@ def runs_folder() -> Path:
 
 
 def missing_folder() -> str | None:
-    """Why there can be no runs, in one sentence: `HVIT_RUNS` names no folder; None where it does, or is not set."""
+    """Error sentence where `HVIT_RUNS` is not a folder; None otherwise."""
     if os.environ.get("HVIT_RUNS") and not runs_folder().is_dir():
         return f"HVIT_RUNS is {runs_folder()}, and there is no such folder: make it, or start again without HVIT_RUNS."
     return None
 
 
 def all_records() -> tuple[list[RunSnapshot], list[Trouble]]:
-    """Every folder of the runs folder, by name: what can be read, and what cannot, with the reason."""
+    """All subfolders of the runs folder by name: snapshots, and unreadable ones with the reason."""
     runs, troubles = survey(runs_folder())
     records = []
     for run in runs:
@@ -40,12 +40,12 @@ def all_records() -> tuple[list[RunSnapshot], list[Trouble]]:
 
 
 def record_of(name: str) -> RunSnapshot | None:
-    """The run of this name in the runs folder; None where there is none to read."""
+    """The run of this name in the runs folder; None where it is missing or unreadable."""
     return next((record for record in all_records()[0] if record.name == name), None)
 
 
 def curves(record: RunSnapshot) -> list[dict]:
-    """Rows of `metrics.jsonl`, in the order they were written.
+    """Rows of `metrics.jsonl`, in order.
 
     Raises:
         RunError: a line is damaged.
@@ -54,7 +54,7 @@ def curves(record: RunSnapshot) -> list[dict]:
 
 
 def stamp(path: Path, name: str) -> tuple[int, int]:
-    """Modification time and size of a file of a run, as a cache key; (0, 0) where there is none."""
+    """Modification time and size of a file as a cache key; (0, 0) where it is missing."""
     try:
         found = (path / name).stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Cached answers of runs under corruptions, and corrupted versions of one photo."""
+"""Cached predictions of runs under corruptions, and corrupted versions of one photo."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ REMEMBERED = 32
 
 
 def stressed_splits(record: RunSnapshot) -> tuple[str, ...]:
-    """Splits of a run with recorded answers under corruptions: test, then others by name."""
+    """Splits of a run with recorded predictions under corruptions: test, then others by name."""
     names = {found.parent.name for found in record.path.glob(in_split("*", ROBUSTNESS))}
     return tuple(sorted(names, key=lambda name: (name != "test", name)))
 
 
 def robustness_of(record: RunSnapshot, split: str) -> Robustness | None:
-    """The recorded answers of a run under corruptions, not to be changed; None where there are none.
+    """Recorded predictions of a run under corruptions, read-only; None where there are none.
 
     Raises:
         RunError: they are damaged.
@@ -51,7 +51,7 @@ def _robustness(path: str, split: str, stamps: tuple) -> Robustness | None:
 
 @st.cache_data(max_entries=len(STRENGTHS) + 1, show_spinner=False)
 def example_pictures(strength: int) -> dict[str, bytes]:
-    """A rendered leaf under every corruption at one strength, as JPEG by kind; "clean" as it is."""
+    """A rendered leaf under every corruption at one strength, as JPEG by kind; "clean" is unchanged."""
     leaf = render(EXAMPLE, EXAMPLE_PX)
     images, masks = leaf.picture[None], leaf.leaf_mask[None]
     changed = {kind: corrupt(images, kind, strength, masks=masks)[0] for kind in CORRUPTIONS}
@@ -59,7 +59,7 @@ def example_pictures(strength: int) -> dict[str, bytes]:
 
 
 def ladder_of(photo: PhotoFile, checkpoint: Checkpoint, kind: str) -> list[tuple[bytes, StressAnswer]]:
-    """A photo as it is and at each strength of a corruption: picture as JPEG, and the answer of a run.
+    """A photo at strengths 0 to 5 of a corruption: image as JPEG, and the prediction of a run.
 
     Raises:
         InvalidPhotoError: the photo cannot be read.

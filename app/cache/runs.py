@@ -1,4 +1,4 @@
-"""Models of runs, each loaded once, and the lock under which they compute."""
+"""Loaded models of runs, and the lock under which they compute."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def unfinished_runs() -> list[RunSnapshot]:
 
 
 def trouble_with(name: str) -> str:
-    """Why no diagnosis can be made with the run of this name, in one sentence."""
+    """The reason why a run cannot diagnose, in one sentence."""
     if Path(name).name != name or name in (".", ".."):
         return f"{shortened(name)} is not the name of a run."
     from hvit.runs.checkpoint import load_checkpoint
@@ -45,7 +45,7 @@ def trouble_with(name: str) -> str:
 
 
 def load_model(run: RunSnapshot) -> Checkpoint:
-    """The checkpoint of a run, loaded once and again when its weights change.
+    """Loads the checkpoint of a run, once, and again when its files change.
 
     Raises:
         CheckpointError: the weights are missing, damaged or of another version.
@@ -61,5 +61,5 @@ def _load_model(path: str, stamps: tuple) -> Checkpoint:
 
 
 def identity(checkpoint: Checkpoint) -> str:
-    """A cache key: equal for checkpoints of equal predictions, as the card holds calibration and weight hashes."""
+    """Cache key of a checkpoint: weight hash and calibration."""
     return json.dumps(checkpoint.card.to_dict(), sort_keys=True)

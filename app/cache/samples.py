@@ -1,4 +1,4 @@
-"""Pictures of the samples of a run: leaves are drawn again, photos found again by their hash."""
+"""Images of the samples of a run: leaves are rendered again, photos found by their hash."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ TILE_PX = 192
 
 
 def is_drawn(path: str) -> bool:
-    """Whether the path of a sample is the address of a drawn leaf."""
+    """Whether the path of a sample is the address of a rendered leaf."""
     return path.startswith(SCHEME)
 
 
 def photos_in(folder: str, show: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Path]:
-    """The photos below a folder by their SHA-256; none where no folder is named.
+    """Photos below a folder by SHA-256; empty without a folder.
 
     Raises:
         ValueError: there is no such folder, or no photo in it.
@@ -41,12 +41,12 @@ def _photos_by_folder() -> dict[str, dict[str, Path]]:
 
 
 def forget_photos_in() -> None:
-    """Looks into folders again when they are next asked for."""
+    """Clears the index of photo folders."""
     _photos_by_folder.clear()
 
 
 def picture(path: str, sha256: str | None, photos: dict[str, Path]) -> bytes | None:
-    """A sample as a small JPEG; None where its photo is not among `photos`.
+    """JPEG thumbnail of a sample; None where its photo is not in `photos`.
 
     Args:
         path: as the run recorded it: an address of LeafSim, or a path within a data set.

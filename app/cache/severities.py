@@ -1,4 +1,4 @@
-"""Cached severity of photos with masks that a run recorded, and its scores."""
+"""Cached recorded severity of photos with masks, and its scores."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def has_severity(record: RunSnapshot) -> bool:
 
 
 def measured_photos(record: RunSnapshot) -> list[MeasuredPhoto]:
-    """The recorded rows, not to be changed.
+    """Recorded rows, read-only.
 
     Raises:
         RunError: they are damaged.

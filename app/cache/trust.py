@@ -25,7 +25,7 @@ def trust_of(record: RunSnapshot, split: str) -> list[TrustLine]:
 
 
 def audit_of(record: RunSnapshot, split: str) -> Audit | None:
-    """The recorded audit of shortcuts; None where there is none.
+    """Recorded audit of shortcuts; None without one.
 
     Raises:
         RunError: it is damaged.

@@ -1,1 +1,1 @@
-"""Parts of the Calibration page."""
+"""Panels of the Calibration page."""

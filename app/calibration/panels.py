@@ -1,4 +1,4 @@
-"""The frame of the Calibration page: the numbers on top, and which view follows."""
+"""Frame of the Calibration page: main scores, and choice of a view."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def nothing_yet(records: Sequence[RunSnapshot], troubles: Sequence[Trouble]) -> 
 def headline(
     record: RunSnapshot, split: str, answers: Predictions, scores: CalibrationScores, selective: SelectiveScores
 ) -> None:
-    """The numbers on top, each with its interval."""
+    """The main scores, each with its interval."""
     nll_low, nll_high = scores.nll_ci
     brier_low, brier_high = scores.brier_ci
     low, high = selective.aurc_ci
@@ -57,28 +57,28 @@ def headline(
 
 
 def choose_view() -> str:
-    """Which part is shown; it is in the address."""
+    """Selects the view; it is a query parameter."""
     return widgets.choice("Show", VIEWS, state.CALIBRATION_VIEW, labelled=False)
 
 
 def field_sets(record: RunSnapshot) -> tuple[str, ...]:
-    """Names of the data sets of field photos; empty where the configuration does not say."""
+    """Names of the data sets of field photos; empty where not configured."""
     data = (record.config or {}).get("data")
     named = data.get("field") if isinstance(data, dict) else None
     return tuple(named) if isinstance(named, list) and all(isinstance(name, str) for name in named) else ()
 
 
 def missing(what: str, commands: Sequence[str]) -> None:
-    """A part that was not recorded, and the commands that record it."""
+    """Message on a part that was not recorded, with the commands that record it."""
     widgets.sentence(what, "below")
     st.code("\n".join(commands), language="bash")
 
 
 def method_note(text: str) -> None:
-    """How the numbers of a view are made."""
+    """Note on how the numbers of a view are computed."""
     widgets.sentence(text, "standing")
 
 
 def title_of(name: str, record: RunSnapshot) -> str:
-    """A data set on the screen."""
+    """Title of a data set."""
     return words.group_title(name, field_sets(record))

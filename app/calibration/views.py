@@ -1,4 +1,4 @@
-"""The views of the Calibration page."""
+"""Views of the Calibration page."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ AS_SERVED, AT_LEVEL = "served", "level"
 
 
 def reliability(record: RunSnapshot, split: str, answers: Predictions) -> None:
-    """Accuracy against probability, of all photos or of one data set, and the scores of each."""
+    """Reliability diagram of all photos or of one data set, and the scores of each."""
     scores, groups = calibrations.calibration_of(record, split), calibrations.data_sets(answers)
     field = panels.field_sets(record)
     titles = {row.group: words.group_title(row.group, field) for row in scores}
@@ -73,7 +73,7 @@ def reliability(record: RunSnapshot, split: str, answers: Predictions) -> None:
 
 
 def sets(record: RunSnapshot, split: str, answers: Predictions) -> None:
-    """What the level of the prediction sets costs, and what the sets do in each data set and crop."""
+    """Coverage and size of prediction sets by error level, data set and crop."""
     recorded = calibrations.recorded_sets(record, split)
     if not recorded.curve:
         widgets.sentence(
@@ -102,7 +102,7 @@ def sets(record: RunSnapshot, split: str, answers: Predictions) -> None:
 
 
 def _level(label: str, levels: Sequence[float], key: str, first: float) -> float:
-    """A slider over shares; it is in the address."""
+    """Slider over shares; its value is a query parameter."""
     titles = {level: words.level_title(level) for level in levels}
     state.keep_level(key, titles, first)
     return st.select_slider(label, levels, key=key, format_func=titles.get, bind="query-params")
@@ -135,7 +135,7 @@ def _sets_by_group(record: RunSnapshot, answers: Predictions, shown: np.ndarray,
 
 
 def selective(record: RunSnapshot, split: str, answers: Predictions) -> None:
-    """Error rate against the share of photos answered, and what a limit on the probability brings."""
+    """Risk-coverage curve, and accuracy at a confidence threshold."""
     scores, groups = calibrations.selective_of(record, split), calibrations.data_sets(answers)
     field, confidence, right = panels.field_sets(record), answers.confidence, answers.correct
     curves = []
@@ -161,7 +161,7 @@ def selective(record: RunSnapshot, split: str, answers: Predictions) -> None:
 
 
 def unfamiliar(record: RunSnapshot, split: str, answers: Predictions) -> None:
-    """Which share of known and unknown photos a limit on the distance accepts."""
+    """Acceptance rates of known and unknown photos by threshold."""
     ood, recorded = None if record.card is None else record.card.ood, calibrations.distance_splits(record)
     if ood is None:
         panels.missing(

@@ -1,4 +1,4 @@
-"""What the Calibration page says. Pure functions, no drawing."""
+"""Texts of the Calibration page. Pure functions, no drawing."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def level_title(alpha: float) -> str:
 
 
 def in_words(error: float, expected: float) -> str:
-    """What an ECE says, beside what binning alone would make of it."""
+    """Interprets an ECE, relative to that expected from binning alone."""
     if error <= 1.5 * expected:
         return "about what a perfectly calibrated model would show on so few photos"
     return f"a perfectly calibrated model would show {rate(expected)} on so few photos"
 
 
 def gap(scores: CalibrationScores) -> str:
-    """Whether the probabilities are too high or too low on average."""
+    """Direction of miscalibration: over- or underconfident on average."""
     difference = scores.confidence - scores.accuracy
     if abs(difference) < 0.005:
         return "mean probability and accuracy agree"
@@ -67,7 +67,7 @@ def gap(scores: CalibrationScores) -> str:
 
 
 def calibration_rows(scores: Sequence[CalibrationScores], field: Sequence[str]) -> list[dict[str, Any]]:
-    """The table of calibration by data set, for the screen."""
+    """Table of calibration by data set, for the screen."""
     return [
         {
             DATA_SET: group_title(row.group, field),
@@ -87,7 +87,7 @@ def calibration_rows(scores: Sequence[CalibrationScores], field: Sequence[str]) 
 
 
 def calibration_csv(scores: Sequence[CalibrationScores]) -> list[dict[str, Any]]:
-    """The same, every number in full."""
+    """The same table with all digits."""
     return [
         {"data": row.group, "n": row.n, "top1": row.accuracy, "mean_probability": row.confidence}
         | _with_interval("ece", row.ece, row.ece_ci)
@@ -99,7 +99,7 @@ def calibration_csv(scores: Sequence[CalibrationScores]) -> list[dict[str, Any]]
 
 
 def level_sentence(alpha: float, scores: SetScores, promise_kept: bool) -> str:
-    """What the sets of a level do."""
+    """Describes the sets of a level."""
     said = (
         f"Sets that may miss the true class for {level_title(alpha)} of the photos hold it for {rate(scores.coverage)} "
         f"({between(scores.coverage_ci)}) and have {scores.mean_size:.2f} classes on average. "
@@ -111,7 +111,7 @@ def level_sentence(alpha: float, scores: SetScores, promise_kept: bool) -> str:
 
 
 def served_sentence(alpha: float, scores: SetScores) -> str:
-    """What the sets of the run do as it is served."""
+    """Describes the sets with the thresholds of the run."""
     return (
         f"As served (level {level_title(alpha)}, thresholds from the calibrating photos): {rate(scores.coverage)} "
         f"({between(scores.coverage_ci)}), {scores.mean_size:.2f} classes, {rate(scores.single)} single names."
@@ -119,7 +119,7 @@ def served_sentence(alpha: float, scores: SetScores) -> str:
 
 
 def how_sets_are_made(keep_two: bool) -> str:
-    """Where the thresholds on the page come from."""
+    """Origin of the thresholds on the page."""
     text = (
         "Thresholds of the levels are cross-fitted on these photos: those of each fifth come from the other four. The "
         "promise holds for photos like these, on average over all of them, not for each data set or crop."
@@ -130,7 +130,7 @@ def how_sets_are_made(keep_two: bool) -> str:
 
 
 def set_rows(scores: Sequence[SetScores], by: str, field: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The table of prediction sets by data set or crop, for the screen."""
+    """Table of prediction sets by data set or crop, for the screen."""
     return [
         {
             by: group_title(row.group, field) if by == DATA_SET else crop_title(row.group) or "No crop",
@@ -146,7 +146,7 @@ def set_rows(scores: Sequence[SetScores], by: str, field: Sequence[str] = ()) ->
 
 
 def set_csv(scores: Sequence[SetScores], level: float | None) -> list[dict[str, Any]]:
-    """The same, every number in full; no level for the sets as served."""
+    """The same table with all digits; without level for the sets as served."""
     return [
         {"group": row.group, "level": "as served" if level is None else level, "n": row.n}
         | _with_interval("coverage", row.coverage, row.coverage_ci)
@@ -156,7 +156,7 @@ def set_csv(scores: Sequence[SetScores], level: float | None) -> list[dict[str, 
 
 
 def selective_rows(scores: Sequence[tuple[str, SelectiveScores]], field: Sequence[str]) -> list[dict[str, Any]]:
-    """The table of AURC by data set, for the screen."""
+    """Table of AURC by data set, for the screen."""
     return [
         {
             DATA_SET: group_title(name, field),
@@ -170,7 +170,7 @@ def selective_rows(scores: Sequence[tuple[str, SelectiveScores]], field: Sequenc
 
 
 def selective_csv(scores: Sequence[tuple[str, SelectiveScores]]) -> list[dict[str, Any]]:
-    """The same, every number in full."""
+    """The same table with all digits."""
     return [
         {"data": name} | _with_interval("aurc", row.aurc, row.aurc_ci) | {"best": row.best, "random": row.random}
         for name, row in scores
@@ -178,7 +178,7 @@ def selective_csv(scores: Sequence[tuple[str, SelectiveScores]]) -> list[dict[st
 
 
 def point_rows(points: Sequence[OperatingPoint]) -> list[dict[str, Any]]:
-    """The table of what answering only confident photos brings, for the screen."""
+    """Table of operating points, for the screen."""
     return [
         {
             "Answered, %": 100 * point.coverage,
@@ -192,7 +192,7 @@ def point_rows(points: Sequence[OperatingPoint]) -> list[dict[str, Any]]:
 
 
 def point_csv(points: Sequence[OperatingPoint]) -> list[dict[str, Any]]:
-    """The same, every number in full."""
+    """The same table with all digits."""
     return [
         {"coverage": p.coverage, "n": p.n, "threshold": p.threshold}
         | _with_interval("accuracy", p.accuracy, p.accuracy_ci)
@@ -201,7 +201,7 @@ def point_csv(points: Sequence[OperatingPoint]) -> list[dict[str, Any]]:
 
 
 def detection_rows(found: Sequence[Detection], field: Sequence[str]) -> list[dict[str, Any]]:
-    """The table of what a threshold accepts, for the screen."""
+    """Table of acceptance rates at a threshold, for the screen."""
     return [
         {
             "Kind": KINDS[row.kind],
@@ -218,7 +218,7 @@ def detection_rows(found: Sequence[Detection], field: Sequence[str]) -> list[dic
 
 
 def detection_csv(found: Sequence[Detection], threshold: float) -> list[dict[str, Any]]:
-    """The same, every number in full."""
+    """The same table with all digits."""
     return [
         {"kind": row.kind, "data": row.data, "threshold": threshold, "n": row.n}
         | _with_interval("accepted", row.accepted, row.accepted_ci)
@@ -229,7 +229,7 @@ def detection_csv(found: Sequence[Detection], threshold: float) -> list[dict[str
 
 
 def threshold_sentence(share: float, threshold: float, found: Sequence[Detection], limit: str = "A limit") -> str:
-    """What a threshold that accepts a share of the known photos lets through.
+    """Acceptance of unknown photos at a threshold that accepts a share of the known photos.
 
     Args:
         found: one row a kind.
@@ -250,7 +250,7 @@ def no_distances(run: str) -> list[str]:
 
 
 def missing_kinds(found: Sequence[Detection]) -> str | None:
-    """Which kinds of unknown are not recorded."""
+    """Kinds of unknown photos that are not recorded."""
     lacking = [title.lower() for kind, title in KINDS.items() if kind not in {row.kind for row in found}]
     if not lacking:
         return None

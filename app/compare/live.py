@@ -1,4 +1,4 @@
-"""What is drawn again while a training writes."""
+"""Refreshes the page while a training writes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REFRESH_S = 3
 def kept_fresh(
     draw: Callable[[Sequence[SeedGroup[RunSnapshot]]], None], ways: Sequence[SeedGroup[RunSnapshot]]
 ) -> None:
-    """Draws how the runs stand and what `draw` shows of them; again every few seconds while one of them is written."""
+    """Draws status and `draw`; again every few seconds while one of the runs is training."""
     was_live = panels.is_live(ways)
 
     @st.fragment(run_every=REFRESH_S if was_live else None)
@@ -34,6 +34,6 @@ def kept_fresh(
 
 
 def _read_again(ways: Sequence[SeedGroup[RunSnapshot]]) -> list[SeedGroup[RunSnapshot]]:
-    """The same ways with their runs as they stand now; one that has been taken away stays as it was."""
+    """Current snapshots of the runs of each group; a deleted run keeps its last one."""
     now = {record.name: record for record in records.all_records()[0]}
     return [SeedGroup(way.name, tuple(now.get(record.name, record) for record in way.members)) for way in ways]

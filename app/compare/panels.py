@@ -1,4 +1,4 @@
-"""The frame of the Compare runs page: which runs, how they stand, and which view follows."""
+"""Frame of the Compare runs page: choice of seed groups, their status, and choice of a view."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def choose_ways(ways: Sequence[SeedGroup[RunSnapshot]]) -> list[SeedGroup[RunSna
 
 
 def nothing_chosen(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
-    """All there is, and runs that belong together one click away."""
+    """Page without a choice: all seed groups, and shortcuts to related ones."""
     if not ways:
         st.html('<div class="empty"><p class="verdict"><b>There is no run here yet.</b></p></div>')
         widgets.how_to_train()
@@ -60,7 +60,7 @@ def nothing_chosen(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
 
 
 def _families(names: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """Names that begin alike, the largest family first."""
+    """Names with a common beginning, the largest family first."""
     stems = defaultdict(list)
     for name in names:
         stem = name.split("-")[0]
@@ -86,12 +86,12 @@ def _row(way: SeedGroup[RunSnapshot]) -> dict:
 
 
 def is_live(ways: Sequence[SeedGroup[RunSnapshot]]) -> bool:
-    """Whether a training is writing one of these runs."""
+    """Whether one of these runs is training."""
     return any(record.status == "running" for way in ways for record in way.members)
 
 
 def standing(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
-    """A sentence for every run that is not simply done, and for what cannot be read."""
+    """Sentences on runs that are not done, and on what cannot be read."""
     now = datetime.now(UTC)
     for way in ways:
         for record in way.members:
@@ -112,12 +112,12 @@ def _last_row(record: RunSnapshot) -> dict | None:
 
 
 def choose_view() -> str:
-    """Which part is shown; it is in the address."""
+    """Selects the view; it is a query parameter."""
     return widgets.choice("Show", VIEWS, state.RUNS_VIEW, labelled=False)
 
 
 def choose_split(ways: Sequence[SeedGroup[RunSnapshot]]) -> str | None:
-    """The pictures the runs are compared on; None where none of them was evaluated."""
+    """Selects the split to compare on; None where none of the runs was evaluated."""
     found = {name for way in ways for record in way.members for name in (*record.splits, *record.scored)}
     options = sorted(found, key=lambda name: (name != "test", name != "cv", name))
     if not options:
@@ -128,7 +128,7 @@ def choose_split(ways: Sequence[SeedGroup[RunSnapshot]]) -> str | None:
 
 
 def not_evaluated() -> None:
-    """In place of scores where no chosen run was evaluated."""
+    """Replacement for scores where no chosen run was evaluated."""
     st.html(
         '<p class="below">None of these runs was evaluated yet. Their curves are under Curves. To evaluate one:</p>'
     )

@@ -1,4 +1,4 @@
-"""The views of the Compare runs page."""
+"""Views of the Compare runs page."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ EVERY_PAIR = "every pair"
 
 
 def curves(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
-    """Learning curves; they grow while a training writes."""
+    """Learning curves; they grow during training."""
     rows, reasons = _rows(ways)
     for reason in reasons:
         widgets.notice(f"{reason}.")
@@ -89,7 +89,7 @@ def curves(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
 
 
 def _rows(ways: Sequence[SeedGroup[RunSnapshot]]) -> tuple[dict[str, list[dict]], list[str]]:
-    """What each run logged, and why that of some cannot be read."""
+    """Logged rows of each run, and reasons why some cannot be read."""
     rows, reasons = {}, []
     for record in (record for way in ways for record in way.members):
         try:
@@ -105,7 +105,7 @@ def _along(rows: list[dict], split: str, metric: str, axis: str) -> Curve:
 
 
 def scores(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
-    """What the ways are worth on the same split, with intervals."""
+    """Scores of the seed groups on the same split, with intervals."""
     split = panels.choose_split(ways)
     each_seed = st.toggle("Each seed", key=state.EACH_SEED, bind="query-params")
     shown = [SeedGroup(record.name, (record,)) for way in ways for record in way.members] if each_seed else list(ways)
@@ -163,7 +163,7 @@ def _score_row(way: SeedGroup[RunSnapshot], score: GroupScore | None) -> dict:
 
 
 def verdict(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
-    """Whether one way is better than another, or whether it may be chance."""
+    """Paired differences of seed groups, with significance tests."""
     split = panels.choose_split(ways)
     if split is None:
         panels.not_evaluated()
@@ -272,7 +272,7 @@ def _mcnemar(found: GroupComparisons) -> None:
 
 
 def settings(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
-    """Configurations side by side, what differs only."""
+    """Configurations side by side, differing settings only."""
     known = [way for way in ways if way.members[0].config is not None]
     for way in ways:
         if way not in known:
@@ -305,7 +305,7 @@ def settings(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
 
 @dataclass(frozen=True)
 class _Priced:
-    """A way with its score, what its model costs, and how long one photo takes here; None until that is measured."""
+    """A seed group with its score, cost and measured latency; None until measured."""
 
     way: SeedGroup[RunSnapshot]
     score: GroupScore
@@ -320,7 +320,7 @@ class _Priced:
 
 
 def cost(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
-    """Accuracy against parameters and multiply-accumulates, counted, and the time of one photo, measured on request."""
+    """Accuracy against parameters, multiply-accumulates, or latency measured on request."""
     split = panels.choose_split(ways)
     scores = [comparisons.way_score(way, split) for way in ways] if split else []
     if not any(scores):
@@ -352,7 +352,7 @@ def cost(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
 
 
 def _priced(ways: Sequence[SeedGroup[RunSnapshot]], scores: Sequence[GroupScore | None]) -> list[_Priced]:
-    """The ways that were evaluated and say which model they are; colors are those of all ways."""
+    """Evaluated groups with a known model; colors are those of all groups."""
     colors = theme.palette(st.context.theme.type)
     with st.spinner("Counting"):
         found = [costs.cost_of(way.members[0]) for way in ways]
@@ -374,7 +374,7 @@ def _cost_row(each: _Priced) -> dict:
 
 
 def _measure(models: Sequence[RunSnapshot], is_measured: bool) -> None:
-    """What measured times are worth, and the button that measures."""
+    """Button that measures latency, and a note on its accuracy."""
     widgets.sentence(words.MEASURED if is_measured else words.NOT_MEASURED, "standing" if is_measured else "below")
     if st.button("Measure again" if is_measured else "Measure", type="tertiary" if is_measured else "secondary"):
         with widgets.progress("Passes") as progress:
@@ -383,7 +383,7 @@ def _measure(models: Sequence[RunSnapshot], is_measured: bool) -> None:
 
 
 def disagreements(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
-    """The pictures two runs answer differently."""
+    """Images for which two runs differ in their prediction."""
     split = panels.choose_split(ways)
     candidates = [record for way in ways for record, _ in comparisons.evaluated(way, split)] if split else []
     if len(candidates) < 2:
@@ -423,7 +423,7 @@ def disagreements(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
 
 
 def _choose_two(ways: Sequence[SeedGroup[RunSnapshot]], named: dict[str, RunSnapshot]) -> tuple[str, str]:
-    """Two runs, to begin with the first of the first two ways."""
+    """Selects two runs, by default the first of the first two groups."""
     options = list(named)
     firsts = [next(record.name for record in way.members if record.name in named) for way in ways if _any(way, named)]
     other = firsts[1] if len(firsts) > 1 else options[1]

@@ -1,4 +1,4 @@
-"""What the Compare runs page says. Pure functions, no drawing."""
+"""Texts of the Compare runs page. Pure functions, no drawing."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ OUTCOMES = {
 
 
 def metric_title(split: str, metric: str) -> str:
-    """`Validation: macro-F1`; a metric of our own keeps its name."""
+    """Title of a metric: `Validation: macro-F1`; unknown metrics keep their name."""
     words = METRICS.get(metric, metric.replace("_", " "))
     return f"{SPLITS.get(split, split).capitalize()}: {words}"
 
 
 def first_metric(metrics: Sequence[tuple[str, str]]) -> tuple[str, str]:
-    """The metric to begin with."""
+    """The metric shown by default."""
     return next((metric for metric in FIRST_SHOWN if metric in metrics), metrics[0])
 
 
@@ -72,7 +72,7 @@ def seeds(numbers: Sequence[int | None]) -> str:
 def state_of_run(
     name: str, status: str, info: RunInfo, now: datetime, last: dict | None, live: Live | None = None
 ) -> str:
-    """How a run stands, in one sentence.
+    """Status of a run in one sentence.
 
     Args:
         info: `run.json`.
@@ -112,7 +112,7 @@ def _ago(stamp: str | None, now: datetime) -> str | None:
 
 
 def setting(value: Any) -> str:
-    """A value of a configuration as a cell; a setting that a run does not have is a gap."""
+    """A configuration value as a cell; a missing setting is empty."""
     if value is ABSENT:
         return ""
     if value is None:
@@ -125,12 +125,12 @@ def setting(value: Any) -> str:
 
 
 def recorded_setting(value: Any) -> str:
-    """`setting`, with a mark in place of the gap: an empty cell would read as an empty value."""
+    """`setting`, with a mark for a missing setting: an empty cell would look like an empty value."""
     return NOT_RECORDED if value is ABSENT else setting(value)
 
 
 def verdict(first: str, second: str, gain: Gain) -> str:
-    """What an interval of a gain says, and what it does not."""
+    """Interprets the interval of a gain."""
     if gain.low > 0:
         return f"{second} is better than {first}"
     if gain.high < 0:
@@ -144,7 +144,7 @@ def basis(gain: Gain) -> str:
 
 
 def few_runs(pairs: Sequence[Gain]) -> str | None:
-    """What one or two seeds leave open."""
+    """Caveat for one or two seeds."""
     if any(gain.runs == 1 for gain in pairs):
         return (
             "One run of each says nothing of other seeds: the interval is that of these two runs, not of the two ways "
@@ -166,7 +166,7 @@ def suggestion(stem: str, ways: Sequence[str]) -> str:
 
 
 def cost_axis(unit: str, sides_px: set[int]) -> str:
-    """What stands below the axis of costs, of models that serve pictures of these sides."""
+    """Axis title of costs, with the image sizes."""
     at = f"at {min(sides_px)} px" if len(sides_px) == 1 else "each at the size it serves"
     return {
         "params": "parameters, millions",

@@ -1,1 +1,1 @@
-"""The Data page: what a run learned from, and how far that can be trusted."""
+"""The Data page: training data of a run, and checks of it."""

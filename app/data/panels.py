@@ -1,4 +1,4 @@
-"""The parts of the Data page: which run, how its photos are spread, what was found in them, and some to look at."""
+"""Panels of the Data page: counts of photos, report of the check, and examples."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def nothing_yet() -> None:
 
 
 def headline(record: RunSnapshot, balance: Balance, check: dict | None) -> None:
-    """What the run learned from, in a sentence and in numbers.
+    """Training data of a run, in a sentence and in numbers.
 
     Args:
         check: the recorded report of `hvit data check`, or None.
@@ -46,7 +46,7 @@ def headline(record: RunSnapshot, balance: Balance, check: dict | None) -> None:
 
 
 def choose_source(balance: Balance) -> str | None:
-    """The data set that is shown; None for all together."""
+    """Selects a data set; None for all."""
     if len(balance.sources) < 2:
         return None
     options = [ALL, *balance.sources]
@@ -62,7 +62,7 @@ def choose_source(balance: Balance) -> str | None:
 
 
 def spread(record: RunSnapshot, balance: Balance, source: str | None) -> None:
-    """A bar a class."""
+    """Figure of the photos of each class."""
     st.html("<h2>Classes</h2>")
     if text := words.evenness(balance) if source is None else None:
         sentence(text, "standing")
@@ -83,7 +83,7 @@ def spread(record: RunSnapshot, balance: Balance, source: str | None) -> None:
 
 
 def sources(record: RunSnapshot, balance: Balance) -> None:
-    """Data sets with their sizes and licences."""
+    """Table of data sets with sizes and licences."""
     licences = words.licences(record)
     names = sorted({*balance.sources, *licences})
     if not names:
@@ -101,7 +101,7 @@ def sources(record: RunSnapshot, balance: Balance) -> None:
 
 
 def report(record: RunSnapshot, found: dict | None) -> None:
-    """Leaks, copies and what the background tells, or how to find that out."""
+    """Report of leaks, copies and background bias, or the command that makes it."""
     st.html("<h2>Check</h2>")
     if found is None:
         sentence(
@@ -125,7 +125,7 @@ def report(record: RunSnapshot, found: dict | None) -> None:
 
 
 def examples(record: RunSnapshot, balance: Balance, source: str | None) -> None:
-    """Pictures of one class."""
+    """Example images of one class."""
     st.html("<h2>Examples</h2>")
     classes = [name for name in balance.classes if balance.count(source, name)]
     classes.sort(key=lambda name: (crop_of(name), words.class_label(name)))

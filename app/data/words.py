@@ -1,4 +1,4 @@
-"""What the Data page says. Pure functions, no drawing."""
+"""Texts of the Data page. Pure functions, no drawing."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ ROLES = {
 
 
 def thing(record: RunSnapshot) -> str:
-    """What a run learned from, for a number before it: "photo" or "drawn leaf"; photos where it does not say."""
+    """Kind of training images, singular: "photo" or "drawn leaf"; photos where not recorded."""
     return "drawn leaves" if record.learned_from == {"drawings"} else "photos"
 
 
 def class_label(name: str) -> str:
-    """The name of a folder of photos in people's words: a healthy class is what its owner called healthy."""
+    """A class name in words; "healthy" is quoted from the data set."""
     return capitalized(spoken(name))
 
 
 def learned_from(record: RunSnapshot, balance: Balance) -> str:
-    """What the run learned from, in one sentence."""
+    """Training data of the run, in one sentence."""
     things, count = thing(record), balance.count(role="train") + balance.count(role="cv")
     sources = len(balance.sources) if balance.role_source else len(data_sets(record))
     places = f" of {counted(sources, 'data set')}" if sources > 1 else ""
@@ -51,13 +51,13 @@ def learned_from(record: RunSnapshot, balance: Balance) -> str:
 
 
 def data_sets(record: RunSnapshot) -> list[str]:
-    """As its configuration names them."""
+    """Data sets as configured."""
     data = (record.config or {}).get("data")
     return [str(name) for name in (data.get("dirs") or [])] if isinstance(data, dict) else []
 
 
 def plants_known(record: RunSnapshot, check: dict | None) -> bool | None:
-    """Whether every photo says which plant it shows: as the check of the data found, else as the run says."""
+    """Whether the plant of every photo is known: from the check of the data, else from the run."""
     found = (check or {}).get("plants_known")
     return found if isinstance(found, bool) else record.plants_known
 
@@ -72,7 +72,7 @@ def plants(known: bool | None) -> str:
 
 
 def evenness(balance: Balance) -> str | None:
-    """How uneven the classes are, in what was learned from."""
+    """Class balance of the training data, in a sentence."""
     part = "train" if balance.count(role="train") else "cv"
     counts = {name: balance.count(label=name, role=part) for name in balance.classes}
     if len(counts) < 2 or not max(counts.values()):
@@ -91,7 +91,7 @@ def evenness(balance: Balance) -> str | None:
 
 
 def findings(report: dict, things: str) -> list[tuple[str, str, bool]]:
-    """What the check found, a line each: a title, what was found, and whether it is worth attention."""
+    """Findings of the check: title, text, and whether it needs attention."""
     leaks, near = report["leaks"], report["near_duplicates"]["count"]
     across = leaks["exact"]["count"] + leaks["near"]["count"]
     copies, conflicts, broken = (
@@ -132,7 +132,7 @@ def findings(report: dict, things: str) -> list[tuple[str, str, bool]]:
 
 
 def _found(copies: int, pairs: int) -> str:
-    """`2 exact copies and 11 pairs of near-duplicates`; what there is none of is left out."""
+    """Counts in words: `2 exact copies and 11 pairs of near-duplicates`; zeros are left out."""
     told = [counted(copies, "exact copy", "exact copies")] * (copies > 0)
     return " and ".join(told + [f"{counted(pairs, 'pair')} of near-duplicates"] * (pairs > 0))
 
@@ -143,7 +143,7 @@ def _twice(copies: int, pairs: int) -> str:
 
 
 def background(control: dict | None, things: str) -> tuple[str, str, bool]:
-    """How far the corners of a photo alone tell the class."""
+    """Accuracy of a classifier on the corners of photos alone, in a sentence."""
     if control is None:
         return "Background alone", "Not told: it takes a training and a test split.", False
     low = wilson(round(control["top1"] * control["n"]), control["n"])[0]
@@ -157,7 +157,7 @@ def background(control: dict | None, things: str) -> tuple[str, str, bool]:
 
 
 def checked(report: dict, things: str) -> str:
-    """What the report covers."""
+    """Coverage of the report."""
     seen, known = report["photos_of_run_checked"], report["photos_of_run"]
     extent = (
         f"all {known:,} {things} of this run" if seen == known else f"{seen:,} of the {known:,} {things} of this run"
@@ -166,13 +166,13 @@ def checked(report: dict, things: str) -> str:
 
 
 def check_command(record: RunSnapshot) -> str:
-    """What to type where the check is not recorded."""
+    """Command that records the check."""
     places = [_sample(name) for name in data_sets(record)] or ["path/to/photos"]
     return f"python -m hvit data check {' '.join(places)} --save-to {record.name}"
 
 
 def _sample(name: str) -> str:
-    """The same data set; of drawn leaves no more than take a few minutes to draw."""
+    """The same data set; of rendered leaves only as many as render in a few minutes."""
     try:
         span = Span.parse(name)
     except AddressError:
@@ -181,7 +181,7 @@ def _sample(name: str) -> str:
 
 
 def pair_rows(report: dict) -> list[dict]:
-    """The pairs that lie in two splits, for a table."""
+    """Table of the pairs across two splits."""
     return [
         {"kind": kind, "first": first, "second": second}
         for kind, key in (("exact copy", "exact"), ("near-duplicate", "near"))
@@ -190,7 +190,7 @@ def pair_rows(report: dict) -> list[dict]:
 
 
 def table_rows(balance: Balance) -> list[dict]:
-    """A row a data set and class, with a column a part; for a spreadsheet."""
+    """Rows by data set and class with a column a role, for a spreadsheet."""
     return [
         {"data_set": source, "class": label} | {role: balance.count(source, label, role) for role in balance.roles}
         for source in balance.sources
@@ -200,7 +200,7 @@ def table_rows(balance: Balance) -> list[dict]:
 
 
 def licences(record: RunSnapshot) -> dict[str, str]:
-    """Of each data set, as the run recorded them."""
+    """Recorded licence of each data set."""
     data = (record.config or {}).get("data")
     recorded = (None if record.card is None else record.card.licences) or (
         data.get("licences") if isinstance(data, dict) else None

@@ -1,4 +1,4 @@
-"""The frame of the Evaluation page: which run and split, the numbers on top, and which view follows."""
+"""Frame of the Evaluation page: run, split, main scores, and choice of a view."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ def nothing_yet(records: Sequence[RunSnapshot], troubles: Sequence[Trouble]) -> 
 
 
 def choose_run(records: Sequence[RunSnapshot]) -> RunSnapshot:
-    """The run to evaluate; its name is in the address."""
+    """Selects the run; its name is a query parameter."""
     known = {record.name: record for record in sorted(records, key=lambda record: record.name != DEFAULT_RUN)}
     state.keep_among(state.JUDGED, list(known))
     return known[st.selectbox("Run", list(known), key=state.JUDGED, bind="query-params")]
 
 
 def choose_split(record: RunSnapshot) -> str:
-    """The split it is evaluated on."""
+    """Selects the split."""
     return widgets.choose_shared("Evaluated on", record.splits, state.SPLIT, format_func=split_title)
 
 
 def trust(record: RunSnapshot, split: str, lines: Sequence[TrustLine]) -> None:
-    """Can I trust this run? Five risks, the worst first, each with a link to its evidence."""
+    """Five risks of the run, the worst first, each with a link to its evidence."""
     st.html('<h2 class="trust-title">Can I trust this run?</h2>')
     for line in lines:
         with st.container(horizontal=True, key=f"trust_{line.topic}"):
@@ -72,7 +72,7 @@ def trust(record: RunSnapshot, split: str, lines: Sequence[TrustLine]) -> None:
 def headline(
     record: RunSnapshot, split: str, scores: SplitScores, calibrated: bool, times_evaluated: str | None
 ) -> None:
-    """The numbers on top, each with its interval."""
+    """The main scores, each with its interval."""
     cells = [
         ("Top-1 accuracy", rate(scores.top1), between(scores.top1_ci)),
         ("Macro-F1", rate(scores.macro_f1), between(scores.macro_f1_ci)),
@@ -94,5 +94,5 @@ def headline(
 
 
 def choose_view() -> str:
-    """Which part is shown; it is in the address."""
+    """Selects the view; it is a query parameter."""
     return widgets.choice("Show", VIEWS, state.ERRORS_VIEW, labelled=False)

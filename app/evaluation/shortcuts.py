@@ -1,4 +1,4 @@
-"""The Shortcuts view of the Evaluation page: what the run answers when one cue is taken away."""
+"""The Shortcuts view of the Evaluation page: accuracy with one visual cue removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The views of the Evaluation page, each with at most one gallery."""
+"""Views of the Evaluation page, each with at most one gallery."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NUMBERS = {"counts": "pictures", "rates": "% of the class"}
 
 
 def confusions(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
-    """The matrix, or on a phone the list of the most frequent confusions; and the photos of a chosen cell."""
+    """Confusion matrix, or on a phone the most frequent confusions; with the photos of a selected cell."""
     has_crops = bool(crops(answers.classes))
     places = [st.container(key=key) for key in ("matrix_place", "confusion_list", "cell_photos")]
     with places[2]:  # before the matrix, which frames what is chosen here
@@ -90,7 +90,7 @@ def _matrix(
 
 
 def _choose_cell(answers: Predictions) -> tuple[str | None, str | None]:
-    """True class, and what it was called; None where any may be."""
+    """Selects true and predicted class; None for any."""
     options = [ANY, *sorted(answers.classes, key=class_title)]
     for key in (state.TRUE_CLASS, state.CALLED):
         state.keep_among(key, options)
@@ -119,7 +119,7 @@ def _class_or_any(name: str) -> str:
 
 
 def kinds(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
-    """Errors by what they mean: the wrong crop is another error than the wrong disease."""
+    """Errors by kind: a wrong crop is not the same error as a wrong disease."""
     numbers = kinds_of_error(answers.classes, answers.labels, answers.predicted)
     shown = words.kinds_shown(answers.classes)
     counts = {kind: int((numbers == KINDS.index(kind)).sum()) for kind in KINDS}
@@ -159,7 +159,7 @@ def _by_crop(answers: Predictions, numbers: np.ndarray, shown: Sequence[str]) ->
 
 
 def classes(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
-    """Precision, recall and F1 of each class; a chosen row shows its photos."""
+    """Precision, recall and F1 of each class, with the photos of a selected row."""
     titles = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
     rows = []
     for score in scores.per_class:
@@ -203,7 +203,7 @@ def classes(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> N
 
 
 def sure(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
-    """Errors by descending confidence."""
+    """Errors by decreasing confidence."""
     rows = most_confident_errors(answers.labels, answers.probs)
     if not len(rows):
         widgets.sentence("There is no error.", "below")
@@ -215,7 +215,7 @@ def sure(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None
 
 
 def second_look(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
-    """Labels that may be wrong."""
+    """Possible label errors."""
     if answers.split == "train":
         widgets.notice("This needs photos the model did not learn from; choose test, validation or cross-validation.")
         return
@@ -234,7 +234,7 @@ def second_look(record: RunSnapshot, answers: Predictions, scores: SplitScores) 
 
 
 def probabilities(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
-    """Reliability diagram, calibration error and negative log-likelihood."""
+    """Reliability diagram, ECE and negative log-likelihood."""
     bins = scores.reliability
     figure = reliability_diagram(
         [b["confidence"] for b in bins],
@@ -254,7 +254,7 @@ def probabilities(record: RunSnapshot, answers: Predictions, scores: SplitScores
 
 
 def photos(answers: Predictions, rows: np.ndarray, key: str, claimed: np.ndarray | None = None) -> None:
-    """A gallery of some pictures, and their table.
+    """Gallery and table of some photos.
 
     Args:
         claimed: the class to tell of each of them; None for the one it was called.

@@ -1,4 +1,4 @@
-"""What the Evaluation page says. Pure functions, no drawing."""
+"""Texts of the Evaluation page. Pure functions, no drawing."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ WITHOUT_CROPS = {"wrong_disease": "Wrong disease"}
 
 
 def kind_title(kind: str, classes: Sequence[str]) -> str:
-    """A kind of error for a label; without crops none is the right one."""
+    """Title of a kind of error; `correct` replaces the right crop where classes name no crops."""
     return KINDS[kind] if crops(classes) else (KINDS | WITHOUT_CROPS)[kind]
 
 
 def kinds_shown(classes: Sequence[str]) -> list[str]:
-    """The kinds of error a run with these classes can make."""
+    """Kinds of error that a run with these classes can make."""
     return [kind for kind in KINDS if kind not in ("right", *(() if len(crops(classes)) > 1 else ("wrong_crop",)))]
 
 
 def times_evaluated(evaluations: Sequence[dict], split: str) -> str | None:
-    """How often test was looked at: more often is less worth."""
+    """Number of evaluations on test, in a sentence: with each, the estimate gets more optimistic."""
     if split != "test" or not evaluations:
         return None
     if len(evaluations) == 1:
@@ -58,7 +58,7 @@ def confusion_line(true: str, called: str, count: int, n: int) -> str:
 
 
 def cell_sentence(true: str | None, called: str | None, count: int, n: int) -> str:
-    """What the pictures below show.
+    """Describes the images of a selected cell.
 
     Args:
         true, called: None where any class may be.
@@ -76,17 +76,17 @@ def cell_sentence(true: str | None, called: str | None, count: int, n: int) -> s
 
 
 def tile_line(called: str, probability: float, right: bool) -> str:
-    """Under a picture: `predicted early blight, 94 %`, `correct, 94 %`."""
+    """Caption of an image: `predicted early blight, 94 %`, `correct, 94 %`."""
     return f"{'correct' if right else 'predicted ' + class_in_text(called)}, {percent(probability)}"
 
 
 def claim_line(name: str, probability: float) -> str:
-    """Under a picture whose label is worth a second look: `or early blight? 94 %`."""
+    """Caption of a possible label error: `or early blight? 94 %`."""
     return f"or {class_in_text(name)}? {percent(probability)}"
 
 
 def second_look(count: int, n: int, learned_from: frozenset[str]) -> list[str]:
-    """What the list of labels worth a second look says and does not say."""
+    """Explains the list of possible label errors."""
     if not count:
         return [f"None of the {counted(n, 'label')} stands out: no picture claims another class than its own."]
     told = [
@@ -100,7 +100,7 @@ def second_look(count: int, n: int, learned_from: frozenset[str]) -> list[str]:
 
 
 def trust_row(line: TrustLine) -> str:
-    """One risk as HTML: the share that goes wrong, what it is, and the command where it was not measured."""
+    """One risk as HTML: the share of errors, a description, and the command where it was not measured."""
     number = "not measured" if line.wrong is None else percent(line.wrong)
     command = "" if line.command is None else f"<code>{html.escape(line.command)}</code>"
     text = html.escape(line.text.replace(" %", f"{NBSP}%"))

@@ -1,1 +1,1 @@
-"""The Feature space page: how samples are colored, what is said of a selection, and the panels."""
+"""The Feature space page: colors of samples, selections, and panels."""

@@ -1,4 +1,4 @@
-"""Figures of maps, each built once: a selection on a map of thousands of points must not wait for them."""
+"""Cached map figures: a selection must not wait for a figure with thousands of points."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def map_figure(
     colors: Palette,
     height_px: int,
 ) -> tuple[go.Figure, list[Group]]:
-    """The map of a run, and its groups.
+    """Figure of the map of a run, and its groups.
 
     Args:
         mode: what the samples are colored by; of `groups.modes`.

@@ -1,4 +1,4 @@
-"""Samples in groups of one color each: what the map can be colored by. Pure functions, no drawing."""
+"""Groups of samples for coloring the map. Pure functions, no drawing."""
 
 from collections.abc import Sequence
 
@@ -41,7 +41,7 @@ SEVERITIES = (0.02, 0.05, 0.15, 0.35)
 
 
 def modes(samples: MappedSamples) -> list[str]:
-    """What the samples of a run can be colored by; the first is the one to begin with."""
+    """Attributes by which the samples of a run can be colored; the first is the default."""
     found = samples.map
     kinds = [CROP] if crops(samples.classes) else [CONDITION]
     kinds += [CORRECT, CONFIDENCE]
@@ -53,7 +53,7 @@ def modes(samples: MappedSamples) -> list[str]:
 
 
 def groups_of(samples: MappedSamples, mode: str, colors: Palette) -> list[Group]:
-    """The samples by one of `modes`, each in one group."""
+    """Groups the samples by one of `modes`."""
     if mode == CROP:
         return _named([crop_title(crop_of(name)) or "No crop" for name in samples.labels], colors)
     if mode == CONDITION and set(samples.classes) <= set(LOOK_OF):
@@ -78,7 +78,7 @@ def groups_of(samples: MappedSamples, mode: str, colors: Palette) -> list[Group]
 
 
 def highlighted(samples: MappedSamples, name: str, colors: Palette) -> list[Group]:
-    """One class against all others, which are grey; what was taken for it stands out too."""
+    """Groups of one class, of samples confused with it, and of all others in grey."""
     is_it, said = samples.labels == name, samples.predicted == name
     title, in_text = class_title(name), class_in_text(name)
     return [
@@ -90,12 +90,12 @@ def highlighted(samples: MappedSamples, name: str, colors: Palette) -> list[Grou
 
 
 def _data_sets(samples: MappedSamples) -> list[str]:
-    """The first folder of recorded paths; drawn leaves are one data set."""
+    """Data set of each sample: the first folder of its path; rendered leaves are one data set."""
     return [path.partition("/")[0].partition(":")[0] for path in samples.paths]
 
 
 def _named(names: Sequence[str], colors: Palette, order: Sequence[str] | None = None) -> list[Group]:
-    """A hue each; beyond nine names the rarest share the grey.
+    """One hue a name; beyond nine names the rarest share grey.
 
     Args:
         order: of the hues, the same on every map; None gives them in the order of the names.
@@ -120,7 +120,7 @@ def _percents(edges: Sequence[float], of: str = "") -> list[str]:
 
 
 def _by_distance(samples: MappedSamples, colors: Palette) -> list[Group]:
-    """Quarters of the samples, from the most usual; and those the run calls unfamiliar."""
+    """Quartiles of the out-of-distribution score, and the samples that the run calls unfamiliar."""
     values = samples.map.strangeness
     limit = np.inf if samples.ood_threshold is None else samples.ood_threshold
     familiar = values <= limit

@@ -1,4 +1,4 @@
-"""The parts of the Feature space page: what is mapped, the map, what is selected, and photos of the reader."""
+"""Panels of the Feature space page: the map, the selection, and the user's photos."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SYMBOLS = {"circle": "\u25cf", "circle-open": "\u25cb"}
 
 
 def introduction() -> None:
-    """The title and what the page shows."""
+    """Title and description of the page."""
     st.html(f'<div><h1>Feature space</h1><p class="below">{html.escape(words.INTRODUCTION)}</p></div>')
 
 
@@ -49,13 +49,13 @@ def nothing_recorded() -> None:
 
 
 def no_map(record: RunSnapshot) -> None:
-    """A run without a map: what makes one."""
+    """Run without a map: the command that makes one."""
     widgets.notice(words.no_map(record.name))
     st.code(embed_command(record.name), language="bash")
 
 
 def choose_runs(recorded: Sequence[RunSnapshot]) -> tuple[RunSnapshot, str | None, RunSnapshot | None]:
-    """The run to show, the split of its map (None where it has none), and another run to set beside it."""
+    """Selects the run, the split of its map (None where it has none), and a second run."""
     mapped = {record.name: maps.mapped_splits(record) for record in recorded}
     names = sorted(mapped, key=lambda name: (not mapped[name], name))
     known = {record.name: record for record in recorded}
@@ -81,7 +81,7 @@ def choose_runs(recorded: Sequence[RunSnapshot]) -> tuple[RunSnapshot, str | Non
 def explore(
     record: RunSnapshot, samples: MappedSamples, beside: RunSnapshot | None, others: MappedSamples | None
 ) -> None:
-    """Everything below the choice of runs; a selection draws only this again."""
+    """Everything below the choice of runs; a selection reruns only this fragment."""
     colors = theme.palette(st.context.theme.type)
     with st.container(key="space_controls"):
         mode, highlight, photo, by_click = _controls(record, samples)
@@ -148,7 +148,7 @@ def _controls(record: RunSnapshot, samples: MappedSamples) -> tuple[str, str | N
 
 
 def _model_of(record: RunSnapshot) -> RunSnapshot | None:
-    """The run as one that can look at photos; None where its weights are not here."""
+    """The checkpoint of the run; None where its weights are missing."""
     return next((run for run in diagnosing_runs() if run.name == record.name), None)
 
 
@@ -178,7 +178,7 @@ def _map(
     marker: Marker | None = None,
     has_neighbor: bool = True,
 ) -> None:
-    """One of `state.MAPS`; what is selected on either stands out on both."""
+    """Draws one of `state.MAPS`; a selection is shown on both."""
     if mode not in groups.modes(samples):
         mode = groups.modes(samples)[0]
     height_px, selected = BESIDE_PX if has_neighbor else HEIGHT_PX, state.selected_when_drawn(which)
@@ -197,7 +197,7 @@ def _map(
 
 
 def _legend(found: Sequence[Group], samples: MappedSamples) -> None:
-    """Colors with their counts; of a selection, how many of each are in it."""
+    """Legend with counts; for a selection also the count of each group in it."""
     selected = samples.rows_of(state.selected_samples())
     rows = []
     for group in found:
@@ -231,7 +231,7 @@ def _selection(
 
 
 def _before_selection(samples: MappedSamples) -> None:
-    """What can be done, and how all leaves together were named."""
+    """Instructions, and the accuracy over all samples."""
     summary = summarize(samples, np.arange(len(samples.map)))
     st.html(
         f'<div class="hint"><p>{html.escape(words.HOW_TO)}</p>'
@@ -280,7 +280,7 @@ def _numbers(
 
 
 def _one_leaf(samples: MappedSamples, row: int) -> None:
-    """One sample and its neighbors in feature space, near or far on the map."""
+    """One sample and its neighbors in feature space, with their distance on the map."""
     st.html('<p class="summary" role="status">One leaf, and the nearest to it in feature space</p>')
     tiles = [_tile(samples, row)]
     for other, distance in zip(samples.map.neighbors[row], samples.map.distances[row]):
@@ -295,7 +295,7 @@ def _tile(samples: MappedSamples, row: int, more: str = "") -> Tile:
 
 
 def _photo(photo: PhotoFile, placed: PlacedPhoto, samples: MappedSamples) -> None:
-    """A photo of the reader, and what its place on the map is worth."""
+    """A photo of the user on the map, and the reliability of its position."""
     refined = state.is_refined(photo)
     st.image(pictures.jpeg(pictures.shrunk(whole_photo(photo), 320)), width="stretch", alt="Your photo")
     with st.container(key="space_photo_words"):
@@ -310,7 +310,7 @@ def _photo(photo: PhotoFile, placed: PlacedPhoto, samples: MappedSamples) -> Non
 
 
 def _neighbors_of_photo(placed: PlacedPhoto, samples: MappedSamples) -> None:
-    """The leaves nearest to a photo in feature space, near or far on the map."""
+    """Nearest samples of a photo in feature space, with their distance on the map."""
     near = placed.place
     st.html('<p class="summary">The leaves nearest to your photo in feature space</p>')
     if not placed.unfamiliar:

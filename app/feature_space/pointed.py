@@ -1,4 +1,4 @@
-"""The picture of the leaf under the pointer: the browser says on which point it rests, the page finds its picture."""
+"""Image of the sample under the pointer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _show = st.components.v2.component(
 
 @st.fragment
 def picture_of_pointed(*maps: MappedSamples) -> None:
-    """A picture beside the pointer where it rests on a leaf; none where the photo is not at hand.
+    """Shows the image of a sample beside the pointer; nothing where the photo is not available.
 
     Args:
         maps: in the order of the page.

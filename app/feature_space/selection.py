@@ -1,4 +1,4 @@
-"""What can be counted of the samples selected on a map. Pure functions, no drawing."""
+"""Statistics of the selected samples of a map. Pure functions, no drawing."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from hvit.scoring.metrics import wilson
 
 @dataclass(frozen=True)
 class Confusion:
-    """`count` samples of class `label` were named `answer`."""
+    """`count` samples of class `label` predicted as `answer`."""
 
     label: str
     answer: str
@@ -20,7 +20,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Summary:
-    """Counts of a selection.
+    """Statistics of a selection.
 
     Attributes:
         n: samples.
@@ -39,7 +39,7 @@ class Summary:
 
 
 def summarize(samples: MappedSamples, rows: np.ndarray) -> Summary:
-    """Counts of the samples in these rows, at least one."""
+    """Statistics of the samples in these rows, at least one."""
     labels, answers = samples.labels[rows], samples.predicted[rows]
     right = labels == answers
     of_class, right_of_class = Counter(labels), Counter(labels[right])
@@ -57,6 +57,6 @@ def summarize(samples: MappedSamples, rows: np.ndarray) -> Summary:
 
 
 def shown_first(samples: MappedSamples, rows: np.ndarray) -> np.ndarray:
-    """The rows in the order in which they are worth looking at: wrong and sure of it, wrong, then unsure."""
+    """Sorts rows by interest: confident errors, other errors, then uncertain ones."""
     right, confidence = samples.correct[rows], samples.confidence[rows]
     return rows[np.lexsort((np.where(right, confidence, -confidence), right))]

@@ -1,4 +1,4 @@
-"""What the Feature space page says. Pure functions, no drawing."""
+"""Texts of the Feature space page. Pure functions, no drawing."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ HOW_TO = (
 
 
 def point_texts(samples: MappedSamples) -> list[str]:
-    """What is said of each sample on hover: the true class, the answer and how sure it was."""
+    """Hover text of each sample: true class, prediction and confidence."""
     titles = {name: class_title(name) for name in {*samples.labels, *samples.classes}}
     in_text = {name: class_in_text(name) for name in samples.classes}
     rightly = [label == answer for label, answer in zip(samples.labels, samples.predicted)]
@@ -33,14 +33,14 @@ def point_texts(samples: MappedSamples) -> list[str]:
 
 
 def tile_line(samples: MappedSamples, row: int) -> str:
-    """What is said under the picture of a sample."""
+    """Caption of the image of a sample."""
     answer = samples.predicted[row]
     what = "correct" if samples.labels[row] == answer else f"taken for {class_in_text(answer)}"
     return f"{what}, {percent(samples.confidence[row])}"
 
 
 def accuracy(summary: Summary) -> str:
-    """The share that is correct, with its interval where that says something."""
+    """Accuracy of a selection, with its interval where that is informative."""
     if summary.n == 1:
         return "Correct." if summary.right else "Wrong."
     share = f"{100 * summary.right / summary.n:.0f}{NBSP}%"
@@ -49,7 +49,7 @@ def accuracy(summary: Summary) -> str:
 
 
 def confusion(summary: Summary) -> str | None:
-    """The most frequent confusion in a sentence; None where nothing is wrong."""
+    """The most frequent confusion in a sentence; None without errors."""
     found = summary.confusion
     if found is None:
         return None
@@ -66,7 +66,7 @@ def selected_share(rows: int, total: int) -> str:
 
 
 def limits() -> list[str]:
-    """What a map like this cannot tell."""
+    """Limitations of such a map."""
     return [
         "Read it from close up: neighbors on the map are mostly neighbors for the model. The space between two groups, "
         "the size of a group and which way the map is turned mean little. t-SNE keeps neighbors and gives up "
@@ -77,7 +77,7 @@ def limits() -> list[str]:
 
 
 def quality(found: FeatureMap, name: str) -> list[str]:
-    """How far to trust a map, from what was measured when it was made."""
+    """Quality of a map, from the measures recorded with it."""
     about = found.about
     count, n = about["neighbors"], len(found)
     told = [
@@ -97,7 +97,7 @@ def quality(found: FeatureMap, name: str) -> list[str]:
 
 
 def unfamiliar(photo: PlacedPhoto, ood_threshold: float) -> str:
-    """What the place of a photo is worth that looks like nothing the run learned from."""
+    """Caveat for the position of an unfamiliar photo."""
     return (
         "This does not look like any leaf I know, so it is drawn hollow. It lands somewhere, as everything does, but "
         f"it is farther from what I learned from ({photo.distance:.2f}) than I accept ({ood_threshold:.2f})."
@@ -105,19 +105,19 @@ def unfamiliar(photo: PlacedPhoto, ood_threshold: float) -> str:
 
 
 def answer(photo: PlacedPhoto) -> str:
-    """What the run takes a photo for."""
+    """Prediction of the run for the photo."""
     return f"My answer: {class_in_text(photo.label)}, {percent(photo.confidence)}."
 
 
 def position(refined: bool) -> str:
-    """How the place of a photo was found."""
+    """How the position of the photo was computed."""
     if refined:
         return "Placed by t-SNE among the leaves of the map, which stayed where they were."
     return "Approximate position: the middle of its 15 nearest neighbors. Lines lead to the nearest 10."
 
 
 def neighbors_agree(labels: Sequence[str], answer: str) -> str:
-    """What the true neighbors of a photo are."""
+    """Classes of the true neighbors of a photo."""
     names, counts = np.unique(np.asarray(labels, dtype=str), return_counts=True)
     best = int(np.argmax(counts))
     most = f"{counts[best]} of its {len(labels)} nearest leaves are {class_in_text(str(names[best]))}"
@@ -125,10 +125,10 @@ def neighbors_agree(labels: Sequence[str], answer: str) -> str:
 
 
 def no_map(name: str) -> str:
-    """A run whose map was not made."""
+    """Sentence on a run without a map."""
     return f"There is no map of {name} yet. This makes one from its recorded predictions, and takes minutes:"
 
 
 def distance(value: float) -> str:
-    """Between two leaves in feature space."""
+    """Formats a distance in feature space."""
     return f"distance {value:.2f}"

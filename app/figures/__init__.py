@@ -1,1 +1,1 @@
-"""Pure Plotly builders, a file a subject: arrays in, `go.Figure` out. No Streamlit, no torch, no files."""
+"""Pure Plotly builders, one file a subject: arrays in, `go.Figure` out. No Streamlit, no torch, no files."""

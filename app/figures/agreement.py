@@ -1,4 +1,4 @@
-"""Agreement of measured and true areas: a scatter around the identity line, and a Bland-Altman plot."""
+"""Agreement of measured and true areas: scatter plot with identity line, and Bland-Altman plot."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def identity_scatter(
     names: Sequence[str],
     colors: Palette = PAPER,
 ) -> go.Figure:
-    """Measured against true area; on the line, both are equal. A thin bar is the interval of a photo.
+    """Scatter plot of measured against true area with the identity line; thin bars are intervals.
 
     Args:
         true, measured: shares of the leaf.

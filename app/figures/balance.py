@@ -13,7 +13,7 @@ STRENGTHS = (1.0, 0.66, 0.42, 0.22)  # of the accent, from what learned to what 
 def class_balance(
     titles: Sequence[str], counts: Mapping[str, Sequence[int]], thing: str = "photos", colors: Palette = PAPER
 ) -> go.Figure:
-    """A stacked bar a class; its end tells how many there are.
+    """Stacked bars of the photos of each class.
 
     Args:
         titles: names of the classes, from the top.
@@ -80,6 +80,6 @@ def class_balance(
 
 
 def _mixed(color: str, share: float) -> str:
-    """A color of some strength over whatever lies behind it."""
+    """A color with an alpha channel."""
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red}, {green}, {blue}, {share})"

@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""Confusion matrix."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ def confusion_matrix(
     chosen: tuple[str, str] | None = None,
     colors: Palette = PAPER,
 ) -> go.Figure:
-    """A matrix of counts or shares; right answers in the accent, errors in their own color, both on one fixed scale.
+    """Confusion matrix of counts or shares; diagonal and errors have colors of their own, on one fixed scale.
 
     Every cell that is not empty is also a point that can be clicked; its `customdata` is [true class, what it was
     called].
@@ -100,7 +100,7 @@ def confusion_matrix(
 
 
 def scale_html(colors: Palette = PAPER) -> str:
-    """The scale of the matrix: both colors from 0 to 100 % of a true class, with marks at `TICKS`."""
+    """Color scales of the matrix from 0 to 100 % of a true class, with labels at `TICKS`."""
     marks = "".join(f'<span style="left: {100 * tick**0.5:.0f}%">{100 * tick:.0f}</span>' for tick in TICKS)
     bars = "".join(
         f'<i style="background: linear-gradient(to right, {colors.paper}, {color})"></i>'

@@ -1,4 +1,4 @@
-"""Accuracy against what it costs."""
+"""Accuracy against cost."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def accuracy_by_cost(
     measure: str,
     colors: Palette = PAPER,
 ) -> go.Figure:
-    """A point a way, up is better and left is cheaper; the bars are 95 % intervals.
+    """Scatter plot of accuracy against cost, one point a seed group; bars are 95 % intervals.
 
     Args:
         costs: positive, in the unit of `axis`.

@@ -1,4 +1,4 @@
-"""Learning curves of ways of training."""
+"""Learning curves of seed groups."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ def learning_curves(
     is_share: bool = False,
     colors: Palette = PAPER,
 ) -> go.Figure:
-    """A line a way: the mean over its seeds, and the range between the lowest and the highest as a band.
+    """Line plot of a metric: mean over the seeds of each group, with the range from lowest to highest as a band.
 
     Where seeds have come differently far, the mean ends with the shortest; a thin line goes on. A smoothed curve has
     the recorded one faint behind it.

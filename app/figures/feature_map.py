@@ -58,7 +58,7 @@ def feature_map(
     colors: Palette = PAPER,
     height_px: int = HEIGHT_PX,
 ) -> go.Figure:
-    """One trace a group; every point carries its row, by which a selection is told.
+    """Scatter plot of the map, one trace a group; every point carries its row, which identifies selected samples.
 
     Args:
         coordinates: (N, 2).
@@ -107,7 +107,7 @@ def feature_map(
 
 
 def point_px(N: int) -> float:
-    """Diameter of a point: many are small."""
+    """Marker diameter, smaller for more points."""
     return float(np.clip(9 - 1.2 * np.log10(max(N, 10) / 100) * 2, 3, 9))
 
 

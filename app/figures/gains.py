@@ -1,4 +1,4 @@
-"""How much better one way is than another."""
+"""Gains of one seed group over another."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def gains(
     axis: str,
     colors: Palette = PAPER,
 ) -> go.Figure:
-    """Gains with their 95 % intervals around a line at 0; those whose interval holds 0 are drawn in grey.
+    """Gains with their 95 % intervals and a line at 0; intervals that contain 0 are grey.
 
     Args:
         titles: what is compared, a row each.

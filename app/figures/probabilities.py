@@ -1,4 +1,4 @@
-"""Class probabilities of one answer."""
+"""Class probabilities of one prediction."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ def class_probabilities(
     colors: Palette = PAPER,
     calibrated: bool = True,
 ) -> go.Figure:
-    """Bars of the probabilities, most likely on top; the prediction set in the accent, the rest grey.
+    """Bar chart of probabilities, most likely on top; the prediction set in the accent color, others grey.
 
     Args:
         titles: names of the classes to show, most likely first.
@@ -79,7 +79,7 @@ def class_probabilities(
 
 
 def percent_label(fraction: float) -> str:
-    """`94 %`; the ends never read as certainty."""
+    """Formats a probability: `94 %`, but never 0 or 100."""
     if fraction >= 0.995:
         return "over 99 %"
     return "under 1 %" if fraction < 0.005 else f"{fraction:.0%}".replace("%", " %")

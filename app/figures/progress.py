@@ -14,7 +14,7 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "
 def disease_progress(
     progress: Mapping[str, Sequence[tuple[date, Mean]]], measure: str, colors: Palette = PAPER
 ) -> go.Figure:
-    """A line a treatment: the mean over its plots, with 95 % intervals, cut at 0 and 100 %.
+    """Line plot, one line a treatment: mean over its plots with 95 % intervals, cut at 0 and 100 %.
 
     Args:
         progress: means in [0, 1] by date, by treatment.

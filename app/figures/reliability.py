@@ -15,7 +15,7 @@ COUNTS_HEIGHT, GAP = 0.2, 0.06  # shares of the height of a figure
 def reliability_diagram(
     confidence: Sequence[float], accuracy: Sequence[float], counts: Sequence[int], colors: Palette = PAPER
 ) -> go.Figure:
-    """How often answers of a given probability were right; on the line, probabilities mean what they say.
+    """Reliability diagram: accuracy of each bin of predicted probability, with the identity line.
 
     Args:
         confidence, accuracy: mean of each bin, in [0, 1].
@@ -66,7 +66,7 @@ def reliability_with_counts(
     all_confidences: np.ndarray,
     colors: Palette = PAPER,
 ) -> go.Figure:
-    """A reliability diagram with 95 % intervals, and below it how many photos have which probability.
+    """Reliability diagram with 95 % intervals above a histogram of probabilities.
 
     Args:
         confidence, accuracy, counts, intervals: of each bin.

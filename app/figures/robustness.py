@@ -12,7 +12,7 @@ DASHES = ("solid", "dash")
 
 @dataclass(frozen=True)
 class StrengthCurve:
-    """One run.
+    """Scores of one run by strength.
 
     Attributes:
         name: of the run.
@@ -28,7 +28,7 @@ class StrengthCurve:
 
 
 def score_by_strength(curves: Sequence[StrengthCurve], title: str, colors: Palette = PAPER) -> go.Figure:
-    """A line a run, from the photos as they are (0) to the severest strength; bars are 95 % intervals.
+    """Line plot of a score against strength, from 0 (unchanged photos); bars are 95 % intervals.
 
     Args:
         title: of the vertical axis.

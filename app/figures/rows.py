@@ -1,4 +1,4 @@
-"""Rows of a dot and its interval, the name and the numbers of each above it: what shares and gains are drawn with."""
+"""Rows of a dot with its interval under a title: the layout of figures of shares and gains."""
 
 import textwrap
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Row:
 def draw_rows(
     rows: Sequence[Row], axis: str, span: Interval, tickformat: str, colors: Palette, opacity: float = 1.0
 ) -> go.Figure:
-    """The rows from top to bottom.
+    """Draws the rows from top to bottom.
 
     Args:
         axis: what is measured, with its n.
@@ -75,6 +75,6 @@ def draw_rows(
 
 
 def _lines(text: str) -> list[str]:
-    """Broken after commas, where it is too long for one line."""
+    """Breaks long text after commas."""
     glued = ", ".join(part.replace(" ", "\u00a0") for part in text.split(", "))
     return [line.replace("\u00a0", " ") for line in textwrap.wrap(glued, AXIS_CHARACTERS, break_long_words=False)]

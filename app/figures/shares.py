@@ -1,4 +1,4 @@
-"""Shares with their intervals, one a row."""
+"""Proportions with intervals, one a row."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def shares(
     from_zero: bool = False,
     colors: Palette = PAPER,
 ) -> go.Figure:
-    """A dot and its 95 % interval a row, the name above it; a value that was not measured leaves its row empty.
+    """Dot plot of proportions with 95 % intervals; a missing value leaves its row empty.
 
     Args:
         titles, notes: in two lines above each row; notes hold the numbers.
@@ -37,7 +37,7 @@ def shares(
 
 
 def _around(values: Sequence[float | None], intervals: Sequence[Interval | None]) -> Interval:
-    """From a little below the lowest end to a little above the highest, within [0, 1]."""
+    """Axis range around all values and intervals, within [0, 1]."""
     ends = [v for v in values if v is not None] + [end for interval in intervals if interval for end in interval]
     if not ends:
         return 0.0, 1.0

@@ -1,4 +1,4 @@
-"""Curves of what is gained against what it costs: sets, selective accuracy, thresholds of a detector."""
+"""Trade-off curves: set size and coverage, selective accuracy, thresholds of a detector."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def coverage_by_set_size(
     n: int,
     colors: Palette = PAPER,
 ) -> go.Figure:
-    """Coverage of prediction sets against their mean size, a point an error level; up is safer, left is shorter.
+    """Coverage of prediction sets against mean set size, one point an error level.
 
     Args:
         levels: what each is called.
@@ -73,7 +73,7 @@ def coverage_by_set_size(
 
 
 def risk_coverage_curves(curves: Sequence[Curve], colors: Palette = PAPER) -> go.Figure:
-    """Error rate among the most confident photos against the share that is answered, a line a group."""
+    """Risk-coverage curves: error rate against the share of photos answered, one line a group."""
     figure = go.Figure()
     for number, curve in enumerate(curves):
         rows = _thinned(len(curve.x))
@@ -89,7 +89,7 @@ def risk_coverage_curves(curves: Sequence[Curve], colors: Palette = PAPER) -> go
 def accepted_by_threshold(
     curves: Sequence[Curve], chosen: float, served: Sequence[Mark], detector: str, colors: Palette = PAPER
 ) -> go.Figure:
-    """Share of photos accepted against the threshold of a detector, a line a kind of photo.
+    """Acceptance rate against the threshold of a detector, one line a kind of photo.
 
     Args:
         curves: the first is of known photos; its line is wide.

@@ -1,1 +1,1 @@
-"""The Guess first page: raters train on leaves of known severity."""
+"""The Guess first page: training of raters on leaves of known severity."""

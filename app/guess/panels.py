@@ -1,4 +1,4 @@
-"""The parts of the Guess first page."""
+"""Panels of the Guess first page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MODEBAR = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
 
 
 def leaf(drawing: Drawing, shows_truth: bool) -> None:
-    """The leaf to guess; with the outline of its symptoms once the guess was made."""
+    """The leaf to rate; with the outline of its symptoms after the guess."""
     pixels = rendered(str(drawing.address))
     if shows_truth and drawing.symptom_mask.any():
         pixels = pictures.with_outline(pixels, drawing.symptom_mask)
@@ -27,7 +27,7 @@ def leaf(drawing: Drawing, shows_truth: bool) -> None:
 
 
 def ask(drawing: Drawing) -> None:
-    """The slider and the button that takes the guess."""
+    """Slider and button for the guess."""
     guessed = st.slider("How much of the leaf shows symptoms?", 0.0, 100.0, 0.0, 0.5, format="%.1f %%", key=state.GUESS)
     st.button(
         "That is my guess", type="primary",
@@ -36,14 +36,14 @@ def ask(drawing: Drawing) -> None:
 
 
 def answer(guess: words.Guess) -> None:
-    """The truth, and the next leaf."""
+    """The true area, and a button for the next leaf."""
     bold, rest = words.verdict(guess)
     st.html(f'<p class="verdict" role="status"><b>{html.escape(bold)}</b></p><p class="below">{html.escape(rest)}</p>')
     st.button("Next leaf", type="primary", on_click=state.next_leaf_to_guess)
 
 
 def record(guesses: Sequence[words.Guess]) -> None:
-    """What the guesses so far come to."""
+    """Statistics of the guesses so far."""
     if not guesses:
         return
     widgets.sentence(words.summary(guesses), "standing")
@@ -63,7 +63,7 @@ def record(guesses: Sequence[words.Guess]) -> None:
 
 
 def present_drawing() -> Drawing:
-    """The leaf to guess now; the next one where none was chosen yet."""
+    """The current leaf; a new one where none was chosen."""
     address = state.leaf_to_guess()
     if address is None:
         address = next_address(state.num_leaves_guessed())

@@ -1,4 +1,4 @@
-"""What the Guess first page says, and what a rater's guesses come to. Pure functions, no drawing."""
+"""Texts of the Guess first page, and statistics of guesses. Pure functions, no drawing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Guess:
 
 
 def verdict(guess: Guess) -> tuple[str, str]:
-    """How close a guess was: words in bold, and what follows them."""
+    """Error of a guess: bold words, and the rest of the sentence."""
     off = 100 * (guess.guessed - guess.true)
     true, own = area_class(guess.true), area_class(guess.guessed)
     bold = f"True: {100 * guess.true:.1f} % of the leaf."
@@ -32,7 +32,7 @@ def verdict(guess: Guess) -> tuple[str, str]:
 
 
 def summary(guesses: Sequence[Guess]) -> str:
-    """Bias and error so far, and the concordance once there are enough guesses."""
+    """Bias and mean error so far, and concordance once there are enough guesses."""
     off = 100 * np.array([guess.guessed - guess.true for guess in guesses])
     bias = round(off.mean(), 1) + 0.0  # never -0.0
     told = f"{len(guesses)} {'guess' if len(guesses) == 1 else 'guesses'}: on average {bias:+.1f} points, "

@@ -1,1 +1,1 @@
-"""The Models page: the family in numbers, and the card of each run."""
+"""The Models page: table of the family, and the card of each run."""

@@ -1,4 +1,4 @@
-"""The parts of the Models page: the table of the family, its speed on this machine, and the card of a run."""
+"""Panels of the Models page: the table of the family, its speed on this machine, and the card of a run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FIGURE_COMMANDS = (
 
 
 def the_family() -> None:
-    """Sizes, cost and, once measured, time."""
+    """Table of sizes, cost and, once measured, latency."""
     st.html("<h2>The family</h2>")
     with st.spinner("Counting parameters"):
         rows = family.sizes()
@@ -99,7 +99,7 @@ def _html_table(head: list[str], body: list[list[str]]) -> str:
 
 
 def _measure(rows: list[dict]) -> None:
-    """How long one photo takes here, on request: it keeps the machine busy for a while."""
+    """Button that measures latency on this machine."""
     known = {row["name"]: row for row in rows}
     chosen = st.pills(
         "Time for one photo on this machine",
@@ -118,7 +118,7 @@ def _measure(rows: list[dict]) -> None:
 
 
 def card(record: RunSnapshot) -> None:
-    """Everything there is to know of a run before it is used.
+    """Model card of a run.
 
     Raises:
         ValueError: what it recorded is damaged.
@@ -219,7 +219,7 @@ def _notes(record: RunSnapshot) -> None:
 
 
 def _with_code(line: str) -> str:
-    """HTML of a line of notes, of which only `code` is formatted."""
+    """HTML of a line of notes, in which only `code` is formatted."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(line))
 
 

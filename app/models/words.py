@@ -1,4 +1,4 @@
-"""What the Models page says. Pure functions, no drawing."""
+"""Texts of the Models page. Pure functions, no drawing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BYTES_A_PARAMETER = 4
 
 
 def noisy(cores: int) -> str:
-    """How far times measured here can be trusted."""
+    """Caveat for latency measured here."""
     return (
         f"Medians of 10 passes after 2 to warm up, with the quickest and the slowest in brackets. This machine has "
         f"{counted(cores, 'core')} and does other things too: measured again, the numbers will differ."
@@ -34,7 +34,7 @@ def noisy(cores: int) -> str:
 
 
 def size_name(name: str) -> str:
-    """`hvit_tiny_dfca` -> `HViT-T with a spectral stream`, `hvit_tiny_conv` -> `HViT-T conv`."""
+    """Title of a size: `hvit_tiny_dfca` -> `HViT-T with a spectral stream`, `hvit_tiny_conv` -> `HViT-T conv`."""
     bare = next((name.removesuffix(form) for form in FORMS if name.endswith(form)), name)
     title = NAMES[bare] if bare in NAMES else name.removeprefix("timm:")
     return title if bare == name else f"{title} {FORMS[name.removeprefix(bare)]}"
@@ -46,13 +46,13 @@ def millions(params: int) -> str:
 
 
 def memory(params: int) -> str:
-    """What the weights take while they are used: `1.2 GB`."""
+    """Memory of the weights: `1.2 GB`."""
     size = params * BYTES_A_PARAMETER
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def latency(found: Timing | None) -> str:
-    """`52 ms (48 to 71)`, or nothing where it was not measured."""
+    """Formats a latency: `52 ms (48 to 71)`; empty where not measured."""
     if found is None:
         return ""
     low, high = found.range_ms
@@ -60,14 +60,14 @@ def latency(found: Timing | None) -> str:
 
 
 def status(record: RunSnapshot) -> str | None:
-    """Why there may be less to read than usual; None for a finished run with weights."""
+    """Caveat for an unfinished run or one without weights; None otherwise."""
     if record.status != "done":
         return f"This run is not finished: {record.status}. What it has recorded so far is below."
     return None
 
 
 def in_short(record: RunSnapshot, cost: Cost | None) -> str:
-    """What the run is, in one sentence."""
+    """Describes the run in one sentence."""
     what = "A model" if record.card is None else size_name(record.card.architecture)
     size = "" if cost is None else f", {millions(cost.params)} parameters, {cost.gmacs:.2f} GMACs at {cost.img_size} px"
     if record.kind == "pretrain":
@@ -93,7 +93,7 @@ def _material(record: RunSnapshot) -> str:
 
 
 def condition_lists(classes: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Crops with their conditions; one list without a name where classes name no crops."""
+    """Conditions by crop; one list without a title where classes name no crops."""
     rows = []
     for crop in crops(classes) + [""] * any(not crop_of(name) for name in classes):
         own = sorted((name for name in classes if crop_of(name) == crop), key=lambda name: (is_healthy(name), name))
@@ -102,7 +102,7 @@ def condition_lists(classes: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 def calibration(record: RunSnapshot) -> list[str]:
-    """What its probabilities and lists mean."""
+    """Calibration of the run in sentences."""
     card, said = record.card, []
     if card is None or not card.classes:
         return said
@@ -123,13 +123,13 @@ def calibration(record: RunSnapshot) -> list[str]:
 
 
 def times_evaluated(count: int) -> str:
-    """How often test was looked at."""
+    """Number of evaluations on test, in a sentence."""
     often = {1: "once", 2: "twice"}[count] if count in (1, 2) else f"{count} times"
     return f"Test was evaluated {often}."
 
 
 def made_by(record: RunSnapshot) -> str | None:
-    """The command that made it, or None where the run does not say."""
+    """Command that made the run; None where not recorded."""
     if not record.info.argv:
         return None
     return "python " + shlex.join(word for word in record.info.argv if word != "--resume")
@@ -153,12 +153,12 @@ def made_with(record: RunSnapshot) -> list[str]:
 
 
 def licence_rows(record: RunSnapshot) -> list[tuple[str, str]]:
-    """Data sets and their licences, as recorded."""
+    """Recorded data sets and licences."""
     return [] if record.card is None else sorted(record.card.licences.items())
 
 
 def pretrained_rows(record: RunSnapshot) -> list[tuple[str, str]]:
-    """What is recorded of the pretrained weights it, or the run it came from, started from; empty without any."""
+    """Recorded origin of pretrained weights of the run or its parent; empty without any."""
     found = None if record.card is None else record.card.pretrained
     if found is None:
         return []
@@ -171,12 +171,12 @@ def pretrained_rows(record: RunSnapshot) -> list[tuple[str, str]]:
 
 
 def plants(record: RunSnapshot) -> str | None:
-    """The caution where plants were not held out one by one; None where they were, or nothing was judged."""
+    """Caveat where plants were not held out; None otherwise."""
     return f"{PLANTS_UNKNOWN}." if record.plants_known is False and record.classes else None
 
 
 def notes_lines(text: str) -> list[tuple[bool, str]]:
-    """Paragraphs and points of notes.md: whether each is a point, and its text."""
+    """Paragraphs and list items of notes.md: whether each is a list item, and its text."""
     blocks: list[tuple[bool, str]] = []
     for line in text.splitlines():
         stripped = line.strip()

@@ -1,1 +1,1 @@
-"""Photos of a session: files and uploads, drawn leaves, and the images that pages show."""
+"""Photos of a session: files and uploads, rendered leaves, and images for pages."""

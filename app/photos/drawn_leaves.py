@@ -1,4 +1,4 @@
-"""Drawn leaves for a reader without a photo: which ones, by which run, and what is true of them."""
+"""Rendered leaves as sample photos, with their ground truth."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TAG = "Drawn by LeafSim, not a photograph"
 
 @dataclass(frozen=True)
 class Drawing:
-    """A drawn leaf as the pages need it.
+    """A rendered leaf for the pages.
 
     Attributes:
         address: what it takes to draw it again.
@@ -42,14 +42,14 @@ class Drawing:
     png: bytes
 
     def cut(self, box: pictures.Box) -> Drawing:
-        """The same leaf where only the part inside `box` is shown; `png` stays whole."""
+        """The part of the leaf inside `box`; `png` stays the full image."""
         left, top, right, bottom = pictures.edges_px(box, *self.symptom_mask.shape)
         part = slice(top, bottom), slice(left, right)
         return replace(self, symptom_mask=self.symptom_mask[part], leaf_mask=self.leaf_mask[part])
 
 
 def make(address: Address) -> Drawing:
-    """Draws a leaf."""
+    """Renders a leaf."""
     leaf = render(address, SIDE_PX)
     return Drawing(
         address, leaf.plan, float(leaf.severity), leaf.symptom_mask, leaf.leaf_mask, pictures.png(leaf.picture)
@@ -57,7 +57,7 @@ def make(address: Address) -> Drawing:
 
 
 def next_leaves(start: int) -> tuple[list[Address], int]:
-    """The next four leaves to show: from the test split, of four conditions, one of them without a disease.
+    """The next four sample leaves: from the test split, of four conditions, one of them healthy.
 
     Args:
         start: index at which to begin to look.
@@ -79,16 +79,16 @@ def next_leaves(start: int) -> tuple[list[Address], int]:
 
 
 def is_known_to(classes: Collection[str]) -> bool:
-    """Whether a run has a class for every leaf that may be drawn."""
+    """Whether a run has a class for every leaf that may be shown."""
     return set(CONDITIONS) <= set(classes)
 
 
 def run_for_drawings(runs: Sequence[RunSnapshot], current: RunSnapshot) -> RunSnapshot | None:
-    """The run to show drawn leaves to: the present one where it knows them, else the shipped one, else any."""
+    """Run for rendered leaves: the current one if it knows them, else the shipped one, else any."""
     knowing = [run for run in runs if is_known_to(run.classes)]
     return current if current in knowing else min(knowing, key=lambda run: run.name != PREFERRED_RUN, default=None)
 
 
 def run_for_photos(runs: Sequence[RunSnapshot]) -> RunSnapshot | None:
-    """The first run that learned from photos."""
+    """The first run trained on photos."""
     return next((run for run in runs if "photos" in run.learned_from), None)

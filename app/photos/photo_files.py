@@ -1,4 +1,4 @@
-"""A photo someone gave: its name, a key that stays, and its bytes when they are asked for."""
+"""Photo files of a session: name, stable key, and bytes on request."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from hvit.files import typed_folder
 
 
 class FolderError(ValueError):
-    """A folder that cannot be read, or holds no photo."""
+    """A folder that cannot be read, or has no photo."""
 
 
 @dataclass(frozen=True)
 class PhotoFile:
-    """An upload (`data` in memory), a file of this computer (`path`, read again when needed), or a drawn leaf.
+    """An upload (`data` in memory), a local file (`path`, read on request), or a rendered leaf.
 
     Attributes:
         problem: why it cannot be a photo, where that is known without its bytes.
@@ -34,7 +34,7 @@ class PhotoFile:
 
     @property
     def is_drawn_whole(self) -> bool:
-        """Whether it is a drawn leaf, and not cut out of one: no bytes are kept of it."""
+        """Whether it is a complete rendered leaf, of which no bytes are stored."""
         return self.address is not None and self.data is None
 
     def read(self) -> bytes:
@@ -49,12 +49,12 @@ class PhotoFile:
 
 
 def uploaded(name: str, data: bytes) -> PhotoFile:
-    """A photo sent by the browser; `name` is shown, never used as a path."""
+    """Photo from an upload; `name` is shown, never used as a path."""
     return PhotoFile(name, hashlib.sha256(data).hexdigest(), data)
 
 
 def too_large(name: str, size: int) -> PhotoFile:
-    """A file sent by the browser that has too many bytes to be a photo; they are not kept."""
+    """An upload with too many bytes for a photo; the bytes are not kept."""
     try:
         check_bytes(size)
     except InvalidPhotoError as error:
@@ -63,12 +63,12 @@ def too_large(name: str, size: int) -> PhotoFile:
 
 
 def drawn(name: str, address: Address) -> PhotoFile:
-    """A leaf to be drawn; nothing is drawn yet."""
+    """A rendered leaf; it is not rendered yet."""
     return PhotoFile(name, str(address), address=address)
 
 
 def in_folder(folder: str) -> tuple[list[PhotoFile], str | None]:
-    """Every photo below a folder of this computer, sorted by name, and one line on what else lies there, if anything.
+    """Photos below a local folder, sorted by name, and a note on skipped files.
 
     Raises:
         FolderError: there is no such folder, or no photo in it.
@@ -87,7 +87,7 @@ def in_folder(folder: str) -> tuple[list[PhotoFile], str | None]:
 
 
 def on_disk(path: Path, name: str) -> PhotoFile:
-    """A file of this computer, read again when needed; one that changed meanwhile is another photo."""
+    """Photo from a local file, read on request; a changed file is a different photo."""
     try:
         stat = path.stat()
     except OSError:  # gone since the folder was listed: its row will say so

@@ -1,4 +1,4 @@
-"""Photos as the pages show them: arrays in, arrays or JPEG bytes out."""
+"""Image operations of the pages: arrays in, arrays or JPEG bytes out."""
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom as fractions
 
 
 def shrunk(pixels: np.ndarray, side_px: int) -> np.ndarray:
-    """`pixels` (H, W, 3) uint8 with its longer side at most `side_px`; never enlarged."""
+    """Downscales `pixels` (H, W, 3) uint8 so that its longer side is at most `side_px`."""
     height, width = pixels.shape[:2]
     factor = side_px / max(height, width)
     if factor >= 1:
@@ -26,25 +26,25 @@ def shrunk(pixels: np.ndarray, side_px: int) -> np.ndarray:
 
 
 def enlarged(pixels: np.ndarray, side_px: int) -> np.ndarray:
-    """`pixels` (H, W, 3) uint8 with its longer side at least `side_px`; never shrunk."""
+    """Upscales `pixels` (H, W, 3) uint8 so that its longer side is at least `side_px`."""
     factor = side_px / max(pixels.shape[:2])
     return pixels if factor <= 1 else cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
 
 
 def jpeg(pixels: np.ndarray, quality: int = 88) -> bytes:
-    """(H, W, 3) uint8 RGB as the bytes of a JPEG without metadata."""
+    """Encodes (H, W, 3) uint8 RGB as JPEG without metadata."""
     encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return encoded.tobytes()
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """(H, W, 3) uint8 RGB as the bytes of a PNG: no loss."""
+    """Encodes (H, W, 3) uint8 RGB as PNG."""
     bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     return cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
 
 def thumbnail(pixels: np.ndarray) -> bytes:
-    """A square JPEG of the middle of the photo."""
+    """Square JPEG of the center of the photo."""
     height, width = pixels.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -52,7 +52,7 @@ def thumbnail(pixels: np.ndarray) -> bytes:
 
 
 def edges_px(box: Box, height: int, width: int) -> tuple[int, int, int, int]:
-    """A box in pixels, left top right bottom, at least `MIN_CUT_PX` a side where the photo allows it."""
+    """Converts a box to pixels, left top right bottom, at least `MIN_CUT_PX` a side where possible."""
     left, right = _at_least(box[0] * width, box[2] * width, width)
     top, bottom = _at_least(box[1] * height, box[3] * height, height)
     return left, top, right, bottom
@@ -65,13 +65,13 @@ def _at_least(start: float, stop: float, length: int) -> tuple[int, int]:
 
 
 def cut_out(pixels: np.ndarray, box: Box) -> bytes:
-    """The part of the photo inside `box`, as a PNG: no loss, but for parts longer than `CUT_PX`, which shrink."""
+    """Crops the photo to `box`, as PNG; parts longer than `CUT_PX` are downscaled."""
     left, top, right, bottom = edges_px(box, *pixels.shape[:2])
     return png(shrunk(pixels[top:bottom, left:right], CUT_PX))
 
 
 def with_box(pixels: np.ndarray, box: Box) -> np.ndarray:
-    """The photo dimmed outside `box`, with a light edge around it; small photos are enlarged for a fine line."""
+    """Dims the photo outside `box` and draws its outline; small photos are upscaled for a fine line."""
     factor = max(1.0, BOXED_PX / max(pixels.shape[:2]))
     pixels = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
     height, width = pixels.shape[:2]
@@ -83,7 +83,7 @@ def with_box(pixels: np.ndarray, box: Box) -> np.ndarray:
 
 
 def with_outline(pixels: np.ndarray, mask: np.ndarray, width_px: int = 3) -> np.ndarray:
-    """The photo with a line around `mask` (H', W') bool; small photos are enlarged for a fine line.
+    """Draws the outline of `mask` (H', W') bool on the photo; small photos are upscaled for a fine line.
 
     The line is light within a dark one, so that it is seen on every color and by every eye, and it runs outside the
     mask, so that small spots are not hidden under it.
@@ -102,7 +102,7 @@ def with_outline(pixels: np.ndarray, mask: np.ndarray, width_px: int = 3) -> np.
 
 
 def propose_leaf(pixels: np.ndarray) -> Box:
-    """A box around the largest patch of saturated color: a first guess at one leaf, for the reader to correct."""
+    """Bounding box of the largest region of saturated color, as a first proposal for one leaf."""
     small = cv2.GaussianBlur(shrunk(pixels, 256), (0, 0), 2)
     saturation = cv2.cvtColor(small, cv2.COLOR_RGB2HSV)[..., 1]
     mask = cv2.threshold(saturation, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1]

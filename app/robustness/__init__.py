@@ -1,1 +1,1 @@
-"""Parts of the Robustness page."""
+"""Panels of the Robustness page."""

@@ -1,4 +1,4 @@
-"""The frame of the Robustness page: which runs, the numbers on top, and which view follows."""
+"""Frame of the Robustness page: choice of runs, main scores, and choice of a view."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMMAND = "python -m training.stress --run {run} --data path/to/photos"
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the page shows.
+    """Selection of the page.
 
     Attributes:
         record: the run.
@@ -43,13 +43,13 @@ class Chosen:
 
 
 def candidates(records: Sequence[RunSnapshot]) -> list[RunSnapshot]:
-    """Runs that were stressed or can be, stressed ones and the default first."""
+    """Runs with recorded predictions under corruptions, then others that can predict."""
     usable = [record for record in records if record.can_predict or cache.stressed_splits(record)]
     return sorted(usable, key=lambda r: (not cache.stressed_splits(r), r.name != DEFAULT_RUN, r.name))
 
 
 def choose(records: Sequence[RunSnapshot]) -> Chosen:
-    """The run, the split and the run beside it; all in the address.
+    """Selects run, split and a second run; all are query parameters.
 
     Raises:
         RunError: what one of them recorded is damaged.
@@ -90,13 +90,13 @@ def nothing_yet() -> None:
 
 
 def not_stressed(record: RunSnapshot) -> None:
-    """In place of scores where a run has none; the other views go on."""
+    """Replacement for scores where a run has none; the other views work."""
     widgets.sentence(f"{record.name} was not stressed yet. 300 photos take about ten minutes on two cores:", "below")
     st.code(COMMAND.format(run=record.name), language="bash")
 
 
 def headline(chosen: Chosen) -> None:
-    """The numbers on top."""
+    """The main scores."""
     found = chosen.found
     curve = mean_curve(found)
     if not curve:
@@ -124,5 +124,5 @@ def headline(chosen: Chosen) -> None:
 
 
 def choose_view() -> str:
-    """Which part is shown; it is in the address."""
+    """Selects the view; it is a query parameter."""
     return widgets.choice("Show", words.VIEWS, state.STRESS_VIEW, labelled=False)

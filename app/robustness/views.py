@@ -37,7 +37,7 @@ SHOWN_STRENGTHS = (3, 5)
 
 
 def curves(chosen: Chosen) -> None:
-    """Four scores against strength, for one kind or the mean of all."""
+    """Four scores against strength, for one corruption or the mean of all."""
     runs = _on_shared_photos(chosen)
     kinds = [kind for kind in runs[0].kinds if all(kind in run.kinds for run in runs)]
     has_mean = any(kind in CORRUPTIONS for kind in kinds)
@@ -72,7 +72,7 @@ def _told(line: StrengthCurve) -> str:
 
 
 def _differences(runs: Sequence[Robustness], kind: str) -> None:
-    """Paired differences in words: from the photos as they are, and between two runs."""
+    """Paired differences in words: between strengths, and between two runs."""
     strengths = [strength for strength in SHOWN_STRENGTHS if strength in runs[0].strengths(kind)]
     for run in runs:
         for strength in strengths:
@@ -84,7 +84,7 @@ def _differences(runs: Sequence[Robustness], kind: str) -> None:
 
 
 def table(chosen: Chosen) -> None:
-    """One score of every kind and strength, and everything as CSV."""
+    """One score of every corruption and strength, and everything as CSV."""
     runs = _on_shared_photos(chosen)
     measure = widgets.choice("Score", words.MEASURES, state.STRESS_MEASURE, labelled=False)
     errors = corruption_errors(runs[1], runs[0]) if len(runs) == 2 else None
@@ -120,12 +120,12 @@ def _exported(scores: CellScores, kind: str) -> dict:
 
 
 def _on_shared_photos(chosen: Chosen) -> list[Robustness]:
-    """The recorded answers; of two runs on the pictures and changes that both have."""
+    """Recorded predictions; of two runs on their shared photos and corruptions."""
     return list(shared(*chosen.both)) if len(chosen.both) == 2 else chosen.both
 
 
 def kinds(chosen: Chosen) -> None:
-    """Every corruption of one drawn leaf at a strength the reader chooses."""
+    """Every corruption of one rendered leaf at a chosen strength."""
     strength = _choose_strength()
     seen = cache.example_pictures(strength)
     tiles = [(seen["clean"], "As it is", "")]
@@ -144,7 +144,7 @@ def _choose_strength() -> int:
 
 
 def photo(chosen: Chosen, runs: Sequence) -> None:
-    """One photo of the reader's at every strength of one kind, with the answers of the run."""
+    """A photo of the user at every strength of one corruption, with the predictions of the run."""
     if not chosen.record.can_predict:
         widgets.sentence(f"The weights of {chosen.record.name} are not in this copy; choose another run.", "below")
         return
@@ -169,7 +169,7 @@ def photo(chosen: Chosen, runs: Sequence) -> None:
 
 
 def _choose_photo() -> PhotoFile:
-    """A photo given on any page, or a drawn leaf where there is none."""
+    """A photo of the session, or a rendered leaf where there is none."""
     given = state.photos() or [photo_files.drawn("Drawn leaf", cache.EXAMPLE)]
     names = [f"{number}. {photo.name}" for number, photo in enumerate(given, 1)]
     state.keep_among(state.STRESS_PHOTO, names)
@@ -181,7 +181,7 @@ def _version(answer) -> str:
 
 
 def _gallery(tiles: Sequence[tuple[bytes, str, str]]) -> None:
-    """Pictures side by side, each with a title and a line."""
+    """Images side by side with titles."""
     figures = "".join(
         f'<figure><img alt="{html.escape(title)}" src="data:image/jpeg;base64,{base64.b64encode(picture).decode()}">'
         f"<figcaption><b>{html.escape(title)}</b><span>{html.escape(line)}</span></figcaption></figure>"
@@ -191,7 +191,7 @@ def _gallery(tiles: Sequence[tuple[bytes, str, str]]) -> None:
 
 
 def show(view: str, chosen: Chosen, runs: Sequence) -> None:
-    """The view the reader chose; scores need recorded answers, the others do not."""
+    """Draws the selected view."""
     if view == "kinds":
         kinds(chosen)
     elif view == "photo":

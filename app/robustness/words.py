@@ -1,4 +1,4 @@
-"""Words of the Robustness page. Pure functions, no drawing."""
+"""Texts of the Robustness page. Pure functions, no drawing."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SIGNIFICANT = 0.05
 
 
 def kind_title(kind: str) -> str:
-    """A kind of change as a label."""
+    """Title of a corruption."""
     if kind == MEAN:
         return "All corruptions, mean"
     return CORRUPTIONS[kind].title if kind in CORRUPTIONS else ATTACKS.get(kind, kind)
 
 
 def basis(n: int, split: str, kind: str) -> str:
-    """What the curves are made from."""
+    """Data behind the curves."""
     if kind in ATTACKS:
         return (
             f"n = {n:,} {split} pictures. Largest change of a value: 0.5, 1, 2, 4 and 8 of 255 at strengths 1 to 5. "
@@ -59,13 +59,13 @@ def basis(n: int, split: str, kind: str) -> str:
 
 
 def amount_line(kind: str, strength: int) -> str:
-    """What a kind does at one strength, in its own unit."""
+    """Amount of a corruption at one strength, in its unit."""
     corruption = CORRUPTIONS[kind]
     return f"{capitalized(corruption.unit)}: {corruption.amounts[strength - 1]:g}"
 
 
 def drop_sentence(name: str, kind: str, strength: int, change: PairedDifference) -> str:
-    """How much accuracy a run loses under a change."""
+    """Loss of accuracy under a corruption."""
     return (
         f"{kind_title(kind)} at strength {strength}, {name}: {points(change.difference)} points of accuracy "
         f"({points(change.low)} to {points(change.high)}), from {100 * change.first:.1f} to {rate(change.second)}."
@@ -73,7 +73,7 @@ def drop_sentence(name: str, kind: str, strength: int, change: PairedDifference)
 
 
 def comparison_sentence(first: str, second: str, strength: int, change: PairedDifference) -> str:
-    """How two runs differ under the same change."""
+    """Difference of two runs under the same corruption."""
     told = f"{points(change.difference)} points ({points(change.low)} to {points(change.high)})"
     end = "" if change.test.p < SIGNIFICANT else ": no significant difference"
     return (
@@ -82,12 +82,12 @@ def comparison_sentence(first: str, second: str, strength: int, change: PairedDi
 
 
 def points(share: float) -> str:
-    """A difference of shares in points: `-3.1`, `+0.4`."""
+    """Formats a difference of shares in points: `-3.1`, `+0.4`."""
     return f"{100 * share:+.1f}"
 
 
 def verdict_line(answer: StressAnswer) -> str:
-    """What a run says of one version of a photo, in a few words."""
+    """Prediction for one version of a photo, in a few words."""
     if answer.verdict == UNFAMILIAR:
         return f"Unfamiliar (best guess {class_in_text(answer.label)}, {percent(answer.probability)})"
     if answer.verdict == NAMED:
@@ -99,7 +99,7 @@ def verdict_line(answer: StressAnswer) -> str:
 
 
 def ladder_summary(kind: str, answers: Sequence[StressAnswer]) -> str:
-    """How far along a ladder the answer of the photo as it is holds."""
+    """Largest strength at which the prediction of the unchanged photo holds."""
     first = answers[0]
     kept = next((i for i, answer in enumerate(answers) if answer.label != first.label), len(answers)) - 1
     named = [answer for answer in answers[1:] if answer.verdict == NAMED and answer.label != first.label]
@@ -111,7 +111,7 @@ def ladder_summary(kind: str, answers: Sequence[StressAnswer]) -> str:
 
 
 def scores_row(kind: str, curve: Sequence[CellScores], measure: str) -> dict:
-    """A row of the table: the measure at each strength, in percent."""
+    """Row of the table: the score at each strength, in percent."""
     row = {"Kind": kind_title(kind)}
     for scores in curve:
         value = getattr(scores, measure)

@@ -1,1 +1,1 @@
-"""The Severity page: measured areas against masks."""
+"""The Severity page: measured against true areas."""

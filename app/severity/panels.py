@@ -1,4 +1,4 @@
-"""The parts of the Severity page."""
+"""Panels of the Severity page."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def nothing_yet() -> None:
 
 
 def choose_data(rows: Sequence[MeasuredPhoto]) -> str:
-    """The data set that is shown; it is in the address."""
+    """Selects the data set; it is a query parameter."""
     names = {row.data: words.data_title(row.data) for row in rows}
     return widgets.choice("Photos", names, state.SEVERITY_DATA, labelled=False)
 
 
 def headline(record: RunSnapshot, data: str) -> None:
-    """The numbers of the head, and how it compares with color thresholds."""
+    """The main scores of the head, and its gain over color thresholds."""
     widgets.figures(words.cells(severities.scores(record, data, HEAD)))
     widgets.sentence(words.gain(severities.gain_over_classical(record, data)), "standing")
     widgets.sentence(
@@ -70,7 +70,7 @@ def agreements(record: RunSnapshot, data: str, rows: Sequence[MeasuredPhoto]) ->
 
 
 def by_condition(rows: Sequence[MeasuredPhoto], compared: Sequence[MeasuredPhoto]) -> None:
-    """A table by method and condition."""
+    """Table by method and condition."""
     from hvit.scoring.severity import severity_scores
 
     table = []
@@ -91,7 +91,7 @@ def by_condition(rows: Sequence[MeasuredPhoto], compared: Sequence[MeasuredPhoto
 
 
 def worst(rows: Sequence[MeasuredPhoto]) -> None:
-    """The photos with the largest errors, first the worst."""
+    """The photos with the largest errors, worst first."""
     found = [row for row in rows if row.area is not None and row.area_true is not None]
     found.sort(key=lambda row: -abs(row.area - row.area_true))
     if not found:

@@ -1,4 +1,4 @@
-"""What the Severity page says. Pure functions, no drawing."""
+"""Texts of the Severity page. Pure functions, no drawing."""
 
 from hvit.scoring.concordance import LimitsOfAgreement
 from hvit.scoring.severity import Estimate, SeverityScores
@@ -12,12 +12,12 @@ METHODS = {"head": "Segmentation head", "classical": "Color thresholds"}
 
 
 def data_title(name: str) -> str:
-    """A data set in people's words."""
+    """Title of a data set."""
     return "Rendered leaves, exact masks" if name.startswith("leafsim") else TITLES.get(name, name)
 
 
 def figure(estimate: Estimate, points: bool = False) -> str:
-    """`0.93`, or a share in points; a dash where it is undefined."""
+    """Formats a score: `0.93`, or a share in points; a dash where undefined."""
     if estimate.value is None:
         return "-"
     return f"{100 * estimate.value:.1f}" if points else f"{estimate.value:.2f}"
@@ -32,7 +32,7 @@ def interval(estimate: Estimate, points: bool = False) -> str:
 
 
 def cells(scores: SeverityScores) -> list[tuple[str, str, str]]:
-    """The numbers on top: name, value and note."""
+    """Main scores: name, value and note."""
     found = [
         ("IoU of symptoms", figure(scores.symptom_iou), interval(scores.symptom_iou)),
         ("IoU of the leaf", figure(scores.leaf_iou), interval(scores.leaf_iou) or "leaf not in the masks"),
@@ -53,7 +53,7 @@ def limits(found: LimitsOfAgreement) -> str:
 
 
 def gain(estimate: Estimate) -> str:
-    """How the head compares with color thresholds on the same photos."""
+    """Gain of the head over color thresholds on the same photos."""
     if estimate.value is None or estimate.interval is None:
         return "Color thresholds were not measured on these photos."
     low, high = estimate.interval
