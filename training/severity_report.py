@@ -1,6 +1,7 @@
 """Reports the accuracy of severity: against masks, against grades of raters, on cut-out leaves, and its cost.
 
 python -m training.severity_report --run leaf45-tiny
+python -m training.severity_report --run leaf45-tiny --masks leafsim:v1/5/0-1199
 python -m training.severity_report --run leaf45-tiny --grades data/coffee-leaf-256/manifest.csv --split test
 python -m training.severity_report --run leaf45-tiny --cutouts data/plantvillage-apple-seg-160 --split test
 python -m training.severity_report --run leaf45-tiny --healthy data/plantvillage-160 data/more-lab-160 --split val
@@ -14,14 +15,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-import torch
 
 from hvit.console import Parser, print_json, print_table, progress
 from hvit.data.classes import crop_of, is_healthy
 from hvit.data.datasets.folders import DataError
+from hvit.data.datasets.masks import read_masked
 from hvit.data.datasets.reading import Sample, read_samples
 from hvit.data.invalid_photo import InvalidPhotoError
 from hvit.data.photos import read_photo
@@ -34,11 +35,13 @@ from hvit.scoring.severity import Estimate, iou_difference, read_measured_photos
 from hvit.severity.composites import composite
 from hvit.severity.masks import masks_of
 from hvit.severity.records import CLASSICAL, HEAD, MeasuredPhoto
-from hvit.severity.segmentation import class_probabilities, detail_image, resized_probabilities
+from hvit.severity.segmentation import resized_probabilities
+from training.segmentation.measure import RENDERED, measure_photo, predict_probabilities, with_head
 
 COMPOSITE_SEED = 11
 TIMED_PHOTOS = 40
 LEAST_GRADED = 5
+S = TypeVar("S", bound=Sample)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,10 +49,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         run = find_run(args.run)
         document: dict[str, Any] = {"run": run.name, "masks": _masks(run)}
-        if args.grades or args.cutouts or args.healthy or args.time:
-            checkpoint = load_checkpoint(run.path)
-            if checkpoint.severity is None:
-                raise ValueError(checkpoint.severity_problem or f"run {run.name} has no severity head")
+        if args.masks or args.grades or args.cutouts or args.healthy or args.time:
+            checkpoint = with_head(load_checkpoint(run.path))
+            if args.masks:
+                document["further_masks"] = further_masks(checkpoint, args.masks, args.split)
             if args.grades:
                 document["grades"] = grades(checkpoint, args.grades, args.split)
             if args.cutouts:
@@ -83,6 +86,19 @@ def _masks(run: Run) -> dict[str, Any]:
         if HEAD in own and CLASSICAL in own:
             found[data]["gain"] = _figure(iou_difference(own[CLASSICAL], own[HEAD]))
     return found
+
+
+def further_masks(checkpoint: Checkpoint, dirs: list[Path], split: str) -> dict[str, Any]:
+    """Scores on photos with masks other than the recorded ones, by data set.
+
+    Of folders the photos of a split count, of ranges of rendered leaves all.
+    """
+    samples = [s for s in read_masked(dirs) if s.split == split or s.source.startswith(RENDERED)]
+    if not samples:
+        raise DataError(f"no photos with masks in split {split}")
+    rows = [measure_photo(checkpoint, sample) for sample in _shown(samples, "photos with masks")]
+    sources = dict.fromkeys(row.data for row in rows)
+    return {data: severity_scores([row for row in rows if row.data == data]).to_dict() for data in sources}
 
 
 def grades(checkpoint: Checkpoint, manifest: Path, split: str) -> dict[str, Any]:
@@ -142,7 +158,7 @@ def cutouts(checkpoint: Checkpoint, folder: Path, split: str) -> dict[str, Any]:
     counts = []
     for index, sample in enumerate(_shown(read_samples([folder], split), "cut-out leaves")):
         photo, mask = composite(sample.read().pixels, COMPOSITE_SEED, index)
-        leaf, _ = masks_of(_probabilities(checkpoint, photo))
+        leaf, _ = masks_of(_resized(checkpoint, photo))
         counts.append((mask.sum(), leaf.sum(), (mask & leaf).sum()))
     table = np.array(counts)
     interval = bootstrap_interval(lambda rows: pooled_iou(table[rows]), len(table))
@@ -156,7 +172,7 @@ def healthy(checkpoint: Checkpoint, folders: list[Path], split: str) -> dict[str
         raise DataError(f"no photos of a healthy class in split {split}")
     areas: dict[str, list[float]] = {}
     for sample in _shown(samples, "healthy leaves"):
-        leaf, symptom = masks_of(_probabilities(checkpoint, sample.read().pixels))
+        leaf, symptom = masks_of(_resized(checkpoint, sample.read().pixels))
         areas.setdefault(sample.label, []).append(float(symptom.sum() / max(1, leaf.sum())))
     return {
         label: {"n": len(values), "median": float(np.median(values)), "q90": float(np.quantile(values, 0.9))}
@@ -164,13 +180,9 @@ def healthy(checkpoint: Checkpoint, folders: list[Path], split: str) -> dict[str
     }
 
 
-def _probabilities(checkpoint: Checkpoint, pixels: np.ndarray) -> np.ndarray:
+def _resized(checkpoint: Checkpoint, pixels: np.ndarray) -> np.ndarray:
     """Class probabilities at the size of the photo, (H, W, 3)."""
-    assert checkpoint.severity is not None
-    with torch.inference_mode():
-        maps = checkpoint.model.feature_maps(checkpoint.preprocessing(pixels)[None].to(checkpoint.device))
-    detail = detail_image(pixels, checkpoint.preprocessing)[None].to(checkpoint.device)
-    return resized_probabilities(class_probabilities(checkpoint.severity.head, maps, detail)[0], *pixels.shape[:2])
+    return resized_probabilities(predict_probabilities(checkpoint, pixels), *pixels.shape[:2])
 
 
 def added_time(run: Run, photo: Path) -> dict[str, float]:
@@ -199,7 +211,7 @@ def added_time(run: Run, photo: Path) -> dict[str, float]:
             "ratio": float(np.median(second / first))}  # fmt: skip
 
 
-def _shown(samples: list[Sample], what: str) -> Iterator[Sample]:
+def _shown(samples: list[S], what: str) -> Iterator[S]:
     show = progress(what)
     for number, sample in enumerate(samples, 1):
         yield sample
@@ -217,12 +229,10 @@ def _figure(estimate: Estimate) -> dict[str, Any]:
 def _print(document: dict[str, Any]) -> None:
     rows = []
     for data, methods in document["masks"].items():
-        for method in (name for name in methods if name != "gain"):
-            scores = methods[method]
-            figures = ("leaf_iou", "symptom_iou", "concordance", "mae", "coverage")
-            rows.append([data, method, scores["n"], scores["measured"], *(_told(scores[name]) for name in figures)])
+        rows += [_row(data, method, methods[method]) for method in methods if method != "gain"]
         if "gain" in methods:
             rows.append([data, "head - classical", "", "", "", _told(methods["gain"]), "", "", ""])
+    rows += [_row(data, HEAD, scores) for data, scores in document.get("further_masks", {}).items()]
     header = ["data", "method", "n", "measured", "leaf IoU", "symptom IoU", "concordance", "MAE", "coverage"]
     print_table(header, rows)
     for stress, found in document.get("grades", {}).items():
@@ -239,6 +249,11 @@ def _print(document: dict[str, Any]) -> None:
         print(f"Diagnosis {found['without_ms']:.1f} ms, with severity {found['with_ms']:.1f} ms: {found['ratio']:.2f}x")
 
 
+def _row(data: str, method: str, scores: dict[str, Any]) -> list[Any]:
+    figures = ("leaf_iou", "symptom_iou", "concordance", "mae", "coverage")
+    return [data, method, scores["n"], scores["measured"], *(_told(scores[name]) for name in figures)]
+
+
 def _told(figure: dict[str, Any]) -> str:
     if figure["value"] is None:
         return "-"
@@ -252,6 +267,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=__doc__.split("\n", 2)[2], formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--run", required=True, help="run by path or name")
+    parser.add_argument(
+        "--masks", type=Path, nargs="+", metavar="DIR", help="other photos with masks, or ranges of rendered leaves"
+    )
     parser.add_argument("--grades", type=Path, metavar="CSV", help="manifest with grades of raters")
     parser.add_argument("--cutouts", type=Path, metavar="DIR", help="data set of leaves on a black ground")
     parser.add_argument(

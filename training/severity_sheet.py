@@ -14,7 +14,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from hvit.console import Parser, positive, progress
 from hvit.data.datasets.folders import DataError
@@ -23,7 +22,8 @@ from hvit.files import write_bytes
 from hvit.runs import find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.severity.masks import masks_of
-from hvit.severity.segmentation import class_probabilities, detail_image, resized_probabilities
+from hvit.severity.segmentation import resized_probabilities
+from training.segmentation.measure import predict_probabilities, with_head
 
 TILE_PX, TEXT_PX = 240, 22
 TRUE, PREDICTED = (255, 255, 255), (230, 40, 40)
@@ -41,9 +41,7 @@ class Tile:
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
-        checkpoint = load_checkpoint(find_run(args.run).path)
-        if checkpoint.severity is None:
-            raise ValueError(checkpoint.severity_problem or f"run {checkpoint.name} has no severity head")
+        checkpoint = with_head(load_checkpoint(find_run(args.run).path))
         samples = [sample for sample in read_masked([args.data]) if sample.split == args.split]
         if not samples:
             raise DataError(f"{args.data} holds no photos with masks in split {args.split}")
@@ -63,9 +61,7 @@ def tile(checkpoint: Checkpoint, sample: MaskSample) -> Tile:
     """Measures and outlines one photo."""
     assert checkpoint.severity is not None
     pixels, true = sample.photo.read().pixels, sample.read().pixels[:, :, 2] > 127
-    with torch.inference_mode():
-        maps = checkpoint.model.feature_maps(checkpoint.preprocessing(pixels)[None])
-    areas = class_probabilities(checkpoint.severity.head, maps, detail_image(pixels, checkpoint.preprocessing)[None])[0]
+    areas = predict_probabilities(checkpoint, pixels)
     _, symptom = masks_of(resized_probabilities(areas, *pixels.shape[:2]), checkpoint.severity.symptom_threshold)
     union = int((true | symptom).sum())
     measured = checkpoint.severity.measure(areas)

@@ -20,6 +20,7 @@ from hvit.severity.storage import severity_record, write_head
 from training.config import ConfigError, SegmentConfig
 from training.parallel.world import ALONE
 from training.segmentation.mask_datasets import MaskDatasets, MaskedPhotos, list_masked, open_masked
+from training.segmentation.measure import group_name, true_area
 from training.segmentation.predict import predict
 
 THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
@@ -113,7 +114,9 @@ def calibrated(
             true = true_area(_shares(data, i))
             measured = _measured_area(draft, probabilities) if data.leaf_known[i] else None
             if measured is not None and true is not None:
-                areas.setdefault(group_name(data.photos.samples[i].source, config), []).append((measured, true))
+                areas.setdefault(group_name(data.photos.samples[i].source, config.data.crops), []).append(
+                    (measured, true)
+                )
     if not areas:
         raise ConfigError(
             "the head separates no single leaf in the calibrating photos, so no area can be calibrated; train longer"
@@ -138,13 +141,6 @@ def _least_measurable(table: np.ndarray) -> float | None:
     return float(np.quantile(healthy, HEALTHY_QUANTILE)) if len(healthy) >= 5 else None
 
 
-def group_name(source: str, config: SegmentConfig) -> str:
-    """Calibration group of a data set: its crop, or LeafSim for rendered leaves, or its name."""
-    if source in config.data.crops:
-        return config.data.crops[source]
-    return "LeafSim" if source.startswith("leafsim-") else source
-
-
 def evaluate(
     estimator: SeverityEstimator, parent: Checkpoint, data: MaskedPhotos, config: SegmentConfig
 ) -> list[MeasuredPhoto]:
@@ -156,7 +152,9 @@ def evaluate(
         counts = count_pixels(
             resized_probabilities(probabilities, *shares.shape[:2]), shares, estimator.symptom_threshold
         )
-        severity, reason = estimator.estimate(probabilities, group_name(data.photos.samples[i].source, config))
+        severity, reason = estimator.estimate(
+            probabilities, group_name(data.photos.samples[i].source, config.data.crops)
+        )
         values = (None,) * 4
         if severity is not None:
             values = (severity.lesion_fraction, severity.low, severity.high, severity.lesions)
@@ -198,12 +196,6 @@ def words_of(segmenters: dict[str, ClassicalSegmenter]) -> dict[str, str]:
     return {source: repr(segmenter) for source, segmenter in segmenters.items()}
 
 
-def true_area(shares: np.ndarray) -> float | None:
-    """Symptomatic share of the leaf in a mask (H, W, 3); None without a leaf."""
-    leaf = float((shares[:, :, 1] + shares[:, :, 2] >= 0.5).sum())
-    return float((shares[:, :, 2] >= 0.5).sum()) / leaf if leaf else None
-
-
 def _record(
     data: MaskedPhotos, i: int, method: str, counts: np.ndarray, area, low, high, lesions, reason
 ) -> MeasuredPhoto:
@@ -215,6 +207,10 @@ def _record(
         leaf_true if known else 0, leaf, leaf_both if known else 0, symptom_true, symptom, symptom_both,
         true_area(_shares(data, i)) if known else None, area, low, high, lesions, reason,
     )  # fmt: skip
+
+
+def _group(data: MaskedPhotos, i: int, config: SegmentConfig) -> str:
+    return group_name(data.photos.samples[i].source, config.data.crops)
 
 
 def _shares(data: MaskedPhotos, i: int) -> np.ndarray:
