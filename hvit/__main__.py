@@ -16,6 +16,7 @@ COMMANDS = (
     "figure",
     "methods",
     "card",
+    "condition",
     "export",
     "benchmark",
 )

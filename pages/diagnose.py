@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import state, widgets
 from app.cache import diagnoses, photos, runs
-from app.diagnose import panels
+from app.diagnose import area_panel, panels, result_list
 
 widgets.unseen_title("Diagnose")
 sheet = st.container(key="sheet")
@@ -42,7 +42,7 @@ with sheet.container(key="wide"), widgets.user_errors_shown(), widgets.progress(
     facts = diagnoses.facts_about(diagnosis, run, checkpoint, crop)
 
 with sheet.container(key="list"):
-    panels.result_list(shown, results, position, run, checkpoint, crop)
+    result_list.result_list(shown, results, position, run, checkpoint, crop)
 with sheet.container(key="verdict"):
     widgets.warn_of_material(run, choices, is_drawn=drawing is not None)
     panels.verdict(
@@ -55,7 +55,7 @@ with sheet.container(key="verdict"):
         num_others=sum(result.diagnosis.error is None for result in results),
         drawing=drawing,
     )
-    panels.area(diagnosis, shown[position].key, checkpoint, drawing)
+    area_panel.area(diagnosis, shown[position].key, checkpoint, drawing)
 with sheet.container(key="photo"), widgets.user_errors_shown():
     if state.is_cutting():
         panels.cutting(state.photos()[position])
@@ -67,5 +67,8 @@ if len(shown) > 1:
         panels.steps(position, len(shown))
 with sheet.container(key="why"):
     panels.why(diagnosis, facts, run, drawing)
+if panels.can_tell_apart(diagnosis, state.insists()):
+    with sheet.container(key="cards"):
+        panels.tell_apart(diagnosis)
 with sheet.container(key="foot"):
     panels.small_print(diagnosis, run.name, checkpoint.sha256)

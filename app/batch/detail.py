@@ -13,6 +13,7 @@ from app.batch.selection import ANY
 from app.cache import batches
 from app.cache.photos import whole_photo
 from app.diagnose import panels as diagnose_panels
+from app.diagnose import tell_apart
 from app.diagnose import words as diagnose_words
 from app.photos import photo_files
 from app.photos.photo_files import PhotoFile
@@ -102,6 +103,15 @@ def answer(batch: Batch, results: Results, row: int) -> None:
         sentence(text, "standing")
     for text in diagnose_words.flag_sentences(diagnosis.flags):
         sentence(text)
+    if is_reliable:
+        condition_cards(diagnosis.prediction_set)
+
+
+def condition_cards(candidates: Sequence[str]) -> None:
+    """What to look for in each of the candidates, closed until it is wanted; nothing where no card is written."""
+    if tell_apart.has_cards(candidates):
+        with st.expander(tell_apart.title_of(candidates)):
+            tell_apart.cards(candidates)
 
 
 def _crop(batch: Batch, results: Results, row: int) -> None:

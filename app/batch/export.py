@@ -13,7 +13,7 @@ from app.batch.detail import file_of
 from app.cache import batches, records, runs
 from app.cache.diagnoses import Result
 from app.diagnose import report
-from app.diagnose.panels import MOST_MAPS, with_map
+from app.diagnose.result_list import MOST_MAPS, with_map
 from hvit.batches import Batch
 from hvit.batches.results import WAITING, Results
 from hvit.batches.reviews import Review

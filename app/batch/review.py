@@ -70,6 +70,7 @@ def _review(batch: Batch, results: Results) -> None:
         detail.headline(batch, results, row)
         _decisions(batch, results, row, reviewer)
         _undo_button(batch, reviewer, bool(own))
+        detail.condition_cards([name for name, _ in results.candidates(row)])
     if len(queue) > 1:
         _get_ready(batch, results, queue[1])
 

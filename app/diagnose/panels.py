@@ -1,33 +1,27 @@
-"""The parts of the Diagnose page: the list, the photo, the verdict, and what lies behind it."""
+"""The parts of the Diagnose page: the verdict, the photo, and what lies behind them."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from functools import partial
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 
 from app import state, theme, widgets
-from app.cache.diagnoses import Result, look_closely
-from app.cache.photos import drawing_of, whole_photo
-from app.diagnose import area as correction
-from app.diagnose import report, truth, words
+from app.cache.photos import whole_photo
+from app.diagnose import tell_apart as apart
+from app.diagnose import truth, words
+from app.diagnose.area_panel import outlined
 from app.figures.probabilities import class_probabilities
-from app.figures.regions import regions_figure
 from app.photos import pictures
 from app.photos.drawn_leaves import Drawing
 from app.photos.photo_files import PhotoFile
 from app.widgets import picture, plain, sentence
 from app.words import joined, percent, where_photos_go
-from hvit.csv_tables import diagnosis_row, to_csv
 from hvit.data.classes import crop_of, crops
 from hvit.explain.overlay import SEQUENTIAL_COLORS, overlay_heatmap
 from hvit.runs.snapshot import RunSnapshot
-from hvit.severity.words import area_percent
 from hvit.words import PLANTS_UNKNOWN
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
@@ -35,12 +29,8 @@ if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from hvit.runs.checkpoint import Checkpoint
     from hvit.scoring.track_record import TrackRecord
 
-ROWS_A_PAGE = 8
 MAX_BARS = 6
-MOST_MAPS = 50  # in a report: each takes a pass
-REPORT_PX = 160
 MODEBAR = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
-NO_MODEBAR = {"displayModeBar": False}
 
 
 def nothing_yet() -> None:
@@ -58,113 +48,6 @@ def unknown_crop(run: RunSnapshot) -> None:
     st.html(f'<p class="verdict"><b>I cannot name diseases of this crop.</b></p><p class="below">I know {known}.</p>')
     with st.expander("Train on my own photos"):
         widgets.how_to_train(run.name)
-
-
-def result_list(
-    photos: Sequence[PhotoFile],
-    results: Sequence[Result],
-    chosen: int,
-    run: RunSnapshot,
-    checkpoint: Checkpoint,
-    crop: str | None,
-) -> None:
-    """All photos with a thumbnail and one line each; a click shows one large.
-
-    Args:
-        crop: that the answers are restricted to, or None.
-    """
-    told = words.summary((result.diagnosis for result in results), _num_drawn(photos))
-    st.html(f'<p class="summary" role="status">{told}</p>')
-    if same := words.copies(state.copies()):
-        sentence(same, "standing")
-    num_pages = -(-len(photos) // ROWS_A_PAGE)
-    page = chosen // ROWS_A_PAGE + 1
-    if num_pages > 1:
-        page = st.pagination(num_pages, default=page, key=f"list_page_{page}")
-    for index in range((page - 1) * ROWS_A_PAGE, min(page * ROWS_A_PAGE, len(photos))):
-        _row(index, photos[index], results[index], index == chosen)
-    _downloads(photos, results, run, checkpoint, crop)
-
-
-def _row(index: int, photo: PhotoFile, result: Result, is_chosen: bool) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", key=f"{'chosen' if is_chosen else 'row'}_{index}"):
-        if result.thumbnail is None:
-            st.html('<div class="no-thumbnail" aria-hidden="true">!</div>', width=44)
-        else:
-            st.image(result.thumbnail, width=44, alt="")
-        line = f"**{plain(photo.name)}** {plain(words.list_line(result.diagnosis))}"
-        kind = "open_unreadable" if result.diagnosis.error else "open"  # a reason takes the lines that it needs
-        st.button(line, key=f"{kind}_{index}", type="tertiary", on_click=state.choose, args=(index,))
-
-
-def _num_drawn(photos: Sequence[PhotoFile]) -> int:
-    return sum(photo.address is not None for photo in photos)
-
-
-def _table(photos: Sequence[PhotoFile], results: Sequence[Result], sha256: str, areas: Mapping) -> bytes:
-    rows = [
-        result.diagnosis.to_row(photo.name) | {"severity_corrected": areas.get((photo.key, sha256))}
-        for photo, result in zip(photos, results)
-    ]
-    if _num_drawn(photos):
-        rows = [row | truth.cells(drawing_of(photo)) for row, photo in zip(rows, photos)]
-    return to_csv([diagnosis_row(row) for row in rows])
-
-
-def _report(
-    photos: Sequence[PhotoFile],
-    results: Sequence[Result],
-    run: RunSnapshot,
-    checkpoint: Checkpoint,
-    crop: str | None,
-    areas: Mapping,
-) -> str:
-    made = report.Made(
-        datetime.now(),
-        checkpoint.sha256,
-        crop,
-        checkpoint.card.temperature is not None,
-        [with_map(photo, result, checkpoint, crop) for photo, result in zip(photos[:MOST_MAPS], results)],
-        [areas.get((photo.key, checkpoint.sha256)) for photo in photos],
-    )
-    drawings = [drawing_of(photo) for photo in photos]
-    return report.page([photo.name for photo in photos], results, drawings, run, made)
-
-
-def with_map(photo: PhotoFile, result: Result, checkpoint: Checkpoint, crop: str | None) -> bytes | None:
-    """A JPEG of the photo beside its map; None where there is no diagnosis that a map could explain."""
-    if result.diagnosis.verdict not in ("named", "unsure"):
-        return None
-    found = look_closely(photo, checkpoint, crop)
-    if found.heatmap is None:
-        return None
-    small = pictures.shrunk(found.pixels, REPORT_PX)
-    return pictures.jpeg(np.concatenate([small, overlay_heatmap(small, found.heatmap)], axis=1))
-
-
-def _downloads(
-    photos: Sequence[PhotoFile], results: Sequence[Result], run: RunSnapshot, checkpoint: Checkpoint, crop: str | None
-) -> None:
-    areas = state.corrected_areas()  # now: a callable runs outside the session, and finds what was corrected since
-    with st.container(horizontal=True, key="downloads"):
-        # Callables: a report of a thousand photos is written when it is asked for, not with every click.
-        st.download_button(
-            "CSV",
-            lambda: _table(photos, results, checkpoint.sha256, areas),
-            "diagnoses.csv",
-            "text/csv",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Report",
-            lambda: _report(photos, results, run, checkpoint, crop, areas),
-            "diagnoses.html",
-            "text/html",
-            on_click="ignore",
-        )
-        if len(photos) > MOST_MAPS:
-            sentence(f"The report shows maps of the first {MOST_MAPS} photos.", "standing")
-        st.button("Start over", type="tertiary", on_click=state.forget_photos)
 
 
 def verdict(
@@ -190,6 +73,8 @@ def verdict(
     st.html(f'<h2 class="verdict" role="status"><b>{html.escape(bold)}</b>{html.escape(rest)}</h2>')
     if text := words.below_headline(diagnosis):
         sentence(text, "below")
+    if can_tell_apart(diagnosis, insisted):
+        st.html(f'<p class="to-cards"><a href="#{apart.PLACE}">{words.what_to_look_for(diagnosis)}</a></p>')
     if said := words.area_sentences(diagnosis):
         st.html(f'<p class="area">{html.escape(said[0])}</p>')
     if diagnosis.verdict == "unreadable":
@@ -235,79 +120,6 @@ def probability_bars(diagnosis: Diagnosis, reliable: bool, calibrated: bool) -> 
     st.plotly_chart(figure, config=MODEBAR, key="bars", alt=f"{what}: {told}")
 
 
-def area(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint, drawing: Drawing | None = None) -> None:
-    """How much of the leaf shows symptoms, and what the reader can correct about it."""
-    said = words.area_sentences(diagnosis)
-    for text in said[1:]:
-        sentence(text, "standing")
-    if drawing is not None and diagnosis.severity is not None:
-        sentence(f"Drawn: {area_percent(drawing.severity)} of the leaf.", "standing")
-    if diagnosis.severity is None or diagnosis.areas is None:
-        return
-    with st.expander("Correct the area"):
-        _correction(diagnosis, photo_key, checkpoint)
-
-
-def _correction(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint) -> None:
-    """A slider for the strictness of the mask, and the regions to leave out."""
-    estimator = checkpoint.severity
-    regions = correction.numbered_regions(diagnosis.areas, estimator)
-    chosen = _chosen_correction(photo_key, checkpoint)
-    st.slider(
-        "Strictness: how sure a spot must be", 0.05, 0.95, estimator.symptom_threshold, 0.05,
-        key=f"{state.AREA_LEVEL}_{photo_key}", persist_state="session",
-    )  # fmt: skip
-    if regions:
-        _leave_out(diagnosis.pixels, regions, photo_key)
-    if chosen is None:
-        state.correct_area(photo_key, checkpoint.sha256, None)
-        return
-    found = correction.corrected(diagnosis.areas, estimator, chosen)
-    if isinstance(found, str):
-        sentence(f"Nothing to measure: {found}.", "notice")
-        return
-    state.correct_area(photo_key, checkpoint.sha256, found.lesion_fraction)
-    told = area_percent(found.lesion_fraction)
-    before = area_percent(diagnosis.severity.lesion_fraction)
-    st.html(f'<p class="area">Corrected: {told} of the leaf (measured: {before}).</p>')
-    sentence("CSV and report carry both values. The interval belongs to the measured one.", "standing")
-
-
-def _leave_out(pixels: np.ndarray, regions: Sequence[tuple[int, np.ndarray]], photo_key: str) -> None:
-    """The photo whose regions a click leaves out or takes back, and the same as numbers for the keyboard."""
-    left_out = state.left_out(photo_key)
-    outlined = pictures.with_outline(pixels, np.any([mask for _, mask in regions], axis=0))
-    st.plotly_chart(
-        regions_figure(outlined, regions, left_out, theme.palette(st.context.theme.type)),
-        key=state.regions_key(photo_key), on_select=partial(state.take_clicked_region, photo_key),
-        selection_mode="points", config=NO_MODEBAR, alt=f"The photo with {len(regions)} numbered regions",
-    )  # fmt: skip
-    st.pills(
-        "No symptom: leave out (a click on the photo does the same)", [number for number, _ in regions],
-        selection_mode="multi", key=state.left_out_key(photo_key), persist_state="session",
-    )  # fmt: skip
-
-
-def _chosen_correction(photo_key: str, checkpoint: Checkpoint) -> correction.Correction | None:
-    """What the reader chose for a photo; None where nothing differs from the run's own measurement."""
-    own = checkpoint.severity.symptom_threshold
-    level = st.session_state.get(f"{state.AREA_LEVEL}_{photo_key}", own)
-    left_out = state.left_out(photo_key)
-    return None if level == own and not left_out else correction.Correction(level, left_out)
-
-
-def _outlined(diagnosis: Diagnosis, pixels: np.ndarray, photo_key: str, checkpoint: Checkpoint) -> np.ndarray:
-    """The photo with the outline of leaf and symptoms, as corrected, and the numbers of the largest regions."""
-    estimator = checkpoint.severity
-    chosen = _chosen_correction(photo_key, checkpoint) or correction.Correction(estimator.symptom_threshold)
-    found = correction.corrected(diagnosis.areas, estimator, chosen)
-    if isinstance(found, str):
-        return pixels
-    shown = pictures.with_outline(pixels, found.leaf, width_px=1)
-    shown = pictures.with_outline(shown, found.symptom) if found.symptom.any() else shown
-    return correction.with_numbers(shown, correction.numbered_regions(diagnosis.areas, estimator))
-
-
 def photo(
     diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint, is_cut: bool, drawing: Drawing | None = None
 ) -> None:
@@ -321,7 +133,7 @@ def photo(
     has_area = diagnosis.severity is not None and diagnosis.areas is not None
     shows_area = state.shows_area() and has_area
     if shows_area:
-        pixels = _outlined(diagnosis, pixels, photo_key, checkpoint)
+        pixels = outlined(diagnosis, pixels, photo_key, checkpoint)
     layers = (("the map", shows_map), ("the outline", shows_truth), ("the symptoms outlined", shows_area))
     over = [name for name, shown in layers if shown]
     alt = "The photo" if drawing is None else "The drawn leaf"
@@ -347,6 +159,19 @@ def photo(
         st.page_link("../pages/attention.py", label="Explain on the Attention page", query_params=asked)
     for text in words.flag_sentences(diagnosis.flags, is_drawn=drawing is not None):
         sentence(text)
+
+
+def can_tell_apart(diagnosis: Diagnosis, insisted: bool) -> bool:
+    """Whether there are cards to show: of the conditions of an answer, or of a guess that was asked for."""
+    answers = diagnosis.verdict in ("named", "unsure") or (diagnosis.verdict == "unfamiliar" and insisted)
+    return answers and apart.has_cards(diagnosis.prediction_set)
+
+
+def tell_apart(diagnosis: Diagnosis) -> None:
+    """Signs, look-alikes and what to check next, of each condition that is possible."""
+    candidates = diagnosis.prediction_set
+    st.html(f'<h2 class="apart" id="{apart.PLACE}">{html.escape(apart.title_of(candidates))}</h2>')
+    apart.cards(candidates)
 
 
 def steps(position: int, num_photos: int) -> None:

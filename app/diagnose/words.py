@@ -56,6 +56,11 @@ def below_headline(diagnosis: Diagnosis) -> str | None:
     return None
 
 
+def what_to_look_for(diagnosis: Diagnosis) -> str:
+    """The link to the tell-apart cards."""
+    return "How to tell them apart" if len(diagnosis.prediction_set) > 1 else "Signs, look-alikes, what to check next"
+
+
 def one_sentence(diagnosis: Diagnosis, name: str) -> str:
     """Headline and what follows it, for a report."""
     bold, rest = headline(diagnosis, name)

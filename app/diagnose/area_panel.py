@@ -1,0 +1,98 @@
+"""The measured area on the Diagnose page: what it is, how the reader corrects it, and its outline on the photo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from app import state, theme
+from app.diagnose import area as correction
+from app.diagnose import words
+from app.figures.regions import regions_figure
+from app.photos import pictures
+from app.photos.drawn_leaves import Drawing
+from app.widgets import sentence
+from hvit.severity.words import area_percent
+
+if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
+    from hvit.diagnosis import Diagnosis
+    from hvit.runs.checkpoint import Checkpoint
+
+NO_MODEBAR = {"displayModeBar": False}
+
+
+def area(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint, drawing: Drawing | None = None) -> None:
+    """How much of the leaf shows symptoms, and what the reader can correct about it."""
+    said = words.area_sentences(diagnosis)
+    for text in said[1:]:
+        sentence(text, "standing")
+    if drawing is not None and diagnosis.severity is not None:
+        sentence(f"Drawn: {area_percent(drawing.severity)} of the leaf.", "standing")
+    if diagnosis.severity is None or diagnosis.areas is None:
+        return
+    with st.expander("Correct the area"):
+        _correction(diagnosis, photo_key, checkpoint)
+
+
+def _correction(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint) -> None:
+    """A slider for the strictness of the mask, and the regions to leave out."""
+    estimator = checkpoint.severity
+    regions = correction.numbered_regions(diagnosis.areas, estimator)
+    chosen = _chosen_correction(photo_key, checkpoint)
+    st.slider(
+        "Strictness: how sure a spot must be", 0.05, 0.95, estimator.symptom_threshold, 0.05,
+        key=f"{state.AREA_LEVEL}_{photo_key}", persist_state="session",
+    )  # fmt: skip
+    if regions:
+        _leave_out(diagnosis.pixels, regions, photo_key)
+    if chosen is None:
+        state.correct_area(photo_key, checkpoint.sha256, None)
+        return
+    found = correction.corrected(diagnosis.areas, estimator, chosen)
+    if isinstance(found, str):
+        sentence(f"Nothing to measure: {found}.", "notice")
+        return
+    state.correct_area(photo_key, checkpoint.sha256, found.lesion_fraction)
+    told = area_percent(found.lesion_fraction)
+    before = area_percent(diagnosis.severity.lesion_fraction)
+    st.html(f'<p class="area">Corrected: {told} of the leaf (measured: {before}).</p>')
+    sentence("CSV and report carry both values. The interval belongs to the measured one.", "standing")
+
+
+def _leave_out(pixels: np.ndarray, regions: Sequence[tuple[int, np.ndarray]], photo_key: str) -> None:
+    """The photo whose regions a click leaves out or takes back, and the same as numbers for the keyboard."""
+    left_out = state.left_out(photo_key)
+    outlined = pictures.with_outline(pixels, np.any([mask for _, mask in regions], axis=0))
+    st.plotly_chart(
+        regions_figure(outlined, regions, left_out, theme.palette(st.context.theme.type)),
+        key=state.regions_key(photo_key), on_select=partial(state.take_clicked_region, photo_key),
+        selection_mode="points", config=NO_MODEBAR, alt=f"The photo with {len(regions)} numbered regions",
+    )  # fmt: skip
+    st.pills(
+        "No symptom: leave out (a click on the photo does the same)", [number for number, _ in regions],
+        selection_mode="multi", key=state.left_out_key(photo_key), persist_state="session",
+    )  # fmt: skip
+
+
+def _chosen_correction(photo_key: str, checkpoint: Checkpoint) -> correction.Correction | None:
+    """What the reader chose for a photo; None where nothing differs from the run's own measurement."""
+    own = checkpoint.severity.symptom_threshold
+    level = st.session_state.get(f"{state.AREA_LEVEL}_{photo_key}", own)
+    left_out = state.left_out(photo_key)
+    return None if level == own and not left_out else correction.Correction(level, left_out)
+
+
+def outlined(diagnosis: Diagnosis, pixels: np.ndarray, photo_key: str, checkpoint: Checkpoint) -> np.ndarray:
+    """The photo with the outline of leaf and symptoms, as corrected, and the numbers of the largest regions."""
+    estimator = checkpoint.severity
+    chosen = _chosen_correction(photo_key, checkpoint) or correction.Correction(estimator.symptom_threshold)
+    found = correction.corrected(diagnosis.areas, estimator, chosen)
+    if isinstance(found, str):
+        return pixels
+    shown = pictures.with_outline(pixels, found.leaf, width_px=1)
+    shown = pictures.with_outline(shown, found.symptom) if found.symptom.any() else shown
+    return correction.with_numbers(shown, correction.numbered_regions(diagnosis.areas, estimator))

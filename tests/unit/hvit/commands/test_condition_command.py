@@ -1,0 +1,37 @@
+"""`hvit condition` prints the card of a class."""
+
+import json
+
+from hvit.__main__ import main
+
+
+def test_a_card_is_printed_with_numbered_sources(capsys):
+    assert main(["condition", "Potato___Late_blight"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("late blight [1]\n")
+    assert "Phytophthora infestans [2]" in said
+    assert "Not reviewed by a plant pathologist." in said
+    assert "  [1] Late blight in potato, North Dakota State University\n      https://ndsu.edu" in said
+
+
+def test_a_condition_may_be_written_as_it_is_spoken(capsys):
+    assert main(["condition", "potato: LATE blight"]) == 0
+    assert "late blight" in capsys.readouterr().out
+
+
+def test_a_card_is_printed_as_json(capsys):
+    assert main(["condition", "Rice___Blast", "--json"]) == 0
+    card = json.loads(capsys.readouterr().out)
+    assert card["label"] == "Rice___Blast"
+    assert card["name"]["sources"][0]["address"].startswith("http")
+
+
+def test_an_unknown_name_is_refused_with_the_closest(capsys):
+    assert main(["condition", "Potato___Late_blite"]) == 2
+    said = capsys.readouterr().err
+    assert "there is no card of 'Potato___Late_blite'; did you mean Potato___Late_blight?" in said
+
+
+def test_a_healthy_class_has_nothing_to_print(capsys):
+    assert main(["condition", "Potato___healthy"]) == 0
+    assert "no signs of a disease" in capsys.readouterr().out
