@@ -66,7 +66,8 @@ def _correction(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint) ->
 def _leave_out(pixels: np.ndarray, regions: Sequence[tuple[int, np.ndarray]], photo_key: str) -> None:
     """The photo whose regions a click leaves out or takes back, and the same as numbers for the keyboard."""
     left_out = state.left_out(photo_key)
-    outlined = pictures.with_outline(pixels, np.any([mask for _, mask in regions], axis=0))
+    counted = [mask for number, mask in regions if number not in left_out]
+    outlined = pictures.with_outline(pixels, np.any(counted, axis=0)) if counted else pixels
     st.plotly_chart(
         regions_figure(outlined, regions, left_out, theme.palette(st.context.theme.type)),
         key=state.regions_key(photo_key), on_select=partial(state.take_clicked_region, photo_key),

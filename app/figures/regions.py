@@ -12,7 +12,8 @@ from app.theme import PAPER, Palette
 MOST_PX = 720  # side of the photo that is sent to the browser
 TARGETS = 40  # points of a region that take a click, evenly spread
 TARGET_PX = 14
-TOP_PX = 360  # height of the figure
+WIDTH_PX = 356  # of the column it stands in
+HEIGHTS_PX = (140, 420)
 
 
 def regions_figure(
@@ -57,9 +58,9 @@ def regions_figure(
     figure.update_xaxes(range=[0, 1], **axis)
     figure.update_yaxes(range=[1, 0], scaleanchor="x", scaleratio=ratio, **axis)
     figure.update_layout(
-        height=TOP_PX, margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False, dragmode=False, hovermode="closest",
-        clickmode="event+select", paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
-        hoverlabel={"font": {"color": colors.ink}},
+        height=int(np.clip(WIDTH_PX * ratio, *HEIGHTS_PX)), margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False,
+        dragmode=False, hovermode="closest", clickmode="event+select", hoverlabel={"font": {"color": colors.ink}},
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
     )  # fmt: skip
     return figure
 
