@@ -43,6 +43,8 @@ def result_list(
     """
     told = words.summary((result.diagnosis for result in results), _num_drawn(photos))
     st.html(f'<p class="summary" role="status">{told}</p>')
+    if same := words.copies(state.copies()):
+        sentence(same, "standing")
     num_pages = -(-len(photos) // ROWS_A_PAGE)
     page = chosen // ROWS_A_PAGE + 1
     if num_pages > 1:
