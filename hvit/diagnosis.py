@@ -58,7 +58,7 @@ class Diagnosis:
         flags: blurred, dark, bright, tiny, animated, no_bands (the run takes bands, and none came with the photo),
             not_like_<crop>.
         run: name of the run.
-        pixels: the upright photo, (H, W, 3) uint8.
+        pixels: the upright photo, (H, W, 3) uint8; a large one is reduced, see `PreparedPhoto`.
         heatmap: attention rollout, (h, w) float32 in [0, 1]: lift on a log scale, 0.5x to 2x the average; if asked for.
             None also where the run is a baseline, which has no attention to follow.
         areas: probability of background, leaf and symptom, (h, w, 3) float32; None without pixels, or a severity head.
@@ -113,10 +113,11 @@ class PreparedPhoto:
 
     Attributes:
         sha256: of the file's bytes.
-        sides: height and width of the upright photo, in pixels.
+        sides: height and width of the upright photo in the file, in px.
         flags: what is wrong with the photo itself.
         inputs: what the model takes, without a batch axis; on the CPU.
-        pixels: the upright photo, (H, W, 3) uint8; None where it was not kept.
+        pixels: the upright photo, (H, W, 3) uint8, a large one reduced as `Preprocessing.least_sides` allows; None
+            where it was not kept.
         detail: the input of the severity head, without a batch axis; None for a run without one.
     """
 
@@ -180,17 +181,18 @@ def prepare_photo(
     """
     if bands is not None and not checkpoint.takes_bands:
         raise ValueError(f"run {checkpoint.name} takes no file of bands")
-    decoded = decode_photo(photo if isinstance(photo, bytes) else photo_bytes(photo))
+    data = photo if isinstance(photo, bytes) else photo_bytes(photo)
+    decoded = decode_photo(data, checkpoint.preprocessing.least_sides)
     planes, stream = None, checkpoint.spectral
     if bands is not None and stream is not None:
-        planes = read_bands(bands, stream.num_bands, stream.scale, decoded.pixels.shape[:2])
+        planes = read_bands(bands, stream.num_bands, stream.scale, decoded.sides)
     with photo_errors():
         inputs = model_inputs(decoded.pixels, checkpoint.preprocessing, stream, planes)
         flags = _flags(checkpoint, decoded, bands)
         has_head = checkpoint.severity is not None
         detail = detail_image(decoded.pixels, checkpoint.preprocessing) if has_head else None
     pixels = decoded.pixels if keep_pixels else None
-    return PreparedPhoto(decoded.sha256, decoded.pixels.shape[:2], flags, inputs, pixels, detail)
+    return PreparedPhoto(decoded.sha256, decoded.sides, flags, inputs, pixels, detail)
 
 
 def diagnose_prepared(

@@ -83,8 +83,9 @@ def run(args: argparse.Namespace) -> int:
         else:
             print(f"{args.photo}: cannot be read: {error}", file=sys.stderr)
         return EXIT_UNREADABLE
+    seen = read_photo(args.photo, checkpoint.preprocessing.least_sides)  # what a diagnosis reads
     inputs = stacked(
-        [model_inputs(photo.pixels, checkpoint.preprocessing, checkpoint.spectral, bands)], checkpoint.device
+        [model_inputs(seen.pixels, checkpoint.preprocessing, checkpoint.spectral, bands)], checkpoint.device
     )
     images, *beside = inputs
     shown: dict[str, Any] = {"progress": progress("passes")} if method.many_passes else {}

@@ -9,6 +9,7 @@ from hvit.runs import DEFAULT_RUN
 
 EXAMPLES = """examples:
   python -m hvit export --run leaf45-tiny --format onnx --out leaf45.onnx
+  python -m hvit export --run leaf45-tiny --severity --out leaf45-severity.onnx
   python -m hvit export --run runs/my-run --format onnx --out my.onnx --json
 
 The file takes upright RGB pixels, uint8 (batch, 3, height, width), sides multiples of 32 px, and gives logits and
@@ -24,6 +25,9 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--format", choices=FORMATS, default="onnx", help="kind of file (default onnx)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write")
+    parser.add_argument(
+        "--severity", action="store_true", help="with the severity head, which segments leaf and symptoms"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run, parser=parser)
 
@@ -38,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     checkpoint = load_checkpoint(find_run(args.run_name).path)
     if sys.stderr.isatty():
         print("tracing the model for all sizes takes about a minute", file=sys.stderr)
-    exported = export_onnx(checkpoint, args.out)
+    exported = export_onnx(checkpoint, args.out, args.severity)
     size = args.out.stat().st_size
     if args.json:
         print_json(
@@ -48,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
                 "run": checkpoint.name,
                 "sha256": checkpoint.sha256,
                 "inputs": exported.inputs,
-                "outputs": ["logits", "probabilities"],
+                "outputs": list(exported.outputs),
                 "largest_difference": exported.difference,
             }
         )

@@ -15,6 +15,8 @@ from hvit.data.transfer import to_device
 UNIT_PX = 32
 MIN_SIDE_PX = 64
 MAX_STRETCH = 1.1
+OVERSAMPLING = 4  # sides of a reduced photo, at least, over those of the model's input
+LEAST_SIDE_PX = 512
 
 
 @lru_cache(maxsize=4096)
@@ -65,6 +67,17 @@ class Preprocessing:
     def sides(self, height: int, width: int) -> tuple[int, int]:
         """Height and width in px a photo of this size is resized to."""
         return fitted_sides(height, width, self.img_size)
+
+    def least_sides(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width in px that a photo of this size may be reduced to while it is decoded.
+
+        Four times those of the model's input, and at least 512: what is then resized has the detail that counts.
+
+        >>> Preprocessing(img_size=192).least_sides(3000, 4000)
+        (640, 896)
+        """
+        rows, columns = (max(OVERSAMPLING * side, LEAST_SIDE_PX) for side in self.sides(height, width))
+        return rows, columns
 
     def resize(self, pixels: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 -> (h, w, 3) uint8, antialiased."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from hvit.data.datasets.reading import DataError, Sample, spelled_as
 from hvit.data.inputs import model_inputs, stacked
 from hvit.data.invalid_photo import InvalidPhotoError
-from hvit.data.photos import Photo, photo_errors
+from hvit.data.photos import LeastSides, Photo, photo_errors
 from hvit.data.spectral import InvalidBandsError
 from hvit.data.views import PLAIN, TTA, view_of
 from hvit.files import append_line
@@ -112,11 +112,12 @@ def predict_views(
         DataError: a photo or its bands cannot be read, or none of the photos; names the first.
     """
     parts, hashes, stream = [], [], checkpoint.spectral
+    least_sides = checkpoint.preprocessing.least_sides
     calls: list[Callable[[], tuple[Photo, np.ndarray | None]]]
     if stream is not None and checkpoint.takes_bands and not without_bands:
-        calls = [partial(sample.read_with_bands, stream.num_bands, stream.scale) for sample in samples]
+        calls = [partial(sample.read_with_bands, stream.num_bands, stream.scale, least_sides) for sample in samples]
     else:
-        calls = [partial(_read_alone, sample) for sample in samples]
+        calls = [partial(_read_alone, sample, least_sides) for sample in samples]
     photos = run_in_order(calls, workers)
     for start in range(0, len(samples), WINDOW):
         inputs = []
@@ -142,8 +143,8 @@ def predict_views(
     return _concatenated(parts, hashes)
 
 
-def _read_alone(sample: Sample) -> tuple[Photo, None]:
-    return sample.read(), None
+def _read_alone(sample: Sample, least_sides: LeastSides) -> tuple[Photo, None]:
+    return sample.read(least_sides), None
 
 
 def _windows(inputs: Iterable[tuple[Tensor, ...]]) -> Iterator[list[tuple[Tensor, ...]]]:

@@ -4,7 +4,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +117,8 @@ def see(
     model.reset_classifier(0)  # its answer is then the embedding
     checkpoint = replace(checkpoint, model=model)
     kept, sha256, small, parts, unreadable = [], [], [], [], []
-    photos = run_in_order([sample.read for sample in samples], readers(samples))
+    least_sides = checkpoint.preprocessing.least_sides
+    photos = run_in_order([partial(sample.read, least_sides) for sample in samples], readers(samples))
     for start in range(0, len(samples), CHUNK):
         pixels = []
         for sample, photo_of in zip(samples[start : start + CHUNK], photos):

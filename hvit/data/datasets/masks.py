@@ -15,7 +15,7 @@ from hvit.data.datasets.manifests import read_manifest
 from hvit.data.datasets.reading import read_samples
 from hvit.data.datasets.samples import RenderedSample, Sample
 from hvit.data.leafsim import SCHEME, Address, Span, render
-from hvit.data.photos import Photo, read_photo
+from hvit.data.photos import LeastSides, Photo, read_photo
 from hvit.files import file_sha256
 
 BACKGROUND, LEAF, SYMPTOM = range(3)  # values of a mask
@@ -48,8 +48,8 @@ class MaskSample(Sample):
     def cache_name(self) -> str:
         return f"mask of {self.photo.cache_name}"
 
-    def read(self) -> Photo:
-        """Reads the mask.
+    def read(self, least_sides: LeastSides | None = None) -> Photo:
+        """Reads the mask, at its size.
 
         Raises:
             DataError: it is missing, no 8-bit grey PNG, of another size than the photo, or has other values.

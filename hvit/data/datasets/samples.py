@@ -9,7 +9,7 @@ import numpy as np
 
 from hvit.data.datasets.folders import DataError
 from hvit.data.leafsim import BANDS, Address, plan, render
-from hvit.data.photos import Photo, read_photo
+from hvit.data.photos import LeastSides, Photo, read_photo
 from hvit.data.spectral import find_bands, read_bands
 from hvit.files import file_sha256
 from hvit.processes import worth_starting
@@ -50,25 +50,30 @@ class Sample:
         """Cache key of its pixels, in addition to the hash."""
         return self.relative
 
-    def read(self) -> Photo:
+    def read(self, least_sides: LeastSides | None = None) -> Photo:
         """Decodes the photo.
 
+        Args:
+            least_sides: of `decode_photo`.
         Raises:
             InvalidPhotoError: the file cannot be read, or is not a photo.
         """
-        return read_photo(self.path)
+        return read_photo(self.path, least_sides)
 
-    def read_with_bands(self, num_bands: int, scale: float) -> tuple[Photo, np.ndarray | None]:
+    def read_with_bands(
+        self, num_bands: int, scale: float, least_sides: LeastSides | None = None
+    ) -> tuple[Photo, np.ndarray | None]:
         """Decodes the photo and reads its reflectance (C, h, w) float32; None where it has no file of bands.
 
         Args:
             num_bands, scale: of `read_bands`.
+            least_sides: of `decode_photo`.
         Raises:
             InvalidPhotoError: the file cannot be read, or is not a photo.
             InvalidBandsError: its bands cannot be read, or are not those of this photo.
         """
-        photo, bands = self.read(), find_bands(self.path, self.root)
-        return photo, None if bands is None else read_bands(bands, num_bands, scale, photo.pixels.shape[:2])
+        photo, bands = self.read(least_sides), find_bands(self.path, self.root)
+        return photo, None if bands is None else read_bands(bands, num_bands, scale, photo.sides)
 
     def sha256(self) -> str:
         """SHA-256 of the file's bytes, in hexadecimal."""
@@ -102,12 +107,14 @@ class RenderedSample(Sample):
     def cache_name(self) -> str:
         return f"{self.relative} at {self.size} px"
 
-    def read(self) -> Photo:
-        """Renders the leaf."""
+    def read(self, least_sides: LeastSides | None = None) -> Photo:
+        """Renders the leaf, at its size: it is not reduced."""
         return Photo(render(Address.parse(self.relative), self.size).picture, self.sha256(), animated=False)
 
-    def read_with_bands(self, num_bands: int, scale: float) -> tuple[Photo, np.ndarray | None]:
-        """Renders the leaf with its bands.
+    def read_with_bands(
+        self, num_bands: int, scale: float, least_sides: LeastSides | None = None
+    ) -> tuple[Photo, np.ndarray | None]:
+        """Renders the leaf with its bands, at its size.
 
         Raises:
             DataError: other bands are expected.

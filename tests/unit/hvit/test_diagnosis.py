@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hvit.diagnosis import diagnose, diagnose_many, photo_flags
+from hvit.diagnosis import diagnose, diagnose_many, photo_flags, prepare_photo
 from hvit.runs.checkpoint import load_checkpoint
 from hvit.words import verdict_message
 
@@ -159,6 +159,11 @@ def test_photos_are_left_out_of_diagnoses_where_asked(checkpoint):
     (kept,), (left,) = (list(diagnose_many(checkpoint, [data], keep_pixels=keep)) for keep in (True, False))
     assert np.array_equal(kept.pixels, picture(6)) and left.pixels is None
     assert kept.to_row("") == left.to_row("")
+
+
+def test_a_large_photo_is_read_at_reduced_size_and_keeps_the_sides_of_its_file(checkpoint):
+    prepared = prepare_photo(checkpoint, png(np.full((2000, 3000, 3), 90, np.uint8)))
+    assert prepared.sides == (2000, 3000) and prepared.pixels.shape == (1000, 1500, 3)
 
 
 def test_a_moving_picture_is_flagged(checkpoint):

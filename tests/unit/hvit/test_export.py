@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from hvit.data.inputs import model_inputs
 from hvit.data.preprocess import fitted_sides
 from hvit.export import ExportError, Served
 from hvit.runs.checkpoint import load_checkpoint
+from tests.support.color_heads import add_color_head
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +75,34 @@ def test_the_file_of_a_model_that_begins_with_convolutions_answers_photos_of_any
             logits = checkpoint.model(checkpoint.preprocessing.normalize(torch.from_numpy(pixels)))
         (answer,) = session.run(["logits"], {"pixels": pixels})
         assert answer == pytest.approx(logits.numpy(), abs=1e-3)
+
+
+def test_a_file_with_the_severity_head_segments_photos_of_any_sides_like_the_run(conv_run, tmp_path):
+    run = tmp_path / "conv"
+    shutil.copytree(conv_run, run)
+    add_color_head(run)
+    path = tmp_path / "model.onnx"
+    assert main(["export", "--run", str(run), "--severity", "--out", str(path)]) == 0
+    checkpoint, random = load_checkpoint(run), np.random.default_rng(3)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    record = json.loads(session.get_modelmeta().custom_metadata_map["severity"])
+    assert record["classes"] == ["background", "leaf", "symptom"] and record["symptom_threshold"] == 0.5
+    for batch, height, width in ((1, 96, 64), (3, 160, 224)):
+        pixels = random.integers(0, 256, (batch, 3, height, width), dtype=np.uint8)
+        detail = random.integers(0, 256, (batch, 3, 2 * height, 2 * width), dtype=np.uint8)
+        with torch.inference_mode():
+            images, fine = (checkpoint.preprocessing.normalize(torch.from_numpy(x)) for x in (pixels, detail))
+            logits, _, maps = checkpoint.model.forward_pyramid(images)
+            expected = checkpoint.severity.head(maps, fine)
+        outputs = session.run(["logits", "segmentation"], {"pixels": pixels, "detail": detail})
+        assert outputs[0] == pytest.approx(logits.numpy(), abs=1e-3)
+        assert outputs[1] == pytest.approx(expected.numpy(), abs=1e-4)
+
+
+def test_a_severity_head_that_is_not_there_cannot_be_exported(tiny_run, tmp_path, capsys):
+    assert main(["export", "--run", str(tiny_run), "--severity", "--out", str(tmp_path / "model.onnx")]) == 2
+    assert "run tiny has no severity head; export it without --severity" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_file_says_what_it_takes_to_use_it(exported, bands_run):

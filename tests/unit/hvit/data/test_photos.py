@@ -363,3 +363,39 @@ def test_photos_are_found_whatever_the_case_and_depth_in_order(tmp_path):
     (tmp_path / "folder.jpg").mkdir()
     found = [path.relative_to(tmp_path).as_posix() for path in find_photos(tmp_path)]
     assert found == ["a.tiff", "b.JPG", "deep/er/c.WebP"]
+
+
+def at_least_500(height, width):
+    return 500, 500
+
+
+LARGE = np.asarray(Image.fromarray(SMOOTH).resize((4100, 2050), Image.BICUBIC))
+
+
+@pytest.mark.parametrize(("kind", "options"), [("JPEG", {"quality": 95}), ("PNG", {"compress_level": 1})])
+def test_a_large_photo_is_reduced_as_far_as_both_sides_stay_large_enough(kind, options):
+    data = saved(LARGE, kind, **options)
+    photo = decode_photo(data, at_least_500)
+    assert photo.pixels.shape == (513, 1025, 3) and photo.sides == (2050, 4100)
+    expected = cv2.resize(LARGE, (1025, 513), interpolation=cv2.INTER_AREA).astype(int)
+    assert np.abs(photo.pixels.astype(int) - expected).mean() < 1.5
+    assert decode_photo(data).pixels.shape == LARGE.shape and decode_photo(data).sides == (2050, 4100)
+
+
+def test_a_photo_that_would_become_too_small_keeps_its_very_pixels():
+    data = saved(LARGE[:999, :999], "JPEG")
+    photo = decode_photo(data, at_least_500)
+    assert np.array_equal(photo.pixels, decode_photo(data).pixels) and photo.sides == (999, 999)
+
+
+def test_a_reduced_photo_is_upright_and_so_are_its_sides():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo = decode_photo(saved(LARGE, "JPEG", exif=exif), at_least_500)
+    assert photo.pixels.shape == (1025, 513, 3) and photo.sides == (4100, 2050)
+
+
+def test_a_large_photo_that_ends_early_is_refused_at_reduced_size_too():
+    data = saved(LARGE, "JPEG")
+    with pytest.raises(InvalidPhotoError, match="ends too early"):
+        decode_photo(data[: len(data) // 2], at_least_500)
