@@ -23,7 +23,6 @@ from hvit.runs.model_card import (
     DetectorRecord,
     ModelCard,
     PreprocessingRecord,
-    SeverityRecord,
     SpectralRecord,
 )
 from hvit.runs.reader import Run, RunError
@@ -167,9 +166,8 @@ def save_severity(run_dir: Path, record: dict[str, Any]) -> None:
     Raises:
         CheckpointError: the run has no card that can be read.
     """
-    severity = SeverityRecord.from_dict(record)
-    write_json(run_dir / CARD, replace(read_card(run_dir), severity=severity).to_dict())
-    update_manifest(run_dir, [CARD, severity.file])
+    write_json(run_dir / CARD, replace(read_card(run_dir), severity=record).to_dict())
+    update_manifest(run_dir, [CARD, record["file"]])
 
 
 def _rejection_record(ood: Rejector, path: Path) -> DetectorRecord:
@@ -261,7 +259,7 @@ def _severity_of(
     if not isinstance(model, HViT):
         return None, f"run {run_dir.name} is a baseline without the feature pyramid that a severity head stands on"
     try:
-        severity = read_head(run_dir, card.severity.to_dict(), model.stage_dims(), card.sha256)
+        severity = read_head(run_dir, card.severity, model.stage_dims(), card.sha256)
     except SeverityHeadError as error:
         return None, str(error)
     severity.head.to(device)

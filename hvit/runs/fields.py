@@ -130,9 +130,6 @@ CARD_FIELDS = {
     "spectral.std": list_of(number(1e-6), "numbers from 1e-06").needed(),
     "spectral.scale": number(1e-6).needed(),
     "pretrained": SECTION,
-    "severity": SECTION,
-    "severity.file": FILE_NAME.needed(),
-    "severity.sha256": SHA256.needed(),
 }  # fmt: skip
 
 _PER_CLASS = section_of(

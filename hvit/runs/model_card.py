@@ -21,7 +21,6 @@ NEEDED_IN = {
     "conformal": ("alpha", "method", "threshold"),
     "ood": ("method", "file", "threshold", "sha256"),
     "spectral": ("kind", "names", "mean", "std", "scale"),
-    "severity": ("file", "sha256"),
 }
 # Keys that are written only where there is a value.
 LEFT_OUT = {"spectral", "pretrained", "severity", "groups", "unsure_threshold"}
@@ -106,14 +105,6 @@ class SpectralRecord(_Record):
 
 
 @dataclass(frozen=True)
-class SeverityRecord(_Record):
-    """Segmentation head for severity: its file and what it was calibrated to, in `extra`."""
-
-    file: str
-    sha256: str
-
-
-@dataclass(frozen=True)
 class ModelCard(_Record):
     """Content of `model.json`.
 
@@ -128,7 +119,8 @@ class ModelCard(_Record):
         licences: of the data, by data set.
         spectral: of a `_dfca` model.
         pretrained: origin of the outside weights it, or its parent, started from.
-        severity: None without a segmentation head.
+        severity: of the segmentation head; None without one. Not validated here but where the head is read, see
+            `hvit.severity.storage`: diagnosis goes on where it is damaged.
         extra: keys this version does not know, kept as they are.
     """
 
@@ -144,7 +136,7 @@ class ModelCard(_Record):
     licences: Mapping[str, str]
     spectral: SpectralRecord | None = None
     pretrained: Origin | None = None
-    severity: SeverityRecord | None = None
+    severity: Any = None
     schema_version: int = SCHEMA_VERSION
 
     @classmethod
@@ -174,7 +166,6 @@ RECORDS: dict[str, type[_Record]] = {
     "conformal": ConformalRecord,
     "ood": DetectorRecord,
     "spectral": SpectralRecord,
-    "severity": SeverityRecord,
 }
 
 

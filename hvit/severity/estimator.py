@@ -10,7 +10,7 @@ import numpy as np
 
 from hvit.severity.intervals import AreaIntervals, widest
 from hvit.severity.masks import masks_of
-from hvit.severity.single_leaf import LeafStatistics, largest_region
+from hvit.severity.single_leaf import NOT_FINITE, LeafStatistics, largest_region
 
 if TYPE_CHECKING:
     from hvit.models.segmentation import SegmentationHead
@@ -108,6 +108,8 @@ class SeverityEstimator:
             threshold: of the symptom probability; None for that of the run.
             excluded: pixels that show no symptoms after all, (h, w) bool; those of the leaf stay leaf.
         """
+        if not np.isfinite(probabilities).all():
+            return NOT_FINITE
         leaf, symptom = masks_of(probabilities, self.symptom_threshold if threshold is None else threshold)
         statistics = LeafStatistics.of(leaf, 1 - probabilities[:, :, 0])
         reason = statistics.reason_against()

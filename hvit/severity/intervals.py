@@ -7,9 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from hvit.untrusted.fields import list_of, number, whole
+
 ALPHA = 0.1  # 90 % intervals
 EDGES = (0.01, 0.05, 0.2)  # predicted areas between which the interval width is calibrated on its own
 LEAST_IN_BIN = 60  # calibration photos; smaller bins share one width
+_FIELDS = {
+    "edges": list_of(number(0, 1), "numbers from 0 to 1").needed(),
+    "half_widths": list_of(number(0, 2), "numbers from 0 to 2").needed(),
+    "n": list_of(whole(1), "counts").needed(),
+}
 CONFIDENCE = 0.9  # of the coverage of groups smaller than that
 
 
@@ -75,15 +82,12 @@ class AreaIntervals:
         Raises:
             ValueError: it is damaged.
         """
-        try:
-            edges, widths, n = (tuple(values[key]) for key in ("edges", "half_widths", "n"))
-            fits = len(widths) == len(edges) + 1 == len(n) and list(edges) == sorted(edges)
-            numbers = all(isinstance(v, int | float) and 0 <= v <= 2 for v in (*edges, *widths))
-        except (KeyError, TypeError):
-            fits = numbers = False
-        if not (fits and numbers):
-            raise ValueError(f"damaged area intervals {values!r:.100}")
-        return cls(edges, widths, n)
+        damaged = [name for name, field in _FIELDS.items() if not field(values.get(name))]
+        edges, widths, n = ([] if damaged else values[name] for name in _FIELDS)
+        if damaged or not len(edges) + 1 == len(widths) == len(n) or sorted(set(edges)) != edges:
+            expected = "edges that rise inside (0, 1), and one half-width from 0 to 2 and one count for each bin"
+            raise ValueError(f"area intervals {values!r:.100}; expected {expected}")
+        return cls(tuple(edges), tuple(widths), tuple(n))
 
 
 def widest(groups: Sequence[AreaIntervals], predicted: float) -> tuple[float, float]:

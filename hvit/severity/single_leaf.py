@@ -15,6 +15,7 @@ NO_LEAF = "no leaf was found"
 SEVERAL = "several leaves; photograph one leaf alone"
 FILLS = "the leaf fills the photo, so its outline is not visible"
 CROPPED = "the leaf is cut off by the edge of the photo, or leaves overlap"
+NOT_FINITE = "the severity head computes no finite probabilities; train it again: python -m training.segment"
 UNCLEAR = "the leaf does not stand out clearly from its background"
 
 

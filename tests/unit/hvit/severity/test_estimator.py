@@ -8,7 +8,7 @@ import pytest
 from hvit.models.segmentation import SegmentationHead
 from hvit.severity.estimator import SeverityEstimator, area_class, count_lesions
 from hvit.severity.intervals import AreaIntervals
-from hvit.severity.single_leaf import CROPPED, FILLS, NO_LEAF, SEVERAL, UNCLEAR
+from hvit.severity.single_leaf import CROPPED, FILLS, NO_LEAF, NOT_FINITE, SEVERAL, UNCLEAR
 
 SIDE = 96
 
@@ -79,6 +79,12 @@ def test_where_no_single_leaf_stands_apart_the_reason_is_given(estimator, leaf, 
 def test_a_leaf_that_is_hardly_told_from_its_ground_is_not_measured(estimator):
     doubtful = 0.6 * probabilities(LEAF, SYMPTOM) + 0.4 / 3
     assert estimator.estimate(doubtful, "Coffee") == (None, UNCLEAR)
+
+
+def test_a_head_whose_outputs_overflow_is_not_taken_for_a_photo_without_a_leaf(estimator):
+    overflown = probabilities(LEAF, SYMPTOM)
+    overflown[0, 0] = np.nan
+    assert estimator.estimate(overflown, "Coffee") == (None, NOT_FINITE)
 
 
 def test_small_islands_of_leaf_do_not_count(estimator):
