@@ -1,4 +1,8 @@
-"""Choice of the compute device."""
+"""Choice of the compute device, and of the number of threads."""
+
+import os
+
+from hvit.processes import cores, free_cores
 
 
 def chosen_device(name: str) -> str:
@@ -15,3 +19,15 @@ def chosen_device(name: str) -> str:
         return "cpu"
     torch.backends.cudnn.allow_tf32 = False  # answers agree with those of the CPU to float32
     return "cuda"
+
+
+def use_free_cores() -> None:
+    """Sets torch's number of threads, for the calling thread, to the cores that other programs leave free.
+
+    Threads of OpenMP wait for each other after every operation. On a machine that is busy, two threads on one free core
+    took 40 times as long as one thread. `OMP_NUM_THREADS` stays the upper limit.
+    """
+    import torch
+
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    torch.set_num_threads(min(int(limit) if limit.isdecimal() and int(limit) else cores(), free_cores()))

@@ -17,7 +17,31 @@ from hvit.runs.snapshot import RunSnapshot
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.runs.checkpoint import Checkpoint
 
-inference = threading.Lock()  # one model serves every session; two passes at once would only slow each other
+
+class InferenceLock:
+    """Lock under which networks compute, with as many threads as there are free cores.
+
+    One model serves every session; two passes at once would only slow each other.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        from hvit.device import use_free_cores
+
+        self._lock.acquire()
+        use_free_cores()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def locked(self) -> bool:
+        """Whether a network computes."""
+        return self._lock.locked()
+
+
+inference = InferenceLock()
 
 
 def diagnosing_runs() -> list[RunSnapshot]:

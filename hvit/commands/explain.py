@@ -68,10 +68,11 @@ def run(args: argparse.Namespace) -> int:
     from hvit.data.invalid_photo import InvalidPhotoError
     from hvit.data.photos import read_photo
     from hvit.data.spectral import InvalidBandsError
-    from hvit.device import chosen_device
+    from hvit.device import chosen_device, use_free_cores
     from hvit.runs import find_run
     from hvit.runs.checkpoint import load_checkpoint
 
+    use_free_cores()
     checkpoint = load_checkpoint(find_run(args.run_name).path, chosen_device(args.device))
     class_index = _class_index(checkpoint, args.class_name)
     try:

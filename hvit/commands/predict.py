@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--csv {args.csv} is a folder; name a file to write")
     if args.csv:
         check_not_input(args.csv, files, "--csv")
-    from hvit.device import chosen_device
+    from hvit.device import chosen_device, use_free_cores
     from hvit.diagnosis import diagnose_many
     from hvit.runs import find_run
     from hvit.runs.checkpoint import load_checkpoint
@@ -75,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
     found = find_run(args.run_name)
     plants_known = found.plants_known  # here, where a damaged run.json ends the command before anything runs
+    use_free_cores()
     checkpoint = load_checkpoint(found.path, chosen_device(args.device))
     bands = _bands(checkpoint, files, args.spectral)
     show = progress("photos")

@@ -87,8 +87,8 @@ def test_the_uploader_takes_files_of_any_type(runs):
 def test_a_photo_is_decoded_once_for_all_that_the_page_shows_of_it(runs, monkeypatch):
     decoded = []
     true_decode = diagnosis.decode_photo
-    monkeypatch.setattr(diagnosis, "decode_photo", lambda data: decoded.append(len(data)) or true_decode(data))
-    monkeypatch.setattr(cached_photos, "decode_photo", lambda data: pytest.fail("decoded a second time"))
+    monkeypatch.setattr(diagnosis, "decode_photo", lambda data, least: decoded.append(len(data)) or true_decode(data))
+    monkeypatch.setattr(cached_photos, "decode_photo", lambda *_: pytest.fail("decoded a second time"))
     app = upload(opened(), ("a.jpg", leaf(11)), ("b.jpg", leaf(12)), ("c.jpg", leaf(13)[:500]))
     assert "3 photos: " in words_of(app) and len(decoded) == 3
     next(button for button in app.button if button.label == "Next").click().run()
@@ -100,10 +100,8 @@ def test_nobody_waits_while_a_photo_is_decoded(runs, monkeypatch):
     held = []
     true_decode = diagnosis.decode_photo
 
-    def decode(data):
-        held.append(not inference.acquire(blocking=False))
-        if not held[-1]:
-            inference.release()
+    def decode(data, least_sides):
+        held.append(inference.locked())
         return true_decode(data)
 
     monkeypatch.setattr(diagnosis, "decode_photo", decode)
