@@ -73,7 +73,7 @@ def read_layout(place: Path) -> Layout:
     """
     listing = list_photos(place)
     tops = _folders_at(listing, 1)
-    _check_one_folder_a_split(place, tops)
+    check_one_folder_a_split(place, tops)
     named = {name: split for name in tops if (split := split_named(name))}
     cotton = {name for name in tops if clean_name(name).casefold() in (COTTON_ORIGINALS, COTTON_COPIES)}
     if any(clean_name(name).casefold() == COTTON_ORIGINALS for name in cotton):
@@ -107,7 +107,12 @@ def _folders_at(listing: Listing, depth: int) -> list[str]:
     return ["/".join(each) for each in parts if len(each) == depth]
 
 
-def _check_one_folder_a_split(place: Path, tops: list[str]) -> None:
+def check_one_folder_a_split(place: Path, tops: list[str]) -> None:
+    """Checks that no two folders of a data set are named as the same split.
+
+    Raises:
+        DataError: two are; names them.
+    """
     of_split: dict[str, list[str]] = {}
     for name in tops:
         if split := split_named(name):

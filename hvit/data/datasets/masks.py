@@ -9,12 +9,13 @@ import numpy as np
 from PIL import Image
 
 from hvit.data.classes import is_healthy
-from hvit.data.datasets.folders import DataError, list_photos, listed
-from hvit.data.datasets.layouts import SPLITS, split_named
+from hvit.data.datasets.folders import DataError, clean_name, list_photos, listed
+from hvit.data.datasets.layouts import SPLITS, check_one_folder_a_split, split_named
 from hvit.data.datasets.manifests import read_manifest
 from hvit.data.datasets.reading import read_samples
 from hvit.data.datasets.samples import RenderedSample, Sample
 from hvit.data.leafsim import SCHEME, Address, Span, render
+from hvit.data.photo_limits import LIMIT, MAX_PIXELS
 from hvit.data.photos import LeastSides, Photo, read_photo
 from hvit.files import file_sha256
 
@@ -131,10 +132,12 @@ def read_mask(path: Path) -> np.ndarray:
     """
     try:
         with Image.open(path) as image:
-            kind, mode = image.format, image.mode
-            mask = np.asarray(image)
-    except (OSError, ValueError, SyntaxError) as error:
+            kind, mode, pixels = image.format, image.mode, image.width * image.height
+            mask = np.asarray(image) if pixels <= MAX_PIXELS else None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{path} cannot be read as a mask: {error}") from None
+    if mask is None:
+        raise DataError(f"{path} has {pixels / 1e6:.0f} megapixels; the limit is {LIMIT}, as for photos")
     if kind != "PNG":
         raise DataError(f"{path} is a {kind}, whose compression changes the values of a mask; save it as PNG")
     if mode != "L":
@@ -166,7 +169,9 @@ def _rendered(place: Path) -> list[MaskSample]:
 def _in_folder(place: Path, say: Callable[[str], None]) -> list[MaskSample]:
     if not place.is_dir():
         raise DataError(f"{place}: no such folder; {LAYOUT}")
-    folders = {split_named(folder.name): folder for folder in sorted(place.iterdir()) if folder.is_dir()}
+    inside = sorted(folder for folder in place.iterdir() if folder.is_dir())
+    check_one_folder_a_split(place, [folder.name for folder in inside])
+    folders = {split_named(folder.name): folder for folder in inside}
     labels = _labels(place / CONDITIONS, say)
     samples: list[MaskSample] = []
     for split in SPLITS:
@@ -197,14 +202,58 @@ def _of_split(
     listing = list_photos(images)
     if listing.note:
         say(listing.note)
-    lacking = [path.name for path in listing.photos if not (masks / f"{path.stem}.png").is_file()]
-    if lacking:
-        kinds = sorted({path.suffix for path in masks.glob(f"{Path(lacking[0]).stem}.*")})
-        found = f" (there is a {kinds[0]} file; a mask is a PNG)" if kinds else ""
-        raise DataError(f"{masks} has no mask for {len(lacking)} photos, the first is {lacking[0]}{found}")
+    of_photo = _matched(images, listing.photos, masks, say)
     name = place.resolve().name
     photos = [Sample(path, labels.get(path, ""), split, "", name, place) for path in listing.photos]
-    return [
-        MaskSample(masks / f"{photo.path.stem}.png", photo.label, split, "", name, place, photo=photo)
-        for photo in photos
-    ]
+    return [MaskSample(of_photo[photo.path], photo.label, split, "", name, place, photo=photo) for photo in photos]
+
+
+def _matched(images: Path, photos: list[Path], masks: Path, say: Callable[[str], None]) -> dict[Path, Path]:
+    """The mask of each photo: the PNG of the same path below `masks`, names compared in NFC without their endings.
+
+    Raises:
+        DataError: a photo lacks its mask, or two files share a name.
+    """
+    files = list_photos(masks).photos
+    by_name = _by_name(images, photos, "would share a mask")
+    pngs = _by_name(masks, [path for path in files if path.suffix.lower() == ".png"], "are masks of one name")
+    lacking = [name for name in by_name if name not in pngs]
+    if lacking:
+        first = by_name[lacking[0]].relative_to(images).as_posix()
+        hint = _near_miss(lacking[0], masks, files)
+        raise DataError(f"{masks} has no mask for {len(lacking)} photos, the first is {first}{hint}")
+    spare = [pngs[name].relative_to(masks).as_posix() for name in pngs if name not in by_name]
+    if spare:
+        say(f"{masks}: {len(spare)} masks belong to no photo and are not used: {listed(spare)}")
+    return {photo: pngs[name] for name, photo in by_name.items()}
+
+
+def _by_name(folder: Path, files: list[Path], clash: str) -> dict[str, Path]:
+    """Files by `_name`.
+
+    Args:
+        clash: what is wrong with two files of one name.
+    Raises:
+        DataError: two files have one name.
+    """
+    found: dict[str, Path] = {}
+    for path in files:
+        other = found.setdefault(_name(folder, path), path)
+        if other is not path:
+            raise DataError(f"{folder}: {other.name} and {path.name} {clash}; rename or remove one")
+    return found
+
+
+def _name(folder: Path, path: Path) -> str:
+    """Path below a folder without its ending, in NFC: macOS writes NFD."""
+    return clean_name(path.relative_to(folder).with_suffix("").as_posix())
+
+
+def _near_miss(name: str, masks: Path, files: list[Path]) -> str:
+    """Hint at a file that was probably meant as the mask of this name; "" without one."""
+    for path in files:
+        if _name(masks, path) == name:
+            return f" (there is a {path.suffix} file; a mask is a PNG)"
+        if _name(masks, path).casefold() == name.casefold():
+            return f" (there is {path.name}; capital and small letters must be equal)"
+    return ""

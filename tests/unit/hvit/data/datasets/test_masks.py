@@ -1,5 +1,10 @@
 """Reading photos with masks: what is right is read, and each mistake is named."""
 
+import shutil
+import struct
+import unicodedata
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -98,8 +103,6 @@ def test_no_folder_and_an_empty_one_are_named(tmp_path):
 
 
 def test_two_data_sets_of_one_name_are_refused(pack, tmp_path):
-    import shutil
-
     shutil.copytree(pack, tmp_path / "other" / "pack")
     with pytest.raises(DataError, match="have the same name"):
         read_masked([pack, tmp_path / "other" / "pack"])
@@ -115,3 +118,85 @@ def test_a_manifest_of_photos_that_are_not_there_is_refused(pack):
     (pack / "manifest.csv").write_text("path,class\ntrain/images/c.jpg,Coffee___Rust\n")
     with pytest.raises(DataError, match="names a file that is not there"):
         read_masked([pack])
+
+
+@pytest.mark.parametrize("other", ["Training", "TRAIN"])
+def test_two_folders_of_one_split_are_refused(pack, other):
+    (pack / other).mkdir()
+    with pytest.raises(DataError, match="names of one split"):
+        read_masked([pack])
+
+
+def test_a_mask_without_a_photo_is_said_and_left_out(pack):
+    (pack / "train/images/b.jpg").unlink()
+    notes = []
+    assert len(read_masked([pack], notes.append)) == 1
+    assert "1 masks belong to no photo and are not used: b.png" in notes[0]
+
+
+def test_names_in_nfc_and_nfd_are_the_same(pack):
+    (pack / "train/images/b.jpg").rename(pack / "train/images" / unicodedata.normalize("NFC", "café.jpg"))
+    (pack / "train/masks/b.png").rename(pack / "train/masks" / unicodedata.normalize("NFD", "café.png"))
+    assert read_masked([pack])[1].read().pixels.shape == (64, 80, 3)
+
+
+def test_a_mask_may_end_in_capital_letters(pack):
+    (pack / "train/masks/b.png").rename(pack / "train/masks/b.PNG")
+    assert [sample.path.name for sample in read_masked([pack])] == ["a.png", "b.PNG"]
+
+
+def test_a_name_that_differs_in_case_is_named(pack):
+    (pack / "train/masks/b.png").rename(pack / "train/masks/B.png")
+    with pytest.raises(DataError, match="there is B.png; capital and small letters must be equal"):
+        read_masked([pack])
+
+
+def test_two_photos_that_would_share_a_mask_are_refused(pack):
+    Image.new("RGB", (80, 64)).save(pack / "train/images/a.png")
+    with pytest.raises(DataError, match="a.jpg and a.png would share a mask"):
+        read_masked([pack])
+
+
+def test_masks_of_photos_in_folders_lie_in_folders_of_the_same_names(pack):
+    for part, name in (("images", "b.jpg"), ("masks", "b.png")):
+        for plant in ("1", "2"):
+            (pack / "train" / part / plant).mkdir()
+            shutil.copy(pack / "train" / part / name, pack / "train" / part / plant / name)
+    Image.fromarray(np.zeros((64, 80), np.uint8)).save(pack / "train/masks/2/b.png")
+    found = {sample.relative: sample.read().pixels[:, :, 0].min() for sample in read_masked([pack])}
+    assert found["pack/train/images/1/b.jpg"] == 0 and found["pack/train/images/2/b.jpg"] == 255
+
+
+def test_a_mask_beside_a_photo_that_its_camera_rotated_has_the_sides_of_the_upright_photo(pack):
+    photo = Image.new("RGB", (64, 80))
+    exif = photo.getexif()
+    exif[274] = 6
+    photo.save(pack / "train/images/a.jpg", exif=exif)
+    assert read_masked([pack])[0].read().pixels.shape == (64, 80, 3)
+
+
+@pytest.mark.parametrize(("mode", "said"), [("RGB", "mode RGB"), ("I;16", "mode I;16"), ("1", "mode 1"), ("LA", "LA")])
+def test_a_png_of_another_mode_is_named(pack, mode, said):
+    Image.new(mode, (80, 64)).save(pack / "train/masks/a.png")
+    with pytest.raises(DataError, match=f"{said}; save the mask as 8-bit grey"):
+        read_masked([pack])[0].read()
+
+
+def test_a_truncated_mask_is_named(pack):
+    path = pack / "train/masks/a.png"
+    noise = np.random.default_rng(0).integers(0, 3, (64, 80), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(DataError, match="cannot be read as a mask"):
+        read_masked([pack])[0].read()
+
+
+@pytest.mark.parametrize("side", [8_000, 40_000], ids=["64 megapixels", "1,600 megapixels"])
+def test_a_mask_that_expands_to_more_than_a_photo_may_is_refused(tmp_path, side):
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
+    with pytest.raises(DataError, match="a.png"):
+        read_mask(tmp_path / "a.png")
