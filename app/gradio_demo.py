@@ -46,18 +46,18 @@ def build(checkpoint: Checkpoint) -> gr.Blocks:
         overlay = None if found.heatmap is None else overlay_heatmap(found.pixels, found.heatmap)
         row = found.to_row("")
         answer_set = {key: row[key] for key in ("verdict", "prediction_set", "severity", "severity_reason")}
-        told = [f"### {one_sentence(found, 'The photo')}", *area_sentences(found)]
-        return "\n\n".join(told), answer_set, overlay
+        lines = [f"### {one_sentence(found, 'The photo')}", *area_sentences(found)]
+        return "\n\n".join(lines), answer_set, overlay
 
     run = Run(checkpoint.run_dir)
     learned_from = run.learned_from
     with gr.Blocks(title="HViT demo", analytics_enabled=False, delete_cache=(SWEEP_S, KEPT_S)) as demo:
-        told = [f"Model: {checkpoint.name}, {knows(checkpoint.classes, learned_from)}."]
+        lines = [f"Model: {checkpoint.name}, {knows(checkpoint.classes, learned_from)}."]
         if warning := wrong_material(learned_from, is_drawn=False, better=None):
-            told.append(f"**{warning}**")
+            lines.append(f"**{warning}**")
         if run.plants_known is False:
-            told.append(f"{PLANTS_UNKNOWN}.")
-        gr.Markdown("\n\n".join(["# HViT demo", *told]))
+            lines.append(f"{PLANTS_UNKNOWN}.")
+        gr.Markdown("\n\n".join(["# HViT demo", *lines]))
         with gr.Row():
             with gr.Column():
                 photo = _without_addresses(gr.File(label="Photo of a leaf"))  # of any type: the answer says why not

@@ -43,7 +43,7 @@ ORDER = "order"
 NUMBERS = "numbers"
 MATRIX = "matrix"
 KIND = "kind"
-WAYS = "runs"
+COMPARED_GROUPS = "runs"
 RUNS_VIEW = "view"
 METRIC = "metric"
 AXIS = "axis"
@@ -612,9 +612,9 @@ def take_clicked_cell() -> None:
         show_cell(*points[0]["customdata"])
 
 
-def choose_ways(names: Sequence[str]) -> None:
-    """Puts these ways of training side by side."""
-    st.session_state[WAYS] = list(names)
+def choose_groups(names: Sequence[str]) -> None:
+    """Selects these seed groups for comparison."""
+    st.session_state[COMPARED_GROUPS] = list(names)
 
 
 def batch_inbox_key() -> str:

@@ -15,7 +15,7 @@ class Palette:
     Attributes:
         error: what went wrong.
         paper: the ground.
-        ways: of runs side by side, told apart by eyes that see fewer colors too; dashes tell them apart once more.
+        series: of runs side by side, told apart by eyes that see fewer colors too; dashes tell them apart once more.
         hues: nine that most eyes can tell apart, for groups (Paul Tol's muted and light schemes).
         steps: five from little to much (a part of viridis that shows on this ground).
     """
@@ -26,13 +26,13 @@ class Palette:
     ink: str
     error: str
     paper: str
-    ways: tuple[str, ...]
+    series: tuple[str, ...]
     hues: tuple[str, ...]
     steps: tuple[str, ...]
 
-    def way(self, number: int) -> str:
+    def series_color(self, number: int) -> str:
         """The color of a run of this number, from 0; beyond the last they begin again."""
-        return self.ways[number % len(self.ways)]
+        return self.series[number % len(self.series)]
 
 
 PAPER = Palette(
@@ -42,7 +42,7 @@ PAPER = Palette(
     ink="#22261f",
     error="#a8432f",
     paper="#fcfbf8",
-    ways=("#1f5b3a", "#c07a1b", "#2f6fad", "#a8432f", "#7b4f9d", "#3d9a94", "#8a6d3b", "#5d625a"),
+    series=("#1f5b3a", "#c07a1b", "#2f6fad", "#a8432f", "#7b4f9d", "#3d9a94", "#8a6d3b", "#5d625a"),
     hues=("#cc6677", "#332288", "#d1b23f", "#117733", "#62b5e5", "#882255", "#44aa99", "#8a8a1f", "#aa4499"),
     steps=("#b8cf3c", "#4fb86c", "#21918c", "#3b528b", "#440154"),
 )
@@ -53,7 +53,7 @@ DARK = Palette(
     ink="#e9e7df",
     error="#e08a76",
     paper="#131512",
-    ways=("#6fb98c", "#e3a857", "#7db4e6", "#e08a76", "#bd98dd", "#7fd3cc", "#cdb07a", "#a9aea4"),
+    series=("#6fb98c", "#e3a857", "#7db4e6", "#e08a76", "#bd98dd", "#7fd3cc", "#cdb07a", "#a9aea4"),
     hues=("#ffaabb", "#77aadd", "#eedd88", "#44bb99", "#99ddff", "#ee8866", "#bbcc33", "#aaaa00", "#dddddd"),
     steps=("#3b528b", "#26828e", "#35b779", "#90d743", "#fde725"),
 )

@@ -34,8 +34,8 @@ def where_photos_go(from_elsewhere: bool) -> str:
 def knows(classes: Sequence[str], learned_from: Collection[str] = ()) -> str:
     """Classes of a run in words: `33 conditions, 9 crops`, `14 conditions of drawn leaves`."""
     count = len(crops(classes))
-    told = f"{len(classes)} conditions" + (" of drawn leaves" if set(learned_from) == {"drawings"} else "")
-    return f"{told}, {count} crop{'' if count == 1 else 's'}" if count else told
+    text = f"{len(classes)} conditions" + (" of drawn leaves" if set(learned_from) == {"drawings"} else "")
+    return f"{text}, {count} crop{'' if count == 1 else 's'}" if count else text
 
 
 def material(learned_from: Collection[str]) -> str:
@@ -52,14 +52,14 @@ def wrong_material(learned_from: Collection[str], is_drawn: bool, better: str | 
         better: name of a run that fits, if there is one.
     """
     if is_drawn and set(learned_from) == {"photos"}:
-        said, advice = "This model learned from photos only.", f"For a drawn leaf choose {better}."
+        caveat, advice = "This model learned from photos only.", f"For a drawn leaf choose {better}."
         without = "Its answer about a drawn leaf says little."
     elif not is_drawn and set(learned_from) == {"drawings"}:
-        said, advice = "This model learned from drawn leaves only.", f"For a photo choose {better}."
+        caveat, advice = "This model learned from drawn leaves only.", f"For a photo choose {better}."
         without = "It cannot judge a photo."
     else:
         return None
-    return f"{said} {advice if better else without}"
+    return f"{caveat} {advice if better else without}"
 
 
 def rate(fraction: float) -> str:

@@ -274,11 +274,11 @@ def _difference(data: bytes, served: Served, checkpoint: Checkpoint) -> float:
 def _metadata(checkpoint: Checkpoint) -> dict[str, str]:
     """Metadata of the ONNX file as text; the last entries are JSON."""
     card, document = checkpoint.card, checkpoint.card.to_dict()
-    told = {"run": checkpoint.name, "sha256": checkpoint.sha256, "architecture": card.architecture}
+    fields = {"run": checkpoint.name, "sha256": checkpoint.sha256, "architecture": card.architecture}
     parts = {key: document[key] for key in ("classes", "preprocessing", "temperature", "conformal", "licences")}
     if checkpoint.spectral is not None:
         parts["spectral"] = checkpoint.spectral.to_dict()
-    return told | {key: json.dumps(value, ensure_ascii=False) for key, value in parts.items()}
+    return fields | {key: json.dumps(value, ensure_ascii=False) for key, value in parts.items()}
 
 
 def _severity_metadata(checkpoint: Checkpoint) -> dict[str, str]:

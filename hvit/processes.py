@@ -41,7 +41,7 @@ def _cgroup_quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> float:
         return cores()
 
 
-def worth_starting(calls: int) -> int:
+def suggested_workers(calls: int) -> int:
     """Number of processes for this many slow calls: at most one a core, each with enough work."""
     return max(1, min(cores(), calls // LEAST))
 

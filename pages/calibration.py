@@ -19,11 +19,11 @@ with sheet:
         record = evaluation.choose_run(judged)
         split = evaluation.choose_split(record)
     with widgets.user_errors_shown():
-        answers = evaluations.answers_of(record, split)
+        predictions = evaluations.predictions_of(record, split)
         scores = calibrations.calibration_of(record, split)
         selective = calibrations.selective_of(record, split)
-    panels.headline(record, split, answers, scores[0], selective[0][1])
+    panels.headline(record, split, predictions, scores[0], selective[0][1])
     view = panels.choose_view()
     with st.container(key=f"calibration_{view}"), widgets.user_errors_shown():
-        views.VIEWS[view](record, split, answers)
+        views.VIEWS[view](record, split, predictions)
     widgets.unreadable_runs(found, troubles)

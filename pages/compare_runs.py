@@ -7,15 +7,15 @@ from app.cache import comparisons, records
 from app.compare import live, panels, views
 
 found, troubles = records.all_records()
-ways = comparisons.all_ways(found)
+groups = comparisons.seed_groups(found)
 with st.container(key="compare"):
     st.html('<h1 class="page-title">Compare runs</h1>')
-    chosen = panels.choose_ways(ways) if ways else []
+    chosen = panels.choose_groups(groups) if groups else []
     if not chosen:
-        panels.nothing_chosen(ways)
+        panels.nothing_chosen(groups)
         widgets.unreadable_runs(found, troubles)
         st.stop()
     view = panels.choose_view()
     with st.container(key=f"compare_{view}"):
-        live.kept_fresh(views.VIEWS[view], chosen)
+        live.auto_refresh(views.VIEWS[view], chosen)
     widgets.unreadable_runs(found, troubles)

@@ -19,13 +19,13 @@ with sheet:
         split = panels.choose_split(record)
     trust_place = st.container(key="trust")  # filled last: the numbers below do not wait for it
     with widgets.user_errors_shown():
-        answers = evaluations.answers_of(record, split)
+        predictions = evaluations.predictions_of(record, split)
         scores = evaluations.scores_of(record, split)
         read = words.times_evaluated(evaluations.test_evaluations(record), split)
-    panels.headline(record, split, scores, answers.calibrated, read)
+    panels.headline(record, split, scores, predictions.calibrated, read)
     view = panels.choose_view()
     with st.container(key=f"view_{view}"):
-        views.VIEWS[view](record, answers, scores)
+        views.VIEWS[view](record, predictions, scores)
     widgets.unreadable_runs(found, troubles)
     with trust_place, widgets.user_errors_shown():
         panels.trust(record, split, trust.trust_of(record, split))

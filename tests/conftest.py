@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.outside_connections import Watch
+from tests.outside_connections import Watchdog
 from tests.support.drawn_photos import draw_leaf
 from tests.support.model_cards import DETECTOR, card_document
 
@@ -56,16 +56,16 @@ CASES = {  # what training must survive, and how it is judged; a test of one is 
 
 
 @pytest.fixture(scope="session")
-def outside_connections() -> Iterator[Watch]:
+def outside_connections() -> Iterator[Watchdog]:
     """Refuses connections to other computers for as long as tests run; processes that tests start are not watched."""
-    watch = Watch()
+    watch = Watchdog()
     with pytest.MonkeyPatch.context() as patch:
         watch.install(patch.setattr)
         yield watch
 
 
 @pytest.fixture(autouse=True)
-def no_outside_connection(outside_connections: Watch) -> Iterator[None]:
+def no_outside_connection(outside_connections: Watchdog) -> Iterator[None]:
     """Fails the test that wanted to reach another computer, whatever became of the attempt."""
     yield
     assert outside_connections.taken() == [], "a test reaches no other computer"

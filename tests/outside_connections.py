@@ -14,7 +14,7 @@ class OutsideConnectionError(OSError):
     """A test wanted to reach another computer."""
 
 
-class Watch:
+class Watchdog:
     """Refuses what leaves this computer, and keeps it in `attempts`, as code that copes with no network hides it."""
 
     CONNECTING = ("connect", "connect_ex", "sendto", "sendmsg")

@@ -4,7 +4,7 @@ python -m training.ablate --plan training/ablations/parts.yaml --dry-run
 python -m training.ablate --plan training/ablations/parts.yaml --processes 2
 python -m training.ablate --plan training/ablations/parts.yaml --only full without_ema
 
-Call it again after any stop: what is done is left as it is, what was begun is resumed. The table is printed at
+Call it again after any stop: finished runs are kept, interrupted ones resumed. The table is printed at
 the end, and with --json; the page Compare runs shows the runs of each variant together.
 """
 
@@ -86,7 +86,7 @@ class _Programs:
         """Runs a program and returns its exit status.
 
         Args:
-            out: where what it prints on standard output goes.
+            out: file for its standard output.
         """
         if self.stopped:
             return EXIT_PREEMPTED

@@ -6,7 +6,7 @@ python -m training.check_device --json --out device.json
 python -m training.check_device --device cpu --parts precision
 
 Each part runs within its own time, and its result is written to --out as soon as it is known; one that fails, hangs or
-dies is reported, and the next one runs. On a CPU everything is smaller, and what is left out says why.
+dies is reported, and the next one runs. On a CPU everything is smaller, and skipped parts give the reason.
 Exit status: 0 where nothing failed, 1 where a part failed or ran out of its time, 2 for a mistake in the options.
 """
 
@@ -40,13 +40,13 @@ def main(argv: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"training.check_device: {error}", file=sys.stderr)
         return EXIT_USER
-    document = checked(settings, parts, 60 * args.minutes, args.out, None if args.json else _print)
+    document = run_checks(settings, parts, 60 * args.minutes, args.out, None if args.json else _print)
     if args.json:
         print_json(document)
     return 0 if document["fit"] else 1
 
 
-def checked(
+def run_checks(
     settings: Settings,
     parts: list[Part],
     limit_s: float,
@@ -57,7 +57,7 @@ def checked(
 
     Args:
         limit_s: for all together; parts that are not begun by then are skipped.
-        out: file that holds what is known so far, at any time.
+        out: file with the results so far.
         reported: called with the result of each part.
     Returns:
         {"device", "photos_per_epoch", "fit", "parts"}; `fit` is whether no part failed or ran out of its time.

@@ -71,7 +71,7 @@ def check_folder(folder: Path, option: str) -> None:
     """Checks that a folder exists or can be created: neither it nor a parent may be a file.
 
     Raises:
-        ValueError: it cannot; names what is in the way.
+        ValueError: it cannot; names the path in the way.
     """
     for place in (folder, *folder.parents):
         if place.is_dir():

@@ -4,9 +4,9 @@ python -m training.compare_rejection --run leaf45-tiny --known data/plantvillage
     --unknown data/not-leaf data/green-not-crop-192 data/other-leaves-160 --field field-256
 python -m training.compare_rejection --run leaf45-tiny --known data/* --unknown data/not-leaf --json
 
-Detectors are fitted to training photos; thresholds accept the shares of known calibrating photos that are asked for, in
+Detectors are fitted to training photos; thresholds accept the requested shares of known calibrating photos in
 each data set. Unknown diseases: each class in turn is taken out of index and head (the backbone has seen it). The run
-is not changed. Name no test photos here: what chooses may not report.
+is not changed. Do not use test photos here: they must not influence the choice.
 """
 
 import argparse
@@ -50,7 +50,7 @@ class Photos:
     Attributes:
         reference: training photos.
         calibrating: photos that set thresholds.
-        held: photos of known classes that are asked about: all of validation.
+        held: evaluated photos of known classes: all of validation.
         unknown: of each data set of unknowns, by name.
     """
 
@@ -85,24 +85,24 @@ def gather(
     """Computes features of the photos in the run's split.csv and of photos of unknown classes.
 
     Args:
-        split: of the unknown photos; data sets without splits are taken whole.
+        split: of the unknown photos; all photos of data sets without splits.
     Raises:
         ValueError: photos are missing, or `unknown` holds a class the run knows.
     """
     recorded = find_recorded(run.path, known, by_path)
     reference, calibrating = calibration_photos(recorded, run.config or {})
     selecting = recorded.of_role("select")
-    strangers = {folder.resolve().name: _strangers(folder, split, checkpoint) for folder in unknown}
+    unknown_photos = {folder.resolve().name: _unknown_outputs(folder, split, checkpoint) for folder in unknown}
     parts = [_labeled(checkpoint, samples) for samples in (reference, calibrating, selecting)]
     return Photos(
         parts[0],
         parts[1],
         parts[1].joined(parts[2]),
-        {name: _predicted(checkpoint, samples) for name, samples in strangers.items()},
+        {name: _predicted(checkpoint, samples) for name, samples in unknown_photos.items()},
     )
 
 
-def _strangers(folder: Path, split: str, checkpoint: Checkpoint) -> list[Sample]:
+def _unknown_outputs(folder: Path, split: str, checkpoint: Checkpoint) -> list[Sample]:
     samples = read_samples([folder])
     if any(sample.split for sample in samples):
         samples = [sample for sample in samples if sample.split == split]
@@ -125,7 +125,7 @@ def compare(checkpoint: Checkpoint, photos: Photos, acceptance: Acceptance, meth
     """Compares detectors; returns the document of `--json`: one row a detector, and the name of the best.
 
     Best has the lowest mean, over the kinds of unknown (each data set, and classes left out), of the share that is
-    given a single name or, for data sets, is accepted: both are what must not happen.
+    given a single name or, for data sets, is accepted: both are errors.
     """
     rows = []
     for done, name in enumerate(methods, 1):
@@ -152,10 +152,10 @@ def _row(name: str, checkpoint: Checkpoint, photos: Photos, acceptance: Acceptan
     level, _, _ = choose_conformal(chosen, levels_for(len(calibrating)))
     conformal = level.to_record()
 
-    def said(features, logits):
+    def decided(features, logits):
         return decide(softmax(logits, temperature), checkpoint.classes, conformal, ood, features, logits)
 
-    known = said(held.features, held.logits)
+    known = decided(held.features, held.logits)
     by_data = {
         str(source): {
             "n": int((rows := held.sources == source).sum()),
@@ -166,7 +166,7 @@ def _row(name: str, checkpoint: Checkpoint, photos: Photos, acceptance: Acceptan
     }
     unknown = {}
     for source, found in photos.unknown.items():
-        verdict = said(found.stage_features, found.photo_logits)
+        verdict = decided(found.stage_features, found.photo_logits)
         is_unknown = np.r_[np.zeros(len(held)), np.ones(len(verdict.scores))]
         unknown[source] = {
             "n": len(verdict.scores),
@@ -201,15 +201,15 @@ def _second_threshold(left_out, scores, ood: Rejector, known, held: LabeledFeatu
 
 def _print(document: dict) -> None:
     rows = document["methods"]
-    sources, strangers = list(rows[0]["known"]), list(rows[0]["unknown"])
+    sources, unknown_photos = list(rows[0]["known"]), list(rows[0]["unknown"])
     print(f"{document['run']}: accepted of known photos, rejected of unknown ones, in percent (AUROC)")
     print_table(
-        ["", *sources, *strangers],
+        ["", *sources, *unknown_photos],
         [
             [
                 row["method"],
                 *(_percent(row["known"][name]["accepted"]) for name in sources),
-                *(_rejected(row["unknown"][name]) for name in strangers),
+                *(_rejected(row["unknown"][name]) for name in unknown_photos),
             ]
             for row in rows
         ],

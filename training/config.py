@@ -107,7 +107,7 @@ class SpectralConfig(Section):
 class PretrainData(PhotosConfig):
     """Unlabeled photos to learn from: training photos of data sets, and folders of any photos.
 
-    Labels only tell how good the features are, by photos of `dirs` that are held out.
+    Labels are used only to evaluate the features, on held-out photos of `dirs`.
     """
 
     dirs: list[Path] = []
@@ -624,7 +624,7 @@ def load_config(path: Path, overrides: list[str], kind: type[Config] = FinetuneC
     """Reads a YAML file and applies `key.path=value` overrides.
 
     Args:
-        kind: what the program it is for can be told.
+        kind: class of the configuration.
     Raises:
         ConfigError: no such file, not YAML, an unknown key (with the nearest known one), or a value of the wrong kind.
     """

@@ -94,7 +94,7 @@ def collect_samples(run: Run, splits: list[str], data: list[Path] | None, device
     """Loads the samples of some splits with their features: recorded ones, else computed with the run's weights.
 
     Args:
-        data: where the photos lie; features are then computed from them. None uses recorded features, or the data sets
+        data: folders of the photos, to compute features from. None uses recorded features, or the data sets
             the run was configured with.
     Raises:
         ValueError: a split has no predictions, photos are not found, or weights are missing or of another training.
@@ -186,7 +186,7 @@ def _samples(run: Run, paths: list[str], data: list[Path] | None, early_stress: 
 def stratified(labels: np.ndarray, sample_ids: np.ndarray, most: int) -> np.ndarray:
     """Rows to map, in order: all, or the same share of each class, at least one sample of each.
 
-    Sample ids are hashes: keeping the smallest is a draw that is the same for every run on the same samples.
+    Sample ids are hashes: keeping the smallest is a random subset that is the same for every run on the same samples.
     """
     if len(labels) <= most:
         return np.arange(len(labels))

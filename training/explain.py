@@ -120,8 +120,8 @@ class Case:
     Attributes:
         sample: where it is from.
         sha256: of its file.
-        inputs: what the model takes, a batch of one.
-        areas: masks of what its pixels show, or None where that is not known.
+        inputs: of the model, a batch of one.
+        areas: masks of lesion, leaf and background; None where unknown.
         class_index: the class the model names.
     """
 
@@ -148,7 +148,7 @@ class Map:
 def stratified(samples: list[Sample], count: int, seed: int) -> list[Sample]:
     """Samples at most `count` photos, balanced over classes as far as possible.
 
-    Classes take turns, in a drawn order: the first samples of the list are spread over the classes as well.
+    Classes alternate in random order, so that any first part of the list is balanced as well.
     """
     rng = np.random.default_rng(seed)
     by_class: dict[str, list[Sample]] = {}
@@ -175,10 +175,10 @@ def explain_samples(
     Every map is tried with the blurred photo as cover; the best methods and the controls then with the mean color.
 
     Args:
-        img_size: what photos are resized to; models take any.
-        cascaded: number of photos whose maps are made again with more and more weights drawn anew.
-        seed: of drawn weights and of the random control.
-        show, show_again: told how many photos are done with the first and with the second cover.
+        img_size: image size of the model input.
+        cascaded: number of photos for cascading randomization.
+        seed: of random weights and of the random control.
+        show, show_again: progress callbacks for the first and the second baseline.
     Raises:
         DataError: a photo or its bands cannot be read.
         ValueError: a method cannot explain this model.

@@ -82,8 +82,8 @@ def _faithfulness(scores: list[MethodScore]) -> list[str]:
 def _verdict(scores: list[MethodScore]) -> str:
     best = best_of(scores)
     weaker = [f"`{score.name}`" for score in scores if not score.is_control and not score.beats_controls]
-    said = f"The dashboard opens with **`{best}`** for this run." if best else "**No method beats the controls.**"
-    return said if not weaker else f"{said} Not better than the best control with each cover: {', '.join(weaker)}."
+    text = f"The dashboard opens with **`{best}`** for this run." if best else "**No method beats the controls.**"
+    return text if not weaker else f"{text} Not better than the best control with each cover: {', '.join(weaker)}."
 
 
 def _truth(scores: list[MethodScore]) -> list[str]:

@@ -51,7 +51,7 @@ from training.engine.steps import predict, score, sides_at, train_step
 from training.engine.trainer import Training, start
 from training.inputs.datasets import build_datasets, listed_classes, write_split
 from training.inputs.sampler import Sampler, class_shares, sample_weights
-from training.parallel.fsdp import Whole, shard
+from training.parallel.fsdp import GatheredModule, shard
 from training.parallel.world import World
 
 BEST = "best.safetensors"
@@ -157,7 +157,7 @@ class Finetuning(Training):
         self.learner.to(self.world.device)
         optim = config.optim
         self.ema = Ema(self.model, optim.ema_decay)
-        self.averaged = Whole(self.ema.model, self.is_sharded)
+        self.averaged = GatheredModule(self.ema.model, self.is_sharded)
         if self.is_sharded:
             shard(self.learner, self.world)
             shard(self.ema.model, self.world)
@@ -284,9 +284,11 @@ class Finetuning(Training):
     def _logits(self, model: torch.nn.Module, preprocessing: Preprocessing, world: World) -> np.ndarray:
         """Logits of the selecting half, predicted by the processes of `world` together."""
         val, selects = self.datasets.val, self.datasets.selects
-        return predict(model, val, selects, preprocessing, world, stream=self.datasets.stream, heartbeat=self._beat)
+        return predict(
+            model, val, selects, preprocessing, world, stream=self.datasets.stream, heartbeat=self._heartbeat
+        )
 
-    def _beat(self) -> None:
+    def _heartbeat(self) -> None:
         self.world.heartbeat(self.step)
 
     def _finish(self) -> dict:

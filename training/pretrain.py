@@ -31,7 +31,7 @@ from training.inputs.augment import batch_sides
 from training.inputs.profiler_regions import BACKWARD
 from training.inputs.sampler import Sampler, samples_of_pass
 from training.inputs.unlabeled import gather_unlabeled, write_split
-from training.parallel.fsdp import Whole, shard
+from training.parallel.fsdp import GatheredModule, shard
 from training.parallel.signals import GaveUp
 from training.parallel.world import average_gradients
 from training.self_supervised.monitors import (
@@ -81,7 +81,7 @@ class Pretraining(Training):
     def _upkeep_s(self) -> tuple[float, float]:
         """Estimates validation time by predicting as many training photos; the end only writes a file."""
         began = time.perf_counter()
-        self._judged_features()
+        self._features_to_check()
         return time.perf_counter() - began, 0.0
 
     def _build_datasets(self, resumed: Path | None) -> None:
@@ -103,7 +103,8 @@ class Pretraining(Training):
         self.model.set_grad_checkpointing(config.model.grad_checkpointing)
         self.pretext = PRETEXTS[config.method](self.model, config, self.preprocessing, self.world)
         self.learner = self.pretext.module.to(device)
-        self.whole, self.compared = (Whole(part, self.is_sharded) for part in (self.model, self.pretext.compared()))
+        self.whole = GatheredModule(self.model, self.is_sharded)
+        self.compared = GatheredModule(self.pretext.compared(), self.is_sharded)
         if self.is_sharded:
             shard(self.learner, self.world)
         optim = config.optim
@@ -154,38 +155,39 @@ class Pretraining(Training):
         Raises:
             GaveUp: they have collapsed, or are about to.
         """
-        vectors, places = self._judged_features()
-        reason = self._look(vectors, places) if self.writer else None
+        vectors, labeled = self._features_to_check()
+        reason = self._record_features(vectors, labeled) if self.writer else None
         self.seen = []
         if self.world.any(reason is not None):
             raise GaveUp(reason)
 
-    def _judged_features(self) -> tuple[np.ndarray, tuple | None]:
-        """Vectors checked for collapse, and the result of `_places` where photos have labels."""
+    def _features_to_check(self) -> tuple[np.ndarray, tuple | None]:
+        """Vectors checked for collapse, and the result of `_labeled_features` where photos have labels."""
         self.learner.eval()
         datasets = self.datasets
-        queries = _some(datasets.held_out if datasets.judges else datasets.learns, MOST_QUERIES)
-        return self._seen_by(self.compared(), queries), self._places(queries) if datasets.judges else None
+        queries = _some(datasets.held_out if datasets.can_evaluate else datasets.learns, MOST_QUERIES)
+        labeled = self._labeled_features(queries) if datasets.can_evaluate else None
+        return self._features_of(self.compared(), queries), labeled
 
-    def _places(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def _labeled_features(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Features and class names of training photos, then of held-out photos."""
         model, reference = self.whole(), _some(self.datasets.known, MOST_REFERENCE)
         return tuple(
             part
             for photos in (reference, queries)
-            for part in (self._seen_by(model, photos), self.datasets.labels(photos))
+            for part in (self._features_of(model, photos), self.datasets.labels(photos))
         )
 
-    def _look(self, vectors: np.ndarray, places: tuple | None) -> str | None:
+    def _record_features(self, vectors: np.ndarray, labeled: tuple | None) -> str | None:
         """Records metrics of the features; returns the reason to stop training, or None.
 
         Args:
             vectors: those that must not collapse, (N, D).
-            places: see `_places`; None where no photo has a label.
+            labeled: see `_labeled_features`; None where no photo has a label.
         """
         values = {"spread": spread(vectors), "effective_rank": effective_rank(vectors)}
-        if places is not None:
-            values |= {"knn_top1": knn_top1(*places), "probe_top1": probe_top1(*places)}
+        if labeled is not None:
+            values |= {"knn_top1": knn_top1(*labeled), "probe_top1": probe_top1(*labeled)}
             if self.step == 0:
                 self.control = values["knn_top1"]
         if self.seen:
@@ -194,13 +196,13 @@ class Pretraining(Training):
         self.say(f"step {self.step}: " + "  ".join(f"{name} {value:.4f}" for name, value in values.items()))
         if self.place <= self.schedule.warmup_steps or not self.seen:
             return None
-        knn = values["knn_top1"] if places is not None else None
+        knn = values["knn_top1"] if labeled is not None else None
         return collapse(self.config.method, values["loss"], self.pretext.chance, vectors, knn, self.control)
 
-    def _seen_by(self, module: torch.nn.Module, photos: np.ndarray) -> np.ndarray:
-        return predict(module, self.datasets.cache, photos, self.preprocessing, self.world, heartbeat=self._beat)
+    def _features_of(self, module: torch.nn.Module, photos: np.ndarray) -> np.ndarray:
+        return predict(module, self.datasets.cache, photos, self.preprocessing, self.world, heartbeat=self._heartbeat)
 
-    def _beat(self) -> None:
+    def _heartbeat(self) -> None:
         self.world.heartbeat(self.step)
 
     def _finish(self) -> dict:

@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
         with join_world(args.device) as world, tempfile.TemporaryDirectory() as folder:
             if world.size > 1:
                 raise ValueError("one process is profiled; leave torchrun out")
-            found = profiled(warmed_up_training(config, Path(folder) / "run", world), args.steps)
+            found = profile_steps(warmed_up_training(config, Path(folder) / "run", world), args.steps)
     except ValueError as error:
         print(f"training.profile: {error}", file=sys.stderr)
         return EXIT_USER
@@ -71,7 +71,7 @@ def warmed_up_training(config: FinetuneConfig | PretrainConfig, run_dir: Path, w
     return training
 
 
-def profiled(training: Training, steps: int) -> dict:
+def profile_steps(training: Training, steps: int) -> dict:
     """Profiles the next steps of a training.
 
     Args:

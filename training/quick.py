@@ -28,7 +28,7 @@ from hvit.scoring.evaluation import Evaluation, record_evaluation
 from hvit.scoring.model_outputs import ModelOutputs
 from hvit.scoring.scores import score
 from hvit.words import PLANTS_UNKNOWN
-from training.calibration.conformal import CalibrationSet, Level, choose_level, supported
+from training.calibration.conformal import CalibrationSet, Level, choose_level, supported_levels
 from training.calibration.unknown_classes import rejection_threshold
 from training.frozen_features.learning_curve import Curve, Gain, gain_of_twice, learning_curve
 from training.frozen_features.linear_head import C, LinearHead
@@ -97,11 +97,11 @@ def quick(args, say: Callable[[str], None] = lambda line: None) -> dict:
 
     Args:
         args: of the command line.
-        say: told what is being done.
+        say: called with progress messages.
     Returns:
-        What `--json` prints.
+        The document of `--json`.
     Raises:
-        ValueError: what a user can mend: in the photos, the run or the folder to write.
+        ValueError: an error in the photos, the run or the output folder.
     """
     began = time.monotonic()
     samples, known, warnings = find(args.place, args.group_from, args.groups_csv)
@@ -179,7 +179,7 @@ def cross_validate(
     """Predicts every photo by a head fitted to the folds without its group.
 
     Args:
-        seed: of the folds and of the draws of fewer photos.
+        seed: of the folds and of the subsets.
         progress: called with the heads of the learning curve fitted and their number.
     """
     K, labels = len(photos.classes), photos.labels
@@ -206,7 +206,7 @@ def _write_run(writer: RunWriter, parent: Checkpoint, photos: OwnPhotos, seed: i
     sources = np.array([sample.source for sample in photos.samples])
     threshold = rejection_threshold(validated.strangeness, sources)
     accepted = validated.strangeness <= threshold
-    alphas = supported(ALPHAS, len(labels)) or ALPHAS[:1]
+    alphas = supported_levels(ALPHAS, len(labels)) or ALPHAS[:1]
     probs = softmax(validated.logits, temperature)
     level = choose_level(CalibrationSet(probs, labels, photos.groups, sources, accepted, photos.classes), alphas)
     save_checkpoint(

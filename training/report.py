@@ -18,7 +18,7 @@ from hvit.data.datasets.reading import RENDER_PX, Sample, read_samples, readers
 from hvit.data.inspection.check import background_control
 from hvit.data.leafsim import SCHEME, Address, plan, render
 from hvit.data.leafsim.plan import HEALTHY
-from hvit.processes import run_in_order, worth_starting
+from hvit.processes import run_in_order, suggested_workers
 from hvit.runs import Run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.runs.predictions import read_prediction_columns
@@ -64,8 +64,8 @@ def report(run_dir: Path, photos: Path, strange: list[Path]) -> str:
 
     Args:
         run_dir: a finished run with eval/test.
-        photos: folder that holds the run's data sets by name; drawn leaves need none.
-        strange: data sets with photos of no class the run knows, with a test split.
+        photos: folder with the run's data sets by name; not needed for rendered leaves.
+        strange: data sets of unknown classes, with a test split.
     Raises:
         ValueError: the run has no recorded test predictions, or photos are missing.
     """
@@ -81,7 +81,7 @@ def report(run_dir: Path, photos: Path, strange: list[Path]) -> str:
     tested = _tested(samples, table["path"])
     packs = np.array([sample.source for sample in tested])
     found = predict_with_progress(checkpoint, tested)
-    said = verdicts(checkpoint, probs, found.stage_features, found.photo_logits)
+    found_verdicts = verdicts(checkpoint, probs, found.stage_features, found.photo_logits)
     drawn = np.array([path.startswith(SCHEME) for path in table["path"]])
     sections = [made_by(run), _accuracy(probs, labels, packs, samples)]
     if drawn.any():
@@ -91,9 +91,9 @@ def report(run_dir: Path, photos: Path, strange: list[Path]) -> str:
             _severities(addresses, (probs.argmax(1) == labels)[drawn]),
         ]
     sections += [
-        prediction_sets(checkpoint, probs, labels, said),
-        promises_by_data(checkpoint, probs, labels, packs, said, run.field_sets),
-        accepted_by_data(packs, said.accepted),
+        prediction_sets(checkpoint, probs, labels, found_verdicts),
+        promises_by_data(checkpoint, probs, labels, packs, found_verdicts, run.field_sets),
+        accepted_by_data(packs, found_verdicts.accepted),
         unknown_kinds(checkpoint, strange),
     ]
     if {COFFEE, LABORATORY} <= set(packs):
@@ -202,7 +202,7 @@ def _conditions(probs: np.ndarray, labels: np.ndarray, classes: list[str]) -> li
 def _severities(addresses: list[Address], right: np.ndarray) -> list[str]:
     """Top-1 accuracy of diseased leaves by symptomatic share of the leaf."""
     calls = [partial(_severity, address) for address in addresses]
-    severities = np.array([severity_of() for severity_of in run_in_order(calls, worth_starting(len(calls)))])
+    severities = np.array([severity_of() for severity_of in run_in_order(calls, suggested_workers(len(calls)))])
     diseased = np.array([plan(address).condition != HEALTHY for address in addresses])
     lines = [
         "### Severity",

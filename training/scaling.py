@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         sizes = [config.batch_size if args.weak else _divided(config, group) for group in args.processes]
         document = {"machine": machine(), "config": args.config.as_posix(), "set": args.set, "weak": args.weak}
-        document |= {"steps": args.steps, "rows": measured(args, sizes)}
+        document |= {"steps": args.steps, "rows": measure_groups(args, sizes)}
     except ValueError as error:
         if args.report:
             write_json(args.report, {"mistake": str(error)})
@@ -86,7 +86,7 @@ def _divided(config: FinetuneConfig | PretrainConfig, group: Group) -> int:
     return size
 
 
-def measured(args: argparse.Namespace, sizes: list[int]) -> list[dict]:
+def measure_groups(args: argparse.Namespace, sizes: list[int]) -> list[dict]:
     """Measures all groups; one row a group, compared with the first."""
     found: list[list[dict]] = [[] for _ in args.processes]
     show, done, total = progress("trainings"), 0, args.turns * len(sizes)

@@ -166,9 +166,9 @@ class Segmentation(Training):
 
     def _counts(self, photos: np.ndarray) -> MaskCounts:
         preprocessing, val = self.parent_run.preprocessing, self.datasets.val
-        return predict_counts(self.backbone, self.ema.model, preprocessing, val, photos, self.world, self._beat)
+        return predict_counts(self.backbone, self.ema.model, preprocessing, val, photos, self.world, self._heartbeat)
 
-    def _beat(self) -> None:
+    def _heartbeat(self) -> None:
         self.world.heartbeat(self.step)
 
     def _validate(self) -> None:

@@ -236,8 +236,8 @@ def _print(document: dict[str, Any]) -> None:
     header = ["data", "method", "n", "measured", "leaf IoU", "symptom IoU", "concordance", "MAE", "coverage"]
     print_table(header, rows)
     for stress, found in document.get("grades", {}).items():
-        told = _told({"value": found["spearman"], "interval": found["interval"]})
-        print(f"Spearman with the grade, {stress}: {told} ({found['measured']} of {found['n']} measured)")
+        text = _told({"value": found["spearman"], "interval": found["interval"]})
+        print(f"Spearman with the grade, {stress}: {text} ({found['measured']} of {found['n']} measured)")
     if "cutouts" in document:
         found = document["cutouts"]
         print(f"Leaf IoU on cut-out leaves: {_told({'value': found['leaf_iou'], 'interval': found['interval']})} "

@@ -66,13 +66,13 @@ def transfer(
 ) -> dict:
     """Scores a run on real photos of the conditions it was trained to recognize on rendered leaves.
 
-    The answer is the likeliest of the conditions that occur among the photos: the others cannot be right.
+    Predictions are restricted to the conditions that occur among the photos.
 
     Args:
         samples: real photos; classes without a counterpart are left out.
     Returns:
-        top1 with its Wilson interval, balanced accuracy with a bootstrap interval (photos drawn again within each
-        condition), what guessing scores, and recall and precision of each condition.
+        top1 with its Wilson interval, balanced accuracy with a bootstrap interval (resampled within conditions), chance
+        level, and recall and precision of each condition.
     Raises:
         DataError: no photo has a condition the run knows.
     """

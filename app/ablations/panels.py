@@ -10,7 +10,7 @@ from app import state, theme, widgets
 from app.ablations import words
 from app.cache import costs, records
 from app.compare.words import metric_title
-from app.figures.curves import WayCurves, learning_curves
+from app.figures.curves import GroupCurves, learning_curves
 from app.figures.gains import gains
 from app.words import split_title
 from hvit.runs import RunError
@@ -66,8 +66,8 @@ def worth(rows: Sequence[AblationRow]) -> None:
             f"change of {title}, 95 % interval, {photos}",
             theme.palette(st.context.theme.type),
         )
-        told = "; ".join(f"{title}: {100 * gain.gain:+.1f} points" for title, gain in zip(titles, found))
-        place.plotly_chart(figure, key=f"ablation_{name}", config={"displayModeBar": False}, alt=told)
+        alt = "; ".join(f"{title}: {100 * gain.gain:+.1f} points" for title, gain in zip(titles, found))
+        place.plotly_chart(figure, key=f"ablation_{name}", config={"displayModeBar": False}, alt=alt)
     widgets.sentence(
         "Paired bootstrap: runs of equal seed and pictures are drawn again together. Grey: no significant "
         "difference from the full recipe. The intervals are not corrected for how many there are.",
@@ -139,7 +139,7 @@ def convergence(variants: Variants) -> None:
             except RunError as error:
                 unreadable.append(str(error))
         is_running = any(record.status == "running" for record in members)
-        ways.append(WayCurves(words.variant_title(variant), found, is_running))
+        ways.append(GroupCurves(words.variant_title(variant), found, is_running))
     for reason in unreadable:
         widgets.notice(f"{reason}.")
     if not any(len(c) for way in ways for c in way.curves):
@@ -154,6 +154,6 @@ def convergence(variants: Variants) -> None:
         metric != "loss",
         theme.palette(st.context.theme.type),
     )
-    told = f"{metric_title(*CURVES[metric])} of {len(ways)} variants along epochs"
-    st.plotly_chart(figure, key="ablation_curves", config=MODEBAR, alt=told)
+    alt = f"{metric_title(*CURVES[metric])} of {len(ways)} variants along epochs"
+    st.plotly_chart(figure, key="ablation_curves", config=MODEBAR, alt=alt)
     widgets.sentence("Line: mean over seeds. Band: from the lowest seed to the highest.", "standing")

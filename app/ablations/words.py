@@ -31,21 +31,21 @@ def variant_title(variant: str) -> str:
 def basis(rows: Sequence[AblationRow]) -> str:
     """Sentences on runs, seeds and photos behind the table."""
     seeds = sorted({row.num_seeds for row in rows})
-    told = counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    seeds_text = counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     photos = next((row.gain.photos for row in rows if row.gain is not None), None)
     pictures = f", evaluated on {counted(photos, 'picture')}" if photos is not None else ""
     few = "" if seeds[0] >= FEW_SEEDS else f" Fewer than {FEW_SEEDS} seeds say little of what other seeds bring."
-    return f"One training with one change at a time, {told} each{pictures}.{few}"
+    return f"One training with one change at a time, {seeds_text} each{pictures}.{few}"
 
 
 def changes(differing: Mapping[str, Sequence[Any]]) -> str:
     """Describes the settings of a variant that differ, from `hvit.runs.seed_groups.differences`."""
-    told = [
+    parts = [
         f"{key}: {_value(full)} \N{RIGHTWARDS ARROW} {_value(own)}"
         for key, (full, own) in differing.items()
         if key not in BESIDE
     ]
-    return "; ".join(told)
+    return "; ".join(parts)
 
 
 def _value(value: Any) -> str:

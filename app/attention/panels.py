@@ -212,14 +212,14 @@ def _fall(label: str, before: float, after: float, style: str) -> str:
 def _on_what(on_what: LeafShares) -> str:
     """How much of the map lies on what, beside how much of the picture that is."""
     rows = (("On", on_what.attribution), ("Area", on_what.area))
-    told = "".join(
+    parts = "".join(
         f"<p><span>{label}: {words.shares_line(shares)}</span></p>"
         '<div class="track parts" aria-hidden="true">'
         + "".join(f'<i class="{kind}" style="width:{100 * share:.1f}%"></i>' for kind, share in shares.items())
         + "</div>"
         for label, shares in rows
     )
-    return f'<div class="on-what">{told}</div>'
+    return f'<div class="on-what">{parts}</div>'
 
 
 def cannot_tell(method: str) -> None:
@@ -268,12 +268,12 @@ def squares(case: Case, strength: float) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="square_tools"):
         stage = choose_stage(f"{chosen} looks here, at stage", state.SQUARE_STAGE)
         st.button("All squares", type="tertiary", on_click=state.forget_square)
-    told = words.square_looks(chosen, stage)
-    sentence(told, "standing")
+    text = words.square_looks(chosen, stage)
+    sentence(text, "standing")
     with place:
         square = divmod(names.index(chosen), columns)
         explanation = explanations.square_looks_at(case.photo, case.checkpoint, stage, square, grid)
-        picture(heated(case.diagnosis.pixels, explanation, strength), told, case.is_drawn, "picture_squares")
+        picture(heated(case.diagnosis.pixels, explanation, strength), text, case.is_drawn, "picture_squares")
 
 
 def heads(case: Case, strength: float) -> None:

@@ -97,14 +97,14 @@ def best_label(method: str, tests: RecordedTests) -> str:
 
 def what_is_shown(question: ExplanationRequest) -> str:
     """One line over a map: `Gradient rollout for Tomato: late blight`."""
-    told = METHOD_TITLES[question.method]
+    text = METHOD_TITLES[question.method]
     stage = dict(question.arguments).get("stage")
     if stage is not None:
-        told += f", stage {stage + 1}"
+        text += f", stage {stage + 1}"
     if question.class_name is None:
-        return told
-    told += f" for {class_in_text(question.class_name)}"
-    return told if question.against is None else f"{told} rather than {class_in_text(question.against)}"
+        return text
+    text += f" for {class_in_text(question.class_name)}"
+    return text if question.against is None else f"{text} rather than {class_in_text(question.against)}"
 
 
 def colors_of_difference(class_name: str, against: str) -> str:
@@ -119,8 +119,8 @@ def depends(test: PerturbationTest, class_name: str, is_answer: bool) -> str:
         class_name: the class whose chance was followed.
         is_answer: whether the photo was named so.
     """
-    told = class_in_text(class_name)
-    subject = f"The answer '{told}'" if is_answer else f"'{capitalized(told)}'"
+    name = class_in_text(class_name)
+    subject = f"The answer '{name}'" if is_answer else f"'{capitalized(name)}'"
     lost, lost_by_chance = test.original - test.top_masked, test.original - test.random_masked
     rest = f"from {percent(test.original)} to {percent(test.top_masked)}; covering as much at random{_to(test)}."
     if lost - lost_by_chance >= NOTICED and lost >= NOTICED:
@@ -160,15 +160,15 @@ def rank(tests: RecordedTests, method: str) -> str:
         return "This method was not tested on this model yet."
     place = ordinal(1 + tests.methods.index(method))
     what = "drawn test leaves" if tests.learned_from == {"drawings"} else f"test {material(tests.learned_from)}"
-    told = f"In {tests.num_photos} {what}: {place} of {len(tests.methods)} methods."
+    text = f"In {tests.num_photos} {what}: {place} of {len(tests.methods)} methods."
     behind = "Did not beat the model-free controls under both covers."
     if method not in tests.beat_controls:
-        return f"{told} {behind}"
+        return f"{text} {behind}"
     ahead = tests.methods[: tests.methods.index(method)]
     if ahead and method == next(iter(tests.trusted), None):
         names = joined([METHOD_TITLES[name] for name in ahead])
-        return f"{told} The best that beat the model-free controls under both covers; {names} did not."
-    return told
+        return f"{text} The best that beat the model-free controls under both covers; {names} did not."
+    return text
 
 
 def cannot_look_inside(run: str, method: str) -> str:
@@ -187,8 +187,8 @@ def likeness_line(correlation: float | None) -> str:
     if correlation is None:
         return "One of the two maps is even, so their order cannot be compared."
     alike = "much the same places" if correlation > 0.5 else "other places"
-    told = f"It marks {alike}: rank correlation {correlation:.2f}, where 1 is the same order of places."
-    return told + (" Then the map shows the photo more than what the model learned." if correlation > 0.5 else "")
+    text = f"It marks {alike}: rank correlation {correlation:.2f}, where 1 is the same order of places."
+    return text + (" Then the map shows the photo more than what the model learned." if correlation > 0.5 else "")
 
 
 def square_name(row: int, column: int) -> str:

@@ -53,12 +53,12 @@ def progress(scoring: Scoring) -> str:
     """`213 of 400 photos are scored, about 3 min 10 s left (2 threads)`."""
     if not scoring.waiting:
         return f"{counted(scoring.total, 'photo')}, all scored"
-    said = f"{scoring.done:,} of {counted(scoring.total, 'photo')} are scored"
+    text = f"{scoring.done:,} of {counted(scoring.total, 'photo')} are scored"
     if scoring.is_running:
         if scoring.left_s is None:
-            return f"{said}. The model is getting ready."
-        return f"{said}, about {duration(scoring.left_s)} left ({counted(scoring.threads, 'thread')})"
-    return f"{said}. Stopped: what is done stays." if scoring.was_stopped else f"{said}. Interrupted."
+            return f"{text}. The model is getting ready."
+        return f"{text}, about {duration(scoring.left_s)} left ({counted(scoring.threads, 'thread')})"
+    return f"{text}. Stopped: what is done stays." if scoring.was_stopped else f"{text}. Interrupted."
 
 
 def summary(results: Results) -> str:
@@ -103,10 +103,10 @@ def level(alpha: float | None, own: float | None) -> str:
 
 def not_added(num_large: int, num_new: int, note: str | None) -> str | None:
     """What was left out of an upload or a folder, in one line; None where nothing was."""
-    said = [] if num_new else ["All of these photos are in the batch already."]
+    parts = [] if num_new else ["All of these photos are in the batch already."]
     if num_large:
-        said.append(f"{counted(num_large, 'file')} of more than 50 MB {'was' if num_large == 1 else 'were'} left out.")
-    return " ".join([*said, *([note] if note else [])]) or None
+        parts.append(f"{counted(num_large, 'file')} of more than 50 MB {'was' if num_large == 1 else 'were'} left out.")
+    return " ".join([*parts, *([note] if note else [])]) or None
 
 
 def reviewed(reviewer: str, count: int, total: int) -> str:
@@ -118,13 +118,13 @@ def agreement(pair: Pair) -> list[str]:
     """Kappa and concordance of two raters in a sentence each."""
     first = pair.first[:1].upper() + pair.first[1:] if pair.first == MODEL else pair.first
     who = f"{first} and {pair.second}"
-    said = []
+    sentences = []
     if pair.classes is not None:
         same = f"{100 * pair.classes.observed:.0f}{NBSP}% of {counted(pair.classes.n, 'photo')} alike"
-        said.append(f"{who}, conditions: {same}; kappa {_coefficient(pair.classes)}.")
+        sentences.append(f"{who}, conditions: {same}; kappa {_coefficient(pair.classes)}.")
     if pair.area is not None:
-        said.append(f"{who}, area: concordance {_coefficient(pair.area)}, {counted(pair.area.n, 'photo')}.")
-    return said
+        sentences.append(f"{who}, area: concordance {_coefficient(pair.area)}, {counted(pair.area.n, 'photo')}.")
+    return sentences
 
 
 def _coefficient(found: Agreement) -> str:
@@ -137,11 +137,11 @@ def _coefficient(found: Agreement) -> str:
 
 def labels_kept(labels: Labels, file: str) -> str:
     """How many labels the manifest has, and which photos it leaves out."""
-    said = f"{file} in the folder of the batch holds {counted(len(labels.agreed), 'label')}, more with each decision."
+    text = f"{file} in the folder of the batch holds {counted(len(labels.agreed), 'label')}, more with each decision."
     if labels.contested:
         is_left = "is" if len(labels.contested) == 1 else "are"
-        said += f" {counted(len(labels.contested), 'photo')} {is_left} left out: reviewers differ."
-    return said
+        text += f" {counted(len(labels.contested), 'photo')} {is_left} left out: reviewers differ."
+    return text
 
 
 def shell_word(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from app.cache.evaluations import answers_of, key_of
+from app.cache.evaluations import key_of, predictions_of
 from app.cache.records import stamps
 from hvit.runs import Run
 from hvit.runs.layout import CARD, DISTANCES, PREDICTIONS, in_split
@@ -40,12 +40,12 @@ class RecordedSets:
 
 def calibration_of(record: RunSnapshot, split: str) -> list[CalibrationScores]:
     """ECE, NLL and Brier score of all recorded photos, then of each data set."""
-    return _calibration(*key_of(record, split), answers_of(record, split))
+    return _calibration(*key_of(record, split), predictions_of(record, split))
 
 
 def selective_of(record: RunSnapshot, split: str) -> list[tuple[str, SelectiveScores]]:
     """AURC of all recorded photos, then of each data set."""
-    return _selective(*key_of(record, split), answers_of(record, split))
+    return _selective(*key_of(record, split), predictions_of(record, split))
 
 
 def recorded_sets(record: RunSnapshot, split: str) -> RecordedSets:
@@ -55,14 +55,14 @@ def recorded_sets(record: RunSnapshot, split: str) -> RecordedSets:
         RunError: recorded distances are damaged.
     """
     files = in_split(split, PREDICTIONS), in_split(split, DISTANCES), CARD
-    return _sets(str(record.path), split, stamps(record, *files), answers_of(record, split))
+    return _sets(str(record.path), split, stamps(record, *files), predictions_of(record, split))
 
 
 def sets_at(record: RunSnapshot, split: str, alpha: float) -> np.ndarray:
     """Prediction sets (N, K) bool at an error level, cross-fitted."""
-    answers = answers_of(record, split)
-    assert answers is not None
-    return sets_at_level(answers, alpha, recorded_sets(record, split).keep_two)
+    predictions = predictions_of(record, split)
+    assert predictions is not None
+    return sets_at_level(predictions, alpha, recorded_sets(record, split).keep_two)
 
 
 def distance_splits(record: RunSnapshot) -> tuple[str, ...]:
@@ -79,9 +79,9 @@ def distances_of(record: RunSnapshot, split: str) -> Distances | None:
     return _distances(*_distances_key(record, split))
 
 
-def data_sets(answers: Predictions) -> np.ndarray:
+def data_sets(predictions: Predictions) -> np.ndarray:
     """Data set name of each photo, (N,) text."""
-    return data_sets_of(answers.paths)
+    return data_sets_of(predictions.paths)
 
 
 def _distances_key(record: RunSnapshot, split: str) -> tuple:
@@ -89,13 +89,13 @@ def _distances_key(record: RunSnapshot, split: str) -> tuple:
 
 
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
-def _calibration(path: str, split: str, stamps: tuple, _answers: Predictions) -> list[CalibrationScores]:
-    return score_calibration_by_group(_answers.probs, _answers.labels, data_sets_of(_answers.paths))
+def _calibration(path: str, split: str, stamps: tuple, _predictions: Predictions) -> list[CalibrationScores]:
+    return score_calibration_by_group(_predictions.probs, _predictions.labels, data_sets_of(_predictions.paths))
 
 
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
-def _selective(path: str, split: str, stamps: tuple, _answers: Predictions) -> list[tuple[str, SelectiveScores]]:
-    groups, confidence, right = data_sets_of(_answers.paths), _answers.confidence, _answers.correct
+def _selective(path: str, split: str, stamps: tuple, _predictions: Predictions) -> list[tuple[str, SelectiveScores]]:
+    groups, confidence, right = data_sets_of(_predictions.paths), _predictions.confidence, _predictions.correct
     parts = [("all", score_selective(confidence, right))]
     if len(names := np.unique(groups)) > 1:
         parts += [(str(n), score_selective(confidence[groups == n], right[groups == n])) for n in names]
@@ -103,13 +103,13 @@ def _selective(path: str, split: str, stamps: tuple, _answers: Predictions) -> l
 
 
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
-def _sets(path: str, split: str, stamps: tuple, _answers: Predictions) -> RecordedSets:
+def _sets(path: str, split: str, stamps: tuple, _predictions: Predictions) -> RecordedSets:
     run = Run(Path(path))
     card = run.model_card()
     distances = read_distances(run, split, detector_of(card))
-    keep_two = near_limit(_answers.sha256, distances, None if card is None else card.ood)
-    served = served_sets(_answers, None if card is None else card.conformal, keep_two)
-    return RecordedSets(level_curve(_answers, keep_two), served, keep_two)
+    keep_two = near_limit(_predictions.sha256, distances, None if card is None else card.ood)
+    served = served_sets(_predictions, None if card is None else card.conformal, keep_two)
+    return RecordedSets(level_curve(_predictions, keep_two), served, keep_two)
 
 
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)

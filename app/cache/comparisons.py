@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from app.cache.evaluations import answers_of, key_of, scores_of
+from app.cache.evaluations import key_of, predictions_of, scores_of
 from hvit.runs import Run, RunError
 from hvit.runs.predictions import Predictions
 from hvit.runs.seed_groups import SeedGroup, group_by_seed
@@ -29,61 +29,63 @@ from hvit.scoring.group_comparison import (
 REMEMBERED = 256
 
 
-def all_ways(records: Sequence[RunSnapshot]) -> list[SeedGroup[RunSnapshot]]:
+def seed_groups(records: Sequence[RunSnapshot]) -> list[SeedGroup[RunSnapshot]]:
     """Runs in seed groups, by name."""
     return group_by_seed(records)
 
 
-def evaluated(way: SeedGroup[RunSnapshot], split: str) -> list[tuple[RunSnapshot, Predictions]]:
+def evaluated(group: SeedGroup[RunSnapshot], split: str) -> list[tuple[RunSnapshot, Predictions]]:
     """Runs of a group with recorded predictions on a split.
 
     Raises:
         RunError: those of one are damaged.
     """
-    found = [(record, answers_of(record, split)) for record in way.members if split in record.splits]
-    return [(record, answers) for record, answers in found if answers is not None]
+    found = [(record, predictions_of(record, split)) for record in group.members if split in record.splits]
+    return [(record, predictions) for record, predictions in found if predictions is not None]
 
 
-def way_score(way: SeedGroup[RunSnapshot], split: str) -> GroupScore | None:
+def score_of_group(group: SeedGroup[RunSnapshot], split: str) -> GroupScore | None:
     """Scores of a group, from predictions or else from recorded scores; None where it was not evaluated.
 
     Raises:
         RunError: what one of its runs recorded is damaged.
     """
-    found = evaluated(way, split)
+    found = evaluated(group, split)
     if not found:
-        scored = [record for record in way.members if split in record.scored]
+        scored = [record for record in group.members if split in record.scored]
         documents = [Run(record.path).evaluation(split) for record in scored]
-        return recorded_group_score(way.name, [record.seed for record in scored], documents)
+        return recorded_group_score(group.name, [record.seed for record in scored], documents)
     scores = [scores_of(record, split) for record, _ in found]
     keys = tuple(key_of(record, split) for record, _ in found)
-    joint = None if len(found) == 1 else _joint(keys, [answers for _, answers in found])
-    return group_score(way.name, [record.seed for record, _ in found], scores, joint)
+    joint = None if len(found) == 1 else _joint(keys, [predictions for _, predictions in found])
+    return group_score(group.name, [record.seed for record, _ in found], scores, joint)
 
 
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
-def _joint(keys: tuple, _answers: list[Predictions]) -> JointIntervals:
-    return joint_intervals(_answers)
+def _joint(keys: tuple, _predictions: list[Predictions]) -> JointIntervals:
+    return joint_intervals(_predictions)
 
 
 def verdicts(
-    ways: Sequence[SeedGroup[RunSnapshot]],
+    groups: Sequence[SeedGroup[RunSnapshot]],
     split: str,
     against: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> GroupComparisons:
-    """See `compare_groups`; each pair of groups is compared once.
+    """See `compare_groups`; each pair of evaluated_groups is compared once.
 
     Raises:
         RunError: what a run recorded is damaged.
     """
-    keys = {record.name: key_of(record, split) for way in ways for record in way.members}
-    groups = [
-        EvaluatedGroup(way.name, tuple(EvaluatedRun(r.name, r.seed, answers) for r, answers in evaluated(way, split)))
-        for way in ways
+    keys = {record.name: key_of(record, split) for group in groups for record in group.members}
+    evaluated_groups = [
+        EvaluatedGroup(
+            group.name, tuple(EvaluatedRun(r.name, r.seed, predictions) for r, predictions in evaluated(group, split))
+        )
+        for group in groups
     ]
     return compare_groups(
-        groups,
+        evaluated_groups,
         split,
         against,
         lambda pairs: _compared(tuple((keys[a.name], keys[b.name]) for a, b in pairs), pairs),

@@ -26,23 +26,23 @@ def key_of(record: RunSnapshot, split: str) -> tuple:
     return str(record.path), split, stamps(record, in_split(split, PREDICTIONS), CARD)
 
 
-def answers_of(record: RunSnapshot, split: str) -> Predictions | None:
+def predictions_of(record: RunSnapshot, split: str) -> Predictions | None:
     """The recorded predictions of a run on a split, not to be changed; None where there are none.
 
     Raises:
         RunError: they are damaged or do not fit the run.
     """
-    return _answers(*key_of(record, split))
+    return _predictions(*key_of(record, split))
 
 
 def scores_of(record: RunSnapshot, split: str) -> SplitScores | None:
     """Scores of the recorded predictions; None where there are none.
 
     Raises:
-        RunError: see `answers_of`.
+        RunError: see `predictions_of`.
     """
-    answers = answers_of(record, split)
-    return None if answers is None else _scores(*key_of(record, split), answers)
+    predictions = predictions_of(record, split)
+    return None if predictions is None else _scores(*key_of(record, split), predictions)
 
 
 def recorded_evaluation(record: RunSnapshot) -> RecordedEvaluation | None:
@@ -68,13 +68,13 @@ def test_evaluations(record: RunSnapshot) -> list[dict]:
 
 
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
-def _answers(path: str, split: str, stamps: tuple) -> Predictions | None:
+def _predictions(path: str, split: str, stamps: tuple) -> Predictions | None:
     return read_predictions(Run(Path(path)), split)
 
 
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
-def _scores(path: str, split: str, stamps: tuple, _answers: Predictions) -> SplitScores:
-    return score_predictions(_answers)
+def _scores(path: str, split: str, stamps: tuple, _predictions: Predictions) -> SplitScores:
+    return score_predictions(_predictions)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -255,14 +255,14 @@ def files_of(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation)
     """Contents of the files of `hvit explain`, by extension; each is made on request."""
     from hvit.explain import export
 
-    told = {} if photo.address is None else {"address": str(photo.address)}
+    source = {} if photo.address is None else {"address": str(photo.address)}
 
     def record() -> bytes:
         made = export.metadata(explanation, checkpoint, photo.name, prepared(photo, checkpoint).sha256)
-        return (json.dumps(made | told, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        return (json.dumps(made | source, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
     def picture() -> bytes:
-        caption = export.printable_caption(explanation, checkpoint) + (", drawn by LeafSim" if told else "")
+        caption = export.printable_caption(explanation, checkpoint) + (", drawn by LeafSim" if source else "")
         return export.png(explanation, decode_photo(bytes_of(photo)).pixels, caption)
 
     def array() -> bytes:

@@ -35,7 +35,7 @@ def nothing_yet(records: Sequence[RunSnapshot], troubles: Sequence[Trouble]) -> 
 
 
 def headline(
-    record: RunSnapshot, split: str, answers: Predictions, scores: CalibrationScores, selective: SelectiveScores
+    record: RunSnapshot, split: str, predictions: Predictions, scores: CalibrationScores, selective: SelectiveScores
 ) -> None:
     """The main scores, each with its interval."""
     nll_low, nll_high = scores.nll_ci
@@ -47,11 +47,11 @@ def headline(
             ("Log-likelihood (NLL)", f"{scores.nll:.3f}", f"{nll_low:.3f} to {nll_high:.3f} nats"),
             ("Brier score", f"{scores.brier:.3f}", f"{brier_low:.3f} to {brier_high:.3f}, of 0 to 2"),
             ("AURC x 1000", f"{1000 * selective.aurc:.1f}", f"{1000 * low:.1f} to {1000 * high:.1f}"),
-            (split_title(split), f"{scores.n:,}", f"{len(answers.classes)} classes"),
+            (split_title(split), f"{scores.n:,}", f"{len(predictions.classes)} classes"),
         ]
     )
     notes = ["Intervals of 95 % by the bootstrap over pictures; for all four numbers lower is better."]
-    if not answers.calibrated:
+    if not predictions.calibrated:
         notes.append("This run recorded no temperature: its probabilities are not calibrated.")
     widgets.sentence(" ".join(notes), "standing")
 

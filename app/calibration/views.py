@@ -34,29 +34,29 @@ LEVEL_FIRST = 0.02
 AS_SERVED, AT_LEVEL = "served", "level"
 
 
-def reliability(record: RunSnapshot, split: str, answers: Predictions) -> None:
+def reliability(record: RunSnapshot, split: str, predictions: Predictions) -> None:
     """Reliability diagram of all photos or of one data set, and the scores of each."""
-    scores, groups = calibrations.calibration_of(record, split), calibrations.data_sets(answers)
+    scores, groups = calibrations.calibration_of(record, split), calibrations.data_sets(predictions)
     field = panels.field_sets(record)
     titles = {row.group: words.group_title(row.group, field) for row in scores}
     chosen = "all"
     if len(titles) > 1:
         chosen = widgets.choice("Photos of", titles, state.CALIBRATION_DATA)
-    rows = np.ones(len(answers), dtype=bool) if chosen == "all" else groups == chosen
+    rows = np.ones(len(predictions), dtype=bool) if chosen == "all" else groups == chosen
     score = next(row for row in scores if row.group == chosen)
-    bins = reliability_bins(answers.probs[rows], answers.labels[rows])
+    bins = reliability_bins(predictions.probs[rows], predictions.labels[rows])
     figure = reliability_with_counts(
         [b["confidence"] for b in bins],
         [b["accuracy"] for b in bins],
         [b["n"] for b in bins],
         [wilson(round(b["n"] * b["accuracy"]), b["n"]) for b in bins],
-        answers.confidence[rows],
+        predictions.confidence[rows],
         theme.palette(st.context.theme.type),
     )
     with st.container(key="calibration_figure"):
         alt = f"Reliability diagram of {titles[chosen]}, {score.n} photos; the table below has its numbers"
         st.plotly_chart(figure, config=SAVES_PICTURE, key="reliability_diagram", alt=alt)
-    kind = "calibrated" if answers.calibrated else "uncalibrated"
+    kind = "calibrated" if predictions.calibrated else "uncalibrated"
     widgets.sentence(
         f"On the dotted line, {kind} probabilities equal accuracy; below it the model is overconfident. "
         f"{titles[chosen]}: ECE {rate(score.ece)}; {words.in_words(score.ece, score.ece_expected)}. On average, "
@@ -72,12 +72,12 @@ def reliability(record: RunSnapshot, split: str, answers: Predictions) -> None:
     )
 
 
-def sets(record: RunSnapshot, split: str, answers: Predictions) -> None:
+def sets(record: RunSnapshot, split: str, predictions: Predictions) -> None:
     """Coverage and size of prediction sets by error level, data set and crop."""
     recorded = calibrations.recorded_sets(record, split)
     if not recorded.curve:
         widgets.sentence(
-            f"{len(answers):,} pictures are too few: even a level of 20 % cannot be fitted to four fifths of them.",
+            f"{len(predictions):,} pictures are too few: even a level of 20 % cannot be fitted to four fifths of them.",
             "below",
         )
         return
@@ -88,16 +88,16 @@ def sets(record: RunSnapshot, split: str, answers: Predictions) -> None:
     widgets.sentence(words.level_sentence(alpha, score, score.coverage_ci[1] >= 1 - alpha), "below")
     served = None
     if recorded.served is not None and record.card is not None and record.card.conformal is not None:
-        served = score_sets(recorded.served, answers.labels)
+        served = score_sets(recorded.served, predictions.labels)
         widgets.sentence(words.served_sentence(record.card.conformal.alpha, served), "below")
     with st.container(key="calibration_figure"):
-        _draw_levels(recorded.curve, levels.index(alpha), served, len(answers))
+        _draw_levels(recorded.curve, levels.index(alpha), served, len(predictions))
     shown = calibrations.sets_at(record, split, alpha)
     if recorded.served is not None:
         titles = {AT_LEVEL: f"at {words.level_title(alpha)}", AS_SERVED: "as served"}
         if widgets.choice("Sets", titles, state.SETS_SHOWN) == AS_SERVED:
             shown, alpha = recorded.served, None
-    _sets_by_group(record, answers, shown, alpha)
+    _sets_by_group(record, predictions, shown, alpha)
     panels.method_note(words.how_sets_are_made(recorded.keep_two is not None))
 
 
@@ -123,24 +123,24 @@ def _draw_levels(curve: list[tuple[float, SetScores]], chosen: int, served: SetS
     st.plotly_chart(figure, config=SAVES_PICTURE, key="coverage_by_set_size", alt=alt)
 
 
-def _sets_by_group(record: RunSnapshot, answers: Predictions, shown: np.ndarray, alpha: float | None) -> None:
-    by_data = score_sets_by_group(shown, answers.labels, calibrations.data_sets(answers))
+def _sets_by_group(record: RunSnapshot, predictions: Predictions, shown: np.ndarray, alpha: float | None) -> None:
+    by_data = score_sets_by_group(shown, predictions.labels, calibrations.data_sets(predictions))
     formats = {"Classes in a set": "%.2f"}
     rows = words.set_rows(by_data, words.DATA_SET, panels.field_sets(record))
     widgets.table(rows, "sets_by_data_set", words.set_csv(by_data, alpha), formats=formats)
-    if len(crops(answers.classes)) > 1:
-        crop_of_photo = np.array([crop_of(name) for name in answers.classes])[answers.labels]
-        by_crop = score_sets_by_group(shown, answers.labels, crop_of_photo)
+    if len(crops(predictions.classes)) > 1:
+        crop_of_photo = np.array([crop_of(name) for name in predictions.classes])[predictions.labels]
+        by_crop = score_sets_by_group(shown, predictions.labels, crop_of_photo)
         widgets.table(words.set_rows(by_crop, "Crop"), "sets_by_crop", words.set_csv(by_crop, alpha), formats=formats)
 
 
-def selective(record: RunSnapshot, split: str, answers: Predictions) -> None:
+def selective(record: RunSnapshot, split: str, predictions: Predictions) -> None:
     """Risk-coverage curve, and accuracy at a confidence threshold."""
-    scores, groups = calibrations.selective_of(record, split), calibrations.data_sets(answers)
-    field, confidence, right = panels.field_sets(record), answers.confidence, answers.correct
+    scores, groups = calibrations.selective_of(record, split), calibrations.data_sets(predictions)
+    field, confidence, right = panels.field_sets(record), predictions.confidence, predictions.correct
     curves = []
     for name, _ in scores:
-        rows = np.ones(len(answers), dtype=bool) if name == "all" else groups == name
+        rows = np.ones(len(predictions), dtype=bool) if name == "all" else groups == name
         curve = risk_coverage(confidence[rows], right[rows])
         curves.append(Curve(f"{words.group_title(name, field)} (n = {rows.sum():,})", curve.coverage, curve.risk))
     figure = risk_coverage_curves(curves, theme.palette(st.context.theme.type))
@@ -160,7 +160,7 @@ def selective(record: RunSnapshot, split: str, answers: Predictions) -> None:
     )
 
 
-def unfamiliar(record: RunSnapshot, split: str, answers: Predictions) -> None:
+def unfamiliar(record: RunSnapshot, split: str, predictions: Predictions) -> None:
     """Acceptance rates of known and unknown photos by threshold."""
     ood, recorded = None if record.card is None else record.card.ood, calibrations.distance_splits(record)
     if ood is None:

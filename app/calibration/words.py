@@ -100,14 +100,14 @@ def calibration_csv(scores: Sequence[CalibrationScores]) -> list[dict[str, Any]]
 
 def level_sentence(alpha: float, scores: SetScores, promise_kept: bool) -> str:
     """Describes the sets of a level."""
-    said = (
+    text = (
         f"Sets that may miss the true class for {level_title(alpha)} of the photos hold it for {rate(scores.coverage)} "
         f"({between(scores.coverage_ci)}) and have {scores.mean_size:.2f} classes on average. "
         f"{rate(scores.single)} of the photos get a single name"
     )
     if scores.single_correct is not None:
-        said += f", and {rate(scores.single_correct)} of those names are correct"
-    return said + "." + ("" if promise_kept else " That is less than promised.")
+        text += f", and {rate(scores.single_correct)} of those names are correct"
+    return text + "." + ("" if promise_kept else " That is less than promised.")
 
 
 def served_sentence(alpha: float, scores: SetScores) -> str:
@@ -235,10 +235,10 @@ def threshold_sentence(share: float, threshold: float, found: Sequence[Detection
         found: one row a kind.
         limit: how the sentence begins.
     """
-    said = f"{limit} of {threshold:.2f} accepts {rate(share)} of the known photos"
+    text = f"{limit} of {threshold:.2f} accepts {rate(share)} of the known photos"
     accepted = {row.kind: row.accepted for row in found}
     parts = [f"{percent(accepted[kind])} of the {title}" for kind, title in LET_THROUGH.items() if kind in accepted]
-    return f"{said}, and {joined(parts)}." if parts else f"{said}. No unknown photos are recorded."
+    return f"{text}, and {joined(parts)}." if parts else f"{text}. No unknown photos are recorded."
 
 
 def no_distances(run: str) -> list[str]:

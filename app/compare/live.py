@@ -15,17 +15,17 @@ from hvit.runs.snapshot import RunSnapshot
 REFRESH_S = 3
 
 
-def kept_fresh(
-    draw: Callable[[Sequence[SeedGroup[RunSnapshot]]], None], ways: Sequence[SeedGroup[RunSnapshot]]
+def auto_refresh(
+    draw: Callable[[Sequence[SeedGroup[RunSnapshot]]], None], groups: Sequence[SeedGroup[RunSnapshot]]
 ) -> None:
     """Draws status and `draw`; again every few seconds while one of the runs is training."""
-    was_live = panels.is_live(ways)
+    was_live = panels.is_live(groups)
 
     @st.fragment(run_every=REFRESH_S if was_live else None)
     def drawn() -> None:
         with widgets.user_errors_shown():
-            fresh = _read_again(ways) if was_live else ways
-            panels.standing(fresh)
+            fresh = _read_again(groups) if was_live else groups
+            panels.status_lines(fresh)
             draw(fresh)
         if was_live and not panels.is_live(fresh):
             st.rerun()  # the whole page, which then rests
@@ -33,7 +33,7 @@ def kept_fresh(
     drawn()
 
 
-def _read_again(ways: Sequence[SeedGroup[RunSnapshot]]) -> list[SeedGroup[RunSnapshot]]:
+def _read_again(groups: Sequence[SeedGroup[RunSnapshot]]) -> list[SeedGroup[RunSnapshot]]:
     """Current snapshots of the runs of each group; a deleted run keeps its last one."""
     now = {record.name: record for record in records.all_records()[0]}
-    return [SeedGroup(way.name, tuple(now.get(record.name, record) for record in way.members)) for way in ways]
+    return [SeedGroup(group.name, tuple(now.get(record.name, record) for record in group.members)) for group in groups]

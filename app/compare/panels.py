@@ -29,34 +29,34 @@ VIEWS = {
 }
 
 
-def choose_ways(ways: Sequence[SeedGroup[RunSnapshot]]) -> list[SeedGroup[RunSnapshot]]:
-    """The ways to compare, in the order they were chosen; their names are in the address."""
-    known = {way.name: way for way in ways}
+def choose_groups(groups: Sequence[SeedGroup[RunSnapshot]]) -> list[SeedGroup[RunSnapshot]]:
+    """Selects seed groups, in the order chosen; their names are query parameters."""
+    known = {group.name: group for group in groups}
     chosen = st.multiselect(
         "Runs, seeds of one configuration together",
         list(known),
-        key=state.WAYS,
+        key=state.COMPARED_GROUPS,
         placeholder="Choose runs",
         bind="query-params",
     )
     return [known[name] for name in chosen]
 
 
-def nothing_chosen(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
+def nothing_chosen(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """Page without a choice: all seed groups, and shortcuts to related ones."""
-    if not ways:
+    if not groups:
         st.html('<div class="empty"><p class="verdict"><b>There is no run here yet.</b></p></div>')
         widgets.how_to_train()
         return
-    families = _families([way.name for way in ways])
+    families = _families([group.name for group in groups])
     if families:
         st.html('<p class="below">Choose runs above, or a set that belongs together:</p>')
         with st.container(key="suggestions"):
             for stem, names in families[:STEMS_SHOWN]:
                 label = words.suggestion(stem, names)
-                st.button(label, key=f"suggest_{stem}", on_click=state.choose_ways, args=(names,))
+                st.button(label, key=f"suggest_{stem}", on_click=state.choose_groups, args=(names,))
     st.subheader("All runs")
-    widgets.table([_row(way) for way in ways], "runs")
+    widgets.table([_row(group) for group in groups], "runs")
 
 
 def _families(names: Sequence[str]) -> list[tuple[str, list[str]]]:
@@ -70,13 +70,13 @@ def _families(names: Sequence[str]) -> list[tuple[str, list[str]]]:
     )
 
 
-def _row(way: SeedGroup[RunSnapshot]) -> dict:
-    first = way.members[0]
-    statuses = sorted({record.status for record in way.members}, key=lambda status: (status == "done", status))
-    tops = [top1 for record in way.members if (top1 := comparisons.top1_on(record, "test")) is not None]
+def _row(group: SeedGroup[RunSnapshot]) -> dict:
+    first = group.members[0]
+    statuses = sorted({record.status for record in group.members}, key=lambda status: (status == "done", status))
+    tops = [top1 for record in group.members if (top1 := comparisons.top1_on(record, "test")) is not None]
     return {
-        "Runs": way.name,
-        "Seeds": ", ".join("?" if seed is None else str(seed) for seed in way.seeds),
+        "Runs": group.name,
+        "Seeds": ", ".join("?" if seed is None else str(seed) for seed in group.seeds),
         "Status": ", ".join(statuses),
         "Kind": first.kind or "",
         "Classes": len(first.classes) or None,
@@ -85,16 +85,16 @@ def _row(way: SeedGroup[RunSnapshot]) -> dict:
     }
 
 
-def is_live(ways: Sequence[SeedGroup[RunSnapshot]]) -> bool:
+def is_live(groups: Sequence[SeedGroup[RunSnapshot]]) -> bool:
     """Whether one of these runs is training."""
-    return any(record.status == "running" for way in ways for record in way.members)
+    return any(record.status == "running" for group in groups for record in group.members)
 
 
-def standing(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
+def status_lines(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """Sentences on runs that are not done, and on what cannot be read."""
     now = datetime.now(UTC)
-    for way in ways:
-        for record in way.members:
+    for group in groups:
+        for record in group.members:
             if record.status in NOT_QUIET:
                 text = words.state_of_run(
                     record.name, record.status, record.info, now, _last_row(record), live_of(record.info)
@@ -116,9 +116,9 @@ def choose_view() -> str:
     return widgets.choice("Show", VIEWS, state.RUNS_VIEW, labelled=False)
 
 
-def choose_split(ways: Sequence[SeedGroup[RunSnapshot]]) -> str | None:
+def choose_split(groups: Sequence[SeedGroup[RunSnapshot]]) -> str | None:
     """Selects the split to compare on; None where none of the runs was evaluated."""
-    found = {name for way in ways for record in way.members for name in (*record.splits, *record.scored)}
+    found = {name for group in groups for record in group.members for name in (*record.splits, *record.scored)}
     options = sorted(found, key=lambda name: (name != "test", name != "cv", name))
     if not options:
         return None

@@ -13,7 +13,7 @@ from app import state, theme, widgets
 from app.cache import comparisons, costs, records
 from app.compare import panels, words
 from app.figures.costs import accuracy_by_cost
-from app.figures.curves import WayCurves, learning_curves
+from app.figures.curves import GroupCurves, learning_curves
 from app.figures.gains import gains
 from app.figures.shares import shares
 from app.gallery import Tile, gallery
@@ -37,9 +37,9 @@ NO_MODEBAR = {"displayModeBar": False}
 EVERY_PAIR = "every pair"
 
 
-def curves(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
+def curves(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """Learning curves; they grow during training."""
-    rows, reasons = _rows(ways)
+    rows, reasons = _rows(groups)
     for reason in reasons:
         widgets.notice(f"{reason}.")
     metrics = list(dict.fromkeys(metric for logs in rows.values() for metric in logged(logs)))
@@ -59,14 +59,14 @@ def curves(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
         each_seed = st.toggle("Each seed", key=state.EACH_SEED, bind="query-params")
     split, metric = chosen.split("/", 1)
     series = [
-        WayCurves(
-            way.name,
-            [_along(rows[record.name], split, metric, axis) for record in way.members if record.name in rows],
-            any(record.status == "running" for record in way.members),
+        GroupCurves(
+            group.name,
+            [_along(rows[record.name], split, metric, axis) for record in group.members if record.name in rows],
+            any(record.status == "running" for record in group.members),
         )
-        for way in ways
+        for group in groups
     ]
-    without = [way.name for way, drawn in zip(ways, series) if not any(len(c) for c in drawn.curves)]
+    without = [group.name for group, drawn in zip(groups, series) if not any(len(c) for c in drawn.curves)]
     figure = learning_curves(
         series,
         smoothing,
@@ -76,7 +76,7 @@ def curves(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
         metric in words.SHARES,
         theme.palette(st.context.theme.type),
     )
-    st.plotly_chart(figure, key="learning_curves", config=MODEBAR, alt=f"{titles[chosen]} of {len(ways)} groups")
+    st.plotly_chart(figure, key="learning_curves", config=MODEBAR, alt=f"{titles[chosen]} of {len(groups)} groups")
     notes = []
     if not each_seed and any(len(drawn.curves) > 1 for drawn in series):
         notes.append("Line: mean over seeds. Band: from the lowest seed to the highest.")
@@ -88,10 +88,10 @@ def curves(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
         widgets.sentence(" ".join(notes), "standing")
 
 
-def _rows(ways: Sequence[SeedGroup[RunSnapshot]]) -> tuple[dict[str, list[dict]], list[str]]:
+def _rows(groups: Sequence[SeedGroup[RunSnapshot]]) -> tuple[dict[str, list[dict]], list[str]]:
     """Logged rows of each run, and reasons why some cannot be read."""
     rows, reasons = {}, []
-    for record in (record for way in ways for record in way.members):
+    for record in (record for group in groups for record in group.members):
         try:
             rows[record.name] = records.curves(record)
         except RunError as error:
@@ -104,29 +104,35 @@ def _along(rows: list[dict], split: str, metric: str, axis: str) -> Curve:
     return Curve(found.x / 60, found.y) if axis == "time_s" else found
 
 
-def scores(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
+def scores(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """Scores of the seed groups on the same split, with intervals."""
-    split = panels.choose_split(ways)
+    split = panels.choose_split(groups)
     each_seed = st.toggle("Each seed", key=state.EACH_SEED, bind="query-params")
-    shown = [SeedGroup(record.name, (record,)) for way in ways for record in way.members] if each_seed else list(ways)
+    shown = (
+        [SeedGroup(record.name, (record,)) for group in groups for record in group.members]
+        if each_seed
+        else list(groups)
+    )
     colors = theme.palette(st.context.theme.type)
-    color_of = {record.name: colors.way(i) for i, way in enumerate(ways) for record in way.members}
-    found = [(way, comparisons.way_score(way, split)) for way in shown] if split else []
+    color_of = {record.name: colors.series_color(i) for i, group in enumerate(groups) for record in group.members}
+    found = [(group, comparisons.score_of_group(group, split)) for group in shown] if split else []
     if not any(score for _, score in found):
         panels.not_evaluated()
         return
-    rows = [color_of[way.members[0].name] for way, _ in found]
+    rows = [color_of[group.members[0].name] for group, _ in found]
     left, right = st.columns(2, gap="large")
     for place, name, title in ((left, "top1", "top-1 accuracy"), (right, "macro_f1", "macro-F1")):
         values = [getattr(score, name) if score else None for _, score in found]
         intervals = [getattr(score, f"{name}_ci") if score else None for _, score in found]
         notes = [words.score_note(value, interval) for value, interval in zip(values, intervals)]
         figure = shares(
-            [way.name for way, _ in found], values, intervals, notes, _axis(title, found), rows, False, colors
+            [group.name for group, _ in found], values, intervals, notes, _axis(title, found), rows, False, colors
         )
-        told = "; ".join(f"{way.name}: {note}" for (way, _), note in zip(found, notes))
-        place.plotly_chart(figure, key=f"scores_{name}", config=NO_MODEBAR, alt=told)
-    widgets.table([_score_row(way, score) for way, score in found], f"scores-{split}", formats={"NLL, nats": "%.2f"})
+        alt = "; ".join(f"{group.name}: {note}" for (group, _), note in zip(found, notes))
+        place.plotly_chart(figure, key=f"scores_{name}", config=NO_MODEBAR, alt=alt)
+    widgets.table(
+        [_score_row(group, score) for group, score in found], f"scores-{split}", formats={"NLL, nats": "%.2f"}
+    )
     widgets.sentence(
         "Intervals of 95 %: of one run, Wilson for top-1 accuracy and bootstrap over pictures for macro-F1; "
         "of several, bootstrap over runs and pictures. With few seeds it understates what other seeds may bring.",
@@ -140,18 +146,18 @@ def _axis(title: str, found: Sequence[tuple[SeedGroup, GroupScore | None]]) -> s
     return f"{title}, 95 % interval, {n}"
 
 
-def _score_row(way: SeedGroup[RunSnapshot], score: GroupScore | None) -> dict:
+def _score_row(group: SeedGroup[RunSnapshot], score: GroupScore | None) -> dict:
     def interval(pair: tuple[float, float] | None) -> str:
         return f"{100 * pair[0]:.1f} to {100 * pair[1]:.1f}" if pair else ""
 
     def hundredfold(value: float | None) -> float | None:
         return None if value is None else 100 * value
 
-    statuses = sorted({record.status for record in way.members})
+    statuses = sorted({record.status for record in group.members})
     return {
-        "Runs": way.name,
+        "Runs": group.name,
         "Status": ", ".join(statuses),
-        "Seeds evaluated": f"{len(score.seeds)} of {len(way.members)}" if score else f"0 of {len(way.members)}",
+        "Seeds evaluated": f"{len(score.seeds)} of {len(group.members)}" if score else f"0 of {len(group.members)}",
         "Pictures": score.n if score else None,
         "Top-1 accuracy, %": hundredfold(score.top1) if score else None,
         "Top-1 accuracy: 95 %": interval(score.top1_ci) if score else "",
@@ -162,20 +168,20 @@ def _score_row(way: SeedGroup[RunSnapshot], score: GroupScore | None) -> dict:
     }
 
 
-def verdict(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
+def verdict(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """Paired differences of seed groups, with significance tests."""
-    split = panels.choose_split(ways)
+    split = panels.choose_split(groups)
     if split is None:
         panels.not_evaluated()
         return
-    if len(ways) < 2:
+    if len(groups) < 2:
         widgets.sentence("Choose a second set of runs to compare with.", "below")
         return
-    options = [EVERY_PAIR, *(way.name for way in ways)]
+    options = [EVERY_PAIR, *(group.name for group in groups)]
     state.keep_among(state.AGAINST, options)
     against = st.selectbox("Compared with", options, key=state.AGAINST, bind="query-params", width=320)
     with widgets.progress("Comparing") as progress:
-        found = comparisons.verdicts(ways, split, None if against == EVERY_PAIR else against, progress)
+        found = comparisons.verdicts(groups, split, None if against == EVERY_PAIR else against, progress)
     for reason in found.limitations:
         widgets.notice(f"{reason}.")
     if found.pairs:
@@ -196,8 +202,8 @@ def _gains(found: GroupComparisons, split: str) -> None:
             f"gain in {title}, 95 % interval, {_bases(found, name)}",
             colors,
         )
-        told = "; ".join(words.verdict(pair.first, pair.second, getattr(pair, name)) for pair in found.pairs)
-        place.plotly_chart(figure, key=f"gains_{name}", config=NO_MODEBAR, alt=f"Gains in {title}: {told}")
+        alt = "; ".join(words.verdict(pair.first, pair.second, getattr(pair, name)) for pair in found.pairs)
+        place.plotly_chart(figure, key=f"gains_{name}", config=NO_MODEBAR, alt=f"Gains in {title}: {alt}")
     notes = ["Paired bootstrap: runs of equal seed and pictures are drawn again together."]
     notes.append("Grey: no significant difference.")
     notes.append("These intervals are not corrected for how many there are.")
@@ -265,23 +271,23 @@ def _mcnemar(found: GroupComparisons) -> None:
     widgets.table(rows, "mcnemar", exported, formats={"p": "%.2g", "p, corrected": "%.2g"})
     widgets.sentence(
         f"Exact McNemar test on the pictures on which only one of two runs is correct, two-sided; corrected for "
-        f"{counted(len(rows), 'test')} by Holm. It tells these runs apart, not the ways of training they stand for: "
+        f"{counted(len(rows), 'test')} by Holm. It compares these runs, not the configurations they stand for: "
         "for that look at the gains over several seeds.",
         "standing",
     )
 
 
-def settings(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
+def settings(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """Configurations side by side, differing settings only."""
-    known = [way for way in ways if way.members[0].config is not None]
-    for way in ways:
-        if way not in known:
-            widgets.notice(f"{way.name} has no configuration that can be read.")
+    known = [group for group in groups if group.members[0].config is not None]
+    for group in groups:
+        if group not in known:
+            widgets.notice(f"{group.name} has no configuration that can be read.")
     if not known:
         return
     show_all = st.toggle("All settings", key=state.ALL_SETTINGS, bind="query-params")
-    configs = [way.members[0].config | {"kind of run": way.members[0].kind} for way in known]
-    names = [way.name for way in known]
+    configs = [group.members[0].config | {"kind of run": group.members[0].kind} for group in known]
+    names = [group.name for group in known]
     found = differences(configs)
     found.pop("seed", None)
     if show_all:
@@ -307,7 +313,7 @@ def settings(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
 class _Priced:
     """A seed group with its score, cost and measured latency; None until measured."""
 
-    way: SeedGroup[RunSnapshot]
+    group: SeedGroup[RunSnapshot]
     score: GroupScore
     cost: Cost
     time: Timing | None
@@ -319,22 +325,22 @@ class _Priced:
         return self.cost.params / 1e6 if unit == "params" else self.cost.gmacs
 
 
-def cost(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
+def cost(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """Accuracy against parameters, multiply-accumulates, or latency measured on request."""
-    split = panels.choose_split(ways)
-    scores = [comparisons.way_score(way, split) for way in ways] if split else []
+    split = panels.choose_split(groups)
+    scores = [comparisons.score_of_group(group, split) for group in groups] if split else []
     if not any(scores):
         panels.not_evaluated()
         return
     unit = widgets.choice("Against", words.COSTS, state.COST)
-    priced = _priced(ways, scores)
+    priced = _priced(groups, scores)
     if not priced:
         widgets.notice("None of these runs says in its model.json which model it is.")
         return
     prices = [each.price(unit) for each in priced]
     if None not in prices:
         figure = accuracy_by_cost(
-            [each.way.name for each in priced],
+            [each.group.name for each in priced],
             prices,
             [each.score.top1 for each in priced],
             [each.score.top1_ci for each in priced],
@@ -345,26 +351,26 @@ def cost(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
         )
         st.plotly_chart(figure, key="accuracy_by_cost", config=NO_MODEBAR, alt=f"Accuracy against {words.COSTS[unit]}")
     if unit == "time":
-        _measure([each.way.members[0] for each in priced], is_measured=None not in prices)
+        _measure([each.group.members[0] for each in priced], is_measured=None not in prices)
     widgets.table([_cost_row(each) for each in priced], "cost", formats={"One photo, ms": "%.1f"})
-    left_out = sorted({way.name for way in ways} - {each.way.name for each in priced})
+    left_out = sorted({group.name for group in groups} - {each.group.name for each in priced})
     widgets.sentence(words.COUNTED + (f" Left out: {', '.join(left_out)}." if left_out else ""), "standing")
 
 
-def _priced(ways: Sequence[SeedGroup[RunSnapshot]], scores: Sequence[GroupScore | None]) -> list[_Priced]:
+def _priced(groups: Sequence[SeedGroup[RunSnapshot]], scores: Sequence[GroupScore | None]) -> list[_Priced]:
     """Evaluated groups with a known model; colors are those of all groups."""
     colors = theme.palette(st.context.theme.type)
     with st.spinner("Counting"):
-        found = [costs.cost_of(way.members[0]) for way in ways]
-    kept = [(*row, colors.way(i)) for i, row in enumerate(zip(ways, scores, found)) if None not in row]
-    times = costs.times_of([way.members[0] for way, *_ in kept]) or [None] * len(kept)
-    return [_Priced(way, score, cost, time, color) for (way, score, cost, color), time in zip(kept, times)]
+        found = [costs.cost_of(group.members[0]) for group in groups]
+    kept = [(*row, colors.series_color(i)) for i, row in enumerate(zip(groups, scores, found)) if None not in row]
+    times = costs.times_of([group.members[0] for group, *_ in kept]) or [None] * len(kept)
+    return [_Priced(group, score, cost, time, color) for (group, score, cost, color), time in zip(kept, times)]
 
 
 def _cost_row(each: _Priced) -> dict:
     row = {
-        "Runs": each.way.name,
-        "Model": str(each.way.members[0].card.architecture),
+        "Runs": each.group.name,
+        "Model": str(each.group.members[0].card.architecture),
         "Parameters, millions": round(each.cost.params / 1e6, 3),
         "GMACs": round(each.cost.gmacs, 4),
         "Side, px": each.cost.img_size,
@@ -382,10 +388,10 @@ def _measure(models: Sequence[RunSnapshot], is_measured: bool) -> None:
         st.rerun()
 
 
-def disagreements(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
+def disagreements(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """Images for which two runs differ in their prediction."""
-    split = panels.choose_split(ways)
-    candidates = [record for way in ways for record, _ in comparisons.evaluated(way, split)] if split else []
+    split = panels.choose_split(groups)
+    candidates = [record for group in groups for record, _ in comparisons.evaluated(group, split)] if split else []
     if len(candidates) < 2:
         if candidates:
             widgets.sentence("Choose a second run that was evaluated, to compare with.", "below")
@@ -393,23 +399,23 @@ def disagreements(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
             panels.not_evaluated()
         return
     named = {record.name: record for record in candidates}
-    first, second = _choose_two(ways, named)
+    first, second = _choose_two(groups, named)
     if first == second:
         widgets.sentence("Choose two different runs.", "below")
         return
-    answers = [comparisons.answers_of(named[name], split) for name in (first, second)]
-    rows = shared_photos(answers)
+    predictions = [comparisons.predictions_of(named[name], split) for name in (first, second)]
+    rows = shared_photos(predictions)
     if not len(rows[0]):
         widgets.notice(
             f"{first} and {second} were not evaluated on the same pictures, so that they cannot be compared."
         )
         return
-    if len(rows[0]) < max(map(len, answers)):
+    if len(rows[0]) < max(map(len, predictions)):
         widgets.notice(
-            f"{first} was evaluated on {len(answers[0]):,} pictures, {second} on {len(answers[1]):,}; this is about "
-            f"the {len(rows[0]):,} they share."
+            f"{first} was evaluated on {len(predictions[0]):,} pictures, {second} on {len(predictions[1]):,}; this is "
+            f"about the {len(rows[0]):,} they share."
         )
-    labels, predicted = align_labels(answers, rows)
+    labels, predicted = align_labels(predictions, rows)
     numbers = outcomes(labels, *predicted)
     _outcome_counts(numbers, first, second)
     outcome = widgets.choice("Pictures where", words.OUTCOMES, state.OUTCOME)
@@ -417,15 +423,17 @@ def disagreements(ways: Sequence[SeedGroup[RunSnapshot]]) -> None:
     if not len(chosen):
         widgets.sentence("There is none.", "below")
         return
-    surest = np.maximum(answers[0].confidence[rows[0][chosen]], answers[1].confidence[rows[1][chosen]])
+    surest = np.maximum(predictions[0].confidence[rows[0][chosen]], predictions[1].confidence[rows[1][chosen]])
     chosen = chosen[np.argsort(-surest, kind="stable")]
-    _pictures(answers, [r[chosen] for r in rows], outcome)
+    _pictures(predictions, [r[chosen] for r in rows], outcome)
 
 
-def _choose_two(ways: Sequence[SeedGroup[RunSnapshot]], named: dict[str, RunSnapshot]) -> tuple[str, str]:
+def _choose_two(groups: Sequence[SeedGroup[RunSnapshot]], named: dict[str, RunSnapshot]) -> tuple[str, str]:
     """Selects two runs, by default the first of the first two groups."""
     options = list(named)
-    firsts = [next(record.name for record in way.members if record.name in named) for way in ways if _any(way, named)]
+    firsts = [
+        next(record.name for record in group.members if record.name in named) for group in groups if _any(group, named)
+    ]
     other = firsts[1] if len(firsts) > 1 else options[1]
     state.keep_among(state.FIRST_RUN, options)
     state.keep_among(state.SECOND_RUN, [other, *(name for name in options if name != other)])
@@ -441,8 +449,8 @@ def _choose_two(ways: Sequence[SeedGroup[RunSnapshot]], named: dict[str, RunSnap
     )
 
 
-def _any(way: SeedGroup[RunSnapshot], named: dict[str, RunSnapshot]) -> bool:
-    return any(record.name in named for record in way.members)
+def _any(group: SeedGroup[RunSnapshot], named: dict[str, RunSnapshot]) -> bool:
+    return any(record.name in named for record in group.members)
 
 
 def _outcome_counts(numbers: np.ndarray, first: str, second: str) -> None:
@@ -453,18 +461,18 @@ def _outcome_counts(numbers: np.ndarray, first: str, second: str) -> None:
     widgets.sentence(f"Of {counted(len(numbers), 'picture')}. First: {first}. Second: {second}.", "standing")
 
 
-def _pictures(answers: Sequence[Predictions], rows: Sequence[np.ndarray], outcome: str) -> None:
-    def said(which: int, row: int) -> str:
-        a = answers[which]
+def _pictures(predictions: Sequence[Predictions], rows: Sequence[np.ndarray], outcome: str) -> None:
+    def prediction_of(which: int, row: int) -> str:
+        a = predictions[which]
         name = "correct" if a.correct[row] else class_in_text(a.classes[a.predicted[row]])
         return f"{name}, {percent(float(a.confidence[row]))}"
 
     tiles = [
         Tile(
-            answers[0].paths[i],
-            answers[0].sha256[i],
-            class_title(answers[0].classes[answers[0].labels[i]]),
-            f"first: {said(0, i)}; second: {said(1, j)}",
+            predictions[0].paths[i],
+            predictions[0].sha256[i],
+            class_title(predictions[0].classes[predictions[0].labels[i]]),
+            f"first: {prediction_of(0, i)}; second: {prediction_of(1, j)}",
         )
         for i, j in zip(*rows)
     ]
@@ -474,12 +482,12 @@ def _pictures(answers: Sequence[Predictions], rows: Sequence[np.ndarray], outcom
         return to_csv(
             [
                 {
-                    "path": answers[0].paths[i],
-                    "sha256": answers[0].sha256[i],
-                    "true": answers[0].classes[answers[0].labels[i]],
+                    "path": predictions[0].paths[i],
+                    "sha256": predictions[0].sha256[i],
+                    "true": predictions[0].classes[predictions[0].labels[i]],
                     **{
                         f"{which}_{key}": value
-                        for which, a, row in (("first", answers[0], i), ("second", answers[1], j))
+                        for which, a, row in (("first", predictions[0], i), ("second", predictions[1], j))
                         for key, value in (
                             ("run", a.run),
                             ("called", a.classes[a.predicted[row]]),
@@ -494,7 +502,7 @@ def _pictures(answers: Sequence[Predictions], rows: Sequence[np.ndarray], outcom
     st.download_button(
         f"CSV of {counted(len(tiles), 'picture')}",
         csv,
-        f"{answers[0].run}-{answers[1].run}-{outcome}.csv",
+        f"{predictions[0].run}-{predictions[1].run}-{outcome}.csv",
         "text/csv",
         on_click="ignore",
     )

@@ -147,8 +147,8 @@ def few_runs(pairs: Sequence[Gain]) -> str | None:
     """Caveat for one or two seeds."""
     if any(gain.runs == 1 for gain in pairs):
         return (
-            "One run of each says nothing of other seeds: the interval is that of these two runs, not of the two ways "
-            "of training. Three seeds are the least worth reporting."
+            "One run of each says nothing of other seeds: the interval is that of these two runs, not of the two "
+            "configurations. Three seeds are the least worth reporting."
         )
     return None
 
@@ -160,9 +160,9 @@ def score_note(value: float | None, interval: tuple[float, float] | None) -> str
     return rate(value) + (f" ({between(interval)})" if interval else "")
 
 
-def suggestion(stem: str, ways: Sequence[str]) -> str:
+def suggestion(stem: str, groups: Sequence[str]) -> str:
     """`tenth: leafsim, mae and scratch`."""
-    return f"{stem}: {joined([way.removeprefix(stem).lstrip('-_ ') or way for way in ways])}"
+    return f"{stem}: {joined([group.removeprefix(stem).lstrip('-_ ') or group for group in groups])}"
 
 
 def cost_axis(unit: str, sides_px: set[int]) -> str:

@@ -37,8 +37,8 @@ def headline(record: RunSnapshot, balance: Balance, check: dict | None) -> None:
         check: the recorded report of `hvit data check`, or None.
     """
     sentence(words.learned_from(record, balance), "below")
-    things = words.thing(record)
-    cells = [(words.ROLES[role], f"{balance.count(role=role):,}", things) for role in balance.roles]
+    nouns = words.noun(record)
+    cells = [(words.ROLES[role], f"{balance.count(role=role):,}", nouns) for role in balance.roles]
     if cells:
         widgets.figures([(name[:1].upper() + name[1:], value, note) for name, value, note in cells])
     known = words.plants_known(record, check)
@@ -74,9 +74,9 @@ def spread(record: RunSnapshot, balance: Balance, source: str | None) -> None:
         if balance.count(source, role=role)
     }
     titles = [words.class_label(name) for name in shown]
-    figure = class_balance(titles, counts, words.thing(record), theme.palette(st.context.theme.type))
-    told = f"{len(shown)} classes, {balance.count(source):,} {words.thing(record)}"
-    st.plotly_chart(figure, config=MODEBAR, key="balance", alt=f"How many there are of each class: {told}")
+    figure = class_balance(titles, counts, words.noun(record), theme.palette(st.context.theme.type))
+    alt = f"{len(shown)} classes, {balance.count(source):,} {words.noun(record)}"
+    st.plotly_chart(figure, config=MODEBAR, key="balance", alt=f"How many there are of each class: {alt}")
     st.download_button(
         "CSV", lambda: to_csv(words.table_rows(balance)), f"{record.name}_classes.csv", "text/csv", on_click="ignore"
     )
@@ -96,7 +96,7 @@ def sources(record: RunSnapshot, balance: Balance) -> None:
         + f"<td>{html.escape(licences[name] if name in licences else 'licence not recorded')}</td></tr>"
         for name in names
     )
-    head = f"<td>{words.thing(record)}</td>" if counts else ""
+    head = f"<td>{words.noun(record)}</td>" if counts else ""
     st.html(f'<table class="plain"><thead><tr><td></td>{head}<td>licence</td></tr></thead>{rows}</table>')
 
 
@@ -109,13 +109,13 @@ def report(record: RunSnapshot, found: dict | None) -> None:
         )
         st.code(words.check_command(record), language="bash", wrap_lines=True)
         return
-    things = words.thing(record)
+    nouns = words.noun(record)
     lines = "".join(
         f'<dt class="{"attention" if attention else ""}">{html.escape(title)}</dt><dd>{html.escape(text)}</dd>'
-        for title, text, attention in words.findings(found, things)
+        for title, text, attention in words.findings(found, nouns)
     )
     st.html(f'<dl class="findings">{lines}</dl>')
-    sentence(words.checked(found, things), "standing")
+    sentence(words.checked(found, nouns), "standing")
     if pairs := words.pair_rows(found):
         with st.expander(f"The pairs in two splits ({len(pairs)})"):
             st.dataframe(pairs, hide_index=True)

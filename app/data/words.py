@@ -25,7 +25,7 @@ ROLES = {
 }
 
 
-def thing(record: RunSnapshot) -> str:
+def noun(record: RunSnapshot) -> str:
     """Kind of training images, singular: "photo" or "drawn leaf"; photos where not recorded."""
     return "drawn leaves" if record.learned_from == {"drawings"} else "photos"
 
@@ -37,17 +37,15 @@ def class_label(name: str) -> str:
 
 def learned_from(record: RunSnapshot, balance: Balance) -> str:
     """Training data of the run, in one sentence."""
-    things, count = thing(record), balance.count(role="train") + balance.count(role="cv")
+    nouns, count = noun(record), balance.count(role="train") + balance.count(role="cv")
     sources = len(balance.sources) if balance.role_source else len(data_sets(record))
     places = f" of {counted(sources, 'data set')}" if sources > 1 else ""
     known = len(crops(record.classes))
     of = f", with {len(record.classes)} conditions" + (f" of {counted(known, 'crop')}" if known else "")
     of = of if record.classes else ", without labels"
     if balance.role_source is None:
-        return (
-            f"{record.name} learned from {things}{places}{of}. How many of each class is not in this copy of the run."
-        )
-    return f"{record.name} learned from {count:,} {things}{places}{of}."
+        return f"{record.name} learned from {nouns}{places}{of}. How many of each class is not in this copy of the run."
+    return f"{record.name} learned from {count:,} {nouns}{places}{of}."
 
 
 def data_sets(record: RunSnapshot) -> list[str]:
@@ -90,7 +88,7 @@ def evenness(balance: Balance) -> str | None:
     )
 
 
-def findings(report: dict, things: str) -> list[tuple[str, str, bool]]:
+def findings(report: dict, nouns: str) -> list[tuple[str, str, bool]]:
     """Findings of the check: title, text, and whether it needs attention."""
     leaks, near = report["leaks"], report["near_duplicates"]["count"]
     across = leaks["exact"]["count"] + leaks["near"]["count"]
@@ -122,19 +120,19 @@ def findings(report: dict, things: str) -> list[tuple[str, str, bool]]:
         ),
         (
             "Cannot be read",
-            f"All {things} can be read." if not broken else f"{broken:,} {things} cannot be read.",
+            f"All {nouns} can be read." if not broken else f"{broken:,} {nouns} cannot be read.",
             broken > 0,
         ),
     ]
     if leaks["group"]["count"]:
         lines.insert(1, ("Plants across splits", f"{counted(leaks['group']['count'], 'plant')} in two splits.", True))
-    return [*lines, background(report["background_control"], things)]
+    return [*lines, background(report["background_control"], nouns)]
 
 
 def _found(copies: int, pairs: int) -> str:
     """Counts in words: `2 exact copies and 11 pairs of near-duplicates`; zeros are left out."""
-    told = [counted(copies, "exact copy", "exact copies")] * (copies > 0)
-    return " and ".join(told + [f"{counted(pairs, 'pair')} of near-duplicates"] * (pairs > 0))
+    parts = [counted(copies, "exact copy", "exact copies")] * (copies > 0)
+    return " and ".join(parts + [f"{counted(pairs, 'pair')} of near-duplicates"] * (pairs > 0))
 
 
 def _twice(copies: int, pairs: int) -> str:
@@ -142,26 +140,24 @@ def _twice(copies: int, pairs: int) -> str:
     return f"{found} in one split: they count twice." if found else "No copy and no near-duplicate."
 
 
-def background(control: dict | None, things: str) -> tuple[str, str, bool]:
+def background(control: dict | None, nouns: str) -> tuple[str, str, bool]:
     """Accuracy of a classifier on the corners of photos alone, in a sentence."""
     if control is None:
         return "Background alone", "Not told: it takes a training and a test split.", False
     low = wilson(round(control["top1"] * control["n"]), control["n"])[0]
-    said = (
-        f"Four corners of the photo alone classify {rate(control['top1'])} of {control['n']:,} test {things} "
+    text = (
+        f"Four corners of the photo alone classify {rate(control['top1'])} of {control['n']:,} test {nouns} "
         f"correctly; always answering the most frequent class, {rate(control['largest_class'])}."
     )
     if low > 1.5 * control["largest_class"]:
-        return "Background alone", f"{said} The background gives the class away: a good score here says less.", True
-    return "Background alone", said, False
+        return "Background alone", f"{text} The background gives the class away: a good score here says less.", True
+    return "Background alone", text, False
 
 
-def checked(report: dict, things: str) -> str:
+def checked(report: dict, nouns: str) -> str:
     """Coverage of the report."""
     seen, known = report["photos_of_run_checked"], report["photos_of_run"]
-    extent = (
-        f"all {known:,} {things} of this run" if seen == known else f"{seen:,} of the {known:,} {things} of this run"
-    )
+    extent = f"all {known:,} {nouns} of this run" if seen == known else f"{seen:,} of the {known:,} {nouns} of this run"
     return f"Checked: {extent}. Near-duplicates are found by hash and thumbnail, mirrored ones too."
 
 

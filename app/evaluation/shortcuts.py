@@ -17,14 +17,14 @@ from hvit.scoring.recorded_scores import SplitScores
 from hvit.words import capitalized, class_title
 
 
-def shortcuts(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
+def shortcuts(record: RunSnapshot, predictions: Predictions, scores: SplitScores) -> None:
     """The recorded audit: one sentence and one row a cue, and recall in laboratory and field."""
     with widgets.user_errors_shown():
-        audit = trust.audit_of(record, answers.split)
+        audit = trust.audit_of(record, predictions.split)
     if audit is None:
         widgets.sentence("What this run answers without color, detail, leaf or background was not measured:", "below")
         command = f"python -m training.audit --run {record.name} --data path/to/photos"
-        st.code(command + ("" if answers.split == "test" else f" --split {answers.split}"), language="bash")
+        st.code(command + ("" if predictions.split == "test" else f" --split {predictions.split}"), language="bash")
         return
     if record.card is not None and audit.weights_sha256 != record.card.sha256:
         widgets.notice("These answers are of other weights than the run has now: run the audit again.")

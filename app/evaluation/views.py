@@ -20,7 +20,7 @@ from hvit.data.classes import crop_of, crop_title, crops
 from hvit.runs.predictions import Predictions
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.confusion_order import most_frequent, order_by_crop, order_by_similarity
-from hvit.scoring.error_kinds import KINDS, kinds_of_error, most_confident_errors, worth_a_second_look
+from hvit.scoring.error_kinds import KINDS, find_label_issues, kinds_of_error, most_confident_errors
 from hvit.scoring.metrics import wilson
 from hvit.scoring.recorded_scores import SplitScores
 from hvit.words import class_title
@@ -32,38 +32,38 @@ ORDERS = {"crop": "by crop", "similarity": "by similarity"}
 NUMBERS = {"counts": "pictures", "rates": "% of the class"}
 
 
-def confusions(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
+def confusions(record: RunSnapshot, predictions: Predictions, scores: SplitScores) -> None:
     """Confusion matrix, or on a phone the most frequent confusions; with the photos of a selected cell."""
-    has_crops = bool(crops(answers.classes))
+    has_crops = bool(crops(predictions.classes))
     places = [st.container(key=key) for key in ("matrix_place", "confusion_list", "cell_photos")]
     with places[2]:  # before the matrix, which frames what is chosen here
-        true, called = _choose_cell(answers)
+        true, called = _choose_cell(predictions)
     with places[0]:
         with st.container(horizontal=True, key="matrix_tools"):
             order = widgets.choice("Order", ORDERS, state.ORDER) if has_crops else "similarity"
             numbers = widgets.choice("Numbers", NUMBERS, state.NUMBERS)
-        _matrix(answers, scores, order, numbers == "rates", (true, called))
+        _matrix(predictions, scores, order, numbers == "rates", (true, called))
     with places[1]:
         st.subheader("Most often confused")
         cells = most_frequent(scores.confusion, MOST_LISTED)
         if not cells:
             widgets.sentence("Nothing: every prediction is correct.", "below")
         for cell in cells:
-            pair = answers.classes[cell.true], answers.classes[cell.named]
+            pair = predictions.classes[cell.true], predictions.classes[cell.named]
             line = words.confusion_line(*pair, cell.count, cell.n)
             key = f"cell_{cell.true}_{cell.named}"
             st.button(line, key=key, type="tertiary", on_click=state.show_cell, args=pair)
     with places[2]:
-        _pictures_of_cell(answers, true, called)
+        _pictures_of_cell(predictions, true, called)
 
 
 def _matrix(
-    answers: Predictions, scores: SplitScores, order: str, rates: bool, chosen: tuple[str | None, str | None]
+    predictions: Predictions, scores: SplitScores, order: str, rates: bool, chosen: tuple[str | None, str | None]
 ) -> None:
-    numbers = order_by_crop(answers.classes) if order == "crop" else order_by_similarity(scores.confusion)
+    numbers = order_by_crop(predictions.classes) if order == "crop" else order_by_similarity(scores.confusion)
     # A class without photos that nothing was taken for would only be an empty row and column.
     numbers = [k for k in numbers if scores.confusion[k].any() or scores.confusion[:, k].any()]
-    names = [answers.classes[k] for k in numbers]
+    names = [predictions.classes[k] for k in numbers]
     colors = theme.palette(st.context.theme.type)
     figure = confusion_matrix(
         names,
@@ -89,9 +89,9 @@ def _matrix(
     )
 
 
-def _choose_cell(answers: Predictions) -> tuple[str | None, str | None]:
+def _choose_cell(predictions: Predictions) -> tuple[str | None, str | None]:
     """Selects true and predicted class; None for any."""
-    options = [ANY, *sorted(answers.classes, key=class_title)]
+    options = [ANY, *sorted(predictions.classes, key=class_title)]
     for key in (state.TRUE_CLASS, state.CALLED):
         state.keep_among(key, options)
     st.subheader("Pictures")
@@ -103,30 +103,32 @@ def _choose_cell(answers: Predictions) -> tuple[str | None, str | None]:
     return None if true == ANY else true, None if called == ANY else called
 
 
-def _pictures_of_cell(answers: Predictions, true: str | None, called: str | None) -> None:
-    is_true = np.ones(len(answers), dtype=bool) if true is None else answers.labels == answers.classes.index(true)
-    is_called = True if called is None else answers.predicted == answers.classes.index(called)
+def _pictures_of_cell(predictions: Predictions, true: str | None, called: str | None) -> None:
+    is_true = (
+        np.ones(len(predictions), dtype=bool) if true is None else predictions.labels == predictions.classes.index(true)
+    )
+    is_called = True if called is None else predictions.predicted == predictions.classes.index(called)
     rows = np.flatnonzero(is_true & is_called)
     widgets.sentence(words.cell_sentence(true, called, len(rows), int(is_true.sum())), "below")
     if true is not None or called is not None:
         # Errors first, the surest on top: among all photos of a class they are what one looks for.
-        order = np.lexsort((-answers.confidence[rows], answers.correct[rows]))
-        photos(answers, rows[order], "cell")
+        order = np.lexsort((-predictions.confidence[rows], predictions.correct[rows]))
+        photos(predictions, rows[order], "cell")
 
 
 def _class_or_any(name: str) -> str:
     return "any class" if name == ANY else class_title(name)
 
 
-def kinds(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
+def kinds(record: RunSnapshot, predictions: Predictions, scores: SplitScores) -> None:
     """Errors by kind: a wrong crop is not the same error as a wrong disease."""
-    numbers = kinds_of_error(answers.classes, answers.labels, answers.predicted)
-    shown = words.kinds_shown(answers.classes)
+    numbers = kinds_of_error(predictions.classes, predictions.labels, predictions.predicted)
+    shown = words.kinds_shown(predictions.classes)
     counts = {kind: int((numbers == KINDS.index(kind)).sum()) for kind in KINDS}
-    n, colors = len(answers), theme.palette(st.context.theme.type)
+    n, colors = len(predictions), theme.palette(st.context.theme.type)
     intervals = [wilson(counts[kind], n) for kind in shown]
     figure = shares(
-        [words.kind_title(kind, answers.classes) for kind in shown],
+        [words.kind_title(kind, predictions.classes) for kind in shown],
         [counts[kind] / n for kind in shown],
         intervals,
         [f"{counts[kind]:,} pictures, {rate(counts[kind] / n)} ({between(i)})" for kind, i in zip(shown, intervals)],
@@ -135,22 +137,24 @@ def kinds(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> Non
         from_zero=True,
         colors=colors,
     )
-    told = "; ".join(f"{words.kind_title(kind, answers.classes)}: {counts[kind]} of {n}" for kind in shown)
-    st.plotly_chart(figure, key="kinds_of_error", config=NO_MODEBAR, alt=told)
-    if len(crops(answers.classes)) > 1:
-        _by_crop(answers, numbers, shown)
-    kind = widgets.choice("Pictures of", {kind: words.kind_title(kind, answers.classes) for kind in shown}, state.KIND)
+    alt = "; ".join(f"{words.kind_title(kind, predictions.classes)}: {counts[kind]} of {n}" for kind in shown)
+    st.plotly_chart(figure, key="kinds_of_error", config=NO_MODEBAR, alt=alt)
+    if len(crops(predictions.classes)) > 1:
+        _by_crop(predictions, numbers, shown)
+    kind = widgets.choice(
+        "Pictures of", {kind: words.kind_title(kind, predictions.classes) for kind in shown}, state.KIND
+    )
     rows = np.flatnonzero(numbers == KINDS.index(kind))
     if len(rows):
-        photos(answers, rows[np.argsort(-answers.confidence[rows], kind="stable")], f"kind_{kind}")
+        photos(predictions, rows[np.argsort(-predictions.confidence[rows], kind="stable")], f"kind_{kind}")
     else:
         widgets.sentence("No picture: this error was not made.", "below")
 
 
-def _by_crop(answers: Predictions, numbers: np.ndarray, shown: Sequence[str]) -> None:
-    crop_of_photo = np.array([crop_of(name) for name in answers.classes])[answers.labels]
+def _by_crop(predictions: Predictions, numbers: np.ndarray, shown: Sequence[str]) -> None:
+    crop_of_photo = np.array([crop_of(name) for name in predictions.classes])[predictions.labels]
     rows = []
-    for crop in crops(answers.classes):
+    for crop in crops(predictions.classes):
         own = numbers[crop_of_photo == crop]
         counts = {words.KINDS[kind].split(":")[0]: int((own == KINDS.index(kind)).sum()) for kind in ("right", *shown)}
         rows.append({"Crop": crop_title(crop), "Pictures": len(own), **counts})
@@ -158,7 +162,7 @@ def _by_crop(answers: Predictions, numbers: np.ndarray, shown: Sequence[str]) ->
         widgets.table(rows, "errors_by_crop")
 
 
-def classes(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
+def classes(record: RunSnapshot, predictions: Predictions, scores: SplitScores) -> None:
     """Precision, recall and F1 of each class, with the photos of a selected row."""
     titles = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
     rows = []
@@ -194,36 +198,36 @@ def classes(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> N
     chosen = widgets.table(rows, "classes", exported, can_choose=True)
     if chosen is not None:
         score = scores.per_class[chosen]
-        own = answers.labels == answers.classes.index(score.name)
-        wrong = np.flatnonzero(own & ~answers.correct)
+        own = predictions.labels == predictions.classes.index(score.name)
+        wrong = np.flatnonzero(own & ~predictions.correct)
         st.subheader(class_title(score.name))
         widgets.sentence(f"{len(wrong)} of {counted(score.n, 'picture')} were classified wrongly.", "below")
         if len(wrong):
-            photos(answers, wrong[np.argsort(-answers.confidence[wrong], kind="stable")], f"class_{chosen}")
+            photos(predictions, wrong[np.argsort(-predictions.confidence[wrong], kind="stable")], f"class_{chosen}")
 
 
-def sure(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
+def sure(record: RunSnapshot, predictions: Predictions, scores: SplitScores) -> None:
     """Errors by decreasing confidence."""
-    rows = most_confident_errors(answers.labels, answers.probs)
+    rows = most_confident_errors(predictions.labels, predictions.probs)
     if not len(rows):
         widgets.sentence("There is no error.", "below")
         return
     widgets.sentence(
-        f"{counted(len(rows), 'error')} of {counted(len(answers), 'picture')}, by descending confidence.", "below"
+        f"{counted(len(rows), 'error')} of {counted(len(predictions), 'picture')}, by descending confidence.", "below"
     )
-    photos(answers, rows, "sure")
+    photos(predictions, rows, "sure")
 
 
-def second_look(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
+def second_look(record: RunSnapshot, predictions: Predictions, scores: SplitScores) -> None:
     """Possible label errors."""
-    if answers.split == "train":
+    if predictions.split == "train":
         widgets.notice("This needs photos the model did not learn from; choose test, validation or cross-validation.")
         return
-    rows, claimed = worth_a_second_look(answers.labels, answers.probs)
-    for text in words.second_look(len(rows), len(answers), record.learned_from):
+    rows, claimed = find_label_issues(predictions.labels, predictions.probs)
+    for text in words.second_look(len(rows), len(predictions), record.learned_from):
         widgets.sentence(text, "below")
     if len(rows):
-        photos(answers, rows, "second_look", claimed)
+        photos(predictions, rows, "second_look", claimed)
     with st.expander("How are these found?"):
         st.write(
             "By confident learning (Northcutt, Jiang and Chuang 2021). Each class has its own threshold: the mean "
@@ -233,7 +237,7 @@ def second_look(record: RunSnapshot, answers: Predictions, scores: SplitScores) 
         )
 
 
-def probabilities(record: RunSnapshot, answers: Predictions, scores: SplitScores) -> None:
+def probabilities(record: RunSnapshot, predictions: Predictions, scores: SplitScores) -> None:
     """Reliability diagram, ECE and negative log-likelihood."""
     bins = scores.reliability
     figure = reliability_diagram(
@@ -244,7 +248,7 @@ def probabilities(record: RunSnapshot, answers: Predictions, scores: SplitScores
     )
     with st.container(key="reliability"):
         st.plotly_chart(figure, config=NO_MODEBAR, key="reliability_figure", alt="Reliability diagram")
-    kind = "calibrated " if answers.calibrated else "uncalibrated "
+    kind = "calibrated " if predictions.calibrated else "uncalibrated "
     widgets.sentence(
         f"On the dotted line, {kind}probabilities equal accuracy; below it the model is overconfident. "
         f"Calibration error (ECE, {len(bins)} bins of equal mass): {rate(scores.ece)}. Negative "
@@ -253,46 +257,57 @@ def probabilities(record: RunSnapshot, answers: Predictions, scores: SplitScores
     )
 
 
-def photos(answers: Predictions, rows: np.ndarray, key: str, claimed: np.ndarray | None = None) -> None:
+def photos(predictions: Predictions, rows: np.ndarray, key: str, claimed: np.ndarray | None = None) -> None:
     """Gallery and table of some photos.
 
     Args:
         claimed: the class to tell of each of them; None for the one it was called.
     """
     if claimed is None:
-        lines = [words.tile_line(*_called(answers, row)) for row in rows]
+        lines = [words.tile_line(*_called(predictions, row)) for row in rows]
     else:
-        lines = [words.claim_line(answers.classes[k], float(answers.probs[row, k])) for row, k in zip(rows, claimed)]
+        lines = [
+            words.claim_line(predictions.classes[k], float(predictions.probs[row, k])) for row, k in zip(rows, claimed)
+        ]
     gallery(
         [
-            Tile(answers.paths[row], answers.sha256[row], class_title(answers.classes[answers.labels[row]]), line)
+            Tile(
+                predictions.paths[row],
+                predictions.sha256[row],
+                class_title(predictions.classes[predictions.labels[row]]),
+                line,
+            )
             for row, line in zip(rows, lines)
         ],
         key,
     )
     st.download_button(
         f"CSV of {counted(len(rows), 'picture')}",
-        lambda: to_csv([_csv_row(answers, row) for row in rows]),
-        f"{answers.run}-{answers.split}-{key}.csv",
+        lambda: to_csv([_csv_row(predictions, row) for row in rows]),
+        f"{predictions.run}-{predictions.split}-{key}.csv",
         "text/csv",
         on_click="ignore",
         key=f"{key}_csv",
     )
 
 
-def _called(answers: Predictions, row: int) -> tuple[str, float, bool]:
-    return answers.classes[answers.predicted[row]], float(answers.confidence[row]), bool(answers.correct[row])
+def _called(predictions: Predictions, row: int) -> tuple[str, float, bool]:
+    return (
+        predictions.classes[predictions.predicted[row]],
+        float(predictions.confidence[row]),
+        bool(predictions.correct[row]),
+    )
 
 
-def _csv_row(answers: Predictions, row: int) -> dict:
-    true, called = answers.labels[row], answers.predicted[row]
+def _csv_row(predictions: Predictions, row: int) -> dict:
+    true, called = predictions.labels[row], predictions.predicted[row]
     return {
-        "path": answers.paths[row],
-        "sha256": answers.sha256[row],
-        "true": answers.classes[true],
-        "called": answers.classes[called],
-        "probability": float(answers.probs[row, called]),
-        "probability_of_true": float(answers.probs[row, true]),
+        "path": predictions.paths[row],
+        "sha256": predictions.sha256[row],
+        "true": predictions.classes[true],
+        "called": predictions.classes[called],
+        "probability": float(predictions.probs[row, called]),
+        "probability_of_true": float(predictions.probs[row, true]),
     }
 
 

@@ -89,14 +89,14 @@ def second_look(count: int, n: int, learned_from: frozenset[str]) -> list[str]:
     """Explains the list of possible label errors."""
     if not count:
         return [f"None of the {counted(n, 'label')} stands out: no picture claims another class than its own."]
-    told = [
+    sentences = [
         f"{counted(count, 'label')} of {n:,} {'is' if count == 1 else 'are'} worth a second look: the model is as sure "
         "of another class as it usually is of that class. It may be the label that is wrong, or the model; look at "
         "the leaf."
     ]
     if learned_from == {"drawings"}:
-        told.append("These leaves are drawn, and their labels are right by construction: what is listed is hard.")
-    return told
+        sentences.append("These leaves are drawn, and their labels are right by construction: what is listed is hard.")
+    return sentences
 
 
 def trust_row(line: TrustLine) -> str:

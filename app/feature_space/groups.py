@@ -79,13 +79,13 @@ def groups_of(samples: MappedSamples, mode: str, colors: Palette) -> list[Group]
 
 def highlighted(samples: MappedSamples, name: str, colors: Palette) -> list[Group]:
     """Groups of one class, of samples confused with it, and of all others in grey."""
-    is_it, said = samples.labels == name, samples.predicted == name
+    is_class, is_named = samples.labels == name, samples.predicted == name
     title, in_text = class_title(name), class_in_text(name)
     return [
-        Group("All others", colors.quiet, np.flatnonzero(~is_it & ~said)),
-        Group(f"Other leaves taken for {in_text}", colors.error, np.flatnonzero(~is_it & said), "circle-open"),
-        Group(f"{title}, taken for another", colors.error, np.flatnonzero(is_it & ~said)),
-        Group(f"{title}, correct", colors.accent, np.flatnonzero(is_it & said)),
+        Group("All others", colors.quiet, np.flatnonzero(~is_class & ~is_named)),
+        Group(f"Other leaves taken for {in_text}", colors.error, np.flatnonzero(~is_class & is_named), "circle-open"),
+        Group(f"{title}, taken for another", colors.error, np.flatnonzero(is_class & ~is_named)),
+        Group(f"{title}, correct", colors.accent, np.flatnonzero(is_class & is_named)),
     ]
 
 
@@ -114,9 +114,9 @@ def _binned(values: np.ndarray, edges: Sequence[float], titles: Sequence[str], s
 
 
 def _percents(edges: Sequence[float], of: str = "") -> list[str]:
-    told = [f"{100 * edge:g}" for edge in edges]
-    between = [f"{low} to {high}{NBSP}%{of}" for low, high in zip(told, told[1:])]
-    return [f"under {told[0]}{NBSP}%{of}", *between, f"{told[-1]}{NBSP}%{of} and more"]
+    limits = [f"{100 * edge:g}" for edge in edges]
+    between = [f"{low} to {high}{NBSP}%{of}" for low, high in zip(limits, limits[1:])]
+    return [f"under {limits[0]}{NBSP}%{of}", *between, f"{limits[-1]}{NBSP}%{of} and more"]
 
 
 def _by_distance(samples: MappedSamples, colors: Palette) -> list[Group]:

@@ -25,10 +25,10 @@ def point_texts(samples: MappedSamples) -> list[str]:
     titles = {name: class_title(name) for name in {*samples.labels, *samples.classes}}
     in_text = {name: class_in_text(name) for name in samples.classes}
     rightly = [label == answer for label, answer in zip(samples.labels, samples.predicted)]
-    judged = ["correct" if r else f"taken for {in_text[a]}" for r, a in zip(rightly, samples.predicted)]
+    predictions = ["correct" if r else f"taken for {in_text[a]}" for r, a in zip(rightly, samples.predicted)]
     return [
-        f"<b>{titles[label]}</b><br>{said}, {percent(p)}"
-        for label, said, p in zip(samples.labels, judged, samples.confidence)
+        f"<b>{titles[label]}</b><br>{prediction}, {percent(p)}"
+        for label, prediction, p in zip(samples.labels, predictions, samples.confidence)
     ]
 
 
@@ -80,7 +80,7 @@ def quality(found: FeatureMap, name: str) -> list[str]:
     """Quality of a map, from the measures recorded with it."""
     about = found.about
     count, n = about["neighbors"], len(found)
-    told = [
+    sentences = [
         f"{name}: the {count} nearest neighbors in feature space name the right class of "
         f"{100 * about['accuracy_in_space']:.0f}{NBSP}% of the leaves, the {count} nearest on the map of "
         f"{100 * about['accuracy_on_map']:.0f}{NBSP}% (n = {n:,}).",
@@ -92,8 +92,8 @@ def quality(found: FeatureMap, name: str) -> list[str]:
     ]
     if about["aligned_samples"] is not None:
         shared = f"{about['aligned_samples']:,} leaves they share"
-        told.append(f"It was laid like the map of {about['aligned_with']} by the {shared}.")
-    return told
+        sentences.append(f"It was laid like the map of {about['aligned_with']} by the {shared}.")
+    return sentences
 
 
 def unfamiliar(photo: PlacedPhoto, ood_threshold: float) -> str:

@@ -12,7 +12,7 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid",
 
 
 @dataclass(frozen=True)
-class WayCurves:
+class GroupCurves:
     """One way to draw.
 
     Attributes:
@@ -26,7 +26,7 @@ class WayCurves:
 
 
 def learning_curves(
-    ways: Sequence[WayCurves],
+    groups: Sequence[GroupCurves],
     weight: float,
     metric: str,
     axis: str,
@@ -46,28 +46,30 @@ def learning_curves(
         is_share: the metric lies in [0, 1] and is written in percent.
     """
     figure = go.Figure()
-    for number, way in enumerate(ways):
+    for number, group in enumerate(groups):
         # Beyond the last color they begin again, with another dash.
-        color, dash = colors.way(number), DASHES[(number + number // len(colors.ways)) % len(DASHES)]
-        recorded = [c for c in way.curves if len(c)]
+        color, dash = colors.series_color(number), DASHES[(number + number // len(colors.series)) % len(DASHES)]
+        recorded = [c for c in group.curves if len(c)]
         smooth = [Curve(c.x, smoothed(c.y, weight)) for c in recorded]
         together = None if each_seed or len(smooth) < 2 else band(smooth)
         if weight and together is None:
             for c in recorded:
-                figure.add_trace(_line(c.x, c.y, color, "solid", 1, 0.25, way.name, skip=True))
+                figure.add_trace(_line(c.x, c.y, color, "solid", 1, 0.25, group.name, skip=True))
         if together is not None:
-            figure.add_trace(_band(together, color, way.name))
+            figure.add_trace(_band(together, color, group.name))
             for c in smooth:
                 beyond = c.x >= together.x[-1]
                 if beyond.sum() > 1:
-                    figure.add_trace(_line(c.x[beyond], c.y[beyond], color, dash, 1, 0.6, way.name, skip=True))
-            figure.add_trace(_line(together.x, together.mean, color, dash, 2.5, 1, _told(way.name, len(smooth))))
+                    figure.add_trace(_line(c.x[beyond], c.y[beyond], color, dash, 1, 0.6, group.name, skip=True))
+            figure.add_trace(_line(together.x, together.mean, color, dash, 2.5, 1, _told(group.name, len(smooth))))
         for c in [] if together is not None else smooth:
             first = c is smooth[0]
-            figure.add_trace(_line(c.x, c.y, color, dash, 2.5 if len(smooth) == 1 else 1.6, 1, way.name, legend=first))
-        if way.running and smooth:
+            figure.add_trace(
+                _line(c.x, c.y, color, dash, 2.5 if len(smooth) == 1 else 1.6, 1, group.name, legend=first)
+            )
+        if group.running and smooth:
             longest = max(smooth, key=lambda c: c.x[-1])
-            figure.add_trace(_end(longest, color, way.name))
+            figure.add_trace(_end(longest, color, group.name))
     plain = {"gridcolor": colors.rule, "zeroline": False, "fixedrange": False}
     figure.update_xaxes(**plain, title={"text": axis})
     figure.update_yaxes(**plain, title={"text": metric}, tickformat=".0%" if is_share else None)

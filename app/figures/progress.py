@@ -31,7 +31,7 @@ def disease_progress(
                 y=values,
                 name=treatment or "no treatment",
                 mode="lines+markers",
-                line={"color": colors.way(number), "width": 2},
+                line={"color": colors.series_color(number), "width": 2},
                 marker={"size": 9, "symbol": SYMBOLS[number % len(SYMBOLS)]},
                 error_y={
                     "type": "data",

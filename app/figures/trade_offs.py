@@ -116,7 +116,7 @@ def accepted_by_threshold(
 
 
 def _line(number: int, colors: Palette) -> dict:
-    return {"color": colors.way(number), "width": 2, "dash": DASHES[number % len(DASHES)]}
+    return {"color": colors.series_color(number), "width": 2, "dash": DASHES[number % len(DASHES)]}
 
 
 def _thinned(n: int) -> np.ndarray:

@@ -72,10 +72,10 @@ def in_short(record: RunSnapshot, cost: Cost | None) -> str:
     size = "" if cost is None else f", {millions(cost.params)} parameters, {cost.gmacs:.2f} GMACs at {cost.img_size} px"
     if record.kind == "pretrain":
         return f"{what}{size}: a backbone that learned from {_material(record)} without labels."
-    known = crops(record.classes)
+    known = crops(record.conditions)
     of = f" of {counted(len(known), 'crop')}" if known else ""
-    told = f" It tells {len(record.classes)} conditions{of} apart." if record.classes else ""
-    return f"{what}{size}.{told} It learned from {_material(record)}{_pretrained_on(record.card)}."
+    conditions = f" It tells {len(record.classes)} conditions{of} apart." if record.conditions else ""
+    return f"{what}{size}.{conditions} It learned from {_material(record)}{_pretrained_on(record.card)}."
 
 
 def _pretrained_on(card: ModelCard | None) -> str:
@@ -103,23 +103,23 @@ def condition_lists(classes: tuple[str, ...]) -> list[tuple[str, str]]:
 
 def calibration(record: RunSnapshot) -> list[str]:
     """Calibration of the run in sentences."""
-    card, said = record.card, []
+    card, lines = record.card, []
     if card is None or not card.classes:
-        return said
+        return lines
     n = record.summary.get("calibrate_n")
     on = f" on {n:,} {_material(record)} of the calibration half of validation" if isinstance(n, int) else ""
     if card.temperature is not None:
-        said.append(f"Probabilities are calibrated{on} (temperature {card.temperature:.2f}).")
+        lines.append(f"Probabilities are calibrated{on} (temperature {card.temperature:.2f}).")
     else:
-        said.append("Probabilities are not calibrated: read them as an order, not as chances.")
+        lines.append("Probabilities are not calibrated: read them as an order, not as chances.")
     if card.conformal is not None:
-        said.append(
+        lines.append(
             f"Lists of names are made to hold the right one for {percent(1 - card.conformal.alpha)} of leaves "
             "like those it was calibrated on."
         )
     if card.ood is not None:
-        said.append(f"What lies farther than {card.ood.threshold:.2f} from what it learned from is called unfamiliar.")
-    return said
+        lines.append(f"What lies farther than {card.ood.threshold:.2f} from what it learned from is called unfamiliar.")
+    return lines
 
 
 def times_evaluated(count: int) -> str:
@@ -137,19 +137,19 @@ def made_by(record: RunSnapshot) -> str | None:
 
 def made_with(record: RunSnapshot) -> list[str]:
     """Seed, code, machine and time."""
-    info, said = record.info, []
+    info, parts = record.info, []
     if record.seed is not None:
-        said.append(f"Seed {record.seed}")
+        parts.append(f"Seed {record.seed}")
     if info.git is not None and info.git.commit:
-        said.append(f"code {info.git.commit[:10]}{', with changes' if info.git.dirty else ''}")
+        parts.append(f"code {info.git.commit[:10]}{', with changes' if info.git.dirty else ''}")
     if info.device:
         processes = info.world_size
         device = "CPU" if info.device == "cpu" else info.device
-        said.append(device + (f", {counted(processes, 'process', 'processes')}" if processes else ""))
+        parts.append(device + (f", {counted(processes, 'process', 'processes')}" if processes else ""))
     if info.elapsed_s:
-        said.append(f"{info.elapsed_s / 60:,.0f} minutes")
-    said += [f"{name} {version}" for name, version in info.libraries.items()]
-    return said
+        parts.append(f"{info.elapsed_s / 60:,.0f} minutes")
+    parts += [f"{name} {version}" for name, version in info.libraries.items()]
+    return parts
 
 
 def licence_rows(record: RunSnapshot) -> list[tuple[str, str]]:

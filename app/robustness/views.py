@@ -51,9 +51,9 @@ def curves(chosen: Chosen) -> None:
     places = [*st.columns(2, gap="large"), *st.columns(2, gap="large")]
     for place, (measure, title) in zip(places, words.MEASURES.items()):
         lines = [_line(run.run, own, measure) for run, own in zip(runs, scores)]
-        told = "; ".join(f"{line.name}: {_told(line)}" for line in lines)
+        alt = "; ".join(f"{line.name}: {_told(line)}" for line in lines)
         figure = score_by_strength(lines, title.lower(), colors)
-        place.plotly_chart(figure, key=f"stress_{measure}", config=NO_MODEBAR, alt=f"{title} by strength. {told}")
+        place.plotly_chart(figure, key=f"stress_{measure}", config=NO_MODEBAR, alt=f"{title} by strength. {alt}")
     split = SPLITS.get(runs[0].split, runs[0].split)
     widgets.sentence(words.basis(scores[0][0].n, split, kind), "standing")
     if kind != words.MEAN:

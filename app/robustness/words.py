@@ -74,10 +74,10 @@ def drop_sentence(name: str, kind: str, strength: int, change: PairedDifference)
 
 def comparison_sentence(first: str, second: str, strength: int, change: PairedDifference) -> str:
     """Difference of two runs under the same corruption."""
-    told = f"{points(change.difference)} points ({points(change.low)} to {points(change.high)})"
+    text = f"{points(change.difference)} points ({points(change.low)} to {points(change.high)})"
     end = "" if change.test.p < SIGNIFICANT else ": no significant difference"
     return (
-        f"{second} against {first} at strength {strength}: {told}, exact McNemar's test p = {change.test.p:.2g}{end}."
+        f"{second} against {first} at strength {strength}: {text}, exact McNemar's test p = {change.test.p:.2g}{end}."
     )
 
 
@@ -104,10 +104,10 @@ def ladder_summary(kind: str, answers: Sequence[StressAnswer]) -> str:
     kept = next((i for i, answer in enumerate(answers) if answer.label != first.label), len(answers)) - 1
     named = [answer for answer in answers[1:] if answer.verdict == NAMED and answer.label != first.label]
     held = "at every strength" if kept == len(answers) - 1 else f"up to strength {kept}" if kept else "at no strength"
-    told = f"{kind_title(kind)}: the most likely class stays the same {held}."
+    text = f"{kind_title(kind)}: the most likely class stays the same {held}."
     if named:
-        told += f" At strength {named[0].strength} another class is named."
-    return told
+        text += f" At strength {named[0].strength} another class is named."
+    return text
 
 
 def scores_row(kind: str, curve: Sequence[CellScores], measure: str) -> dict:

@@ -111,5 +111,5 @@ def not_measured(rows: Sequence[MeasuredPhoto]) -> None:
         if row.area is None and row.reason:
             reasons[row.reason] = reasons.get(row.reason, 0) + 1
     if reasons:
-        told = "; ".join(f"{count} because of: {reason}" for reason, count in sorted(reasons.items()))
-        widgets.sentence(f"Without an area: {told}.", "standing")
+        counts = "; ".join(f"{count} because of: {reason}" for reason, count in sorted(reasons.items()))
+        widgets.sentence(f"Without an area: {counts}.", "standing")

@@ -155,10 +155,10 @@ def run_check(args: argparse.Namespace) -> int:
 
 def run_synthesize(args: argparse.Namespace) -> int:
     from hvit.data.datasets.synthesize import TRUTH, find_leaves, synthesize
-    from hvit.processes import worth_starting
+    from hvit.processes import suggested_workers
 
     addresses = find_leaves(args.seed, args.n, args.conditions, args.bands)
-    workers = args.workers or worth_starting(args.n)
+    workers = args.workers or suggested_workers(args.n)
     rows = synthesize(args.out, addresses, args.size, args.bands, _again(args), workers, progress("leaves"))
     splits = Counter(row["split"] for row in rows)
     if args.json:
@@ -206,10 +206,10 @@ def run_pack(args: argparse.Namespace) -> int:
 
     from hvit.data.datasets.pack import pack
     from hvit.data.datasets.reading import read_samples
-    from hvit.processes import worth_starting
+    from hvit.processes import suggested_workers
 
     samples = _of_splits(read_samples(args.folders), args.splits)
-    workers = args.workers or worth_starting(len(samples))
+    workers = args.workers or suggested_workers(len(samples))
     packed = pack(samples, args.out, args.side, args.format, args.quality, workers, progress("photos"))
     if args.json:
         print_json({"out": str(args.out), **asdict(packed)})

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
 
     runs, troubles = survey()
     rows = [run.row() for run in runs]
-    for reason in [trouble.reason for trouble in troubles] + [said for run in runs if (said := _problem(run))]:
+    for reason in [trouble.reason for trouble in troubles] + [problem for run in runs if (problem := _problem(run))]:
         print(reason, file=sys.stderr)
     if args.json:
         print_json(rows)

@@ -38,12 +38,12 @@ class Table:
     Attributes:
         counts: photos, (K, K): rows are true.
         names: of the rows.
-        kin: rows of one kin stand together, apart from others by a line, (K,).
+        groups: group of each row, (K,); lines separate the groups.
     """
 
     counts: np.ndarray
     names: list[str]
-    kin: list[str]
+    groups: list[str]
 
     @cached_property
     def labels(self) -> Labels:
@@ -198,7 +198,7 @@ def _label(axes: "Axes", table: Table) -> None:
 def _rule(axes: "Axes", table: Table) -> None:
     """Draws the frame, and thin lines between crops."""
     _frame(axes, 0.5)
-    ends = [k - 0.5 for k in range(1, len(table.kin)) if table.kin[k] != table.kin[k - 1]]
+    ends = [k - 0.5 for k in range(1, len(table.groups)) if table.groups[k] != table.groups[k - 1]]
     for end in ends:
         axes.axhline(end, color=style.INK, linewidth=0.3)
         axes.axvline(end, color=style.INK, linewidth=0.3)

@@ -120,7 +120,7 @@ def _numbers(axes: "Axes", coordinates: np.ndarray, labels: np.ndarray, shown: l
     places = np.array([_top(coordinates[labels == k]) for k in shown]) + [0, 0.6 * LINE_MM / scale]
     names = [str(shown.index(k) + 1) for k in shown]
     sizes = np.array([(style.text_width_mm([name]) + 0.9, LINE_MM) for name in names])
-    places = apart(places * scale, sizes) / scale
+    places = separate_boxes(places * scale, sizes) / scale
     for name, (x, y) in zip(names, places):
         axes.text(
             x, y, name, ha="center", va="center", weight="bold",
@@ -136,7 +136,7 @@ def _top(own: np.ndarray) -> tuple[float, float]:
     return float(np.median(core[:, 0])), float(core[:, 1].max())
 
 
-def apart(centers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def separate_boxes(centers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Moves box centers (M, 2) apart until boxes of `sizes` (M, 2) hardly overlap."""
     centers = centers.astype(float).copy()
     need = (sizes[:, None] + sizes[None]) / 2

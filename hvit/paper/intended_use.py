@@ -25,25 +25,25 @@ def not_for(record: RunSnapshot) -> list[str]:
     """Out-of-scope uses, derived from its classes and its data."""
     if not record.classes:
         return []
-    said = []
+    sentences = []
     if record.learned_from == {"drawings"}:
-        said.append("Photos of real leaves: it never saw one.")
+        sentences.append("Photos of real leaves: it never saw one.")
     known = crops(record.classes)
     if known:
-        said.append("Other crops, and conditions that are not in its list: it would give them one of its names.")
+        sentences.append("Other crops, and conditions that are not in its list: it would give them one of its names.")
     else:
-        said.append("Conditions that are not in its list: it would give them one of its names.")
+        sentences.append("Conditions that are not in its list: it would give them one of its names.")
     unseen = [crop for crop in known if not any(is_healthy(c) for c in record.classes if crop_of(c) == crop)]
     if unseen:
-        said.append(f"Healthy leaves of {_joined(unseen)}: it never saw one, and would call it diseased.")
+        sentences.append(f"Healthy leaves of {_joined(unseen)}: it never saw one, and would call it diseased.")
     single = [crop for crop in known if sum(crop_of(c) == crop for c in record.classes) == 1]
     if single:
-        said.append(f"Telling conditions of {_joined(single)} apart: it knows one.")
-    said.append("Two diseases on one leaf, early infection, roots, stems and the underside.")
+        sentences.append(f"Telling conditions of {_joined(single)} apart: it knows one.")
+    sentences.append("Two diseases on one leaf, early infection, roots, stems and the underside.")
     if record.card is None or record.card.severity is None:
-        said.append("How severe a disease is: it has no segmentation head.")
-    said.append("Deciding alone: a model's answer is not a plant pathologist's.")
-    return said
+        sentences.append("How severe a disease is: it has no segmentation head.")
+    sentences.append("Deciding alone: a model's answer is not a plant pathologist's.")
+    return sentences
 
 
 def _joined(names: Sequence[str]) -> str:

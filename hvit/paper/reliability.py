@@ -56,13 +56,13 @@ def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
         style.percent_axis(axes.xaxis, "Probability of the answer, %", SHARE)
         style.percent_axis(axes.yaxis, "Predictions that hold, %", SHARE)
         axes.legend(loc="upper left", borderaxespad=0.2, handlelength=2.2)
-    said = [_caption(predictions, rows, error)]
+    parts = [_caption(predictions, rows, error)]
     if before is not None:
         was = ece(before, predictions.labels)
-        said.append(f"Before temperature scaling (T = {predictions.temperature:.2f}; squares) it is {_percent(was)}.")
+        parts.append(f"Before temperature scaling (T = {predictions.temperature:.2f}; squares) it is {_percent(was)}.")
     right, n = int(predictions.correct.sum()), len(predictions)
-    said.append(f"Top-1 accuracy: {interval(right / n, *wilson(right, n))}, n = {n:,}.")
-    caption = " ".join([*said, *cautions(run, predictions)])
+    parts.append(f"Top-1 accuracy: {interval(right / n, *wilson(right, n))}, n = {n:,}.")
+    caption = " ".join([*parts, *cautions(run, predictions)])
     origins = (predictions_origin(run, predictions.split),)
     return Drawing(f"Reliability of {run.name}, {predictions.split}", caption, origins, figure)
 

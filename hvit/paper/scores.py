@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hvit.scoring.intervals import Interval, accuracy_interval, f1_draws, macro_f1_interval
+from hvit.scoring.intervals import Interval, accuracy_interval, f1_resamples, macro_f1_interval
 from hvit.scoring.metrics import macro_f1, wilson
 
 
@@ -37,7 +37,7 @@ def scores_of(labels: np.ndarray, predicted: Sequence[np.ndarray], num_classes: 
     right = predictions == labels
     each = tuple((float(r.mean()), macro_f1(labels, a, num_classes)) for r, a in zip(right, predictions))
     top1, f1 = (float(np.mean(values)) for values in zip(*each))
-    f1_ci = macro_f1_interval(f1_draws(labels, predictions, num_classes))
+    f1_ci = macro_f1_interval(f1_resamples(labels, predictions, num_classes))
     if len(predictions) == 1:
         how = "top-1: Wilson; macro-F1: bootstrap over photos"
         return Scores(top1, wilson(int(right.sum()), len(labels)), f1, f1_ci, each, how)

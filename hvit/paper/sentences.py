@@ -108,8 +108,8 @@ def _front(name: str) -> tuple[str, list[str]]:
         return "", []
     keys = ["sandler2018mobilenetv2", "tan2019efficientnet"]
     published = front.source.removeprefix(PREFIX).removeprefix("tf_")
-    said = " whose first two stages, and the way down to stride 16, are the inverted residual blocks of "
-    return f"{said}{published}{cite(*keys)} with their batch norms folded in", keys
+    sentence = " whose first two stages, and the way down to stride 16, are the inverted residual blocks of "
+    return f"{sentence}{published}{cite(*keys)} with their batch norms folded in", keys
 
 
 def _size(record: Record, name: str) -> str:
@@ -206,9 +206,9 @@ def optimization(text: Text, record: Record) -> None:
     lr, epochs = record("optim.lr"), record("epochs")
     if lr is not None:
         keys = ["loshchilov2019adamw", "loshchilov2017sgdr"]
-        said = f"AdamW{cite(keys[0])} with weight decay {record('optim.weight_decay'):g}; learning rate {lr:g} after "
-        said += f"{_epochs(record('optim.warmup_epochs'))} of linear warm-up, falling as a cosine{cite(keys[1])} to "
-        text.say(f"{said}{record('optim.min_lr'):g}; gradients clipped to norm {record('optim.clip_norm'):g}.", *keys)
+        line = f"AdamW{cite(keys[0])} with weight decay {record('optim.weight_decay'):g}; learning rate {lr:g} after "
+        line += f"{_epochs(record('optim.warmup_epochs'))} of linear warm-up, falling as a cosine{cite(keys[1])} to "
+        text.say(f"{line}{record('optim.min_lr'):g}; gradients clipped to norm {record('optim.clip_norm'):g}.", *keys)
     if (decay := record("optim.layer_decay")) is not None and decay < 1:
         text.say(f"Learning rates fell by a factor of {decay:g} a layer{cite('clark2020electra')}.", "clark2020electra")
     _loss(text, record)
@@ -329,17 +329,17 @@ def evaluation(text: Text, record: Record) -> None:
         keys = ["wilson1927inference"]
         low, high = found.get("top1_ci") or wilson(round(found["top1"] * found["n"]), found["n"])
         where = "by cross-validation" if split == "cv" else f"on {split}"
-        said = (
+        sentence = (
             f"Evaluated {where} (n = {found['n']:,}): top-1 {100 * found['top1']:.1f} % (95 % interval {100 * low:.1f} "
             f"to {100 * high:.1f}{cite('wilson1927inference')}), macro-F1 {100 * found['macro_f1']:.1f} %"
         )
         if record.card is not None and record.card.temperature is not None and found.get("ece") is not None:
             keys.append("nguyen2015posterior")
-            said += f", expected calibration error {100 * found['ece']:.1f} %{cite('nguyen2015posterior')}"
+            sentence += f", expected calibration error {100 * found['ece']:.1f} %{cite('nguyen2015posterior')}"
         if found.get("coverage") is not None:
-            said += f", prediction sets of {found['mean_set_size']:.2f} classes that held the right one for "
-            said += f"{100 * found['coverage']:.1f} %"
-        text.say(f"{said}.", *keys)
+            sentence += f", prediction sets of {found['mean_set_size']:.2f} classes that held the right one for "
+            sentence += f"{100 * found['coverage']:.1f} %"
+        text.say(f"{sentence}.", *keys)
     if count := len(record.run.test_evaluations()):
         text.say(f"Test was evaluated {'once' if count == 1 else 'twice' if count == 2 else f'{count} times'}.")
 
@@ -350,8 +350,8 @@ def machine(text: Text, record: Record) -> None:
     libraries = info.libraries
     if "torch" in libraries:
         others = [f"{LIBRARIES[name]} {libraries[name]}" for name in LIBRARIES if name in libraries]
-        said = ", ".join([f"PyTorch {libraries['torch']}{cite('paszke2019pytorch')}", *others])
-        text.say(f"{said}.", "paszke2019pytorch")
+        sentence = ", ".join([f"PyTorch {libraries['torch']}{cite('paszke2019pytorch')}", *others])
+        text.say(f"{sentence}.", "paszke2019pytorch")
     where = []
     if info.device is not None:
         processes = info.world_size

@@ -16,12 +16,12 @@ from hvit.untrusted.fields import (
     TEXTS,
     Field,
     check_fields,
+    integer,
     is_number,
     is_text,
     list_of,
     number,
     section_of,
-    whole,
 )
 from hvit.untrusted.files import UntrustedFileError
 
@@ -30,10 +30,10 @@ MAX_CLASS_NAME = 500  # characters
 MAX_DEPTH = 128  # blocks of a stage: a model is described before it is compared with its weights
 MAX_WIDTH = 65_536
 MAX_SIDE_PX = 2048
-COUNT = whole(0)
+COUNT = integer(0)
 
 INFO_FIELDS = {
-    "schema_version": whole(1).needed(),
+    "schema_version": integer(1).needed(),
     "status": TEXT,
     "heartbeat": NAME,
     "kind": NAME,
@@ -76,7 +76,7 @@ CLASSES = Field(
         and len(set(value)) == len(value)
     ),
 )
-_DIMS = list_of(whole(1, MAX_WIDTH), f"whole numbers from 1 to {MAX_WIDTH}", 4)
+_DIMS = list_of(integer(1, MAX_WIDTH), f"whole numbers from 1 to {MAX_WIDTH}", 4)
 _CHANNELS = list_of(number(0, 1), "numbers from 0 to 1", 3)
 _SPREADS = list_of(number(1e-3, 1e3), "numbers from 0.001 to 1000", 3)
 THRESHOLD = Field(
@@ -89,23 +89,23 @@ FILE_NAME = Field(
 )
 
 CARD_FIELDS = {
-    "schema_version": whole(1).needed(),
+    "schema_version": integer(1).needed(),
     "classes": CLASSES.needed(),
     "architecture": NAME.needed(),
     "arguments": SECTION.needed(),
     "arguments.embed_dims": _DIMS.needed(),
-    "arguments.depths": list_of(whole(0, MAX_DEPTH), f"whole numbers from 0 to {MAX_DEPTH}", 4).needed(),
-    "arguments.window_tokens": list_of(whole(0, 64), "whole numbers from 0 to 64", 4).needed(),
-    "arguments.head_dim": whole(1, MAX_WIDTH).needed(),
+    "arguments.depths": list_of(integer(0, MAX_DEPTH), f"whole numbers from 0 to {MAX_DEPTH}", 4).needed(),
+    "arguments.window_tokens": list_of(integer(0, 64), "whole numbers from 0 to 64", 4).needed(),
+    "arguments.head_dim": integer(1, MAX_WIDTH).needed(),
     "arguments.mlp_ratio": number(0.01, 64).needed(),
-    "arguments.in_chans": whole(1, 64).needed(),
-    "arguments.num_classes": whole(0, MAX_CLASSES).needed(),
-    "arguments.img_size": whole(32, MAX_SIDE_PX).needed(),
+    "arguments.in_chans": integer(1, 64).needed(),
+    "arguments.num_classes": integer(0, MAX_CLASSES).needed(),
+    "arguments.img_size": integer(32, MAX_SIDE_PX).needed(),
     "arguments.drop_path_rate": number(0, 0.99).needed(),
-    "arguments.spectral_chans": whole(0, 64).needed(),
+    "arguments.spectral_chans": integer(0, 64).needed(),
     "arguments.front": NAME,
     "preprocessing": SECTION.needed(),
-    "preprocessing.img_size": whole(32, MAX_SIDE_PX).needed(),
+    "preprocessing.img_size": integer(32, MAX_SIDE_PX).needed(),
     "preprocessing.mean": _CHANNELS.needed(),
     "preprocessing.std": _SPREADS.needed(),
     "temperature": number(1e-3, 1e3),

@@ -143,8 +143,8 @@ class Run:
                 except UntrustedFileError:
                     if line is not None and not line.endswith(b"\n"):
                         break  # torn, and the last
-                    said = f"line {number} of {name} of run {self.name} is damaged; copy the run again"
-                    raise RunError(said) from None
+                    message = f"line {number} of {name} of run {self.name} is damaged; copy the run again"
+                    raise RunError(message) from None
                 if len(rows) > MAX_ROWS:
                     raise UntrustedFileError(f"has more than {MAX_ROWS:,} lines, which are not read")
             return rows

@@ -90,9 +90,9 @@ def _buckets(keyed: Iterable[tuple[str, tuple[Any, ...]]]) -> list[tuple[Any, ..
 def _key(member: Member, seed_in_init: bool = False) -> str:
     if member.config is None:
         return f"alone: {member.name}"
-    # What is off or unsaid counts as absent: a run is not another way because its program did not know an option yet.
-    said = ((key, value) for key, value in flattened(member.config).items() if value is not None and value is not False)
-    settings = {key: value for key, value in said if key != SEED and key not in HOUSEKEEPING}
+    # A setting that is null or false counts as absent: programs that did not know an option yet left it out.
+    given = {key: value for key, value in flattened(member.config).items() if value is not None and value is not False}
+    settings = {key: value for key, value in given.items() if key != SEED and key not in HOUSEKEEPING}
     init, ending = settings.get(INIT), f"-{member.seed}"
     if seed_in_init and isinstance(init, str) and init.endswith(ending):
         settings[INIT] = init.removesuffix(ending) + "-<seed>"

@@ -172,8 +172,8 @@ def meaning(cue: Cue) -> str:
     if cue.lost is None:
         return "No photo was right to begin with."
     amount = "few" if cue.lost <= LITTLE else "many" if cue.lost >= MUCH else "some"
-    said = f"{_LEADS.get(cue.name, TITLES[cue.name])}, {lost} of the right answers are lost"
-    return f"{said}: {_CONSEQUENCES[cue.name][amount]}."
+    text = f"{_LEADS.get(cue.name, TITLES[cue.name])}, {lost} of the right answers are lost"
+    return f"{text}: {_CONSEQUENCES[cue.name][amount]}."
 
 
 _LEADS = {LEAF_ONLY: "With the leaf alone", ANOTHER_BACKGROUND: "With another background"}

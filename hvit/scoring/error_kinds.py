@@ -45,7 +45,7 @@ def most_confident_errors(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
     return wrong[np.argsort(-confidence[wrong], kind="stable")]
 
 
-def worth_a_second_look(labels: np.ndarray, probs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def find_label_issues(labels: np.ndarray, probs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows with possible label errors, the likeliest first, by confident learning.
 
     A class counts as claimed for a photo where its probability reaches the class's own average: the mean probability

@@ -11,7 +11,7 @@ import numpy as np
 
 from hvit.runs.predictions import Predictions, align_labels, shared_photos
 from hvit.scoring.comparison import Gain, McNemar, holm, mcnemar, paired_f1_gain, paired_gain
-from hvit.scoring.intervals import Interval, accuracy_interval, f1_draws, macro_f1_interval
+from hvit.scoring.intervals import Interval, accuracy_interval, f1_resamples, macro_f1_interval
 from hvit.scoring.recorded_scores import SplitScores
 
 
@@ -128,7 +128,7 @@ def joint_intervals(predictions: Sequence[Predictions]) -> JointIntervals:
     labels, predicted_by_run = align_labels(predictions, rows)
     predicted = np.stack(predicted_by_run)
     K = int(max(labels.max(), predicted.max())) + 1
-    f1_ci = macro_f1_interval(f1_draws(labels, predicted, K))
+    f1_ci = macro_f1_interval(f1_resamples(labels, predicted, K))
     return JointIntervals(len(labels), accuracy_interval(predicted == labels), f1_ci)
 
 

@@ -24,7 +24,7 @@ def accuracy_interval(right: np.ndarray, seed: int = 0) -> Interval:
     return _interval(np.array(draws))
 
 
-def f1_draws(labels: np.ndarray, predicted: np.ndarray, num_classes: int, seed: int = 0) -> np.ndarray:
+def f1_resamples(labels: np.ndarray, predicted: np.ndarray, num_classes: int, seed: int = 0) -> np.ndarray:
     """F1 of each class in each bootstrap resample, (RESAMPLES, K); NaN where a resample has no photo of the class.
 
     Args:
@@ -49,12 +49,12 @@ def f1_draws(labels: np.ndarray, predicted: np.ndarray, num_classes: int, seed: 
 
 
 def macro_f1_interval(draws: np.ndarray) -> Interval:
-    """95 % interval of macro-F1 from `f1_draws`."""
+    """95 % interval of macro-F1 from `f1_resamples`."""
     return _interval(np.nanmean(draws, axis=1))
 
 
 def class_f1_intervals(draws: np.ndarray) -> list[Interval | None]:
-    """95 % interval of each class's F1 from `f1_draws`; None for a class that no resample contains."""
+    """95 % interval of each class's F1 from `f1_resamples`; None for a class that no resample contains."""
     return [_interval(column[~np.isnan(column)]) if not np.isnan(column).all() else None for column in draws.T]
 
 

@@ -11,7 +11,7 @@ from hvit.runs import Run, RunError
 from hvit.runs.layout import SCORES, in_split
 from hvit.runs.predictions import Predictions, read_predictions
 from hvit.scoring import metrics
-from hvit.scoring.intervals import Interval, class_f1_intervals, f1_draws, macro_f1_interval
+from hvit.scoring.intervals import Interval, class_f1_intervals, f1_resamples, macro_f1_interval
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def score_predictions(predictions: Predictions) -> SplitScores:
     """Top-1 accuracy, macro-F1, calibration and per-class scores of recorded predictions."""
     labels, predicted, K = predictions.labels, predictions.predicted, len(predictions.classes)
     confusion = metrics.confusion_matrix(labels, predicted, K)
-    draws = f1_draws(labels, predicted[None], K)
+    draws = f1_resamples(labels, predicted[None], K)
     correct = int(predictions.correct.sum())
     return SplitScores(
         n=len(labels),
@@ -117,6 +117,6 @@ def read_recorded_evaluation(run: Run, split: str) -> RecordedEvaluation:
         raise RunError(f"{in_split(split, SCORES)} of run {run.name} is damaged; copy the run again")
     predictions, interval = read_predictions(run, split), None
     if predictions is not None:
-        draws = f1_draws(predictions.labels, predictions.predicted[None], len(predictions.classes))
+        draws = f1_resamples(predictions.labels, predictions.predicted[None], len(predictions.classes))
         interval = macro_f1_interval(draws)
     return RecordedEvaluation(split, document, interval, len(run.test_evaluations()) or None)

@@ -23,27 +23,27 @@ def score(
         sources: name of the data set of each photo, (N,); adds `by_data`, the same figures for each.
     """
     probs = softmax(predictions.logits, checkpoint.temperature)
-    said = verdicts(checkpoint, probs, predictions.stage_features, predictions.photo_logits)
-    document = figures(checkpoint, probs, labels, said)
+    found = verdicts(checkpoint, probs, predictions.stage_features, predictions.photo_logits)
+    document = figures(checkpoint, probs, labels, found)
     if sources is None:
         return document
     source_of = np.array(sources, dtype=str)
     parts = {}
     for name in np.unique(source_of):
         rows = source_of == name
-        part = figures(checkpoint, probs[rows], labels[rows], said.only(rows))
+        part = figures(checkpoint, probs[rows], labels[rows], found.only(rows))
         parts[str(name)] = {key: value for key, value in part.items() if key not in ("confusion", "classes")}
     return document | {"by_data": parts}
 
 
-def figures(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarray, said: Verdicts) -> dict[str, Any]:
+def figures(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarray, found: Verdicts) -> dict[str, Any]:
     """Scores from calibrated probabilities (N, K), class indices (N,) and verdicts."""
     predicted, K = probs.argmax(1), probs.shape[1]
     confusion = metrics.confusion_matrix(labels, predicted, K)
     right, n = predicted == labels, len(labels)
     num_right = int(right.sum())
     has_sets, has_rejection = n > 0 and checkpoint.conformal is not None, n > 0 and checkpoint.ood is not None
-    named = said.named
+    named = found.named
     return {
         "n": n,
         "top1": num_right / n if n else None,
@@ -54,9 +54,9 @@ def figures(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarray, said:
         "nll": metrics.nll(probs, labels) if n else None,
         "ece": metrics.ece(probs, labels) if n else None,
         "brier": metrics.brier(probs, labels) if n else None,
-        "coverage": float(said.sets[np.arange(n), labels].mean()) if has_sets else None,
-        "mean_set_size": float(said.sets.sum(1).mean()) if has_sets else None,
-        "accepted": float(said.accepted.mean()) if has_rejection else None,
+        "coverage": float(found.sets[np.arange(n), labels].mean()) if has_sets else None,
+        "mean_set_size": float(found.sets.sum(1).mean()) if has_sets else None,
+        "accepted": float(found.accepted.mean()) if has_rejection else None,
         "named": float(named.mean()) if has_sets else None,
         "named_correct": float(right[named].mean()) if has_sets and named.any() else None,
         "per_class": dict(zip(checkpoint.classes, metrics.per_class(confusion))),
@@ -73,16 +73,16 @@ def count_unknown(
     `told_healthy` counts those named that were given a healthy class: a disease that was overlooked.
     """
     probs = softmax(predictions.logits, checkpoint.temperature)
-    said = verdicts(checkpoint, probs, predictions.stage_features, predictions.photo_logits)
+    found = verdicts(checkpoint, probs, predictions.stage_features, predictions.photo_logits)
     healthy = np.array([is_healthy(name) for name in checkpoint.classes])[probs.argmax(1)]
     label_of, counts = np.array(labels, dtype=str), {}
     for name in np.unique(label_of):
         rows = label_of == name
         counts[str(name)] = {
             "n": int(rows.sum()),
-            "named": int(said.named[rows].sum()),
-            "unsure": int(said.unsure[rows].sum()),
-            "unfamiliar": int((~said.accepted)[rows].sum()),
-            "told_healthy": int((said.named & healthy)[rows].sum()),
+            "named": int(found.named[rows].sum()),
+            "unsure": int(found.unsure[rows].sum()),
+            "unfamiliar": int((~found.accepted)[rows].sum()),
+            "told_healthy": int((found.named & healthy)[rows].sum()),
         }
     return counts

@@ -14,7 +14,7 @@ from hvit.models.segmentation import SegmentationHead
 from hvit.severity.estimator import SeverityEstimator
 from hvit.severity.intervals import AreaIntervals
 from hvit.untrusted import UntrustedFileError, inside, read_bytes, tensor_shapes
-from hvit.untrusted.fields import SECTION, SHA256, SHARE, Field, check_fields, number, section_of, whole
+from hvit.untrusted.fields import SECTION, SHA256, SHARE, Field, check_fields, number, section_of, integer
 
 FILE = "severity.safetensors"
 MAX_BYTES = 8 * 2**20
@@ -22,7 +22,7 @@ MAX_DIM = 512
 RETRAIN = "train it again: python -m training.segment"
 
 THRESHOLDS = (0.05, 0.95)  # of the symptom probability: what a reader can set too
-DIM = whole(8, MAX_DIM).needed()
+DIM = integer(8, MAX_DIM).needed()
 FIELDS = {
     "file": Field(f"{FILE}", lambda value: value == FILE).needed(),
     "sha256": SHA256.needed(),

@@ -17,18 +17,18 @@ def severity_sentences(severity: Severity | None, reason: str | None) -> list[st
     if severity.is_measurable:
         bounds = f"{area_percent(severity.low)} to {area_percent(severity.high)}"
         lesions = "1 spot" if severity.lesions == 1 else f"{severity.lesions} spots"
-        said = [
+        sentences = [
             f"Symptoms on {area_percent(severity.lesion_fraction)} of the leaf (90 % interval {bounds}).",
             f"Area class {area_class(severity.lesion_fraction)}, {lesions}.",
         ]
     elif severity.lesions == 0:
-        said = ["No discolored area found."]
+        sentences = ["No discolored area found."]
     else:
         least = area_percent(severity.least_measurable)
-        said = [f"Under {least} of the leaf is discolored: too little to be told from none with certainty."]
+        sentences = [f"Under {least} of the leaf is discolored: too little to be told from none with certainty."]
     if reason:
-        said.append(f"{reason[:1].upper()}{reason[1:]}: take the area as a guess.")
-    return said
+        sentences.append(f"{reason[:1].upper()}{reason[1:]}: take the area as a guess.")
+    return sentences
 
 
 def area_percent(share: float) -> str:

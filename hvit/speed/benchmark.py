@@ -264,15 +264,15 @@ def _peak_of_allocations(call: Callable[[], None]) -> int:
 
 def machine() -> dict[str, str | int]:
     """Description of the machine, without its name."""
-    told: dict[str, str | int] = {
+    facts: dict[str, str | int] = {
         "system": platform.system(),
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
-    told |= {"cpu": _cpu(), "cpu_threads": os.cpu_count() or 1}
+    facts |= {"cpu": _cpu(), "cpu_threads": os.cpu_count() or 1}
     if torch.cuda.is_available():
-        told |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda or ""}
-    return told
+        facts |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda or ""}
+    return facts
 
 
 def _cpu() -> str:

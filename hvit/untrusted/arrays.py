@@ -134,10 +134,10 @@ def tensor_shapes(path: Path, max_bytes: int) -> tuple[dict[str, tuple[int, ...]
 
 
 def _shape(name: str, entry: Any) -> tuple[int, ...]:
-    whole = isinstance(entry, dict) and all(
+    integer = isinstance(entry, dict) and all(
         isinstance(entry.get(key), list) and all(type(value) is int and value >= 0 for value in entry[key])
         for key in ("shape", "data_offsets")
     )
-    if not whole or len(entry["data_offsets"]) != 2 or entry.get("dtype") not in TENSOR_TYPES:
+    if not integer or len(entry["data_offsets"]) != 2 or entry.get("dtype") not in TENSOR_TYPES:
         raise UntrustedFileError(f"is damaged: its header does not describe the tensor {name[:80]}")
     return tuple(entry["shape"])

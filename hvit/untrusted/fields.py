@@ -68,7 +68,7 @@ def number(low: float = -math.inf, high: float = math.inf) -> Field:
     return Field(f"a number{bounds}", lambda value: is_number(value) and low <= value <= high)
 
 
-def whole(low: int, high: int = 2**63 - 1) -> Field:
+def integer(low: int, high: int = 2**63 - 1) -> Field:
     """Field for integers in [low, high]."""
     top = "" if high == 2**63 - 1 else f" to {high}"
     return Field(f"a whole number from {low}{top}", lambda value: type(value) is int and low <= value <= high)

@@ -46,8 +46,8 @@ class Trial:
         variant: `full`, a named change, or None for the pre-training that the others of its seed start from.
         program: module that trains.
         config: resolved configuration.
-        words: what the program is called with.
-        run_dir: what it writes.
+        words: command-line arguments.
+        run_dir: folder of the run.
     """
 
     variant: str | None

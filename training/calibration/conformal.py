@@ -94,7 +94,7 @@ class Level:
         return ConformalRecord(self.alpha, "lac", self.threshold, self.strategy, extra=extra)
 
 
-def supported(alphas: Sequence[float], num_photos: int) -> list[float]:
+def supported_levels(alphas: Sequence[float], num_photos: int) -> list[float]:
     """Error levels that four fifths of `num_photos` can calibrate; at a stricter one every class is in the set."""
     fewest = num_photos * (FOLDS - 1) / FOLDS + 1
     return [alpha for alpha in alphas if alpha * fewest >= 1]
@@ -102,7 +102,7 @@ def supported(alphas: Sequence[float], num_photos: int) -> list[float]:
 
 def levels_for(num_photos: int) -> Sequence[float]:
     """Candidate error levels for a number of photos, the largest first."""
-    return supported(ALPHAS, num_photos) or supported(ALPHAS_OF_FEW, num_photos) or ALPHAS_OF_FEW[-1:]
+    return supported_levels(ALPHAS, num_photos) or supported_levels(ALPHAS_OF_FEW, num_photos) or ALPHAS_OF_FEW[-1:]
 
 
 def fit_thresholds(photos: CalibrationSet, alpha: float, strategy: str) -> float | dict[str, float]:

@@ -55,7 +55,7 @@ def _upper_quantile(scores: np.ndarray, share: float) -> float:
 class LeftOut:
     """Results of leaving one class out of detector and head: scores and set sizes of its photos.
 
-    The backbone has seen the class: the figures are kinder than for a disease nobody has photographed.
+    The backbone was trained on the class, so the estimates are optimistic for truly new diseases.
 
     Attributes:
         name: of the class.
@@ -107,7 +107,7 @@ def leave_one_class_out(
     Args:
         reference: training photos the detector is fitted to.
         calibrating: photos that set thresholds.
-        held: photos that are asked about.
+        held: evaluated photos.
     Returns:
         One a class with at least 5 photos in `held`.
     """

@@ -10,7 +10,7 @@ import torch
 
 from hvit.data.caching.device_photos import DevicePhotos
 from training.command_line import MUST
-from training.device_checks.micro import begin, largest_difference, losses_of, micro_config, workplace
+from training.device_checks.micro import begin, largest_difference, losses_of, micro_config, temporary_folder
 from training.device_checks.part import Row, Settings
 from training.engine.timing import take_steps
 from training.finetune import Finetuning
@@ -21,7 +21,7 @@ TOLERANCE_BF16 = 5e-2
 
 def check_precision(settings: Settings) -> Iterator[Row]:
     """Compares losses in float32 with the CPU, and bf16 with float32; checks that a step with a NaN loss is skipped."""
-    with workplace() as folder:
+    with temporary_folder() as folder:
         exact = micro_config(folder)
         losses, _ = losses_of(exact, folder / "fp32", settings.device)
         if settings.on_gpu:
@@ -58,7 +58,7 @@ def _state(training: Finetuning) -> list[torch.Tensor]:
 
 def check_compile(settings: Settings) -> Iterator[Row]:
     """Compares losses of the compiled with those of the eager model."""
-    with workplace() as folder:
+    with temporary_folder() as folder:
         eager, eager_s = losses_of(micro_config(folder), folder / "eager", settings.device)
         began = time.perf_counter()
         made, made_s = losses_of(micro_config(folder, compile=True), folder / "compiled", settings.device)
@@ -79,7 +79,7 @@ def no_compiler(settings: Settings) -> str | None:
 
 def check_resident(settings: Settings) -> Iterator[Row]:
     """Compares losses with photos kept in device memory with losses of photos copied each step."""
-    with workplace() as folder:
+    with temporary_folder() as folder:
         config = micro_config(folder)
         sent, sent_s = losses_of(config, folder / "sent", settings.device, _send_photos)
         resident, resident_s = losses_of(config, folder / "resident", settings.device, _keep_photos)
@@ -98,7 +98,7 @@ def _keep_photos(training: Finetuning) -> None:
 
 def check_resume(settings: Settings) -> Iterator[Row]:
     """Checks that a training resumed from its checkpoint has the same state and takes the same steps."""
-    with workplace() as folder:
+    with temporary_folder() as folder:
         config = micro_config(folder, precision="bf16")
         training = begin(config, folder / "run", settings.device)
         take_steps(training, 3)

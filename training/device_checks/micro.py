@@ -38,7 +38,7 @@ def draw_photos(folder: Path, train: int, val: int, side: int = PHOTO_PX) -> Pat
 
 
 @contextmanager
-def workplace(train: int = 96, val: int = 24, side: int = PHOTO_PX) -> Iterator[Path]:
+def temporary_folder(train: int = 96, val: int = 24, side: int = PHOTO_PX) -> Iterator[Path]:
     """Temporary folder for runs, with rendered photos in `photos`."""
     with TemporaryDirectory(prefix="check-device-") as folder:
         draw_photos(Path(folder) / "photos", train, val, side)

@@ -31,7 +31,7 @@ class Part:
     """One part.
 
     Attributes:
-        name: as `--parts` takes it; what stands before a colon names the group.
+        name: for `--parts`; the group is the part before a colon.
         limit_s: seconds after which it is ended.
         run: yields rows as soon as each is known; may raise anything.
         skipped: why it is left out on this machine; None where it runs.

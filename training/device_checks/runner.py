@@ -22,7 +22,7 @@ class Runner:
     """Subprocess that runs parts; started on demand, and again after a failure.
 
     Args:
-        settings: what all parts share.
+        settings: shared by all parts.
     """
 
     def __init__(self, settings: Settings):
@@ -30,12 +30,12 @@ class Runner:
         self._process: multiprocessing.Process | None = None
         self._pipe: Connection | None = None
 
-    def run(self, part: Part, left_s: float, saw: Callable[[dict], None]) -> dict:
+    def run(self, part: Part, left_s: float, report: Callable[[dict], None]) -> dict:
         """Runs a part and returns its result.
 
         Args:
             left_s: seconds left for all parts; the part gets no more of them than its limit.
-            saw: called with the result so far, whenever there is more of it.
+            report: called with the result so far, whenever a row is added.
         Returns:
             {"name", "status", "reason", "seconds", "rows"}; `status` is passed, failed, out of time or skipped.
         """
@@ -50,7 +50,7 @@ class Runner:
             self._pipe.send(part.name)
             for row in self._rows(min(deadline, time.monotonic() + part.limit_s)):
                 result["rows"].append(row)
-                saw(result | {"status": "running", "seconds": time.monotonic() - began})
+                report(result | {"status": "running", "seconds": time.monotonic() - began})
             failed = [row["check"] for row in result["rows"] if row["passed"] is False]
             result |= {"status": FAILED, "reason": f"not so: {failed[0]}"} if failed else {"status": PASSED}
         except TimeoutError:
@@ -118,17 +118,17 @@ def _work(pipe: Connection, settings: Settings) -> None:
             name = pipe.recv()
         except EOFError:  # whom this was done for is gone
             return
-        said = io.StringIO()
+        stderr = io.StringIO()
         try:
-            with contextlib.redirect_stderr(said):
+            with contextlib.redirect_stderr(stderr):
                 for row in parts[name].run(settings):
                     pipe.send(("row", row, ""))
-            answer = ("done", None, "")
-        except Exception as error:  # noqa: BLE001  reported as it is: whatever breaks is what this program looks for
+            outcome = ("done", None, "")
+        except Exception as error:  # noqa: BLE001  any failure is a result of this program
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
-            answer = ("error", reason, (said.getvalue() + traceback.format_exc())[-LOG:])
-        pipe.send(answer)
-        _let_go(settings)
+            outcome = ("error", reason, (stderr.getvalue() + traceback.format_exc())[-LOG:])
+        pipe.send(outcome)
+        _free_memory(settings)
 
 
 def _open_device(settings: Settings) -> None:
@@ -139,7 +139,7 @@ def _open_device(settings: Settings) -> None:
         torch.backends.cudnn.allow_tf32 = False  # as in training
 
 
-def _let_go(settings: Settings) -> None:
+def _free_memory(settings: Settings) -> None:
     """Frees the memory a part used, including compiled code."""
     import torch
 

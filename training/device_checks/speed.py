@@ -12,7 +12,7 @@ from hvit.models import SIZES, create_model
 from hvit.speed.benchmark import Setting, measure_all
 from training.config import FinetuneConfig, PretrainConfig
 from training.device_checks.agreement import no_compiler
-from training.device_checks.micro import device_of, workplace
+from training.device_checks.micro import device_of, temporary_folder
 from training.device_checks.part import Part, Row, Settings
 from training.parallel.world import World
 from training.profile import parts_of_steps, speeds, warmed_up_training
@@ -86,7 +86,7 @@ def _timed(name: str, setting: Setting):
 
 def time_steps(settings: Settings, name: str) -> Iterator[Row]:
     """Times training with photos and augmentation against training on cached views, then profiles it."""
-    with workplace(PHOTOS if settings.on_gpu else 48, 24, PHOTO_PX) as folder:
+    with temporary_folder(PHOTOS if settings.on_gpu else 48, 24, PHOTO_PX) as folder:
         img_size = (128 if "tiny" in name else 224) if settings.on_gpu else 64  # a tiny one starves a slow host first
         config = FinetuneConfig(
             data=_data(folder),
@@ -100,7 +100,7 @@ def time_steps(settings: Settings, name: str) -> Iterator[Row]:
 
 def time_pretraining(settings: Settings, method: str) -> Iterator[Row]:
     """Times pre-training of hvit_small with photos; SimCLR counts pairs of views."""
-    with workplace(PHOTOS if settings.on_gpu else 48, 24, PHOTO_PX) as folder:
+    with temporary_folder(PHOTOS if settings.on_gpu else 48, 24, PHOTO_PX) as folder:
         img_size = {"mae": 224, "simclr": 160}[method] if settings.on_gpu else 64
         name = "hvit_small" if settings.on_gpu else "hvit_tiny"
         config = PretrainConfig(

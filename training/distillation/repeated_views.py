@@ -1,7 +1,7 @@
 """Repeated augmentation: a few fixed views of each photo, so that teacher outputs can be stored.
 
 A view is a pure function of (seed, photo, epoch modulo the number of views), mixing partners included: they come from
-blocks of 8 samples, and epochs shuffle whole blocks.
+blocks of 8 samples, and epochs shuffle blocks.
 """
 
 import numpy as np

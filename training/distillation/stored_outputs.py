@@ -1,7 +1,7 @@
 """Teacher outputs computed once for a few views of each photo and stored (`distill.views`), as in TinyViT
 (Wu et al. 2022, arXiv:2207.10666).
 
-A file holds the logits and pooled features of one teacher for every view sample at one picture size and strength of
+A file holds the logits and pooled features of one teacher for every view sample at one image size and strength of
 augmentation. Its header says of which weights, photos and views; its name is a hash of that, so that a file of anything
 else is never read.
 """
@@ -34,15 +34,15 @@ BLOCKS_AT_ONCE = 8
 FLUSH_S = 20
 
 
-class AnswerFile:
+class OutputFile:
     """Memory map of one teacher's outputs for all views: header, finished blocks, logits, pooled features.
 
     Args:
         path: of the file, which must be there.
-        header: what it must hold answers of.
-        writable: open it to go on with filling it.
+        header: expected header.
+        writable: open it for writing.
     Raises:
-        ConfigError: it holds other answers, or is damaged.
+        ConfigError: its header differs, or it is damaged.
     """
 
     def __init__(self, path: Path, header: dict, writable: bool = False):
@@ -95,7 +95,7 @@ class StoredTeacher:
     """Teachers whose outputs are read from files instead of computed.
 
     Args:
-        teacher: whose answers they are.
+        teacher: whose outputs they are.
         files: one a teacher, for each view setting of the training.
         setting_at: the view setting at a fraction of training.
     """
@@ -103,7 +103,7 @@ class StoredTeacher:
     def __init__(
         self,
         teacher: Teacher,
-        files: dict[tuple, list[AnswerFile]],
+        files: dict[tuple, list[OutputFile]],
         setting_at: Callable[[float], tuple],
         device: torch.device,
     ):
@@ -128,11 +128,11 @@ def stored_teacher(
 ) -> StoredTeacher:
     """Opens the stored outputs of teachers for all views of a training, computing missing ones.
 
-    The first process computes, the others wait. What was interrupted goes on where it was.
+    The first process computes, the others wait. An interrupted file is continued.
 
     Raises:
-        ConfigError: a file does not hold what its name says.
-        OSError: answers cannot be written.
+        ConfigError: the header of a file does not match its name.
+        OSError: outputs cannot be written.
     """
     files = {}
     for setting in dict.fromkeys(_setting(config, phase.until, before=True) for phase in config.phases):
@@ -145,7 +145,7 @@ def stored_teacher(
             for net, path, header in lacking:
                 _store(net, path, header, setting, views, cache, sampler, config, world)
         world.barrier()
-        files[setting] = [AnswerFile(path, header) for path, header in zip(paths, headers)]
+        files[setting] = [OutputFile(path, header) for path, header in zip(paths, headers)]
     return StoredTeacher(teacher, files, lambda progress: _setting(config, progress), world.device)
 
 
@@ -197,15 +197,15 @@ def _store(net: TeacherNet, path: Path, header: dict, setting, views, cache, sam
         if path.exists():
             return
         if not partial.exists():
-            AnswerFile.create(partial, header)
-        file = AnswerFile(partial, header, writable=True)
+            OutputFile.create(partial, header)
+        file = OutputFile(partial, header, writable=True)
         _fill(file, net, setting, views, cache, sampler, config, world)
         file.flush()
         del file  # Windows renames no file that is mapped
         os.replace(partial, path)
 
 
-def _fill(file: AnswerFile, net: TeacherNet, setting, views, cache, sampler, config, world: World) -> None:
+def _fill(file: OutputFile, net: TeacherNet, setting, views, cache, sampler, config, world: World) -> None:
     img_size, strengths = setting[0], AugmentConfig.model_validate_json(setting[1])
     compute = _computed_by(net, world)
     show = progress_bar(f"answers of {net.checkpoint.name} at {img_size} px")

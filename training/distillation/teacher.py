@@ -1,7 +1,7 @@
 """Knowledge distillation from the class probabilities of trained runs.
 
-The teacher sees exactly the picture the student sees, mixed pictures included ("patient and consistent" teaching, Beyer
-et al. 2022, arXiv:2106.05237); each net gets its own normalization of it. The student may also learn to predict the
+The teacher sees the same images as the student, mixed ones included ("patient and consistent" teaching, Beyer et al.
+2022, arXiv:2106.05237), each with its own normalization. The student may also learn to predict the
 pooled features of the teacher from its own, by a linear map that is left out of the trained model.
 """
 
@@ -35,7 +35,7 @@ def load_teachers(config: FinetuneConfig, device: torch.device) -> list[Checkpoi
     """Loads the runs a configuration names as teachers; empty where it names none.
 
     Raises:
-        ConfigError: a teacher needs more than the picture, or cannot compute at a size of this training.
+        ConfigError: a teacher needs more than the image, or does not support an image size of this training.
         RunError: there is no such run.
         CheckpointError: it has no weights or no classes, or damaged ones.
     """
@@ -90,7 +90,7 @@ class Teacher:
 
         Args:
             views: RGB in [0, 255], (B, 3, H, W) float32.
-            samples, progress: which views they are, for teachers whose answers are stored; not looked at here.
+            samples, progress: identify the views for teachers with stored outputs; ignored here.
         """
         with torch.autocast(views.device.type, torch.bfloat16, enabled=self._bf16 and views.is_cuda):
             outputs = [net(views, self.config.features > 0) for net in self.nets]
@@ -142,9 +142,9 @@ class FeatureStudent(nn.Module):
     """A classifier with a linear map from its pooled features to those of each teacher.
 
     Args:
-        model: the classifier; it is what remains after training.
+        model: the classifier, which is kept after training.
         embedding_dims: of the teachers.
-        side: of a picture in px that the model can compute at.
+        side: an image size in px that the model supports.
     """
 
     def __init__(self, model: Classifier, embedding_dims: list[int], side: int):
@@ -205,7 +205,7 @@ def soft_target_loss(logits: Tensor, teacher_probs: Tensor, temperature: float) 
         logits: of the student, (B, K).
         teacher_probs: of the teacher at the same temperature, (B, K).
     Returns:
-        Mean over the pictures, a scalar.
+        Mean over the images, a scalar.
     """
     log_probs = (logits.float() / temperature).log_softmax(-1)
     return F.kl_div(log_probs, teacher_probs, reduction="batchmean") * temperature**2
@@ -215,7 +215,7 @@ def feature_loss(guess: Tensor, embedding: Tensor) -> Tensor:
     """1 - cosine similarity of predicted and true pooled features, (B, C) each; mean over the images, a scalar.
 
     The features are first normalized over their channels, without learned scale or shift, so that none of those that
-    are large for every picture rules (Wei et al. 2022, arXiv:2205.14141, section 3.1); cosine leaves their size out.
+    are large for every image dominates (Wei et al. 2022, arXiv:2205.14141, section 3.1); cosine ignores their norm.
     """
     target = F.layer_norm(embedding, embedding.shape[-1:])
     return (1 - F.cosine_similarity(guess.float(), target, dim=-1)).mean()

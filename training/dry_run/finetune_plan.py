@@ -31,7 +31,7 @@ def print_plan(config: FinetuneConfig, run_dir: Path, world: World) -> None:
     """Prints data, model, steps, learning rates and memory of a configuration, with the checks of training.
 
     Raises:
-        ValueError: what a user can mend: in the configuration or the data sets.
+        ValueError: an error in the configuration or the data sets.
     """
     samples = divided(read_all(config), config)
     check_classes([sample for sample in samples if sample.split != "test"], config.data.dirs)

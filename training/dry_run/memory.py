@@ -16,10 +16,10 @@ def activation_bytes(
 ) -> int:
     """Bytes saved for backward by one forward pass of `batch_size` images, without gradient checkpointing.
 
-    Counted on passes of one and of two pictures: each further one takes as much as the second.
+    Measured for one and two images, and extrapolated linearly.
 
     Args:
-        run: passes so many pictures through `module`, and returns what keeps its gradients.
+        run: forward pass of `module` on a number of images; returns the outputs that require gradients.
         precision: fp32 or bf16.
     """
     module.train()
@@ -43,7 +43,7 @@ def _kept_bytes(
         torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor),
         torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
     ):
-        output = run(count)  # noqa: F841  holds what is kept
+        output = run(count)  # noqa: F841  keeps the saved tensors alive
     return sum(kept.values())
 
 
@@ -54,7 +54,7 @@ def print_memory(
 
     Args:
         activations: from `activation_bytes`.
-        what: the pass they were counted on, in words.
+        what: description of the forward pass.
     """
     averaged = isinstance(config, FinetuneConfig)  # an average of the weights is kept beside them
     shards = num_processes if config.sharded else 1

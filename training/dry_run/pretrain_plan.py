@@ -21,7 +21,7 @@ def print_plan(config: PretrainConfig, run_dir: Path, world: World) -> None:
     """Prints data, model, steps, learning rates and memory of a configuration, with the checks of training.
 
     Raises:
-        ValueError: what a user can mend: in the configuration or the data sets.
+        ValueError: an error in the configuration or the data sets.
     """
     data = config.data
     samples = divided(read_samples(data.dirs), config) if data.dirs else []

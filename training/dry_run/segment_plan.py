@@ -19,7 +19,7 @@ def print_plan(config: SegmentConfig, run_dir: Path, world: World) -> None:
     """Prints data, head, steps and learning rates of a configuration, with the checks of training.
 
     Raises:
-        ValueError: what a user can mend: in the configuration or the data sets.
+        ValueError: an error in the configuration or the data sets.
     """
     parent = load_checkpoint(find_run(config.init).path)
     samples = list_masked(config.data, world)

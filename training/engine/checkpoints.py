@@ -1,6 +1,6 @@
 """Checkpoints of the training state for exact resume: safetensors and JSON, nothing pickled.
 
-What a training without shards saved, one with them goes on from, on any number of processes, and the reverse.
+Checkpoints of sharded and unsharded trainings are interchangeable, on any number of processes.
 """
 
 import json
@@ -37,7 +37,7 @@ class Checkpoints:
     """Checkpoint folders step-N of a run, each written atomically, with a manifest of its files.
 
     Args:
-        folder: where they lie; need not exist yet.
+        folder: of the checkpoints; need not exist yet.
         world: processes that tensors are sharded over.
     """
 
@@ -51,14 +51,14 @@ class Checkpoints:
         ema: Ema | None,
         optimizer: torch.optim.Optimizer,
         extra: dict,
-        beside: Iterable[Path] = (),
+        extra_files: Iterable[Path] = (),
     ) -> None:
         """Writes step-N and removes all but the newest two; every process must call it at the same point.
 
         Args:
             ema: the average of the weights, where there is one.
-            extra: what else the training must know to go on, as JSON has it.
-            beside: files kept in the same state; copied.
+            extra: further state for resume, as JSON.
+            extra_files: further files for resume; copied.
         Raises:
             StorageError: it could not be written; those that were there still are.
         """
@@ -73,18 +73,18 @@ class Checkpoints:
                 save_tensors(partial / TENSORS, tensors)
             else:
                 save_shards(partial / SHARDS, tensors)
-            world.main_does(lambda: self._complete(partial, record, beside))
+            world.main_does(lambda: self._complete(partial, record, extra_files))
         except OSError as error:
             if world.is_main:
                 shutil.rmtree(partial, ignore_errors=True)
             raise StorageError(f"no checkpoint could be written at step {step}: {error.strerror or error}") from error
 
-    def _complete(self, partial: Path, record: dict, beside: Iterable[Path]) -> None:
+    def _complete(self, partial: Path, record: dict, extra_files: Iterable[Path]) -> None:
         """Adds extra files and the manifest, then renames the folder to its final name."""
         step, size = record["step"], self._world.size
         if size > 1 and (written := len(_files(partial / SHARDS))) != size:
             raise OSError(f"{written} of {size} processes wrote their part; all must see the same --run-dir")
-        for path in beside:
+        for path in extra_files:
             shutil.copyfile(path, partial / path.name)
         (partial / STATE).write_text(json.dumps(record), encoding="utf-8")
         files = {path.relative_to(partial).as_posix(): file_sha256(path) for path in _files(partial)}
@@ -123,7 +123,7 @@ class Checkpoints:
         """Loads a checkpoint into model, EMA and optimizer; returns what was saved as `extra`.
 
         Returns:
-            What was saved beside.
+            The value of `extra`.
         Raises:
             ConfigError: this process cannot see it, or it is of another model.
         """

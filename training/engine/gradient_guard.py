@@ -22,7 +22,7 @@ class StepOutcome:
         grad_norm: of the gradients, before they were clipped.
         skipped: whether loss or gradients were not finite, so that it changed no weight.
         ranks: processes whose own loss was not finite.
-        stop, save: whether any process was asked to.
+        stop, save: whether any process received such a request.
     """
 
     step: int
@@ -65,9 +65,9 @@ class GradientGuard:
         Args:
             loss: mean over this process's samples, a scalar.
             grad_norm: of gradients that are the same on all processes, a scalar.
-            signals: what this process was asked for.
+            signals: requests to this process.
         Returns:
-            1.0 where the step must not count, else 0.0: what optimizers of torch's take as `found_inf`.
+            1.0 where the step must be skipped, else 0.0: `found_inf` of torch's optimizers.
         """
         shared = torch.zeros(RANKS + self._world.size, device=self._world.device)
         shared[LOSS] = loss

@@ -32,7 +32,7 @@ def new_model(config: FinetuneConfig, arguments: dict) -> Classifier:
     """Builds the model with random weights.
 
     Raises:
-        ValueError: a baseline that cannot do what the configuration asks for.
+        ValueError: a baseline that does not support the configuration.
     """
     model = create_model(config.model.name, **arguments)
     model.set_grad_checkpointing(config.model.grad_checkpointing)

@@ -9,20 +9,20 @@ from training.config import ConfigError, LossConfig
 class ClassificationLoss(nn.Module):
     """Classification loss of a configuration: logits and target probabilities (B, K) each to a scalar.
 
-    cross_entropy: what the probabilities of a class cost.
-    focal: the same, times (1 - p) ** gamma, so that what is known already weighs little (Lin et al. 2017,
+    cross_entropy: -log p of the target.
+    focal: the same, times (1 - p) ** gamma, so that easy samples weigh little (Lin et al. 2017,
         arXiv:1708.02002, equation 4); against mixed targets each class has its own factor.
     balanced_softmax: cross-entropy of logits to which the log of each class's share in training is added, so that they
         fit even classes where nothing is added (Ren et al. 2020, arXiv:2007.10740, equation 4).
 
-    The sum is divided by the number of pictures, not by that of their weights: a process then counts the same whatever
-    its pictures are, and any number of processes gives the same gradient.
+    The sum is divided by the number of images, not by the sum of weights, so that the gradient does not depend on
+    the number of processes.
 
     Args:
         config: which loss, and how.
         label_smoothing: share of each target spread evenly over all classes.
-        shares: how often each class is drawn in training, (K,), sums to 1.
-        classes: their names, to name one that is never drawn.
+        shares: sampling share of each class in training, (K,), sums to 1.
+        classes: their names, for error messages.
     Raises:
         ConfigError: the loss evens out classes, and one of them has no training photo.
     """

@@ -13,7 +13,7 @@ def parameter_groups(model: nn.Module, weight_decay: float, layer_decay: float =
         layer_decay: a layer learns at this fraction of the rate of the layer above it; the head at the full rate
             (Clark et al. 2020, arXiv:2003.10555; Bao et al. 2021, arXiv:2106.08254).
     Returns:
-        Groups of torch's optimizers, with `lr_scale`, what to multiply the learning rate by.
+        Parameter groups for torch's optimizers, with `lr_scale`, the factor of the learning rate.
     """
     exempt, groups = model.no_weight_decay(), {}
     layers = model.layer_groups() if layer_decay < 1 else None

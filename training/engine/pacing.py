@@ -18,9 +18,9 @@ class Paced(ABC):
     Attributes:
         step: optimizer steps done.
         began: seconds of `training.engine.time_budget.now`, when this process began.
-        minutes: that the whole training may take; None where epochs are counted.
+        minutes: time limit of the training; None where epochs are counted.
         replayed: segments of another run that are taken instead; None without.
-        time_budget: where training by the clock stands; None where epochs are counted.
+        time_budget: schedule of training by the clock; None where epochs are counted.
         save_s, validation_s, finish_s: seconds a checkpoint and a validation took last, and the end is expected to.
     """
 
@@ -168,13 +168,13 @@ class Paced(ABC):
         if budget is None:
             return self.train_step()
         if budget.is_due(self.step):
-            budget.lay(self.step, self._left_beside_steps_s)
+            budget.plan_segment(self.step, self._left_beside_steps_s)
             self.progress.total = self.total_steps
             if self.writer:
                 budget.write(self.run_dir)
         began, shape = now(), self.sides
         outcome = self.train_step()
-        budget.took(now() - began, shape)
+        budget.record_step(now() - began, shape)
         return outcome
 
     def _timed_validation(self) -> None:

@@ -61,8 +61,8 @@ def train_step(
         loss_of: logits and target probabilities to a scalar.
         progress: fraction of training done, in [0, 1).
         frozen: whether the head alone learns, for which there is no auxiliary loss.
-        stream: what the spectral stream of the model expects.
-        teacher: whose answers count beside the labels.
+        stream: input specification of the model's spectral stream.
+        teacher: for distillation.
         repeated: the views that epochs repeat; None where every epoch has new ones.
     Returns:
         Mean loss of this process's samples, a detached scalar.
@@ -134,7 +134,7 @@ def predict(
     point.
 
     Args:
-        model: images (B, 3, H, W) to (B, K), with their spectral pictures where there is a stream.
+        model: images (B, 3, H, W) to (B, K), with spectral images where there is a stream.
         heartbeat: called once a batch, as a sign of progress.
     Returns:
         (len(indices), K) float32, on every process.
@@ -176,11 +176,11 @@ class Progress:
     """Progress line with images a second and time left: rewritten on a terminal, printed rarely to a log.
 
     Args:
-        left_s: seconds left, where a clock tells them.
+        left_s: seconds left, for training by the clock.
     Attributes:
-        total: steps of the whole training.
+        total: steps of the training.
         images_per_s: over the last seconds; None before there were any.
-        left_s: to the last step, judged by all steps so far; None before the first.
+        left_s: seconds to the last step, estimated from all steps so far; None before the first.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 With a time budget, training progress is a fraction of time, not of steps. It is cut at milestones (every twentieth, and
 wherever a phase begins or ends); at each of them the first process reads the clock, decides from the measured speed
-how many steps lead to the next one, and tells the others. Within a segment progress is linear in the step, so that
+how many steps lead to the next one, and broadcasts it. Within a segment progress is linear in the step, so that
 everything that depends on progress is a pure function of the step and of the recorded segments: a run that is replayed
 with the same segments has the same weights.
 """
@@ -51,9 +51,9 @@ class TimeBudget:
     """Plans segments of steps so that training ends within a time limit.
 
     Args:
-        budget_s: seconds the whole training may take, from its start to its end.
+        budget_s: time limit of the training in seconds.
         boundaries: fractions of training where the speed may change, as at a phase of another resolution.
-        area: pixels of a picture at a fraction of training, in any unit: a first guess of how the speed changes there.
+        area: pixels of an image at a fraction of training, in any unit: a first estimate of relative speed.
         world: process group.
         segments: those laid already.
         used_s: seconds that were used before this process began.
@@ -106,12 +106,12 @@ class TimeBudget:
         return (segment.begins + (segment.ends - segment.begins) * done) / PARTS
 
     def is_due(self, step: int) -> bool:
-        """Whether `lay` must be called before optimizer step `step`."""
+        """Whether `plan_segment` must be called before optimizer step `step`."""
         if self.is_fixed:
             return False
         return self._starts or not self.segments or step >= self.segments[-1].end_step
 
-    def lay(self, step: int, upkeep_s: Callable[[float], float]) -> None:
+    def plan_segment(self, step: int, upkeep_s: Callable[[float], float]) -> None:
         """Plans the next segment; every process must call it at the same point.
 
         Args:
@@ -154,7 +154,7 @@ class TimeBudget:
             self._took = []
         return begins not in self._boundaries and not self._starts
 
-    def took(self, seconds: float, shape: tuple) -> None:
+    def record_step(self, seconds: float, shape: tuple) -> None:
         """Records the duration of a step for an image shape; the first of a shape, which compiles, is ignored."""
         if shape in self._shapes:
             self._took.append(seconds)

@@ -1,7 +1,7 @@
 """Training loop of the programs: run folder, checkpoints, resume, signals, faults and exit status.
 
-A program says what is learned and how that is judged; this file, and nothing else, says what happens when something
-goes wrong. docs/reliability.md tells it to users.
+A program defines model, loss and validation; this file alone handles faults. docs/reliability.md describes them for
+users.
 """
 
 import argparse
@@ -68,19 +68,19 @@ class Training(Paced):
     Args:
         config: resolved configuration.
         run_dir: folder to write.
-        resume: "must" go on from the newest checkpoint in it, "auto" where there is one; None starts anew.
+        resume: "must" resume from the newest checkpoint, "auto" if there is one; None starts a new run.
         world: process group.
         tags: words to find the run by.
         minutes: lay the schedule over this time; None takes the epochs of the configuration.
-        replay: a run by path or name, that was trained by the clock: take its steps, and do not look at the clock.
+        replay: a run by path or name that was trained by the clock: take its steps instead of measuring time.
     Attributes:
-        learner: what learns.
+        learner: the trained module.
         ema: the average of its weights; None where there is none.
         optimizer: of all its weights.
         step: optimizer steps done.
         ended_early: whether there is nothing left to learn before the last step.
     Raises:
-        ValueError: what a user can mend: in the configuration, the data sets or the folder.
+        ValueError: an error in the configuration, the data sets or the folder.
     """
 
     name: ClassVar[str]  # of the program
@@ -542,7 +542,7 @@ def _start(kind: type[Training], args: argparse.Namespace, print_plan) -> int:
 def _ended(run_dir: Path, restarted: bool) -> int:
     """Exit status of a finished run, or `CONTINUE`.
 
-    It is done; or it came to an end it meant to come to, and torchrun started it again all the same.
+    It is done, or it ended deliberately and torchrun restarted it anyway.
     """
     info = Run(run_dir).info if (run_dir / INFO).exists() else RunInfo()
     if info.status == "done":

@@ -24,8 +24,8 @@ class Curve:
     """Held-out errors by number of training photos.
 
     Attributes:
-        counts: photos learned from, the mean over folds and draws, (S,), rising.
-        wrong: whether each photo was named wrongly, in each draw, (R, S, N) bool.
+        counts: training photos, mean over folds and repeats, (S,), increasing.
+        wrong: whether each photo was misclassified, in each repeat, (R, S, N) bool.
     """
 
     counts: np.ndarray
@@ -76,8 +76,8 @@ def learning_curve(
     Args:
         embeddings: (N, D).
         labels: class numbers, (N,).
-        groups: whole groups are left out, (N,).
-        divisions: R divisions into folds, each the fold of every photo, (N,); each goes with draws of its own.
+        groups: group of each photo, (N,); groups are never split.
+        divisions: R fold assignments, (N,) each; every one has its own random subsets.
         progress: called with the heads fitted and their number.
     """
     K, num_folds = labels.max() + 1, divisions[0].max() + 1
@@ -102,13 +102,13 @@ def learning_curve(
 def subset(labels: np.ndarray, groups: np.ndarray, keys: np.ndarray, share: float) -> np.ndarray:
     """Samples about `share` of the photos of each class, at least one: whole groups, in the order of `keys`.
 
-    A smaller share lies within a larger one.
+    Smaller shares are subsets of larger ones.
 
     Args:
         labels, groups: of the photos to choose from, (N,).
         keys: of each group, (G,).
     Returns:
-        True for what is chosen, (N,).
+        Mask of the subset, (N,).
     """
     chosen = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
@@ -126,9 +126,9 @@ def gain_of_twice(curve: Curve, groups: np.ndarray, seed: int = 0) -> Gain:
     """Extrapolates the gain in top-1 from doubling the photos by a power law of the error.
 
     The law error = a n^-b (Hestness et al. 2017, arXiv:1712.00409) is fitted to the logarithms by least squares. The
-    interval is a bootstrap over groups of held-out photos and over draws: each resample takes one draw of each size, as
-    one collection of so many photos is one draw. Nothing is said of fewer than three sizes or 50 photos, where the
-    interval is wider than 10 points, or where the largest size does not lie on the curve of the smaller ones.
+    interval is a bootstrap over groups of held-out photos and over repeats: each resample takes one repeat of each
+    size, as one collection of so many photos is one sample. There is no estimate for fewer than three sizes or 50
+    photos, for an interval wider than 10 points, or where the largest size deviates from the curve of the smaller ones.
 
     Args:
         groups: of the held-out photos, (N,).

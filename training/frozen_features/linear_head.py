@@ -9,7 +9,7 @@ import torch
 from hvit.models import HViT
 
 # Inverse strength of the penalty. Of 0.001, 0.01, 0.1 and 1 it has the least cross-validated negative log-likelihood,
-# or one within 0.08 of it, on about 300 photos each of apple (twice), coffee and drawn leaves: docs/own-photos.md.
+# or one within 0.08 of it, on about 300 photos each of apple (twice), coffee and rendered leaves: docs/own-photos.md.
 C = 0.1
 
 
@@ -30,7 +30,7 @@ class LinearHead:
         """Multinomial logistic regression on standardized embeddings, every photo weighted the same.
 
         W ((x - mean) / std) + b = (W / std) x + (b - (W / std) mean): the standardization ends in weight and bias, so
-        that a photo is answered without it.
+        that prediction does without it.
 
         Args:
             embeddings: (N, D).

@@ -1,8 +1,8 @@
 """Batched augmentation in torch operations: all random numbers are pure functions of (seed, global sample number).
 
-Nothing here paints or removes symptoms: no hue beyond what a camera does, no erasing, no thresholds. The shape of a
-batch is drawn without regard to its photos, and photos are cropped or padded into it, so that neither aspect nor
-padding can tell the class.
+Nothing here adds or removes symptoms: no hue shift beyond that of cameras, no erasing, no thresholds. The shape of a
+batch is independent of its photos, which are cropped or padded into it, so that neither aspect ratio nor padding is a
+cue to the class.
 """
 
 import math
@@ -92,7 +92,7 @@ def augment_bands(
     Args:
         outside: reflectance beyond the photo, one a band.
     Returns:
-        (B, C, h, w) float32; what stands for photos without bands means nothing.
+        (B, C, h, w) float32; values of photos without bands are meaningless.
     """
     _, theta, shrink = _geometry(cache, photos, samples, sides, config, seed)
     canvas = to_device(cache.bands.canvas(photos, shrink), device)
@@ -115,7 +115,7 @@ def augment_masks(
     Args:
         masks: of the same photos in the same order, read as images (`hvit.data.datasets.masks.MaskSample`).
     Returns:
-        Share of background, leaf and symptom in each pixel, (B, 3, h, w) float32; beyond the photo lies background.
+        Share of background, leaf and symptom in each pixel, (B, 3, h, w) float32; padding is background.
     """
     _, theta, shrink = _geometry(masks, photos, samples, sides, config, seed)
     canvas, sizes = masks.canvas_on(photos, shrink, device)
@@ -249,7 +249,7 @@ def normal_noise(seeds: Tensor, shape: tuple[int, ...]) -> Tensor:
 
     Args:
         seeds: of each sample, (B,) int64.
-        shape: of what a sample gets.
+        shape: of the numbers of one sample.
     Returns:
         (B, *shape) float32, on the device of `seeds`.
     """

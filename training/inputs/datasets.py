@@ -43,7 +43,7 @@ class Datasets:
         train, val: decoded photos.
         plants_known: whether every photo says which plant it shows, by itself or by `group_from`.
         selects, calibrates: numbers of the photos of `val` that choose weights, and that calibrate them.
-        stream: what the spectral stream expects; the caches then hold their bands. None without a stream.
+        stream: input specification of the spectral stream; the caches then hold bands. None without a stream.
     """
 
     train: PhotoCache
@@ -68,7 +68,7 @@ def build_datasets(config: FinetuneConfig, world: World, resumed: Path | None) -
     """Reads, splits and decodes the data sets of a configuration.
 
     Args:
-        resumed: a run that goes on: its division of val holds.
+        resumed: the resumed run, whose division of val is kept.
     Raises:
         ConfigError: the data sets lack train or validation photos, or cannot be divided.
         DataError: a data set cannot be read.
@@ -128,7 +128,7 @@ def read_all(config: FinetuneConfig, say: Callable[[str], None] = say_on_stderr)
 def listed_classes(config: FinetuneConfig) -> list[str]:
     """Lists the class names from names of folders and files alone; no photo is read.
 
-    What is passed over is not said: reading the photos says it.
+    Skipped files are not reported here but when the photos are read.
 
     Raises:
         ConfigError, DataError: see `read_all`.

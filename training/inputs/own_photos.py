@@ -38,7 +38,7 @@ class OwnPhotos:
     Attributes:
         samples: with their groups set.
         sha256: of each.
-        embeddings: what a head reads, (N, D) float32.
+        embeddings: inputs of the head, (N, D) float32.
         stage_features: mean tokens of the four stages, each (N, C).
         plants_known: whether every photo says which plant it shows.
         warnings: sentences for whoever gave the photos.

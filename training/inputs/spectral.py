@@ -97,8 +97,8 @@ def model_batch(
 ) -> tuple[Tensor, ...]:
     """Normalizes views into model inputs: images, spectral images, and which of these are present.
 
-    A sample loses its spectral picture with probability `spectral.dropout`, drawn from seed and sample number alone, so
-    that the model learns to answer with and without. Indices are those of the augmented view: what a photo tells.
+    Modality dropout: a sample loses its spectral image with probability `spectral.dropout`, depending on seed and
+    sample number, so that the model works with and without. Vegetation indices are computed from the augmented view.
 
     Args:
         views: (B, 3, h, w) in [0, 255], or those of `with_bands`.

@@ -27,7 +27,7 @@ class Unlabeled:
     Attributes:
         cache: all of them, decoded.
         learns: numbers of those learned from.
-        known: numbers of those among `learns` with a label: what features are compared with.
+        known: numbers of those among `learns` with a label: the reference of k-NN and linear probe.
         held_out: numbers of those with a label that are not learned from.
         plants_known: whether every photo with a label says which plant it shows.
     """
@@ -39,7 +39,7 @@ class Unlabeled:
     plants_known: bool
 
     @property
-    def judges(self) -> bool:
+    def can_evaluate(self) -> bool:
         """Whether features can be evaluated with labels: there are photos of two classes or more."""
         return len({self.cache.samples[i].label for i in self.known}) > 1
 

@@ -39,15 +39,16 @@ def train(*words: str) -> int:
     """Trains until the end, or until this attempt is interrupted.
 
     Args:
-        words: what follows `torchrun -m`, with `--run-dir`.
+        words: arguments of `torchrun -m`, with `--run-dir`.
     Returns:
-        The exit status of docs/reliability.md, where there is nothing to go on with: it is done, or failed.
+        The exit status, see docs/reliability.md, if there is nothing to resume: done or failed.
     Raises:
         BaseException: it was stopped, and saved. Modal starts the next attempt, unless a person cancelled the call.
     """
-    said = Path(tempfile.mkdtemp()) / "status"  # torchrun ends with 1 whatever its processes meant; here they say it
+    # torchrun exits with 1 whatever the status of its processes: they write theirs here.
+    status_file = Path(tempfile.mkdtemp()) / "status"
     line = ["torchrun", "--standalone", "--nproc-per-node=gpu", "--max-restarts=3", "-m", *words, "--resume", "auto"]
-    environment = os.environ | {"HVIT_STATUS": str(said)}
+    environment = os.environ | {"HVIT_STATUS": str(status_file)}
     # In a session of its own: a signal reaches it from here alone.
     process = subprocess.Popen(line, cwd=HOME, env=environment, start_new_session=True)
     try:
@@ -58,7 +59,7 @@ def train(*words: str) -> int:
         raise
     finally:
         runs.commit()
-    return int(said.read_text()) if status != 0 and said.exists() else status
+    return int(status_file.read_text()) if status != 0 and status_file.exists() else status
 
 
 @app.local_entrypoint()

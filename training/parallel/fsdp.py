@@ -28,7 +28,7 @@ def shard(module: nn.Module, world: World) -> None:
     fully_shard(module, mesh=mesh)
 
 
-class Whole:
+class GatheredModule:
     """Gathers a module with all its weights on this process, for prediction.
 
     Args:

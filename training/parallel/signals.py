@@ -41,7 +41,7 @@ class Signals:
     """Signal handlers: SIGTERM and the first SIGINT stop, SIGUSR1 saves a checkpoint, a second SIGINT exits at once.
 
     Attributes:
-        stop, save: what was asked for, and not done yet.
+        stop, save: pending requests.
         finishes_step: whether a request to stop waits for the end of the step; else it raises `Stopped`.
     """
 

@@ -16,7 +16,7 @@ LOOKS = 10  # in the time a process may stand still
 STARTED = "-1 0 0 0 0"  # what is known of a process that has not said anything yet
 
 
-class Watch(threading.Thread):
+class Watchdog(threading.Thread):
     """Thread that publishes the progress of this process and monitors that of the others.
 
     All processes stop when one does, because they meet in every step. The one that others wait for is the one that
@@ -25,9 +25,9 @@ class Watch(threading.Thread):
     Args:
         store: the processes' shared one, in a connection of its own.
         rank, size: of this process, and how many there are.
-        limit_s: seconds a process may stand still.
+        limit_s: seconds without progress after which a process counts as hanging.
         operations: how many collective operations this process began.
-        end: what ends this process.
+        end: function that ends this process.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class Watch(threading.Thread):
         self._operations = int
 
     def run(self) -> None:
-        said: dict[int, str] = {}  # what each process said last
-        heard, moved = dict.fromkeys(range(self._size), time.monotonic()), {}
+        reports: dict[int, str] = {}  # what each process said last
+        last_report, last_progress = dict.fromkeys(range(self._size), time.monotonic()), {}
         count = 0
         while not self._over.wait(self._limit_s / LOOKS):
             count += 1
@@ -71,30 +71,30 @@ class Watch(threading.Thread):
                 now = time.monotonic()
                 for rank in range(self._size):
                     words = self._said_by(rank)
-                    if words != said.get(rank):
-                        heard[rank] = now
-                    if words.split()[1:] != said.get(rank, "").split()[1:]:
-                        moved[rank] = now
-                    said[rank] = words
+                    if words != reports.get(rank):
+                        last_report[rank] = now
+                    if words.split()[1:] != reports.get(rank, "").split()[1:]:
+                        last_progress[rank] = now
+                    reports[rank] = words
             except RuntimeError as error:  # the store went with the process that held it
                 if self._over.wait(self._limit_s / LOOKS):
                     return
                 return self._end(f"process {self._rank} lost the others: {str(error).splitlines()[0]}")
-            if reason := self._trouble(now, said, heard, moved):
+            if reason := self._trouble(now, reports, last_report, last_progress):
                 return self._end(reason)
 
     def _said_by(self, rank: int) -> str:
         key = f"watch/{rank}"
         return self._store.get(key).decode() if self._store.check([key]) else STARTED
 
-    def _trouble(self, now: float, said: dict, heard: dict, moved: dict) -> str | None:
-        known = {rank: [int(word) for word in words.split()] for rank, words in said.items()}
+    def _trouble(self, now: float, reports: dict, last_report: dict, last_progress: dict) -> str | None:
+        known = {rank: [int(word) for word in words.split()] for rank, words in reports.items()}
         for rank, (*_, step, _watched) in known.items():
-            if now - heard[rank] > self._limit_s:
+            if now - last_report[rank] > self._limit_s:
                 return f"process {rank} of {self._size} is gone: no sign of life for {self._limit_s:.0f} s, step {step}"
         fewest = min(operations for _, operations, *_ in known.values())
         awaited = [rank for rank, (_, operations, *_) in known.items() if operations == fewest]
-        still = [rank for rank in awaited if known[rank][4] and now - moved[rank] > self._limit_s]
+        still = [rank for rank in awaited if known[rank][4] and now - last_progress[rank] > self._limit_s]
         if still == awaited:
             names = ", ".join(map(str, still))
             step = known[still[0]][3]

@@ -11,10 +11,10 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from training.parallel.watchdog import Watch
+from training.parallel.watchdog import Watchdog
 
 START_S = 300  # for all processes to come together
-NEVER = timedelta(days=30)  # `Watch` decides who waits for too long, and knows why
+NEVER = timedelta(days=30)  # `Watchdog` decides who waits for too long, and knows why
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class World:
     size: int
     device: torch.device
     restarted: bool = False
-    watch: Watch | None = None
+    watch: Watchdog | None = None
 
     @property
     def is_main(self) -> bool:
@@ -127,9 +127,9 @@ def join_world(device: str = "auto", hang_s: float = 600.0):
 
     Args:
         device: "auto", "cpu" or "cuda".
-        hang_s: seconds a process may stand still before all are ended.
+        hang_s: seconds without progress after which all processes are ended.
     Raises:
-        ValueError: CUDA is asked for and not there, or restarts could not work as torchrun was called.
+        ValueError: CUDA is requested but unavailable, or restarts cannot work with these options of torchrun.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("--device cuda: no CUDA device here; use --device cpu")
@@ -145,7 +145,7 @@ def join_world(device: str = "auto", hang_s: float = 600.0):
         return
     store = _store(attempt)
     dist.init_process_group("nccl" if cuda else "gloo", store=store, rank=rank, world_size=size, timeout=NEVER)
-    watch = Watch(store.clone(), rank, size, hang_s, dist.group.WORLD._get_sequence_number_for_group)
+    watch = Watchdog(store.clone(), rank, size, hang_s, dist.group.WORLD._get_sequence_number_for_group)
     watch.start()
     # Of several nodes, only the one with the failed process counts it as a restart.
     restarted = World(rank, size, local_device).any(attempt > 0)
@@ -159,8 +159,8 @@ def join_world(device: str = "auto", hang_s: float = 600.0):
 def _store(attempt: int) -> dist.Store:
     """Key-value store of the processes, with a prefix for each attempt.
 
-    torchrun lends its own store, and keeps in it what processes of an earlier attempt wrote: those started again would
-    find the addresses of the dead (pytorch issue 135712). So every attempt has a part of its own.
+    torchrun keeps the entries of earlier attempts in its store, so that restarted processes would find the addresses of
+    dead ones (pytorch issue 135712). Hence every attempt has its own prefix.
 
     Raises:
         ValueError: there are restarts on several nodes, which count them differently.

@@ -69,7 +69,7 @@ def finish_severity(
 def calibrating(datasets: MaskDatasets) -> np.ndarray:
     """Validation photos that calibrate: their half, and for small data sets the selecting half too.
 
-    What selected among a dozen checkpoints is a little too good; a width from twenty photos is worse.
+    Reusing selecting photos is slightly optimistic, but intervals from twenty photos are worse.
     """
     sources = datasets.val.sources
     own = sources[datasets.calibrates]

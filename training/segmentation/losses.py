@@ -10,13 +10,13 @@ SMOOTHING = 0.002  # of the Dice loss, as a share of the pixels: the least lesio
 def segmentation_loss(logits: Tensor, shares: Tensor, leaf_known: Tensor, dice_weight: float) -> Tensor:
     """Cross-entropy with soft Dice loss (Milletari et al. 2016, arXiv:1606.04797), mean over the photos.
 
-    Where leaf and background are not told apart, their probabilities are summed: the cross-entropy is that of the
-    union of the two classes, and no Dice loss of the leaf is computed.
+    Where a mask does not distinguish leaf from background, their probabilities are summed: the cross-entropy is that of
+    the union of the two classes, and no Dice loss of the leaf is computed.
 
     Args:
         logits: of background, leaf and symptom, (B, 3, H, W).
         shares: of each class in each pixel, (B, 3, H, W), sum 1.
-        leaf_known: whether the mask tells leaf from background, (B,) bool.
+        leaf_known: whether the mask distinguishes leaf from background, (B,) bool.
         dice_weight: weight of the Dice loss.
     Returns:
         A scalar. It is a mean over photos, so that accumulated and distributed batches add up exactly.

@@ -21,7 +21,7 @@ class MaskedPhotos:
     Attributes:
         photos: decoded.
         masks: as images, see `MaskSample`.
-        leaf_known: whether the mask of each tells leaf from background, (N,) bool.
+        leaf_known: whether each mask distinguishes leaf from background, (N,) bool.
     """
 
     photos: PhotoCache

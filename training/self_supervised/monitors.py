@@ -53,7 +53,7 @@ def collapse(
         method: simclr or mae.
         loss: mean since the last look.
         chance: the loss of a backbone that gives every photo the same features.
-        vectors: what the loss compares (simclr), or embeddings (mae), of photos without augmentation, (N, D).
+        vectors: projections (simclr) or embeddings (mae) of photos without augmentation, (N, D).
         knn, control: `knn_top1` now and of random weights; None where no photo has a label.
     Returns:
         One sentence, or None where all is well.

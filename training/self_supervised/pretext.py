@@ -24,7 +24,7 @@ class Pretext(ABC):
     """A self-supervised task around the backbone of a model.
 
     Attributes:
-        module: what is trained: the backbone and what the task needs beside.
+        module: the trained module: the backbone with the heads of the task.
         chance: the loss of a backbone that gives every photo the same features.
     """
 
@@ -59,7 +59,7 @@ class Pretext(ABC):
         return torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
 
 
-class TwoViews(Pretext):
+class SimCLR(Pretext):
     """SimCLR: two views of a photo are matched among the views of all other photos."""
 
     def __init__(self, model: HViT, config: PretrainConfig, preprocessing: Preprocessing, world: World):
@@ -82,7 +82,7 @@ class TwoViews(Pretext):
         return self.module
 
 
-class Painting(Pretext):
+class MaskedAutoencoding(Pretext):
     """Masked autoencoding: hidden units of a view are reconstructed from the visible ones."""
 
     chance = 1.0  # of painting every unit in its mean color
@@ -101,4 +101,4 @@ class Painting(Pretext):
         return self.model
 
 
-PRETEXTS: dict[str, type[Pretext]] = {"simclr": TwoViews, "mae": Painting}
+PRETEXTS: dict[str, type[Pretext]] = {"simclr": SimCLR, "mae": MaskedAutoencoding}

@@ -13,9 +13,9 @@ from hvit.scoring.scores import count_unknown, figures
 from hvit.verdicts import Verdicts
 
 
-def prediction_sets(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarray, said: Verdicts) -> list[str]:
+def prediction_sets(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarray, verdicts: Verdicts) -> list[str]:
     """Markdown section on prediction sets and named photos."""
-    sets, named = said.sets, said.named
+    sets, named = verdicts.sets, verdicts.named
     wrong = probs.argmax(1) != labels
     covered = sets[np.arange(len(labels)), labels]
     rightly = f"{percent((~wrong)[named].mean())} of them rightly" if named.any() else "so none wrongly"
@@ -43,7 +43,7 @@ def promises_by_data(
     probs: np.ndarray,
     labels: np.ndarray,
     packs: np.ndarray,
-    said: Verdicts,
+    verdicts: Verdicts,
     field_sets: tuple[str, ...],
 ) -> list[str]:
     """Markdown table of coverage and accuracy of named photos in each data set, and over all field photos."""
@@ -61,7 +61,7 @@ def promises_by_data(
     for name, rows in {**groups, "together": np.ones(len(packs), dtype=bool)}.items():
         if not rows.any():
             continue
-        part = figures(checkpoint, probs[rows], labels[rows], said.only(rows))
+        part = figures(checkpoint, probs[rows], labels[rows], verdicts.only(rows))
         shares = [rounded(part[key]) for key in ("named", "named_correct", "accepted")]
         lines.append(
             f"| {name}{' (field)' if name in field_sets else ''} | {part['n']} | {part['ece']:.3f} "

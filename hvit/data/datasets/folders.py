@@ -241,8 +241,8 @@ def describe(folder: Path, passed_over: dict[str, list[str]]) -> str | None:
     """One line on skipped files: `my-photos: passed over 2 (no photo by its ending: a.txt, b.csv)`; None for none."""
     if not passed_over:
         return None
-    told = [f"{len(names)} ({reason}: {_few(names, reason)})" for reason, names in passed_over.items()]
-    return printable(f"{folder}: passed over {'; '.join(told)}")
+    reasons = [f"{len(names)} ({reason}: {_few(names, reason)})" for reason, names in passed_over.items()]
+    return printable(f"{folder}: passed over {'; '.join(reasons)}")
 
 
 def _few(names: list[str], reason: str) -> str:

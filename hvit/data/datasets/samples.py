@@ -12,7 +12,7 @@ from hvit.data.leafsim import BANDS, Address, plan, render
 from hvit.data.photos import LeastSides, Photo, read_photo
 from hvit.data.spectral import find_bands, read_bands
 from hvit.files import file_sha256
-from hvit.processes import worth_starting
+from hvit.processes import suggested_workers
 
 RENDER_PX = 160
 
@@ -133,4 +133,4 @@ class RenderedSample(Sample):
 
 def readers(samples: list[Sample]) -> int:
     """Number of worker processes for reading these samples."""
-    return worth_starting(sum(sample.slow for sample in samples))
+    return suggested_workers(sum(sample.slow for sample in samples))

@@ -17,10 +17,10 @@ from hvit.runs import Run, RunError
 from hvit.runs.layout import DATA_CHECK
 from hvit.runs.results import record_results
 from hvit.untrusted import UntrustedFileError, check_fields, inside, read_json
-from hvit.untrusted.fields import BOOLEAN, SECTION, SHARE, TEXT, list_of, whole
+from hvit.untrusted.fields import BOOLEAN, SECTION, SHARE, TEXT, integer, list_of
 
 CORNER_PX, CORNER_PHOTO_PX, NEIGHBORS = 6, 80, 7
-COUNT = whole(0).needed()
+COUNT = integer(0).needed()
 NEEDED = {
     "photos", "unreadable", "exact_copies", "near_duplicates", "conflicting_labels", "leaks", "plants_known",
     "background_control", "photos_of_run", "photos_of_run_checked",

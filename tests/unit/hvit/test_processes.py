@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from hvit import processes
-from hvit.processes import run_in_order, worth_starting
+from hvit.processes import run_in_order, suggested_workers
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -38,7 +38,7 @@ def test_calls_are_taken_no_further_ahead_than_memory_allows():
 
 def test_few_calls_start_no_process(monkeypatch):
     monkeypatch.setattr(processes, "cores", lambda: 4)
-    assert [worth_starting(calls) for calls in (0, 60, 100, 10_000)] == [1, 1, 2, 4]
+    assert [suggested_workers(calls) for calls in (0, 60, 100, 10_000)] == [1, 1, 2, 4]
 
 
 @pytest.mark.parametrize(("load", "free"), [(0.0, 4), (0.4, 4), (1.6, 2), (9.0, 1)])

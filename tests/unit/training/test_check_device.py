@@ -72,7 +72,7 @@ runner._true_work = runner._work
 def test_a_part_that_fails_hangs_or_dies_is_reported_and_the_next_one_runs(fake, tmp_path):
     out = tmp_path / "found.json"
     order = [PARTS[i] for i in (2, 3, 4, 1, 5, 0)]
-    document = check_device.checked(CPU, order, 600, out)
+    document = check_device.run_checks(CPU, order, 600, out)
     ends = {part["name"]: (part["status"], part["reason"]) for part in document["parts"]}
     assert list(ends) == ["raises", "hangs", "dies", "says_no", "left", "yields"]
     assert ends["raises"] == ("failed", "RuntimeError: no memory") and ends["says_no"] == (
@@ -95,7 +95,7 @@ def test_rows_are_written_before_their_part_has_ended(fake):
 
 
 def test_parts_beyond_the_minutes_given_are_skipped():
-    document = check_device.checked(CPU, PARTS[:1], 0.0)
+    document = check_device.run_checks(CPU, PARTS[:1], 0.0)
     assert document["parts"][0]["status"] == "skipped" and "--minutes" in document["parts"][0]["reason"]
 
 

@@ -249,7 +249,7 @@ def test_a_micro_model_gets_to_a_third_of_the_loss_it_starts_with(config_file, b
     with join_world("cpu") as world:
         run = pretrain.Pretraining(config, tmp_path / "run", None, world)
     photos, module = run.datasets.learns[:32], run.pretext.module.train()
-    assert len(photos) == 32 and not run.datasets.judges  # one class tells nothing
+    assert len(photos) == 32 and not run.datasets.can_evaluate  # one class tells nothing
     optimizer, losses = adamw(module, 1e-3, 0.0, 0.98), []
     for step in range(300):
         samples = np.arange(32) + 32 * step

@@ -55,7 +55,7 @@ def pack(tmp_path_factory):
 
 
 @pytest.fixture
-def workplace(pack, tmp_path, monkeypatch):
+def temporary_folder(pack, tmp_path, monkeypatch):
     """A folder with a run to stand on, and the words of the command."""
     write_run(tmp_path / "runs" / "leaves", CLASSES, "leaves")
     config = tmp_path / "severity.yaml"
@@ -64,8 +64,8 @@ def workplace(pack, tmp_path, monkeypatch):
     return tmp_path, ["--config", str(config), "--run-dir", "runs/head", "--device", "cpu"]
 
 
-def test_a_run_gets_a_head_and_measures_severity(workplace):
-    folder, words = workplace
+def test_a_run_gets_a_head_and_measures_severity(temporary_folder):
+    folder, words = temporary_folder
     weights = (folder / "runs/leaves/model.safetensors").read_bytes()
     assert segment.main(words) == 0
     own, parent = Run(folder / "runs/head"), Run(folder / "runs/leaves")
@@ -89,14 +89,14 @@ def _photo() -> bytes:
     return out.getvalue()
 
 
-def test_a_run_without_a_head_says_so(workplace):
-    folder, _ = workplace
+def test_a_run_without_a_head_says_so(temporary_folder):
+    folder, _ = temporary_folder
     diagnosis = diagnose(load_checkpoint(folder / "runs/leaves"), _photo())
     assert (diagnosis.severity, diagnosis.severity_reason) == (None, "run leaves has no severity head")
 
 
-def test_a_stopped_training_goes_on_to_the_same_head(workplace, stop_after):
-    folder, words = workplace
+def test_a_stopped_training_goes_on_to_the_same_head(temporary_folder, stop_after):
+    folder, words = temporary_folder
     assert segment.main(words) == 0
     whole = (folder / "runs/leaves" / FILE).read_bytes()
     again = [word if word != "runs/head" else "runs/other" for word in words]
@@ -107,8 +107,8 @@ def test_a_stopped_training_goes_on_to_the_same_head(workplace, stop_after):
     assert (folder / "runs/leaves" / FILE).read_bytes() == whole
 
 
-def test_other_weights_make_the_head_useless_and_diagnosis_goes_on(workplace):
-    folder, words = workplace
+def test_other_weights_make_the_head_useless_and_diagnosis_goes_on(temporary_folder):
+    folder, words = temporary_folder
     assert segment.main(words) == 0
     card = folder / "runs/leaves/model.json"
     values = json.loads(card.read_text())
@@ -128,29 +128,29 @@ def test_other_weights_make_the_head_useless_and_diagnosis_goes_on(workplace):
         ("head.dims=3", "did you mean dim"),
     ],
 )
-def test_mistakes_are_one_sentence(workplace, change, message, capsys):
-    _, words = workplace
+def test_mistakes_are_one_sentence(temporary_folder, change, message, capsys):
+    _, words = temporary_folder
     assert segment.main([*words, "--set", change]) == 2
     err = capsys.readouterr().err
     assert message in err and "Traceback" not in err
 
 
-def test_a_dry_run_prints_the_plan_and_writes_nothing(workplace, capsys):
-    folder, words = workplace
+def test_a_dry_run_prints_the_plan_and_writes_nothing(temporary_folder, capsys):
+    folder, words = temporary_folder
     assert segment.main([*words, "--dry-run"]) == 0
     assert "frozen backbone of leaves" in capsys.readouterr().out
     assert not (folder / "runs/head").exists()
 
 
-def test_a_head_that_finds_no_leaf_is_not_installed(workplace, capsys):
-    folder, words = workplace
+def test_a_head_that_finds_no_leaf_is_not_installed(temporary_folder, capsys):
+    folder, words = temporary_folder
     assert segment.main([*words, "--set", "epochs=0.1"]) == 2
     assert "train longer" in capsys.readouterr().err
     assert not (folder / "runs/leaves" / FILE).exists()
 
 
-def test_the_report_reads_what_was_recorded_and_measures_the_rest(workplace, tmp_path, capsys):
-    folder, words = workplace
+def test_the_report_reads_what_was_recorded_and_measures_the_rest(temporary_folder, tmp_path, capsys):
+    folder, words = temporary_folder
     assert segment.main(words) == 0
     capsys.readouterr()
     grounds = tmp_path / "cut" / "test"
@@ -174,6 +174,6 @@ def test_the_report_reads_what_was_recorded_and_measures_the_rest(workplace, tmp
     assert "symptom IoU" in capsys.readouterr().out
 
 
-def test_a_report_on_a_run_without_a_head_is_one_sentence(workplace, capsys):
+def test_a_report_on_a_run_without_a_head_is_one_sentence(temporary_folder, capsys):
     assert severity_report.main(["--run", "runs/leaves"]) == 2
     assert "recorded no severity; train a head" in capsys.readouterr().err

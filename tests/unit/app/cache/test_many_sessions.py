@@ -57,8 +57,8 @@ def test_every_session_gets_the_answers_to_its_own_photos_and_memory_stays(check
     with ThreadPoolExecutor(SESSIONS) as sessions:
         for photos in leaves:
             start = threading.Barrier(SESSIONS)
-            answers = list(sessions.map(lambda mine, start=start: visit(checkpoint, mine, start), photos))
-            for mine, answered in zip(photos, answers):
+            predictions = list(sessions.map(lambda mine, start=start: visit(checkpoint, mine, start), photos))
+            for mine, answered in zip(photos, predictions):
                 alone = [diagnose(checkpoint, data) for data in mine]
                 assert answered == [(d.sha256, d.label, d.verdict) for d in alone for _ in (0, 1)]
             after_round.append(process.memory_info().rss)

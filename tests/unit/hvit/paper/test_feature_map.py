@@ -55,7 +55,7 @@ def test_no_text_of_the_map_is_small_or_cut_off(mapped):
 
 
 def test_boxes_on_one_spot_are_moved_apart():
-    centers = feature_map.apart(np.zeros((4, 2)), np.full((4, 2), 2.0))
+    centers = feature_map.separate_boxes(np.zeros((4, 2)), np.full((4, 2), 2.0))
     for i in range(4):
         for j in range(i):
             assert (np.abs(centers[i] - centers[j]) >= 2 - 1e-6).any()
@@ -63,7 +63,7 @@ def test_boxes_on_one_spot_are_moved_apart():
 
 def test_boxes_that_do_not_touch_stay():
     centers = np.array([[0.0, 0.0], [5.0, 0.0]])
-    assert np.array_equal(feature_map.apart(centers, np.full((2, 2), 2.0)), centers)
+    assert np.array_equal(feature_map.separate_boxes(centers, np.full((2, 2), 2.0)), centers)
 
 
 def test_without_a_map_the_command_that_makes_one_is_told(records):

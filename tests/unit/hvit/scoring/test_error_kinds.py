@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hvit.scoring.error_kinds import KINDS, kinds_of_error, most_confident_errors, worth_a_second_look
+from hvit.scoring.error_kinds import KINDS, find_label_issues, kinds_of_error, most_confident_errors
 
 
 def test_every_answer_is_of_one_kind():
@@ -32,17 +32,17 @@ def test_confident_learning_by_hand():
     """
     labels = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1])
     first = np.array([0.9, 0.8, 0.3, 0.6, 0.1, 0.3, 0.2, 0.8, 0.6])
-    rows, claimed = worth_a_second_look(labels, np.stack([first, 1 - first], axis=1))
+    rows, claimed = find_label_issues(labels, np.stack([first, 1 - first], axis=1))
     assert rows.tolist() == [7, 2] and claimed.tolist() == [0, 1]
 
 
 def test_a_label_can_be_worth_a_look_though_it_was_named():
     """Class 1 averages 0.25 over its photos: row 1 reaches that, and not the 0.8 of its own class."""
     probs = np.array([[1.0, 0.0], [0.6, 0.4], [0.75, 0.25], [0.75, 0.25]])
-    rows, claimed = worth_a_second_look(np.array([0, 0, 1, 1]), probs)
+    rows, claimed = find_label_issues(np.array([0, 0, 1, 1]), probs)
     assert rows.tolist() == [1] and claimed.tolist() == [1]
 
 
 def test_a_class_that_labels_no_photo_is_never_claimed():
     probs = np.array([[0.5, 0.1, 0.4], [0.1, 0.2, 0.7], [0.1, 0.8, 0.1]])
-    assert len(worth_a_second_look(np.array([0, 0, 1]), probs)[0]) == 0
+    assert len(find_label_issues(np.array([0, 0, 1]), probs)[0]) == 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hvit.scoring.intervals import accuracy_interval, class_f1_intervals, f1_draws, macro_f1_interval
+from hvit.scoring.intervals import accuracy_interval, class_f1_intervals, f1_resamples, macro_f1_interval
 from hvit.scoring.metrics import wilson
 
 
@@ -23,7 +23,7 @@ def test_f1_draws_scatter_around_the_score():
     """Class 0: 40 photos, 30 found, 5 of class 1 taken for it: 60 / 75; class 1: 20 photos, 15 found: 30 / 45."""
     labels = np.repeat([0, 1], [40, 20])
     predicted = np.concatenate([np.repeat([0, 1], [30, 10]), np.repeat([0, 1], [5, 15])])
-    draws = f1_draws(labels, predicted[None], 3)
+    draws = f1_resamples(labels, predicted[None], 3)
     assert draws[:, :2].mean(0) == pytest.approx([60 / 75, 30 / 45], abs=0.01) and np.isnan(draws[:, 2]).all()
     low, high = macro_f1_interval(draws)
     assert low < (60 / 75 + 30 / 45) / 2 < high and high - low == pytest.approx(0.24, abs=0.05)

@@ -64,10 +64,10 @@ def test_what_is_no_parquet_file_is_refused(tmp_path, data):
 
 
 def test_a_parquet_file_with_changed_bytes_is_read_or_refused(tmp_path):
-    whole = _write(tmp_path / "p", label=["a", "b"] * 50, logits=pa.array([[1.0, 2.0]] * 100)).read_bytes()
+    integer = _write(tmp_path / "p", label=["a", "b"] * 50, logits=pa.array([[1.0, 2.0]] * 100)).read_bytes()
     refused = 0
-    for at in range(0, len(whole), 13):
-        (tmp_path / "p").write_bytes(whole[:at] + bytes([whole[at] ^ 0x5A]) + whole[at + 1 :])
+    for at in range(0, len(integer), 13):
+        (tmp_path / "p").write_bytes(integer[:at] + bytes([integer[at] ^ 0x5A]) + integer[at + 1 :])
         try:
             read_parquet(tmp_path / "p", COLUMNS)
         except UntrustedFileError:

@@ -9,7 +9,7 @@ from training.calibration.conformal import (
     choose_level,
     field_weights,
     fit_thresholds,
-    supported,
+    supported_levels,
 )
 
 CLASSES = ["Apple___Rust", "Apple___healthy", "Rice___Blast", "Rice___healthy", "Tomato___Mold", "Tomato___healthy"]
@@ -55,7 +55,7 @@ def test_a_level_is_supported_where_its_sets_can_leave_a_class_out(count):
     levels = (0.1, 0.05, *ALPHAS)
     probs, labels = np.tile([0.9, 0.1], (round(count * 4 / 5), 1)), np.zeros(round(count * 4 / 5), dtype=int)
     useful = [alpha for alpha in levels if fit_conformal(probs, labels, alpha) < 1]
-    assert supported(levels, count) == useful
+    assert supported_levels(levels, count) == useful
 
 
 def test_rejected_errors_count_as_not_named():

@@ -11,7 +11,7 @@ from training import finetune
 from training.config import ConfigError, load_config
 from training.distillation import stored_outputs as stored_answers
 from training.distillation.repeated_views import RepeatedViews
-from training.distillation.stored_outputs import AnswerFile
+from training.distillation.stored_outputs import OutputFile
 from training.inputs.augment import BLOCK
 from training.parallel.world import join_world
 
@@ -171,7 +171,7 @@ def test_answers_that_were_interrupted_go_on_where_they_were(tiny_config, teache
     monkeypatch.setattr(
         stored_answers.OnnxSession, "__call__", lambda self, pixels: done.append(1) or true_call(self, pixels)
     )
-    monkeypatch.setattr(AnswerFile, "write", _counting(AnswerFile.write, written := []))
+    monkeypatch.setattr(OutputFile, "write", _counting(OutputFile.write, written := []))
     run = _built(tiny_config, tmp_path / "again", options)
     run._begin()
     assert sum(written) == run.repeated.num_samples // BLOCK - 8  # the first eight blocks were there

@@ -26,10 +26,10 @@ def _run_through(budget: TimeBudget, seconds, step_s, upkeep_s=lambda progress: 
     """Steps until the end of the budget, each taking what `step_s` says of its progress."""
     while budget.progress(step) < 1 and step != stop:
         if budget.is_due(step):
-            budget.lay(step, upkeep_s)
-        took = step_s(budget.progress(step))
-        seconds[0] += took
-        budget.took(took, (64, 64))
+            budget.plan_segment(step, upkeep_s)
+        record_step = step_s(budget.progress(step))
+        seconds[0] += record_step
+        budget.record_step(record_step, (64, 64))
         step += 1
     return step
 
@@ -81,11 +81,11 @@ def test_out_of_time_the_schedule_still_comes_to_its_end(seconds):
 
 def test_the_first_step_of_a_shape_does_not_tell_the_speed(seconds):
     budget = TimeBudget(1000.0, [1.0], lambda progress: 1.0, ALONE)
-    budget.lay(0, lambda progress: 0.0)
+    budget.plan_segment(0, lambda progress: 0.0)
     for step in range(12):
-        seconds[0] += (took := 60.0 if step < 4 else 1.0)
-        budget.took(took, (64 + 32 * (step % 4), 64))
-    budget.lay(12, lambda progress: 0.0)
+        seconds[0] += (record_step := 60.0 if step < 4 else 1.0)
+        budget.record_step(record_step, (64 + 32 * (step % 4), 64))
+    budget.plan_segment(12, lambda progress: 0.0)
     assert budget.segments[1] == Segment(12, round((1000 - 248) / 20), 0, 50_000)
 
 
@@ -108,10 +108,10 @@ def test_progress_is_a_function_of_the_recorded_segments(seconds):
     seen = []
     while budget.progress(len(seen)) < 1:
         if budget.is_due(len(seen)):
-            budget.lay(len(seen), lambda progress: 0.0)
+            budget.plan_segment(len(seen), lambda progress: 0.0)
         seen.append(budget.progress(len(seen)))
         seconds[0] += 3
-        budget.took(3.0, (64, 64))
+        budget.record_step(3.0, (64, 64))
     segments = time_budget.read_segments(json.loads(json.dumps(budget.state)))
     replayed = TimeBudget(0.0, [0.3, 1.0], lambda progress: 1.0, ALONE, segments, fixed=True)
     assert [replayed.progress(step) for step in range(len(seen))] == seen and not replayed.is_due(0)

@@ -23,7 +23,7 @@ from training.engine.checkpoints import Checkpoints, StorageError
 from training.engine.gradient_guard import GradientGuard
 from training.engine.trainer import Training
 from training.parallel.signals import GaveUp, Signals, Stopped, leave_status
-from training.parallel.watchdog import Watch
+from training.parallel.watchdog import Watchdog
 from training.parallel.world import World, join_world
 
 MICRO = "model={name: hvit_tiny, embed_dims: [16, 16, 32, 32], depths: [1, 1, 1, 1], head_dim: 16}"
@@ -527,7 +527,7 @@ class _Store(dict):
 def _watched(limit_s: float, operations: dict, alive, moves) -> list[str]:
     """What three watches over a shared store say in the end, where some processes are not alive or do not move."""
     store, said = _Store(), []
-    watches = [Watch(store, rank, 3, limit_s, lambda rank=rank: operations[rank], said.append) for rank in alive]
+    watches = [Watchdog(store, rank, 3, limit_s, lambda rank=rank: operations[rank], said.append) for rank in alive]
     for watch in watches:
         watch.set_watched(True)
         watch.heartbeat(7)
