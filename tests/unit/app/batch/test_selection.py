@@ -9,6 +9,7 @@ from hvit.batches.results import derive_results
 from hvit.batches.reviews import Review
 from hvit.batches.rules import Rules
 from hvit.batches.scores import SEVERITY, ScoreTable
+from hvit.runs.model_card import ConformalRecord
 
 CLASSES = ("Potato___Early_blight", "Tomato___Late_blight", "Tomato___healthy")
 PATHS = ("uploads/d.jpg", "uploads/a.jpg", "uploads/C.jpg", "uploads/b.jpg", "uploads/e.jpg")
@@ -23,7 +24,7 @@ def results():
         PATHS[:4], ("",) * 4, ("", "", "", "damaged"), np.log(probs), np.zeros(4), ((),) * 4, severity, ("",) * 4, (),
         {path: i for i, path in enumerate(PATHS[:4])},
     )  # fmt: skip
-    rules = Rules(CLASSES, 1.0, True, {"alpha": 0.1, "threshold": 0.7}, None, None)
+    rules = Rules(CLASSES, 1.0, True, ConformalRecord(0.1, "lac", 0.7), None, None)
     return derive_results([BatchPhoto(path, None) for path in PATHS], scores, rules)
 
 

@@ -8,6 +8,7 @@ from hvit.batches.results import derive_results
 from hvit.batches.reviews import Review
 from hvit.batches.rules import Rules
 from hvit.batches.scores import SEVERITY, ScoreTable
+from hvit.runs.model_card import ConformalRecord
 from hvit.trials.joining import join_sheet
 from hvit.trials.observations import observe, tidy_rows
 from hvit.trials.sheet import Sheet, SheetRow
@@ -26,7 +27,7 @@ def results():
         PATHS[:6], ("",) * 6, ("",) * 5 + ("damaged",), np.log(PROBS), np.array([0.0, 0, 0, 0, 9, 0]), ((),) * 6,
         severity, ("",) * 6, (), {path: i for i, path in enumerate(PATHS[:6])},
     )  # fmt: skip
-    rules = Rules(CLASSES, 1.0, True, {"alpha": 0.1, "threshold": 0.7}, 5.0, None)
+    rules = Rules(CLASSES, 1.0, True, ConformalRecord(0.1, "lac", 0.7), 5.0, None)
     return derive_results([BatchPhoto(path, None) for path in PATHS], scores, rules)
 
 
