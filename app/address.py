@@ -20,7 +20,7 @@ def prepare(key: str, options: Sequence[str], title: Callable[[str], str] = str)
     Args:
         title: how an option is called in the address; the option itself is understood too.
     Returns:
-        The value the widget will have: the first option where what was chosen is none of these.
+        The value the widget will have; the first option if the choice is not among the options.
     """
     chosen = [st.session_state.get(key), st.session_state.get(_KEPT, {}).get(key)]
     value = next((value for value in [_asked(key, options, title), *chosen] if value in options), options[0])

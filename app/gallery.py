@@ -20,8 +20,8 @@ class Tile:
 
     Attributes:
         path, sha256: as the run recorded them.
-        title: in bold under the picture, such as what it shows.
-        line: what follows, such as what it was taken for.
+        title: in bold under the image, such as its class.
+        line: below the title, such as the prediction.
         href: where a click leads, in a new tab; None for nowhere.
     """
 
@@ -36,7 +36,7 @@ def gallery(tiles: Sequence[Tile], key: str) -> None:
     """Shows samples, twelve a page; where photos are missing, captions only and a box for the folder.
 
     Args:
-        key: tells the galleries of a page apart.
+        key: unique for each gallery of a page.
     """
     num_pages = -(-len(tiles) // TILES_A_PAGE)
     page = st.pagination(num_pages, key=f"{key}_page") if num_pages > 1 else 1

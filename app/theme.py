@@ -13,10 +13,10 @@ class Palette:
     """Colors of one theme, `#rrggbb`.
 
     Attributes:
-        error: what went wrong.
+        error: for errors.
         paper: the ground.
-        series: of runs side by side, told apart by eyes that see fewer colors too; dashes tell them apart once more.
-        hues: nine that most eyes can tell apart, for groups (Paul Tol's muted and light schemes).
+        series: of compared runs, safe for color-blind readers; dash styles distinguish them further.
+        hues: nine distinguishable hues for groups (Paul Tol's muted and light schemes).
         steps: five from little to much (a part of viridis that shows on this ground).
     """
 

@@ -89,7 +89,7 @@ def how_to_train(run_name: str | None = None) -> None:
     """Command from a folder of photos to a run.
 
     Args:
-        run_name: a run to start from, with which a first answer takes a minute; None where there is none.
+        run_name: a run to start from, for a first result within a minute; None where there is none.
     """
     st.write("Sort your photos into folders named `Crop___Condition`, for example `Tomato___Late_blight`. Then:")
     if run_name is not None:
@@ -141,9 +141,9 @@ def choice(label: str, titles: Mapping[str, str], key: str, labelled: bool = Tru
     """Segmented control; its value is a query parameter.
 
     Args:
-        titles: what can be chosen, and how it is called.
-        labelled: whether the label is seen, or for screen readers alone.
-        initially: what is chosen to begin with; the first where left out.
+        titles: label of each option.
+        labelled: whether the label is visible, or for screen readers only.
+        initially: default option; the first where left out.
     """
     state.keep_among(key, list(titles))
     return st.segmented_control(

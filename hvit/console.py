@@ -122,7 +122,7 @@ def _is_number(cell: str) -> bool:
 def escape_unprintable() -> None:
     """Makes stdout and stderr escape characters that the console's encoding lacks.
 
-    A console in an old code page would else end a command in the middle of its answer.
+    Otherwise a console with an old code page would end a command in the middle of its output.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # not where a program replaced it

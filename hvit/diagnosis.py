@@ -52,9 +52,9 @@ class Diagnosis:
         probabilities: of every class of the run.
         prediction_set: classes that cannot be ruled out, most likely first; holds `label`.
         in_distribution: whether it looks like photos the run learned from.
-        ood_score: distance to the nearest of them; higher is stranger. None for a run without rejection.
+        ood_score: out-of-distribution score; higher is farther from the training photos. None without a detector.
         severity: share of the leaf with symptoms; None where it was not measured.
-        severity_reason: why there is none; beside a number, that lesions of the crop were never validated.
+        severity_reason: why there is none; with a number, that lesions of the crop were never validated.
         flags: blurred, dark, bright, tiny, animated, no_bands (the run takes bands, and none came with the photo),
             not_like_<crop>.
         run: name of the run.
@@ -114,8 +114,8 @@ class PreparedPhoto:
     Attributes:
         sha256: of the file's bytes.
         sides: height and width of the upright photo in the file, in px.
-        flags: what is wrong with the photo itself.
-        inputs: what the model takes, without a batch axis; on the CPU.
+        flags: quality flags.
+        inputs: model inputs without batch dimension, on the CPU.
         pixels: the upright photo, (H, W, 3) uint8, a large one reduced as `Preprocessing.least_sides` allows; None
             where it was not kept.
         detail: the input of the severity head, without a batch axis; None for a run without one.
@@ -150,11 +150,11 @@ def diagnose(
     """Diagnoses one photo; an unreadable one gets the verdict "unreadable".
 
     Args:
-        photo: a file's bytes, or where the file lies.
-        crop: restrict the answer to this crop, and renormalize.
+        photo: bytes or path of the file.
+        crop: restrict predictions to this crop, and renormalize.
         overlay: also compute the heatmap, where the model has attention, as an HViT has.
         tta: average the probabilities of the photo and its mirror image.
-        bands: file of the photo's bands, for a run that takes any; without, such a run answers from color alone.
+        bands: file of the photo's bands, for a run that takes them; without it the prediction is from RGB alone.
     Raises:
         ValueError: the run knows no such crop, or takes no bands.
         InvalidBandsError: the bands cannot be read, or are not those of this photo.
@@ -216,7 +216,7 @@ def diagnose_many(
     """Diagnoses photos in order. Batches hold photos of equal size, so that results do not depend on the batch.
 
     Args:
-        photos: the bytes of files, or where they lie.
+        photos: bytes or paths of the files.
         keep_pixels: give each diagnosis its photo; without, dozens of large photos are not held in memory at a time.
         bands: file of each photo's bands, or None; a photo whose bands cannot be used gets the verdict "unreadable".
     Raises:
@@ -389,7 +389,7 @@ def unreadable(
     """Diagnosis of an unreadable photo: the one place where an error becomes a row.
 
     Args:
-        photo: its bytes, or where it lies; None where neither is known.
+        photo: its bytes or path; None where neither is known.
     """
     return Diagnosis(
         sha256=_sha256_of(photo), error=str(error), verdict="unreadable", message=f"Cannot be read: {error}",

@@ -142,7 +142,7 @@ def export_onnx(checkpoint: Checkpoint, path: Path, severity: bool = False) -> E
         path: where to write; replaced where it exists.
         severity: also export the severity head: a further input `detail` and output `segmentation`.
     Raises:
-        ExportError: the model is a baseline, has no severity head to export, or the file would not answer like it.
+        ExportError: the model is a baseline, has no severity head to export, or the outputs of the file differ.
         OSError: it cannot be written.
     """
     if not checkpoint.model.exports_to_onnx:

@@ -26,7 +26,7 @@ class Labels:
     """Names as a figure can show them.
 
     Attributes:
-        drawn: each name, or its number, from 1, where no font has its letters, (N,).
+        drawn: each name, or its number, from 1, where no font has its characters, (N,).
         numbered: places of the names that became numbers.
         names: all of them, (N,).
     """
@@ -79,7 +79,7 @@ def families_for(texts: Sequence[str] = ()) -> list[str]:
 def drawing_font(texts: Sequence[str], size_px: int) -> "FreeTypeFont":
     """Font for Pillow with all characters of some texts; Pillow's default for plain ASCII.
 
-    Pillow falls back to no second font: of several scripts in the texts, those a single font has are drawn.
+    Pillow has no fallback fonts: of several scripts in the texts, only those of a single font are shown.
     """
     from PIL import ImageFont
 

@@ -21,7 +21,7 @@ class OnnxSession:
     """Logits and pooled features of a run's model, by ONNX Runtime.
 
     Args:
-        checkpoint: of the run; its model takes pictures alone.
+        checkpoint: of a model without spectral stream.
         num_threads: that compute; 0 is one a core.
         exported: called with (height, width) whenever a graph has been made, which takes seconds.
     """
@@ -39,7 +39,7 @@ class OnnxSession:
         """RGB (B, 3, H, W) in [0, 255], uint8 or float32, to logits (B, K) and pooled features (B, C), float32.
 
         Raises:
-            ExportError: the graph of this shape answers otherwise than the model; each is tried when it is made.
+            ExportError: outputs of the graph of this shape differ from the model's; checked once for each graph.
         """
         key = (pixels.dtype, pixels.shape)
         if key not in self._sessions:

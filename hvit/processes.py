@@ -50,11 +50,11 @@ def run_in_order(calls: Iterable[Callable[[], T]], workers: int = 1) -> Iterator
     """Runs calls in several processes and yields their results in order.
 
     Args:
-        calls: what to do, independent of each other; with several workers they are pickled, and so are their answers.
-        workers: processes; 1 works in this one, when it is asked. With more, a program that is not a module must start
+        calls: independent functions; with several workers they and their results are pickled.
+        workers: processes; 1 runs lazily in this one. With more, a program that is not a module must start
             below `if __name__ == "__main__"`.
     Returns:
-        In the order of the calls, for each a function that returns its answer or raises its error.
+        In the order of the calls, for each a function that returns its result or raises its error.
     """
     if workers == 1:
         yield from calls

@@ -60,7 +60,7 @@ def verdicts(
 
     Args:
         probs: calibrated, (N, K); zero for classes that are ruled out beforehand, as those of other crops.
-        features, photo_logits: what rejection reads, see `hvit.rejection.RejectionMethod`.
+        features, photo_logits: inputs of the detector, see `hvit.rejection.RejectionMethod`.
     """
     return decide(probs, checkpoint.classes, checkpoint.conformal, checkpoint.ood, features, photo_logits)
 

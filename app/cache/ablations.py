@@ -20,7 +20,7 @@ def rows_of(name: str, variants: Variants, split: str) -> list[AblationRow]:
     """Ablation rows; empty where the full variant has no predictions.
 
     Raises:
-        ValueError: runs were evaluated on different photos, or what one recorded is damaged.
+        ValueError: runs were evaluated on different photos, or a record is damaged.
     """
     runs = [record for members in variants.values() for record in members if split in record.splits]
     files = (INFO, CARD, *(in_split(split, file) for file in (PREDICTIONS, SCORES, SCORES_TTA)))

@@ -33,7 +33,7 @@ class Scoring:
     Attributes:
         total, done: photos of the batch, and those with scores.
         is_running: a process scores it now.
-        was_stopped: somebody asked it to stop.
+        was_stopped: a user stopped it.
         left_s: seconds until all have scores; None while the speed is unknown.
         threads: the process works with.
         problem: why the last process ended too early, or None.

@@ -42,7 +42,7 @@ def methods_of(record: RunSnapshot) -> Methods:
     """See `hvit.paper.methods`.
 
     Raises:
-        RunError: the run recorded no configuration, or what it recorded is damaged.
+        RunError: the run recorded no configuration, or a record is damaged.
     """
     files = (INFO, CONFIG, CARD, SPLIT, in_split("test", SCORES), in_split("cv", SCORES), TEST_EVALUATIONS)
     return _methods(str(record.path), record.status, stamps(record, *files))
@@ -52,7 +52,7 @@ def markdown_of(record: RunSnapshot) -> str:
     """The model card as Markdown, see `hvit.paper.model_card`.
 
     Raises:
-        RunError: the run recorded no predictions, or what it recorded is damaged.
+        RunError: the run recorded no predictions, or a record is damaged.
     """
     from hvit.paper.model_card import model_card
 

@@ -48,7 +48,7 @@ def score_of_group(group: SeedGroup[RunSnapshot], split: str) -> GroupScore | No
     """Scores of a group, from predictions or else from recorded scores; None where it was not evaluated.
 
     Raises:
-        RunError: what one of its runs recorded is damaged.
+        RunError: a record of one of its runs is damaged.
     """
     found = evaluated(group, split)
     if not found:
@@ -75,7 +75,7 @@ def verdicts(
     """See `compare_groups`; each pair of evaluated_groups is compared once.
 
     Raises:
-        RunError: what a run recorded is damaged.
+        RunError: a record of a run is damaged.
     """
     keys = {record.name: key_of(record, split) for group in groups for record in group.members}
     evaluated_groups = [

@@ -239,7 +239,7 @@ def _memory() -> OrderedDict[tuple, Any]:
 def _remembered(key: tuple, photo: PhotoFile, checkpoint: Checkpoint, compute: Callable[..., Any]) -> Any:
     """Caches a result of the inputs of a photo, which are prepared before others wait for the lock.
 
-    Not `st.cache_data`, which replays what is drawn while it computes: a progress bar of another session."""
+    Not `st.cache_data`, which would replay the progress bar of another session."""
     memory = _memory()
     found = memory.get(key)
     if found is None:

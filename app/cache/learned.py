@@ -24,7 +24,7 @@ def balance_of(record: RunSnapshot) -> Balance:
     """See `hvit.data.inspection.balance`.
 
     Raises:
-        RunError: what the run recorded is damaged.
+        RunError: a record of the run is damaged.
     """
     return _balance(str(record.path), _stamps(record))
 

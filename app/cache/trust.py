@@ -18,7 +18,7 @@ def trust_of(record: RunSnapshot, split: str) -> list[TrustLine]:
     """Five risks of a run, the worst first.
 
     Raises:
-        RunError: what it recorded is damaged.
+        RunError: a record of the run is damaged.
     """
     files = [in_split(split, name) for name in (PREDICTIONS, DISTANCES, ROBUSTNESS, AUDIT)]
     return _lines(str(record.path), split, stamps(record, *files, CARD, CONFIG, DATA_CHECK, SPLIT))

@@ -261,7 +261,7 @@ def photos(predictions: Predictions, rows: np.ndarray, key: str, claimed: np.nda
     """Gallery and table of some photos.
 
     Args:
-        claimed: the class to tell of each of them; None for the one it was called.
+        claimed: the class to show for each of them; None for the prediction.
     """
     if claimed is None:
         lines = [words.tile_line(*_called(predictions, row)) for row in rows]

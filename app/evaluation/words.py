@@ -62,7 +62,7 @@ def cell_sentence(true: str | None, called: str | None, count: int, n: int) -> s
 
     Args:
         true, called: None where any class may be.
-        n: pictures of the true class, or of all.
+        n: images of the true class, or all.
     """
     if true is None and called is None:
         return "Choose one of the confusions, or classes, to see the pictures."

@@ -24,9 +24,9 @@ def map_figure(
     """Figure of the map of a run, and its groups.
 
     Args:
-        mode: what the samples are colored by; of `groups.modes`.
+        mode: attribute that colors the samples, one of `groups.modes`.
         highlight: a class to set off against all others, instead.
-        selected: ids of samples that stand out.
+        selected: ids of highlighted samples.
         marker: a photo among them.
         by_click: points are selected by a click, not by drawing around them.
     """

@@ -18,7 +18,7 @@ def class_balance(
     Args:
         titles: names of the classes, from the top.
         counts: of each part, in people's words, one number a class.
-        thing: what is counted.
+        thing: noun for what is counted.
     Raises:
         ValueError: a part does not have one number a class.
     """

@@ -27,7 +27,7 @@ def confusion_matrix(
 
     Args:
         classes: names, K of them, in the order of rows and columns.
-        titles: what is written for them.
+        titles: labels of the axes.
         confusion: counts, (K, K), rows are true classes, in the same order.
         rates: write shares of the true class in percent, not counts.
         chosen: a cell (true, called) to frame.

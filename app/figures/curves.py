@@ -36,14 +36,14 @@ def learning_curves(
 ) -> go.Figure:
     """Line plot of a metric: mean over the seeds of each group, with the range from lowest to highest as a band.
 
-    Where seeds have come differently far, the mean ends with the shortest; a thin line goes on. A smoothed curve has
-    the recorded one faint behind it.
+    Where curves have different lengths, the mean ends with the shortest and the longer ones continue as thin lines. A
+    smoothed curve has the recorded one faintly behind it.
 
     Args:
         weight: of smoothing, see `hvit.scoring.learning_curves.smoothed`.
         metric, axis: titles of the axes, with units.
         each_seed: a line for every run in place of mean and range.
-        is_share: the metric lies in [0, 1] and is written in percent.
+        is_share: the metric is in [0, 1] and shown in percent.
     """
     figure = go.Figure()
     for number, group in enumerate(groups):

@@ -18,7 +18,7 @@ class Group:
     """Samples of one color.
 
     Attributes:
-        title: what they have in common.
+        title: in the legend.
         color: `#rrggbb`.
         rows: of the samples, (n,).
         symbol: of Plotly.
@@ -36,7 +36,7 @@ class Marker:
 
     Attributes:
         x, y: where it falls.
-        text: said on hover.
+        text: on hover.
         hollow: whether it looks like nothing the model learned from.
         neighbors: rows of the samples nearest to it in feature space.
     """
@@ -62,11 +62,11 @@ def feature_map(
 
     Args:
         coordinates: (N, 2).
-        groups: each sample in one of them; later ones lie on top.
-        texts: said on hover, (N,) with `<br>` between lines.
-        selected: rows that stand out; none means that nothing is selected.
+        groups: each sample in one of them; later ones are on top.
+        texts: on hover, (N,) with `<br>` between lines.
+        selected: highlighted rows; empty for no selection.
         marker: a photo to show among the samples, with lines to its neighbors.
-        by_click: dragging moves the map, so that a click can select a point; else it draws around points.
+        by_click: dragging pans the map, and a click selects a point; else dragging draws a lasso.
     Raises:
         ValueError: the groups do not hold each sample once.
     """

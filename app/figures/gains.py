@@ -18,9 +18,9 @@ def gains(
     """Gains with their 95 % intervals and a line at 0; intervals that contain 0 are grey.
 
     Args:
-        titles: what is compared, a row each.
+        titles: of the rows.
         values, intervals: differences of shares, in [-1, 1].
-        axis: what is measured, with its n.
+        axis: title of the axis, with n.
     """
     rows = [
         Row(title, _points(value, low, high), value, (low, high), _color(value, low, high, colors))

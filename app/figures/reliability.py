@@ -70,7 +70,7 @@ def reliability_with_counts(
 
     Args:
         confidence, accuracy, counts, intervals: of each bin.
-        all_confidences: probability of the answer to every photo, (N,).
+        all_confidences: confidence of every prediction, (N,).
     """
     figure = reliability_diagram(confidence, accuracy, counts, colors)
     low, high = np.array(intervals).T

@@ -17,7 +17,7 @@ class StrengthCurve:
     Attributes:
         name: of the run.
         strengths: from 0, the photos as they are.
-        values: shares; None where there is none to give, drawn as a gap.
+        values: shares; None where undefined, shown as a gap.
         intervals: 95 %, one a value; empty where there are none.
     """
 

@@ -21,7 +21,7 @@ class Row:
     Attributes:
         title, note: the two lines above it; the note holds the numbers.
         value: where the dot is; None leaves the row empty.
-        interval: ends of the line under the dot; None draws none.
+        interval: ends of the line under the dot, or None.
         color: of both.
     """
 
@@ -38,7 +38,7 @@ def draw_rows(
     """Draws the rows from top to bottom.
 
     Args:
-        axis: what is measured, with its n.
+        axis: title of the axis, with n.
         span: where the axis begins and ends.
         tickformat: of its numbers.
         opacity: of the intervals, in (0, 1].

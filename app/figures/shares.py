@@ -23,8 +23,8 @@ def shares(
     Args:
         titles, notes: in two lines above each row; notes hold the numbers.
         values, intervals: in [0, 1].
-        axis: what is measured, with its n.
-        from_zero: begin the axis at 0, else around what there is.
+        axis: title of the axis, with n.
+        from_zero: start the axis at 0, else around the values.
     Raises:
         ValueError: the lists differ in length.
     """

@@ -47,7 +47,7 @@ def coverage_by_set_size(
     """Coverage of prediction sets against mean set size, one point an error level.
 
     Args:
-        levels: what each is called.
+        levels: labels of the points.
         sizes, coverages: of each level.
         chosen: number of the level that is marked.
         served: as the run is served; None where it has no thresholds.
@@ -95,7 +95,7 @@ def accepted_by_threshold(
         curves: the first is of known photos; its line is wide.
         chosen: threshold that is marked.
         served: thresholds of the run.
-        detector: what measures the distance.
+        detector: title of the score.
     """
     figure = go.Figure()
     for number, curve in enumerate(curves):

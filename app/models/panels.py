@@ -121,7 +121,7 @@ def card(record: RunSnapshot) -> None:
     """Model card of a run.
 
     Raises:
-        ValueError: what it recorded is damaged.
+        ValueError: a record of the run is damaged.
     """
     cost = costs.cost_of(record)
     st.html(f'<h3 class="card-title">{html.escape(record.name)}</h3>')

@@ -27,11 +27,11 @@ class Drawing:
     """A rendered leaf for the pages.
 
     Attributes:
-        address: what it takes to draw it again.
+        address: from which it can be rendered again.
         plan: species, condition and companion.
-        severity: symptomatic share of the whole leaf, exact.
-        symptom_mask, leaf_mask: (H, W) bool, of the picture or of the part cut out of it; symptoms lie on the leaf.
-        png: the picture, without loss.
+        severity: exact symptomatic share of the full leaf.
+        symptom_mask, leaf_mask: (H, W) bool, of the image or of the crop; symptoms are part of the leaf.
+        png: the image, lossless.
     """
 
     address: Address

@@ -21,8 +21,8 @@ class PhotoFile:
 
     Attributes:
         problem: why it cannot be a photo, where that is known without its bytes.
-        address: of a drawn leaf, and of what was cut out of one; None for a photo. The whole leaf has neither `data`
-            nor `path`: it is drawn when needed.
+        address: of a rendered leaf or a crop of one; None for a photo. A full rendered leaf has neither `data` nor
+            `path`: it is rendered on request.
     """
 
     name: str

@@ -85,7 +85,7 @@ def with_box(pixels: np.ndarray, box: Box) -> np.ndarray:
 def with_outline(pixels: np.ndarray, mask: np.ndarray, width_px: int = 3) -> np.ndarray:
     """Draws the outline of `mask` (H', W') bool on the photo; small photos are upscaled for a fine line.
 
-    The line is light within a dark one, so that it is seen on every color and by every eye, and it runs outside the
+    The line is light inside a dark one, so that it is visible on every color, and it runs outside the
     mask, so that small spots are not hidden under it.
     """
     factor = max(1.0, OUTLINED_PX / max(pixels.shape[:2]))

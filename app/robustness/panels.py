@@ -26,9 +26,9 @@ class Chosen:
 
     Attributes:
         record: the run.
-        split: the pictures; None where none were recorded.
-        found: its recorded answers, None where there are none.
-        beside: those of a second run, None for none.
+        split: its recorded split; None without any.
+        found: its recorded predictions, None where there are none.
+        beside: predictions of a second run, or None.
     """
 
     record: RunSnapshot
@@ -52,7 +52,7 @@ def choose(records: Sequence[RunSnapshot]) -> Chosen:
     """Selects run, split and a second run; all are query parameters.
 
     Raises:
-        RunError: what one of them recorded is damaged.
+        RunError: a record of one of them is damaged.
     """
     known = {record.name: record for record in records}
     with st.container(horizontal=True, key="robustness_choice"):

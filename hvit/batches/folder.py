@@ -31,8 +31,8 @@ class Batch:
         path: its folder.
         created: ISO 8601, UTC.
         run: name of the run that scores it.
-        run_sha256: of the weights of that run; other weights do not go on with this batch.
-        rules: what turns logits into verdicts.
+        run_sha256: of the weights of that run; a batch is not continued with other weights.
+        rules: from logits to verdicts.
     """
 
     path: Path
@@ -70,7 +70,7 @@ def create_batch(root: Path, title: str, run: str, card: ModelCard) -> Batch:
 
     Args:
         root: folder of all batches, created if absent.
-        title: what it is called; characters that no file name can have are replaced.
+        title: of the batch; characters that file names cannot have are replaced.
         run, card: name and `model.json` of the run that will score it.
     Raises:
         BatchError: the folder cannot be written.

@@ -101,7 +101,7 @@ def add_folder(batch: Batch, typed: str) -> tuple[int, str | None]:
     Added again, a folder contributes the photos that are new in it.
 
     Returns:
-        How many were new, and one line on what else lies there, if anything.
+        Number of new photos, and a note on skipped files, if any.
     Raises:
         BatchError: the batch cannot be written, or the folder cannot be linked or holds the batch itself.
         ValueError: there is no such folder, or no photo in it.

@@ -36,7 +36,7 @@ class Results:
         ood_score: (N,), NaN where there is none.
         flags: of each photo.
         severity: arrays (N,) by name, fractions of 1; NaN where not measured.
-        severity_reason: why not; empty where it was measured, or nothing is said.
+        severity_reason: why not; empty where it was measured, or without a reason.
     """
 
     classes: tuple[str, ...]

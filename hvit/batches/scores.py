@@ -88,7 +88,7 @@ class ScoreTable:
         ood_score: out-of-distribution score, (N,); NaN where there is none.
         flags: names of flags of each.
         severity: arrays (N,) by name, fractions of 1; NaN where not measured.
-        severity_reason: why the area was not measured; empty where it was, or nothing is said.
+        severity_reason: why the area was not measured; empty where it was, or without a reason.
         damaged: parts that cannot be read, in a sentence each; their photos have no scores.
     """
 

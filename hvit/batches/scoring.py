@@ -43,7 +43,7 @@ def score_batch(
     Args:
         threads: to work with.
         again: first score photos again that could not be read before.
-        should_stop: asked before each chunk, as is the request in the folder of the batch.
+        should_stop: called before each chunk, like the check for a stop request in the folder.
     Returns:
         How many photos were scored.
     Raises:

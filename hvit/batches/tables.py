@@ -24,7 +24,7 @@ def table_rows(
     """One dictionary a photo with plain values; None where something is not known.
 
     Args:
-        reviews: decision that stands, by path and reviewer.
+        reviews: current decision, by path and reviewer.
         notes: by path.
         rows: numbers of the photos, in the order wanted; all of them without.
     """

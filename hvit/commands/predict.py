@@ -132,7 +132,7 @@ def _kind_of(path: Path) -> int:
     """File type of a path, as in `stat.S_IFMT`.
 
     Raises:
-        ValueError: nothing is there, or it cannot be looked at.
+        ValueError: it does not exist, or cannot be accessed.
     """
     try:
         return stat.S_IFMT(path.stat().st_mode)

@@ -23,7 +23,7 @@ class Explanation:
         class_index: the explained class; None for a method that does not depend on it.
         arguments: all arguments of the method.
         scale: color scale of the heatmap.
-        is_additive: whether the cells sum to a meaningful total, a logit or 1; otherwise each value stands alone.
+        is_additive: whether the cells sum to a meaningful total, a logit or 1; otherwise values are independent.
         against: in a difference, the class whose attribution was subtracted; otherwise None.
         no_evidence_for: those of the classes without any positive evidence, whose attribution is 0 everywhere.
     """

@@ -39,7 +39,7 @@ class Baseline(nn.Module):
         drop_path_rate: stochastic-depth rate of the last block.
         img_size: side in px of a square image in evaluation: sets the position embedding of models that have one.
     Raises:
-        ValueError: timm has no such model, or it lacks something training needs; the message says what.
+        ValueError: timm has no such model, or it lacks a feature that training needs; the message says which.
     """
 
     spectral_chans = 0

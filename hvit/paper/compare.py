@@ -25,10 +25,10 @@ def draw(groups: Sequence[Group], width_mm: float, split: str | None = None) -> 
     """Plots one row for each seed group: circles are its runs, the diamond is their mean.
 
     Args:
-        split: None for what the first run is judged on.
+        split: None for the evaluated split of the first run.
     Raises:
-        FigureError: the names leave no room, or the runs answered other photos.
-        RunError: a run has no answers, or they are damaged.
+        FigureError: the names leave no room, or the predictions are of different photos.
+        RunError: a run has no predictions, or they are damaged.
     """
     runs = [run for group in groups for run in group.runs]
     predictions = [predictions_of(runs[0], split)]
@@ -70,7 +70,7 @@ def same_photos(predictions: Sequence[Predictions]) -> tuple[np.ndarray, list[np
     """Labels and predictions of several runs, which must be of the same photos.
 
     Raises:
-        FigureError: one answered others too, so that their figures cannot be compared.
+        FigureError: they are of different photos, so that scores cannot be compared.
     """
     rows = shared_photos(predictions)
     if any(len(one) != len(rows[0]) for one in predictions):

@@ -86,7 +86,7 @@ def chosen_table(predictions: Predictions, width_mm: float, by: str | None) -> t
     Args:
         by: "class" or "crop"; None for the classes where they fit, else the crops.
     Raises:
-        FigureError: it does not fit; says what does.
+        FigureError: it does not fit; the message says what does.
     """
     table = by_crop(predictions) if by == "crop" else by_class(predictions)
     needed = least_width_mm(table)
@@ -125,11 +125,11 @@ def draw(run: Run, width_mm: float, split: str | None = None, by: str | None = N
     """Plots the confusion matrix of top-1 predictions, in percent of each true class.
 
     Args:
-        split: None for what the run is judged on.
+        split: None for the evaluated split.
         by: "class" or "crop"; None for the classes where they fit the width, else the crops.
     Raises:
         FigureError: it does not fit the width.
-        RunError: the run has no answers, or they are damaged.
+        RunError: the run has no predictions, or they are damaged.
     """
     predictions = predictions_of(run, split)
     table, reason = chosen_table(predictions, width_mm, by)

@@ -45,10 +45,10 @@ def draw(groups: Sequence[Group], width_mm: float, metric: str | None = None) ->
     """Plots one curve for each group of runs.
 
     Args:
-        metric: as `metrics.jsonl` calls it; None for what selected the weights of the first run, else the loss.
+        metric: name in `metrics.jsonl`; None for the metric that selected the weights of the first run, else the loss.
     Raises:
-        FigureError: a run did not record it, or there are more groups than can be told apart.
-        RunError: what a run recorded is damaged.
+        FigureError: a run did not record it, or there are more groups than styles.
+        RunError: a record of a run is damaged.
     """
     if width_mm < 45:
         raise FigureError(f"learning curves need 45 mm, and --width is {width_mm:g}mm")

@@ -24,11 +24,11 @@ class Drawing:
 
     Attributes:
         title: in a few words.
-        caption: what is seen, with numbers of photos and intervals.
-        origins: the runs and files it was drawn from.
+        caption: description, with numbers of photos and intervals.
+        origins: the runs and files it is made from.
         figure: at its size on paper.
         texts: names in the figure, whose letters may need other fonts.
-        note: what whoever asked for it must be told, such as that it is not quite what was asked for; or None.
+        note: message for the user, such as a deviation from the request; or None.
     """
 
     title: str
@@ -67,7 +67,7 @@ def save(drawing: Drawing, out: Path, command: list[str]) -> Path:
 
     Args:
         out: ends in .pdf, .svg or .png.
-        command: words that draw it again, told beside the caption.
+        command: that reproduces it, written below the caption.
     Returns:
         The file of the caption.
     """

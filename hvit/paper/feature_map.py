@@ -35,10 +35,10 @@ def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
     """Plots the samples at their t-SNE positions, with the list of classes below.
 
     Args:
-        split: of the map; None for what the run is judged on.
+        split: of the map; None for the evaluated split.
     Raises:
         FigureError: there is no room.
-        RunError: the run has no map, or what it recorded is damaged.
+        RunError: the run has no map, or a record is damaged.
     """
     found, split = map_of(run, split)
     if width_mm < LEAST_MM:

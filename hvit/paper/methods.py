@@ -47,9 +47,9 @@ def methods_of(run: Run, parent: Run | None = None) -> Methods:
     """Writes the Methods paragraph of a run from its records of training and evaluation.
 
     Args:
-        parent: the run its weights come from, where that is at hand: it is told first.
+        parent: the run its weights come from, if available; it is described first.
     Raises:
-        RunError: the run recorded no configuration, or what it recorded is damaged.
+        RunError: the run recorded no configuration, or a record is damaged.
     """
     if run.config is None:
         raise RunError(f"run {run.name} has no config.yaml, which tells how it was made; copy the run again")

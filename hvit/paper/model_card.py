@@ -42,7 +42,7 @@ def model_card(run: Run, trust: Sequence[TrustLine] | None = None) -> str:
     Args:
         trust: `trust_lines` of the run, where the caller has them.
     Raises:
-        RunError: the run has no `model.json` or no predictions, or what it recorded is damaged.
+        RunError: the run has no `model.json` or no predictions, or a record is damaged.
     """
     split = run.evaluated_split
     predictions = None if split is None else read_predictions(run, split)

@@ -1,6 +1,6 @@
 """References of a Methods paragraph, as BibTeX.
 
-Each entry was checked against what others publish of it. A field that sources disagree on is left out.
+Each entry was checked against published ones. A field that sources disagree on is left out.
 """
 
 import re

@@ -27,10 +27,10 @@ def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
     """Plots accuracy over predicted probability in bins of equal mass, before and after calibration.
 
     Args:
-        split: None for what the run is judged on.
+        split: None for the evaluated split.
     Raises:
         FigureError: there is no room.
-        RunError: the run has no answers, or they are damaged.
+        RunError: the run has no predictions, or they are damaged.
     """
     predictions = predictions_of(run, split)
     side = min(width_mm - LEFT_MM - RIGHT_MM, WIDEST_MM)

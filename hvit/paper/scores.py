@@ -15,7 +15,7 @@ class Scores:
 
     Attributes:
         each: top-1 and macro-F1 of each run.
-        how: what the intervals are, in words.
+        how: description of the intervals.
     """
 
     top1: float
@@ -31,7 +31,7 @@ def scores_of(labels: np.ndarray, predicted: Sequence[np.ndarray], num_classes: 
 
     Args:
         labels: class numbers, (N,).
-        predicted: what each run answered, (N,) each.
+        predicted: predicted classes of each run, (N,) each.
     """
     predictions = np.stack(predicted)
     right = predictions == labels

@@ -112,7 +112,7 @@ def groups_of(runs: Sequence[Run], labels: Sequence[str] | None = None) -> list[
     """Groups runs by seed, in the order given.
 
     Args:
-        labels: what to call the groups in place of what their names share.
+        labels: titles of the groups; by default the common part of their names.
     Raises:
         FigureError: a run is named twice, or the labels are not as many as the groups.
     """

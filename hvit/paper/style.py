@@ -130,7 +130,7 @@ def series(index: int, names: Sequence[str]) -> Series:
     """Style of series number `index`.
 
     Raises:
-        FigureError: there are more names than looks that can be told apart in grey.
+        FigureError: there are more names than styles that are distinguishable in grey.
     """
     if len(names) > len(SERIES):
         raise FigureError(

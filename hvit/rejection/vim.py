@@ -18,7 +18,7 @@ class VirtualLogit(StoredArrays):
     Attributes:
         origin: point where that map is zero for all classes (or nearest to it), (C,) float32.
         residual_axes: basis of the orthogonal complement of the principal subspace, (C, C - P) float16.
-        scale: what a unit of the residual norm is worth in logits, () float32.
+        scale: logits per unit of the residual norm, () float32.
     """
 
     origin: np.ndarray

@@ -52,10 +52,10 @@ class Checkpoint:
         preprocessing: photo to tensor.
         temperature: divides the logits; 1.0 where the run is not calibrated.
         conformal: thresholds of the prediction sets; None without any.
-        ood: rejects what looks like nothing in training, or None.
+        ood: out-of-distribution detector, or None.
         sha256: of the weights.
         device: where the model is.
-        spectral: what the spectral stream of a `_dfca` model expects; None without a stream.
+        spectral: input specification of the spectral stream of a `_dfca` model; None without a stream.
         severity: measures the share of the leaf with symptoms; None for a run without a usable segmentation head.
         severity_problem: why the head cannot be used, where the run has one that cannot.
     """
@@ -107,7 +107,7 @@ def save_checkpoint(
         ood: detector with its thresholds.
         half: store floating-point weights as float16, but for those beyond its range: the variances of a baseline's
             batch norm can be.
-        spectral: what the spectral stream of the model expects; of a `_dfca` model only, which needs it.
+        spectral: input specification of the spectral stream; required for a `_dfca` model, and only there.
         pretrained: origin of outside weights; None without any.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}

@@ -2,19 +2,19 @@
 
 Files of the run itself, in the order they are written:
 
-| file | what it holds |
+| file | content |
 |---|---|
 | run.json | status, heartbeat, command, versions, summary |
 | config.yaml | the resolved configuration |
 | split.csv | which photo trained, selected, calibrated, was kept for testing |
-| metrics.jsonl | what was measured in training, a JSON object a line |
+| metrics.jsonl | metrics logged in training, a JSON object a line |
 | skipped.jsonl, unreadable.json | photos of skipped steps; photos that were left out, and why |
 | time_budget.json | steps of a training by the clock (`--minutes`) |
 | checkpoints/ | training state for exact resume |
 | model.safetensors, model.json, rejection*.npz | weights, all else that predicting takes, and the detector |
 | severity.safetensors | weights of the segmentation head (`training.segment`) |
-| data_check.json, notes.md | report on the photos; what a reader of the figures must know |
-| test_evaluations.jsonl | one line for every look at the test photos |
+| data_check.json, notes.md | report on the photos; notes for readers of the results |
+| test_evaluations.jsonl | one line for every evaluation on test |
 | manifest.json | SHA-256 of every file, written last |
 
 Files of `eval/<split>/`, each written by a program of its own: predictions.parquet, metrics.json, tta.json and

@@ -20,7 +20,7 @@ class Predictions:
     Attributes:
         run, split: their names.
         classes: of the run, in its order; K of them.
-        paths: of the photos below the data root, or addresses of drawn leaves; N of them.
+        paths: of the photos below the data root, or addresses of rendered leaves; N of them.
         sha256: of the photos.
         labels: number of the true class, (N,).
         probs: (N, K), calibrated where the run was.
@@ -91,8 +91,8 @@ def read_prediction_columns(
     """The recorded predictions of a run on a split as columns, see `Run.predictions`; None where there are none.
 
     Args:
-        columns: that must be there. Labels and logits are compared with the classes of the run where logits are asked
-            for: a run without labels has predictions without.
+        columns: required columns. Labels and logits are checked against the classes of the run if logits are among
+            them: a run without labels has predictions without.
     Raises:
         RunError: they are damaged, empty, lack a column, or do not fit the classes of the run.
     """
@@ -147,7 +147,7 @@ def align_labels(predictions: Sequence[Predictions], rows: Sequence[np.ndarray])
     Args:
         rows: from `shared_photos`, (M,) each.
     Returns:
-        Labels (M,), and what each run answered, (M,) each.
+        Labels (M,), and predicted classes of each run, (M,) each.
     """
     names = sorted({name for a in predictions for name in a.classes})
     number = {name: k for k, name in enumerate(names)}

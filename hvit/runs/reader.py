@@ -54,7 +54,7 @@ class RunError(ValueError):
 class Run:
     """Reader of a run directory: missing parts are None, corrupt ones raise `RunError`.
 
-    Its files are untrusted: each is read through `hvit.untrusted`, and what it holds is checked by `hvit.runs.fields`.
+    Its files are untrusted: each is read through `hvit.untrusted`, and its fields are checked by `hvit.runs.fields`.
     """
 
     def __init__(self, path: Path):
@@ -227,7 +227,7 @@ class Run:
         """SHA-256 of each file by its path, as `manifest.json` lists them; None where there is none.
 
         Raises:
-            RunError: it is damaged, or lists what is not in the run.
+            RunError: it is damaged, or lists paths outside of the run.
         """
         manifest = self._json(MANIFEST)
         if manifest is None:

@@ -44,7 +44,7 @@ class RunInfo:
     """Content of `run.json`; absent fields have their defaults.
 
     Attributes:
-        status: as written: running, done, failed or preempted. `status_of` says what it amounts to now.
+        status: as recorded: running, done, failed or preempted. `status_of` gives the current status.
         heartbeat, started, ended: UTC, ISO 8601.
         kind: pretrain, finetune, baseline or segment.
         parent: name of the run whose weights it started from.
@@ -125,7 +125,7 @@ class Live:
     Attributes:
         step, total_steps: optimizer steps done, and to do in all.
         images_per_s: lately, over all processes; None before it is measured.
-        left_s: estimated seconds to the last step; None where the run is silent, or too young to tell.
+        left_s: estimated seconds to the last step; None without a heartbeat, or too early in the run.
         silent_s: seconds since the last heartbeat.
         step_age_s: seconds since the last reported step.
     """

@@ -48,7 +48,7 @@ class SeedGroup(Generic[M]):
     """Runs of one configuration.
 
     Attributes:
-        name: what their names begin with; that of the run where there is but one.
+        name: common prefix of their names; the name of the run where there is only one.
         members: by seed.
     """
 
@@ -65,7 +65,7 @@ def group_by_seed(members: Sequence[M]) -> list[SeedGroup[M]]:
 
     Runs belong together where kind and configuration are equal but for the seed and `HOUSEKEEPING`. A run that starts
     from another (`init`) of the same seed, `pre-0` for seed 0 and `pre-1` for seed 1, still belongs to its companions.
-    A run whose configuration is not known stands alone.
+    A run without a known configuration is a group of its own.
     """
     exact = _buckets((_key(member), (member,)) for member in members)
     # Only runs that would stand alone are sorted by the seed in their `init`: else seeds 0, 1 and 2 that all start

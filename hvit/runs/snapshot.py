@@ -40,14 +40,14 @@ class RunSnapshot:
 
     Attributes:
         path: its folder.
-        status: running, done, failed, preempted, stopped (said to run, but silent) or unknown.
+        status: running, done, failed, preempted, stopped (running, but without a heartbeat) or unknown.
         info: `run.json`.
         config: the resolved configuration; None where it is missing or damaged.
         card: `model.json`; None where there is none yet.
         splits: with recorded predictions: test, cv, then others by name.
         scored: splits with recorded scores, in the same order.
         has_weights: whether `model.safetensors` is in this copy.
-        problem: what of the run is damaged, in one sentence; None where nothing is.
+        problem: the damaged part of the run, in one sentence; None without any.
     """
 
     name: str

@@ -72,7 +72,7 @@ class RunWriter:
         path: folder of the run.
         kind: pretrain, finetune or baseline.
         config: resolved configuration.
-        seed: of all draws.
+        seed: of all random numbers.
         argv: the command; its program is kept by name, and paths are made relative.
         data_fingerprint: of the training photos.
         parent: name of the run the weights come from.
@@ -80,7 +80,7 @@ class RunWriter:
         tags: free words.
         world_size: processes that train.
         device: "cpu" or the name of the accelerator.
-        resume: go on with the run in `path`.
+        resume: resume the run in `path`.
         lock: on `path`, where it is held already.
     Raises:
         RunError: the folder holds a run and `resume` is not set, or another process is writing it.
@@ -176,7 +176,7 @@ class RunWriter:
         """Writes the final status (done, failed or preempted) and summary, and releases the lock.
 
         Args:
-            exit_status: of the program, where that is the end it means to come to.
+            exit_status: of the program, where it ended deliberately.
         """
         self._over.set()
         with self._writing:

@@ -23,7 +23,7 @@ class AblationRow:
         variant: its name; `full` is the one without a change.
         runs: names, by seed.
         top1, macro_f1: means over the runs.
-        top1_tta: the same with test-time augmentation; None where not every run was judged so.
+        top1_tta: the same with test-time augmentation; None unless every run was evaluated so.
         gain, f1_gain: of this variant over the full one, on the seeds that both have; None of the full one itself, and
             where no seed is shared.
     """
@@ -47,10 +47,10 @@ class AblationRow:
 def ablations(runs: Iterable[Run], split: str = "test") -> dict[str, list[AblationRow]]:
     """Ablations among some runs, by name: the full variant first, the others by gain.
 
-    Runs that are not judged on the split yet are left out; so is an ablation whose full variant has none that is.
+    Runs without predictions on the split are left out, and ablations whose full variant has none.
 
     Raises:
-        ValueError: runs of one ablation were judged on different photos, or what one recorded is damaged.
+        ValueError: runs of one ablation were evaluated on different photos, or a record is damaged.
     """
     found: dict[str, dict[str, list[Run]]] = {}
     for run in runs:

@@ -28,10 +28,10 @@ def attacked_inputs(
 ) -> list[tuple[Tensor, ...]]:
     """Adversarial model inputs that increase the loss of the true class.
 
-    The change is at most `epsilon` in every value of the picture as the model takes it, at the resolution of the run,
+    The perturbation is at most `epsilon` in every value of the resized image, at the resolution of the run,
     and stays within [0, 1]. FGSM: one step along the sign of the gradient (Goodfellow et al. 2015). PGD: `steps` steps
-    of a quarter of epsilon, each projected back (Madry et al. 2018), without a random start, so that nothing is drawn.
-    random_sign: plus or minus epsilon by chance, a control for what noise alone does.
+    of a quarter of epsilon, each projected back (Madry et al. 2018), deterministic, without random start.
+    random_sign: plus or minus epsilon at random, as a control.
 
     Args:
         photos: each (H, W, 3) uint8.
@@ -40,7 +40,7 @@ def attacked_inputs(
         epsilon: in [0, 1].
         seed, indices: of the random control; index 0, 1, ... by default.
     Returns:
-        For each photo what `hvit.data.inputs.model_inputs` returns.
+        Model inputs of each photo, as of `hvit.data.inputs.model_inputs`.
     Raises:
         ValueError: the attack is unknown, epsilon out of range, or the run takes more than RGB.
     """

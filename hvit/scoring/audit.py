@@ -42,7 +42,7 @@ class Cue:
         name: of `TITLES`.
         n: photos.
         top1: accuracy on the changed photos.
-        clean_top1: on the same photos as they are; None for `corners`, which another classifier answers.
+        clean_top1: on the original photos; None for `corners`, which is another classifier.
         lost: share of the photos that were right and go wrong; None for `corners`.
         guess: accuracy of always answering the most frequent class.
     """
@@ -83,7 +83,7 @@ class Audit:
     Attributes:
         n: photos.
         masked: photos whose leaf could be separated, on which rows that need a mask are measured.
-        weights_sha256: of the weights that answered.
+        weights_sha256: of the model weights.
         cues: of `TITLES`.
         transfer: classes with laboratory and field photos, the largest loss first.
     """
@@ -105,7 +105,7 @@ def measure_cue(name: str, clean: np.ndarray, changed: np.ndarray, labels: np.nd
     """Compares predictions on changed photos with those on the original photos.
 
     Args:
-        clean, changed: whether each photo is answered correctly, (N,) bool.
+        clean, changed: whether each photo is predicted correctly, (N,) bool.
         labels: true classes, (N,).
     Raises:
         ValueError: there are no photos.

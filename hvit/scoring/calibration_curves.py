@@ -22,7 +22,7 @@ class CalibrationScores:
         accuracy: top-1.
         confidence: mean probability of the most likely class.
         ece: expected calibration error, bins of equal mass.
-        ece_expected: what a perfectly calibrated model would show on so few photos, on average: binning alone makes
+        ece_expected: mean ECE of a perfectly calibrated model on as many photos: binning alone makes
             ECE larger than 0.
         nll: mean negative log-likelihood, nats.
         brier: summed over classes, in [0, 2].

@@ -23,7 +23,7 @@ class Gain:
         gain: second - first.
         low, high: 95 % interval of the gain.
         runs: pairs of runs.
-        photos: that all of them answered.
+        photos: shared by all runs.
     """
 
     first: float
@@ -54,11 +54,11 @@ class McNemar:
 def mcnemar(first: np.ndarray, second: np.ndarray) -> McNemar:
     """Exact McNemar test (1947) on the predictions of two runs for the same photos.
 
-    Photos that both answered rightly or both wrongly say nothing about which is better; the others would fall to
-    either side with probability 1/2.
+    Photos that both predict correctly, or both wrongly, carry no information; under the null hypothesis the others fall
+    to either side with probability 1/2.
 
     Args:
-        first, second: whether each run answered each photo rightly, (N,) bool.
+        first, second: whether each photo is predicted correctly, (N,) bool.
     Raises:
         ValueError: the two differ in length.
     """
@@ -101,10 +101,10 @@ def paired_gain(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Gain:
     """Gain in accuracy of the second group over the first, with a bootstrap interval over runs and photos.
 
     Args:
-        first, second: whether each run answered each photo rightly, (R, N) bool; pair r shares its seed, column n its
+        first, second: whether each run predicts each photo correctly, (R, N) bool; pair r shares its seed, column n its
             photo.
-        seed: of the bootstrap, which draws pairs of runs and photos again, both with replacement. With few runs it
-            understates what other seeds may bring: three pairs are the least worth reporting.
+        seed: of the bootstrap, which resamples pairs of runs and photos. With few runs it underestimates the variance
+            between seeds, so report at least three pairs.
     Raises:
         ValueError: the two do not hold the same runs and photos.
     """
@@ -123,7 +123,7 @@ def paired_f1_gain(labels: np.ndarray, first: np.ndarray, second: np.ndarray, se
 
     Args:
         labels: class numbers, (N,).
-        first, second: what each run answered, (R, N); pair r shares its seed.
+        first, second: predicted classes of each run, (R, N); pair r shares its seed.
     Raises:
         ValueError: the two do not hold the same runs and photos.
     """

@@ -47,7 +47,7 @@ def order_by_crop(classes: Sequence[str]) -> list[int]:
 def order_by_similarity(confusion: np.ndarray) -> list[int]:
     """Class indices ordered so that often confused classes are neighbors.
 
-    Average-linkage clustering of 1 - the mean share of photos taken for each other, both ways, with leaves in optimal
+    Average-linkage clustering with the distance 1 - mean share of photos confused in both directions, in optimal leaf
     order (Bar-Joseph et al. 2001).
     """
     from scipy.cluster.hierarchy import leaves_list, linkage

@@ -109,7 +109,7 @@ def record_distances(run: Run, split: str, distances: Distances) -> None:
     """Writes `eval/<split>/rejection.parquet`: data sets of the same name are replaced, others stay.
 
     Raises:
-        RunError: what is there is damaged.
+        RunError: the existing file is damaged.
     """
     record_results(run.path, {in_split(split, DISTANCES): distances_bytes(run, split, distances)})
 

@@ -49,9 +49,9 @@ def find_label_issues(labels: np.ndarray, probs: np.ndarray) -> tuple[np.ndarray
     """Rows with possible label errors, the likeliest first, by confident learning.
 
     A class counts as claimed for a photo where its probability reaches the class's own average: the mean probability
-    of class j over the photos labelled j. A photo whose most likely claimed class is not its label lies off the
+    of class j over the photos labelled j. A photo whose most likely claimed class is not its label is off the
     diagonal of the confident joint, and is listed; photos for which no class is claimed are not. They are ranked by
-    how far the probability of the label lies below that of the claimed class.
+    how far the probability of the label is below that of the claimed class.
 
     The rule holds only for predictions on photos the model did not learn from.
 

@@ -39,7 +39,7 @@ class Evaluation:
     """Scores with the predictions they were computed from.
 
     Attributes:
-        document: what `evaluate --json` prints.
+        document: of `evaluate --json`.
         samples: the photos.
         predictions: of the photos, in the same order.
         distances: out-of-distribution scores of the photos, and of those of unknown classes; None without a detector.
@@ -106,8 +106,8 @@ def predict_views(
         progress: called with the photos done and their number.
         workers: processes that read.
         without_bands: leave bands unread, as if there were none.
-        unreadable: filled with path and reason of the photos that cannot be read, which are then left out of what is
-            returned; without it, the first of them is an error.
+        unreadable: filled with path and reason of unreadable photos, which are then left out of the result; without it,
+            the first of them is an error.
     Raises:
         DataError: a photo or its bands cannot be read, or none of the photos; names the first.
     """
@@ -164,7 +164,7 @@ def _predict_window(
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Predicts several views (V, N, K) of photos in memory, and features of the first view.
 
-    Batches hold photos of equal sides, so that none is padded and the answer does not depend on its neighbors.
+    Batches hold photos of equal size, so that none is padded and predictions do not depend on the batch.
     """
     by_sides: dict[torch.Size, list[int]] = {}
     for i, (image, *_) in enumerate(photos):
@@ -209,7 +209,7 @@ def evaluate(
         without_bands: leave bands unread, as if there were none.
         unknown_classes: "error", or "report": photos of classes the run does not know are predicted, left out of all
             figures, and counted by verdict under `unknown`.
-        unknown_kind: what those photos show, see `hvit.scoring.distances.score_distances`.
+        unknown_kind: kind of those photos, see `hvit.scoring.distances.score_distances`.
     Returns:
         Scores of the photos that can be read. Where some cannot, the document lists them under `unreadable`, path ->
         reason.
@@ -256,7 +256,7 @@ def record_evaluation(run_dir: Path, split: str, evaluation: Evaluation) -> None
     """Writes an evaluation into eval/<split>/ of its run: predictions.parquet, features.npz, metrics.json, and
     rejection.parquet where the run has a detector.
 
-    Every evaluation of test is also a line in test_evaluations.jsonl: a reader sees how often test was looked at.
+    Every evaluation on test is also logged in test_evaluations.jsonl, so that readers see how often test was used.
     """
     import pyarrow as pa
 
@@ -300,7 +300,7 @@ def read_features(folder: Path, sha256: list[str]) -> list[np.ndarray] | None:
     """Reads the output of `features_bytes`, (N, C) float16 a stage; None where missing or of other photos.
 
     Args:
-        sha256: of the photos asked for, in order.
+        sha256: of the expected photos, in order.
     Raises:
         DataError: the file is damaged.
     """

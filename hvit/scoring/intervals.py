@@ -29,9 +29,9 @@ def f1_resamples(labels: np.ndarray, predicted: np.ndarray, num_classes: int, se
 
     Args:
         labels: class numbers, (N,).
-        predicted: what each run answered, (R, N); F1 is the mean over the runs drawn.
+        predicted: predicted classes of each run, (R, N); F1 is the mean over the resampled runs.
         num_classes: K.
-        seed: of the draws.
+        seed: of the resampling.
     """
     R, N = predicted.shape
     rows = []
@@ -67,9 +67,9 @@ def bootstrap_interval(
         statistic: of the photos with these numbers, (N,) with repeats; None where it is undefined.
         num_photos: N.
         seed: of the resampling.
-        resamples: number of draws.
+        resamples: number of resamples.
     Returns:
-        None where the statistic is undefined in more than a twentieth of the draws.
+        None where the statistic is undefined in more than a twentieth of the resamples.
     """
     rng = np.random.default_rng(seed)
     drawn = [statistic(rng.integers(0, num_photos, num_photos)) for _ in range(resamples)] if num_photos else []

@@ -84,7 +84,7 @@ def smoothed(values: np.ndarray, weight: float) -> np.ndarray:
 
     Args:
         values: (n,).
-        weight: of what came before, in [0, 1); 0 leaves the values as they are.
+        weight: decay of previous values, in [0, 1); 0 returns the values unchanged.
     Raises:
         ValueError: `weight` is outside [0, 1).
     Source: the smoothing of TensorBoard's scalar charts, with the correction of Kingma & Ba 2015, section 3.

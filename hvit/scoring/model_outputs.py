@@ -16,7 +16,7 @@ class ModelOutputs:
             views.
         stage_features: mean token of each stage, four of (N, C) float32.
         sha256: of each photo.
-        photo_logits: of the photo alone, whatever the augmentation: what rejection reads. `logits` where left out.
+        photo_logits: of the photo without augmentation, for rejection; by default `logits`.
     """
 
     logits: np.ndarray

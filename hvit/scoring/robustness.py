@@ -73,7 +73,7 @@ class CorruptionErrors:
         relative_by_kind: the same of the increase over the error on clean photos; None where the baseline's does not
             increase.
         relative_mean: relative mCE, over the kinds where it is defined; None where it is for none.
-        n: photos that both answered.
+        n: shared photos.
     """
 
     by_kind: dict[str, float | None]
@@ -121,7 +121,7 @@ def paired_difference(first: np.ndarray, second: np.ndarray) -> PairedDifference
     photo to each kind of disagreement and so has a width where nothing differs.
 
     Args:
-        first, second: whether each answer was correct, (N,) bool.
+        first, second: whether each prediction is correct, (N,) bool.
     Raises:
         ValueError: the two differ in length, or are empty.
     """

@@ -68,7 +68,7 @@ class Robustness:
         paths: of the photos.
         data: name of the data set of each photo.
         labels: true class of each photo.
-        cells: answers by (kind, strength); ("clean", 0) is always there.
+        cells: predictions by (kind, strength); ("clean", 0) is always there.
     """
 
     run: str

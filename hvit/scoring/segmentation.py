@@ -15,7 +15,7 @@ class MaskCounts:
         leaf: pixels of true leaf, of predicted leaf, and of both (symptoms are part of the leaf), (N, 3).
         symptom: the same of symptoms, (N, 3).
         pixels: of each photo, (N,).
-        leaf_known: whether the true mask tells leaf from background, (N,) bool.
+        leaf_known: whether the true mask distinguishes leaf from background, (N,) bool.
     """
 
     leaf: np.ndarray

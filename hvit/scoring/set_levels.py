@@ -97,7 +97,7 @@ def near_limit(sha256: Sequence[str], distances: Distances | None, ood: Detector
     """Photos between the two thresholds of a detector, whose sets have at least two classes, (N,) bool.
 
     Args:
-        sha256: of the photos asked about.
+        sha256: of the photos.
         distances: recorded for them, see `hvit.scoring.distances`.
         ood: `ood` of model.json.
     Returns:

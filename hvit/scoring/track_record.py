@@ -87,7 +87,7 @@ class TrackRecord:
         top1: top-1 accuracy on photos of the crop.
         field: accuracy on field photos of the crop; None where the run does not say which photos are of the field.
         learned_from: "photos", "drawings" or both.
-        evaluated_on: "test", or "cv" where each photo was predicted by a model that had not seen it.
+        evaluated_on: "test", or "cv" (out-of-fold predictions).
         problem: why the recorded predictions could not be read.
     """
 

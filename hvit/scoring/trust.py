@@ -45,7 +45,7 @@ class TrustLine:
         wrong: share of photos that go wrong for this reason, in [0, 1]; None where it was not measured.
         interval: of it, 95 % (Wilson).
         n: photos it was measured on.
-        page, query: page of the dashboard with the evidence, and what its address asks for.
+        page, query: page of the dashboard with the evidence, and its query parameters.
         file: of the run, which holds it.
         command: that measures it; None where it was measured.
     """
@@ -68,7 +68,7 @@ def trust_lines(run: Run, split: str | None = None) -> list[TrustLine]:
     Args:
         split: whose recorded predictions are read; `Run.evaluated_split` where left out.
     Raises:
-        RunError: the run recorded no predictions, or what it recorded is damaged.
+        RunError: the run recorded no predictions, or a record is damaged.
     """
     split = split or run.evaluated_split
     predictions = None if split is None else read_predictions(run, split)

@@ -98,7 +98,7 @@ def tune_classical(photos: Sequence[np.ndarray], masks: Sequence[np.ndarray], le
     Args:
         photos: (H, W, 3) uint8.
         masks: shares of background, leaf and symptom of each, (H, W, 3) in [0, 1].
-        leaf_known: whether the masks tell leaf from background.
+        leaf_known: whether the masks distinguish leaf from background.
     Raises:
         ValueError: there are no photos.
     """

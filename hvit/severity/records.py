@@ -13,14 +13,14 @@ class MeasuredPhoto:
     Attributes:
         path, sha256, data, label: of the photo; `label` is "" where its condition is not known.
         method: `HEAD`, `CLASSICAL` or the name of another baseline.
-        leaf_known: whether the mask tells leaf from background.
+        leaf_known: whether the mask distinguishes leaf from background.
         pixels: of the photo.
         leaf_true, leaf_predicted, leaf_both: pixels of leaf, symptoms included; 0 where not known.
         symptom_true, symptom_predicted, symptom_both: pixels of symptoms.
         area_true: symptom share of the leaf; None where the leaf is not known.
         area, low, high: measured share with its interval; None where no single leaf was found.
         lesions: number of lesions.
-        reason: why there is no area, or what is said beside it.
+        reason: why there is no area, or a caveat.
     """
 
     path: str

@@ -7,7 +7,7 @@ def severity_sentences(severity: Severity | None, reason: str | None) -> list[st
     """The measured area with its interval, or the reason why there is none, in sentences.
 
     Args:
-        severity, reason: of a diagnosis; neither is said where both are None.
+        severity, reason: of a diagnosis; no sentences where both are None.
 
     >>> severity_sentences(Severity(0.042, 0.029, 0.058, 0.4, 12), None)[0]
     'Symptoms on 4.2 % of the leaf (90 % interval 2.9 % to 5.8 %).'

@@ -1,7 +1,7 @@
 """Speed benchmarks of models, interleaved (A B A B) so that other load affects all models alike.
 
-Weights and pictures are drawn at random; neither matters for time. Ratios are taken within a turn and then their
-median: they are worth more than the speeds, which belong to one machine on one day.
+Weights and images are random, which does not matter for time. Ratios are taken within a turn, then their median: they
+are more reliable than absolute speeds, which depend on machine and load.
 """
 
 import gc
@@ -46,7 +46,7 @@ class Setting:
         precision: fp32; or bf16, in training by autocast.
         compiled: whether `torch.compile` made it.
         threads: of the CPU; None on an accelerator.
-        batch_size: pictures a pass.
+        batch_size: images a pass.
         img_size: their side in px.
     """
 
@@ -224,7 +224,7 @@ def build(name: str, img_size: int) -> nn.Module:
 
     Args:
         name: one of this family, or one of timm's, with or without `timm:`; short names of papers are understood.
-        img_size: side in px of its square pictures.
+        img_size: side in px of its square images.
     Raises:
         ValueError: there is none of that name; names the nearest.
     """

@@ -24,7 +24,7 @@ class Observation:
     Attributes:
         photo: name.
         plot, treatment, replicate, date: of its line of the sheet.
-        status: diseased, healthy (of the condition asked about) or unsure.
+        status: diseased, healthy (with respect to the condition) or unsure.
         label: the condition that was decided on; empty where it was not.
         source: "reviewer" or "model".
         severity: discolored share of the leaf in [0, 1]; None where not measured.
@@ -46,14 +46,14 @@ def observe(
 ) -> list[Observation]:
     """Observations of all photos that match a row of the sheet and show a leaf.
 
-    A decision on which all reviewers of a photo agree counts before the answer of the run. A run's list of candidates
+    A decision on which all reviewers of a photo agree takes precedence over the prediction. A run's list of candidates
     is diseased where all of them are, healthy where none is, and unsure else, as is a photo that is unfamiliar.
     Photos that are unreadable, no leaf, or not scored yet are left out.
 
     Args:
         joined: from `join_sheet` with the names of `results.photos`.
-        standing: decision that stands, by path and reviewer.
-        condition: class whose incidence is asked for; any disease without.
+        standing: current decision, by path and reviewer.
+        condition: class whose incidence is computed; None for any disease.
     """
     found = []
     for row, (photo, line) in enumerate(zip(results.photos, joined.rows)):

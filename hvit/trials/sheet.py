@@ -139,7 +139,7 @@ def _text(cell: Any) -> str:
 def _date_reader(file: Path, cells: Sequence[tuple[int, Any]]) -> Any:
     """Function that parses a cell as a date, None for an empty one; `line` is named in errors.
 
-    Day and month of dates with slashes are told apart by the column as a whole.
+    The order of day and month in dates with slashes is inferred from the full column.
     """
     slashed = [m for _, cell in cells if (m := re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", _text(cell)))]
     day_first = any(int(m[1]) > 12 for m in slashed)

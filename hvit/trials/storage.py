@@ -21,7 +21,7 @@ def keep_sheet(batch: Batch, name: str, data: bytes) -> Sheet:
     """Stores a sheet once it was read without error, replacing the previous one.
 
     Args:
-        name: of the file; its ending tells a workbook from a table.
+        name: of the file; its ending decides between workbook and CSV.
     Raises:
         SheetError: it cannot be read; the one before stays.
         BatchError: the batch cannot be written.

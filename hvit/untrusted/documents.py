@@ -37,7 +37,7 @@ def parse_json(data: bytes, max_depth: int = MAX_DEPTH, nan: Nan = "refuse") -> 
     """Parses a JSON text in UTF-8.
 
     Args:
-        nan: what becomes of numbers that are not finite: they are refused, become None ("null"), or are kept.
+        nan: handling of non-finite numbers: an error, None ("null"), or kept.
     Raises:
         UntrustedFileError: it is not JSON, nested deeper than `max_depth`, or holds a number of more than 128 bits or
             text that is not Unicode.

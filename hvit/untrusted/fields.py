@@ -16,7 +16,7 @@ class Field:
     Attributes:
         expected: in words.
         holds: whether a value is so.
-        nullable: whether None may stand there too.
+        nullable: whether None is valid too.
     """
 
     expected: str
@@ -39,7 +39,7 @@ def check_fields(document: Any, fields: Mapping[str, Field]) -> dict[str, Any]:
     Returns:
         The document.
     Raises:
-        UntrustedFileError: it is no object, or a field is not what it must be; names the first.
+        UntrustedFileError: it is no object, or a field is invalid; names the first.
     """
     if not isinstance(document, dict):
         raise UntrustedFileError("is damaged")

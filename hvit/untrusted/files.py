@@ -92,7 +92,7 @@ def read_lines(path: Path, max_bytes: int | None = None) -> Iterator[bytes | Non
     A last line that is as long and has no line break is left out: it is torn.
 
     Args:
-        max_bytes: of the whole file; None for any number.
+        max_bytes: of the file; None for no limit.
     Raises:
         FileNotFoundError, NotADirectoryError: it is absent.
         UntrustedFileError: it is no regular file, or larger than `max_bytes`.

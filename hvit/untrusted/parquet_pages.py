@@ -1,7 +1,7 @@
 """Sizes in the page headers of Parquet files, read before any page is decompressed.
 
-The footer announces the unpacked size of each column chunk, but a reader allocates what the header of each page says,
-and the two can differ. Headers are Thrift structs in the compact protocol.
+The footer declares the uncompressed size of each column chunk, but readers allocate the size in the header of each
+page, and the two can differ. Headers are Thrift structs in the compact protocol.
 Source: Apache Parquet format, https://parquet.apache.org/docs/file-format, and the Thrift compact protocol.
 """
 
@@ -21,7 +21,7 @@ def unpacked_bytes(data: bytes, start: int, size: int) -> int:
         data: the file.
         start, size: of the chunk, headers included.
     Raises:
-        UntrustedFileError: the chunk lies outside the file, or a header is damaged.
+        UntrustedFileError: the chunk is outside of the file, or a header is damaged.
     """
     end = start + size
     if not 4 <= start <= end <= len(data):

@@ -23,7 +23,7 @@ class Corruption:
     Attributes:
         name: identifier, as recorded in runs.
         title: for people.
-        unit: what `amounts` measure.
+        unit: of `amounts`.
         amounts: parameter at strengths 1 to 5.
         ladder: quality measure by which the amounts are calibrated, see `calibration.TARGETS`; None for changes of
             geometry and of the background, for which pixel differences say nothing about how much can be recognized.

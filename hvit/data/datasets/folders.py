@@ -65,8 +65,8 @@ class Listing:
 def without_derived(listing: Listing) -> Listing:
     """The listing without pictures that were made from photos: maps of `hvit explain`, and masks.
 
-    A map is `leaf.rollout.png` beside `leaf.rollout.npy` and `leaf.rollout.json`; masks lie in a folder of that name
-    beside a folder of photos.
+    A map is `leaf.rollout.png` next to `leaf.rollout.npy` and `leaf.rollout.json`; masks are in a folder of that name
+    next to a folder of photos.
     """
     derived: dict[str, list[str]] = {MAP: [], MASK: []} | {
         reason: list(names) for reason, names in listing.passed_over.items()

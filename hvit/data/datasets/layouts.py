@@ -193,7 +193,7 @@ def _check_depth(listing: Listing, photos: list[LabeledPhoto], depth: int) -> li
     """Warns of classes that hold folders which look like the classes.
 
     Raises:
-        DataError: the only class does, so that nothing could be told apart.
+        DataError: the only class does, so that there is nothing to classify.
     """
     below: dict[str, list[tuple[str, ...]]] = {}
     places: dict[str, str] = {}

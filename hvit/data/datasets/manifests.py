@@ -24,7 +24,7 @@ class Table:
     """A CSV file.
 
     Attributes:
-        file: where it lies.
+        file: its path.
         columns: names in lower case, stripped.
         rows: line number, and stripped cells by column; empty rows are left out.
         notes: sentences for the user on how the file was read.

@@ -1,8 +1,8 @@
 """Estimates the work of decoding a photo from its header and markers, as protection from decompression bombs.
 
-The unit is one pixel of a baseline JPEG (about 10 ns). A file may cost what the largest photo that is read costs, and
-not more: a small file can ask for hours otherwise. There is no clock in it, so that a file is read on every machine or
-on none. Weights were measured with Pillow 12 and are rounded up.
+The unit is one pixel of a baseline JPEG (about 10 ns). The limit is the cost of the
+largest accepted photo: otherwise a small file could take hours. It does not depend on time, so that a file is accepted
+on all machines or on none. Weights were measured with Pillow 12 and are rounded up.
 """
 
 import struct

@@ -1,7 +1,7 @@
 """Decoding work of an HEIC, HEIF or AVIF file, from its boxes (ISO/IEC 14496-12 and 23008-12) and stream headers.
 
-The size that the file tells in its boxes may be small while its parts, or the streams in them, are large, or repeat
-one large picture many times. A decoder would work on all of them before it found out.
+The size in the boxes may be small while the parts, or the streams in them, are large or repeat one large image many
+times. A decoder would process all of them first.
 """
 
 import struct
@@ -26,7 +26,7 @@ class Item:
 
     Attributes:
         kind: four letters, such as `hvc1`, `grid` or `Exif`.
-        sides: largest width and height that its properties tell, in pixels.
+        sides: largest width and height in its properties, in pixels.
         parts: items that it is made of, as often as they are used.
         alphas: items with its transparency.
         extents: start and stop of its bytes.

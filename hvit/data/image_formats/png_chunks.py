@@ -16,7 +16,7 @@ MAX_LOOKED_INTO = 5  # profiles and texts
 def png_without_texts(work: DecodingWork, data: bytes) -> bytes:
     """Removes chunks that do not change the pixels, and adds pixels and chunks to the work.
 
-    Pillow inflates every text, and refuses the whole photo where one is long.
+    Pillow inflates every text, and rejects a photo with a long one.
     """
     kept, looked_into, keep_from, at = [data[:8]], 0, 8, 8
     while at + 12 <= len(data):

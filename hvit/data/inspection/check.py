@@ -54,7 +54,7 @@ def check(
     Returns:
         photos, classes {name: {split: n}}, unreadable, exact_copies, conflicting_labels, leaks {exact, near, group},
         near_duplicates, plants_known, background_control {top1, n, largest_class}. Of each kind of pair the first 50
-        are listed, and all are counted; beside conflicting pairs stand their `classes`.
+        are listed, and all are counted; conflicting pairs have their `classes`.
     Raises:
         DataError: no photo can be read.
     """

@@ -22,7 +22,7 @@ class Blade:
     """A leaf as fields of the picture; arrays are (S, S) float32 unless said otherwise.
 
     Attributes:
-        species, pose: whose leaf, and where it lies.
+        species, pose: species and position of the leaf.
         cover: how much of each pixel is blade, 0 to 1.
         petiole: how much of each pixel is the stalk outside the blade.
         x, y: leaf coordinates.

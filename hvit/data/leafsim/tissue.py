@@ -22,7 +22,7 @@ class Tissue:
         height: relief in leaf lengths.
         gloss: 0 matt to 1 waxy.
         solid: 0 where a disease left a hole.
-        symptom, halo: what counts as symptomatic, and as the halo of it, 0 to 1.
+        symptom, halo: symptomatic tissue, and the halo around it, 0 to 1.
         necrotic, chlorotic, mildewed: shares of the tissue that the bands are mixed from.
     """
 

@@ -25,7 +25,7 @@ class Veins:
         main: midrib and secondary veins, 0 to 1.
         net: the fine net, 0 to 1.
         to_main: distance to the nearest main vein, in leaf lengths.
-        field: a random number for each small field between veins, 0 to 1: what a mosaic is made of.
+        field: a random number for each small field between veins, 0 to 1, for mosaics.
     """
 
     main: np.ndarray

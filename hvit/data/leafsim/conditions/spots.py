@@ -36,7 +36,7 @@ def scatter(blade: Blade, rng: RandomStream, number: int, density: np.ndarray | 
     """Samples up to `number` positions on the leaf in leaf coordinates, (N, 2), by rejection sampling.
 
     Args:
-        density: how likely each pixel is, (S, S) in [0, 1]; everywhere alike where None.
+        density: probability density, (S, S) in [0, 1]; uniform where None.
     """
     size = blade.pose.size
     tries = 12 * number + 64
