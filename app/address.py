@@ -24,7 +24,7 @@ def prepare(key: str, options: Sequence[str], title: Callable[[str], str] = str)
     """
     chosen = [st.session_state.get(key), st.session_state.get(_KEPT, {}).get(key)]
     value = next((value for value in [_asked(key, options, title), *chosen] if value in options), options[0])
-    st.session_state[key] = value  # even where it stands there: that may be the value of another page's widget
+    st.session_state[key] = value  # even if it is set: that may be the value of another page's widget
     return value
 
 

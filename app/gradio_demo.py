@@ -30,7 +30,7 @@ SYSTEM_FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace
 MAP = "Attention: dark 0.5x, light 2x the average"
 PREFIX, LOCK = "hvit-demo-", ".lock"  # of the folder for uploads
 FOLDER_VARIABLE = "GRADIO_TEMP_DIR"
-SWEEP_S, KEPT_S = 60, 600  # how often old files are deleted, and when one that nobody asked about is old
+SWEEP_S, KEPT_S = 60, 600  # interval and age for deleting unused files
 GUARDED = {"app_kwargs": {"middleware": [Middleware(door.Door)]}, "run_history": False}
 
 

@@ -111,7 +111,7 @@ def choose_run(runs: Sequence[RunSnapshot]) -> RunSnapshot:
     names = [run.name for run in runs]
     known = dict(zip(names, runs))
     current = known[address.prepare(state.RUN, names)]
-    # In the label, not in the options: those are what the address carries.
+    # In the label, not in the options, which are query parameters.
     label = f"Model: {words.knows(current.classes, current.learned_from)}"
     name = st.selectbox(label, names, key=state.RUN)
     address.keep(state.RUN, name, names)

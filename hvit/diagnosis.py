@@ -29,7 +29,7 @@ from hvit.severity.segmentation import class_probabilities, detail_image
 from hvit.verdicts import NAMED, UNFAMILIAR, verdicts
 from hvit.words import verdict_message, with_area
 
-# Judged on the photo with its longer side at 512 px, so that the same scene gives the same answer at any resolution.
+# Measured with the longer side at 512 px, so that the result does not depend on resolution.
 FLAG_SIDE_PX = 512
 BLURRED_BELOW = 25.0  # variance of the Laplacian of the grey values
 DARK_BELOW = 40.0  # mean grey value, of 255

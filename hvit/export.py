@@ -159,7 +159,7 @@ def export_onnx(checkpoint: Checkpoint, path: Path, severity: bool = False) -> E
     difference = _difference(data, served, checkpoint)
     if not difference <= LARGEST_DIFFERENCE:
         raise ExportError(
-            f"the exported file answers otherwise than run {checkpoint.name}: its logits differ by {difference:.1e}; "
+            f"the outputs of the exported file differ from run {checkpoint.name}: logits by {difference:.1e}; "
             "nothing was written"
         )
     write_bytes(path, data)

@@ -30,7 +30,7 @@ class OnnxSession:
         self, checkpoint: Checkpoint, num_threads: int = 0, exported: Callable[[int, int], None] = lambda h, w: None
     ):
         if checkpoint.spectral is not None:
-            raise ExportError(f"run {checkpoint.name} takes a spectral picture beside the photo; choose another")
+            raise ExportError(f"run {checkpoint.name} takes a spectral image in addition to the photo; choose another")
         self._module = _PixelsToLogits(checkpoint).eval()
         self._name, self._num_threads, self._exported = checkpoint.name, num_threads, exported
         self._sessions: dict[tuple[Any, ...], Any] = {}
@@ -62,7 +62,7 @@ class OnnxSession:
         difference = max(float(np.abs(ours - theirs.numpy()).max()) for ours, theirs in zip(outputs, expected))
         if not difference <= LARGEST_DIFFERENCE:
             raise ExportError(
-                f"ONNX Runtime answers otherwise than run {self._name}: outputs differ by {difference:.1e}"
+                f"ONNX Runtime and PyTorch disagree on run {self._name}: outputs differ by {difference:.1e}"
             )
         return session
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-AHEAD = 8  # calls a process is ahead of the one asked for: bounds memory
+AHEAD = 8  # queued calls a process: bounds memory
 LEAST = 50  # calls that make up for starting a process
 
 

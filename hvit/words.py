@@ -11,7 +11,7 @@ from hvit.runs import STALE_S, Live
 if TYPE_CHECKING:
     from hvit.severity.estimator import Severity
 
-SLOW_STEP_S = 120  # after which a step is said to take long
+SLOW_STEP_S = 120  # longest normal duration of a step
 
 PLANTS_UNKNOWN = "Plants unknown: accuracy may be too high"
 UNFAMILIAR = "This does not look like any leaf I know. No diagnosis."

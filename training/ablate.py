@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{number} of {len(trials)}: {trial.run_dir.name} ({_state(trial)})", file=sys.stderr, flush=True)
             status = _carry_out(trial, plan, programs, args.processes)
             if programs.stopped or status == EXIT_PREEMPTED:
-                print("stopped; the same command goes on", file=sys.stderr)
+                print("stopped; run the same command to continue", file=sys.stderr)
                 return EXIT_PREEMPTED
             if status:
                 failed.append(trial.run_dir.name)
@@ -91,7 +91,7 @@ class _Programs:
         if self.stopped:
             return EXIT_PREEMPTED
         to = subprocess.PIPE if out is not None else sys.stderr  # standard output is for the table
-        # A group of its own: Ctrl-C comes to us alone, and is handed on once.
+        # A process group of its own, so that Ctrl-C reaches only this process, which forwards it once.
         self._running = subprocess.Popen(words, stdout=to, start_new_session=True)
         printed = self._running.communicate()[0]
         status, self._running = self._running.returncode, None
@@ -145,7 +145,7 @@ def _check_same_parameters(trial: Trial) -> None:
     if not (trial.run_dir / CONFIG).exists():
         return
     recorded, planned = Run(trial.run_dir).config, public(trial.config.model_dump(mode="json"))
-    try:  # a key that is younger than the run counts as what it is by default
+    try:  # a key that is newer than the run has its default
         recorded = public(type(trial.config).model_validate(recorded).model_dump(mode="json"))
     except ValidationError:
         recorded = {}
@@ -179,7 +179,7 @@ def _print_rows(rows) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="training.ablate",
-        description="Train a configuration with and without named changes, and judge every run.",
+        description="Train a configuration with and without named changes, and evaluate every run.",
         epilog=__doc__.split("\n", 2)[2],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

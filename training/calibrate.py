@@ -229,7 +229,7 @@ def _unchanged(cache: PhotoCache, indices: Sequence[int]) -> list[int]:
         first = cache.samples[lost[0]].relative
         reason = f"{len(lost)} of {len(indices)} photos are gone or changed since training began, {first} the first"
         if len(lost) > MAX_UNREADABLE * len(indices):
-            raise UnreadablePhotosError(f"{reason}; bring them back, then go on with --resume")
+            raise UnreadablePhotosError(f"{reason}; restore them, then resume with --resume")
         print(f"{reason}; calibrating without them", file=sys.stderr, flush=True)
     return kept
 
@@ -305,7 +305,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="training.calibrate", description=__doc__.split("\n", 1)[0], epilog=__doc__.split("\n", 2)[2])
     parser.add_argument("--run", required=True, help="path or name of a finished run")
     parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="DIR", help="the run's data sets")
-    parser.add_argument("--ood-method", choices=sorted(METHODS), help="how strange photos are told apart")
+    parser.add_argument("--ood-method", choices=sorted(METHODS), help="out-of-distribution detector")
     parser.add_argument("--conformal", choices=[*STRATEGIES, AUTO], help="thresholds of the prediction sets")
     parser.add_argument("--accepted-laboratory", type=float, metavar="SHARE", help="of known laboratory photos")
     parser.add_argument("--accepted-field", type=float, metavar="SHARE", help="of known field photos")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hvit.console import Parser, escape_unprintable
 
-MUST, AUTO = "must", "auto"  # whether there must be a run to go on with
+MUST, AUTO = "must", "auto"  # whether there must be a run to resume
 
 
 def config_parser(prog: str, description: str, examples: str, override: str) -> argparse.ArgumentParser:
@@ -35,8 +35,7 @@ def program_parser(prog: str, description: str, examples: str) -> argparse.Argum
         choices=[MUST, AUTO],
         const=MUST,
         metavar=AUTO,
-        help="go on from the newest checkpoint in the run folder; 'auto' starts where there is none, so that one "
-        "command begins a run and goes on with it",
+        help="resume from the newest checkpoint in the run folder; 'auto' starts a new run where there is none",
     )
     how.add_argument("--dry-run", action="store_true", help="print what would be done; train and write nothing")
     length = parser.add_mutually_exclusive_group()

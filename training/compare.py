@@ -48,11 +48,11 @@ def _sentence(name: str, gain: dict) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="training.compare",
-        description="The gain of one way of training over another, with its interval.",
+        description="Paired gain of one seed group over another, with its interval.",
         epilog=__doc__.split("\n", 2)[2],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--without", nargs="+", type=Path, required=True, metavar="RUN", help="runs of the first way")
+    parser.add_argument("--without", nargs="+", type=Path, required=True, metavar="RUN", help="runs of the first group")
     parser.add_argument(
         "--with", nargs="+", type=Path, required=True, metavar="RUN", dest="runs", help="runs of the second, same seeds"
     )

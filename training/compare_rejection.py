@@ -40,7 +40,7 @@ from training.calibration.unknown_classes import (
 )
 from training.frozen_features.labeled_features import LabeledFeatures
 
-MAX_NAMED = 0.08  # of unknown diseases, for the second threshold that is shown beside
+MAX_NAMED = 0.08  # of unknown diseases, for the unsure threshold
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from hvit.models import SIZES, check_model_name
 from hvit.models.baselines import PREFIX
 from hvit.rejection import METHODS
 
-Metric = Literal["top1", "macro_f1", "nll"]  # what a validation measures, see `training.engine.steps.score`
+Metric = Literal["top1", "macro_f1", "nll"]  # metrics of a validation, see `training.engine.steps.score`
 
-# What PyYAML raises: its own errors, and those of Python where a tag or a date does not fit its value.
+# Exceptions of PyYAML: its own, and those of Python where a tag or a date does not fit its value.
 NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
 MOST_ALIASES, MOST_NESTED = 20, 50
 
@@ -32,14 +32,14 @@ class Section(BaseModel):
 class PhotosConfig(Section):
     """Data sets, split shares for those without splits, and the cache of decoded photos."""
 
-    dirs: list[Path] = Field(min_length=1)  # folders, CSV files, or drawn leaves: leafsim:v1/1/0-23999
+    dirs: list[Path] = Field(min_length=1)  # folders, CSV files, or rendered leaves: leafsim:v1/1/0-23999
     cache_dir: Path = Path("cache")
     cache_side: int = Field(160, ge=64)
     # Data sets without splits are divided by group: a pattern in the path, the groups they name, or near-duplicates.
     group_from: str | None = None
     shares: tuple[float, float, float] = (0.7, 0.15, 0.15)  # of train, val and test
     licences: dict[str, str] = {}
-    early_stress: bool = False  # drawn leaves are named by what bands show, not pictures: Early_stress is a class then
+    early_stress: bool = False  # label rendered leaves by their bands, not by RGB: adds the class Early_stress
 
     @field_serializer("dirs")
     def _with_forward_slashes(self, dirs: list[Path]) -> list[str]:
@@ -58,9 +58,9 @@ class DataConfig(PhotosConfig):
     """Labeled photos and their sampling weights."""
 
     calibrate_only: list[str] = []  # data sets whose validation photos only calibrate
-    balance: float = Field(0.0, ge=0, le=1)  # 0 draws photos evenly, 1 draws classes evenly
-    source_weights: dict[str, float] = {}  # how often photos of a data set are drawn, against 1
-    train_fraction: float = Field(1.0, gt=0, le=1)  # of the training photos of each class: what fewer labels cost
+    balance: float = Field(0.0, ge=0, le=1)  # 0 samples photos uniformly, 1 samples classes uniformly
+    source_weights: dict[str, float] = {}  # sampling weight of the photos of a data set, relative to 1
+    train_fraction: float = Field(1.0, gt=0, le=1)  # of the training photos of each class, to study fewer labels
     field: list[str] = []  # data sets of photos from the field: calibrated and reported apart from laboratory photos
 
     @model_validator(mode="after")
@@ -72,16 +72,18 @@ class DataConfig(PhotosConfig):
     @model_validator(mode="after")
     def _stress_is_drawn(self):
         if self.early_stress and not any(place.as_posix().startswith(SCHEME) for place in self.dirs):
-            raise ValueError(f"early_stress makes {EARLY_STRESS} a class of drawn leaves, and dirs name none of those")
+            raise ValueError(
+                f"early_stress makes {EARLY_STRESS} a class of rendered leaves, and dirs name none of those"
+            )
         return self
 
 
 class SpectralConfig(Section):
     """Input of the spectral stream of a `_dfca` model."""
 
-    kind: Literal["bands", "indices"]  # measured, in a file beside the photo; or computed from its colors
-    names: list[str] | None = None  # of bands, in the order of the files; those of drawn leaves where nothing is said
-    scale: float | None = Field(None, gt=0)  # value in the files that stands for a reflectance of 1; 1 if unsaid
+    kind: Literal["bands", "indices"]  # measured, in a file next to the photo; or computed from its colors
+    names: list[str] | None = None  # of bands, in the order of the files; by default those of rendered leaves
+    scale: float | None = Field(None, gt=0)  # value in the files for a reflectance of 1; default 1
     dropout: float = Field(0.2, ge=0, lt=1)  # samples that learn without it, so that the model can do without
 
     @property
@@ -112,7 +114,7 @@ class PretrainData(PhotosConfig):
 
     dirs: list[Path] = []
     unlabeled: list[Path] = []  # folders; every photo below them is learned from
-    holdout: float = Field(0.1, gt=0, le=0.5)  # of the training photos of `dirs`; features are judged by these
+    holdout: float = Field(0.1, gt=0, le=0.5)  # of the training photos of `dirs`, to evaluate the features
 
     @field_serializer("unlabeled")
     def _unlabeled_with_forward_slashes(self, folders: list[Path]) -> list[str]:
@@ -191,7 +193,7 @@ class ModelSection(Section):
         if self.shape and self.is_baseline:
             raise ValueError(f"{', '.join(self.shape)} shape an HViT, and {self.name} is none; leave them out")
         if self.shape:
-            replace(SIZES[self.name], **self.shape)  # which refuses what does not fit together
+            replace(SIZES[self.name], **self.shape)  # raises where the fields do not fit together
         return self
 
 
@@ -223,7 +225,7 @@ class CalibrationConfig(Section):
     # Known photos that must stay in distribution, in each data set; used where `data.field` names one.
     accepted_laboratory: float = Field(0.96, gt=0, lt=1)
     accepted_field: float = Field(0.92, gt=0, lt=1)
-    # Photos of a class left out that may be given a single name: stranger ones are made unsure. None: no such limit.
+    # Share of photos of left-out classes that may be named: the unsure threshold. None: no such threshold.
     max_unknown_named: float | None = Field(None, gt=0, lt=1)
 
 
@@ -231,7 +233,7 @@ class LossConfig(Section):
     """Classification loss; label smoothing is in `optim`."""
 
     name: Literal["cross_entropy", "focal", "balanced_softmax"] = "cross_entropy"
-    gamma: float | None = Field(None, gt=0)  # of the focal loss alone, which takes 2 where nothing is said
+    gamma: float | None = Field(None, gt=0)  # of the focal loss; default 2
     class_weights: float = Field(0.0, ge=0, le=1)  # 0 counts photos evenly, 1 counts classes evenly
 
     @model_validator(mode="before")
@@ -255,8 +257,10 @@ class DistillConfig(Section):
     teacher: Path | list[Path]  # runs, by path or name; of several the mean of their probabilities
     weight: float = Field(0.7, ge=0, le=1)  # of the teacher's probabilities; the labels have the rest
     temperature: float = Field(2.0, gt=0)  # divides the logits of both, so that small probabilities count more
-    features: float = Field(0.0, ge=0)  # of predicting the teacher's pooled features, beside both
-    views: int = Field(0, ge=0)  # of each photo, whose answers are stored and that epochs repeat; 0: always new ones
+    features: float = Field(0.0, ge=0)  # weight of the loss on the teacher's pooled features
+    views: int = Field(
+        0, ge=0
+    )  # views of each photo with stored teacher outputs, which epochs repeat; 0: always new views
 
     @field_serializer("teacher")
     def _with_forward_slashes(self, teacher: Path | list[Path]) -> str | list[str]:
@@ -280,7 +284,7 @@ class EarlyStopping(Section):
     """Early stopping: ends training after some validations without improvement on the selecting half."""
 
     metric: Metric
-    patience: int = Field(ge=1)  # validations, which `eval_every` epochs lie between
+    patience: int = Field(ge=1)  # in validations, every `eval_every` epochs
 
 
 class ViewConfig(Section):
@@ -289,7 +293,7 @@ class ViewConfig(Section):
     quarter_turns: bool = True
     stretch: float = Field(0.1, ge=0, le=0.5)  # aspect changes up to this fraction
     min_area: float = Field(0.25, gt=0, le=1)  # smallest crop, as a fraction of the photo
-    whole: float = Field(0.4, ge=0, le=1)  # views that show the whole photo, padded where its aspect differs
+    whole: float = Field(0.4, ge=0, le=1)  # probability of showing the full photo, padded to the aspect ratio
     max_margin: float = Field(0.5, ge=0)
     turn_probability: float = Field(0.3, ge=0, le=1)
     turn_degrees: float = Field(20, ge=0, le=180)
@@ -323,7 +327,7 @@ class ContrastiveConfig(Section):
     """Contrastive loss of SimCLR."""
 
     temperature: float = Field(0.2, gt=0)
-    decoupled: bool = True  # the pair itself is left out of what it is compared with
+    decoupled: bool = True  # the positive pair is left out of the denominator
     hidden_dim: int = Field(512, ge=1)
     projection_dim: int = Field(128, ge=2)
 
@@ -346,8 +350,8 @@ class FinetuneConfig(Section):
     loss: LossConfig = LossConfig()
     augment: AugmentConfig = AugmentConfig()
     early_stopping: EarlyStopping | None = None
-    aux_mae_weight: float = Field(0.0, ge=0)  # of painting masked parts, beside the loss of the labels
-    masked: MaskedConfig | None = None  # of that painting; what is not said is as in `MaskedConfig`
+    aux_mae_weight: float = Field(0.0, ge=0)  # weight of masked reconstruction as an auxiliary loss
+    masked: MaskedConfig | None = None  # of that reconstruction; defaults as in `MaskedConfig`
     init: Path | None = None  # a run, by path or name, whose backbone training starts from
     init_head: bool = False  # take over the head of that run too; it must know the same classes
     distill: DistillConfig | None = None
@@ -362,9 +366,9 @@ class FinetuneConfig(Section):
     eval_every: float = Field(2.0, gt=0)  # epochs
     log_every: int = Field(50, ge=1)  # steps
     checkpoint_minutes: float = Field(5.0, gt=0)
-    hang_minutes: float = Field(10.0, gt=0)  # a process that stands still for longer ends them all
+    hang_minutes: float = Field(10.0, gt=0)  # without progress of a process for this long, all are ended
     skip_limit: int = Field(10, ge=1)  # steps in a row whose loss or gradients are not finite, before training gives up
-    rejection_photos: int = Field(6000, ge=100)  # of the training photos, that strange ones are told apart by
+    rejection_photos: int = Field(6000, ge=100)  # training photos that the out-of-distribution detector is fitted to
     calibration: CalibrationConfig = CalibrationConfig()
     select_by: Metric = "macro_f1"
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -503,7 +507,7 @@ class PretrainConfig(Section):
     eval_every: float = Field(10.0, gt=0)  # epochs
     log_every: int = Field(50, ge=1)  # steps
     checkpoint_minutes: float = Field(5.0, gt=0)
-    hang_minutes: float = Field(10.0, gt=0)  # a process that stands still for longer ends them all
+    hang_minutes: float = Field(10.0, gt=0)  # without progress of a process for this long, all are ended
     skip_limit: int = Field(10, ge=1)  # steps in a row whose loss or gradients are not finite, before training gives up
     precision: Literal["fp32", "bf16"] = "fp32"
     sharded: bool = False  # processes divide weights, gradients, moments and average among them; alone it does nothing
@@ -548,8 +552,8 @@ class MaskData(Section):
     source_weights: dict[str, float] = {}  # how often photos of a data set are sampled, against 1
     healthy_dirs: list[Path] = []  # labeled data sets: photos of their healthy classes train as masks without symptoms
     calibrate_dirs: list[Path] = []  # further data sets, all of whose photos calibrate: rendered leaves cost nothing
-    leaf_unknown: list[str] = []  # data sets whose 0 is background or leaf: their masks tell symptoms alone
-    crops: dict[str, str] = {}  # crop that a data set shows, whose intervals it calibrates; "*" stands for all crops
+    leaf_unknown: list[str] = []  # data sets with masks of symptoms only: 0 is background or leaf
+    crops: dict[str, str] = {}  # crop of a data set, whose intervals it calibrates; "*" for all crops
     licences: dict[str, str] = {}
 
     @field_serializer("dirs", "healthy_dirs", "calibrate_dirs")
@@ -581,12 +585,12 @@ class SegmentationOptim(AdamWConfig):
 class SegmentConfig(Section):
     """Configuration of `training.segment`."""
 
-    init: Path  # the run whose backbone the head stands on, by path or name; it is frozen
+    init: Path  # run with the frozen backbone of the head, by path or name
     data: MaskData
     head: SegmentationHeadConfig = SegmentationHeadConfig()
     optim: SegmentationOptim = SegmentationOptim()
     augment: ViewConfig = ViewConfig(min_area=0.35, max_margin=0.3, turn_degrees=45, turn_probability=0.5)
-    dice_weight: float = Field(1.0, ge=0)  # of the soft Dice loss, beside cross-entropy
+    dice_weight: float = Field(1.0, ge=0)  # weight of the soft Dice loss
     epochs: float = Field(20, gt=0)
     batch_size: int = Field(16, gt=0, multiple_of=8)  # per process
     accum_steps: int = Field(1, ge=1)
@@ -594,7 +598,7 @@ class SegmentConfig(Section):
     eval_every: float = Field(2.0, gt=0)  # epochs
     log_every: int = Field(50, ge=1)  # steps
     checkpoint_minutes: float = Field(5.0, gt=0)
-    hang_minutes: float = Field(10.0, gt=0)  # a process that stands still for longer ends them all
+    hang_minutes: float = Field(10.0, gt=0)  # without progress of a process for this long, all are ended
     skip_limit: int = Field(10, ge=1)  # steps in a row whose loss or gradients are not finite, before training gives up
     precision: Literal["fp32", "bf16"] = "fp32"
     sharded: Literal[False] = False  # the head is far too small to be divided
@@ -647,7 +651,7 @@ def kind_of(path: Path) -> type[FinetuneConfig] | type[PretrainConfig] | type[Se
     try:
         values = read_yaml(path)
     except (OSError, ConfigError):
-        return FinetuneConfig  # `load_config` then says what is wrong
+        return FinetuneConfig  # `load_config` reports the error
     if "head" in values:
         return SegmentConfig
     return PretrainConfig if "method" in values else FinetuneConfig
@@ -732,7 +736,7 @@ def _section_of(annotation: Any) -> type[BaseModel]:
 
 def _first_problem(error: ValidationError, kind: type[BaseModel]) -> str:
     problems = error.errors()
-    # A misspelt key first: what it was meant to be is then missing too, and says less.
+    # Misspelt keys first: a missing key is then only a consequence.
     problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     where = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":

@@ -209,7 +209,7 @@ def make_map(
     import openTSNE
 
     card = read_card(run.path)
-    if len(samples.rows) < MIN_SAMPLES:  # before leaves are drawn, which takes minutes
+    if len(samples.rows) < MIN_SAMPLES:  # before leaves are rendered, which takes minutes
         raise MapError(f"{len(samples.rows)} samples are too few for a map; it takes at least {MIN_SAMPLES}")
     found = fit_map(
         samples.stages[-1].astype(np.float32), samples.labels, samples.splits, samples.rows, samples.sample_ids,
@@ -272,7 +272,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--data", nargs="+", type=Path, metavar="DIR", help="compute features again, from photos in these folders"
     )
-    parser.add_argument("--align-with", metavar="RUN2", help="lay the map like that of another run, to set them beside")
+    parser.add_argument("--align-with", metavar="RUN2", help="align the map to that of another run, to compare them")
     parser.add_argument(
         "--max-points", type=at_least(MIN_SAMPLES), default=MOST_POINTS, metavar="N",
         help=f"map at most so many samples, the same share of each class (default {MOST_POINTS})",

@@ -367,7 +367,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--run", required=True, metavar="RUN", help="path or name of a run with weights")
     parser.add_argument(
-        "--data", nargs="+", type=Path, required=True, metavar="DIR", help="data sets: folders, or drawn leaves"
+        "--data", nargs="+", type=Path, required=True, metavar="DIR", help="data sets: folders, or rendered leaves"
     )
     parser.add_argument("--split", default="test", metavar="NAME", help="train, val, test or all (default test)")
     parser.add_argument("--photos", type=positive, default=200, metavar="N", help="at most this many (default 200)")
@@ -380,7 +380,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--img-size", type=at_least(64), default=IMG_SIZE, metavar="PX", help=f"of photos (default {IMG_SIZE})"
     )
-    parser.add_argument("--seed", type=at_least(0), default=0, help="of photos and drawn weights (default 0)")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of photos and random weights (default 0)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
 

@@ -55,7 +55,7 @@ from training.parallel.fsdp import GatheredModule, shard
 from training.parallel.world import World
 
 BEST = "best.safetensors"
-TIMED_PHOTOS = 64  # that tell how long a validation takes
+TIMED_PHOTOS = 64  # to time a validation
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -111,7 +111,7 @@ class Finetuning(Training):
 
     def _build_datasets(self, resumed: Path | None) -> None:
         config = self.config
-        # What can be refused is refused before photos are read; the draws of these models are none of the run's.
+        # Check the model before photos are read; its random weights are not those of the run.
         with torch.random.fork_rng(devices=[]):
             self.outside_weights = weights_of(config) if resumed is None else None
             self.parent_run = parent_of(config) if resumed is None else None
@@ -223,7 +223,7 @@ class Finetuning(Training):
         """Freezes all but the head, in evaluation mode: no stochastic depth, fixed batch-norm statistics."""
         self.learner.requires_grad_(False).eval()
         self.model.get_classifier().requires_grad_(True).train()
-        # What frozen weights would send to other processes is nothing: `_gradients` averages those of the head, where
+        # Frozen weights have no gradients to communicate: `_gradients` averages those of the head, where
         # they are not sharded.
         self.step_module, self.step_is_frozen = self.model, True
 
@@ -272,7 +272,7 @@ class Finetuning(Training):
             if self.best is None or better(scores[metric], self.best["value"], metric):
                 sha256 = save_weights(self.states.folder / BEST, model)
                 self.best = {"step": self.step, "epoch": epoch, "value": scores[metric], "sha256": sha256}
-            # What the head alone reaches does not tell when all weights have learned enough.
+            # Scores with a frozen backbone say nothing about early stopping of the full training.
             if not self.is_frozen:
                 self.patience.see(scores)
         self.world.barrier()

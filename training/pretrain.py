@@ -110,7 +110,7 @@ class Pretraining(Training):
         optim = config.optim
         self.optimizer = adamw(self.learner, optim.lr, optim.weight_decay, optim.beta2)
         self.sampler = Sampler(np.ones(len(self.datasets.learns)), config.seed)
-        self.control: float | None = None  # what neighbors told on random weights
+        self.control: float | None = None  # k-NN accuracy with random weights
         self.seen: list[float] = []  # losses since the last look
 
     def _extra(self) -> dict:
@@ -124,7 +124,7 @@ class Pretraining(Training):
         self.say(f"{photos} photos, {self._length} of {self.config.method} to {self.run_dir}")
         self.step_module = self.together()
         if self.step == 0:
-            self._validate()  # what random weights tell: the control
+            self._validate()  # accuracy of random weights: the control
 
     def _gradients(self) -> Tensor:
         config, world = self.config, self.world

@@ -106,7 +106,7 @@ def speeds(training: Training, steps: int, turns: int = TURNS) -> dict[str, floa
     for _ in range(turns):
         real.append(take_steps(training, steps)[0])
         with _pictures_again():
-            take_steps(training, 1)  # makes the pictures that the turn takes
+            take_steps(training, 1)  # fills the cache of views
             without.append(take_steps(training, steps)[0])
     return {
         "images_per_s": training.schedule.images_per_step / statistics.median(real),

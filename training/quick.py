@@ -36,12 +36,12 @@ from training.inputs.datasets import write_roles
 from training.inputs.own_photos import OwnPhotos, find, see
 from training.inputs.random_streams import uniform
 
-SPLIT = "cv"  # under eval/: what was predicted of each photo by a head that had not seen its fold
+SPLIT = "cv"  # under eval/: out-of-fold predictions
 FOLDS = 5
-DRAWS = 4  # divisions into folds for the learning curve; the first also judges the run
+DRAWS = 4  # fold assignments for the learning curve; the first also evaluates the run
 ALPHAS = (0.1, 0.05, 0.02)  # of the prediction sets, the mildest first
-MOST_REFERENCE = 6000  # photos that strange ones are told apart by
-REFERENCE = 4100  # stream of draws
+MOST_REFERENCE = 6000  # photos that the out-of-distribution detector is fitted to
+REFERENCE = 4100  # random stream
 EXAMPLES = """examples:
   python -m training.quick my-photos
   python -m training.quick my-photos --run leaf45-tiny --run-dir runs/my-leaves
@@ -227,7 +227,7 @@ def _write_run(writer: RunWriter, parent: Checkpoint, photos: OwnPhotos, seed: i
     )
     checkpoint = load_checkpoint(run_dir)
     held_out = ModelOutputs(validated.logits, photos.stage_features, photos.sha256)
-    # Every photo is among those the finished run compares with, so it cannot be asked whether they look strange.
+    # All photos are in the detector's reference set, so their out-of-distribution scores are not meaningful.
     document = score(replace(checkpoint, ood=None), held_out, labels) | {"accepted": float(accepted.mean())}
     gain = gain_of_twice(validated.curve, photos.groups, seed)
     twice = {"gain": gain.gain, "low": gain.low, "high": gain.high, "unknown": gain.reason}
@@ -286,7 +286,7 @@ def _print(result: dict) -> None:
     )
     counted = f"{summary['cv_n']} photos in {summary['cv_groups']} groups"
     print(
-        f"\n{100 * summary['cv_top1']:.1f} % of {counted} named rightly "
+        f"\n{100 * summary['cv_top1']:.1f} % of {counted} correct "
         f"when held out (95 %: {100 * low:.1f} to {100 * high:.1f}); macro-F1 {100 * summary['cv_macro_f1']:.1f} %"
     )
     if result["twice"]:
@@ -307,7 +307,7 @@ def _parser() -> Parser:
         epilog=EXAMPLES,
     )
     parser.add_argument(
-        "place", type=Path, metavar="DIR", help="photos in a folder a class, a CSV file, or drawn leaves"
+        "place", type=Path, metavar="DIR", help="photos in a folder a class, a CSV file, or rendered leaves"
     )
     parser.add_argument(
         "--run", dest="run_name", default=DEFAULT_RUN, metavar="RUN", help="whose backbone sees (default %(default)s)"

@@ -39,7 +39,7 @@ from training.tables.verdicts import (
 
 RESAMPLES = 2000
 COFFEE, LABORATORY = "coffee-leaf-256", "plantvillage-160"
-CONTROL_LEAVES = 4000  # drawn again for the background control
+CONTROL_LEAVES = 4000  # rendered again for the background control
 SEVERITIES = (0.0, 0.02, 0.05, 0.1, 0.25, 1.0)  # ends of the bins
 
 

@@ -109,7 +109,7 @@ class Segmentation(Training):
         """Builds head, EMA, optimizer and sampler."""
         config, train = self.config, self.datasets.train
         self.backbone = self.parent_run.model.backbone
-        torch.manual_seed(config.seed)  # whatever was drawn before, as by a head that the run has already
+        torch.manual_seed(config.seed)  # independent of random numbers used before, as by an existing head of the run
         head = SegmentationHead(self.parent_run.model.stage_dims(), **config.head.model_dump())
         self.learner = self.model = head.to(self.world.device)
         self.ema = Ema(head, config.optim.ema_decay)

@@ -102,7 +102,8 @@ def sheet(tiles: list[Tile], columns: int) -> np.ndarray:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        prog="training.severity_sheet", description="Draw measured leaves: the best, median and worst of a data set.",
+        prog="training.severity_sheet",
+        description="Contact sheet of measured leaves: the best, median and worst of a data set.",
         epilog=__doc__.split("\n", 2)[2], formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--run", required=True, help="run by path or name")

@@ -99,7 +99,9 @@ def _mixed(cache: PhotoCache, config: FinetuneConfig, side: int) -> list[tuple[s
         views = augment(cache, numbers, drawn, (side, side), strengths, config.seed, CPU)
         mixed, _ = mix(views, labels, drawn, len(cache), strengths, config.seed)
         share = config.augment.mix_probability * abs(cutmix_share + config.augment.cutmix_share - 1)
-        rows.append((f"{name}: {100 * share:.0f} % of the pictures; targets are mixed alike", _tiles(mixed)))
+        rows.append(
+            (f"{name}: {100 * share:.0f} % of the pictures; targets are mixed in the same proportion", _tiles(mixed))
+        )
     return rows
 
 
@@ -107,7 +109,7 @@ def _hidden(
     cache: PhotoCache, config: FinetuneConfig | PretrainConfig, ratio: float, side: int
 ) -> tuple[str, list[np.ndarray]]:
     """Views with their masked units removed."""
-    side = max(64, side // UNIT_PX * UNIT_PX)  # whole units
+    side = max(64, side // UNIT_PX * UNIT_PX)  # multiples of a unit
     numbers = np.arange(VIEWS - 1)
     views = augment(cache, numbers % len(cache), numbers, (side, side), config.augment, config.seed, CPU)
     visible = VisibleUnits.of(kept_units(config.seed, numbers, (side, side), ratio), side, side)
@@ -157,7 +159,7 @@ def _laid_out(rows: list[tuple[str, list[np.ndarray]]], side: int) -> np.ndarray
     for (title, tiles), height in zip(rows, heights):
         pen.text((MARGIN, top), title, INK, font)
         for column, tile in enumerate(tiles):
-            gap = GAP * (2 if column and len(tiles) > VIEWS else 0)  # the photo as it is stands a little apart
+            gap = GAP * (2 if column and len(tiles) > VIEWS else 0)  # a gap after the original photo
             picture.paste(Image.fromarray(tile), (MARGIN + column * (side + GAP) + gap, top + TITLE))
         top += height
     return np.asarray(picture)
@@ -166,12 +168,12 @@ def _laid_out(rows: list[tuple[str, list[np.ndarray]]], side: int) -> np.ndarray
 def _parser() -> argparse.ArgumentParser:
     parser = config_parser(
         "training.sheet",
-        "Draw a sheet of augmented leaves, with the strengths of a configuration.",
+        "Contact sheet of augmented leaves, with the strengths of a configuration.",
         __doc__.split("\n", 2)[2],
         "augment.color=0.4",
     )
     parser.add_argument(
-        "--data", type=Path, default=LEAVES, metavar="DIR", help=f"one data set (default {LEAVES}: drawn leaves)"
+        "--data", type=Path, default=LEAVES, metavar="DIR", help=f"one data set (default {LEAVES}: rendered leaves)"
     )
     parser.add_argument("--classes", type=int, default=14, metavar="N", help="at most this many rows (default 14)")
     parser.add_argument("--side", type=int, default=96, metavar="PX", help="of a view (default 96)")

@@ -47,7 +47,7 @@ from training.calibrate import stratified
 from training.command_line import reports_os_errors
 from training.parallel.world import World, join_world
 
-CHUNK = 8  # photos whose answers are kept together: what an interruption loses, and what a process takes at a time
+CHUNK = 8  # photos of a part: the unit of work of a process, lost on interruption
 PHOTOS = 300
 
 

@@ -146,7 +146,7 @@ def comparison(first: Robustness, second: Robustness) -> str:
     lines = [
         f"### {second.run} against {first.run}",
         "",
-        f"{errors.n} photos that both answered. Top-1 of {second.run} minus {first.run} in points with 95 % interval;",
+        f"{errors.n} shared photos. Top-1 of {second.run} minus {first.run} in points with 95 % interval;",
         f"p of McNemar's exact test after Holm's correction for {len(cells)} comparisons. CE: corruption error",
         f"relative to {first.run}, below 1 is better. **mCE {_number(errors.mean)}**, relative mCE",
         f"{_number(errors.relative_mean)}.",
@@ -183,7 +183,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="training.stress_report", description=__doc__.split("\n", 1)[0], epilog=__doc__.split("\n", 2)[2]
     )
     parser.add_argument("--run", nargs="+", required=True, help="stressed runs; others are compared with the first")
-    parser.add_argument("--split", default="test", metavar="NAME", help="of the recorded answers (default test)")
+    parser.add_argument("--split", default="test", metavar="NAME", help="of the recorded predictions (default test)")
     parser.add_argument("--out", type=Path, default=Path("docs/robustness.md"), metavar="FILE", help="Markdown file")
     return parser
 

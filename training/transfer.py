@@ -20,7 +20,7 @@ from hvit.scoring.evaluation import predict_samples
 from hvit.scoring.metrics import balanced_accuracy, confusion_matrix, per_class, wilson
 from training.command_line import reports_os_errors
 
-# The end of a real class's name -> the condition that is drawn like it.
+# Suffix of a real class name -> the rendered condition.
 COUNTERPARTS = {
     "___Early_blight": "Early_blight",
     "___Late_blight": "Late_blight",
@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     low, high = result["top1_ci"]
     print(
-        f"{100 * result['top1']:.1f} % of {result['n']} photos of {len(result['classes'])} conditions named rightly "
+        f"{100 * result['top1']:.1f} % of {result['n']} photos of {len(result['classes'])} conditions correct "
         f"(95 %: {100 * low:.1f} to {100 * high:.1f}); guessing: {100 * result['chance']:.1f} %, always "
         f"{result['largest_class']}: {100 * result['largest_share']:.1f} %; mean over conditions "
         f"{100 * result['balanced_accuracy']:.1f} %"
@@ -115,7 +115,7 @@ def _bootstrap(labels: np.ndarray, right: np.ndarray, K: int) -> list[float]:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="training.transfer",
-        description="Test a run that learned from drawn leaves on real photos of the same conditions.",
+        description="Test a run trained on rendered leaves on real photos of the same conditions.",
         epilog=__doc__.split("\n", 2)[2],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

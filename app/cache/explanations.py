@@ -102,7 +102,7 @@ def explain(
         return _explain(photo, checkpoint, request, request.class_name, progress, twin)
     from hvit.explain.difference import difference
 
-    # One bar for both: the second half goes on where the first ends.
+    # One progress bar for both, half each.
     halves = (
         lambda done, total: progress(done, 2 * total),
         lambda done, total: progress(total + done, 2 * total),

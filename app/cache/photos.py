@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from hvit.diagnosis import Diagnosis, PreparedPhoto
     from hvit.runs.checkpoint import Checkpoint
 
-REMEMBERED_BYTES = 96_000_000  # about thirty photos of a phone at screen size, with what a model takes of them
+REMEMBERED_BYTES = 96_000_000  # about thirty phone photos at screen size, with their model inputs
 
 
 def bytes_of(photo: PhotoFile) -> bytes:

@@ -34,7 +34,7 @@ def photos_in(folder: str, show: Callable[[int, int], None] = lambda done, total
     return known.get(folder, {})
 
 
-# The dictionary is what Streamlit keeps, not the index: a function it keeps the result of may not draw a bar.
+# Streamlit caches this dictionary, not the index: a cached function may not draw a progress bar.
 @st.cache_resource(show_spinner=False)
 def _photos_by_folder() -> dict[str, dict[str, Path]]:
     return {}

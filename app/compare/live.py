@@ -28,7 +28,7 @@ def auto_refresh(
             panels.status_lines(fresh)
             draw(fresh)
         if was_live and not panels.is_live(fresh):
-            st.rerun()  # the whole page, which then rests
+            st.rerun()  # reruns the page, which then stops refreshing
 
     drawn()
 

@@ -36,7 +36,7 @@ def confusions(record: RunSnapshot, predictions: Predictions, scores: SplitScore
     """Confusion matrix, or on a phone the most frequent confusions; with the photos of a selected cell."""
     has_crops = bool(crops(predictions.classes))
     places = [st.container(key=key) for key in ("matrix_place", "confusion_list", "cell_photos")]
-    with places[2]:  # before the matrix, which frames what is chosen here
+    with places[2]:  # before the matrix, which frames the selected cell
         true, called = _choose_cell(predictions)
     with places[0]:
         with st.container(horizontal=True, key="matrix_tools"):
@@ -111,7 +111,7 @@ def _pictures_of_cell(predictions: Predictions, true: str | None, called: str | 
     rows = np.flatnonzero(is_true & is_called)
     widgets.sentence(words.cell_sentence(true, called, len(rows), int(is_true.sum())), "below")
     if true is not None or called is not None:
-        # Errors first, the surest on top: among all photos of a class they are what one looks for.
+        # Errors first, by decreasing confidence.
         order = np.lexsort((-predictions.confidence[rows], predictions.correct[rows]))
         photos(predictions, rows[order], "cell")
 

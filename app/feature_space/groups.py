@@ -24,7 +24,7 @@ TITLES = {
     DATA_SET: "Data set",
     SPLIT: "Split",
 }
-# What drawn conditions look like: nine hues are the most that can be told apart, and there are more conditions.
+# Rendered conditions by appearance: there are more than the nine hues that are distinguishable.
 LOOKS = {
     "Spots": ("Bacterial_spot", "Gray_leaf_spot", "Scab", "Septoria_leaf_spot"),
     "Blights and scorch": ("Early_blight", "Late_blight", "Leaf_scorch"),

@@ -130,7 +130,7 @@ def _controls(record: RunSnapshot, samples: MappedSamples) -> tuple[str, str | N
         bind="query-params",
         on_change=state.draw_selection,
     )
-    # Streamlit takes no click on a point while dragging draws.
+    # Streamlit reports no click on a point in lasso mode.
     select_by = st.selectbox("Select by", [DRAWING, CLICKING], key=state.SELECT_BY, on_change=state.draw_selection)
     photos = {photo.key: photo for photo in state.photos()}
     chosen = NO_PHOTO

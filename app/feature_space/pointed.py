@@ -13,7 +13,7 @@ from hvit.feature_space.mapped_samples import MappedSamples
 
 _show = st.components.v2.component(
     "pointed_leaf",
-    html='<figure class="pointed-leaf" hidden><img alt=""></figure>',  # what it shows is listed below the map
+    html='<figure class="pointed-leaf" hidden><img alt=""></figure>',  # its content is listed below the map
     js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
     isolate_styles=False,
 )

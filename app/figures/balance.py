@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from app.theme import PAPER, Palette
 
 ROW_PX = 21
-STRENGTHS = (1.0, 0.66, 0.42, 0.22)  # of the accent, from what learned to what judged: they differ in grey too
+STRENGTHS = (1.0, 0.66, 0.42, 0.22)  # opacities of the accent color, from training to test: distinguishable in grey too
 
 
 def class_balance(

@@ -35,7 +35,7 @@ def confusion_matrix(
     K = len(classes)
     n = confusion.sum(1)
     share = confusion / np.maximum(n[:, None], 1)
-    shade = np.where(confusion > 0, np.sqrt(share), np.nan)  # by the root, so that 1 % can be seen beside 100 %
+    shade = np.where(confusion > 0, np.sqrt(share), np.nan)  # square root, so that 1 % is visible next to 100 %
     on_diagonal = np.eye(K, dtype=bool)
     text = _numbers(confusion, share, rates) if K <= MOST_WITH_NUMBERS else None
     figure = go.Figure()

@@ -10,7 +10,7 @@ from app.theme import Palette
 
 ROW_PX = 66
 ABOVE_PX, TICKS_PX, LINE_PX = 12, 34, 16
-AXIS_CHARACTERS = 50  # of a line below the axis: what a phone has room for
+AXIS_CHARACTERS = 50  # characters of a line below the axis, for a phone
 Interval = tuple[float, float]
 
 

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from app.theme import PAPER, Palette
 
-MOST_POINTS = 400  # of a curve: more cannot be told apart on a screen
+MOST_POINTS = 400  # of a curve: more are not distinguishable on a screen
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 

@@ -159,7 +159,7 @@ def photo(chosen: Chosen, runs: Sequence) -> None:
         )
     if caution := wrong_material(chosen.record.learned_from, own.address is not None, None):
         widgets.notice(caution)
-    whole_photo(own)  # an unreadable one is said to be before the model is loaded
+    whole_photo(own)  # reports an unreadable photo before the model is loaded
     ladder = cache.ladder_of(own, load_model(chosen.record), kind)
     _gallery([(picture, _version(answer), words.verdict_line(answer)) for picture, answer in ladder])
     answers = [answer for _, answer in ladder]

@@ -22,7 +22,7 @@ from hvit.data.invalid_photo import InvalidPhotoError
 from hvit.diagnosis import Diagnosis, PreparedPhoto, diagnose_window, prepare_photo, unreadable
 from hvit.runs.checkpoint import Checkpoint
 
-CHUNK = 4  # photos that a thread decodes and then scores at once: bounds what a kill loses, and memory
+CHUNK = 4  # photos that a thread decodes and then scores together: bounds memory, and the loss of a kill
 FLUSH_S = 1.0
 THUMBNAIL_PX = 160
 SPEED_OVER_S = 60.0  # the time left is estimated from so many seconds

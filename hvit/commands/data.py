@@ -47,7 +47,7 @@ packed photo and of its original.
 
 def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
-        "data", help="check, draw, pack and fetch data sets", description=__doc__, epilog=EXAMPLES
+        "data", help="check, show, render, pack and fetch data sets", description=__doc__, epilog=EXAMPLES
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
     checking = actions.add_parser("check", help="leaks, copies, broken files, balance, background", epilog=EXAMPLES)
@@ -62,14 +62,14 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     checking.add_argument("--json", action="store_true", help="print one JSON document")
     checking.set_defaults(run=run_check, parser=checking)
-    drawing = actions.add_parser("synthesize", help="draw leaves with known truth", epilog=SYNTHESIZE_EXAMPLES)
+    drawing = actions.add_parser("synthesize", help="render leaves with ground truth", epilog=SYNTHESIZE_EXAMPLES)
     drawing.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder to make; it must not hold files"
     )
     drawing.add_argument("--n", type=positive, required=True, metavar="N", help="number of leaves")
     drawing.add_argument("--size", type=positive, default=160, metavar="PX", help="side of the pictures (default 160)")
     drawing.add_argument(
-        "--seed", type=at_least(0), default=0, metavar="S", help="another seed draws other leaves (default 0)"
+        "--seed", type=at_least(0), default=0, metavar="S", help="another seed gives other leaves (default 0)"
     )
     drawing.add_argument(
         "--conditions",
@@ -79,7 +79,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="only these classes, such as Rust healthy (default all)",
     )
     drawing.add_argument("--bands", action="store_true", help="reflectance too; adds the class Early_stress")
-    drawing.add_argument("--workers", type=positive, metavar="N", help="processes that draw (default one a core)")
+    drawing.add_argument("--workers", type=positive, metavar="N", help="processes that render (default one a core)")
     drawing.add_argument("--json", action="store_true", help="print one JSON document")
     drawing.set_defaults(run=run_synthesize, parser=drawing)
     showing = actions.add_parser("sheet", help="a picture of some photos of every class", epilog=EXAMPLES)
@@ -136,7 +136,7 @@ def run_check(args: argparse.Namespace) -> int:
     notes: list[str] = []
     samples = read_samples(args.folders, say=notes.append)
     if len(classes := class_names(samples)) == 1:
-        notes.append(f"{classes[0]} is the only class: nothing can be told apart")
+        notes.append(f"{classes[0]} is the only class: there is nothing to classify")
     if args.group_from:
         samples = with_groups(samples, groups_from_names(samples, args.group_from))
     elif args.groups_csv:
@@ -299,6 +299,6 @@ def _print(report: dict[str, Any]) -> None:
         print("background control: needs train and test")
     else:
         print(
-            f"background control: four corner patches alone tell {100 * control['top1']:.1f} % of "
+            f"background control: four corner patches alone classify {100 * control['top1']:.1f} % of "
             f"{control['n']} test photos (largest class {100 * control['largest_class']:.1f} %)"
         )

@@ -35,7 +35,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("evaluate", help="score a run", description=__doc__, epilog=EXAMPLES)
     parser.add_argument("--run", dest="run_name", required=True, metavar="RUN", help="path or name")
     parser.add_argument(
-        "--data", nargs="+", type=Path, required=True, metavar="DIR", help="data sets: folders, or drawn leaves"
+        "--data", nargs="+", type=Path, required=True, metavar="DIR", help="data sets: folders, or rendered leaves"
     )
     parser.add_argument("--split", metavar="NAME", help="train, val or test (default: test where there are splits)")
     parser.add_argument(
@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
             checkpoint, samples, args.batch_size, progress("photos"), readers(samples), args.tta, args.without_bands,
             args.unknown_classes, args.unknown_kind,
         )  # fmt: skip
-    except DataError as error:  # what was passed over is often why
+    except DataError as error:  # skipped files are often the reason
         raise DataError("; ".join([str(error), *dict.fromkeys(notes)])) from None
     if args.save or args.save_distances:
         split = samples[0].split or "all"

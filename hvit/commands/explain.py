@@ -35,7 +35,7 @@ exit status: 0 done, 1 the photo could not be read, 2 a mistake in the command
 
 def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
-        "explain", help="show where an answer comes from", description=__doc__, epilog=EXAMPLES
+        "explain", help="show which parts of a photo a prediction depends on", description=__doc__, epilog=EXAMPLES
     )
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="one photo")
     parser.add_argument(
@@ -142,7 +142,7 @@ def _bands(checkpoint: "Checkpoint", path: Path, photo: "Photo") -> "np.ndarray 
     if stream.kind == "indices":
         seen = "also sees indices of the photo's colors, which stay as they are; the photo itself is explained"
     elif found is None:
-        seen = "takes bands and none lie beside the photo; the answer from the photo alone is explained"
+        seen = "takes bands, and there are none next to the photo; the prediction from RGB alone is explained"
     else:
         seen = f"also sees {found.name}, which stays as it is; the photo itself is explained"
     print(f"run {checkpoint.name} {seen}", file=sys.stderr)

@@ -37,7 +37,7 @@ def add_parser(subparsers: Subparsers) -> None:
     confusion.add_argument(
         "--by", choices=["class", "crop"], help="rows (default: classes where they fit the width, else crops)"
     )
-    reliability = _kind(kinds, "reliability", "how often answers hold, by their probability, of one run", several=False)
+    reliability = _kind(kinds, "reliability", "accuracy by predicted probability, of one run", several=False)
     _split(reliability)
     curves = _kind(kinds, "curves", "learning curves, with a band over seeds", several=True)
     curves.add_argument(

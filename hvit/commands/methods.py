@@ -11,8 +11,8 @@ EXAMPLES = """examples:
   python -m hvit methods --run tenth-simclr-0 > methods.md
   python -m hvit methods --run leaf45-tiny --json
 
-Everything said was recorded by the run; what it did not record is left out. Where a run starts from another that is
-here too, that one is told first. Citations are [@key] as Pandoc reads them, and their BibTeX follows the text.
+Everything is taken from the records of the run; what it did not record is left out. If the run it starts from is
+available too, that one is described first. Citations are in Pandoc's [@key] syntax; their BibTeX follows the text.
 """
 
 

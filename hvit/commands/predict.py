@@ -37,13 +37,13 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--run", dest="run_name", default=DEFAULT_RUN, metavar="RUN", help=f"path or name (default {DEFAULT_RUN})"
     )
-    parser.add_argument("--crop", metavar="NAME", help="the crop, where you know it: the answer is restricted to it")
+    parser.add_argument("--crop", metavar="NAME", help="the crop, if known: predictions are restricted to it")
     parser.add_argument(
         "--spectral",
         type=Path,
         metavar="FILE",
         help="bands of the one photo, for a run that takes any: a multi-band TIFF or .npy (default: leaf.npy or "
-        "leaf.bands.tif beside leaf.jpg)",
+        "leaf.bands.tif next to leaf.jpg)",
     )
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print one JSON document")

@@ -25,7 +25,7 @@ INDICES = ("ExG", "VARI", "GLI", "NGRDI")
 SMALLEST_SUM = 1.0  # of pixel values in a denominator, of 255: below it an index of nearly black pixels is 0
 MAX_BANDS = 16  # of a TIFF of the largest size, which is read into memory
 MAX_STRETCH = 1.02  # ratio of the aspect ratios of bands and photo
-# What tifffile and NumPy raise on damaged files.
+# Exceptions of tifffile and NumPy for damaged files.
 DAMAGED = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, struct.error, zlib.error,
 )  # fmt: skip

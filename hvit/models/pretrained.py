@@ -21,7 +21,7 @@ METADATA = "pretrained"  # key of the safetensors header
 LEAVES = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}  # last parts of tensor names
 COUNTER = ".num_batches_tracked"
 
-# What PyTorch's restricted unpickler raises on a truncated or damaged file.
+# Exceptions of PyTorch's restricted unpickler for truncated or damaged files.
 DAMAGE = (
     pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError,
     AssertionError, ArithmeticError, struct.error,

@@ -76,8 +76,8 @@ def same_photos(predictions: Sequence[Predictions]) -> tuple[np.ndarray, list[np
     if any(len(one) != len(rows[0]) for one in predictions):
         counts = ", ".join(f"{one.run} {len(one):,}" for one in predictions)
         raise FigureError(
-            f"the runs share {len(rows[0]):,} photos on {predictions[0].split}, and answered {counts}: evaluate all of "
-            "them on the same data"
+            f"the runs share {len(rows[0]):,} photos on {predictions[0].split}, evaluated on {counts}: evaluate "
+            "all of them on the same data"
         )
     return align_labels(predictions, rows)
 

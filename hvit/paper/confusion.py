@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GAP_MM = 1.2  # between text and matrix
-HEAD_MM = 7.2  # above the matrix: what the columns are, and their numbers
+HEAD_MM = 7.2  # above the matrix: axis title, and column numbers
 FOOT_MM = 10.5  # below it: the scale
 HIGHEST_CELL_MM = 7.0
 WRITTEN = 0.005  # smaller shares are not written into their cell
@@ -207,7 +207,7 @@ def _rule(axes: "Axes", table: Table) -> None:
 def _write(axes: "Axes", shares: np.ndarray, cell_mm: float) -> bool:
     """Writes percentages into the cells; returns whether they fit."""
     texts = [f"{100 * share:.0f}" for share in shares.flat if share >= WRITTEN]
-    # 100 may touch the edges of its cell: what stands beside it is then empty.
+    # 100 may touch the edges of its cell: neighboring cells are then empty.
     if style.text_width_mm(text for text in texts if text != "100") + 0.4 > cell_mm:
         return False
     for row, column in np.argwhere(shares >= WRITTEN):

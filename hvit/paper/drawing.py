@@ -87,7 +87,7 @@ def save(drawing: Drawing, out: Path, command: list[str]) -> Path:
 def _metadata(drawing: Drawing, kind: str) -> dict[str, Any]:
     origins = "; ".join(map(str, drawing.origins))
     if kind == "pdf":
-        # Without a date: what is drawn tomorrow from the same records is the same file.
+        # Without a date, so that the same records give the same file.
         return {
             "Title": drawing.title,
             "Subject": drawing.caption,

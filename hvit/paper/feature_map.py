@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 GAP_MM = 2.0
 KEY_MM = 2.6  # from the left of a line of the list to its text
 LEAST_MM = 50.0
-# Paul Tol's muted scheme, which most eyes can tell apart; in grey the numbers tell.
+# Paul Tol's muted scheme, distinguishable for most color vision; in grey by the numbers.
 HUES = ("#cc6677", "#332288", "#d1b23f", "#117733", "#62b5e5", "#882255", "#44aa99", "#999933", "#aa4499")
 DOT_PT, CROSS_PT, KEY_PT = 1.7, 1.9, 3.0
 CORE = 0.6  # of the samples of a class, those nearest to its middle, bear its number
@@ -147,7 +147,7 @@ def separate_boxes(centers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
         both = (overlap > 0).all(-1)
         if not both.any():
             break
-        # The shorter way out; two boxes on the very same spot part by their order.
+        # The shorter direction; two boxes at the same position are separated by their order.
         along = np.where(overlap[..., :1] <= overlap[..., 1:], [1.0, 0.0], [0.0, 1.0])
         sign = np.where(
             delta != 0, np.sign(delta), np.sign(np.subtract.outer(*[np.arange(len(centers))] * 2))[..., None]
@@ -189,7 +189,7 @@ def _caption(run: Run, found: FeatureMap, predictions: dict[str, Predictions], r
     colors = "colors: crops; " if crops(next(iter(predictions.values())).classes) else ""
     parts = [
         f"Feature space of {run.name}: {what}, laid out by t-SNE. Numbers: the classes listed below, each above its "
-        f"own; {colors}crosses: named wrongly. What is near within a cluster is alike; distances between clusters say "
+        f"own; {colors}crosses: misclassified. What is near within a cluster is alike; distances between clusters say "
         "little."
     ]
     if {"perplexity", "seed"} <= set(about):

@@ -52,7 +52,7 @@ def methods_of(run: Run, parent: Run | None = None) -> Methods:
         RunError: the run recorded no configuration, or a record is damaged.
     """
     if run.config is None:
-        raise RunError(f"run {run.name} has no config.yaml, which tells how it was made; copy the run again")
+        raise RunError(f"run {run.name} has no config.yaml, which records how it was made; copy the run again")
     text = Text()
     for each in (parent, run):
         if each is not None and each.config is not None:
@@ -63,7 +63,7 @@ def methods_of(run: Run, parent: Run | None = None) -> Methods:
             except (TypeError, KeyError, AttributeError) as error:  # a setting that another one calls for
                 reason = " ".join(str(error).split())[:80]
                 raise RunError(
-                    f"the configuration or card of run {each.name} lacks what its methods are told by ({reason}); "
+                    f"the configuration or card of run {each.name} lacks what the Methods paragraph needs ({reason}); "
                     "copy the run again"
                 ) from None
     keys = tuple(dict.fromkeys([*text.keys, TOOL]))

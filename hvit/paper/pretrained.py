@@ -4,7 +4,7 @@ from hvit.models.baselines import PREFIX
 from hvit.paper.record import Record, Text, cite
 from hvit.weights_origin import UNKNOWN, Origin
 
-DATA_KEYS = {"ImageNet": "deng2009imagenet"}  # what they were trained on, and the work to cite
+DATA_KEYS = {"ImageNet": "deng2009imagenet"}  # training data, and the work to cite
 
 
 def origin_of(record: Record) -> Origin | None:

@@ -420,7 +420,7 @@ REFERENCES = {
         },
     ),
 }
-# What names a data set, in its folder's name or in the licence that a run recorded.
+# Patterns of data sets, in folder names or in recorded licences.
 DATA_SETS = {
     "hughes2015plantvillage": r"plant[-_ ]?village|hughes",
     "singh2020plantdoc": r"plantdoc",

@@ -53,7 +53,7 @@ def draw(run: Run, width_mm: float, split: str | None = None) -> Drawing:
                 label=f"before calibration, ECE {_percent(ece(before, predictions.labels))}",
             )  # fmt: skip
         _with_intervals(axes, rows, f"{'calibrated' if predictions.calibrated else 'as it is'}, ECE {_percent(error)}")
-        style.percent_axis(axes.xaxis, "Probability of the answer, %", SHARE)
+        style.percent_axis(axes.xaxis, "Predicted probability, %", SHARE)
         style.percent_axis(axes.yaxis, "Predictions that hold, %", SHARE)
         axes.legend(loc="upper left", borderaxespad=0.2, handlelength=2.2)
     parts = [_caption(predictions, rows, error)]

@@ -23,7 +23,7 @@ ROLE_WORDS = {
 }
 SCORED = ("test", "cv")
 LIBRARIES = {"python": "Python", "numpy": "NumPy"}
-DETECTORS = {  # by ood.method: how strangeness is measured, and the works that describe it
+DETECTORS = {  # by ood.method: description of the score, and works to cite
     "knn": ("the distance to their nearest neighbors in feature space", ["sun2022knn"]),
     "knn_last_stages": (
         "the distance to their nearest neighbors in the features of the last two stages", ["sun2022knn"],
@@ -139,7 +139,7 @@ def data(text: Text, record: Record) -> None:
     sources = sorted({*balance.sources, *licences})
     for source in sources:
         licence = licences[source] if source in licences else ""
-        # Without the list of those that trained, the rest would pass for the whole data set.
+        # Without the list of training photos, the rest would look like the full data set.
         known = balance.role_source is not None and source in balance.sources
         facts = [f"{balance.count(source):,} {record.picture_noun}"] * known
         facts += [f"licence: {licence}"] * bool(licence)

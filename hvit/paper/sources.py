@@ -13,7 +13,7 @@ from hvit.runs.predictions import Predictions, read_predictions
 from hvit.runs.seed_groups import group_by_seed
 from hvit.words import PLANTS_UNKNOWN
 
-SPLIT_WORDS = {"cv": "cross-validated"}  # each answered by a model that had not seen it
+SPLIT_WORDS = {"cv": "cross-validated"}  # out-of-fold predictions
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def predictions_origin(run: Run, split: str) -> Origin:
 
 
 def _listed(run: Run) -> dict[str, str]:
-    return run.manifest() or {}  # none where the run goes on: its manifest is written last
+    return run.manifest() or {}  # none during training: the manifest is written last
 
 
 def predictions_of(run: Run, split: str | None = None) -> Predictions:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # matplotlib takes a second to import
     from matplotlib.figure import Figure
 
 MM_PER_INCH, PT_PER_INCH = 25.4, 72.0
-MIN_PT = 7.0  # what journals print as the smallest text
+MIN_PT = 7.0  # smallest text size of journals
 TITLE_PT = 7.5
 LINE_MM = 3.0  # from one line of the smallest text to the next
 MARGIN_MM = 1.0
@@ -77,7 +77,7 @@ def rules(texts: Sequence[str] = ()) -> Any:
         "lines.linewidth": 1.0,
         "lines.markersize": 3.2,
         "legend.frameon": False,
-        "pdf.fonttype": 42,  # TrueType, whole letters that an editor can change; the default draws them
+        "pdf.fonttype": 42,  # TrueType: text that stays editable; by default it becomes outlines
         "svg.fonttype": "path",
         "svg.hashsalt": "hvit",
     }
@@ -134,6 +134,6 @@ def series(index: int, names: Sequence[str]) -> Series:
     """
     if len(names) > len(SERIES):
         raise FigureError(
-            f"{len(names)} series cannot be told apart in grey, {len(SERIES)} can; name fewer runs: {', '.join(names)}"
+            f"{len(SERIES)} series are distinguishable in grey, not {len(names)}; name fewer runs: {', '.join(names)}"
         )
     return SERIES[index]

@@ -257,7 +257,7 @@ def _severity_of(
     if card.severity is None:
         return None, None
     if not isinstance(model, HViT):
-        return None, f"run {run_dir.name} is a baseline without the feature pyramid that a severity head stands on"
+        return None, f"run {run_dir.name} is a baseline without the feature pyramid that a severity head needs"
     try:
         severity = read_head(run_dir, card.severity, model.stage_dims(), card.sha256)
     except SeverityHeadError as error:
@@ -329,7 +329,7 @@ def _check_rejector(run_dir: Path, ood: Rejector, model: Classifier) -> None:
         with np.errstate(all="ignore"):
             scores = ood.score(features, np.zeros((1, model.num_classes), dtype=np.float32))
         fits = np.shape(scores) == (1,)
-    except (ValueError, IndexError, TypeError):  # what NumPy raises on arrays that do not fit
+    except (ValueError, IndexError, TypeError):  # exceptions of NumPy for mismatched shapes
         fits = False
     if not fits:
         raise CheckpointError(
@@ -352,7 +352,7 @@ def load_rejector(run_dir: Path, record: DetectorRecord | None) -> Rejector | No
         sha256 = file_sha256(path)
     except (FileNotFoundError, NotADirectoryError):
         raise CheckpointError(
-            f"run {run_dir.name} has no {name}, which tells strange photos apart; copy the run again"
+            f"run {run_dir.name} has no {name}, its out-of-distribution detector; copy the run again"
         ) from None
     except UntrustedFileError as error:
         raise CheckpointError(f"{name} of run {run_dir.name} {error}; copy the run again") from None

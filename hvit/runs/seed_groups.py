@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 SEED = "seed"
 INIT = "init"
-# How a training is kept running, stored and recorded; none of it changes what is learned.
+# Settings of running, storing and recording a training, without effect on the result.
 HOUSEKEEPING = {"data.cache_dir", "log_every", "checkpoint_minutes", "hang_minutes", "skip_limit"}
 
 
@@ -68,7 +68,7 @@ def group_by_seed(members: Sequence[M]) -> list[SeedGroup[M]]:
     A run without a known configuration is a group of its own.
     """
     exact = _buckets((_key(member), (member,)) for member in members)
-    # Only runs that would stand alone are sorted by the seed in their `init`: else seeds 0, 1 and 2 that all start
+    # Only runs that would be alone are grouped by the seed in their `init`: else seeds 0, 1 and 2 that all start
     # from `pre-0` would fall apart.
     merged = _buckets((_key(group[0], True) if len(group) == 1 else _key(group[0]), group) for group in exact)
     groups = [sorted(group, key=lambda m: (m.seed is None, m.seed or 0, m.name)) for group in merged]

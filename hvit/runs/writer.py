@@ -43,7 +43,7 @@ class RunLock:
         try:
             self._lock.acquire(blocking=False)
         except Timeout:
-            # Who holds it may not have told yet, or on Windows let no one read it.
+            # The holder may not have written its process id yet, or on Windows the file is locked for reading.
             process = (Run(path).info if (path / INFO).exists() else RunInfo()).process
             who = "another process" if process is None else f"process {process}"
             raise RunError(f"{path} is being written by {who}; wait for it, or choose another --run-dir") from None
@@ -161,7 +161,7 @@ class RunWriter:
                 if not self._over.is_set():
                     try:
                         self._write()
-                    except OSError:  # a full disk: what else is written there says so, and silence is the truth
+                    except OSError:  # a full disk: other writers report it, and the heartbeat may stop
                         continue
 
     def progress(self, step: int, total_steps: int, images_per_s: float | None, left_s: float | None) -> None:

@@ -30,8 +30,8 @@ TITLES = {
     ANOTHER_BACKGROUND: "Another background",
     CORNERS: "Four corners alone",
 }
-LITTLE, MUCH = 0.05, 0.3  # shares of right answers lost: a difference to ignore, and one to worry about
-FEWEST = 5  # photos of a class in each place, below which its transfer is not told
+LITTLE, MUCH = 0.05, 0.3  # share of correct predictions lost: negligible, and serious
+FEWEST = 5  # minimum photos of a class in laboratory and in field
 
 
 @dataclass(frozen=True)

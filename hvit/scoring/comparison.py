@@ -66,7 +66,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> McNemar:
 
     first, second = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
     if first.shape != second.shape:
-        raise ValueError(f"answers to {len(first)} and to {len(second)} photos cannot be paired")
+        raise ValueError(f"predictions of {len(first)} and of {len(second)} photos cannot be paired")
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     differing = only_first + only_second
     p = float(binomtest(only_first, differing).pvalue) if differing else 1.0
@@ -110,7 +110,9 @@ def paired_gain(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Gain:
     """
     first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     if first.shape != second.shape or first.ndim != 2 or not first.size:
-        raise ValueError(f"answers of {first.shape} and {second.shape} cannot be paired; expected (R, N) twice")
+        raise ValueError(
+            f"predictions of shape {first.shape} and {second.shape} cannot be paired; expected (R, N) twice"
+        )
     R, N = first.shape
     draws = [
         (first[runs].mean(0)[photos].mean(), second[runs].mean(0)[photos].mean()) for runs, photos in _draws(R, N, seed)
@@ -128,7 +130,9 @@ def paired_f1_gain(labels: np.ndarray, first: np.ndarray, second: np.ndarray, se
         ValueError: the two do not hold the same runs and photos.
     """
     if first.shape != second.shape or first.ndim != 2 or first.shape[1:] != labels.shape or not labels.size:
-        raise ValueError(f"answers of {first.shape} and {second.shape} cannot be paired on {labels.shape} photos")
+        raise ValueError(
+            f"predictions of shape {first.shape} and {second.shape} cannot be paired on {labels.shape} photos"
+        )
     R, N = first.shape
     K = int(max(labels.max(), first.max(), second.max())) + 1
 
@@ -157,7 +161,7 @@ def compare_runs(first: list[Run], second: list[Run], split: str = "test") -> tu
     for each in predictions:
         if len(each) != len(rows[0]) or len(each) != len(predictions[0]):
             raise ValueError(
-                f"run {each.run} answered other photos than {first[0].name}; evaluate both on the same data"
+                f"run {each.run} was evaluated on other photos than {first[0].name}; evaluate both on the same data"
             )
     truth, predicted = align_labels(predictions, rows)
     one, other = np.stack(predicted[: len(first)]), np.stack(predicted[len(first) :])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 AXES = ("step", "epoch", "time_s")
-MARKS = {"step", "epoch", "split", "time_s"}  # of a row, beside its values
+MARKS = {"step", "epoch", "split", "time_s"}  # keys of a row that are not metrics
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,9 @@ def macro_f1(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> flo
     """Mean F1 of the classes with at least one true photo."""
     confusion = confusion_matrix(labels, predicted, num_classes)
     n = confusion.sum(1)
-    f1 = 2 * np.diag(confusion) / np.maximum(n + confusion.sum(0), 1)  # at once: a bootstrap asks thousands of times
+    f1 = (
+        2 * np.diag(confusion) / np.maximum(n + confusion.sum(0), 1)
+    )  # vectorized, as a bootstrap calls it thousands of times
     return float(f1[n > 0].mean())
 
 

@@ -132,7 +132,7 @@ def read_robustness(run: Run, split: str) -> Robustness | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except UntrustedFileError as error:
-        raise RunError(f"answers in {where} {error}; copy the run again") from None
+        raise RunError(f"predictions in {where} {error}; copy the run again") from None
     again = "make it again with training.stress"
     if missing := [name for name in COLUMNS if name not in columns]:
         raise RunError(f"{where} lacks the column {missing[0]}; {again}")
@@ -157,7 +157,7 @@ def _problem(columns: dict[str, list[Any]]) -> str | None:
         return f"holds the verdict {sorted(unknown)[0][:40]!r}"
     keys = set(zip(columns["path"], columns["kind"], columns["strength"]))
     if len(keys) < len(columns["kind"]):
-        return "holds two answers for one photo, kind and strength"
+        return "holds two rows for one photo, kind and strength"
     return _gap(columns)
 
 
@@ -168,14 +168,14 @@ def _gap(columns: dict[str, list[Any]]) -> str | None:
         answered.setdefault(kind, {}).setdefault(int(strength), set()).add(path)
     photos, clean = set(columns["path"]), answered.pop(CLEAN, {})
     if clean != {0: photos}:
-        return "lacks the answers on some photos as they are"
+        return "lacks the unchanged version of some photos"
     strengths = {kind: sorted(found) for kind, found in answered.items() if kind in CORRUPTIONS}
     if len({tuple(each) for each in strengths.values()}) > 1:
         return "holds corruptions at different strengths"
     for kind, found in answered.items():
         expected = photos if kind in CORRUPTIONS else next(iter(found.values()))
         if any(each != expected for each in found.values()):
-            return f"lacks the answers on some photos under {kind[:40]}"
+            return f"lacks rows of some photos under {kind[:40]}"
     return None
 
 

@@ -17,7 +17,7 @@ from hvit.scoring.model_outputs import ModelOutputs
 from hvit.scoring.robustness_records import CLEAN
 from hvit.verdicts import verdicts
 
-MAX_SIDE_PX = 384  # square root of the area at which large photos are corrupted: about twice what runs are served at
+MAX_SIDE_PX = 384  # square root of the area of downscaled photos: about twice the serving size of runs
 LeafMask = Callable[[np.ndarray], np.ndarray]
 
 

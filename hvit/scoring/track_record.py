@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # import torch, which a page's first frame does not wait for
     from hvit.runs.checkpoint import Checkpoint
 
 MIN_PHOTOS = 30
-HALF_WIDTH = 0.05  # of the window of confidences around that of a new answer
+HALF_WIDTH = 0.05  # of the window around a new confidence
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def read_head(run_dir: Path, record: Any, stage_dims: list[int], weights_sha256:
         raise SeverityHeadError(f"{name} is damaged: severity of model.json {error}; {RETRAIN}") from None
     if record["backbone_sha256"] != weights_sha256:
         raise SeverityHeadError(f"{name} was trained on other weights than the run has now; {RETRAIN}")
-    with torch.device("meta"):  # no random numbers are drawn for weights that are replaced
+    with torch.device("meta"):  # no random initialization of weights that are replaced
         head = SegmentationHead(stage_dims, **{key: record["head"][key] for key in ("dim", "detail_dim")})
     tensors = _checked_tensors(name, run_dir, record["sha256"], head)
     head.load_state_dict({key: value.float() for key, value in tensors.items()}, assign=True)

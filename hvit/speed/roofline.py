@@ -94,7 +94,7 @@ def _times(model: nn.Module, images: torch.Tensor) -> tuple[dict[str, float], di
         elif (enclosing := _part_of(event)) is not None:
             if any(word in event.name for word in PRODUCTS) and not _within_product(event):
                 products[enclosing] += event.cpu_time_total / 1e3 / PASSES
-    rest = "norm, mean and head"  # what encloses all others, less those
+    rest = "norm, mean and head"  # self time: enclosing events minus nested ones
     times[rest] -= sum(ms for part, ms in times.items() if part != rest)
     ordered = [*PARTS, rest]
     return {part: times[part] for part in ordered}, {part: products[part] for part in ordered}

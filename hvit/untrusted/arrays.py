@@ -16,7 +16,7 @@ import numpy as np
 from hvit.untrusted.documents import parse_json
 from hvit.untrusted.files import MB, UntrustedFileError, open_untrusted, read_bytes, too_large
 
-MAX_DIRECTORY_BYTES = 64 * 1024  # of a zip file: it is read whole before its members are counted
+MAX_DIRECTORY_BYTES = 64 * 1024  # of a zip file, which is read into memory
 MAX_MEMBERS = 64
 MAX_CHARACTER = 0x10FFFF
 MAX_NPY_HEADER = 2000  # bytes

@@ -21,7 +21,7 @@ Nan = Literal["refuse", "null", "keep"]
 
 # A string, or a bracket outside of strings; possessive, so that a string without an end is passed over once.
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
-# What PyYAML raises on texts that are no YAML, or whose values are not what their tags say, as dates that never were.
+# Exceptions of PyYAML for invalid texts, or for values that do not match their tags, such as invalid dates.
 _NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
 # In C where PyYAML was built so. Its parser does not recurse; its loader does, without a limit, until the stack ends:
 # hence the depth is counted on events before anything is loaded.

@@ -10,7 +10,7 @@ from hvit.untrusted.files import MB, UntrustedFileError, read_bytes
 from hvit.untrusted.parquet_pages import unpacked_bytes
 
 MAX_ROWS = 500_000
-MAX_VALUES = 20_000_000  # rows times columns, lists counted whole
+MAX_VALUES = 20_000_000  # rows times columns, with all entries of lists
 MAX_UNPACKED_BYTES = 256 * MB
 MAX_TEXT_BYTES = 128 * MB  # of a column
 MAX_COLUMNS = 200

@@ -26,9 +26,9 @@ class AblationPlan(Section):
     pretrain: Pretraining | None = None
     variants: dict[str, list[str]]  # name -> overrides, after those above
     seeds: list[int] = Field([0], min_length=1)
-    data: list[Path] = Field(min_length=1)  # what the runs are judged on
+    data: list[Path] = Field(min_length=1)  # data sets and split of the evaluation
     split: str = "test"
-    tta: bool = False  # also judge each with the mean over a photo and its mirror image
+    tta: bool = False  # also evaluate with test-time augmentation (mirror image)
 
     @field_validator("variants")
     @classmethod

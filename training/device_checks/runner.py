@@ -15,7 +15,7 @@ from training.device_checks.parts import all_parts
 
 START_S = 180  # to import torch and to open the device
 PASSED, FAILED, LATE, SKIPPED = "passed", "failed", "out of time", "skipped"
-LOG = 2000  # characters of what a failed part said
+LOG = 2000  # characters of the output of a failed part
 
 
 class Runner:

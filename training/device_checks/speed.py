@@ -79,7 +79,7 @@ def _timed(name: str, setting: Setting):
         except torch.OutOfMemoryError:
             if setting.batch_size < 16:
                 raise
-        gc.collect()  # outside of the handler, which holds what did not fit
+        gc.collect()  # outside of the handler, which keeps the failed tensors alive
         torch.cuda.empty_cache()
         setting = Setting(**asdict(setting) | {"batch_size": setting.batch_size // 2})
 

@@ -10,7 +10,7 @@ from training.config import ConfigError
 from training.inputs.augment import BLOCK, aspects, sides_of
 from training.inputs.random_streams import uniform
 
-ASPECT, BLOCK_ORDER, STEP_ORDER = 2200, 2201, 2202  # streams of draws
+ASPECT, BLOCK_ORDER, STEP_ORDER = 2200, 2201, 2202  # random streams
 
 
 class RepeatedViews:

@@ -52,7 +52,7 @@ class OutputFile:
         except ValueError:
             found = None
         if found != header or path.stat().st_size != _num_bytes(header):
-            raise ConfigError(f"{path} is damaged, or holds the answers of another teacher; remove it")
+            raise ConfigError(f"{path} is damaged, or holds the outputs of another teacher; remove it")
         data = np.memmap(path, dtype=np.uint8, mode="r+" if writable else "r")
         blocks, samples = header["num_samples"] // BLOCK, header["num_samples"]
         logits_at = HEADER_BYTES + _aligned(blocks)
@@ -83,7 +83,7 @@ class OutputFile:
         """
         text = json.dumps(header).encode()
         if len(text) > HEADER_BYTES:
-            raise AssertionError("the header of a file of answers is too long")
+            raise AssertionError("the header of a file of stored outputs is too long")
         with open(path, "wb") as file:
             file.write(text)
             if hasattr(os, "posix_fallocate"):  # Windows and macOS have none
@@ -191,7 +191,7 @@ def _store(net: TeacherNet, path: Path, header: dict, setting, views, cache, sam
     """Computes all outputs of a teacher in one setting, under a lock, as another training may need the same file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    from filelock import FileLock  # only those who store answers need it
+    from filelock import FileLock  # only needed for stored outputs
 
     with FileLock(path.with_suffix(".lock")):
         if path.exists():

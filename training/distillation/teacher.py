@@ -44,7 +44,9 @@ def load_teachers(config: FinetuneConfig, device: torch.device) -> list[Checkpoi
     teachers = [load_checkpoint(find_run(run).path, device) for run in config.distill.teachers]
     for teacher in teachers:
         if teacher.spectral is not None:
-            raise ConfigError(f"distill: run {teacher.name} takes a spectral picture beside the photo; choose another")
+            raise ConfigError(
+                f"distill: run {teacher.name} takes a spectral image in addition to the photo; choose another"
+            )
         try:
             teacher.model.check_image_sizes([(phase.img_size, phase.img_size) for phase in config.phases])
         except ValueError as error:

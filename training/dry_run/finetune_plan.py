@@ -103,7 +103,7 @@ def _print_classes(samples: list[Sample], classes: list[str], config: FinetuneCo
     rows = [
         [classes[k], counts[k], f"{100 * counts[k] / len(labels):.1f}", f"{100 * drawn[k]:.1f}"] for k in order.tolist()
     ]
-    print_table([f"{len(classes)} classes", "photos to learn from", "% of them", "% of the draws"], rows)
+    print_table([f"{len(classes)} classes", "photos to learn from", "% of them", "% of the samples"], rows)
     return drawn
 
 

@@ -56,7 +56,7 @@ def print_memory(
         activations: from `activation_bytes`.
         what: description of the forward pass.
     """
-    averaged = isinstance(config, FinetuneConfig)  # an average of the weights is kept beside them
+    averaged = isinstance(config, FinetuneConfig)  # with a copy for the EMA
     shards = num_processes if config.sharded else 1
     state = (BYTES_A_WEIGHT + BYTES_AVERAGED * averaged) * params // shards
     parts = "weights, gradients, moments and average" if averaged else "weights, gradients and moments"

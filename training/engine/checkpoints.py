@@ -63,7 +63,7 @@ class Checkpoints:
             StorageError: it could not be written; those that were there still are.
         """
         world = self._world
-        # A name of its own each time: a file system that is shared may remember what one meant before.
+        # A new name each time: a shared file system may cache the previous meaning of a name.
         partial = self.folder / f".partial-{world.of_main(os.getpid())}-{step}"
         tensors = _tensors(model, ema, optimizer)
         record = {"step": step, "ema_updates": None if ema is None else ema.updates, "extra": extra}
@@ -176,7 +176,7 @@ class Checkpoints:
 def damage(folder: Path) -> str | None:
     """The reason a checkpoint cannot be loaded; None where all files match its manifest."""
     if not (folder / MANIFEST).exists():
-        return "made by an older version, which alone can go on from it" if _is_older(folder) else "it has no manifest"
+        return "made by an older version; resume with that version" if _is_older(folder) else "it has no manifest"
     try:
         manifest = read_json(folder / MANIFEST)
         if manifest["version"] != VERSION:

@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from training.parallel.signals import GaveUp, Signals
 from training.parallel.world import World
 
-LOSS, NORM, SKIPPED, STOP, SAVE, RANKS = range(6)  # places in what is told; from RANKS on, one a process
+LOSS, NORM, SKIPPED, STOP, SAVE, RANKS = range(6)  # indices of the reduced vector; from RANKS on, one a process
 
 
 @dataclass(frozen=True)

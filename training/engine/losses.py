@@ -39,7 +39,7 @@ class ClassificationLoss(nn.Module):
         weights = torch.ones_like(shares)
         if config.class_weights > 0:
             weights = shares**-config.class_weights
-            weights = weights / (weights * shares).sum()  # 1 on average over the pictures drawn
+            weights = weights / (weights * shares).sum()  # 1 on average over the sampled images
         self.register_buffer("shift", shift.float())
         self.register_buffer("weights", weights.float())
 

@@ -37,7 +37,7 @@ class Paced(ABC):
     time_budget: TimeBudget | None = None
     save_s = validation_s = finish_s = first_validation_s = 0.0
 
-    # What a program says.
+    # Implemented by a program.
 
     @property
     @abstractmethod

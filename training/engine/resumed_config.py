@@ -11,9 +11,9 @@ from training.config import ConfigError, FinetuneConfig, PretrainConfig, Segment
 # docs/reliability.md lists these for users. Of all others a change would make config.yaml untrue for the steps before.
 MAY_CHANGE = frozenset({
     "checkpoint_minutes", "hang_minutes", "log_every", "skip_limit",  # housekeeping, which no weight depends on
-    "data.dirs", "data.unlabeled", "data.cache_dir",  # where the photos lie; that they are the same is checked by hash
+    "data.dirs", "data.unlabeled", "data.cache_dir",  # paths of the photos, whose contents are compared by hash
     "batch_size", "accum_steps",  # of a process: the photos of a step, over all of them, are compared instead
-    "sharded", "compile", "model.grad_checkpointing",  # how a step is computed, not what
+    "sharded", "compile", "model.grad_checkpointing",  # how a step is computed, not its result
 })  # fmt: skip
 BY_NAME = ("init", "distill.teacher", "model.weights")  # runs and files, which may be elsewhere
 LISTED = 8

@@ -31,7 +31,7 @@ from training.inputs.sampler import Sampler, samples_of_pass
 from training.inputs.spectral import model_batch, with_bands
 from training.parallel.world import World, average_gradients
 
-DROP_PATH = 2000  # stream of draws
+DROP_PATH = 2000  # random stream
 MEASURED_S = 10  # that the speed is a mean over
 
 

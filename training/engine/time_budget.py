@@ -20,7 +20,7 @@ from hvit.untrusted import inside, read_json
 from training.config import ConfigError
 from training.parallel.world import World
 
-PARTS = 1_000_000  # progress is counted in millionths: whole numbers are the same on every process and after a resume
+PARTS = 1_000_000  # progress is counted in millionths: integers are the same on every process and after a resume
 MILESTONES = 20
 FIRST_STEPS = 12  # that measure the speed, where it is not known yet
 OVERTIME_STEPS = 6  # in which the schedule comes down to its end though no time is left
@@ -211,5 +211,5 @@ def recorded_segments(run: Path) -> list[Segment]:
     except (ValueError, KeyError, TypeError):
         raise ConfigError(f"--replay: {TIME_BUDGET} of run {found.name} is damaged; copy the run again") from None
     if not segments or segments[-1].ends != PARTS:
-        raise ConfigError(f"--replay: run {found.name} did not come to its end; finish it, or choose another")
+        raise ConfigError(f"--replay: run {found.name} did not finish; finish it, or choose another")
     return segments

@@ -14,7 +14,7 @@ def take_steps(training: Training, steps: int) -> tuple[float, list[float]]:
     outcomes = [training.train_step() for _ in range(steps)]
     wait(training)
     seconds = (time.perf_counter() - began) / steps
-    outcomes.append(training._read_pending())  # what an accelerator had not told yet
+    outcomes.append(training._read_pending())  # the outcome that was still on the accelerator
     return seconds, [step.loss for step in outcomes if step is not None]
 
 

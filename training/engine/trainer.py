@@ -143,7 +143,7 @@ class Training(Paced):
         if self.is_sharded:
             self._check_samples_seen()
 
-    # What a program says.
+    # Implemented by a program.
 
     @property
     @abstractmethod
@@ -225,7 +225,7 @@ class Training(Paced):
     def _finish(self) -> dict:
         """Writes the results of the run on the first process; all must call it. Returns the summary."""
 
-    # What all share.
+    # Shared by all programs.
 
     def run(self) -> int:
         """Trains to the end, a signal or a fault; records the outcome and returns the exit status."""
@@ -236,14 +236,14 @@ class Training(Paced):
                 self._record("failed", EXIT_GAVE_UP, {"stopped_at_step": self.step, "reason": str(reason)})
                 self.say(f"\n{self.name}: stopped at step {self.step}: {reason}")
                 return EXIT_GAVE_UP
-            except Stopped:  # while it was judged for the last time: the last step was saved
+            except Stopped:  # during the last validation: the last step was saved
                 return self._stopped(EXIT_PREEMPTED)
             except KeyboardInterrupt:
                 return self._stopped(EXIT_INTERRUPTED)
             except BaseException:
                 try:
                     self._record("failed", None, {})
-                except OSError:  # of a full disk; what is under way says so
+                except OSError:  # of a full disk; the original error reports it
                     pass
                 raise
 
@@ -256,7 +256,7 @@ class Training(Paced):
         self.signals.finishes_step = True
         while not self.at_end and not self.ended_early:
             if self.writer and time.monotonic() - self.last_saved > 60 * self.config.checkpoint_minutes:
-                self.signals.save = True  # tells all processes
+                self.signals.save = True  # so that all processes know
             place = self.place
             outcome = self._timed_step()
             at_end = self.at_end
@@ -405,7 +405,7 @@ class Training(Paced):
             resume=True,
             lock=self.lock,
         )
-        last = begun or -1  # the state of random weights may have been judged at step 0
+        last = begun or -1  # random weights may have been validated at step 0
         for name in (METRICS, SKIPPED):
             if wrong := truncate_lines(self.run_dir / name, last):
                 self.say(f"{wrong} damaged lines of {name} are dropped")

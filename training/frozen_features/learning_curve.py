@@ -11,12 +11,12 @@ from training.frozen_features.linear_head import LinearHead
 from training.inputs.random_streams import uniform
 
 SHARES = (0.125, 0.25, 0.5, 1.0)  # of the photos that a fold leaves to learn from
-SUBSETS = 5000  # stream of draws
+SUBSETS = 5000  # random stream
 LEAST_SHRINK = 1.25  # a share is not used where it holds so many times the photos it should: classes cannot shrink on
 RESAMPLES = 2000
 LEAST_PHOTOS = 50
-WIDEST = 0.10  # an interval wider than this tells nothing
-BENDS = 0.005  # of error beyond its interval that the last point may lie off the curve of the others
+WIDEST = 0.10  # a wider interval is not informative
+BENDS = 0.005  # tolerance beyond its interval of the last point's deviation from the curve of the others
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def gain_of_twice(curve: Curve, groups: np.ndarray, seed: int = 0) -> Gain:
     """
     num_draws, num_sizes, num_photos = curve.wrong.shape
     if num_sizes < 3 or num_photos < LEAST_PHOTOS:
-        return Gain(None, reason="too few photos to draw a curve through")
+        return Gain(None, reason="too few photos to fit a curve")
     numbers = np.unique(groups, return_inverse=True)[1]
     sizes = np.bincount(numbers)
     totals = np.array([[np.bincount(numbers, weights=row) for row in draw] for draw in curve.wrong])  # (R, S, G)
@@ -145,7 +145,7 @@ def gain_of_twice(curve: Curve, groups: np.ndarray, seed: int = 0) -> Gain:
     resampled = times @ totals.transpose(1, 2, 0)  # (S, RESAMPLES, R)
     taken = rng.integers(0, num_draws, (num_sizes, RESAMPLES, 1))
     counts = np.take_along_axis(resampled, taken, 2)[..., 0].T  # (RESAMPLES, S)
-    # Half an error stands for none, which has no logarithm.
+    # Zero errors, which have no logarithm, count as half an error.
     errors = np.maximum(counts, 0.5) / (times @ sizes)[:, None]
     mean = np.maximum(curve.wrong.mean(0).sum(1), 0.5)[None] / num_photos
     off = errors[:, -1] - _at(curve.counts[:-1], errors[:, :-1], curve.counts[-1])

@@ -21,7 +21,7 @@ from training.inputs.profiler_regions import AUGMENTATION, PHOTOS
 from training.inputs.random_streams import uniform
 
 BLOCK = 8  # mix partners come from fixed blocks of this many consecutive global samples
-GEOMETRY, COLOR, NOISE, MIX, SHAPE = range(5)  # streams of draws
+GEOMETRY, COLOR, NOISE, MIX, SHAPE = range(5)  # random streams
 ASPECTS = (4 / 3, 3 / 4, 3 / 2, 2 / 3, 2.0, 0.5)  # of batches that are not square
 
 
@@ -169,7 +169,7 @@ def _view_maps(sizes: np.ndarray, u: np.ndarray, sides: tuple[int, int], config:
 def _resample(canvas: Tensor, sizes: np.ndarray, theta: np.ndarray, sides, outside: Tensor) -> Tensor:
     """Samples views from photos in the top left of `canvas` (B, C, Hc, Wc), padded with `outside` (1 or B, C, 1, 1)."""
     canvas_sides = canvas.shape[2:]
-    # What is sampled beyond a tensor is 0, so that 0 is made to stand for what lies beyond a photo.
+    # grid_sample pads with 0, so the padding color is subtracted before and added after.
     photos = canvas - outside
     if (sizes != np.array(canvas_sides)).any():
         heights, widths = to_device(sizes, canvas.device)[:, :, None, None, None].unbind(1)
@@ -230,7 +230,7 @@ def _blur_and_noise(views: Tensor, u: np.ndarray, config: ViewConfig) -> Tensor:
         rows, kernel = to_device(blurred, views.device), to_device(_BLUR, views.device).expand(3, 1, 3, 3)
         views[rows] = F.conv2d(F.pad(views[rows], (1, 1, 1, 1), mode="replicate"), kernel, groups=3)
     noisy = np.flatnonzero(u[:, 1] < config.noise_probability)
-    # The seed comes from the sample's own draw: no other sample changes its noise.
+    # Seeded by the sample's own random number: noise does not depend on other samples.
     seeds, strengths = (u[noisy, 3] * 2**53).astype(np.int64), config.noise * 255 * u[noisy, 2]
     if views.device.type != "cpu" and noisy.size:
         noise = normal_noise(to_device(seeds, views.device), views.shape[1:])

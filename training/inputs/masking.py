@@ -8,7 +8,7 @@ from hvit.models.config import UNIT_PX
 from hvit.models.pretraining import num_visible
 from training.inputs.random_streams import uniform
 
-MASK = 5000  # stream of draws
+MASK = 5000  # random stream
 
 
 def kept_units(seed: int, samples: np.ndarray, sides: tuple[int, int], mask_ratio: float) -> Tensor:

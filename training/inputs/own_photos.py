@@ -83,12 +83,12 @@ def find(place: Path, group_from: str | None, groups_csv: Path | None) -> tuple[
     samples = read_samples([place], say=warnings.append)
     if tested := sum(sample.split == "test" for sample in samples):
         samples = [sample for sample in samples if sample.split != "test"]
-        warnings.append(f"{tested} test photos are left alone; judge the run on them at the end")
+        warnings.append(f"{tested} test photos are not used; evaluate the run on them at the end")
     if copies := sum(sample.augmented for sample in samples):
         samples = [sample for sample in samples if not sample.augmented]
         warnings.append(f"{copies} augmented copies are left out")
     if not samples:
-        raise DataError(f"{place}: no photos to learn from beside test")
+        raise DataError(f"{place}: no photos to train on, only test photos")
     if group_from is not None:
         samples = with_groups(samples, groups_from_names(samples, group_from))
     elif groups_csv is not None:
@@ -114,7 +114,7 @@ def see(
         DataError: too few photos can be read.
     """
     model = copy.deepcopy(checkpoint.model)
-    model.reset_classifier(0)  # its answer is then the embedding
+    model.reset_classifier(0)  # its output is then the embedding
     checkpoint = replace(checkpoint, model=model)
     kept, sha256, small, parts, unreadable = [], [], [], [], []
     least_sides = checkpoint.preprocessing.least_sides
@@ -176,7 +176,7 @@ def check_enough_photos(samples: list[Sample]) -> None:
 def _small_classes(samples: list[Sample]) -> list[str]:
     counts = Counter(sample.label for sample in samples)
     return [
-        f"{name} has {count} photos: below {JUDGED_FROM} cross-validation cannot judge a class"
+        f"{name} has {count} photos: below {JUDGED_FROM} cross-validation cannot evaluate a class"
         for name, count in sorted(counts.items())
         if count < JUDGED_FROM
     ]

@@ -7,7 +7,7 @@ import numpy as np
 from training.config import Config
 from training.inputs.random_streams import uniform
 
-ORDER = 1000  # stream of draws
+ORDER = 1000  # random stream
 KEPT_EPOCHS = 3
 
 

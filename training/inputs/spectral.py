@@ -16,7 +16,7 @@ from training.inputs.augment import augment_bands
 from training.inputs.random_streams import uniform
 from training.parallel.world import World
 
-MODALITY = 2100  # stream of draws
+MODALITY = 2100  # random stream
 MEASURED_PHOTOS = 1000  # whose pixels decide mean and variance of each channel
 
 
@@ -38,7 +38,7 @@ def open_stream(config: FinetuneConfig, train: PhotoCache, val: PhotoCache, worl
     present = np.flatnonzero(train.bands.present)
     if not present.size:
         raise ConfigError(
-            "spectral.kind is bands, and no training photo has any; expected leaf.npy or leaf.bands.tif beside leaf.jpg"
+            "spectral.kind is bands, and no training photo has any; expected leaf.npy or leaf.bands.tif by leaf.jpg"
         )
     planes = (train.bands[i] for i in _measured(present))
     return SpectralStream.fit(spectral.kind, spectral.channels, spectral.white, planes)

@@ -60,7 +60,7 @@ def save_shards(folder: Path, tensors: dict[str, Tensor]) -> None:
 
     try:
         dcp.save(tensors, storage_writer=dcp.HuggingFaceStorageWriter(str(folder), save_distributed=True))
-    except dcp.CheckpointException as error:  # a BaseException, with what happened on each process
+    except dcp.CheckpointException as error:  # a BaseException with the error of each process
         rank, (cause, _) = next(iter(error.failures.items()))
         if not isinstance(cause, OSError):
             raise cause from None

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-# What a program ends with; docs/reliability.md explains each. 0 is done, 1 an error nobody foresaw.
+# Exit codes, see docs/reliability.md. 0 is done, 1 an unexpected error.
 EXIT_USER = 2  # a mistake in the command, the configuration or the data
 EXIT_GAVE_UP = 3  # features collapsed, or loss and gradients stayed not finite
 EXIT_STORAGE = 4  # files cannot be written: the disk is full
@@ -16,7 +16,7 @@ EXIT_PREEMPTED = 75  # stopped by a signal, its state saved: --resume goes on
 EXIT_INTERRUPTED = 130  # stopped at once by a second Ctrl-C
 
 STATUS_FILE = "HVIT_STATUS"  # the variable that names a file for an exit status: torchrun ends with 1 whatever it was
-LITTLE_KNOWN = (1, EXIT_LOST)  # what another process may know the reason of
+LITTLE_KNOWN = (1, EXIT_LOST)  # exit codes whose reason another process may know
 
 SAVE_SIGNAL = getattr(signal, "SIGUSR1", None)  # Windows has none
 

@@ -11,9 +11,9 @@ import torch.distributed as dist
 
 from training.parallel.signals import EXIT_LOST, leave_status
 
-STOP_S = 10  # for a question to the store to be answered
-LOOKS = 10  # in the time a process may stand still
-STARTED = "-1 0 0 0 0"  # what is known of a process that has not said anything yet
+STOP_S = 10  # timeout of a request to the store
+LOOKS = 10  # polls within the time limit
+STARTED = "-1 0 0 0 0"  # state of a process before its first report
 
 
 class Watchdog(threading.Thread):
@@ -60,7 +60,7 @@ class Watchdog(threading.Thread):
         self._operations = int
 
     def run(self) -> None:
-        reports: dict[int, str] = {}  # what each process said last
+        reports: dict[int, str] = {}  # last report of each process
         last_report, last_progress = dict.fromkeys(range(self._size), time.monotonic()), {}
         count = 0
         while not self._over.wait(self._limit_s / LOOKS):
@@ -98,7 +98,7 @@ class Watchdog(threading.Thread):
         if still == awaited:
             names = ", ".join(map(str, still))
             step = known[still[0]][3]
-            return f"process {names} of {self._size} hangs: stands still at step {step} for {self._limit_s:.0f} s"
+            return f"process {names} of {self._size} hangs: no progress at step {step} for {self._limit_s:.0f} s"
         return None
 
 

@@ -138,7 +138,7 @@ def join_world(device: str = "auto", hang_s: float = 600.0):
     local_device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if cuda else torch.device("cpu")
     if cuda:
         torch.cuda.set_device(local_device)
-        torch.backends.cudnn.allow_tf32 = False  # what is computed in float32 is judged as if on the CPU
+        torch.backends.cudnn.allow_tf32 = False  # no TF32: float32 results must agree with the CPU
     attempt = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
     if size == 1:
         yield World(rank, size, local_device, attempt > 0)

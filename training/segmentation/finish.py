@@ -38,7 +38,7 @@ def finish_severity(
     Returns:
         Figures for the summary of the segmentation run.
     """
-    head = head.half().float().eval()  # what ships is rounded, and all figures are of the rounded weights
+    head = head.half().float().eval()  # all scores are of the float16-rounded weights that ship
     write_head(run_dir, head)
     threshold = best_threshold(head, parent, datasets.val, datasets.selects)
     draft = SeverityEstimator(head, threshold, {}, {}, "")

@@ -5,7 +5,7 @@ import numpy as np
 from training.frozen_features.linear_head import LinearHead
 
 NEIGHBORS = 20
-MOST_REFERENCE, MOST_QUERIES = 2000, 1000  # photos, so that judging stays a matter of seconds
+MOST_REFERENCE, MOST_QUERIES = 2000, 1000  # photos, so that monitoring takes seconds
 
 
 def spread(vectors: np.ndarray) -> float:
@@ -58,7 +58,7 @@ def collapse(
     Returns:
         One sentence, or None where all is well.
     """
-    # Projections must spread over the sphere, or views could not be told apart. A sound run was seen to use 9 %
+    # Projections must spread over the sphere, or views would be indistinguishable. A sound run was seen to use 9 %
     # of the directions early on. Embeddings of a masked autoencoder share a large common part by nature; only when
     # hardly anything else is left are they of no use.
     least_spread, least_rank = (0.3, 0.04 * vectors.shape[1]) if method == "simclr" else (0.01, 2.0)
@@ -66,12 +66,12 @@ def collapse(
     if not np.isfinite(loss) or not np.isfinite(vectors).all():
         return "collapse: loss or features are not finite; lower optim.lr"
     if loss >= 0.99 * chance:
-        return f"collapse: the loss is {loss:.4f}, and features that tell nothing have {chance:.4f}; lower optim.lr"
+        return f"collapse: the loss is {loss:.4f}, and uninformative features have {chance:.4f}; lower optim.lr"
     if (value := spread(vectors)) < least_spread:
         return f"collapse: features hardly differ between photos: spread {value:.3f}, expected at least {least_spread}"
     if (value := effective_rank(vectors)) < least_rank:
         dim = vectors.shape[1]
         return f"collapse: features use {value:.1f} directions of {dim}, expected at least {least_rank:.1f}"
     if knn is not None and knn < 0.5 * control:
-        return f"collapse: neighbors name {knn:.1%} of held-out photos rightly, those of random weights {control:.1%}"
+        return f"collapse: k-NN classifies {knn:.1%} of held-out photos correctly, that of random weights {control:.1%}"
     return None

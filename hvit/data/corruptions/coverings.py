@@ -8,7 +8,7 @@ from hvit.data.corruptions.sensor import rounded
 from hvit.data.leafsim.noise import fractal, grain, smoothstep
 from hvit.data.leafsim.random_stream import RandomStream
 
-DROPS, REACH = 45, 2.2  # a drop shows what lies around it upside down, from so many radii away
+DROPS, REACH = 45, 2.2  # a drop shows its surroundings upside down, within this many radii
 DUST_RGB = np.array([196, 181, 154], np.float32)
 FILM = 0.35  # opacity of the film between grains, relative to that of the grains
 

@@ -15,12 +15,12 @@ SPLIT_NAMES = {
     "test": "test", "testing": "test",
 }  # fmt: skip
 COTTON_ORIGINALS, COTTON_COPIES = "original dataset", "augmented dataset"  # the layout of SAR-CLD-2024
-# Folders with these names hold versions of the same photos, or what belongs to photos, and no classes.
+# Folders with these names hold versions or metadata of photos, and no classes.
 VERSIONS = (
     "color", "colour", "rgb", "original", "originals", "raw", "images", "image", "grayscale", "greyscale", "gray",
     "grey", "segmented", "segmentation", "augmented", "masks", "mask", "labels", "annotations", "resized", "cropped",
 )  # fmt: skip
-# What `hvit data synthesize` writes beside the splits.
+# Other files of `hvit data synthesize`.
 BESIDE_SPLITS = frozenset({"masks", "bands"})
 NO_SPLIT = "in no split: rename the folder to train, val or test where it is one"
 NO_PART = f"beside {COTTON_ORIGINALS} and {COTTON_COPIES}"

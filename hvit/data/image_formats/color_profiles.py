@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 MAX_PROFILE = 4_000_000  # bytes; those of printers are about 2 MB
-MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # color space of a profile -> mode of pictures that it is for
+MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # color space of a profile -> Pillow mode
 CLASSES = (b"mntr", b"scnr", b"prtr", b"spac")  # of devices; not links of two, and no effects
 FLOAT_TABLES = (b"D2B0", b"D2B1", b"D2B2", b"D2B3")  # chains of any length, in no photo: each color would walk all
 SAME_WITHIN = 2  # levels of 255
@@ -42,7 +42,7 @@ def to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
         if image.mode == "RGB" and _changes_nothing(transform):
             return None
         return ImageCms.applyTransform(image, transform)
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):  # what Pillow raises for a broken profile
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):  # Pillow's exceptions for a broken profile
         return None
 
 

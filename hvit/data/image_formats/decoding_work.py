@@ -14,7 +14,7 @@ from hvit.data.photo_limits import LIMIT, MAX_PIXELS, check_sides
 
 BUDGET_PX = 1.2 * MAX_PIXELS  # a photo of the largest size, and its metadata
 
-SCAN_SHARE = 0.18  # of a whole decode, for a scan over all components of a JPEG: ten of them cost twice as much
+SCAN_SHARE = 0.18  # of a full decode, for a scan over all components of a JPEG: ten of them cost twice as much
 ENTRY_PX, VALUE_PX = 200, 0.02  # a directory entry of EXIF or TIFF; a byte of its value, which is copied
 CHUNK_PX, BLOCK_PX = 800, 100  # a chunk of PNG or WebP, a block of GIF
 RUN_PX, RLE_PX = 20, 10  # a byte and a pixel of a run-length encoded BMP, which Pillow decodes in Python

@@ -51,7 +51,7 @@ def heif_work(work: DecodingWork, data: bytes) -> None:
     try:
         meta = next((body for kind, body in _boxes(work, data, 0, len(data)) if kind == b"meta"), None)
         if meta is None:
-            return  # a film without a still picture: the decoder says what it makes of it
+            return  # a video without a still image: left to the decoder
         items, primary = _read_items(work, data, meta)
         for item in items.values():
             if item.kind == b"Exif":
@@ -136,7 +136,7 @@ def _take_references(work: DecodingWork, data: bytes, start: int, stop: int, ite
         elif kind == b"auxl":
             for target in targets:
                 if target in items:
-                    items[target].alphas.append(source)  # all kinds, until the properties tell
+                    items[target].alphas.append(source)  # all kinds, until the properties are known
 
 
 def _take_extents(work: DecodingWork, data: bytes, start: int, stop: int, items: dict[int, Item], idat: int) -> None:

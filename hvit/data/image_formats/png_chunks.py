@@ -9,7 +9,7 @@ from hvit.data.photo_limits import check_sides
 KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT", b"IDAT", b"IEND"})
 TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 TURNED_BY = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")  # texts that may hold the orientation
-MAX_TEXT, MAX_INFLATED = 100_000, 1_000_000  # bytes; the second is what Pillow accepts
+MAX_TEXT, MAX_INFLATED = 100_000, 1_000_000  # bytes; the second is Pillow's limit
 MAX_LOOKED_INTO = 5  # profiles and texts
 
 

@@ -21,7 +21,7 @@ from hvit.data.leafsim.random_stream import Part, RandomStream
 from hvit.data.leafsim.tissue import Tissue, healthy
 
 MIN_SIZE, MAX_SIZE = 32, 1024
-P_DAPPLED = 0.15  # of leaves lie in broken light
+P_DAPPLED = 0.15  # of leaves have dappled light
 LEAF_LIGHT = 0.13  # reflectance of a common leaf
 OVERSAMPLING = 2  # rendered at twice the size, against aliasing
 
@@ -76,9 +76,7 @@ def render(address: Address, size: int = 160, bands: bool = False, symptoms: boo
         tissue, what = _infected(tissue, blade, what, part)
     source = light(part("light"))
     behind, touches = background(side, source, part)
-    metered = (
-        0.5 * float(behind.mean()) + 0.5 * LEAF_LIGHT
-    )  # of no leaf in particular: exposure must not tell the class
+    metered = 0.5 * float(behind.mean()) + 0.5 * LEAF_LIGHT  # a constant: exposure must not be a cue to the class
     picture = photograph(_compose(tissue, blade, source, behind, touches, part), metered, size, part)
 
     leaf_mask = _reduced(blade.cover, size) > 0.5

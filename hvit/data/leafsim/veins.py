@@ -112,7 +112,7 @@ def _draw_tapering(canvas: np.ndarray, pose: Pose, points: np.ndarray, start: fl
     along = np.gradient(path, axis=0)
     normal = np.stack([-along[:, 1], along[:, 0]], 1) / (np.linalg.norm(along, axis=1, keepdims=True) + 1e-9)
     half = np.linspace(start, end, len(path))[:, None] * pose.length / 2
-    strength = 255 * min(1.0, 0.25 + float(half.mean()) * 1.2)  # a line finer than a pixel is drawn fainter
+    strength = 255 * min(1.0, 0.25 + float(half.mean()) * 1.2)  # a line finer than a pixel is fainter
     half = np.maximum(half, 0.4)
     ring = np.concatenate([path + half * normal, (path - half * normal)[::-1]])
     fixed = np.round((ring - 0.5) * (1 << FRACTION_BITS)).astype(np.int32)

@@ -383,7 +383,7 @@ def test_an_ablation_that_cannot_be_compared_says_why_and_still_shows_its_curves
     tags = ["ablation=parts", "variant=vit"]
     recorded_run(ablation / "parts-vit-1", CLASSES, ANSWERS[:4], 1, {"optim": {"ema_decay": 0.5}}, tags=tags)
     app = opened("ablations")
-    assert "answered other photos" in words_of(app)
+    assert "was evaluated on other photos" in words_of(app)
     assert len(figure(app)["data"]) > 2
 
 

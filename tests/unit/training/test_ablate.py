@@ -102,7 +102,7 @@ def test_a_stop_is_handed_on_and_the_same_command_goes_on(plan, tmp_path):
         time.sleep(0.1)
     program.send_signal(signal.SIGTERM)
     said = program.communicate(timeout=60)[1]
-    assert program.returncode == 75 and "the same command goes on" in said
+    assert program.returncode == 75 and "run the same command to continue" in said
     assert json.loads((log.parent / "run.json").read_text())["status"] == "preempted"
     listed = _run(_words(plan, runs, "--dry-run"))
     assert "begun" in listed.stdout

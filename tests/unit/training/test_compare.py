@@ -53,4 +53,4 @@ def test_runs_that_cannot_be_paired_are_refused(tiny_run, tmp_path, capsys):
     assert "the first have seeds [0], the second [1]" in capsys.readouterr().err
     fewer = _run(tiny_run, tmp_path, "c0", 0, 10, photos=90)
     assert program.main(["--without", str(one), "--with", str(fewer)]) == 2
-    assert "answered other photos" in capsys.readouterr().err
+    assert "was evaluated on other photos" in capsys.readouterr().err

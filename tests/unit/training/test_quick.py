@@ -214,7 +214,7 @@ def test_a_report_says_how_the_head_was_made_and_that_plants_are_unknown(made, t
 def test_a_class_of_few_photos_is_named_and_kept(own, tiny_run, tmp_path, capsys):
     assert _quick(own, tmp_path / "mine", tiny_run) == 0
     out, err = capsys.readouterr()
-    assert "warning: Tomato___healthy has 6 photos: below 8 cross-validation cannot judge a class" in err
+    assert "warning: Tomato___healthy has 6 photos: below 8 cross-validation cannot evaluate a class" in err
     assert "Potato___Early_blight has" not in err
     assert "Plants unknown: accuracy may be too high" in out
     assert "Twice the photos" not in out  # 38 photos cannot tell
@@ -288,7 +288,7 @@ def test_mistakes_get_one_line(own, tmp_path, tiny_run, capsys):
 def test_of_a_divided_data_set_test_is_left_alone(color_photos):
     samples, known, warnings = quick.find(color_photos, None, None)
     assert {sample.split for sample in samples} == {"train", "val"} and len(samples) == 72 and not known
-    assert warnings == ["12 test photos are left alone; judge the run on them at the end"]
+    assert warnings == ["12 test photos are not used; evaluate the run on them at the end"]
 
 
 def test_drawn_leaves_are_photos_too():

@@ -121,7 +121,7 @@ def test_curves_are_drawn_with_lines_and_markers_of_their_own(seeds):
 
 def test_more_series_than_can_be_told_apart_are_refused(tmp_path):
     runs = [Run(write_records(tmp_path / f"r{i}", config={"epochs": i})) for i in range(len(style.SERIES) + 1)]
-    with pytest.raises(style.FigureError, match="cannot be told apart in grey"):
+    with pytest.raises(style.FigureError, match="are distinguishable in grey"):
         curves.draw(sources.groups_of(runs), 85)
 
 

@@ -214,7 +214,7 @@ def test_a_run_that_is_not_finished_says_so(tmp_path):
 
 def test_a_run_without_a_configuration_is_refused(full):
     (full / "config.yaml").unlink()
-    with pytest.raises(RunError, match="no config.yaml, which tells how it was made"):
+    with pytest.raises(RunError, match="no config.yaml, which records how it was made"):
         methods_of(Run(full))
 
 

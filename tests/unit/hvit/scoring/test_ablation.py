@@ -67,5 +67,5 @@ def test_without_a_judged_full_variant_there_is_no_table(tmp_path):
 
 def test_runs_judged_on_other_photos_are_not_compared(tmp_path):
     runs = [run(tmp_path, "full", 0, LABELS), run(tmp_path, "without", 0, LABELS[:4], labels=LABELS[:4])]
-    with pytest.raises(ValueError, match="answered other photos"):
+    with pytest.raises(ValueError, match="was evaluated on other photos"):
         ablations(runs)

@@ -214,4 +214,4 @@ def test_a_file_of_another_teacher_or_a_torn_one_is_refused(tiny_config, teacher
     sha256 = json.loads((teacher / "model.json").read_text())["sha256"].encode()
     path.write_bytes(content.replace(sha256, b"0" * 64) if damage == "teacher" else content[:-4])
     assert _train(tiny_config, tmp_path / "second", options) == 2
-    assert "is damaged, or holds the answers of another teacher; remove it" in capsys.readouterr().err
+    assert "is damaged, or holds the outputs of another teacher; remove it" in capsys.readouterr().err

@@ -547,7 +547,7 @@ def _watched(limit_s: float, operations: dict, alive, moves) -> list[str]:
 @pytest.mark.case("T6")
 def test_the_process_that_began_the_fewest_operations_is_the_one_that_hangs():
     said = _watched(0.5, {0: 9, 1: 8, 2: 9}, alive=(0, 1, 2), moves=())
-    assert len(said) == 3 and set(said) == {"process 1 of 3 hangs: stands still at step 7 for 0 s"}
+    assert len(said) == 3 and set(said) == {"process 1 of 3 hangs: no progress at step 7 for 0 s"}
 
 
 @pytest.mark.case("T6")

@@ -255,7 +255,7 @@ def test_the_plan_names_the_channels_and_the_dropout(tiny_config, capsys):
         (["model.name=hvit_tiny_dfca", "spectral={kind: bands, dropot: 1}"], "did you mean dropout"),
         (["model.name=hvit_tiny_dfca", "spectral={kind: bands, dropout: 1}"], "less than 1"),
         (["model.name=hvit_tiny_dfca", "spectral={dropout: 0.1}"], "spectral.kind"),
-        (["data.early_stress=true"], "early_stress makes Early_stress a class of drawn leaves, and dirs name none"),
+        (["data.early_stress=true"], "early_stress makes Early_stress a class of rendered leaves, and dirs name none"),
     ],
 )
 def test_what_does_not_fit_together_is_refused_in_one_line(tiny_config, overrides, expected):

@@ -165,7 +165,7 @@ def test_the_command_tells_people_what_it_found(data, capsys):
     assert main(["data", "check", str(data)]) == 0
     out = capsys.readouterr().out
     assert "49 photos in 3 classes" in out and "leaks between splits: 1 exact, 0 near, 0 groups" in out
-    assert "background control: four corner patches alone tell" in out and "Plants unknown" in out
+    assert "background control: four corner patches alone classify" in out and "Plants unknown" in out
 
 
 def test_the_command_takes_several_data_sets_together(data, tmp_path, capsys):
