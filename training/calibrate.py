@@ -32,9 +32,10 @@ from hvit.device import chosen_device
 from hvit.models import Classifier
 from hvit.rejection import METHODS, Rejector
 from hvit.runs import INFO, Run, RunError, find_run
-from hvit.runs.checkpoint import Checkpoint, load_checkpoint, save_calibration, save_checkpoint
+from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.runs.layout import SPLIT
 from hvit.runs.results import record_results
+from hvit.runs.saving import save_calibration, save_checkpoint
 from hvit.scoring.evaluation import predict_samples
 from hvit.scoring.scores import score
 from hvit.weights_origin import Origin

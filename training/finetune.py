@@ -31,6 +31,7 @@ from training.dry_run.finetune_plan import print_plan
 from training.engine.checkpoints import save_weights
 from training.engine.early_stopping import Patience, better
 from training.engine.ema import Ema
+from training.engine.entry_point import start
 from training.engine.initial_weights import (
     check_head,
     joint_model,
@@ -48,7 +49,7 @@ from training.engine.initial_weights import (
 from training.engine.losses import ClassificationLoss
 from training.engine.optim import adamw
 from training.engine.steps import predict, score, sides_at, train_step
-from training.engine.trainer import Training, start
+from training.engine.trainer import Training
 from training.inputs.datasets import build_datasets, listed_classes, write_split
 from training.inputs.sampler import Sampler, class_shares, sample_weights
 from training.parallel.fsdp import GatheredModule, shard

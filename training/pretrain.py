@@ -19,14 +19,15 @@ from torch.profiler import record_function
 from hvit.data.caching.photo_cache import PhotoCache
 from hvit.data.preprocess import Preprocessing
 from hvit.models import create_model
-from hvit.runs.checkpoint import save_checkpoint
+from hvit.runs.saving import save_checkpoint
 from training.command_line import program_parser
 from training.config import PretrainConfig
 from training.dry_run.pretrain_plan import print_plan
+from training.engine.entry_point import start
 from training.engine.gradient_guard import StepOutcome
 from training.engine.optim import adamw
 from training.engine.steps import predict
-from training.engine.trainer import Training, start
+from training.engine.trainer import Training
 from training.inputs.augment import batch_sides
 from training.inputs.profiler_regions import BACKWARD
 from training.inputs.sampler import Sampler, samples_of_pass

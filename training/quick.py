@@ -21,9 +21,10 @@ from hvit.models import HViT
 from hvit.rejection import Rejector
 from hvit.rejection.neighbors import NearestNeighbors
 from hvit.runs import DEFAULT_RUN, INFO, RunError, RunWriter, find_run
-from hvit.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.runs.layout import LEARNING_CURVE, in_split
 from hvit.runs.results import record_results
+from hvit.runs.saving import save_checkpoint
 from hvit.scoring.evaluation import Evaluation, record_evaluation
 from hvit.scoring.model_outputs import ModelOutputs
 from hvit.scoring.scores import score

@@ -7,10 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvit.models.backbone import FUSED_STAGE, Backbone, StageRecord, fit_sides
+from hvit.models.backbone import FUSED_STAGE, Backbone, fit_sides
 from hvit.models.config import SIZES, STRIDES, ModelConfig
 from hvit.models.fusion import FusionRecord
 from hvit.models.layers import DropPath
+from hvit.models.stages import StageRecord
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,10 @@
 """Run directories: their format, reader and writer."""
 
 from hvit.runs.layout import CONFIG, DEFAULT_RUN, INFO, LOCK, MANIFEST, METRICS, SCHEMA_VERSION, TEST_EVALUATIONS
+from hvit.runs.listing import Trouble, find_run, list_runs, shortened, survey
 from hvit.runs.model_card import ModelCard
 from hvit.runs.provenance import public
-from hvit.runs.reader import (
-    Run,
-    RunError,
-    Trouble,
-    find_run,
-    list_runs,
-    shortened,
-    survey,
-    training_data_kinds,
-)
+from hvit.runs.reader import Run, RunError, training_data_kinds
 from hvit.runs.run_info import STALE_S, Live, RunInfo, live_of, status_of
 from hvit.runs.writer import (
     HEARTBEAT_S,

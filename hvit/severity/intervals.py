@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hvit.untrusted.fields import list_of, number, whole
+from hvit.untrusted.fields import integer, list_of, number
 
 ALPHA = 0.1  # 90 % intervals
 EDGES = (0.01, 0.05, 0.2)  # predicted areas between which the interval width is calibrated on its own
@@ -15,7 +15,7 @@ LEAST_IN_BIN = 60  # calibration photos; smaller bins share one width
 _FIELDS = {
     "edges": list_of(number(0, 1), "numbers from 0 to 1").needed(),
     "half_widths": list_of(number(0, 2), "numbers from 0 to 2").needed(),
-    "n": list_of(whole(1), "counts").needed(),
+    "n": list_of(integer(1), "counts").needed(),
 }
 CONFIDENCE = 0.9  # of the coverage of groups smaller than that
 

@@ -14,7 +14,7 @@ from hvit.models.segmentation import SegmentationHead
 from hvit.severity.estimator import SeverityEstimator
 from hvit.severity.intervals import AreaIntervals
 from hvit.untrusted import UntrustedFileError, inside, read_bytes, tensor_shapes
-from hvit.untrusted.fields import SECTION, SHA256, SHARE, Field, check_fields, number, section_of, integer
+from hvit.untrusted.fields import SECTION, SHA256, SHARE, Field, check_fields, integer, number, section_of
 
 FILE = "severity.safetensors"
 MAX_BYTES = 8 * 2**20

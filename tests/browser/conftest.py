@@ -30,8 +30,8 @@ def _write_run(run: Path, classes: list[str], data: str) -> None:
     from hvit.data.preprocess import Preprocessing
     from hvit.models import create_model
     from hvit.rejection import METHODS, Rejector
-    from hvit.runs.checkpoint import save_checkpoint
     from hvit.runs.model_card import ConformalRecord
+    from hvit.runs.saving import save_checkpoint
 
     torch.manual_seed(0)
     arguments = {"num_classes": len(classes), "img_size": 64}

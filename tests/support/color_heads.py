@@ -13,7 +13,8 @@ def add_color_head(run: Path) -> None:
     import torch
 
     from hvit.models.segmentation import SegmentationHead
-    from hvit.runs.checkpoint import load_checkpoint, save_severity
+    from hvit.runs.checkpoint import load_checkpoint
+    from hvit.runs.saving import save_severity
     from hvit.severity.estimator import SeverityEstimator
     from hvit.severity.intervals import AreaIntervals
     from hvit.severity.storage import severity_record, write_head

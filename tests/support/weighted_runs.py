@@ -29,8 +29,8 @@ def write_run(
     from hvit.models import create_model
     from hvit.rejection import METHODS, Rejector
     from hvit.runs import RunWriter
-    from hvit.runs.checkpoint import save_checkpoint
     from hvit.runs.model_card import ConformalRecord
+    from hvit.runs.saving import save_checkpoint
 
     config = {"epochs": 1, "data": {"dirs": [data]}}
     writer = RunWriter(path, "finetune", config, 0, ["training/finetune.py"], "0" * 64)

@@ -8,7 +8,8 @@ import numpy as np
 
 from hvit.console import progress as progress_bar
 from hvit.models.segmentation import SegmentationHead
-from hvit.runs.checkpoint import Checkpoint, save_severity
+from hvit.runs.checkpoint import Checkpoint
+from hvit.runs.saving import save_severity
 from hvit.scoring.segmentation import count_pixels, pooled_iou
 from hvit.scoring.severity import record_measured_photos
 from hvit.severity.classical import ClassicalSegmenter, tune_classical

@@ -30,9 +30,9 @@ from torch import Tensor
 
 from hvit.explain.color_scale import LIFT
 from hvit.explain.explanation import Explanation, check_inputs
-from hvit.models.backbone import StageRecord
 from hvit.models.hvit import Details, HViT
 from hvit.models.layers import grid_of, windows_of
+from hvit.models.stages import StageRecord
 
 Residual = float | Literal["norms"]
 NUM_STAGES = 4

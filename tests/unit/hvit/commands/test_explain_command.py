@@ -145,7 +145,7 @@ def test_a_baseline_is_explained_by_the_methods_that_need_no_attention(here, cap
     from hvit.data.preprocess import Preprocessing
     from hvit.models import create_model
     from hvit.runs import RunWriter
-    from hvit.runs.checkpoint import save_checkpoint
+    from hvit.runs.saving import save_checkpoint
 
     torch.manual_seed(0)
     path, arguments = here / "runs" / "resnet", {"num_classes": 3}

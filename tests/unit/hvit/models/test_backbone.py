@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from hvit.models import create_model
-from hvit.models.backbone import fit_sides, neighbor_weights, receptive_field_weights
+from hvit.models.backbone import fit_sides
 from hvit.models.layers import Block, PatchMerging, PositionConv
+from hvit.models.stages import neighbor_weights, receptive_field_weights
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from hvit.runs import Run
-from hvit.runs.checkpoint import CheckpointError, load_checkpoint, save_calibration
+from hvit.runs.checkpoint import CheckpointError, load_checkpoint
 from hvit.runs.model_card import ConformalRecord
+from hvit.runs.saving import save_calibration
 
 
 @pytest.fixture
@@ -127,7 +128,7 @@ def test_a_crash_before_the_card_is_written_leaves_the_run_as_it_was(run, monkey
     def full(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("hvit.runs.checkpoint.write_json", full)
+    monkeypatch.setattr("hvit.runs.saving.write_json", full)
     with pytest.raises(OSError):
         save_calibration(run, 0.7, before.conformal, replace(before.ood, threshold=1.0))
     assert load_checkpoint(run).card == before.card
