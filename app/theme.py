@@ -8,6 +8,12 @@ ICON = Path(__file__).with_name("icon.png")
 LOGO = Path(__file__).with_name("logo.png")
 
 
+# `config` of `st.plotly_chart`: tools above a figure.
+NO_MODEBAR = {"displayModeBar": False}
+SAVE_MODEBAR = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
+ZOOM_MODEBAR = {"displaylogo": False, "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d", "toImage"]]}
+
+
 @dataclass(frozen=True)
 class Palette:
     """Colors of one theme, `#rrggbb`.

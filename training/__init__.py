@@ -24,6 +24,6 @@ Of a machine: `check_device`, `profile`, `scaling`.
 | device_checks/ | parts of `check_device` |
 | launch/ | launchers of cloud services |
 
-Start reading at `finetune.py`, then `engine/trainer.py`. `config.py` holds every option, `command_line.py` the shared
-flags.
+Start reading at `finetune.py`, then `engine/trainer.py`. `config/` holds every option, `command_line.py` the
+shared flags.
 """

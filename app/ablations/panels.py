@@ -12,6 +12,7 @@ from app.cache import costs, records
 from app.compare.words import metric_title
 from app.figures.curves import GroupCurves, learning_curves
 from app.figures.gains import gains
+from app.theme import NO_MODEBAR, ZOOM_MODEBAR
 from app.words import split_title
 from hvit.runs import RunError
 from hvit.runs.seed_groups import differences
@@ -19,7 +20,6 @@ from hvit.scoring.ablation import FULL, AblationRow
 from hvit.scoring.ablation_variants import Variants
 from hvit.scoring.learning_curves import curve
 
-MODEBAR = {"displaylogo": False, "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d", "toImage"]]}
 CURVES = {"macro_f1": ("val", "macro_f1"), "top1": ("val", "top1"), "loss": ("train", "loss")}
 
 
@@ -67,7 +67,7 @@ def worth(rows: Sequence[AblationRow]) -> None:
             theme.palette(st.context.theme.type),
         )
         alt = "; ".join(f"{title}: {100 * gain.gain:+.1f} points" for title, gain in zip(titles, found))
-        place.plotly_chart(figure, key=f"ablation_{name}", config={"displayModeBar": False}, alt=alt)
+        place.plotly_chart(figure, key=f"ablation_{name}", config=NO_MODEBAR, alt=alt)
     widgets.sentence(
         "Paired bootstrap: runs of equal seed and pictures are drawn again together. Grey: no significant "
         "difference from the full recipe. The intervals are not corrected for how many there are.",
@@ -155,5 +155,5 @@ def convergence(variants: Variants) -> None:
         theme.palette(st.context.theme.type),
     )
     alt = f"{metric_title(*CURVES[metric])} of {len(ways)} variants along epochs"
-    st.plotly_chart(figure, key="ablation_curves", config=MODEBAR, alt=alt)
+    st.plotly_chart(figure, key="ablation_curves", config=ZOOM_MODEBAR, alt=alt)
     widgets.sentence("Line: mean over seeds. Band: from the lowest seed to the highest.", "standing")

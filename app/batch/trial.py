@@ -13,6 +13,7 @@ from app.batch.export import XLSX
 from app.batch.selection import ANY
 from app.cache import batches
 from app.figures.progress import disease_progress
+from app.theme import NO_MODEBAR
 from app.widgets import notice, sentence
 from hvit.batches import Batch
 from hvit.batches.results import Results
@@ -147,7 +148,7 @@ def _progress(observations: Sequence[Observation]) -> None:
     measure = widgets.choice("Measure", options, state.TRIAL_MEASURE, labelled=False)
     progress = treatment_progress(observations, measure)
     figure = disease_progress(progress, options[measure], theme.palette(st.context.theme.type))
-    st.plotly_chart(figure, key="trial_progress", config={"displayModeBar": False}, alt=words.progress_alt(progress))
+    st.plotly_chart(figure, key="trial_progress", config=NO_MODEBAR, alt=words.progress_alt(progress))
     areas = treatment_audpc(observations, measure)
     plots = {treatment: len(grouped(own, unit_of)) for treatment, own in grouped(observations, _treatment).items()}
     widgets.table([words.audpc_row(name, mean, plots[name]) for name, mean in areas.items()], f"audpc-{measure}")

@@ -12,6 +12,7 @@ from app.cache import learned
 from app.data import words
 from app.figures.balance import class_balance
 from app.gallery import Tile, gallery
+from app.theme import SAVE_MODEBAR
 from app.widgets import sentence
 from hvit.csv_tables import to_csv
 from hvit.data.classes import crop_of
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from hvit.data.inspection.balance import Balance
     from hvit.runs.snapshot import RunSnapshot
 
-MODEBAR = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
 ALL = "all"
 
 
@@ -76,7 +76,7 @@ def spread(record: RunSnapshot, balance: Balance, source: str | None) -> None:
     titles = [words.class_label(name) for name in shown]
     figure = class_balance(titles, counts, words.noun(record), theme.palette(st.context.theme.type))
     alt = f"{len(shown)} classes, {balance.count(source):,} {words.noun(record)}"
-    st.plotly_chart(figure, config=MODEBAR, key="balance", alt=f"How many there are of each class: {alt}")
+    st.plotly_chart(figure, config=SAVE_MODEBAR, key="balance", alt=f"How many there are of each class: {alt}")
     st.download_button(
         "CSV", lambda: to_csv(words.table_rows(balance)), f"{record.name}_classes.csv", "text/csv", on_click="ignore"
     )

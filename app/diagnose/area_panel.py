@@ -15,14 +15,13 @@ from app.diagnose import words
 from app.figures.regions import regions_figure
 from app.photos import pictures
 from app.photos.drawn_leaves import Drawing
+from app.theme import NO_MODEBAR
 from app.widgets import sentence
 from hvit.severity.words import area_percent
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.diagnosis import Diagnosis
     from hvit.runs.checkpoint import Checkpoint
-
-NO_MODEBAR = {"displayModeBar": False}
 
 
 def area(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint, drawing: Drawing | None = None) -> None:

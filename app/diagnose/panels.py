@@ -17,6 +17,7 @@ from app.figures.probabilities import class_probabilities
 from app.photos import pictures
 from app.photos.drawn_leaves import Drawing
 from app.photos.photo_files import PhotoFile
+from app.theme import SAVE_MODEBAR
 from app.widgets import picture, plain, sentence
 from app.words import joined, percent, where_photos_go
 from hvit.data.classes import crop_of, crops
@@ -30,7 +31,6 @@ if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from hvit.scoring.track_record import TrackRecord
 
 MAX_BARS = 6
-MODEBAR = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
 
 
 def nothing_yet() -> None:
@@ -117,7 +117,7 @@ def probability_bars(diagnosis: Diagnosis, reliable: bool, calibrated: bool) -> 
     )
     told = ", ".join(f"{words.class_title(name)} {percent(diagnosis.probabilities[name])}" for name in shown)
     what = "Calibrated probabilities" if calibrated else "Probabilities"
-    st.plotly_chart(figure, config=MODEBAR, key="bars", alt=f"{what}: {told}")
+    st.plotly_chart(figure, config=SAVE_MODEBAR, key="bars", alt=f"{what}: {told}")
 
 
 def photo(

@@ -14,6 +14,7 @@ from app.figures.confusion import confusion_matrix, scale_html
 from app.figures.reliability import reliability_diagram
 from app.figures.shares import shares
 from app.gallery import Tile, gallery
+from app.theme import NO_MODEBAR
 from app.words import between, counted, rate
 from hvit.csv_tables import to_csv
 from hvit.data.classes import crop_of, crop_title, crops
@@ -27,7 +28,6 @@ from hvit.words import class_title
 
 ANY = "any"
 MOST_LISTED = 10
-NO_MODEBAR = {"displayModeBar": False}
 ORDERS = {"crop": "by crop", "similarity": "by similarity"}
 NUMBERS = {"counts": "pictures", "rates": "% of the class"}
 

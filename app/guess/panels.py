@@ -13,9 +13,8 @@ from app.figures import agreement
 from app.guess import words
 from app.photos import pictures
 from app.photos.drawn_leaves import Drawing, make
+from app.theme import SAVE_MODEBAR
 from hvit.data.leafsim import Address
-
-MODEBAR = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
 
 
 def leaf(drawing: Drawing, shows_truth: bool) -> None:
@@ -53,7 +52,7 @@ def record(guesses: Sequence[words.Guess]) -> None:
     )
     figure.update_yaxes(title={"text": "your guess"})
     figure.update_layout(height=320)
-    st.plotly_chart(figure, config=MODEBAR, key="guesses", alt=words.summary(guesses))
+    st.plotly_chart(figure, config=SAVE_MODEBAR, key="guesses", alt=words.summary(guesses))
     rows = [{"leaf": g.address, "guessed": g.guessed, "true": g.true} for g in guesses]
     with st.container(horizontal=True):
         st.download_button(

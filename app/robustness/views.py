@@ -18,6 +18,7 @@ from app.photos import photo_files
 from app.photos.photo_files import PhotoFile
 from app.robustness import words
 from app.robustness.panels import Chosen, not_stressed
+from app.theme import NO_MODEBAR
 from app.words import SPLITS, wrong_material
 from hvit.data.corruptions import CORRUPTIONS
 from hvit.scoring.robustness import (
@@ -32,7 +33,6 @@ from hvit.scoring.robustness import (
 from hvit.scoring.robustness_records import Robustness
 from hvit.verdicts import NAMED
 
-NO_MODEBAR = {"displayModeBar": False}
 SHOWN_STRENGTHS = (3, 5)
 
 

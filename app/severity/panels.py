@@ -11,10 +11,10 @@ from app.cache import severities
 from app.figures import agreement
 from app.gallery import Tile, gallery
 from app.severity import words
+from app.theme import SAVE_MODEBAR
 from hvit.runs.snapshot import RunSnapshot
 from hvit.severity.records import CLASSICAL, HEAD, MeasuredPhoto
 
-MODEBAR = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
 WORST = 24
 
 
@@ -58,12 +58,12 @@ def agreements(record: RunSnapshot, data: str, rows: Sequence[MeasuredPhoto]) ->
     first, second = st.columns(2)
     with first:
         st.plotly_chart(
-            agreement.identity_scatter(true, area, low, high, names, colors), config=MODEBAR, key="identity",
+            agreement.identity_scatter(true, area, low, high, names, colors), config=SAVE_MODEBAR, key="identity",
             alt=f"Measured against true area of {len(found)} photos",
         )  # fmt: skip
     with second:
         st.plotly_chart(
-            agreement.bland_altman(true, area, names, limits, colors), config=MODEBAR, key="bland_altman",
+            agreement.bland_altman(true, area, names, limits, colors), config=SAVE_MODEBAR, key="bland_altman",
             alt=words.limits(limits),
         )  # fmt: skip
     widgets.sentence(words.limits(limits), "standing")

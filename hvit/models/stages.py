@@ -1,4 +1,4 @@
-"""Stages of the backbone, with windowed or global attention or of inverted residual blocks, and their receptive fields."""
+"""Stages of the backbone: windowed or global attention, or inverted residual blocks; and their receptive fields."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
