@@ -306,7 +306,6 @@ def test_a_hanging_process_ends_all_and_is_named(micro, tmp_path, told, fault, e
         assert program.end() != 0 and expected in program.said(), program.said()
         assert "train_step" in program.said()  # where it stood
         assert not any(worker.is_running() for worker in workers)
-    assert named_s < 2 * limit_s
     told(f"{fault}: named {named_s:.0f} s after its last step, limit {limit_s} s")
 
 
