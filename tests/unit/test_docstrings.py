@@ -52,7 +52,5 @@ def test_documented_arguments_exist():
 
 
 def test_an_argument_that_does_not_exist_is_found():
-    source = (
-        'def f(a, b):\n    """Does it.\n\n    Args:\n        a, c: text: more.\n            d: none.\n    """\n'
-    )
+    source = 'def f(a, b):\n    """Does it.\n\n    Args:\n        a, c: text: more.\n            d: none.\n    """\n'
     assert unknown_entries(source) == ["f: c"]
