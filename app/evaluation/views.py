@@ -13,7 +13,7 @@ from app.evaluation.shortcuts import shortcuts
 from app.figures.confusion import confusion_matrix, scale_html
 from app.figures.reliability import reliability_diagram
 from app.figures.shares import shares
-from app.gallery import Tile, gallery
+from app.gallery import Tile, marking_gallery
 from app.words import between, counted, rate
 from hvit.csv_tables import to_csv
 from hvit.data.classes import crop_of, crop_title, crops
@@ -263,13 +263,7 @@ def photos(answers: Predictions, rows: np.ndarray, key: str, claimed: np.ndarray
         lines = [words.tile_line(*_called(answers, row)) for row in rows]
     else:
         lines = [words.claim_line(answers.classes[k], float(answers.probs[row, k])) for row, k in zip(rows, claimed)]
-    gallery(
-        [
-            Tile(answers.paths[row], answers.sha256[row], class_title(answers.classes[answers.labels[row]]), line)
-            for row, line in zip(rows, lines)
-        ],
-        key,
-    )
+    marking_gallery([_tile(answers, row, line) for row, line in zip(rows, lines)], key, answers.run, answers.classes)
     st.download_button(
         f"CSV of {counted(len(rows), 'picture')}",
         lambda: to_csv([_csv_row(answers, row) for row in rows]),
@@ -278,6 +272,14 @@ def photos(answers: Predictions, rows: np.ndarray, key: str, claimed: np.ndarray
         on_click="ignore",
         key=f"{key}_csv",
     )
+
+
+def _tile(answers: Predictions, row: int, line: str) -> Tile:
+    label, predicted = (answers.classes[numbers[row]] for numbers in (answers.labels, answers.predicted))
+    return Tile(
+        answers.paths[row], answers.sha256[row], class_title(label), line, label=label, predicted=predicted,
+        probability=float(answers.confidence[row]),
+    )  # fmt: skip
 
 
 def _called(answers: Predictions, row: int) -> tuple[str, float, bool]:
