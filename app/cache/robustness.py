@@ -14,6 +14,7 @@ from app.cache.runs import identity, inference
 from app.photos import pictures
 from app.photos.photo_files import PhotoFile
 from hvit.data.corruptions import CORRUPTIONS, STRENGTHS, corrupt
+from hvit.data.corruptions.ground import leaf_mask_from_color
 from hvit.data.leafsim import Address, render
 from hvit.runs import Run
 from hvit.runs.layout import ROBUSTNESS, in_split
@@ -71,12 +72,16 @@ def ladder_of(photo: PhotoFile, checkpoint: Checkpoint, kind: str) -> list[tuple
 def _ladder(
     key: str, model: str, kind: str, _photo: PhotoFile, _checkpoint: Checkpoint
 ) -> list[tuple[bytes, StressAnswer]]:
+    from hvit.scoring.leaf_masks import segmented_leaf_mask
     from hvit.scoring.stress import clean_answers, corrupted_answers, working_copy
 
     pixels = working_copy(whole_photo(_photo))
+    leaf_mask = leaf_mask_from_color if _checkpoint.severity is None else segmented_leaf_mask(_checkpoint)
     with inference:
-        answers = clean_answers(_checkpoint, [pixels]) + corrupted_answers(_checkpoint, [pixels], [0], kind)[0]
-    versions = [corrupt(pixels[None], kind, answer.strength)[0] for answer in answers]
+        mask = leaf_mask(pixels)
+        changed = corrupted_answers(_checkpoint, [pixels], [0], kind, leaf_mask=lambda _: mask)[0]
+        answers = clean_answers(_checkpoint, [pixels]) + changed
+    versions = [corrupt(pixels[None], kind, answer.strength, masks=mask[None])[0] for answer in answers]
     return [(_tile(version), answer) for version, answer in zip(versions, answers)]
 
 
