@@ -37,6 +37,8 @@ class OnnxSession:
         if checkpoint.spectral is not None:
             raise ExportError(f"run {checkpoint.name} takes a spectral picture beside the photo; choose another")
         self._module = (_PixelsToStages if stages else _PixelsToLogits)(checkpoint).eval()
+        features = [f"stage{number}" for number, _ in enumerate(checkpoint.model.stage_dims(), 1)]
+        self._names = ["logits", *(features if stages else ["embedding"])]
         self._name, self._num_threads, self._exported = checkpoint.name, num_threads, exported
         self._sessions: dict[tuple[Any, ...], Any] = {}
 
@@ -58,14 +60,13 @@ class OnnxSession:
         import onnxruntime
 
         inputs = (torch.from_numpy(pixels),)
-        with torch.inference_mode():
-            expected = self._module(*inputs)
-        names = ["logits", *(f"features{number}" for number in range(1, len(expected)))]
-        program = onnx_program(self._module, inputs, ["pixels"], names, None)
+        program = onnx_program(self._module, inputs, ["pixels"], self._names, None)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = self._num_threads, 3
         data = program.model_proto.SerializeToString()
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        with torch.inference_mode():
+            expected = self._module(*inputs)
         outputs = session.run(None, {"pixels": pixels})
         difference = max(float(np.abs(ours - theirs.numpy()).max()) for ours, theirs in zip(outputs, expected))
         if not difference <= LARGEST_DIFFERENCE:
