@@ -23,12 +23,12 @@ class LeafMasks:
 
     Attributes:
         leaf: every pixel that is leaf, (H, W) bool.
-        symptom: those of them that show symptoms, (H, W) bool.
+        symptom: those of them that show symptoms, (H, W) bool; None where they were not looked for.
         problem: why this is no single leaf that stands apart from its background, in words; None where it is.
     """
 
     leaf: np.ndarray
-    symptom: np.ndarray
+    symptom: np.ndarray | None
     problem: str | None
 
     @property

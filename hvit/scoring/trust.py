@@ -14,7 +14,8 @@ from hvit.data.unknown_kinds import GREEN, NOT_LEAF, UNKNOWN_CROP, UNKNOWN_DISEA
 from hvit.runs import Run, RunError
 from hvit.runs.layout import AUDIT, DATA_CHECK, DISTANCES, PREDICTIONS, ROBUSTNESS, in_split
 from hvit.runs.predictions import Predictions, read_predictions
-from hvit.scoring.audit import ANOTHER_BACKGROUND, read_audit
+from hvit.scoring.audit import read_audit
+from hvit.scoring.audit_rows import ANOTHER_BACKGROUND
 from hvit.scoring.calibration_curves import data_sets_of
 from hvit.scoring.detection import detect
 from hvit.scoring.distances import detector_of, read_distances
