@@ -29,14 +29,20 @@ def show(batch: Batch) -> None:
         st.text_input("Reviewer", key=state.REVIEWER, placeholder="your name", bind="query-params")
     if not state.reviewer():
         sentence("Type your name, so that it stands beside your decisions.", "below")
+        train_on_labels(batch, batches.reviews_of(batch), batch.run)
     else:
-        st.fragment(_review)(batch, results)
+        st.fragment(_decide)(batch, results)
     _agreement(batch, results)
+
+
+def _decide(batch: Batch, results: Results) -> None:
+    """Only this part runs again after a decision."""
+    _review(batch, results)
     train_on_labels(batch, batches.reviews_of(batch), batch.run)
 
 
 def _review(batch: Batch, results: Results) -> None:
-    """Only this part runs again after a decision."""
+    """The next photo with its decisions."""
     if note := state.take_note_on_batch():
         notice(note)
     reviewer, standing = state.reviewer(), standing_reviews(batches.reviews_of(batch))

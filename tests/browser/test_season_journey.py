@@ -26,7 +26,7 @@ from tests.support.dashboard import ROOT, dashboard_of
 from tests.support.season import labels_in, sheet_of, write_season
 
 pytestmark = [pytest.mark.browser, pytest.mark.season]
-NUM_PHOTOS = int(os.environ.get("SEASON_PHOTOS", "400"))
+NUM_PHOTOS = int(os.environ.get("SEASON_PHOTOS", "400"))  # under 40, all may be scored before they are stopped
 NUM_REVIEWS = min(30, NUM_PHOTOS)
 SCORED_WITHIN_S = 20 * NUM_PHOTOS  # on a machine that others use too
 BATCH = "Season"
@@ -139,7 +139,7 @@ def test_photos_are_reviewed_by_keyboard(season):
 
 def test_a_head_learns_from_the_corrections_as_the_page_says(season):
     desk, run_dir = season.desk, season.folder / "runs" / "reviewed"
-    desk.page.get_by_text("Train on these labels").click()
+    desk.page.get_by_text(f"Train on these labels ({NUM_REVIEWS})").click()
     command = desk.page.get_by_text("python -m training.quick").inner_text().split()
     assert "training.quick" in command and command[command.index("--run") + 1] == DEFAULT_RUN
     subprocess.run(
