@@ -110,8 +110,8 @@ FLOORS = {
         {"main"},
     ),
     "hvit": (
-        {"console", "device", "files", "fonts", "processes", "weights_origin"},
-        {"csv_tables", "models", "untrusted"},
+        {"console", "files", "fonts", "processes", "weights_origin"},
+        {"csv_tables", "device", "models", "untrusted"},
         {"data", "rejection", "speed", "timm_models"},
         {"calibration", "severity"},
         {"runs"},
