@@ -261,16 +261,16 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
         image = Image.fromarray(_deep_to_grey(np.asarray(image), image.mode))
     alpha = None
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
         alpha = image.getchannel("A")
     if profile and mode is not None and (image.mode == "CMYK") == (mode == "CMYK"):
         given = _as_mode(image, mode)
         image = image if given is None else to_srgb(given, profile) or image
     if alpha is not None and alpha.getextrema() != (255, 255):  # an opaque photo needs no background
-        image = image.convert("RGB")
-        image.putalpha(alpha)
+        if image.mode != "RGBA":  # its profile was applied to the colors alone
+            image.putalpha(alpha)
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.ascontiguousarray(image.convert("RGB"))
+    return np.ascontiguousarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _as_mode(image: Image.Image, mode: str) -> Image.Image | None:
