@@ -19,7 +19,8 @@ from hvit.data.leafsim import Address, render
 from hvit.runs import Run
 from hvit.runs.layout import ROBUSTNESS, in_split
 from hvit.runs.snapshot import RunSnapshot
-from hvit.scoring.robustness_records import Robustness, read_robustness
+from hvit.scoring.recorded_tables import splits_with
+from hvit.scoring.robustness_records import Robustness, read_robustness, stressed_weights
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from hvit.runs.checkpoint import Checkpoint
@@ -32,8 +33,7 @@ REMEMBERED = 32
 
 def stressed_splits(record: RunSnapshot) -> tuple[str, ...]:
     """Splits of a run with recorded predictions under corruptions: test, then others by name."""
-    names = {found.parent.name for found in record.path.glob(in_split("*", ROBUSTNESS))}
-    return tuple(sorted(names, key=lambda name: (name != "test", name)))
+    return splits_with(record.path, ROBUSTNESS)
 
 
 def robustness_of(record: RunSnapshot, split: str) -> Robustness | None:
@@ -48,6 +48,16 @@ def robustness_of(record: RunSnapshot, split: str) -> Robustness | None:
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
 def _robustness(path: str, split: str, stamps: tuple) -> Robustness | None:
     return read_robustness(Run(Path(path)), split)
+
+
+def of_other_weights(record: RunSnapshot, split: str) -> bool:
+    """Whether the recorded predictions under corruptions are of other weights than the run has now.
+
+    Raises:
+        RunError: the summary is damaged.
+    """
+    weights = stressed_weights(Run(record.path), split)
+    return record.card is not None and weights is not None and weights != record.card.sha256
 
 
 @st.cache_data(max_entries=len(STRENGTHS) + 1, show_spinner=False)
