@@ -1,5 +1,6 @@
 # `make app` opens the dashboard, `make demo` the Gradio demo, `make test` tests, `make lint` checks style and types,
 # `make test-faults` breaks trainings on purpose, all the ways of docs/reliability.md, and writes the table there.
+# `make test-season` is the week of a pathologist in a browser, with SEASON_PHOTOS=400 photos of 12 megapixels.
 # `make bench-pages` records how long the pages take in a browser, see docs/benchmarks.md.
 # All use the environment .venv and make it on the first call. PORT=8600 chooses a port, PHOTOS=DIR
 # names a copy of the photos of a run that ships without them, CPU=1 the small wheels of torch.
@@ -8,7 +9,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14
 VENV_PYTHON := .venv/bin/python
 SMALL := $(if $(CPU),--cpu)
 
-.PHONY: app demo test test-faults bench-pages lint set-up set-up-tests
+.PHONY: app demo test test-faults test-season bench-pages lint set-up set-up-tests
 
 app:
 	@$(PYTHON) start.py $(SMALL) $(if $(PORT),--port $(PORT)) $(if $(PHOTOS),--photos "$(PHOTOS)")
@@ -22,6 +23,9 @@ test: set-up-tests
 
 test-faults: set-up-tests
 	@$(VENV_PYTHON) -m pytest -m "case or faults" --table=docs/reliability.md
+
+test-season: set-up-tests
+	@$(VENV_PYTHON) -m pytest -m season -s tests/browser/test_season_journey.py
 
 bench-pages: set-up-tests
 	@$(VENV_PYTHON) -m tests.benchmarks.pages

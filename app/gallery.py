@@ -1,15 +1,21 @@
-"""Gallery of samples with captions, used wherever a page selects samples."""
+"""Pictures of samples side by side, with what there is to say of each; used wherever a page selects samples."""
 
 import base64
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
 from app import state, widgets
-from app.cache import samples
+from app.cache import marks, samples
+from app.marking import words
+from app.marking.sample_dialog import Sample, mark_dialog
+from app.marking.training import train_on_labels
+from hvit.batches.reviews import Review
+from hvit.batches.sample_reviews import reviews_by_photo
 
 TILES_A_PAGE = 12
 
@@ -23,6 +29,8 @@ class Tile:
         title: in bold under the image, such as its class.
         line: below the title, such as the prediction.
         href: where a click leads, in a new tab; None for nowhere.
+        label: class of the sample in its data set; empty where it can not be marked.
+        predicted, probability: the first class of the run; empty and None where it has no answer.
     """
 
     path: str
@@ -30,27 +38,78 @@ class Tile:
     title: str
     line: str = ""
     href: str | None = None
+    label: str = ""
+    predicted: str = ""
+    probability: float | None = None
 
 
 def gallery(tiles: Sequence[Tile], key: str) -> None:
-    """Shows samples, twelve a page; where photos are missing, captions only and a box for the folder.
+    """Shows the samples, twelve a page; where photos are not at hand, words do, and a box asks for the folder.
 
     Args:
         key: unique for each gallery of a page.
     """
-    num_pages = -(-len(tiles) // TILES_A_PAGE)
-    page = st.pagination(num_pages, key=f"{key}_page") if num_pages > 1 else 1
-    shown = tiles[(page - 1) * TILES_A_PAGE : page * TILES_A_PAGE]
-    photos = {} if all(samples.is_drawn(tile.path) for tile in shown) else _photos()
-    pictures = [samples.picture(tile.path, tile.sha256, photos) for tile in shown]
+    shown, pictures, _ = _page_of(tiles, key)
     figures = "".join(_figure(tile, picture) for tile, picture in zip(shown, pictures))
     st.html(f'<div class="gallery">{figures}</div>')
+    _ask_where_missing(pictures, key)
+
+
+def marking_gallery(tiles: Sequence[Tile], key: str, run: str, classes: Sequence[str]) -> None:
+    """The same, where each sample opens large, to be explained in Attention or marked; labels leave as a manifest.
+
+    Args:
+        run: whose samples these are; their reviews are kept by run.
+        classes: of the run.
+    """
+    shown, pictures, photos = _page_of(tiles, key)
+    with widgets.user_errors_shown():
+        reviews = marks.reviews_of(marks.marks_of(run))
+    kept = reviews_by_photo(reviews)
+    seen: list[Sample] = []
+    with st.container(key=f"gallery_{key}"):
+        for number, (tile, picture) in enumerate(zip(shown, pictures)):
+            with st.container(key=f"tile_{key}_{number}"):
+                st.html(_figure(tile, picture, _marks(tile, kept)))
+                if picture is not None:
+                    opened = partial(state.open_tile, key, len(seen))
+                    st.button("Look closer", type="tertiary", key=f"open_tile_{key}_{number}", on_click=opened)
+                    seen.append(_sample(tile, photos))
+    _ask_where_missing(pictures, key)
+    train_on_labels(marks.marks_of(run), reviews, run)
+    if state.opened_tile(key) is not None:
+        mark_dialog(key, seen, run, classes)
+
+
+def _page_of(tiles: Sequence[Tile], key: str) -> tuple[list[Tile], list[bytes | None], dict[str, Path]]:
+    """The tiles of the page that is turned to, their pictures, and the photos at hand."""
+    num_pages = -(-len(tiles) // TILES_A_PAGE)
+    page = st.pagination(num_pages, key=f"{key}_page") if num_pages > 1 else 1
+    shown = list(tiles[(page - 1) * TILES_A_PAGE : page * TILES_A_PAGE])
+    photos = {} if all(samples.is_drawn(tile.path) for tile in shown) else _photos()
+    return shown, [samples.picture(tile.path, tile.sha256, photos) for tile in shown], photos
+
+
+def _ask_where_missing(pictures: Sequence[bytes | None], key: str) -> None:
     if any(picture is None for picture in pictures):
         ask_for_photos_folder(key)
 
 
+def _sample(tile: Tile, photos: Mapping[str, Path]) -> Sample:
+    file = None if samples.is_drawn(tile.path) else photos[tile.sha256]
+    return Sample(
+        tile.path, tile.sha256, file, f"{tile.title}: {tile.line}", tile.label, tile.predicted, tile.probability
+    )
+
+
+def _marks(tile: Tile, kept: Mapping[str, Mapping[str, Review]]) -> str:
+    """What reviewers decided about a sample, in a line."""
+    own = kept.get(tile.sha256 or "", {}).values()
+    return "; ".join(f"{review.reviewer}: {words.decision(review.label, review.verdict)}" for review in own)
+
+
 def ask_for_photos_folder(key: str) -> None:
-    """Text box for the folder with the photos of a run that ships without them."""
+    """A box for the folder with the photos of a run that ships without them."""
     st.text_input(
         "The photos of this run are not shipped (licence). Where is your copy?",
         value=state.photos_folder(),
@@ -67,7 +126,7 @@ def _look_into(key: str) -> None:
 
 
 def _photos() -> dict[str, Path]:
-    """Index of the photo folder; an error is shown and the page continues."""
+    """The photos at hand; a folder that does not hold any is said to, and the page goes on."""
     with widgets.progress("Looking for photos") as show:
         try:
             return samples.photos_in(state.photos_folder(), show)
@@ -76,7 +135,7 @@ def _photos() -> dict[str, Path]:
             return {}
 
 
-def _figure(tile: Tile, picture: bytes | None) -> str:
+def _figure(tile: Tile, picture: bytes | None, marked: str = "") -> str:
     title, line = html.escape(tile.title), html.escape(tile.line)
     if picture is None:
         seen = '<div class="no-picture">no picture here</div>'
@@ -84,4 +143,5 @@ def _figure(tile: Tile, picture: bytes | None) -> str:
         seen = f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(picture).decode()}">'
     if tile.href is not None:
         seen = f'<a href="{html.escape(tile.href)}" target="_blank">{seen}</a>'
-    return f"<figure>{seen}<figcaption><b>{title}</b><span>{line}</span></figcaption></figure>"
+    more = f'<span class="marked">{html.escape(marked)}</span>' if marked else ""
+    return f"<figure>{seen}<figcaption><b>{title}</b><span>{line}</span>{more}</figcaption></figure>"

@@ -156,6 +156,8 @@ _BATCH_DONE = "_batch_done"
 _BATCH_SELECTED = "_batch_selected"
 _TO_REVIEW = "_to_review"
 _SKIPPED = "_skipped"
+_REVIEWER = "_reviewer"
+_OPENED_TILE = "_opened_tile"
 _SHEET_INBOX = "_sheet_inbox"
 
 
@@ -688,7 +690,14 @@ def set_scores_seen(count: int) -> None:
 
 def reviewer() -> str:
     """Name of the reviewer; empty before it was typed."""
-    return st.session_state.get(REVIEWER, "").strip()
+    if REVIEWER in st.session_state:  # the field of the Batch page, which goes with that page
+        st.session_state[_REVIEWER] = st.session_state[REVIEWER].strip()
+    return st.session_state.get(_REVIEWER, "")
+
+
+def take_reviewer(key: str) -> None:
+    """Stores the name typed into the widget of this key."""
+    st.session_state[_REVIEWER] = st.session_state[key].strip()
 
 
 def photo_to_review() -> str | None:
@@ -710,6 +719,22 @@ def skip_photo(path: str) -> None:
     """Skips a photo."""
     st.session_state[_SKIPPED] = skipped_photos() | {path}
     review_photo(None)
+
+
+def opened_tile(gallery: str) -> int | None:
+    """Number of the tile of a gallery that is opened; None where none is."""
+    found = st.session_state.get(_OPENED_TILE)
+    return found[1] if found is not None and found[0] == gallery else None
+
+
+def open_tile(gallery: str, number: int) -> None:
+    """Opens a tile of a gallery."""
+    st.session_state[_OPENED_TILE] = (gallery, number)
+
+
+def close_tile() -> None:
+    """Closes the opened tile."""
+    st.session_state.pop(_OPENED_TILE, None)
 
 
 def sheet_inbox_key() -> str:

@@ -158,6 +158,24 @@ def choice(label: str, titles: Mapping[str, str], key: str, labelled: bool = Tru
     )
 
 
+def empty_page(verdict: str, text: str, command: str) -> None:
+    """A page without anything to show: what is missing, why, and the command that makes it.
+
+    Args:
+        text: may hold HTML; nothing of a user may be in it.
+    """
+    st.html(f'<div class="empty"><p class="verdict"><b>{html.escape(verdict)}</b></p><p>{text}</p></div>')
+    st.code(command, language="bash")
+
+
+def no_evaluated_run(text: str, records: Sequence[RunSnapshot], troubles: Sequence[Trouble]) -> None:
+    """A page that needs recorded predictions while no run has any."""
+    name = records[0].name if records else "RUN"
+    command = f"python -m hvit evaluate --run {name} --data path/to/photos --save"
+    empty_page("No run was evaluated yet.", text, command)
+    unreadable_runs(records, troubles)
+
+
 def figures(cells: Sequence[tuple[str, str, str]]) -> None:
     """Row of metrics: label, value and note."""
     parts = (

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from importlib import import_module
 
 from hvit.console import EXIT_USER, Parser, escape_unprintable
@@ -40,6 +41,7 @@ def make_parser() -> Parser:
 
 def main(argv: list[str] | None = None) -> int:
     escape_unprintable()
+    warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a photo stands in its row
     args = make_parser().parse_args(argv)
     try:
         status = args.run(args)

@@ -6,8 +6,9 @@ torchrun --standalone --nproc-per-node=2 -m -- training.stress --run leaf45-tiny
 python -m training.stress --ladder --split val --photos 48 --data data/field-256 data/plantvillage-160
 
 Writes eval/<split>/robustness.parquet and robustness.json into the run, in the place of those of before. A run that is
-interrupted goes on where it was when the same command is given again. Without the `--`, torchrun takes --run for an
-option of its own.
+interrupted goes on where it was when the same command is given again. On the CPU, ONNX Runtime computes where the model
+can be exported. Leaves are found by the segmentation head of the run where it has one, else by color; compare only runs
+that were stressed with the same masks. Without the `--`, torchrun takes --run for an option of its own.
 """
 
 import argparse
@@ -17,7 +18,10 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import torch
 
 from hvit.console import Parser, at_least, positive, print_json, print_table, progress
 from hvit.data.corruptions import CORRUPTIONS, corruption_named, sample_index
@@ -32,7 +36,9 @@ from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.runs.layout import CHECKPOINTS
 from hvit.scoring import robustness
 from hvit.scoring.attacks import ATTACKS
-from hvit.scoring.leaf_masks import segmented_leaf_mask
+from hvit.scoring.evaluation import predict_pixels
+from hvit.scoring.leaf_masks import BY_COLOR, run_that_segments, segmented_leaf_mask
+from hvit.scoring.onnx_outputs import OnnxPredict
 from hvit.scoring.robustness_records import (
     COLUMNS,
     SEPARATOR,
@@ -41,7 +47,15 @@ from hvit.scoring.robustness_records import (
     read_robustness,
     record_robustness,
 )
-from hvit.scoring.stress import LeafMask, StressAnswer, attacked_answers, clean_answers, corrupted_answers, working_copy
+from hvit.scoring.stress import (
+    LeafMask,
+    Predict,
+    StressAnswer,
+    attacked_answers,
+    clean_answers,
+    corrupted_answers,
+    working_copy,
+)
 from hvit.untrusted import read_parquet
 from training.calibrate import stratified
 from training.command_line import reports_os_errors
@@ -49,6 +63,8 @@ from training.parallel.world import World, join_world
 
 CHUNK = 8  # photos of a part: the unit of work of a process, lost on interruption
 PHOTOS = 300
+AUTO, ONNX, TORCH = "auto", "onnx", "torch"
+BATCH_SIZES = {ONNX: 5, TORCH: 32}  # by ONNX Runtime, the five strengths of one photo: their sides are equal
 
 
 @reports_os_errors("training.stress")
@@ -74,18 +90,23 @@ class Plan:
         samples: photos, attacked ones first.
         kinds: corruptions.
         attacked: number of photos that are attacked as well.
-        seed, batch_size: as on the command line.
+        seed: as on the command line.
         folder: of the parts that are done.
         leaf_mask: photo -> mask of its leaf.
+        masked_by: the run whose head finds leaves; None for color.
+        runtime: `ONNX` or `TORCH`.
+        predict: photos -> logits and features.
     """
 
     samples: list[Sample]
     kinds: tuple[str, ...]
     attacked: int
     seed: int
-    batch_size: int
     folder: Path
     leaf_mask: LeafMask
+    masked_by: str | None
+    runtime: str
+    predict: Predict
 
     def chunks(self) -> list[range]:
         """Photo numbers of each part."""
@@ -100,19 +121,37 @@ def _stress(args: argparse.Namespace, world: World) -> int:
     run = find_run(args.run)
     checkpoint = load_checkpoint(run.path, world.device)
     baseline = None if args.baseline is None else _baseline(args.baseline, args.split)
-    leaf_mask = leaf_mask_from_color
-    if args.leaf_masks is not None:
-        leaf_mask = segmented_leaf_mask(load_checkpoint(find_run(args.leaf_masks).path, world.device))
-    samples = _chosen(args, checkpoint, say_on_stderr if world.is_main else say_nothing)
-    kinds = tuple(corruption_named(name).name for name in dict.fromkeys(args.kinds or CORRUPTIONS))
-    folder = run.path / CHECKPOINTS / f"stress-{args.split}-{_digest(checkpoint, samples, kinds, args)}"
-    plan = Plan(samples, kinds, args.attacks, args.seed, args.batch_size, folder, leaf_mask)
+    plan = _plan(run, checkpoint, args, world)
     _do_parts(checkpoint, plan, world)
     world.barrier()
     if world.is_main:
         _finish(run, args, checkpoint, plan, baseline)
     world.barrier()
     return 0
+
+
+def _plan(run: Run, checkpoint: Checkpoint, args: argparse.Namespace, world: World) -> Plan:
+    segments = run_that_segments(checkpoint, args.leaf_masks)
+    leaf_mask = leaf_mask_from_color if segments is None else segmented_leaf_mask(segments)
+    masked_by = None if segments is None else segments.name
+    samples = _chosen(args, checkpoint, say_on_stderr if world.is_main else say_nothing)
+    kinds = tuple(corruption_named(name).name for name in dict.fromkeys(args.kinds or CORRUPTIONS))
+    runtime = _runtime(args.runtime, checkpoint)
+    size = args.batch_size or BATCH_SIZES[runtime]
+    predict: Predict = partial(predict_pixels, checkpoint, batch_size=size)
+    if runtime == ONNX:
+        predict = OnnxPredict(checkpoint, size, torch.get_num_threads())
+    digest = _digest(checkpoint, samples, kinds, args, masked_by, runtime)
+    folder = run.path / CHECKPOINTS / f"stress-{args.split}-{digest}"
+    return Plan(samples, kinds, args.attacks, args.seed, folder, leaf_mask, masked_by, runtime, predict)
+
+
+def _runtime(asked: str, checkpoint: Checkpoint) -> str:
+    """What computes: by `AUTO`, ONNX Runtime for a model on the CPU that takes pictures alone."""
+    able = checkpoint.device.type == "cpu" and checkpoint.spectral is None
+    if asked == ONNX and not able:
+        raise ValueError("--runtime onnx: ONNX Runtime computes on the CPU, for runs that take RGB alone; take torch")
+    return (ONNX if able else TORCH) if asked == AUTO else asked
 
 
 def _chosen(args: argparse.Namespace, checkpoint: Checkpoint | None, say: Callable[[str], None]) -> list[Sample]:
@@ -136,14 +175,22 @@ def _chosen(args: argparse.Namespace, checkpoint: Checkpoint | None, say: Callab
     return [samples[row] for row in [*attacked, *others]]
 
 
-def _digest(checkpoint: Checkpoint, samples: list[Sample], kinds: tuple[str, ...], args: argparse.Namespace) -> str:
+def _digest(
+    checkpoint: Checkpoint,
+    samples: list[Sample],
+    kinds: tuple[str, ...],
+    args: argparse.Namespace,
+    masked_by: str | None,
+    runtime: str,
+) -> str:
     """Hash of everything the predictions depend on: parts of another plan or calibration are not reused."""
     what = [
         checkpoint.card.to_dict(),
         kinds,
         args.attacks,
         args.seed,
-        args.leaf_masks,
+        masked_by,
+        runtime,
         [sample.relative for sample in samples],
     ]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
@@ -170,17 +217,15 @@ def _answered(checkpoint: Checkpoint, plan: Plan, chunk: range) -> Iterator[dict
     photos = [_read(sample) for sample in samples]
     copies = [working_copy(photo.pixels) for photo in photos]
     indices = [sample_index(photo.sha256) for photo in photos]
-    answers: list[list[StressAnswer]] = [[answer] for answer in clean_answers(checkpoint, copies, plan.batch_size)]
+    answers: list[list[StressAnswer]] = [[answer] for answer in clean_answers(checkpoint, copies, plan.predict)]
     for kind in plan.kinds:
-        found = corrupted_answers(checkpoint, copies, indices, kind, plan.seed, plan.batch_size, plan.leaf_mask)
+        found = corrupted_answers(checkpoint, copies, indices, kind, plan.seed, plan.leaf_mask, plan.predict)
         answers = [before + new for before, new in zip(answers, found)]
     attacked = len([i for i in chunk if i < plan.attacked])
     if attacked:
         labels = [checkpoint.classes.index(sample.label) for sample in samples[:attacked]]
         for attack in ATTACKS:
-            found = attacked_answers(
-                checkpoint, copies[:attacked], labels, indices[:attacked], attack, plan.seed, plan.batch_size
-            )
+            found = attacked_answers(checkpoint, copies[:attacked], labels, indices[:attacked], attack, plan.seed)
             answers[:attacked] = [before + new for before, new in zip(answers, found)]
     for sample, photo, versions in zip(samples, photos, answers):
         yield from (_row(sample, photo.sha256, answer) for answer in versions)
@@ -223,7 +268,8 @@ def _finish(
         "data": [_public_name(place) for place in args.data],
         "seed": args.seed,
         "attacked": min(args.attacks, len(plan.samples)),
-        "leaf_masks": None if args.leaf_masks is None else find_run(args.leaf_masks).name,
+        "leaf_masks": plan.masked_by,
+        "runtime": plan.runtime,
         "weights_sha256": checkpoint.sha256,
     }
     document = robustness.summary(assembled_rows(run.name, args.split, columns), baseline) | about
@@ -319,10 +365,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of all random numbers (default 0)")
     parser.add_argument("--baseline", metavar="RUN", help="a stressed run that corruption errors are relative to")
     parser.add_argument(
-        "--leaf-masks", metavar="RUN", help="a run whose segmentation head finds the leaf (default: by color)"
+        "--leaf-masks",
+        metavar="RUN",
+        help=f"a run whose segmentation head finds the leaf, or {BY_COLOR} (default: the run itself where it has one)",
     )
     parser.add_argument("--ladder", action="store_true", help="print SSIM and PSNR at each strength, and end")
-    parser.add_argument("--batch-size", type=positive, default=32, metavar="N", help="pictures together (default 32)")
+    parser.add_argument(
+        "--runtime", choices=[AUTO, ONNX, TORCH], default=AUTO, help="what computes (default onnx, if it can)"
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=positive,
+        metavar="N",
+        help="pictures together (default 5, with torch 32)",
+    )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser

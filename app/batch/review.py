@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from functools import partial
 
 import streamlit as st
 
@@ -11,29 +12,14 @@ from app.batch import detail, words
 from app.batch.agreement import agreements
 from app.cache import batches
 from app.cache.photos import whole_photo
+from app.marking.decisions import Subject, decision_buttons, undo_button
+from app.marking.training import train_on_labels
 from app.widgets import notice, sentence
-from app.words import counted
 from hvit.batches import Batch
-from hvit.batches.layout import VERDICTS
 from hvit.batches.results import Results
-from hvit.batches.reviews import (
-    LABEL,
-    NOT_A_LEAF,
-    NOT_SURE,
-    RIGHT,
-    UNREADABLE,
-    Review,
-    add_review,
-    agreed_labels,
-    doubtful_first,
-    standing_reviews,
-    undo,
-)
+from hvit.batches.reviews import Review, add_review, doubtful_first, standing_reviews, undo
 from hvit.data.photos import InvalidPhotoError
 from hvit.words import class_title
-
-MOST_KEYS = 5  # candidates that have a key of their own
-WITHOUT_LABEL = ((NOT_A_LEAF, "Not a leaf", "n"), (UNREADABLE, "Unreadable", "x"), (NOT_SURE, "Unsure", "u"))
 
 
 def show(batch: Batch) -> None:
@@ -43,14 +29,20 @@ def show(batch: Batch) -> None:
         st.text_input("Reviewer", key=state.REVIEWER, placeholder="your name", bind="query-params")
     if not state.reviewer():
         sentence("Type your name, so that it stands beside your decisions.", "below")
+        train_on_labels(batch, batches.reviews_of(batch), batch.run)
     else:
-        st.fragment(_review)(batch, results)
+        st.fragment(_decide)(batch, results)
     _agreement(batch, results)
-    _training(batch)
+
+
+def _decide(batch: Batch, results: Results) -> None:
+    """Only this part runs again after a decision."""
+    _review(batch, results)
+    train_on_labels(batch, batches.reviews_of(batch), batch.run)
 
 
 def _review(batch: Batch, results: Results) -> None:
-    """Only this part runs again after a decision."""
+    """The next photo with its decisions."""
     if note := state.take_note_on_batch():
         notice(note)
     reviewer, standing = state.reviewer(), standing_reviews(batches.reviews_of(batch))
@@ -59,7 +51,7 @@ def _review(batch: Batch, results: Results) -> None:
     st.html(f'<p class="summary" role="status">{html.escape(words.reviewed(reviewer, len(own), len(results)))}</p>')
     if not queue:
         sentence("Every photo has a decision of yours.", "below")
-        _undo_button(batch, reviewer, bool(own))
+        undo_button(partial(_undo, batch, reviewer), disabled=not own)
         return
     row = queue[0]
     left, right = st.columns([3, 2], gap="large")
@@ -68,8 +60,9 @@ def _review(batch: Batch, results: Results) -> None:
         st.html(f'<p class="standing">{html.escape(results.photos[row].name)}</p>')
     with right:
         detail.headline(batch, results, row)
-        _decisions(batch, results, row, reviewer)
-        _undo_button(batch, reviewer, bool(own))
+        path = results.photos[row].path
+        decision_buttons(_subject(results, row, reviewer), partial(_keep, batch), partial(state.skip_photo, path))
+        undo_button(partial(_undo, batch, reviewer), disabled=not own)
         detail.condition_cards([name for name, _ in results.candidates(row)])
     if len(queue) > 1:
         _get_ready(batch, results, queue[1])
@@ -82,49 +75,16 @@ def _queue(results: Results, reviewed: set[str]) -> list[int]:
     return sorted(rows, key=lambda row: (results.photos[row].path != first, results.photos[row].path in skipped))
 
 
-def _decisions(batch: Batch, results: Results, row: int, reviewer: str) -> None:
-    """Buttons, each with its key: the candidates, another label, and what is no label."""
+def _subject(results: Results, row: int, reviewer: str) -> Subject:
+    """The candidates of a photo; the first is the run's own answer."""
     path, own = results.photos[row].path, results.label(row)
-    area = st.number_input(
-        "Discolored area as you see it, % (may stay empty)", 0.0, 100.0, None, 1.0, format="%g", key=f"area_{path}"
-    )
-    base = {"reviewer": reviewer, "path": path, "sha256": results.sha256[row] or ""}
-    base |= {"area": None if area is None else area / 100, "predicted": own or ""}
-    base |= {"probability": None if own is None else float(results.probability[row])}
-    candidates = [name for name, _ in results.candidates(row)] or ([own] if own else [])
-    with st.container(key="review_labels"):
-        for number, name in enumerate(candidates[:MOST_KEYS], 1):
-            verdict = RIGHT if name == own else LABEL
-            title = f"Right: {class_title(name)}" if verdict == RIGHT else class_title(name)
-            _button(title, str(number), batch, Review(**base, verdict=verdict, label=name), verdict == RIGHT)
-    with st.container(horizontal=True, vertical_alignment="bottom", key="review_other"):
-        others = sorted(set(results.classes) - set(candidates[:MOST_KEYS]), key=class_title)
-        label = st.selectbox(
-            "Another label",
-            others,
-            index=None,
-            format_func=class_title,
-            accept_new_options=True,
-            placeholder="choose or type",
-            key=f"other_{path}",
-        )
-        _button("Set", "l", batch, Review(**base, verdict=LABEL, label=label or ""), disabled=not label)
-    with st.container(horizontal=True, key="review_without"):
-        for verdict, title, key in WITHOUT_LABEL:
-            _button(title, key, batch, Review(**base, verdict=verdict))
-        st.button("Skip", shortcut="s", on_click=state.skip_photo, args=(path,), key=f"skip_{path}")
-
-
-def _button(title: str, key: str, batch: Batch, review: Review, is_first: bool = False, disabled: bool = False) -> None:
-    st.button(
-        title,
-        key=f"review_{key}_{review.path}",
-        type="primary" if is_first else "secondary",
-        shortcut=key,
-        disabled=disabled,
-        on_click=_keep,
-        args=(batch, review),
-    )
+    blank = Review(
+        reviewer, path, results.sha256[row] or "", "", predicted=own or "",
+        probability=None if own is None else float(results.probability[row]),
+    )  # fmt: skip
+    names = [name for name, _ in results.candidates(row)] or ([own] if own else [])
+    titles = [f"Right: {class_title(name)}" if name == own else class_title(name) for name in names]
+    return Subject(path, blank, list(zip(names, titles)), results.classes)
 
 
 def _keep(batch: Batch, review: Review) -> None:
@@ -133,18 +93,6 @@ def _keep(batch: Batch, review: Review) -> None:
         state.review_photo(None)
     except ValueError as error:
         state.note_on_batch(str(error))
-
-
-def _undo_button(batch: Batch, reviewer: str, has_any: bool) -> None:
-    st.button(
-        "Undo",
-        shortcut="z",
-        type="tertiary",
-        key="review_undo",
-        disabled=not has_any,
-        on_click=_undo,
-        args=(batch, reviewer),
-    )
 
 
 def _undo(batch: Batch, reviewer: str) -> None:
@@ -174,27 +122,3 @@ def _agreement(batch: Batch, results: Results) -> None:
             for text in words.agreement(pair):
                 sentence(text, "below")
         sentence(words.ABOUT_AGREEMENT, "standing")
-
-
-def _training(batch: Batch) -> None:
-    labels = agreed_labels(batches.reviews_of(batch))
-    if not labels.agreed and not labels.contested:
-        return
-    with st.expander(f"Train on these labels ({len(labels.agreed):,})"):
-        sentence(words.labels_kept(labels, VERDICTS), "below")
-        names = {review.label for review in labels.agreed.values()}
-        if len(names) < 2:
-            sentence("Training needs photos of at least two conditions.", "standing")
-        else:
-            place = words.shell_word(batches.below_project(batch.path / VERDICTS))
-            st.write("A new head for the same model, in about a minute:")
-            st.code(words.quick_command(place, batch.run), language="bash")
-            st.write("All of its weights, in an hour or more:")
-            st.code(words.finetune_command(place), language="bash")
-        _download(batch, counted(len(labels.agreed), "label"))
-
-
-def _download(batch: Batch, what: str) -> None:
-    file = batch.path / VERDICTS
-    if file.exists():
-        st.download_button(f"{VERDICTS} ({what})", file.read_bytes(), VERDICTS, "text/csv", on_click="ignore")

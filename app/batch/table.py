@@ -13,6 +13,7 @@ from app import state
 from app.batch import detail, export, words
 from app.batch.selection import ANY, ORDERS, REVIEWED, Filter, rows_shown
 from app.cache import batches
+from app.marking import words as marking_words
 from app.widgets import notice, sentence
 from app.words import counted
 from hvit.batches import Batch
@@ -130,7 +131,7 @@ def _row(
         "Probability": None if np.isnan(probability) else 100 * probability,
         "Other candidates": words.others(results.candidates(row)),
         "Area": None if np.isnan(area) else 100 * area,
-        "Review": "; ".join(words.decision(review.label, review.verdict) for review in own),
+        "Review": "; ".join(marking_words.decision(review.label, review.verdict) for review in own),
         "Flags": words.flags(results.flags[row]),
         "Note": notes.get(path, ""),
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,7 +9,6 @@ from app.batch.agreement import MODEL, Pair
 from app.cache.batches import Scoring
 from app.words import NBSP, counted, percent
 from hvit.batches.results import Results
-from hvit.batches.reviews import Labels
 from hvit.data.classes import crop_of, crop_title
 from hvit.scoring.agreement import Agreement
 from hvit.words import class_in_text, class_title, duration
@@ -31,7 +28,6 @@ FLAGS = {
     "animated": "moving picture",
     "no_bands": "no bands",
 }
-DECISIONS = {"not_a_leaf": "not a leaf", "unreadable": "unreadable", "unsure": "unsure"}
 KEPT = (
     "Uploaded photos are copied to {folder} on {computer} and kept there until you delete the batch. Photos of a "
     "folder stay where they are; nothing is copied and nothing is changed. No photo leaves {computer}."
@@ -89,11 +85,6 @@ def flags(names: Sequence[str]) -> str:
     return ", ".join(FLAGS.get(name, name.replace("_", " ")) for name in names)
 
 
-def decision(label: str, verdict: str) -> str:
-    """What a reviewer said of a photo: a class, or why there is none."""
-    return class_title(label) if label else DECISIONS.get(verdict, verdict)
-
-
 def level(alpha: float | None, own: float | None) -> str:
     """A level of prediction sets as an option."""
     if alpha is None:
@@ -133,30 +124,3 @@ def _coefficient(found: Agreement) -> str:
     if found.low is None:
         return f"{found.value:.2f}, too few for an interval"
     return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
-
-
-def labels_kept(labels: Labels, file: str) -> str:
-    """How many labels the manifest has, and which photos it leaves out."""
-    text = f"{file} in the folder of the batch holds {counted(len(labels.agreed), 'label')}, more with each decision."
-    if labels.contested:
-        is_left = "is" if len(labels.contested) == 1 else "are"
-        text += f" {counted(len(labels.contested), 'photo')} {is_left} left out: reviewers differ."
-    return text
-
-
-def shell_word(text: str) -> str:
-    """A text as one word of a command."""
-    return shlex.quote(text)
-
-
-def quick_command(manifest: str, run: str) -> str:
-    """Trains a new head on the labels of a batch."""
-    return f"python -m training.quick {manifest} --run {run} --run-dir runs/reviewed"
-
-
-def finetune_command(manifest: str) -> str:
-    """Trains all weights on them."""
-    return (
-        "python -m training.finetune --config training/configs/own_photos.yaml --run-dir runs/reviewed \\\n"
-        f"    --set {shell_word(f'data.dirs=[{json.dumps(shlex.split(manifest)[0])}]')}"
-    )

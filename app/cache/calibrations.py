@@ -15,7 +15,8 @@ from hvit.runs.layout import CARD, DISTANCES, PREDICTIONS, in_split
 from hvit.runs.predictions import Predictions
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.calibration_curves import CalibrationScores, data_sets_of, score_calibration_by_group
-from hvit.scoring.distances import Distances, detector_of, read_distances, recorded_distance_splits
+from hvit.scoring.distances import Distances, detector_of, read_distances
+from hvit.scoring.recorded_tables import splits_with
 from hvit.scoring.selective import SelectiveScores, score_selective
 from hvit.scoring.set_levels import SetScores, level_curve, near_limit, served_sets, sets_at_level
 
@@ -67,7 +68,7 @@ def sets_at(record: RunSnapshot, split: str, alpha: float) -> np.ndarray:
 
 def distance_splits(record: RunSnapshot) -> tuple[str, ...]:
     """Splits with recorded distances."""
-    return recorded_distance_splits(record.path)
+    return splits_with(record.path, DISTANCES)
 
 
 def distances_of(record: RunSnapshot, split: str) -> Distances | None:

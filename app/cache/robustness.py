@@ -14,11 +14,13 @@ from app.cache.runs import identity, inference
 from app.photos import pictures
 from app.photos.photo_files import PhotoFile
 from hvit.data.corruptions import CORRUPTIONS, STRENGTHS, corrupt
+from hvit.data.corruptions.ground import leaf_mask_from_color
 from hvit.data.leafsim import Address, render
 from hvit.runs import Run
 from hvit.runs.layout import ROBUSTNESS, in_split
 from hvit.runs.snapshot import RunSnapshot
-from hvit.scoring.robustness_records import Robustness, read_robustness
+from hvit.scoring.recorded_tables import splits_with
+from hvit.scoring.robustness_records import Robustness, read_robustness, stressed_weights
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from hvit.runs.checkpoint import Checkpoint
@@ -31,8 +33,7 @@ REMEMBERED = 32
 
 def stressed_splits(record: RunSnapshot) -> tuple[str, ...]:
     """Splits of a run with recorded predictions under corruptions: test, then others by name."""
-    names = {found.parent.name for found in record.path.glob(in_split("*", ROBUSTNESS))}
-    return tuple(sorted(names, key=lambda name: (name != "test", name)))
+    return splits_with(record.path, ROBUSTNESS)
 
 
 def robustness_of(record: RunSnapshot, split: str) -> Robustness | None:
@@ -47,6 +48,16 @@ def robustness_of(record: RunSnapshot, split: str) -> Robustness | None:
 @st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
 def _robustness(path: str, split: str, stamps: tuple) -> Robustness | None:
     return read_robustness(Run(Path(path)), split)
+
+
+def of_other_weights(record: RunSnapshot, split: str) -> bool:
+    """Whether the recorded predictions under corruptions are of other weights than the run has now.
+
+    Raises:
+        RunError: the summary is damaged.
+    """
+    weights = stressed_weights(Run(record.path), split)
+    return record.card is not None and weights is not None and weights != record.card.sha256
 
 
 @st.cache_data(max_entries=len(STRENGTHS) + 1, show_spinner=False)
@@ -71,12 +82,16 @@ def ladder_of(photo: PhotoFile, checkpoint: Checkpoint, kind: str) -> list[tuple
 def _ladder(
     key: str, model: str, kind: str, _photo: PhotoFile, _checkpoint: Checkpoint
 ) -> list[tuple[bytes, StressAnswer]]:
+    from hvit.scoring.leaf_masks import segmented_leaf_mask
     from hvit.scoring.stress import clean_answers, corrupted_answers, working_copy
 
     pixels = working_copy(whole_photo(_photo))
+    leaf_mask = leaf_mask_from_color if _checkpoint.severity is None else segmented_leaf_mask(_checkpoint)
     with inference:
-        answers = clean_answers(_checkpoint, [pixels]) + corrupted_answers(_checkpoint, [pixels], [0], kind)[0]
-    versions = [corrupt(pixels[None], kind, answer.strength)[0] for answer in answers]
+        mask = leaf_mask(pixels)
+        changed = corrupted_answers(_checkpoint, [pixels], [0], kind, leaf_mask=lambda _: mask)[0]
+        answers = clean_answers(_checkpoint, [pixels]) + changed
+    versions = [corrupt(pixels[None], kind, answer.strength, masks=mask[None])[0] for answer in answers]
     return [(_tile(version), answer) for version, answer in zip(versions, answers)]
 
 

@@ -25,13 +25,8 @@ VIEWS = {
 
 def nothing_yet(records: Sequence[RunSnapshot], troubles: Sequence[Trouble]) -> None:
     """The page while no run has recorded predictions."""
-    st.html(
-        '<div class="empty"><p class="verdict"><b>No run was evaluated yet.</b></p><p>Calibration is measured on '
-        "recorded predictions of photos with known classes. To record those of a run:</p></div>"
-    )
-    name = records[0].name if records else "RUN"
-    st.code(f"python -m hvit evaluate --run {name} --data path/to/photos --save", language="bash")
-    widgets.unreadable_runs(records, troubles)
+    text = "Calibration is measured on recorded predictions of photos with known classes. To record those of a run:"
+    widgets.no_evaluated_run(text, records, troubles)
 
 
 def headline(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,13 +31,8 @@ VIEWS = {
 
 def nothing_yet(records: Sequence[RunSnapshot], troubles: Sequence[Trouble]) -> None:
     """The page while no run has recorded predictions."""
-    st.html(
-        '<div class="empty"><p class="verdict"><b>No run was evaluated yet.</b></p><p>Training evaluates on test once '
-        "a run is final. To score a run on your own photos and keep the answers:</p></div>"
-    )
-    name = records[0].name if records else "RUN"
-    st.code(f"python -m hvit evaluate --run {name} --data path/to/photos --save", language="bash")
-    widgets.unreadable_runs(records, troubles)
+    text = "Training evaluates on test once a run is final. To score a run on your own photos and keep the answers:"
+    widgets.no_evaluated_run(text, records, troubles)
 
 
 def choose_run(records: Sequence[RunSnapshot]) -> RunSnapshot:
@@ -80,11 +74,7 @@ def headline(
         ("Calibration error (ECE)", rate(scores.ece), "15 bins" if calibrated else "run is not calibrated"),
         (split_title(split), f"{scores.n:,}", f"{sum(row.n > 0 for row in scores.per_class)} classes"),
     ]
-    parts = (
-        f"<div><dt>{html.escape(name)}</dt><dd><b>{value}</b><span>{html.escape(note)}</span></dd></div>"
-        for name, value, note in cells
-    )
-    st.html(f'<dl class="figures">{"".join(parts)}</dl>')
+    widgets.figures(cells)
     notes = ["Intervals of 95 %: Wilson for top-1 accuracy, bootstrap over pictures for macro-F1."]
     if times_evaluated:
         notes.append(times_evaluated)

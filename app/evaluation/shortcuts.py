@@ -12,7 +12,8 @@ from app.cache import trust
 from app.words import between, rate
 from hvit.runs.predictions import Predictions
 from hvit.runs.snapshot import RunSnapshot
-from hvit.scoring.audit import TITLES, Cue, Transfer, meaning, transfer_meaning
+from hvit.scoring.audit_rows import REGIONS, TITLES, AttributionShare, Cue, Transfer
+from hvit.scoring.audit_words import attribution_meaning, meaning, transfer_meaning
 from hvit.scoring.recorded_scores import SplitScores
 from hvit.words import capitalized, class_title
 
@@ -28,13 +29,19 @@ def shortcuts(record: RunSnapshot, predictions: Predictions, scores: SplitScores
         return
     if record.card is not None and audit.weights_sha256 != record.card.sha256:
         widgets.notice("These answers are of other weights than the run has now: run the audit again.")
+    found_by = "color" if audit.leaf_masks is None else f"the segmentation head of {audit.leaf_masks}"
     widgets.sentence(
         f"{audit.n:,} pictures with one cue changed or taken away, compared with the answers to the same pictures as "
-        f"they are. Leaf masks by color, for the {audit.masked:,} pictures where they find one leaf.",
+        f"they are. Leaf masks by {found_by}, for the {audit.masked:,} pictures where one leaf stands apart.",
         "standing",
     )
     st.html(_list([meaning(cue) for cue in audit.cues]))
     widgets.table([_row(cue) for cue in audit.cues], "shortcuts", [_exported(cue) for cue in audit.cues])
+    if audit.attribution:
+        st.subheader("Where it looks")
+        st.html(_list([attribution_meaning(row) for row in audit.attribution]))
+        shares = [_share_row(row) for row in audit.attribution]
+        widgets.table(shares, "where_it_looks", [_share_exported(row) for row in audit.attribution])
     st.subheader("From the laboratory to the field")
     if not audit.transfer:
         widgets.sentence("No class has enough pictures of both.", "below")
@@ -68,6 +75,24 @@ def _exported(cue: Cue) -> dict[str, Any]:
         "cue": cue.name, "n": cue.n, "top1": cue.top1, "top1_low": cue.top1_ci[0], "top1_high": cue.top1_ci[1],
         "clean_top1": cue.clean_top1, "lost": cue.lost, "lost_low": low, "lost_high": high, "guess": cue.guess,
         "meaning": meaning(cue),
+    }  # fmt: skip
+
+
+def _share_row(row: AttributionShare) -> dict[str, Any]:
+    low, high = row.lead_ci
+    return {
+        "Region": REGIONS[row.region],
+        "Pictures": row.n,
+        "Attribution, %": 100 * row.share,
+        "Area, %": 100 * row.area,
+        "More than by chance, points": f"{100 * row.lead:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})",
+    }
+
+
+def _share_exported(row: AttributionShare) -> dict[str, Any]:
+    return {
+        "region": row.region, "method": row.method, "n": row.n, "share": row.share, "area": row.area,
+        "lead": row.lead, "lead_low": row.lead_ci[0], "lead_high": row.lead_ci[1], "meaning": attribution_meaning(row),
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from app.evaluation.shortcuts import shortcuts
 from app.figures.confusion import confusion_matrix, scale_html
 from app.figures.reliability import reliability_diagram
 from app.figures.shares import shares
-from app.gallery import Tile, gallery
+from app.gallery import Tile, marking_gallery
 from app.theme import NO_MODEBAR
 from app.words import between, counted, rate
 from hvit.csv_tables import to_csv
@@ -269,17 +269,8 @@ def photos(predictions: Predictions, rows: np.ndarray, key: str, claimed: np.nda
         lines = [
             words.claim_line(predictions.classes[k], float(predictions.probs[row, k])) for row, k in zip(rows, claimed)
         ]
-    gallery(
-        [
-            Tile(
-                predictions.paths[row],
-                predictions.sha256[row],
-                class_title(predictions.classes[predictions.labels[row]]),
-                line,
-            )
-            for row, line in zip(rows, lines)
-        ],
-        key,
+    marking_gallery(
+        [_tile(predictions, row, line) for row, line in zip(rows, lines)], key, predictions.run, predictions.classes
     )
     st.download_button(
         f"CSV of {counted(len(rows), 'picture')}",
@@ -289,6 +280,14 @@ def photos(predictions: Predictions, rows: np.ndarray, key: str, claimed: np.nda
         on_click="ignore",
         key=f"{key}_csv",
     )
+
+
+def _tile(predictions: Predictions, row: int, line: str) -> Tile:
+    label, predicted = (predictions.classes[numbers[row]] for numbers in (predictions.labels, predictions.predicted))
+    return Tile(
+        predictions.paths[row], predictions.sha256[row], class_title(label), line, label=label, predicted=predicted,
+        probability=float(predictions.confidence[row]),
+    )  # fmt: skip
 
 
 def _called(predictions: Predictions, row: int) -> tuple[str, float, bool]:

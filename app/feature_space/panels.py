@@ -17,7 +17,7 @@ from app.feature_space import groups, words
 from app.feature_space.cached_figure import map_figure
 from app.feature_space.selection import Summary, shown_first, summarize
 from app.figures.feature_map import BESIDE_PX, HEIGHT_PX, Group, Marker
-from app.gallery import Tile, gallery
+from app.gallery import Tile, marking_gallery
 from app.photos import pictures
 from app.photos.photo_files import PhotoFile
 from app.widgets import plain, sentence
@@ -101,7 +101,7 @@ def explore(
             _selection(record, samples, beside, others)
     if place is not None:
         with st.container(key="space_photo_neighbors"):
-            _neighbors_of_photo(place, samples)
+            _neighbors_of_photo(record, place, samples)
     with st.container(key="space_foot"):
         _own_photos(record)
         _trust(record, samples, beside, others)
@@ -220,14 +220,15 @@ def _selection(
         _before_selection(samples)
         return
     if len(rows) == 1:
-        _one_leaf(samples, int(rows[0]))
+        _one_leaf(record, samples, int(rows[0]))
         return
     summary = summarize(samples, rows)
     st.html(f'<p class="summary" role="status">{words.selected_share(len(rows), len(samples.map))}</p>')
     with st.container(key="space_numbers"):
         _numbers(record, summary, samples, beside, others)
     with st.container(key="space_gallery"):
-        gallery([_tile(samples, int(row)) for row in shown_first(samples, rows)], "selected")
+        tiles = [_tile(samples, int(row)) for row in shown_first(samples, rows)]
+        marking_gallery(tiles, "selected", record.name, record.classes)
 
 
 def _before_selection(samples: MappedSamples) -> None:
@@ -279,19 +280,22 @@ def _numbers(
         st.button("Select nothing", type="tertiary", on_click=state.select_samples, args=((),))
 
 
-def _one_leaf(samples: MappedSamples, row: int) -> None:
+def _one_leaf(record: RunSnapshot, samples: MappedSamples, row: int) -> None:
     """One sample and its neighbors in feature space, with their distance on the map."""
     st.html('<p class="summary" role="status">One leaf, and the nearest to it in feature space</p>')
     tiles = [_tile(samples, row)]
     for other, distance in zip(samples.map.neighbors[row], samples.map.distances[row]):
         tiles.append(_tile(samples, int(other), words.distance(float(distance))))
-    gallery(tiles, "neighbors")
+    marking_gallery(tiles, "neighbors", record.name, record.classes)
     st.button("Select nothing", type="tertiary", on_click=state.select_samples, args=((),))
 
 
 def _tile(samples: MappedSamples, row: int, more: str = "") -> Tile:
     line = words.tile_line(samples, row) + (f"; {more}" if more else "")
-    return Tile(samples.paths[row], samples.sha256[row], class_title(samples.labels[row]), line)
+    return Tile(
+        samples.paths[row], samples.sha256[row], class_title(samples.labels[row]), line, label=str(samples.labels[row]),
+        predicted=str(samples.predicted[row]), probability=float(samples.confidence[row]),
+    )  # fmt: skip
 
 
 def _photo(photo: PhotoFile, placed: PlacedPhoto, samples: MappedSamples) -> None:
@@ -309,19 +313,17 @@ def _photo(photo: PhotoFile, placed: PlacedPhoto, samples: MappedSamples) -> Non
             st.button("Refine the position", type="tertiary", on_click=state.refine, args=(photo,))
 
 
-def _neighbors_of_photo(placed: PlacedPhoto, samples: MappedSamples) -> None:
+def _neighbors_of_photo(record: RunSnapshot, placed: PlacedPhoto, samples: MappedSamples) -> None:
     """Nearest samples of a photo in feature space, with their distance on the map."""
     near = placed.place
     st.html('<p class="summary">The leaves nearest to your photo in feature space</p>')
     if not placed.unfamiliar:
         sentence(words.neighbors_agree(samples.labels[near.neighbors], placed.label), "standing")
-    gallery(
-        [
-            _tile(samples, int(row), words.distance(float(distance)))
-            for row, distance in zip(near.neighbors, near.distances)
-        ],
-        "photo_neighbors",
-    )
+    tiles = [
+        _tile(samples, int(row), words.distance(float(distance)))
+        for row, distance in zip(near.neighbors, near.distances)
+    ]
+    marking_gallery(tiles, "photo_neighbors", record.name, record.classes)
 
 
 def _own_photos(record: RunSnapshot) -> None:

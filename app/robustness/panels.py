@@ -82,16 +82,13 @@ def _choose_beside(record: RunSnapshot, split: str | None, known: dict[str, RunS
 
 def nothing_yet() -> None:
     """The page where no run can predict, and none was stressed."""
-    st.html(
-        '<div class="empty"><p class="verdict"><b>No run was stressed yet.</b></p><p>Copy a run with its weights into '
-        "the folder <code>runs</code>, then:</p></div>"
-    )
-    st.code(COMMAND.format(run="RUN"), language="bash")
+    text = "Copy a run with its weights into the folder <code>runs</code>, then:"
+    widgets.empty_page("No run was stressed yet.", text, COMMAND.format(run="RUN"))
 
 
 def not_stressed(record: RunSnapshot) -> None:
     """Replacement for scores where a run has none; the other views work."""
-    widgets.sentence(f"{record.name} was not stressed yet. 300 photos take about ten minutes on two cores:", "below")
+    widgets.sentence(f"{record.name} was not stressed yet. 300 photos take about five minutes on two cores:", "below")
     st.code(COMMAND.format(run=record.name), language="bash")
 
 
@@ -121,6 +118,8 @@ def headline(chosen: Chosen) -> None:
         value = "undefined" if errors.mean is None else f"{errors.mean:.2f}"
         cells.append(("Corruption error (mCE)", value, f"of {chosen.beside.run}, relative to {found.run}"))
     widgets.figures(cells)
+    if chosen.split is not None and cache.of_other_weights(chosen.record, chosen.split):
+        widgets.notice("These answers are of other weights than the run has now: stress the run again.")
 
 
 def choose_view() -> str:

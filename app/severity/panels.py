@@ -20,12 +20,9 @@ WORST = 24
 
 def nothing_yet() -> None:
     """The page while no run has recorded severities."""
-    st.html(
-        '<div class="empty"><p class="verdict"><b>No run measures severity yet.</b></p><p>A segmentation head learns '
-        "from photos with masks, on the backbone of a run:</p></div>"
-    )
+    text = "A segmentation head learns from photos with masks, on the backbone of a run:"
     command = "python -m training.segment --config training/configs/leaf45_severity.yaml --set init=RUN"
-    st.code(command, language="bash")
+    widgets.empty_page("No run measures severity yet.", text, command)
 
 
 def choose_data(rows: Sequence[MeasuredPhoto]) -> str:

@@ -109,7 +109,7 @@ def add_folder(batch: Batch, typed: str) -> tuple[int, str | None]:
     root = typed_folder(typed).resolve()
     if batch.path.resolve().is_relative_to(root):
         raise BatchError(f"{root} holds the batches themselves; name the folder with the photos alone")
-    link = _linked(batch, root)
+    link = link_folder(batch.path, root)
     try:
         listing = list_photos(link)
     except OSError as error:
@@ -123,14 +123,18 @@ def add_folder(batch: Batch, typed: str) -> tuple[int, str | None]:
     return len(new), listing.note
 
 
-def _linked(batch: Batch, root: Path) -> Path:
-    """The link to a folder below `folders/`, created if missing."""
-    with locked(batch.path), write_errors(batch.path):
-        links = sorted((batch.path / FOLDERS).iterdir(), key=lambda path: path.name)
+def link_folder(path: Path, root: Path) -> Path:
+    """The link to the folder `root` below `path / "folders"`, created if missing.
+
+    Raises:
+        BatchError: it cannot be created.
+    """
+    with locked(path), write_errors(path):
+        links = sorted((path / FOLDERS).iterdir(), key=lambda link: link.name)
         for link in links:
             if link.resolve() == root:
                 return link
-        link = batch.path / FOLDERS / str(1 + max((int(path.name) for path in links if path.name.isdigit()), default=0))
+        link = path / FOLDERS / str(1 + max((int(link.name) for link in links if link.name.isdigit()), default=0))
         try:
             os.symlink(root, link, target_is_directory=True)
         except OSError as error:  # Windows without developer mode

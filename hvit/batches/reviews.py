@@ -7,11 +7,12 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from hvit.batches.choices import now
-from hvit.batches.folder import Batch
 from hvit.batches.layout import REVIEWS, VERDICTS
 from hvit.batches.logs import append_rows, locked, read_rows, write_errors
 from hvit.batches.results import Results
@@ -24,6 +25,15 @@ RIGHT, LABEL, NOT_A_LEAF, UNREADABLE, NOT_SURE, UNDONE = (
 DECISIONS = (RIGHT, LABEL, NOT_A_LEAF, UNREADABLE, NOT_SURE, UNDONE)
 COLUMNS = ("time", "reviewer", "path", "sha256", "verdict", "label", "area", "predicted", "probability")
 MANIFEST_COLUMNS = ("path", "label", "sha256", "reviewer", "time")
+
+
+class Reviewed(Protocol):
+    """What has reviews: a batch, or the samples of a run that were marked in a gallery."""
+
+    @property
+    def path(self) -> Path:
+        """Folder of the reviews and of their manifest; paths of photos are relative to it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,7 @@ class Review:
     time: str = ""
 
 
-def add_review(batch: Batch, review: Review) -> None:
+def add_review(reviewed: Reviewed, review: Review) -> None:
     """Appends a decision, waits until it is on the disk, and rewrites the manifest.
 
     Raises:
@@ -60,13 +70,13 @@ def add_review(batch: Batch, review: Review) -> None:
             or the area is outside [0, 1].
         BatchError: it cannot be written.
     """
-    _check(batch, review)
+    _check(review)
     row = {name: getattr(review, name) for name in COLUMNS} | {"time": review.time or now()}
-    append_rows(batch.path / REVIEWS, COLUMNS, [{k: "" if v is None else str(v) for k, v in row.items()}])
-    write_manifest(batch)
+    append_rows(reviewed.path / REVIEWS, COLUMNS, [{k: "" if v is None else str(v) for k, v in row.items()}])
+    write_manifest(reviewed)
 
 
-def _check(batch: Batch, review: Review) -> None:
+def _check(review: Review) -> None:
     if review.verdict not in DECISIONS:
         raise ValueError(f"the decision is {review.verdict!r}, expected one of {', '.join(DECISIONS)}")
     if not review.reviewer.strip():
@@ -77,7 +87,7 @@ def _check(batch: Batch, review: Review) -> None:
         raise ValueError(f"the area is {review.area:g}, expected a share between 0 and 1")
 
 
-def read_reviews(batch: Batch) -> list[Review]:
+def read_reviews(reviewed: Reviewed) -> list[Review]:
     """All decisions in the order they were made.
 
     Raises:
@@ -88,7 +98,7 @@ def read_reviews(batch: Batch) -> list[Review]:
             row["reviewer"], row["path"], row["sha256"], row["verdict"], row["label"], _number(row["area"]),
             row["predicted"], _number(row["probability"]), row["time"],
         )
-        for row in read_rows(batch.path / REVIEWS, COLUMNS)
+        for row in read_rows(reviewed.path / REVIEWS, COLUMNS)
         if row["verdict"] in DECISIONS
     ]  # fmt: skip
 
@@ -133,15 +143,15 @@ def last_review(reviews: Sequence[Review], reviewer: str) -> Review | None:
     return kept[-1] if kept else None
 
 
-def undo(batch: Batch, reviewer: str) -> Review | None:
+def undo(reviewed: Reviewed, reviewer: str) -> Review | None:
     """Undoes the latest decision of a reviewer and returns it; None where there is none.
 
     Raises:
         BatchError: it cannot be written.
     """
-    last = last_review(read_reviews(batch), reviewer)
+    last = last_review(read_reviews(reviewed), reviewer)
     if last is not None:
-        add_review(batch, Review(reviewer, last.path, last.sha256, UNDONE))
+        add_review(reviewed, Review(reviewer, last.path, last.sha256, UNDONE))
     return last
 
 
@@ -170,19 +180,19 @@ def agreed_labels(reviews: Sequence[Review]) -> Labels:
     return Labels(agreed, tuple(contested))
 
 
-def write_manifest(batch: Batch) -> None:
+def write_manifest(reviewed: Reviewed) -> None:
     """Rewrites `verdicts.csv`: a manifest for training with the agreed labels, paths relative to the batch.
 
     Raises:
         BatchError: it cannot be written.
     """
-    with locked(batch.path), write_errors(batch.path):
-        labels = agreed_labels(read_reviews(batch))
+    with locked(reviewed.path), write_errors(reviewed.path):
+        labels = agreed_labels(read_reviews(reviewed))
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(MANIFEST_COLUMNS)
         writer.writerows([getattr(review, name) for name in MANIFEST_COLUMNS] for review in labels.agreed.values())
-        write_bytes(batch.path / VERDICTS, out.getvalue().encode())
+        write_bytes(reviewed.path / VERDICTS, out.getvalue().encode())
 
 
 def doubtful_first(results: Results) -> np.ndarray:

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--out is {args.out}, expected a name that ends in .md")
     found = find_run(args.run_name)
     trust = trust_lines(found)
-    text = model_card(found, trust)
+    text = model_card(found, trust, None if args.out is None else args.out.parent)
     if args.out is not None:
         if not args.out.parent.is_dir():
             raise ValueError(f"--out: there is no folder {args.out.parent}")

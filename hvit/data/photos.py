@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
+from hvit.data.image_formats import tiff_header
 from hvit.data.image_formats.color_profiles import profile_mode, to_srgb
 from hvit.data.image_formats.decoding_work import DecodingWork, bmp_work, gif_work, tiff_work, webp_work
 from hvit.data.image_formats.file_kinds import format_of
@@ -150,7 +151,7 @@ def decode_photo(data: bytes, least_sides: LeastSides | None = None) -> Photo:
         except Image.DecompressionBombError:
             raise InvalidPhotoError(f"it has far more than {LIMIT} megapixels; {EXPORT_SMALLER}") from None
         except Exception as error:  # decoders raise every kind for damaged files
-            raise InvalidPhotoError(_why(kind, error)) from error
+            raise InvalidPhotoError(_why(kind, error, data)) from error
     return Photo(pixels, hashlib.sha256(data).hexdigest(), animated, file_sides)
 
 
@@ -224,9 +225,11 @@ def _opened_heif(data: bytes) -> Image.Image:
     return image
 
 
-def _why(kind: str, error: Exception) -> str:
+def _why(kind: str, error: Exception, data: bytes) -> str:
     if kind == "HEIF":
         return DAMAGED_HEIC
+    if kind == "TIFF" and isinstance(error, UnidentifiedImageError) and (told := tiff_header.sample_kind(data)):
+        return f"it is a TIFF of {told}, which I cannot read. Export it as JPEG or PNG."
     words = ("truncated", "not processed", "unexpected end")
     if isinstance(error, EOFError | IndexError) or any(word in str(error).lower() for word in words):
         return ENDS_EARLY
@@ -258,16 +261,16 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
         image = Image.fromarray(_deep_to_grey(np.asarray(image), image.mode))
     alpha = None
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
         alpha = image.getchannel("A")
     if profile and mode is not None and (image.mode == "CMYK") == (mode == "CMYK"):
         given = _as_mode(image, mode)
         image = image if given is None else to_srgb(given, profile) or image
     if alpha is not None and alpha.getextrema() != (255, 255):  # an opaque photo needs no background
-        image = image.convert("RGB")
-        image.putalpha(alpha)
+        if image.mode != "RGBA":  # its profile was applied to the colors alone
+            image.putalpha(alpha)
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.ascontiguousarray(image.convert("RGB"))
+    return np.ascontiguousarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _as_mode(image: Image.Image, mode: str) -> Image.Image | None:
@@ -285,8 +288,8 @@ def _deep_to_grey(values: np.ndarray, mode: str) -> np.ndarray:
     if mode.startswith("I;16"):
         scaled: np.ndarray = _scaled(np.arange(65536), 65535.0)[values]
         return scaled
-    # 32 bits: the range is not recorded; the smallest common one that contains the values.
-    largest = max(float(np.nan_to_num(rows.astype(np.float32)).max()) for rows in _row_blocks(values))
+    # 32 bits: the range is not recorded; the smallest common one that contains the values. Infinity is white.
+    largest = max(float(np.where(np.isfinite(rows), rows, 0).max()) for rows in _row_blocks(values))
     top = next((top for top in (1.0, 255.0, 65535.0) if largest <= top), largest)
     return np.concatenate([_scaled(rows, top) for rows in _row_blocks(values)])
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from hvit.data.classes import crops
 from hvit.data.inspection.balance import ROLES, Balance, balance_of
@@ -36,11 +39,12 @@ KIND_TITLES = {
 }
 
 
-def model_card(run: Run, trust: Sequence[TrustLine] | None = None) -> str:
+def model_card(run: Run, trust: Sequence[TrustLine] | None = None, folder: Path | None = None) -> str:
     """Renders the model card of an evaluated run as Markdown, from its records.
 
     Args:
         trust: `trust_lines` of the run, where the caller has them.
+        folder: where the card is written, from which evidence is linked; without it, files of the run are named.
     Raises:
         RunError: the run has no `model.json` or no predictions, or a record is damaged.
     """
@@ -54,7 +58,7 @@ def model_card(run: Run, trust: Sequence[TrustLine] | None = None) -> str:
     record = take_snapshot(run.path, read_parts(run))
     sections = [
         _what_it_is(run, record),
-        _trust(trust_lines(run, split) if trust is None else trust),
+        _trust(trust_lines(run, split) if trust is None else trust, run, folder),
         _use(record),
         _data(run, record),
         _scores(run, split),
@@ -93,12 +97,15 @@ def _num_parameters(run: Run) -> int | None:
     return sum(math.prod(shape) for shape in shapes.values())
 
 
-def _trust(lines: Sequence[TrustLine]) -> list[str]:
+def _trust(lines: Sequence[TrustLine], run: Run, folder: Path | None) -> list[str]:
     rows = []
     for line in lines:
         text = line.text if line.command is None else f"{line.text} Measure it: `{line.command}`"
-        evidence = f" (`{line.file}`)" if line.n else ""
-        rows.append(f"- **{line.title}.** {text}{evidence}")
+        evidence = f"`{line.file}`"
+        if folder is not None:
+            place = Path(os.path.relpath(run.path / line.file, folder)).as_posix()
+            evidence = f"[{evidence}]({quote(place)})"
+        rows.append(f"- **{line.title}.** {text}" + (f" ({evidence})" if line.n else ""))
     about = "Shares of photos that go wrong, with 95 % intervals (Wilson); the worst first."
     return ["## Can I trust it?", "", *rows, "", about]
 

@@ -14,7 +14,7 @@ from hvit.data.spectral import SpectralStream
 from hvit.files import file_sha256
 from hvit.models import Classifier, HViT, create_model
 from hvit.rejection import METHODS, RejectionFileError, Rejector
-from hvit.runs.layout import CARD, WEIGHTS
+from hvit.runs.layout import CARD, WEIGHTS, run_name
 from hvit.runs.model_card import (
     ConformalRecord,
     DetectorRecord,
@@ -128,7 +128,7 @@ def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless:
     return Checkpoint(
         model=model.to(device),
         card=card,
-        name=run_dir.resolve().name,
+        name=run_name(run_dir),
         run_dir=run_dir,
         classes=card.classes,
         preprocessing=preprocessing,

@@ -23,6 +23,9 @@ explain.parquet (`training.explain`), severity.parquet (`training.segment`), rob
 (`training.stress`), audit.json (`training.audit`), and learning_curve.json (`training.quick`).
 """
 
+import os
+from pathlib import Path
+
 SCHEMA_VERSION = 1
 DEFAULT_RUN = "leaf45-tiny"
 
@@ -55,6 +58,11 @@ LEARNING_CURVE = "learning_curve.json"
 SEVERITY = "severity.parquet"
 ROBUSTNESS = "robustness.parquet"
 ROBUSTNESS_SCORES = "robustness.json"
+
+
+def run_name(path: Path) -> str:
+    """Name of a run: that of its folder, or of the link to it, under which `find_run` finds it."""
+    return os.path.basename(os.path.abspath(path))
 
 
 def in_split(split: str, file: str) -> str:

@@ -21,6 +21,7 @@ from hvit.runs.layout import (
     TEST_EVALUATIONS,
     WEIGHTS,
     in_split,
+    run_name,
 )
 from hvit.runs.model_card import ModelCard
 from hvit.runs.run_info import Live, RunInfo, live_of, status_of
@@ -55,7 +56,7 @@ class Run:
 
     def __init__(self, path: Path):
         self.path = Path(path)
-        self.name = self.path.resolve().name
+        self.name = run_name(self.path)
 
     @cached_property
     def info(self) -> RunInfo:
@@ -65,8 +66,10 @@ class Run:
             RunError: it is missing, damaged, or of a newer version.
         """
         info = self._json(INFO, nan="null")
-        if not isinstance(info, dict):
+        if info is None and not self._is_there(INFO):
             raise RunError(f"{self.path} is not a run: it has no {INFO}")
+        if not isinstance(info, dict):
+            raise RunError(f"{INFO} of run {self.name} is damaged: it holds no object; copy the run again")
         version = info.get("schema_version")
         if isinstance(version, int) and version > SCHEMA_VERSION:
             raise RunError(f"{self.name} was written by a newer version of this program; update the program to read it")

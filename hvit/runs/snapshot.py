@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hvit.runs.layout import CONFIG, INFO, PREDICTIONS, SCORES, WEIGHTS, in_split
+from hvit.runs.layout import CONFIG, INFO, PREDICTIONS, SCORES, WEIGHTS, in_split, run_name
 from hvit.runs.model_card import ModelCard
 from hvit.runs.reader import Run, RunError, training_data_kinds
 from hvit.runs.run_info import RunInfo, status_of
@@ -117,7 +117,7 @@ def take_snapshot(path: Path, parts: RecordedParts) -> RunSnapshot:
         parts: from `read_parts`, which a caller may cache; status and splits are always looked up.
     """
     return RunSnapshot(
-        path.resolve().name,
+        run_name(path),
         path,
         status_of(parts.info),
         parts.info,

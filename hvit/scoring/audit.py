@@ -1,4 +1,4 @@
-"""Audit of shortcuts: accuracy with one visual cue removed, and recall in laboratory and field."""
+"""Audit of shortcuts: accuracy with one visual cue removed, attribution by region, recall in laboratory and field."""
 
 from __future__ import annotations
 
@@ -13,67 +13,13 @@ from hvit.runs import Run, RunError
 from hvit.runs.layout import AUDIT, in_split
 from hvit.runs.predictions import Predictions
 from hvit.runs.results import record_results
+from hvit.scoring.audit_rows import ASPECT_ONLY, CORNERS, REGIONS, TITLES, AttributionShare, Cue, Transfer
+from hvit.scoring.audit_words import attribution_meaning, meaning, transfer_meaning
 from hvit.scoring.calibration_curves import data_sets_of
 from hvit.scoring.intervals import Interval
-from hvit.scoring.metrics import wilson
-from hvit.words import class_in_text
+from hvit.scoring.metrics import Z_95, wilson
 
-GREY, LOW_PASS, ASPECT, LEAF_ONLY, BACKGROUND_ONLY, ANOTHER_BACKGROUND, CORNERS = (
-    "grey", "low_pass", "aspect", "leaf_only", "background_only", "another_background", "corners",
-)  # fmt: skip
-TITLES = {
-    GREY: "Without color",
-    LOW_PASS: "Without detail",
-    ASPECT: "Stretched",
-    LEAF_ONLY: "Leaf alone",
-    BACKGROUND_ONLY: "Background alone",
-    ANOTHER_BACKGROUND: "Another background",
-    CORNERS: "Four corners alone",
-}
-LITTLE, MUCH = 0.05, 0.3  # share of correct predictions lost: negligible, and serious
-FEWEST = 5  # minimum photos of a class in laboratory and in field
-
-
-@dataclass(frozen=True)
-class Cue:
-    """Accuracy with one cue changed or removed; intervals are of 95 % (Wilson).
-
-    Attributes:
-        name: of `TITLES`.
-        n: photos.
-        top1: accuracy on the changed photos.
-        clean_top1: on the original photos; None for `corners`, which is another classifier.
-        lost: share of the photos that were right and go wrong; None for `corners`.
-        guess: accuracy of always answering the most frequent class.
-    """
-
-    name: str
-    n: int
-    top1: float
-    top1_ci: Interval
-    clean_top1: float | None
-    lost: float | None
-    lost_ci: Interval | None
-    guess: float
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """Recall of one class on laboratory and on field photos.
-
-    Attributes:
-        name: of the class.
-        difference: field less laboratory.
-        difference_ci: Newcombe's hybrid score interval, 95 %.
-    """
-
-    name: str
-    n_laboratory: int
-    laboratory: float
-    n_field: int
-    field: float
-    difference: float
-    difference_ci: Interval
+FEWEST = 5  # photos of a class in each place, below which its transfer is not told
 
 
 @dataclass(frozen=True)
@@ -86,6 +32,8 @@ class Audit:
         weights_sha256: of the model weights.
         cues: of `TITLES`.
         transfer: classes with laboratory and field photos, the largest loss first.
+        leaf_masks: the run whose segmentation head found leaves; None for color. Drawn leaves have exact masks.
+        attribution: on leaf and lesion; empty for a run whose explanations were not tested, or without masks.
     """
 
     n: int
@@ -93,12 +41,15 @@ class Audit:
     weights_sha256: str
     cues: tuple[Cue, ...]
     transfer: tuple[Transfer, ...]
+    leaf_masks: str | None = None
+    attribution: tuple[AttributionShare, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, each row with the sentence that says what it means."""
         cues = [asdict(cue) | {"meaning": meaning(cue)} for cue in self.cues]
         rows = [asdict(row) | {"meaning": transfer_meaning(row)} for row in self.transfer]
-        return asdict(self) | {"cues": cues, "transfer": rows}
+        shares = [asdict(row) | {"meaning": attribution_meaning(row)} for row in self.attribution]
+        return asdict(self) | {"cues": cues, "transfer": rows, "attribution": shares}
 
 
 def measure_cue(name: str, clean: np.ndarray, changed: np.ndarray, labels: np.ndarray) -> Cue:
@@ -125,6 +76,44 @@ def corners_cue(control: Mapping[str, Any]) -> Cue:
     """The background control of `data check` as a row: a classifier on the four corners of each photo."""
     n, top1 = int(control["n"]), float(control["top1"])
     return Cue(CORNERS, n, top1, wilson(round(top1 * n), n), None, None, None, float(control["largest_class"]))
+
+
+def aspect_cue(sides: np.ndarray, labels: np.ndarray, training_sides: np.ndarray, training_labels: np.ndarray) -> Cue:
+    """A classifier that sees nothing but the proportions of a photo: the most frequent class of the nearest ones.
+
+    Args:
+        sides, training_sides: height and width, (N, 2) and (M, 2).
+        labels, training_labels: class numbers, (N,) and (M,).
+    Raises:
+        ValueError: there are no photos to learn from, or to answer.
+    """
+    if not len(labels) or not len(training_labels):
+        raise ValueError("proportions need photos to learn from and photos to answer")
+    ratios, training_ratios = (np.log(each[:, 0] / each[:, 1]) for each in (sides, training_sides))
+    known, places = np.unique(training_ratios, return_inverse=True)
+    votes = np.zeros((len(known), 1 + max(labels.max(), training_labels.max())), int)
+    np.add.at(votes, (places, training_labels), 1)
+    nearest = np.abs(ratios[:, None] - known).argmin(1)
+    hits, n = int((votes.argmax(1)[nearest] == labels).sum()), len(labels)
+    return Cue(ASPECT_ONLY, n, hits / n, wilson(hits, n), None, None, None, _guess(labels))
+
+
+def attribution_share(region: str, method: str, shares: np.ndarray, areas: np.ndarray) -> AttributionShare:
+    """Mean share of the attribution in a region against its share of the pixels.
+
+    Args:
+        shares, areas: of each photo that shows the region, (N,).
+    Raises:
+        ValueError: there are fewer than two photos.
+    """
+    n = len(shares)
+    if n < 2:
+        raise ValueError(f"{n} photos show the {region}; expected at least two")
+    leads = np.asarray(shares) - np.asarray(areas)
+    lead, half = float(leads.mean()), Z_95 * float(leads.std(ddof=1) / math.sqrt(n))
+    return AttributionShare(
+        region, method, n, float(np.mean(shares)), float(np.mean(areas)), lead, (lead - half, lead + half)
+    )
 
 
 def _guess(labels: np.ndarray) -> float:
@@ -158,62 +147,6 @@ def newcombe(first: int, n_first: int, second: int, n_second: int) -> Interval:
     return p - q - math.hypot(p - low_p, high_q - q), p - q + math.hypot(high_p - p, q - low_q)
 
 
-def meaning(cue: Cue) -> str:
-    """Interprets a row in one sentence."""
-    top1, guess = f"{100 * cue.top1:.0f} %", f"{100 * cue.guess:.0f} %"
-    lost = "" if cue.lost is None else f"{100 * cue.lost:.0f} %"
-    if cue.name in (BACKGROUND_ONLY, CORNERS):
-        what = f"With the leaf painted over, {top1} are still right"
-        if cue.name == CORNERS:
-            what = f"A nearest-neighbor classifier that sees four corners alone is right on {top1}"
-        if cue.top1_ci[0] <= cue.guess:
-            return f"{what}, no more than by guessing ({guess}): the background tells nothing."
-        return f"{what} ({guess} by guessing): the background tells part of the class."
-    if cue.lost is None:
-        return "No photo was right to begin with."
-    amount = "few" if cue.lost <= LITTLE else "many" if cue.lost >= MUCH else "some"
-    text = f"{_LEADS.get(cue.name, TITLES[cue.name])}, {lost} of the right answers are lost"
-    return f"{text}: {_CONSEQUENCES[cue.name][amount]}."
-
-
-_LEADS = {LEAF_ONLY: "With the leaf alone", ANOTHER_BACKGROUND: "With another background"}
-_CONSEQUENCES = {
-    GREY: {
-        "few": "it does not depend on color",
-        "some": "color carries part of what it sees",
-        "many": "it depends on color, and so on light and camera",
-    },
-    LOW_PASS: {
-        "few": "it needs no lesion at all, only the coarse layout of colors: a strong sign of a shortcut",
-        "some": "part of its answers rest on the coarse layout of colors",
-        "many": "it needs detail, as an expert would",
-    },
-    ASPECT: {
-        "few": "the shape of the frame and of the leaf does not decide",
-        "some": "the shape of the frame or of the leaf matters somewhat",
-        "many": "it depends on the shape of the frame or of the leaf",
-    },
-    LEAF_ONLY: {
-        "few": "the leaf is enough",
-        "some": "part of its answers need the background",
-        "many": "it needs the background, or the mask takes away what it needs",
-    },
-    ANOTHER_BACKGROUND: {
-        "few": "the background hardly matters",
-        "some": "the background sways part of its answers",
-        "many": "the background decides many of its answers",
-    },
-}
-
-
-def transfer_meaning(row: Transfer) -> str:
-    """Interprets the field recall of a class in one sentence."""
-    name, points = class_in_text(row.name), f"{abs(100 * row.difference):.0f} points"
-    if row.difference_ci[0] <= 0 <= row.difference_ci[1]:
-        return f"{name}: no significant difference between laboratory and field."
-    return f"{name}: recognized {points} {'less' if row.difference < 0 else 'more'} often in the field."
-
-
 def record_audit(run: Run, split: str, audit: Audit) -> None:
     """Writes `eval/<split>/audit.json`."""
     record_results(run.path, {in_split(split, AUDIT): audit.to_dict()})
@@ -232,6 +165,7 @@ def read_audit(run: Run, split: str) -> Audit | None:
         return Audit(
             int(document["n"]), int(document["masked"]), str(document["weights_sha256"]),
             tuple(_cue(row) for row in document["cues"]), tuple(_transfer(row) for row in document["transfer"]),
+            document.get("leaf_masks"), tuple(_attribution(row) for row in document.get("attribution", ())),
         )  # fmt: skip
     except (TypeError, KeyError, ValueError):
         raise RunError(
@@ -252,6 +186,15 @@ def _transfer(row: Mapping[str, Any]) -> Transfer:
     return Transfer(
         str(row["name"]), int(row["n_laboratory"]), _share(row["laboratory"]), int(row["n_field"]),
         _share(row["field"]), float(row["difference"]), _interval(row["difference_ci"]),
+    )  # fmt: skip
+
+
+def _attribution(row: Mapping[str, Any]) -> AttributionShare:
+    if row["region"] not in REGIONS:
+        raise ValueError(row["region"])
+    return AttributionShare(
+        row["region"], str(row["method"]), int(row["n"]), _share(row["share"]), _share(row["area"]),
+        float(row["lead"]), _interval(row["lead_ci"]),
     )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from hvit.data.unknown_kinds import KNOWN, UNKNOWN_KINDS, kind_of_unknown
 from hvit.runs import ModelCard, Run, RunError
 from hvit.runs.layout import DISTANCES, in_split
 from hvit.runs.results import parquet_bytes, record_results
-from hvit.untrusted import UntrustedFileError, inside, read_parquet
+from hvit.scoring.recorded_tables import read_split_table
 from hvit.untrusted.tables import Kind
 from hvit.verdicts import conformal_sets
 
@@ -138,19 +137,14 @@ def read_distances(run: Run, split: str, of_detector: str | None) -> Distances |
     Raises:
         RunError: they are damaged.
     """
-    where = f"{in_split(split, DISTANCES)} of run {run.name}"
-    try:
-        columns = read_parquet(inside(run.path, in_split(split, DISTANCES)), COLUMNS)
-    except (FileNotFoundError, NotADirectoryError):
+    again = "evaluate again with --save-distances"
+    columns = read_split_table(run, split, DISTANCES, COLUMNS, "distances", again)
+    if columns is None:
         return None
-    except UntrustedFileError as error:
-        raise RunError(f"distances in {where} {error}; copy the run again") from None
-    if missing := [name for name in COLUMNS if name not in columns]:
-        raise RunError(f"{where} lacks the column {missing[0]}; evaluate again with --save-distances")
     score, detectors = np.array(columns["score"], dtype=np.float64), set(columns["detector"])
     kinds = np.array(columns["kind"], dtype=str)
     if not len(score) or len(detectors) > 1 or not np.isfinite(score).all() or set(kinds) - {KNOWN, *UNKNOWN_KINDS}:
-        raise RunError(f"{where} is damaged; remove it, and evaluate again with --save-distances")
+        raise RunError(f"{in_split(split, DISTANCES)} of run {run.name} is damaged; remove it, and {again}")
     detector = detectors.pop()
     if of_detector is not None and detector != of_detector:
         return None
@@ -158,9 +152,3 @@ def read_distances(run: Run, split: str, of_detector: str | None) -> Distances |
     return Distances(
         texts["data"], kinds, texts["sha256"], texts["label"], score, np.array(columns["set_size"], dtype=int), detector
     )
-
-
-def recorded_distance_splits(path: Path) -> tuple[str, ...]:
-    """Splits of a run with recorded distances: test, then others by name."""
-    names = {found.parent.name for found in path.glob(in_split("*", DISTANCES))}
-    return tuple(sorted(names, key=lambda name: (name != "test", name)))

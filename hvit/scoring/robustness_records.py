@@ -14,7 +14,7 @@ from hvit.data.corruptions import CORRUPTIONS
 from hvit.runs import Run, RunError
 from hvit.runs.layout import ROBUSTNESS, ROBUSTNESS_SCORES, in_split
 from hvit.runs.results import parquet_bytes, record_results
-from hvit.untrusted import UntrustedFileError, inside, read_parquet
+from hvit.scoring.recorded_tables import read_split_table
 from hvit.untrusted.tables import Kind
 from hvit.verdicts import NAMED, UNFAMILIAR, UNSURE
 
@@ -126,19 +126,23 @@ def read_robustness(run: Run, split: str) -> Robustness | None:
     Raises:
         RunError: they are damaged.
     """
-    where = f"{in_split(split, ROBUSTNESS)} of run {run.name}"
-    try:
-        columns = read_parquet(inside(run.path, in_split(split, ROBUSTNESS)), COLUMNS)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except UntrustedFileError as error:
-        raise RunError(f"predictions in {where} {error}; copy the run again") from None
     again = "make it again with training.stress"
-    if missing := [name for name in COLUMNS if name not in columns]:
-        raise RunError(f"{where} lacks the column {missing[0]}; {again}")
+    columns = read_split_table(run, split, ROBUSTNESS, COLUMNS, "answers", again)
+    if columns is None:
+        return None
     if problem := _problem(columns):
-        raise RunError(f"{where} {problem}; {again}")
+        raise RunError(f"{in_split(split, ROBUSTNESS)} of run {run.name} {problem}; {again}")
     return assembled_rows(run.name, split, columns)
+
+
+def stressed_weights(run: Run, split: str) -> str | None:
+    """SHA-256 of the weights that answered under corruptions; None where that was not recorded.
+
+    Raises:
+        RunError: the summary is damaged.
+    """
+    document = run.document(in_split(split, ROBUSTNESS_SCORES))
+    return document.get("weights_sha256") if isinstance(document, dict) else None
 
 
 def _problem(columns: dict[str, list[Any]]) -> str | None:

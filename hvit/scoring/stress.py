@@ -19,6 +19,7 @@ from hvit.verdicts import verdicts
 
 MAX_SIDE_PX = 384  # square root of the area of downscaled photos: about twice the serving size of runs
 LeafMask = Callable[[np.ndarray], np.ndarray]
+Predict = Callable[[Sequence[np.ndarray]], ModelOutputs]  # photos (H, W, 3) uint8 to logits and features
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,11 @@ def working_copy(pixels: np.ndarray) -> np.ndarray:
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def clean_answers(checkpoint: Checkpoint, photos: Sequence[np.ndarray], batch_size: int = 32) -> list[StressAnswer]:
-    """Predicts unchanged photos, each (H, W, 3) uint8."""
-    found = _answers(checkpoint, predict_pixels(checkpoint, photos, batch_size))
+def clean_answers(
+    checkpoint: Checkpoint, photos: Sequence[np.ndarray], predict: Predict | None = None
+) -> list[StressAnswer]:
+    """Predicts unchanged photos, each (H, W, 3) uint8; `predict` as in `corrupted_answers`."""
+    found = _answers(checkpoint, _predicted(checkpoint, photos, predict))
     return [StressAnswer(CLEAN, 0, *answer) for answer in found]
 
 
@@ -63,8 +66,8 @@ def corrupted_answers(
     indices: Sequence[int],
     kind: str,
     seed: int = 0,
-    batch_size: int = 32,
     leaf_mask: LeafMask = leaf_mask_from_color,
+    predict: Predict | None = None,
 ) -> list[list[StressAnswer]]:
     """Predicts photos under one corruption, (photos, strengths 1 to 5).
 
@@ -72,6 +75,7 @@ def corrupted_answers(
         photos: each (H, W, 3) uint8, from `working_copy`.
         indices: of `hvit.data.corruptions.corrupt`, one a photo.
         leaf_mask: photo -> mask (H, W) bool, for the corruption that replaces the background.
+        predict: computes logits and features, see `hvit.scoring.onnx_outputs`; PyTorch does where left out.
     Raises:
         ValueError: the kind is unknown.
     """
@@ -79,7 +83,7 @@ def corrupted_answers(
     for photo, index in zip(photos, indices, strict=True):
         masks = leaf_mask(photo)[None] if corruption_named(kind).needs_mask else None
         versions += [corrupt(photo[None], kind, strength, seed, [index], masks)[0] for strength in STRENGTHS]
-    return _by_photo(kind, _answers(checkpoint, predict_pixels(checkpoint, versions, batch_size)))
+    return _by_photo(kind, _answers(checkpoint, _predicted(checkpoint, versions, predict)))
 
 
 def attacked_answers(
@@ -97,6 +101,10 @@ def attacked_answers(
     ]
     versions = [inputs[row] for row in range(len(photos)) for inputs in by_strength]
     return _by_photo(attack, _answers(checkpoint, predict_inputs(checkpoint, versions, batch_size)))
+
+
+def _predicted(checkpoint: Checkpoint, photos: Sequence[np.ndarray], predict: Predict | None) -> ModelOutputs:
+    return predict_pixels(checkpoint, photos) if predict is None else predict(photos)
 
 
 def _answers(checkpoint: Checkpoint, outputs: ModelOutputs) -> list[tuple[str, float, str, tuple[str, ...]]]:

@@ -14,13 +14,14 @@ from hvit.data.unknown_kinds import GREEN, NOT_LEAF, UNKNOWN_CROP, UNKNOWN_DISEA
 from hvit.runs import Run, RunError
 from hvit.runs.layout import AUDIT, DATA_CHECK, DISTANCES, PREDICTIONS, ROBUSTNESS, in_split
 from hvit.runs.predictions import Predictions, read_predictions
-from hvit.scoring.audit import ANOTHER_BACKGROUND, read_audit
+from hvit.scoring.audit import read_audit
+from hvit.scoring.audit_rows import ANOTHER_BACKGROUND
 from hvit.scoring.calibration_curves import data_sets_of
 from hvit.scoring.detection import detect
 from hvit.scoring.distances import detector_of, read_distances
 from hvit.scoring.intervals import Interval
 from hvit.scoring.metrics import wilson
-from hvit.scoring.robustness_records import Robustness, read_robustness
+from hvit.scoring.robustness_records import Robustness, read_robustness, stressed_weights
 from hvit.words import class_in_text
 
 Recorded = TypeVar("Recorded")
@@ -77,7 +78,7 @@ def trust_lines(run: Run, split: str | None = None) -> list[TrustLine]:
             f"run {run.name} recorded no predictions; evaluate it first: "
             f"python -m hvit evaluate --run {run.name} --data path/to/photos --save"
         )
-    robustness_split, robustness = _first_recorded(split, lambda name: read_robustness(run, name))
+    robustness_split, robustness = _first_recorded(split, lambda name: _robustness_of_now(run, name))
     lines = [
         _outdoors(run, split, predictions),
         _unknown(run, split),
@@ -94,6 +95,13 @@ def _first_recorded(split: str, read: Callable[[str], Recorded | None]) -> tuple
         if (found := read(name)) is not None:
             return name, found
     return split, None
+
+
+def _robustness_of_now(run: Run, split: str) -> Robustness | None:
+    """Recorded predictions under corruptions, but for those of other weights than the run has now."""
+    card, weights = run.model_card(), stressed_weights(run, split)
+    outdated = card is not None and weights is not None and weights != card.sha256
+    return None if outdated else read_robustness(run, split)
 
 
 def _outdoors(run: Run, split: str, predictions: Predictions) -> TrustLine:
@@ -153,7 +161,7 @@ def _changed(
     line = TrustLine(topic, title, "", None, None, 0, "robustness", in_split(split, ROBUSTNESS))
     command = f"python -m training.stress --run {run.name} --data path/to/photos"
     if robustness is None or cell not in robustness.cells:
-        return replace(line, text="How its answers change is not measured.", command=command)
+        return replace(line, text="How the answers of its weights change is not measured.", command=command)
     clean, changed = robustness.clean, robustness.cells[cell]
     right = np.intersect1d(clean.photos[clean.correct], changed.photos)
     lost, n = len(np.intersect1d(right, changed.photos[~changed.correct])), len(right)

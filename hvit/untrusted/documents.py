@@ -1,5 +1,6 @@
 """Reads JSON and YAML as plain values, with limits on depth, expansion and numbers."""
 
+import codecs
 import json
 import math
 import re
@@ -43,7 +44,7 @@ def parse_json(data: bytes, max_depth: int = MAX_DEPTH, nan: Nan = "refuse") -> 
             text that is not Unicode.
     """
     try:
-        text = data.decode()
+        text = data.removeprefix(codecs.BOM_UTF8).decode()  # editors of Windows put the mark there
     except UnicodeDecodeError:
         raise UntrustedFileError("is damaged") from None
     if text.count("[") + text.count("{") > max_depth:

@@ -35,18 +35,14 @@ class FullSize(Preprocessing):
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folders", nargs="+", type=Path)
-    parser.add_argument("--photos", type=int, default=50, help="of each folder")
-    parser.add_argument("--run", default=DEFAULT_RUN)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks" / "reduced-decoding.json")
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
     checkpoint = load_checkpoint(find_run(args.run).path)
     document = {"run": args.run, "megapixels": MEGAPIXELS, "noise": NOISE, "quality": QUALITY, "folders": {}}
     for folder in args.folders:
         document["folders"][folder.name] = compared(checkpoint, folder, args.photos)
         print(folder.name, json.dumps(document["folders"][folder.name], indent=1), flush=True)
     args.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    print(table(document))
 
 
 def compared(checkpoint: Checkpoint, folder: Path, most: int) -> dict:
@@ -103,6 +99,34 @@ def jpeg(pixels: np.ndarray, quality: int) -> bytes:
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "JPEG", quality=quality)
     return out.getvalue()
+
+
+def table(document: dict) -> str:
+    """The table of docs/benchmarks.md."""
+    head = "| photos of | compared with | same label | same verdict | same set | probability: median | 90 % | largest |"
+    rows = [
+        f"| {folder} | {title} | {found['same_label']} of {compared['photos']} | {found['same_verdict']} | "
+        f"{found['same_set']} | "
+        + " | ".join(f"{value:.4f}" for value in found["probability_difference"].values())
+        + " |"
+        for folder, compared in document["folders"].items()
+        for title, found in (
+            ("reduced size", compared["reduced"]),
+            (f"quality {LOWER_QUALITY}", compared[f"quality_{LOWER_QUALITY}"]),
+        )
+    ]
+    return "\n".join([head, "| --- | --- |" + " --: |" * 6, *rows])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.reduced_decoding", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--photos", type=int, default=50, help="of each folder")
+    parser.add_argument("--run", default=DEFAULT_RUN)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks" / "reduced-decoding.json")
+    return parser
 
 
 if __name__ == "__main__":

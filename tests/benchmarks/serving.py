@@ -30,12 +30,7 @@ SIDES = (160, 224)  # of the input for a photo of 3 to 4, at 192 px
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", default=DEFAULT_RUN, help="with a severity head")
-    parser.add_argument("--turns", type=at_least(3), default=15)
-    parser.add_argument("--threads", type=at_least(1), nargs="+", default=[1, 2])
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks" / "serving.json")
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
     checkpoint = load_checkpoint(find_run(args.run).path)
     document = {"machine": machine(), "run": args.run, "load": os.getloadavg()[0], "threads": {}}
     for threads in args.threads:
@@ -45,6 +40,7 @@ def main(argv: list[str] | None = None) -> None:
         document["threads"][threads] = measured(actions, args.turns)
         print(threads, json.dumps(document["threads"][threads], indent=1), flush=True)
     args.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    print(table(document))
 
 
 def measured(actions: dict[str, Callable[[], object]], turns: int) -> dict[str, dict[str, float]]:
@@ -115,6 +111,29 @@ def photos_of(checkpoint: Checkpoint) -> dict[str, Callable[[], object]]:
             f"{name}: network to verdict": lambda prepared=prepared: diagnose_window(checkpoint, [prepared]),
         }
     return actions
+
+
+def table(document: dict) -> str:
+    """The table of docs/benchmarks.md."""
+    head = "| | " + " | ".join(f"{threads} thread(s): wall, ms | CPU, ms" for threads in document["threads"]) + " |"
+    names = dict.fromkeys(name for actions in document["threads"].values() for name in actions)
+    rows = [
+        " | ".join([name, *(_cells(actions.get(name)) for actions in document["threads"].values())]) for name in names
+    ]
+    return "\n".join([head, "| --- |" + " --: |" * 2 * len(document["threads"]), *(f"| {row} |" for row in rows)])
+
+
+def _cells(times: dict[str, float] | None) -> str:
+    return "| " if times is None else f"{times['wall_ms']:.0f} | {times['cpu_ms']:.0f}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.serving", description=__doc__.splitlines()[0])
+    parser.add_argument("--run", default=DEFAULT_RUN, help="with a severity head")
+    parser.add_argument("--turns", type=at_least(3), default=15)
+    parser.add_argument("--threads", type=at_least(1), nargs="+", default=[1, 2])
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks" / "serving.json")
+    return parser
 
 
 if __name__ == "__main__":

@@ -55,6 +55,22 @@ def test_back_from_attention_returns_to_diagnose_with_the_chosen_run(visit):
     assert reader.page.get_by_label("Model: 14 conditions of drawn leaves").count()
 
 
+@pytest.mark.parametrize(("section", "title"), [(0, "Batch"), (1, "Attention"), (2, "Evaluation")])
+def test_back_from_a_page_of_the_menu_returns_to_diagnose_as_it_was(visit, section, title):
+    reader = visit(run="leaf45-tiny", crop="Tomato")
+    reader.upload(FILES[:2])
+    verdict, address = reader.page.locator("h2.verdict").inner_text(), reader.page.url
+    reader.page.get_by_test_id("stTopNavSection").nth(section).click()
+    reader.page.get_by_role("menuitem", name=title, exact=True).click()
+    reader.page.wait_for_function("title => document.title === title", arg=f"{title} - HViT")
+    reader.settle()
+    reader.page.go_back()
+    reader.page.locator(".summary").wait_for()
+    reader.settle()
+    assert reader.page.locator("h2.verdict").inner_text() == verdict and reader.page.url == address
+    assert not reader.outside
+
+
 def test_back_to_an_address_without_a_run_chooses_the_first_again(visit):
     reader = visit()
     reader.upload(FILES[:1])

@@ -21,21 +21,24 @@ class DashboardError(RuntimeError):
 
 
 @contextmanager
-def dashboard_of(runs: Path, log: Path) -> Iterator[str]:
+def dashboard_of(runs: Path, log: Path, checkout: Path = ROOT, batches: Path | None = None) -> Iterator[str]:
     """Serves the pages on a runs folder and yields their address.
 
     Args:
         log: file that takes what the server prints.
+        checkout: of the project whose pages are served.
+        batches: folder of batches; None for that of the environment or the checkout.
     Raises:
         DashboardError: it does not answer within a minute.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    folders = {"HVIT_RUNS": str(runs)} | ({"HVIT_BATCHES": str(batches)} if batches else {})
     with open(log, "wb") as out:
         server = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)],
-            cwd=ROOT, env=os.environ | {"HVIT_RUNS": str(runs)}, stdout=out, stderr=subprocess.STDOUT,
+            cwd=checkout, env=os.environ | folders, stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
         _wait_until_healthy(f"http://127.0.0.1:{port}/_stcore/health", server, log)

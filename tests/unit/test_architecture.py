@@ -102,6 +102,7 @@ FLOORS = {
         {"door", "state", "figures"},
         {"cache"},
         {"widgets"},
+        {"marking"},
         {"gallery"},
         {"diagnose", "compare", "data", "evaluation", "feature_space", "guess", "models", "robustness", "severity"},
         # show a verdict, and curves, as the pages below them do

@@ -1,17 +1,28 @@
-"""The table of docs/benchmarks.md is that of the recorded run, number by number."""
+"""The tables of docs/benchmarks.md are those of the recorded runs, number by number."""
 
 import json
 
-from tests.benchmarks.pages import table
+import pytest
+
+from tests.benchmarks import pages, reduced_decoding, serving
 from tests.support.dashboard import ROOT
 
 
-def test_the_table_of_the_pages_is_that_of_the_record():
-    record = json.loads((ROOT / "docs" / "benchmarks" / "pages.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    ("file", "table"),
+    [
+        ("pages.json", pages.table),
+        ("serving.json", serving.table),
+        ("reduced-decoding.json", reduced_decoding.table),
+    ],
+)
+def test_the_table_is_that_of_the_record(file, table):
+    record = json.loads((ROOT / "docs" / "benchmarks" / file).read_text(encoding="utf-8"))
     assert table(record) in (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
 
 
 def test_a_row_has_the_first_time_and_the_median_of_the_others():
-    assert table({"seconds": {"Data: first paint": [9.0, 1.0, 2.0, 6.0]}}).endswith(
-        "| Data: first paint | 9.00 | 2.00 |"
-    )
+    name = "Data: first paint"
+    assert pages.table({"seconds": {name: [9.0, 1.0, 2.0, 6.0]}}).endswith(f"| {name} | | | 9.00 | 2.00 |")
+    both = pages.table({"before": {name: [9.0, 4.0]}, "seconds": {name: [8.0, 1.0]}})
+    assert both.endswith(f"| {name} | 9.00 | 4.00 | 8.00 | 1.00 |")

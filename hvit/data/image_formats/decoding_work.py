@@ -8,7 +8,7 @@ on all machines or on none. Weights were measured with Pillow 12 and are rounded
 import struct
 
 from hvit.data.image_formats import tiff_header
-from hvit.data.image_formats.tiff_header import first_ifd, first_number, ifd_entries
+from hvit.data.image_formats.tiff_header import first_ifd, first_number, ifd_entries, sample_kind
 from hvit.data.invalid_photo import InvalidPhotoError
 from hvit.data.photo_limits import LIMIT, MAX_PIXELS, check_sides
 
@@ -118,7 +118,12 @@ def tiff_work(work: DecodingWork, data: bytes) -> None:
         tile = width, min(height, first_number(ifd, tiff_header.ROWS_PER_STRIP, height))
     check_sides(width, height)
     num_parts = max(-(-width // max(1, tile[0])) * -(-height // max(1, tile[1])), 1)
-    if first_number(ifd, tiff_header.PLANAR, 1) == 2:
+    if first_number(ifd, tiff_header.PLANAR, 1) == tiff_header.PLANES:
+        if bits != 8 and first_number(ifd, tiff_header.COMPRESSION, 1) == tiff_header.UNCOMPRESSED:
+            # Pillow takes such planes for 8-bit ones, without an error.
+            raise InvalidPhotoError(
+                f"it is a TIFF of {sample_kind(data)}, which I cannot read. Export it as JPEG or PNG."
+            )
         num_parts *= samples
         samples = 1
     offsets = max(counts.get(tiff_header.STRIP_OFFSETS, 0), counts.get(tiff_header.TILE_OFFSETS, 0), num_parts)

@@ -10,6 +10,8 @@ MOST_VALUES = 1000  # read of one entry
 SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 MAKE, STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS_PER_STRIP, PLANAR = 271, 273, 274, 277, 278, 284
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, DNG_VERSION = 322, 323, 324, 50706
+SAMPLE_FORMAT, PLANES, UNCOMPRESSED = 339, 2, 1
+SAMPLE_FORMATS = {2: "signed ", 3: "floating-point "}
 REDUCED = 1  # NewSubfileType: a smaller version of another picture in the file
 
 # TIFFs of cameras by the name of their maker.
@@ -87,6 +89,18 @@ def raw_kind(data: bytes) -> str | None:
     if first_number(ifd, SUBFILE_TYPE, 0) & REDUCED:
         return maker or "raw"
     return None
+
+
+def sample_kind(data: bytes) -> str | None:
+    """Describes the samples of a TIFF, `3 x 32-bit floating-point values`; None where the header is damaged."""
+    ifd = first_ifd(data)
+    bits = ifd.get(BITS)
+    if WIDTH not in ifd or HEIGHT not in ifd or not isinstance(bits, tuple):
+        return None
+    number = max(first_number(ifd, SAMPLES, 1), len(bits))
+    kind = SAMPLE_FORMATS.get(first_number(ifd, SAMPLE_FORMAT, 1), "")
+    planes = " in planes" if first_number(ifd, PLANAR, 1) == PLANES else ""
+    return f"{number} x {bits[0]}-bit {kind}values{planes}"
 
 
 def first_number(ifd: dict[int, tuple[int, ...] | bytes], tag: int, default: int) -> int:

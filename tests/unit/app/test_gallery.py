@@ -6,6 +6,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from hvit.batches.reviews import read_reviews
+from hvit.batches.sample_reviews import sample_reviews
 from hvit.files import file_sha256
 
 
@@ -59,3 +61,65 @@ def test_the_folder_named_at_the_start_is_looked_into(tmp_path, monkeypatch):
     monkeypatch.setenv("HVIT_PHOTOS", str(tmp_path))
     app = opened(["set/1.jpg"], [file_sha256(tmp_path / "a.png")])
     assert "data:image/jpeg" in html_of(app) and not app.text_input
+
+
+def marking_page(paths, shas):
+    from app.gallery import Tile, marking_gallery
+
+    tiles = [Tile(path, sha, "Leaf", label="A___Rust", predicted="A___Scab") for path, sha in zip(paths, shas)]
+    marking_gallery(tiles, "g", "tiny", ["A___Rust", "A___Scab", "A___Mold"])
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """Two photos, and the hash of each."""
+    monkeypatch.setenv("HVIT_REVIEWS", str(tmp_path / "reviews"))
+    monkeypatch.setenv("HVIT_PHOTOS", str(tmp_path / "photos"))
+    (tmp_path / "photos").mkdir()
+    for name in ("red", "green"):
+        Image.new("RGB", (80, 64), name).save(tmp_path / "photos" / f"{name}.png")
+    return [file_sha256(tmp_path / "photos" / f"{name}.png") for name in ("red", "green")]
+
+
+def marking(shas) -> AppTest:
+    return AppTest.from_function(marking_page, default_timeout=60, args=(["s/1.png", "s/2.png"], shas)).run()
+
+
+def press(app: AppTest, start: str) -> AppTest:
+    return next(button for button in app.button if button.key.startswith(start)).click().run()
+
+
+def with_name(app: AppTest, name: str) -> AppTest:
+    return next(field for field in app.text_input if field.key == "tile_reviewer").set_value(name).run()
+
+
+def test_a_sample_is_marked_and_the_next_one_opens(photos, tmp_path):
+    app = with_name(press(marking(photos), "open_tile_g_0"), "Ana")
+    app = press(app, "review_2")
+    (review,) = read_reviews(sample_reviews(tmp_path / "reviews", "tiny"))
+    assert (review.reviewer, review.path, review.label, review.verdict) == (
+        "Ana",
+        "folders/1/red.png",
+        "A___Scab",
+        "right",
+    )
+    app = press(app, "review_n")
+    assert [r.verdict for r in read_reviews(sample_reviews(tmp_path / "reviews", "tiny"))] == ["right", "not_a_leaf"]
+    assert "all on this page" in html_of(app)
+    app = press(app, "review_undo")
+    assert "Ana: A: scab" in html_of(app) and "Ana: not a leaf" not in html_of(marking(photos))
+
+
+def test_decisions_wait_for_the_name_of_a_reviewer(photos):
+    app = press(marking(photos), "open_tile_g_0")
+    assert "Type your name" in html_of(app)
+    assert not any(button.key.startswith("review_") for button in app.button)
+
+
+def test_a_drawn_leaf_opens_but_is_not_marked(photos):
+    app = AppTest.from_function(marking_page, default_timeout=60, args=(["leafsim:v1/1/0"], [None])).run()
+    assert "what it shows is certain" in html_of(press(app, "open_tile_g_0"))
+
+
+def test_a_sample_without_its_photo_cannot_be_opened(photos):
+    assert not marking(["0" * 64, "1" * 64]).button

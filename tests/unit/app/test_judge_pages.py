@@ -394,7 +394,8 @@ def test_shortcuts_that_were_not_measured_name_the_command(judged):
 
 def test_shortcuts_are_sentences_and_a_table(judged):
     from hvit.runs import Run
-    from hvit.scoring.audit import Audit, Cue, Transfer, record_audit
+    from hvit.scoring.audit import Audit, record_audit
+    from hvit.scoring.audit_rows import Cue, Transfer
 
     grey = Cue("grey", 40, 0.5, (0.35, 0.65), 0.9, 0.5, (0.3, 0.7), 0.25)
     rust = Transfer(LATE, 20, 0.9, 20, 0.4, -0.5, (-0.7, -0.2))

@@ -42,6 +42,17 @@ def test_logits_and_features_are_those_of_the_model_at_any_shape(name, arguments
     assert graphs == [(64, 96), (64, 64)]  # the graph of a shape is made once
 
 
+def test_the_mean_token_of_each_stage_comes_on_request():
+    checkpoint = _checkpoint("hvit_tiny", **SMALL)
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 3, 64, 64), dtype=np.uint8)
+    logits, *stages = OnnxSession(checkpoint, 1, stages=True)(pixels)
+    with torch.no_grad():
+        expected = checkpoint.model.forward_stages(checkpoint.preprocessing.normalize(torch.from_numpy(pixels)))
+    np.testing.assert_allclose(logits, expected[0].numpy(), atol=1e-4)
+    for ours, theirs in zip(stages, expected[1], strict=True):
+        np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-4)
+
+
 def test_a_graph_that_answers_otherwise_is_refused(monkeypatch):
     checkpoint = _checkpoint("timm:test_efficientnet")
     session = OnnxSession(checkpoint, 1)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from hvit.runs import Run
+from hvit.runs import Run, find_run
+from hvit.runs.checkpoint import load_checkpoint
 from hvit.scoring.robustness_records import read_robustness
 from training import stress as program
 from training.parallel.world import World
@@ -19,7 +20,8 @@ def run(tiny_run, tmp_path):
 
 
 def stress(run, data, *more):
-    return program.main(["--run", str(run), "--data", str(data), "--device", "cpu", "--photos", "10", *more])
+    options = ["--run", str(run), "--data", str(data), "--device", "cpu", "--photos", "10", "--runtime", "torch"]
+    return program.main([*options, *more])
 
 
 def table_of(run):
@@ -140,11 +142,31 @@ def test_leaf_masks_come_from_the_run_that_is_named(run, color_photos, tmp_path,
         return lambda pixels: asked.append(pixels.shape) or np.ones(pixels.shape[:2], bool)
 
     monkeypatch.setattr(program, "segmented_leaf_mask", mask_of)
+    monkeypatch.setattr(program, "run_that_segments", lambda _, named: load_checkpoint(find_run(named).path))
     assert stress(run, color_photos, "--kinds", "background", "--leaf-masks", str(tmp_path / "masks")) == 0
     assert asked[0] == "masks" and len(asked) == 11
     document = json.loads((run / "eval" / "test" / "robustness.json").read_text())
     assert document["leaf_masks"] == "masks"
     assert {cell["top1"] for cell in document["kinds"]["background"]} == {document["clean"]["top1"]}
+
+
+def test_the_segmentation_head_of_the_run_finds_leaves_where_it_has_one(run, color_photos, monkeypatch):
+    monkeypatch.setattr(program, "run_that_segments", lambda checkpoint, named: None if named else checkpoint)
+    monkeypatch.setattr(program, "segmented_leaf_mask", lambda _: lambda pixels: np.ones(pixels.shape[:2], bool))
+    for options, name in ([[], "run"], [["--leaf-masks", "color"], None]):
+        assert stress(run, color_photos, "--kinds", "background", *options) == 0
+        assert json.loads((run / "eval" / "test" / "robustness.json").read_text())["leaf_masks"] == name
+
+
+def test_onnx_runtime_records_what_pytorch_does(run, color_photos, tmp_path):
+    other = shutil.copytree(run, tmp_path / "other")
+    for place, runtime in ((run, "onnx"), (other, "torch")):
+        assert stress(place, color_photos, "--kinds", "turn", "--runtime", runtime) == 0
+        assert json.loads((place / "eval" / "test" / "robustness.json").read_text())["runtime"] == runtime
+    first, second = (read_robustness(Run(place), "test") for place in (run, other))
+    for cell, answers in first.cells.items():
+        np.testing.assert_allclose(answers.probability, second.cells[cell].probability, atol=2e-3)
+        assert answers.correct.tolist() == second.cells[cell].correct.tolist()
 
 
 def test_a_run_is_needed(color_photos, capsys):

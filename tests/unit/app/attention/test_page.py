@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.attention import panels, words
 from hvit.explain.color_scale import LIFT
 from hvit.explain.explanation import Explanation
 from hvit.explain.methods import gradient_rollout
@@ -140,6 +141,22 @@ def test_a_method_without_class_greys_the_classes(runs):
     app = choose(app, "method", "gradcam")
     assert not next(group for group in app.button_group if group.key == "explain").proto.disabled
     assert NO_CLASS not in words_of(app)
+
+
+def test_while_a_slow_method_computes_the_map_of_a_fast_one_is_shown_and_only_then(runs, monkeypatch):
+    shown, true_picture = [], panels.picture
+    monkeypatch.setattr(
+        panels, "picture", lambda pixels, alt, *rest: shown.append(alt) or true_picture(pixels, alt, *rest)
+    )
+    app = with_photo()
+    assert words.MEANWHILE not in shown
+    app = choose(app, "method", "occlusion")
+    drawn = [alt for alt in shown if alt == words.MEANWHILE or alt.startswith("Occlusion")]
+    assert drawn[0] == words.MEANWHILE and drawn[1].startswith("Occlusion for")
+    assert not any(alt == words.MEANWHILE for alt in pictures(app))
+    shown.clear()
+    app.run()
+    assert words.MEANWHILE not in shown  # the map is known by now
 
 
 def test_the_stage_counts_where_the_method_has_stages(runs):

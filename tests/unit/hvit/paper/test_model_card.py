@@ -1,6 +1,8 @@
 """The model card of a run in Markdown."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from hvit.paper.model_card import model_card
 from hvit.runs import Run, RunError
 from hvit.scoring.distances import Distances, record_distances
+from hvit.scoring.trust import TrustLine
 from tests.support.recorded_runs import write_records
 
 OOD = {"method": "knn", "file": "r.npz", "threshold": 2.0, "unsure_threshold": 1.0, "sha256": "d" * 64}
@@ -64,7 +67,19 @@ def test_licences_cannot_break_the_table(run):
 
 def test_what_was_not_measured_names_the_command(run):
     text = model_card(run)
-    assert "How its answers change is not measured. Measure it: `python -m training.stress --run mine" in text
+    assert (
+        "How the answers of its weights change is not measured. Measure it: `python -m training.stress --run mine"
+        in text
+    )
+
+
+def test_a_card_that_is_written_links_the_evidence_from_where_it_lies(run, tmp_path):
+    line = TrustLine("rare", "Rare classes", "Few.", 0.5, (0.1, 0.9), 4, "evaluation", "eval/test/predictions.parquet")
+    (tmp_path / "a b").mkdir()
+    relative = Path(os.path.relpath(run.path, tmp_path / "a b")).as_posix()
+    expected = f"Few. ([`eval/test/predictions.parquet`]({relative}/eval/test/predictions.parquet))"
+    assert expected in model_card(run, [line], tmp_path / "a b")
+    assert "Few. (`eval/test/predictions.parquet`)" in model_card(run, [line])
 
 
 def test_a_run_without_detector_or_notes_leaves_them_out(tmp_path):

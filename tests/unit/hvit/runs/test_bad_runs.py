@@ -57,6 +57,8 @@ UNLISTED = {
     "json-surrogate": (change("run.json", device="\ud800"), "not Unicode"),
     "live-types": (change("run.json", **ALIVE, progress=PROGRESS | {"left_s": "x"}), "progress.left_s 'x'"),
     "live-step": (change("run.json", **ALIVE, progress=PROGRESS | {"step": None}), "progress.step None"),
+    "no-object": (write("run.json", "[1]"), "run.json of run bad is damaged: it holds no object"),
+    "null": (write("run.json", "null"), "it holds no object"),
     "seed": (change("run.json", seed="x"), "seed 'x'; expected a whole number"),
     "tags": (change("run.json", tags=5), "tags 5; expected a list of texts"),
     "argv": (change("run.json", argv=[1]), "argv"),

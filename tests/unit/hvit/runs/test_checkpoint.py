@@ -39,7 +39,11 @@ def test_one_flipped_bit_is_refused(run, name):
 
 @pytest.mark.parametrize(
     "name, expected",
-    [("model.safetensors", "not in this copy"), ("model.json", "cannot predict"), ("rejection.npz", "out-of-distribution detector")],
+    [
+        ("model.safetensors", "not in this copy"),
+        ("model.json", "cannot predict"),
+        ("rejection.npz", "out-of-distribution detector"),
+    ],
 )
 def test_a_missing_file_is_named(run, name, expected):
     (run / name).unlink()

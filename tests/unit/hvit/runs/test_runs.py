@@ -158,6 +158,26 @@ def test_the_manifest_finds_what_was_changed(tmp_path):
     assert Run(tmp_path / "one").damaged_files() == ["config.yaml"]
 
 
+def test_linked_runs_have_the_names_of_their_links(tmp_path):
+    """Two links may lead to folders of one name; each is listed under the name by which it is found."""
+    for place in ("a", "b"):
+        _writer(tmp_path / "elsewhere" / place / "final").finish("done", {})
+        (tmp_path / "runs").mkdir(exist_ok=True)
+        (tmp_path / "runs" / place).symlink_to(tmp_path / "elsewhere" / place / "final")
+    (tmp_path / "runs" / "disk").symlink_to("/")
+    runs, troubles = survey(tmp_path / "runs")
+    assert [run.name for run in runs] == ["a", "b"] and troubles[0].reason.startswith("disk is no run")
+    assert find_run("b", tmp_path / "runs").name == "b"
+
+
+def test_the_name_of_a_run_does_not_depend_on_how_its_path_is_written(tmp_path, monkeypatch):
+    _writer(tmp_path / "one").finish("done", {})
+    monkeypatch.chdir(tmp_path / "one")
+    assert {Run(Path(path)).name for path in (".", "../one", "../one/", str(tmp_path / "one"), "../one/../one")} == {
+        "one"
+    }
+
+
 def test_a_half_written_run_does_not_hide_the_others(tmp_path):
     _writer(tmp_path / "good").finish("done", {})
     (tmp_path / "empty").mkdir()
@@ -189,7 +209,9 @@ def test_what_is_not_a_readable_run_is_listed_with_its_reason(tmp_path):
     assert "half-written: it has no run.json" in said["half"] and "no run: it has no run.json" in said["holiday"]
     assert said["torn"] == "run.json of run torn is damaged; copy the run again"
     assert said["card"] == "model.json of run card is damaged; copy the run again"
-    assert "newer version" in said["newer"] and "of another kind" in said["foreign"] and "not a run" in said["list"]
+    assert (
+        "newer version" in said["newer"] and "of another kind" in said["foreign"] and "holds no object" in said["list"]
+    )
     assert survey(tmp_path / "nowhere") == ([], [])
 
 

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
 from hvit.scoring.agreement import Z_95, cohen_kappa, lin_concordance
@@ -14,12 +16,15 @@ def raters(table):
     return [a for a, _ in pairs], [b for _, b in pairs]
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_kappa_equals_that_of_scikit_learn(seed):
-    rng = np.random.default_rng(seed)
-    first = rng.integers(0, 4, 60).astype(str)
-    second = np.where(rng.random(60) < 0.6, first, rng.integers(0, 5, 60).astype(str))
-    assert cohen_kappa(first, second).value == pytest.approx(cohen_kappa_score(first, second), abs=1e-12)
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abcde")), min_size=1, max_size=60))
+def test_kappa_equals_that_of_scikit_learn(ratings):
+    first, second = zip(*ratings)
+    found = cohen_kappa(first, second)
+    if found.value is None:
+        assert len({*first, *second}) == 1
+    else:
+        assert found.value == pytest.approx(cohen_kappa_score(first, second), abs=1e-12)
+        assert -1 <= found.low <= found.value + 1e-12 <= found.high + 2e-12 <= 1 + 2e-12
 
 
 @pytest.mark.parametrize("table", [[[20, 5], [10, 15]], [[12, 3, 0], [2, 9, 4], [1, 1, 8]]])

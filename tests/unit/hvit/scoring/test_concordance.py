@@ -2,10 +2,16 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hvit.models.torchvision_ops import declare_missing_torchvision_ops
 from hvit.scoring.concordance import limits_of_agreement, lins_concordance
+
+declare_missing_torchvision_ops()  # before torchmetrics, which imports torchvision
+
+from torchmetrics.functional import concordance_corrcoef  # noqa: E402
 
 
 def test_concordance_of_a_worked_example():
@@ -31,3 +37,14 @@ def test_constants_and_single_pairs_have_none():
 def test_limits_of_agreement_of_a_worked_example():
     limits = limits_of_agreement(np.zeros(3), np.array([1.0, 2.0, 3.0]))
     assert (limits.bias, limits.low, limits.high) == pytest.approx((2.0, 2 - 1.96, 2 + 1.96))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(3, 40))
+def test_concordance_equals_that_of_torchmetrics_but_for_its_denominator(seed, n):
+    """torchmetrics divides variances and covariance by n - 1, Lin by n: a shift of the means tells them apart."""
+    rng = np.random.default_rng(seed)
+    x = rng.random(n)
+    y = x + rng.normal(0, 0.3, n)
+    y += x.mean() - y.mean()
+    expected = float(concordance_corrcoef(torch.from_numpy(x), torch.from_numpy(y)))
+    assert lins_concordance(x, y) == pytest.approx(expected, abs=1e-6)

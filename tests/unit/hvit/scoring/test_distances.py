@@ -12,8 +12,9 @@ from hvit.data.unknown_kinds import kind_of_unknown
 from hvit.runs import Run, RunError
 from hvit.runs.checkpoint import load_checkpoint
 from hvit.runs.layout import DISTANCES, in_split
-from hvit.scoring.distances import Distances, read_distances, record_distances, recorded_distance_splits
+from hvit.scoring.distances import Distances, read_distances, record_distances
 from hvit.scoring.evaluation import evaluate, record_evaluation
+from hvit.scoring.recorded_tables import splits_with
 
 
 @pytest.fixture
@@ -90,10 +91,10 @@ def test_distances_of_another_detector_count_as_none_and_go(run):
 
 
 def test_splits_with_distances_begin_with_test(run):
-    assert recorded_distance_splits(run.path) == ()
+    assert splits_with(run.path, DISTANCES) == ()
     for split in ("val", "test", "all"):
         record_distances(run, split, distances("a", [1]))
-    assert recorded_distance_splits(run.path) == ("test", "all", "val")
+    assert splits_with(run.path, DISTANCES) == ("test", "all", "val")
 
 
 def test_a_missing_column_is_named(run):

@@ -8,7 +8,7 @@ import torch
 from hvit.data.leafsim import Address, render
 from hvit.models.segmentation import SegmentationHead
 from hvit.runs.checkpoint import load_checkpoint
-from hvit.scoring.leaf_masks import segmented_leaf_mask
+from hvit.scoring.leaf_masks import run_that_segments, segmented, segmented_leaf_mask
 from hvit.severity.estimator import SeverityEstimator
 
 
@@ -42,3 +42,33 @@ def test_pixels_are_leaf_where_the_head_says_so(checkpoint, leaf_logit, covered)
 def test_a_run_without_a_head_is_refused(tiny_run):
     with pytest.raises(ValueError, match="has no segmentation head"):
         segmented_leaf_mask(load_checkpoint(tiny_run))
+
+
+def test_symptoms_are_part_of_the_leaf_and_a_leaf_that_fills_the_photo_is_a_problem(checkpoint):
+    class AllSymptom(torch.nn.Module):
+        def forward(self, feature_maps, detail):
+            logits = torch.zeros(len(detail), 3, detail.shape[2] // 2, detail.shape[3] // 2)
+            logits[:, 2] = 20
+            return logits
+
+    found = segmented(replace(checkpoint, severity=replace(checkpoint.severity, head=AllSymptom())))(
+        render(Address(11, 9), 64).picture
+    )
+    assert found.leaf.all() and found.symptom.all() and found.single_leaf.all()
+    assert found.problem == "the leaf fills the photo, so its outline is not visible"
+
+
+def test_a_run_segments_its_own_photos_where_it_has_a_head(checkpoint, tiny_run):
+    assert run_that_segments(checkpoint, None) is checkpoint
+    assert run_that_segments(checkpoint, "color") is None
+    assert run_that_segments(load_checkpoint(tiny_run), None) is None
+
+
+def test_a_damaged_head_is_not_passed_over(checkpoint):
+    with pytest.raises(ValueError, match="it was changed"):
+        run_that_segments(replace(checkpoint, severity=None, severity_problem="it was changed"), None)
+
+
+def test_the_run_that_is_named_segments(checkpoint, tiny_run):
+    with pytest.raises(ValueError, match=f"run {tiny_run.name} has no segmentation head"):
+        run_that_segments(checkpoint, str(tiny_run))

@@ -1,5 +1,7 @@
 """What a run answers on corrupted photos."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from hvit.data.corruptions import corrupt
 from hvit.data.leafsim import Address, render
 from hvit.diagnosis import PreparedPhoto, diagnose_prepared
 from hvit.runs.checkpoint import load_checkpoint
+from hvit.scoring.evaluation import predict_pixels
 from hvit.scoring.stress import MAX_SIDE_PX, attacked_answers, clean_answers, corrupted_answers, working_copy
 
 
@@ -34,8 +37,9 @@ def test_answers_are_those_of_a_diagnosis_of_the_corrupted_photo(checkpoint, pho
 
 
 def test_answers_do_not_depend_on_the_batch(checkpoint, photos):
-    together = corrupted_answers(checkpoint, photos, [4, 5], "dust", batch_size=7)
-    alone = corrupted_answers(checkpoint, photos[1:], [5], "dust", batch_size=1)
+    by_seven, singly = (partial(predict_pixels, checkpoint, batch_size=size) for size in (7, 1))
+    together = corrupted_answers(checkpoint, photos, [4, 5], "dust", predict=by_seven)
+    alone = corrupted_answers(checkpoint, photos[1:], [5], "dust", predict=singly)
     assert [a.label for a in together[1]] == [a.label for a in alone[0]]
     assert [a.probability for a in together[1]] == pytest.approx([a.probability for a in alone[0]], abs=1e-5)
 

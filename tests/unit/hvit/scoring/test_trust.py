@@ -101,6 +101,15 @@ def test_turned_photos_lose_answers_that_were_right(path):
     assert lines["background"].wrong is None and "training.stress --run plain" in lines["background"].command
 
 
+@pytest.mark.parametrize(("weights", "measured"), [("own", True), ("8" * 64, False), (None, True)])
+def test_answers_of_other_weights_do_not_count(path, weights, measured):
+    write_records(path)
+    weights = Run(path).model_card().sha256 if weights == "own" else weights
+    rows = robust_rows("clean", 0, NAMED) + robust_rows("turn", 4, NAMED)
+    record_robustness(path, "test", rows, {} if weights is None else {"weights_sha256": weights})
+    assert (lines_of(path)["turned"].wrong is not None) == measured
+
+
 def test_the_background_is_told_with_what_the_corners_give_away(path):
     write_records(path)
     none = {"count": 0, "first": []}

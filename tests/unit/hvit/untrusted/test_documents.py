@@ -27,6 +27,12 @@ def test_json_beyond_the_limits_is_refused(text, said):
         parse_json(text)
 
 
+def test_json_that_an_editor_of_windows_saved_is_read():
+    assert parse_json(b'\xef\xbb\xbf{"a": 1}\r\n') == {"a": 1}
+    with pytest.raises(UntrustedFileError, match="damaged"):
+        parse_json(b'\xef\xbb\xbf\xef\xbb\xbf{"a": 1}')
+
+
 def test_brackets_inside_of_text_do_not_count_as_depth():
     assert parse_json(b'["' + b"[" * 1000 + b'\\"[["]') == ["[" * 1000 + '"[[']
 

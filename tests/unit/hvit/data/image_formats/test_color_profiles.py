@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from hvit.data.image_formats import color_profiles
 from hvit.data.image_formats.color_profiles import profile_mode
-from hvit.data.photos import decode_photo
+from hvit.data.photos import InvalidPhotoError, decode_photo
 
 D50 = np.array([0.9642, 1.0, 0.8249])
 PRIMARIES = {  # xy of red, green and blue, and of white
@@ -201,3 +202,27 @@ def test_a_profile_too_large_for_any_camera_is_passed_over():
     assert profile_mode(large) is None
     plain = decode_photo(saved(PICTURE, "TIFF")).pixels
     assert np.array_equal(decode_photo(saved(PICTURE, "TIFF", icc_profile=large)).pixels, plain)
+
+
+def tables(num_channels, space):
+    """A profile of tables, as printers and scanners have them: every color is looked up between those of a grid."""
+    identity = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
+    ends = struct.pack(">HH", 0, 65535)
+    grid = np.linspace(0, 65535, 2**num_channels * 3).astype(">u2").tobytes()
+    lookup = b"mft2\0\0\0\0" + bytes([num_channels, 3, 2, 0]) + identity + struct.pack(">HH", 2, 2)
+    lookup += ends * num_channels + grid + ends * 3
+    return profile_of(TEXT | {b"wtpt": point(D50), b"A2B0": lookup}, space, b"prtr")
+
+
+@pytest.mark.parametrize(
+    ("mode", "profile", "most_megapixels"),
+    [("RGB", tables(3, b"RGB "), 25), ("CMYK", tables(4, b"CMYK"), 14), ("RGB", rgb_profile("Display P3"), 50)],
+)
+def test_profiles_of_tables_count_as_more_work_than_those_of_phones(mode, profile, most_megapixels, monkeypatch):
+    """The limit is lowered a thousand times, so that small photos show it."""
+    monkeypatch.setattr(color_profiles, "MAX_PIXELS", 50_000)
+    side = int((most_megapixels * 1000) ** 0.5)
+    assert color_profiles.to_srgb(Image.new(mode, (side, side), "green"), profile) is not None
+    if most_megapixels < 50:
+        with pytest.raises(InvalidPhotoError, match="more to convert than 50 megapixels in Display P3. Export it in"):
+            color_profiles.to_srgb(Image.new(mode, (side, side + 5), "green"), profile)

@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -305,3 +306,32 @@ def test_deep_floats_of_a_large_tiff_are_scaled_in_parts():
     values[650, 3], values[:, 0], values[5, 5] = 200, 100, np.nan
     pixels = decode_photo(saved(Image.fromarray(values), "TIFF")).pixels
     assert pixels[0, 0, 0] == 100 and pixels[650, 3, 0] == 200 and pixels[5, 5, 0] == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "words"),
+    [
+        (PIXELS / np.float32(255), {}, "3 x 32-bit floating-point values"),
+        (PIXELS.astype(np.uint32) << 24, {}, "3 x 32-bit values"),
+        (PIXELS[..., 0] / np.float16(255), {}, "1 x 16-bit floating-point values"),
+        (PIXELS[..., 0] / 255, {}, "1 x 64-bit floating-point values"),
+        (
+            PIXELS.transpose(2, 0, 1).astype(np.uint16) * 257,
+            {"planarconfig": "separate"},
+            "3 x 16-bit values in planes",
+        ),
+    ],
+    ids=["RGB floats", "RGB of 32 bits", "half floats", "doubles", "planes of 16 bits"],
+)
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_a_tiff_of_values_that_are_not_read_is_named_as_such(values, options, words, byteorder):
+    out = io.BytesIO()
+    tifffile.imwrite(out, np.ascontiguousarray(values), byteorder=byteorder, metadata=None, **options)
+    assert refusal(out.getvalue()) == f"it is a TIFF of {words}, which I cannot read. Export it as JPEG or PNG."
+
+
+def test_infinity_is_white_and_leaves_the_other_values_their_scale():
+    values = np.full((80, 100), 0.5, np.float32)
+    values[0, 0], values[0, 1] = np.inf, -np.inf
+    pixels = decode_photo(saved(Image.fromarray(values), "TIFF")).pixels[..., 0]
+    assert pixels[0, 0] == 255 and pixels[0, 1] == 0 and pixels[5, 5] == 128

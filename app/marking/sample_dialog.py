@@ -1,0 +1,145 @@
+"""One sample of a gallery, large, with the decisions of a reviewer and the way to Attention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from app import state
+from app.cache import marks
+from app.cache.photos import whole_photo
+from app.marking.decisions import Subject, ask_for_reviewer, decision_buttons, undo_button
+from app.photos import photo_files, pictures
+from app.photos.photo_files import PhotoFile
+from app.widgets import notice, picture, sentence
+from hvit.batches.reviews import Review, last_review, undo
+from hvit.batches.sample_reviews import SampleReviews, review_sample
+from hvit.data.leafsim import Address
+from hvit.data.photos import InvalidPhotoError
+from hvit.files import typed_folder
+from hvit.words import class_title
+
+SHOWN_PX = 640
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A sample whose picture is at hand.
+
+    Attributes:
+        path, sha256: as the run recorded them; `path` is the address of a drawn leaf.
+        file: of the photo; None of a drawn leaf.
+        line: what there is to say of it.
+        label: class in its data set.
+        predicted, probability: the first class of the run; empty and None where it has no answer.
+    """
+
+    path: str
+    sha256: str | None
+    file: Path | None
+    line: str
+    label: str
+    predicted: str
+    probability: float | None
+
+    def photo(self) -> PhotoFile:
+        """As other pages take it."""
+        if self.file is None:
+            return photo_files.drawn(self.path, Address.parse(self.path))
+        return photo_files.on_disk(self.file, self.file.name)
+
+
+@st.dialog("One leaf", width="large", on_dismiss=state.close_tile)
+def mark_dialog(gallery: str, seen: Sequence[Sample], run: str, classes: Sequence[str]) -> None:
+    """The opened sample of a gallery; a decision goes on to the next.
+
+    Args:
+        gallery: its key.
+        seen: its samples on the page that is turned to.
+        run, classes: whose samples these are.
+    """
+    number = state.opened_tile(gallery)
+    if number is None or number >= len(seen):
+        sentence("These were all on this page of the gallery.", "below")
+        _undo(marks.marks_of(run), gallery, seen)
+        return
+    sample = seen[number]
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        _picture(sample)
+        sentence(sample.line, "standing")
+    with right:
+        if note := state.take_note_on_batch():
+            notice(note)
+        _to_attention(sample, run)
+        if sample.file is None:
+            sentence("A drawn leaf: what it shows is certain, and is not marked.", "standing")
+        else:
+            _decide(gallery, seen, number, run, classes)
+    with st.container(horizontal=True, key="tile_steps"):
+        before, after = partial(state.open_tile, gallery, number - 1), partial(state.open_tile, gallery, number + 1)
+        st.button("Previous", type="tertiary", key="tile_previous", disabled=number == 0, on_click=before)
+        st.button("Next", type="tertiary", key="tile_next", disabled=number + 1 == len(seen), on_click=after)
+
+
+def _picture(sample: Sample) -> None:
+    try:
+        pixels = pictures.shrunk(whole_photo(sample.photo()), SHOWN_PX)
+        picture(
+            pixels, "The photo" if sample.file else "The drawn leaf", is_drawn=sample.file is None, key="picture_tile"
+        )
+    except InvalidPhotoError as error:
+        notice(f"The photo is not there any more: {error}")
+
+
+def _to_attention(sample: Sample, run: str) -> None:
+    if st.button("Explain in Attention", type="tertiary", key="tile_to_attention"):
+        state.close_tile()
+        state.choose_photo(sample.photo())
+        st.switch_page("../pages/attention.py", query_params={state.RUN: run})
+
+
+def _decide(gallery: str, seen: Sequence[Sample], number: int, run: str, classes: Sequence[str]) -> None:
+    sample = seen[number]
+    reviewer = ask_for_reviewer("tile_reviewer")
+    if not reviewer:
+        sentence("Type your name, so that it stands beside your decisions.", "below")
+        return
+    blank = Review(reviewer, "", sample.sha256 or "", "", predicted=sample.predicted, probability=sample.probability)
+    candidates = {sample.label: f"As labelled: {class_title(sample.label)}"}
+    if sample.predicted and sample.predicted != sample.label:
+        candidates[sample.predicted] = f"As predicted: {class_title(sample.predicted)}"
+    elif sample.predicted:
+        candidates[sample.label] = f"Right: {class_title(sample.label)}"
+    subject = Subject(sample.sha256 or sample.path, blank, list(candidates.items()), classes)
+    decision_buttons(subject, partial(_keep, marks.marks_of(run), sample, gallery, number))
+    _undo(marks.marks_of(run), gallery, seen)
+
+
+def _keep(reviews: SampleReviews, sample: Sample, gallery: str, number: int, review: Review) -> None:
+    try:
+        review_sample(reviews, typed_folder(state.photos_folder()), sample.file, review)
+        state.open_tile(gallery, number + 1)
+    except ValueError as error:
+        state.note_on_batch(str(error))
+
+
+def _undo(reviews: SampleReviews, gallery: str, seen: Sequence[Sample]) -> None:
+    reviewer = state.reviewer()
+    has_any = bool(reviewer) and last_review(marks.reviews_of(reviews), reviewer) is not None
+    undo_button(partial(_take_back, reviews, gallery, seen, reviewer), disabled=not has_any)
+
+
+def _take_back(reviews: SampleReviews, gallery: str, seen: Sequence[Sample], reviewer: str) -> None:
+    try:
+        last = undo(reviews, reviewer)
+    except ValueError as error:
+        state.note_on_batch(str(error))
+        return
+    for number, sample in enumerate(seen):
+        if last is not None and sample.sha256 == last.sha256:
+            state.open_tile(gallery, number)

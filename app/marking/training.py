@@ -1,0 +1,37 @@
+"""The labels that reviews left: how many, the manifest, and the commands that train on it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.cache import batches
+from app.marking import words
+from app.widgets import sentence
+from app.words import counted
+from hvit.batches.layout import VERDICTS
+from hvit.batches.reviews import Review, Reviewed, agreed_labels
+
+
+def train_on_labels(reviewed: Reviewed, reviews: list[Review], run: str) -> None:
+    """The manifest of the labels that stand and how to train on it; nothing before the first label.
+
+    Args:
+        run: that the new head starts from.
+    """
+    labels = agreed_labels(reviews)
+    if not labels.agreed and not labels.contested:
+        return
+    with st.expander(f"Train on these labels ({len(labels.agreed):,})"):
+        sentence(words.labels_kept(labels, f"{reviewed.path.name}/{VERDICTS}"), "below")
+        if len({review.label for review in labels.agreed.values()}) < 2:
+            sentence("Training needs photos of at least two conditions.", "standing")
+        else:
+            place = words.shell_word(batches.below_project(reviewed.path / VERDICTS))
+            st.write("A new head for the same model, in about a minute:")
+            st.code(words.quick_command(place, run), language="bash")
+            st.write("All of its weights, in an hour or more:")
+            st.code(words.finetune_command(place), language="bash")
+        file = reviewed.path / VERDICTS
+        if file.exists():
+            title = f"{VERDICTS} ({counted(len(labels.agreed), 'label')})"
+            st.download_button(title, file.read_bytes(), VERDICTS, "text/csv", on_click="ignore", key="verdicts_csv")
