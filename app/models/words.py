@@ -72,9 +72,9 @@ def in_short(record: RunSnapshot, cost: Cost | None) -> str:
     size = "" if cost is None else f", {millions(cost.params)} parameters, {cost.gmacs:.2f} GMACs at {cost.img_size} px"
     if record.kind == "pretrain":
         return f"{what}{size}: a backbone that learned from {_material(record)} without labels."
-    known = crops(record.conditions)
+    known = crops(record.classes)
     of = f" of {counted(len(known), 'crop')}" if known else ""
-    conditions = f" It tells {len(record.classes)} conditions{of} apart." if record.conditions else ""
+    conditions = f" It tells {len(record.classes)} conditions{of} apart." if record.classes else ""
     return f"{what}{size}.{conditions} It learned from {_material(record)}{_pretrained_on(record.card)}."
 
 
