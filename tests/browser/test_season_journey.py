@@ -120,7 +120,7 @@ def test_a_sheet_gives_treatments_and_disease_progress(season):
 
 
 def decide(season: Season, then: str) -> None:
-    """Types the true label of the photo and presses its key, again where a busy page missed one, until `then` stands."""
+    """Types the true label of a photo and presses its key, again where a busy page missed one, until `then` stands."""
     from playwright.sync_api import TimeoutError
 
     page = season.desk.page
