@@ -129,7 +129,7 @@ def test_what_a_spectral_stream_sees_is_said(here, capsys):
         return err, np.load("maps/leaf.rollout.npy")
 
     said, alone = explained("bands")
-    assert "none lie beside the photo" in said
+    assert "there are none next to the photo" in said
     assert "indices of the photo's colors" in explained("indices")[0]
     np.save("leaf.npy", np.random.default_rng(0).uniform(0, 0.9, (2, 40, 56)).astype(np.float32))
     said, beside = explained("bands")

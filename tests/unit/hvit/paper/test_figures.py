@@ -209,7 +209,7 @@ def test_compare_tells_mean_and_interval_of_each_way(seeds):
 
 def test_runs_that_answered_other_photos_are_not_compared(seeds, tmp_path):
     other = write_records(tmp_path / "other", NAMED[:6], true=TRUE[:6], config={"epochs": 9})
-    with pytest.raises(style.FigureError, match="share 6 photos on test, and answered wide-0 12, other 6"):
+    with pytest.raises(style.FigureError, match="share 6 photos on test, evaluated on wide-0 12, other 6"):
         compare.draw(sources.groups_of([Run(seeds[0]), Run(other)]), 85)
 
 

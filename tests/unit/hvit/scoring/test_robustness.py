@@ -219,7 +219,7 @@ def test_records_are_listed_in_the_manifest(run_of, tmp_path):
         (lambda rows: [row | {"verdict": "sure"} for row in rows], "holds the verdict 'sure'"),
         (lambda rows: [row | {"probability": 1.5} for row in rows], "probabilities outside 0 to 1"),
         (lambda rows: [row | {"strength": 0.5} for row in rows], "strengths that are no whole numbers"),
-        (lambda rows: rows + rows[:1], "two answers for one photo"),
+        (lambda rows: rows + rows[:1], "two rows for one photo"),
         (lambda rows: [row for row in rows if row["kind"] != "clean"], "lacks the unchanged version of some photos"),
         (lambda rows: [{k: v for k, v in row.items() if k != "label"} for row in rows], "lacks the column label"),
         (lambda rows: rows[:-1], "lacks rows of some photos under turn"),

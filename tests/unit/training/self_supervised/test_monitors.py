@@ -47,7 +47,7 @@ def test_a_healthy_run_goes_on():
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"loss": 4.97}, "features that tell nothing have 5.0000"),
+        ({"loss": 4.97}, "uninformative features have 5.0000"),
         ({"loss": float("nan")}, "not finite"),
         ({"vectors": np.ones((50, 32)) + 1e-3 * HEALTHY[:50]}, "spread"),
         ({"vectors": HEALTHY[:, :1] @ RNG.normal(size=(1, 32))}, "directions of 32"),
