@@ -43,8 +43,8 @@ class Severity:
 
     @property
     def is_measurable(self) -> bool:
-        """Whether the area is distinguishable from no symptoms."""
-        return self.lesion_fraction > 0 and self.lesion_fraction >= self.least_measurable
+        """Whether there is a lesion, and the area is large enough to be told from no symptoms."""
+        return self.lesions > 0 and self.lesion_fraction >= self.least_measurable
 
     def to_dict(self) -> dict[str, Any]:
         """The fields of `severity` in `predict --json`."""
