@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hvit.untrusted.fields import BOOLEAN, SHARE, TEXT, whole
+from hvit.untrusted.fields import BOOLEAN, SHARE, TEXT, integer
 
 HEAD, CLASSICAL = "head", "classical"
 
@@ -50,7 +50,7 @@ class MeasuredPhoto:
         return asdict(self)
 
 
-_COUNT = whole(0, 2**40)
+_COUNT = integer(0, 2**40)
 _FIELDS = {
     **dict.fromkeys(("path", "sha256", "data", "label", "method"), TEXT.needed()),
     "leaf_known": BOOLEAN.needed(),

@@ -86,7 +86,7 @@ def test_a_correction_belongs_to_the_head_whose_regions_it_numbers(runs):
 
 def with_threshold(run, threshold: float):
     """Gives the head of a run another threshold, and its file another hash."""
-    from hvit.runs.checkpoint import save_severity
+    from hvit.runs.saving import save_severity
     from hvit.severity.storage import write_head
 
     record = json.loads((run / "model.json").read_text())["severity"]
