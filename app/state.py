@@ -724,15 +724,22 @@ def review_photo(path: str | None) -> None:
     st.session_state[_TO_REVIEW] = path
 
 
-def skipped_photos() -> frozenset[str]:
-    """Paths of photos that the reviewer skipped; they come last."""
-    return st.session_state.get(_SKIPPED, frozenset())
+def skipped_photos() -> tuple[str, ...]:
+    """Paths of photos that the reviewer skipped, in that order; they come last."""
+    return st.session_state.get(_SKIPPED, ())
 
 
 def skip_photo(path: str) -> None:
     """Skips a photo."""
-    st.session_state[_SKIPPED] = skipped_photos() | {path}
+    st.session_state[_SKIPPED] = (*(other for other in skipped_photos() if other != path), path)
     review_photo(None)
+
+
+def unskip_photo() -> None:
+    """Goes back to the photo that was skipped last."""
+    *before, last = skipped_photos()
+    st.session_state[_SKIPPED] = tuple(before)
+    review_photo(last)
 
 
 def opened_tile(gallery: str) -> int | None:
