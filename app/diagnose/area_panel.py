@@ -23,6 +23,7 @@ from hvit.severity.words import area_percent
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.diagnosis import Diagnosis
     from hvit.runs.checkpoint import Checkpoint
+    from hvit.severity.estimator import Measurement
 
 
 def area(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint, drawing: Drawing | None = None) -> None:
@@ -93,6 +94,17 @@ def _chosen_correction(photo_key: str, checkpoint: Checkpoint) -> correction.Cor
     return None if math.isclose(level, own) and not left_out else correction.Correction(level, left_out)
 
 
+def measured_outlines(diagnosis: Diagnosis, checkpoint: Checkpoint) -> np.ndarray:
+    """The photo with the outlines of leaf and symptoms as the run measured them."""
+    found = checkpoint.severity.measure(diagnosis.areas)
+    return diagnosis.pixels if isinstance(found, str) else _with_outlines(diagnosis.pixels, found)
+
+
+def _with_outlines(pixels: np.ndarray, found: Measurement) -> np.ndarray:
+    shown = pictures.with_outline(pixels, found.leaf, width_px=1)
+    return pictures.with_outline(shown, found.symptom) if found.symptom.any() else shown
+
+
 def outlined(diagnosis: Diagnosis, pixels: np.ndarray, photo_key: str, checkpoint: Checkpoint) -> np.ndarray:
     """The photo with the outline of leaf and symptoms, as corrected, and the numbers of the largest regions."""
     estimator = checkpoint.severity
@@ -100,6 +112,6 @@ def outlined(diagnosis: Diagnosis, pixels: np.ndarray, photo_key: str, checkpoin
     found = correction.corrected(diagnosis.areas, estimator, chosen)
     if isinstance(found, str):
         return pixels
-    shown = pictures.with_outline(pixels, found.leaf, width_px=1)
-    shown = pictures.with_outline(shown, found.symptom) if found.symptom.any() else shown
-    return correction.with_numbers(shown, correction.numbered_regions(diagnosis.areas, estimator))
+    return correction.with_numbers(
+        _with_outlines(pixels, found), correction.numbered_regions(diagnosis.areas, estimator)
+    )
