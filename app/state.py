@@ -134,6 +134,7 @@ _INSISTED = "_insisted"
 _AREAS = "_corrected_areas"
 _GUESSES = "_guesses"
 _LEAF_TO_GUESS = "_leaf_to_guess"
+_LEAVES_FROM = "_leaves_from"
 _PRESENT_GUESS = "_present_guess"
 _INBOX = "_inbox"
 _FOLDER_PROBLEM = "_folder_problem"
@@ -272,6 +273,16 @@ def correct_area(photo: str, model: str, share: float | None) -> None:
         corrected_areas()[(photo, model)] = share
 
 
+def area_level_key(photo: str) -> str:
+    """Key of the symptom probability that the reader chose for a photo."""
+    return f"{AREA_LEVEL}_{photo}"
+
+
+def area_level(photo: str, own: float) -> float:
+    """Symptom probability that the reader chose for a photo; that of the run where none was chosen."""
+    return st.session_state.get(area_level_key(photo), own)
+
+
 def left_out_key(photo: str) -> str:
     """Key of the numbers of a photo's regions that show no symptom."""
     return f"left_out_{photo}"
@@ -306,9 +317,9 @@ def guesses() -> list:
     return st.session_state.setdefault(_GUESSES, [])
 
 
-def num_leaves_guessed() -> int:
-    """Number of leaves done in this session."""
-    return len(guesses())
+def leaves_from(first: int) -> int:
+    """Number of the first leaf of this session's guesses: `first`, where none was kept yet."""
+    return st.session_state.setdefault(_LEAVES_FROM, first)
 
 
 def present_guess():
@@ -317,7 +328,9 @@ def present_guess():
 
 
 def take_guess(guess) -> None:
-    """Stores the guess for the current leaf."""
+    """Stores a guess; a second click on the button before the page answers is not another guess."""
+    if present_guess() is not None:
+        return
     guesses().append(guess)
     st.session_state[_PRESENT_GUESS] = guess
 
@@ -341,7 +354,8 @@ def next_leaf_to_guess() -> None:
 def forget_guesses() -> None:
     """Removes all guesses."""
     next_leaf_to_guess()
-    st.session_state.pop(_GUESSES, None)
+    for key in (_GUESSES, _LEAVES_FROM):
+        st.session_state.pop(key, None)
 
 
 def choose_run(name: str) -> None:
@@ -710,15 +724,22 @@ def review_photo(path: str | None) -> None:
     st.session_state[_TO_REVIEW] = path
 
 
-def skipped_photos() -> frozenset[str]:
-    """Paths of photos that the reviewer skipped; they come last."""
-    return st.session_state.get(_SKIPPED, frozenset())
+def skipped_photos() -> tuple[str, ...]:
+    """Paths of photos that the reviewer skipped, in that order; they come last."""
+    return st.session_state.get(_SKIPPED, ())
 
 
 def skip_photo(path: str) -> None:
     """Skips a photo."""
-    st.session_state[_SKIPPED] = skipped_photos() | {path}
+    st.session_state[_SKIPPED] = (*(other for other in skipped_photos() if other != path), path)
     review_photo(None)
+
+
+def unskip_photo() -> None:
+    """Goes back to the photo that was skipped last."""
+    *before, last = skipped_photos()
+    st.session_state[_SKIPPED] = tuple(before)
+    review_photo(last)
 
 
 def opened_tile(gallery: str) -> int | None:

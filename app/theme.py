@@ -72,4 +72,4 @@ def palette(theme_type: str | None) -> Palette:
 
 def variables(colors: Palette) -> str:
     """CSS variables of the colors, for style sheets that do not know the theme."""
-    return f"<style>:root {{ --hvit-accent: {colors.accent}; }}</style>"
+    return f"<style>:root {{ --hvit-accent: {colors.accent}; --hvit-paper: {colors.paper}; }}</style>"

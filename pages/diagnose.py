@@ -62,9 +62,8 @@ with sheet.container(key="photo"), widgets.user_errors_shown():
     elif diagnosis.pixels is not None:
         is_cut = shown[position] is not state.photos()[position]
         panels.photo(diagnosis, shown[position].key, checkpoint, is_cut, drawing)
-if len(shown) > 1:
-    with sheet.container(key="steps"):
-        panels.steps(position, len(shown))
+with sheet.container(key="steps"):
+    panels.steps(diagnosis, shown[position].name, position, len(shown))
 with sheet.container(key="why"):
     panels.why(diagnosis, facts, run, drawing)
 if panels.can_tell_apart(diagnosis, state.insists()):

@@ -20,6 +20,9 @@ with sheet:
     with widgets.user_errors_shown():
         rows = severities.measured_photos(record)
     head, compared = ([row for row in rows if row.method == method] for method in METHODS)
+    if not head:
+        panels.no_rows(record)
+        st.stop()
     data = panels.choose_data(head)
     head, compared = ([row for row in part if row.data == data] for part in (head, compared))
     panels.headline(record, data)

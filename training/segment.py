@@ -19,10 +19,7 @@ from torch.profiler import record_function
 
 from hvit.data.caching.photo_cache import PhotoCache
 from hvit.files import file_sha256
-from hvit.models import HViT
 from hvit.models.segmentation import DETAIL_SCALE, SegmentationHead
-from hvit.runs import find_run
-from hvit.runs.checkpoint import load_checkpoint
 from hvit.scoring.segmentation import MaskCounts
 from training.command_line import program_parser
 from training.config import ConfigError, SegmentConfig
@@ -39,7 +36,8 @@ from training.inputs.sampler import Sampler, samples_of_pass
 from training.parallel.world import average_gradients
 from training.segmentation.finish import finish_severity
 from training.segmentation.losses import segmentation_loss
-from training.segmentation.mask_datasets import build_mask_datasets
+from training.segmentation.mask_datasets import build_mask_datasets, with_symptoms
+from training.segmentation.parent_run import load_parent
 from training.segmentation.predict import predict_counts
 
 BEST = "best.safetensors"
@@ -86,13 +84,7 @@ class Segmentation(Training):
         return one_s * len(self.datasets.selects), one_s * self.world.size * len(self.datasets.val)
 
     def _build_datasets(self, resumed: Path | None) -> None:
-        self.parent_run = load_checkpoint(find_run(self.config.init).path, self.world.device)
-        if not isinstance(self.parent_run.model, HViT):
-            raise ConfigError(
-                f"init: run {self.parent_run.name} is a baseline without a feature pyramid; choose an HViT"
-            )
-        if self.parent_run.model.spectral_chans:
-            raise ConfigError(f"init: run {self.parent_run.name} takes bands, and a severity head reads photos alone")
+        self.parent_run = load_parent(self.config, self.world.device)
         self.parent, self.img_size = self.parent_run.name, self.parent_run.preprocessing.img_size
         self.datasets = build_mask_datasets(self.config, self.world)
 
@@ -173,13 +165,14 @@ class Segmentation(Training):
         self.world.heartbeat(self.step)
 
     def _validate(self) -> None:
-        """Scores the averaged head on the selecting half, and saves the best by symptom IoU, mean of the data sets."""
+        """Scores the averaged head on the selecting half; saves the best by mean symptom IoU of data sets with any."""
         selects = self.datasets.selects
         counts, sources = self._counts(selects), self.datasets.val.sources[selects]
         values: dict[str, float | None] = {"leaf_iou": counts.leaf_iou()}
         by_source = {source: counts[sources == source].symptom_iou() for source in sorted(set(sources))}
         values |= {f"symptom_iou/{source}": value for source, value in by_source.items()}
-        values["symptom_iou"] = float(np.mean([value or 0.0 for value in by_source.values()]))
+        scored = with_symptoms(self.datasets.val, selects)
+        values["symptom_iou"] = float(np.mean([by_source[source] or 0.0 for source in scored]))
         if self.writer:
             self.writer.log(self.step, self.step / self.schedule.steps_per_epoch, "val", **values)
             if self.best is None or values["symptom_iou"] > self.best["value"]:

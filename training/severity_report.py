@@ -10,7 +10,7 @@ Without further options only the recorded rows of `training.segment` are read. T
 """
 
 import argparse
-import csv
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -22,6 +22,7 @@ import numpy as np
 from hvit.console import Parser, print_json, print_table, progress
 from hvit.data.classes import crop_of, is_healthy
 from hvit.data.datasets.folders import DataError
+from hvit.data.datasets.manifests import read_table
 from hvit.data.datasets.masks import read_masked
 from hvit.data.datasets.reading import Sample, read_samples
 from hvit.data.invalid_photo import InvalidPhotoError
@@ -61,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
                 document["healthy"] = healthy(checkpoint, args.healthy, args.split)
             if args.time:
                 document["time"] = added_time(run, args.time)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"training.severity_report: {error}", file=sys.stderr)
         return 2
     if args.json:
@@ -109,6 +110,8 @@ def grades(checkpoint: Checkpoint, manifest: Path, split: str) -> dict[str, Any]
             stress that the leaf carries.
     """
     rows = [row for row in _graded(manifest) if row["split"] == split]
+    if not rows:
+        raise DataError(f"{manifest} has no graded photos in split {split}")
     show, measured = progress("graded photos"), []
     for number, row in enumerate(rows, 1):
         measured.append(diagnose(checkpoint, manifest.parent / row["path"], crop=row["crop"]).severity)
@@ -142,22 +145,31 @@ def _spearman(pairs: np.ndarray) -> dict[str, Any]:
 
 
 def _graded(manifest: Path) -> Iterator[dict[str, Any]]:
-    with open(manifest, encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            extra = dict(part.split("=", 1) for part in (row.get("extra") or "").split(";") if "=" in part)
-            if "severity" not in extra:
-                continue
-            stresses = {name for name, value in extra.items() if name not in ("severity", "class") and value == "1"}
-            name = row.get("class") or extra.get("class", "")
-            yield {"path": row["path"], "split": row["split"], "grade": float(extra["severity"]), "stresses": stresses,
-                   "crop": crop_of(name)}  # fmt: skip
+    """Rows of a manifest that carry a grade.
+
+    Raises:
+        DataError: it cannot be read, lacks a column, or has a grade that is no number; names the line.
+    """
+    for number, row in read_table(manifest, (("path",), ("split",), ("extra",))).rows:
+        extra = {name.strip(): value.strip() for name, _, value in (p.partition("=") for p in row["extra"].split(";"))}
+        if "severity" not in extra:
+            continue
+        try:
+            grade = float(extra["severity"])
+        except ValueError:
+            grade = math.nan
+        if not math.isfinite(grade):
+            raise DataError(f"{manifest}: line {number} has severity={extra['severity']}; expected a number")
+        stresses = {name for name, value in extra.items() if name not in ("severity", "class") and value == "1"}
+        crop = crop_of(row.get("class") or extra.get("class", ""))
+        yield {"path": row["path"], "split": row["split"], "grade": grade, "stresses": stresses, "crop": crop or None}
 
 
 def cutouts(checkpoint: Checkpoint, folder: Path, split: str) -> dict[str, Any]:
     """Leaf IoU on photos of leaves on black, composited on seeded backgrounds."""
     counts = []
     for index, sample in enumerate(_shown(read_samples([folder], split), "cut-out leaves")):
-        photo, mask = composite(sample.read().pixels, COMPOSITE_SEED, index)
+        photo, mask = composite(_pixels(sample), COMPOSITE_SEED, index)
         leaf, _ = masks_of(_resized(checkpoint, photo))
         counts.append((mask.sum(), leaf.sum(), (mask & leaf).sum()))
     table = np.array(counts)
@@ -172,12 +184,19 @@ def healthy(checkpoint: Checkpoint, folders: list[Path], split: str) -> dict[str
         raise DataError(f"no photos of a healthy class in split {split}")
     areas: dict[str, list[float]] = {}
     for sample in _shown(samples, "healthy leaves"):
-        leaf, symptom = masks_of(_resized(checkpoint, sample.read().pixels))
+        leaf, symptom = masks_of(_resized(checkpoint, _pixels(sample)))
         areas.setdefault(sample.label, []).append(float(symptom.sum() / max(1, leaf.sum())))
     return {
         label: {"n": len(values), "median": float(np.median(values)), "q90": float(np.quantile(values, 0.9))}
         for label, values in sorted(areas.items())
     }
+
+
+def _pixels(sample: Sample) -> np.ndarray:
+    try:
+        return sample.read().pixels
+    except InvalidPhotoError as error:
+        raise DataError(f"{sample.relative} cannot be read: {error}") from None
 
 
 def _resized(checkpoint: Checkpoint, pixels: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from app.batch.detail import file_of
 from app.cache import batches, records, runs
 from app.cache.diagnoses import Result
 from app.diagnose import report
-from app.diagnose.result_list import MOST_MAPS, with_map
+from app.diagnose.result_list import MOST_MAPS, with_evidence
 from hvit.batches import Batch
 from hvit.batches.results import WAITING, Results
 from hvit.batches.reviews import Review
@@ -47,7 +47,7 @@ def downloads(batch: Batch, results: Results, reviews: dict[str, dict[str, Revie
             on_click="ignore",
             key="batch_html",
         )
-        st.checkbox(f"with maps of the first {MOST_MAPS} photos", key=state.REPORT_MAPS)
+        st.checkbox(f"with outlines and maps of the first {MOST_MAPS} photos", key=state.REPORT_MAPS)
 
 
 def _report(batch: Batch, results: Results, rows: np.ndarray, has_maps: bool) -> str:
@@ -76,11 +76,11 @@ def _report(batch: Batch, results: Results, rows: np.ndarray, has_maps: bool) ->
 def _maps(
     batch: Batch, results: Results, rows: Sequence[int], entries: Sequence[Result], record: RunSnapshot
 ) -> list[bytes | None]:
-    """Each photo beside its map; None where there is none, and for all where the run has other weights by now."""
+    """Each photo beside its outlines and map; None where there are none, and where the run has other weights by now."""
     checkpoint = runs.load_model(record)
     if checkpoint.sha256 != batch.run_sha256:
         return [None] * len(rows)
     return [
-        with_map(file_of(batch, results, row), entry, checkpoint, results.crops[row])
+        with_evidence(file_of(batch, results, row), entry, checkpoint, results.crops[row])
         for row, entry in zip(rows, entries)
     ]

@@ -20,6 +20,7 @@ from hvit.runs.snapshot import RunSnapshot
 
 NEW = "A new batch"
 LOOK_EVERY_S = 2
+LOOK_ON_EVERY_S = 10  # while nothing is scored
 
 
 def choose_batch(found: Sequence[Batch]) -> Batch | None:
@@ -129,6 +130,13 @@ def head(batch: Batch) -> None:
             st.fragment(_progress, run_every=LOOK_EVERY_S)(batch)
         else:
             _show_progress(batch, scoring)
+            st.fragment(_look_on, run_every=LOOK_ON_EVERY_S)(batch, scoring.total)
+
+
+def _look_on(batch: Batch, seen: int) -> None:
+    """Draws the page again once photos were added from another window or device."""
+    if batches.scoring_of(batch).total != seen and not state.batch_rows_are_selected():
+        st.rerun()
 
 
 def moved_folders(batch: Batch) -> None:

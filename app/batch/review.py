@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
@@ -20,6 +21,8 @@ from hvit.batches.results import Results
 from hvit.batches.reviews import Review, add_review, doubtful_first, standing_reviews, undo
 from hvit.data.photos import InvalidPhotoError
 from hvit.words import class_title
+
+SWIPE = Path(__file__).with_name("swipe.js")
 
 
 def show(batch: Batch) -> None:
@@ -54,15 +57,16 @@ def _review(batch: Batch, results: Results) -> None:
         undo_button(partial(_undo, batch, reviewer), disabled=not own)
         return
     row = queue[0]
+    detail.headline(batch, results, row)
     left, right = st.columns([3, 2], gap="large")
     with left, st.container(key="review_photo"):
         detail.photo(batch, results, row)
         st.html(f'<p class="standing">{html.escape(results.photos[row].name)}</p>')
     with right:
-        detail.headline(batch, results, row)
-        path = results.photos[row].path
-        decision_buttons(_subject(results, row, reviewer), partial(_keep, batch), partial(state.skip_photo, path))
-        undo_button(partial(_undo, batch, reviewer), disabled=not own)
+        decision_buttons(_subject(results, row, reviewer), partial(_keep, batch))
+        with st.container(horizontal=True, key="review_steps"):
+            _steps(results.photos[row].path)
+            undo_button(partial(_undo, batch, reviewer), disabled=not own)
         detail.condition_cards([name for name, _ in results.candidates(row)])
     if len(queue) > 1:
         _get_ready(batch, results, queue[1])
@@ -73,6 +77,14 @@ def _queue(results: Results, reviewed: set[str]) -> list[int]:
     rows = [int(row) for row in doubtful_first(results) if results.photos[row].path not in reviewed]
     first, skipped = state.photo_to_review(), state.skipped_photos()
     return sorted(rows, key=lambda row: (results.photos[row].path != first, results.photos[row].path in skipped))
+
+
+def _steps(path: str) -> None:
+    """To the photo that was skipped last, and on without a decision; a swipe over the photo does the same."""
+    skipped = state.skipped_photos()
+    st.button("Back", shortcut="b", disabled=not skipped, on_click=state.unskip_photo, key=f"back_{path}")
+    st.button("Skip", shortcut="s", on_click=state.skip_photo, args=(path,), key=f"skip_{path}")
+    st.html(f"<script>{SWIPE.read_text(encoding='utf-8')}</script>", unsafe_allow_javascript=True)
 
 
 def _subject(results: Results, row: int, reviewer: str) -> Subject:

@@ -42,7 +42,9 @@ ABOUT_AGREEMENT = (
 
 def where_kept(folder: str, from_elsewhere: bool) -> str:
     """What becomes of the photos of a batch."""
-    return KEPT.format(folder=folder, computer="the computer that runs HViT" if from_elsewhere else "this computer")
+    computer = "the computer that runs HViT" if from_elsewhere else "this computer"
+    way = " From this device they go there over the network, unencrypted." if from_elsewhere else ""
+    return KEPT.format(folder=folder, computer=computer) + way
 
 
 def progress(scoring: Scoring) -> str:

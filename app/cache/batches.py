@@ -7,6 +7,7 @@ import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -22,6 +23,9 @@ from hvit.batches.scores import ScoreReader, ScoreTable
 from hvit.batches.set_levels import conformal_at
 from hvit.batches.worker import start_worker
 from hvit.runs import Run, RunError, Trouble, find_run
+
+if TYPE_CHECKING:
+    from hvit.severity.bounds import AreaBounds
 
 REMEMBERED = 16  # batches
 
@@ -116,7 +120,23 @@ def _results(
     conformal, alpha = None, _batch.alpha()
     if alpha is not None and (run := run_of(_batch)) is not None:
         conformal = conformal_at(run, alpha)
-    return derive_results(read_photos(_batch), _scores, _batch.rules, chosen_crops(_batch), conformal)
+    crops = chosen_crops(_batch)
+    bounds = _bounds_of(_batch) if crops else None
+    return derive_results(read_photos(_batch), _scores, _batch.rules, crops, conformal, bounds)
+
+
+def _bounds_of(batch: Batch) -> AreaBounds | None:
+    """Area intervals of the run that measured a batch; None where it is gone, has other weights by now or no head."""
+    run = run_of(batch)
+    card = None if run is None else run.model_card()
+    if card is None or card.severity is None or card.sha256 != batch.run_sha256:
+        return None
+    from hvit.severity.storage import read_bounds  # imports torch, which the first frame does not wait for
+
+    try:
+        return read_bounds(card.severity)
+    except ValueError:  # a damaged record has no head, and diagnosis goes on without areas
+        return None
 
 
 def reviews_of(batch: Batch) -> list[Review]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import numpy as np
 import streamlit as st
 
@@ -10,11 +12,17 @@ from hvit.data.leafsim import Address, render
 from hvit.data.leafsim.plan import plan
 
 SEED = 7  # no shipped run learned from any of these leaves
+MOST_LEAVES = 10_000
 UNSEEN = ("Early_stress", "Mosaic_virus")  # conditions without an outline that a rater could see
 
 
+def first_leaf() -> int:
+    """Number of a leaf at random: who reloads the page, and has seen the truth of some leaves, gets others."""
+    return secrets.randbelow(MOST_LEAVES)
+
+
 def next_address(number: int) -> str:
-    """Address of the leaf for guess `number` of a session, from 0; only conditions with visible outlines."""
+    """Address of the leaf of this number, from 0; only conditions with visible outlines."""
     index = 37 * number
     while plan(Address(SEED, index)).condition in UNSEEN:
         index += 1

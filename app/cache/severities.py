@@ -36,7 +36,10 @@ def scores(record: RunSnapshot, data: str, method: str) -> SeverityScores:
 
 
 def gain_over_classical(record: RunSnapshot, data: str) -> Estimate:
-    """Symptom IoU of the head minus that of color thresholds, paired by photo."""
+    """Symptom IoU of the head minus that of color thresholds, paired by photo.
+
+    Undefined where the thresholds were not measured on the same photos.
+    """
     return _gain(*_key(record), data)
 
 
@@ -58,4 +61,5 @@ def _scores(path: str, stamps: tuple, data: str, method: str) -> SeverityScores:
 def _gain(path: str, stamps: tuple, data: str) -> Estimate:
     rows = [r for r in _measured(path, stamps) if r.data == data]
     first, second = ([r for r in rows if r.method == method] for method in (CLASSICAL, HEAD))
-    return iou_difference(first, second) if first else Estimate(None, None)
+    same = sorted(row.path for row in first) == sorted(row.path for row in second)
+    return iou_difference(first, second) if first and same else Estimate(None, None)

@@ -13,6 +13,7 @@ from hvit.severity.masks import symptom_regions
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.severity.estimator import Measurement, SeverityEstimator
 
+LEVELS = (0.05, 0.95)  # of the symptom probability, as in hvit.severity.storage
 MAX_REGIONS = 12  # that can be left out, the largest ones
 NUMBERED_PX = 960
 

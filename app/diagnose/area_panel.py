@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from hvit.severity.words import area_percent
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.diagnosis import Diagnosis
     from hvit.runs.checkpoint import Checkpoint
+    from hvit.severity.estimator import Measurement
 
 
 def area(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint, drawing: Drawing | None = None) -> None:
@@ -39,15 +41,17 @@ def area(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint, drawing: 
 
 def _correction(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint) -> None:
     """A slider for the strictness of the mask, and the regions to leave out."""
-    estimator = checkpoint.severity
+    estimator, key = checkpoint.severity, _key(photo_key, checkpoint)
     regions = correction.numbered_regions(diagnosis.areas, estimator)
     chosen = _chosen_correction(photo_key, checkpoint)
     st.slider(
-        "Strictness: how sure a spot must be", 0.05, 0.95, estimator.symptom_threshold, 0.05,
-        key=f"{state.AREA_LEVEL}_{photo_key}", persist_state="session",
+        "Strictness: how sure a spot must be", *correction.LEVELS, estimator.symptom_threshold, 0.05,
+        key=state.area_level_key(key), persist_state="session",
     )  # fmt: skip
     if regions:
-        _leave_out(diagnosis.pixels, regions, photo_key)
+        _leave_out(diagnosis.pixels, regions, key)
+        if diagnosis.severity.lesions > len(regions):
+            sentence(f"Only the {len(regions)} largest regions can be left out.", "standing")
     if chosen is None:
         state.correct_area(photo_key, checkpoint.sha256, None)
         return
@@ -62,28 +66,43 @@ def _correction(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint) ->
     sentence("CSV and report carry both values. The interval belongs to the measured one.", "standing")
 
 
-def _leave_out(pixels: np.ndarray, regions: Sequence[tuple[int, np.ndarray]], photo_key: str) -> None:
+def _key(photo_key: str, checkpoint: Checkpoint) -> str:
+    """Key of the corrections of a photo: another head finds other regions, and has a threshold of its own."""
+    return f"{photo_key}_{checkpoint.severity.sha256[:12]}"
+
+
+def _leave_out(pixels: np.ndarray, regions: Sequence[tuple[int, np.ndarray]], key: str) -> None:
     """The photo whose regions a click leaves out or takes back, and the same as numbers for the keyboard."""
-    left_out = state.left_out(photo_key)
+    left_out = state.left_out(key)
     counted = [mask for number, mask in regions if number not in left_out]
     outlined = pictures.with_outline(pixels, np.any(counted, axis=0)) if counted else pixels
     st.plotly_chart(
         regions_figure(outlined, regions, left_out, theme.palette(st.context.theme.type)),
-        key=state.regions_key(photo_key), on_select=partial(state.take_clicked_region, photo_key),
+        key=state.regions_key(key), on_select=partial(state.take_clicked_region, key),
         selection_mode="points", config=NO_MODEBAR, alt=f"The photo with {len(regions)} numbered regions",
     )  # fmt: skip
     st.pills(
         "No symptom: leave out (a click on the photo does the same)", [number for number, _ in regions],
-        selection_mode="multi", key=state.left_out_key(photo_key), persist_state="session",
+        selection_mode="multi", key=state.left_out_key(key), persist_state="session",
     )  # fmt: skip
 
 
 def _chosen_correction(photo_key: str, checkpoint: Checkpoint) -> correction.Correction | None:
     """What the reader chose for a photo; None where nothing differs from the run's own measurement."""
-    own = checkpoint.severity.symptom_threshold
-    level = st.session_state.get(f"{state.AREA_LEVEL}_{photo_key}", own)
-    left_out = state.left_out(photo_key)
-    return None if level == own and not left_out else correction.Correction(level, left_out)
+    own, key = checkpoint.severity.symptom_threshold, _key(photo_key, checkpoint)
+    level, left_out = state.area_level(key, own), state.left_out(key)
+    return None if math.isclose(level, own) and not left_out else correction.Correction(level, left_out)
+
+
+def measured_outlines(diagnosis: Diagnosis, checkpoint: Checkpoint) -> np.ndarray:
+    """The photo with the outlines of leaf and symptoms as the run measured them."""
+    found = checkpoint.severity.measure(diagnosis.areas)
+    return diagnosis.pixels if isinstance(found, str) else _with_outlines(diagnosis.pixels, found)
+
+
+def _with_outlines(pixels: np.ndarray, found: Measurement) -> np.ndarray:
+    shown = pictures.with_outline(pixels, found.leaf, width_px=1)
+    return pictures.with_outline(shown, found.symptom) if found.symptom.any() else shown
 
 
 def outlined(diagnosis: Diagnosis, pixels: np.ndarray, photo_key: str, checkpoint: Checkpoint) -> np.ndarray:
@@ -93,6 +112,6 @@ def outlined(diagnosis: Diagnosis, pixels: np.ndarray, photo_key: str, checkpoin
     found = correction.corrected(diagnosis.areas, estimator, chosen)
     if isinstance(found, str):
         return pixels
-    shown = pictures.with_outline(pixels, found.leaf, width_px=1)
-    shown = pictures.with_outline(shown, found.symptom) if found.symptom.any() else shown
-    return correction.with_numbers(shown, correction.numbered_regions(diagnosis.areas, estimator))
+    return correction.with_numbers(
+        _with_outlines(pixels, found), correction.numbered_regions(diagnosis.areas, estimator)
+    )

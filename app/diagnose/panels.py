@@ -174,12 +174,16 @@ def tell_apart(diagnosis: Diagnosis) -> None:
     apart.cards(candidates)
 
 
-def steps(position: int, num_photos: int) -> None:
-    """To the photo before and the next one."""
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="center"):
-        st.button("Previous", type="tertiary", on_click=state.step, args=(-1,))
-        st.html(f'<p class="standing">{position + 1} of {num_photos}</p>', width="content")
-        st.button("Next", type="tertiary", on_click=state.step, args=(1,))
+def steps(diagnosis: Diagnosis, name: str, position: int, num_photos: int) -> None:
+    """To the photo before and the next one; on a phone a bar that stays in view, with the verdict."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="center", key="steps_bar"):
+        if num_photos > 1:
+            st.button("Previous", type="tertiary", on_click=state.step, args=(-1,))
+            st.html(f'<p class="standing">{position + 1} of {num_photos}</p>', width="content")
+        stays = html.escape(words.short_verdict(diagnosis, name))
+        st.html(f'<p class="stays" aria-hidden="true">{stays}</p>', width="content")  # the verdict is read out already
+        if num_photos > 1:
+            st.button("Next", type="tertiary", on_click=state.step, args=(1,))
 
 
 def _heat_legend() -> str:

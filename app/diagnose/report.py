@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from app.cache.diagnoses import Result
 from app.diagnose import truth, words
 from app.photos.drawn_leaves import TAG, Drawing
@@ -23,14 +25,17 @@ if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
 
 CALIBRATED = "Probabilities are calibrated."
 NOT_CALIBRATED = "Probabilities are not calibrated: read them as an order, not as chances."
-MAPS = (
-    "Beside a photo: where the network took its information from (attention rollout), from 0.5x (dark) to 2x the "
-    "average (light); not the outline of a lesion."
+EVIDENCE = (
+    "Beside a photo: where the area was measured, thin the outline of the leaf and thick that of its symptoms; then "
+    "where the network took its information from (attention rollout), from 0.5x (dark) to 2x the average (light), "
+    "which is not the outline of a lesion."
 )
+MAX_PICTURE_BYTES = 12 * 2**20  # of all pictures together, before base64 adds a third
 _STYLE = (
     "body{font:16px/1.5 Georgia,serif;color:#22261f;background:#fcfbf8;max-width:46rem;margin:3rem auto;padding:0 1rem}"
     "h1{font-size:1.6rem}article{display:flex;gap:1rem;border-top:1px solid #d9d5c9;padding:1rem 0}"
-    "img{max-width:232px;align-self:flex-start}.hash{overflow-wrap:anywhere}"
+    "img{max-width:232px;align-self:flex-start}article.wide{display:block}.wide img{max-width:100%}"
+    ".hash{overflow-wrap:anywhere}"
     "h2{font-size:1.1rem;margin:0}p{margin:.2rem 0}.quiet{color:#6d6f66;font-size:.85rem}"
 )
 
@@ -44,7 +49,7 @@ class Made:
         weights: SHA-256 of the weights that answered.
         crop: what the answers were restricted to; None for all crops.
         calibrated: whether a temperature was fitted for this run.
-        pictures: a JPEG a photo, the photo beside its map; None for the thumbnail. Those beyond the last have none.
+        pictures: a JPEG a photo, the photo beside its outlines and map; None for the thumbnail, as beyond the last.
         areas: lesion share of each photo as the reader corrected it; None where it was not corrected.
     """
 
@@ -71,24 +76,40 @@ def page(
     made = made or Made()
     pictures = [*made.pictures, *[None] * (len(names) - len(made.pictures))]
     areas = [*made.areas, *[None] * (len(names) - len(made.areas))]
-    entries = "".join(_entry(*entry, run) for entry in zip(names, results, drawings, pictures, areas))
+    jpegs = [wide or result.thumbnail for wide, result in zip(pictures, results)]
+    num_pictured = _num_within_budget(jpegs)
+    jpegs[num_pictured:] = [None] * (len(jpegs) - num_pictured)
+    wide = [picture is not None and picture is jpeg for picture, jpeg in zip(pictures, jpegs)]
+    entries = "".join(_entry(*entry, run) for entry in zip(names, results, drawings, jpegs, wide, areas))
+    head = html.escape(_head(made, len(names), num_pictured))
     num_drawn = sum(drawing is not None for drawing in drawings)
     title = html.escape(words.summary((result.diagnosis for result in results), num_drawn))
     model = html.escape(run.name) + (f". {PLANTS_UNKNOWN}" if run.plants_known is False else "")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Leaf diagnoses</title><style>{_STYLE}</style>'
-        f'<h1>{title}</h1><p class="quiet">{html.escape(_head(made))}</p>{entries}<p class="quiet">Model: {model}. '
+        f'<h1>{title}</h1><p class="quiet">{head}</p>{entries}<p class="quiet">Model: {model}. '
         f"{CALIBRATED if made.calibrated else NOT_CALIBRATED} A model's answer is not a plant pathologist's.</p>"
         f"{_weights(made)}</html>"
     )
 
 
-def _head(made: Made) -> str:
-    """When, for which crop, and what the maps beside the photos are."""
+def _num_within_budget(jpegs: Sequence[bytes | None]) -> int:
+    """How many photos from the first on have their pictures within `MAX_PICTURE_BYTES` in all."""
+    used = np.cumsum([len(jpeg or b"") for jpeg in jpegs])
+    return int(np.searchsorted(used, MAX_PICTURE_BYTES, side="right"))
+
+
+def _head(made: Made, num_photos: int, num_pictured: int) -> str:
+    """When, for which crop, what stands beside the photos, and how many photos have it."""
     said = [] if made.when is None else [f"{made.when.day} {made.when:%B %Y, %H:%M}."]
     said.append("Crop: not chosen." if made.crop is None else f"Crop: {crop_title(made.crop)}, as chosen.")
     if any(made.pictures):
-        said.append(MAPS)
+        said.append(EVIDENCE)
+        if len(made.pictures) < num_photos:
+            said.append(f"Outlines and maps are of the first {len(made.pictures):,} of {num_photos:,} photos.")
+    if num_pictured < num_photos:
+        limit = f"{MAX_PICTURE_BYTES // 2**20} MB"
+        said.append(f"Pictures are of the first {num_pictured:,} of {num_photos:,} photos: together up to {limit}.")
     return " ".join(said)
 
 
@@ -105,12 +126,17 @@ def _candidates(diagnosis: Diagnosis) -> str | None:
 
 
 def _entry(
-    name: str, result: Result, drawing: Drawing | None, both: bytes | None, area: float | None, run: RunSnapshot
+    name: str,
+    result: Result,
+    drawing: Drawing | None,
+    jpeg: bytes | None,
+    is_wide: bool,
+    area: float | None,
+    run: RunSnapshot,
 ) -> str:
-    diagnosis = result.diagnosis
-    picture, jpeg = "", both or result.thumbnail
+    diagnosis, picture = result.diagnosis, ""
     if jpeg is not None:
-        alt = "The photo, and beside it the map" if both else ""
+        alt = "The photo, and beside it outlines and map" if is_wide else ""
         picture = f'<img alt="{alt}" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'
     is_drawn = drawing is not None
     lines = [words.one_sentence(diagnosis, name), *words.flag_sentences(diagnosis.flags, is_drawn)]
@@ -125,7 +151,8 @@ def _entry(
     if warning := wrong_material(run.learned_from, is_drawn, None):
         lines.append(warning)
     told = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
+    start = '<article class="wide">' if is_wide else "<article>"
     return (
-        f"<article>{picture}<div><h2>{html.escape(name)}</h2>{told}"
+        f"{start}{picture}<div><h2>{html.escape(name)}</h2>{told}"
         f'<p class="quiet">SHA-256 {diagnosis.sha256}</p></div></article>'
     )

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 
 from app import state
 from app.cache.diagnoses import Result, look_closely
 from app.cache.photos import drawing_of
 from app.diagnose import report, truth, words
+from app.diagnose.area_panel import measured_outlines
 from app.photos import pictures
 from app.photos.photo_files import PhotoFile
 from app.widgets import plain, sentence
@@ -92,22 +92,28 @@ def _report(
         checkpoint.sha256,
         crop,
         checkpoint.card.temperature is not None,
-        [with_map(photo, result, checkpoint, crop) for photo, result in zip(photos[:MOST_MAPS], results)],
+        [with_evidence(photo, result, checkpoint, crop) for photo, result in zip(photos[:MOST_MAPS], results)],
         [areas.get((photo.key, checkpoint.sha256)) for photo in photos],
     )
     drawings = [drawing_of(photo) for photo in photos]
     return report.page([photo.name for photo in photos], results, drawings, run, made)
 
 
-def with_map(photo: PhotoFile, result: Result, checkpoint: Checkpoint, crop: str | None) -> bytes | None:
-    """A JPEG of the photo beside its map; None where there is no diagnosis that a map could explain."""
+def with_evidence(photo: PhotoFile, result: Result, checkpoint: Checkpoint, crop: str | None) -> bytes | None:
+    """A JPEG of the photo, beside it the outlines of leaf and symptoms as measured, and the map.
+
+    Returns:
+        None where there is no diagnosis, or neither outlines nor a map.
+    """
     if result.diagnosis.verdict not in ("named", "unsure"):
         return None
     found = look_closely(photo, checkpoint, crop)
-    if found.heatmap is None:
-        return None
-    small = pictures.shrunk(found.pixels, REPORT_PX)
-    return pictures.jpeg(np.concatenate([small, overlay_heatmap(small, found.heatmap)], axis=1))
+    panels = [found.pixels]
+    if found.severity is not None and found.areas is not None:
+        panels.append(measured_outlines(found, checkpoint))
+    if found.heatmap is not None:
+        panels.append(overlay_heatmap(found.pixels, found.heatmap))
+    return pictures.jpeg(pictures.side_by_side(panels, REPORT_PX)) if len(panels) > 1 else None
 
 
 def _downloads(
@@ -131,5 +137,5 @@ def _downloads(
             on_click="ignore",
         )
         if len(photos) > MOST_MAPS:
-            sentence(f"The report shows maps of the first {MOST_MAPS} photos.", "standing")
+            sentence(f"The report shows outlines and maps of the first {MOST_MAPS} photos.", "standing")
         st.button("Start over", type="tertiary", on_click=state.forget_photos)

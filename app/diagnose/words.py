@@ -104,6 +104,11 @@ def list_line(diagnosis: Diagnosis) -> str:
     return class_title(diagnosis.label)
 
 
+def short_verdict(diagnosis: Diagnosis, name: str) -> str:
+    """The verdict in few words, for the bar of a phone."""
+    return "".join(headline(diagnosis, name)) if diagnosis.verdict == "named" else list_line(diagnosis)
+
+
 def summary(diagnoses: Iterable[Diagnosis], num_drawn: int = 0) -> str:
     """`12 photos: 8 named, 2 unsure, 1 unfamiliar, 1 unreadable`; kinds that do not occur are left out.
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import state, theme, widgets
-from app.cache.guesses import next_address, rendered
+from app.cache.guesses import first_leaf, next_address, rendered
 from app.figures import agreement
 from app.guess import words
 from app.photos import pictures
@@ -50,6 +50,8 @@ def record(guesses: Sequence[words.Guess]) -> None:
     figure = agreement.identity_scatter(
         true, guessed, guessed, guessed, [g.address for g in guesses], theme.palette(st.context.theme.type)
     )
+    told = "%{text}<br>true %{x:.1%}, your guess %{y:.1%}<extra></extra>"
+    figure.update_traces(hovertemplate=told, selector={"mode": "markers"})
     figure.update_yaxes(title={"text": "your guess"})
     figure.update_layout(height=320)
     st.plotly_chart(figure, config=SAVE_MODEBAR, key="guesses", alt=words.summary(guesses))
@@ -65,6 +67,6 @@ def present_drawing() -> Drawing:
     """The current leaf; a new one where none was chosen."""
     address = state.leaf_to_guess()
     if address is None:
-        address = next_address(state.num_leaves_guessed())
+        address = next_address(state.leaves_from(first_leaf()) + len(state.guesses()))
         state.set_leaf_to_guess(address)
     return make(Address.parse(address))

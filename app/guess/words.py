@@ -35,10 +35,10 @@ def summary(guesses: Sequence[Guess]) -> str:
     """Bias and mean error so far, and concordance once there are enough guesses."""
     off = 100 * np.array([guess.guessed - guess.true for guess in guesses])
     bias = round(off.mean(), 1) + 0.0  # never -0.0
-    text = f"{len(guesses)} {'guess' if len(guesses) == 1 else 'guesses'}: on average {bias:+.1f} points, "
-    text += f"{np.abs(off).mean():.1f} points off."
+    text = f"{len(guesses)} {'guess' if len(guesses) == 1 else 'guesses'}: bias {bias:+.1f} points, "
+    text += f"mean absolute error {np.abs(off).mean():.1f} points."
     if len(guesses) < ENOUGH:
         left = ENOUGH - len(guesses)
-        return f"{text} {left} more until your concordance."
+        return f"{text} {left} more for Lin's concordance."
     value = lins_concordance(np.array([g.true for g in guesses]), np.array([g.guessed for g in guesses]))
     return text if value is None else f"{text} Lin's concordance {value:.2f} (1 is perfect)."

@@ -32,12 +32,11 @@ class Subject:
     classes: Sequence[str]
 
 
-def decision_buttons(subject: Subject, keep: Callable[[Review], None], skip: Callable[[], None] | None = None) -> None:
+def decision_buttons(subject: Subject, keep: Callable[[Review], None]) -> None:
     """An estimate of the area, the candidates, another label, and what is no label.
 
     Args:
         keep: stores a decision; called before the page is drawn again.
-        skip: goes to another photo without a decision; None for no such button.
     """
     area = st.number_input(
         "Discolored area as you see it, % (may stay empty)", 0.0, 100.0, None, 1.0, format="%g",
@@ -55,8 +54,6 @@ def decision_buttons(subject: Subject, keep: Callable[[Review], None], skip: Cal
     with st.container(horizontal=True, key="review_without"):
         for verdict, title, key in WITHOUT_LABEL:
             _button(title, key, subject, replace(blank, verdict=verdict), keep)
-        if skip is not None:
-            st.button("Skip", shortcut="s", on_click=skip, key=f"skip_{subject.key}")
 
 
 def _another_label(subject: Subject) -> str:

@@ -1,5 +1,7 @@
 """Image operations of the pages: arrays in, arrays or JPEG bytes out."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -29,6 +31,14 @@ def enlarged(pixels: np.ndarray, side_px: int) -> np.ndarray:
     """Upscales `pixels` (H, W, 3) uint8 so that its longer side is at least `side_px`."""
     factor = side_px / max(pixels.shape[:2])
     return pixels if factor <= 1 else cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+
+
+def side_by_side(panels: Sequence[np.ndarray], side_px: int) -> np.ndarray:
+    """Joins pictures of one scene (H, W, 3) uint8 from left to right, each at the size of the first, shrunk."""
+    first = shrunk(panels[0], side_px)
+    size = first.shape[1], first.shape[0]
+    rest = [cv2.resize(panel, size, interpolation=cv2.INTER_AREA) for panel in panels[1:]]
+    return np.concatenate([first, *rest], axis=1)
 
 
 def jpeg(pixels: np.ndarray, quality: int = 88) -> bytes:

@@ -25,6 +25,11 @@ def nothing_yet() -> None:
     widgets.empty_page("No run measures severity yet.", text, command)
 
 
+def no_rows(record: RunSnapshot) -> None:
+    """The page where a run recorded no photo that its head measured."""
+    widgets.sentence(f"Run {record.name} recorded no photo that its segmentation head measured.")
+
+
 def choose_data(rows: Sequence[MeasuredPhoto]) -> str:
     """Selects the data set; it is a query parameter."""
     names = {row.data: words.data_title(row.data) for row in rows}
@@ -36,7 +41,7 @@ def headline(record: RunSnapshot, data: str) -> None:
     widgets.figures(words.cells(severities.scores(record, data, HEAD)))
     widgets.sentence(words.gain(severities.gain_over_classical(record, data)), "standing")
     widgets.sentence(
-        "Intervals of 95 %: bootstrap over photos. IoU is pooled over the pixels of all photos.", "standing"
+        "95 % confidence intervals: bootstrap over photos. IoU is pooled over the pixels of all photos.", "standing"
     )
 
 

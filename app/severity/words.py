@@ -33,12 +33,13 @@ def interval(estimate: Estimate, points: bool = False) -> str:
 
 def cells(scores: SeverityScores) -> list[tuple[str, str, str]]:
     """Main scores: name, value and note."""
+    held = interval(scores.coverage, True)
     found = [
         ("IoU of symptoms", figure(scores.symptom_iou), interval(scores.symptom_iou)),
         ("IoU of the leaf", figure(scores.leaf_iou), interval(scores.leaf_iou) or "leaf not in the masks"),
         ("Concordance (Lin)", figure(scores.concordance), interval(scores.concordance)),
         ("Mean absolute error", figure(scores.mae, True), f"points; {interval(scores.mae, True)}".rstrip("; ")),
-        ("Intervals that hold", figure(scores.coverage, True), "% of 90 % intervals"),
+        ("Coverage, %", figure(scores.coverage, True), f"of 90 % intervals; {held}".rstrip("; ")),
         ("Photos", f"{scores.n:,}", f"{scores.measured:,} with an area"),
     ]
     return [cell for cell in found if cell[1] != "-"]
@@ -57,7 +58,7 @@ def gain(estimate: Estimate) -> str:
     if estimate.value is None or estimate.interval is None:
         return "Color thresholds were not measured on these photos."
     low, high = estimate.interval
-    verdict = "better than" if low > 0 else "worse than" if high < 0 else "not told apart from"
+    verdict = "better than" if low > 0 else "worse than" if high < 0 else "not significantly different from"
     return (
         f"Symptom IoU {estimate.value:+.2f} ({low:+.2f} to {high:+.2f}): {verdict} color thresholds that were tuned on "
         "training photos of the same data set."

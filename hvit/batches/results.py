@@ -14,6 +14,7 @@ from hvit.batches.scores import ScoreTable
 from hvit.calibration import softmax
 from hvit.data.classes import crop_of, select_crop
 from hvit.runs.model_card import ConformalRecord
+from hvit.severity.bounds import AreaBounds
 from hvit.verdicts import Verdicts, combine, conformal_sets
 
 WAITING, UNREADABLE = "waiting", "unreadable"
@@ -84,6 +85,7 @@ def derive_results(
     rules: Rules,
     crops: Mapping[str, str] | None = None,
     conformal: ConformalRecord | None = None,
+    bounds: AreaBounds | None = None,
 ) -> Results:
     """Derives verdicts without running the network, for all photos at once.
 
@@ -92,6 +94,8 @@ def derive_results(
     Args:
         crops: chosen crop by path of a photo; none is chosen for those that are absent.
         conformal: thresholds to use instead of those of the run.
+        bounds: of the run that measured the areas, for the interval in a chosen crop; None leaves that of the crop
+            which the run found likeliest.
     Raises:
         ValueError: the run knows no such crop.
     """
@@ -111,6 +115,10 @@ def derive_results(
     if readable.any():
         found = _decide(probs[readable], scores.ood_score[rows[readable]], rules, conformal or rules.conformal)
         words[readable], sets[readable] = found.words, found.sets
+    severity = {name: _taken(values, rows) for name, values in scores.severity.items()}
+    reasons = [scores.severity_reason[row] if row >= 0 else "" for row in rows]
+    if bounds is not None:
+        _bound_in_crop(severity, reasons, chosen, bounds)
     return Results(
         rules.classes,
         tuple(photos),
@@ -123,9 +131,20 @@ def derive_results(
         errors,
         _taken(scores.ood_score, rows),
         tuple(map(tuple, flags)),
-        {name: _taken(values, rows) for name, values in scores.severity.items()},
-        tuple(scores.severity_reason[row] if row >= 0 else "" for row in rows),
+        severity,
+        tuple(reasons),
     )
+
+
+def _bound_in_crop(
+    severity: dict[str, np.ndarray], reasons: list[str], crops: Sequence[str | None], bounds: AreaBounds
+) -> None:
+    """Replaces the intervals of measured areas by those of the chosen crops, in place."""
+    for row in map(int, np.flatnonzero(~np.isnan(severity["lesion_fraction"]))):
+        if (crop := crops[row]) is not None:
+            low, high, least, caveat = bounds.around(float(severity["lesion_fraction"][row]), crop)
+            severity["low"][row], severity["high"][row], severity["least_measurable"][row] = low, high, least
+            reasons[row] = caveat or ""
 
 
 def _taken(values: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -11,8 +11,11 @@ from hvit.batches.results import Results
 from hvit.batches.reviews import Review
 from hvit.data.classes import crop_of, crop_title, spoken_condition
 
-SHARES = ("probability", "area", "low", "high")  # of 1
-WIDTHS = {"file": 32, "condition": 26, "second": 34, "third": 34, "reviewed_label": 34, "note": 40, "sha256": 20}
+SHARES = ("probability", "area", "low", "high", "reviewed_area")  # of 1
+WIDTHS = {
+    "file": 32, "condition": 26, "second": 34, "third": 34, "area_reason": 40, "reviewed_label": 34, "note": 40,
+    "sha256": 20,
+}  # fmt: skip
 
 
 def table_rows(
@@ -49,6 +52,7 @@ def _row(
         "area": _known(results.severity["lesion_fraction"][row]),
         "low": _known(results.severity["low"][row]),
         "high": _known(results.severity["high"][row]),
+        "area_reason": results.severity_reason[row] or None,
         "label": label,
         "candidates": "; ".join(name for name, _ in results.candidates(row)) or None,
         "chosen_crop": results.crops[row],

@@ -140,7 +140,7 @@ def decode_photo(data: bytes, least_sides: LeastSides | None = None) -> Photo:
             if kind == "JPEG" and not any(data[-64:]) and not is_jpeg_complete(data):
                 raise InvalidPhotoError(ENDS_EARLY)  # the decoder fills missing data with grey, without an error
             upright = _upright(image)
-            pixels = _to_rgb(upright)
+            pixels = _to_rgb(upright, kind)
             file_sides: tuple[int, int] | None
             if file_size is not None:
                 file_sides = file_size if upright.size != image.size else (file_size[1], file_size[0])
@@ -254,7 +254,7 @@ def _orientation(info: dict[str | tuple[int, int], Any]) -> int | None:
     return int(match[2]) if match else None
 
 
-def _to_rgb(image: Image.Image) -> np.ndarray:
+def _to_rgb(image: Image.Image, kind: str) -> np.ndarray:
     profile = image.info.get("icc_profile")
     mode = profile_mode(profile)
     if image.mode.startswith(("I", "F")):
@@ -265,7 +265,7 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
         alpha = image.getchannel("A")
     if profile and mode is not None and (image.mode == "CMYK") == (mode == "CMYK"):
         given = _as_mode(image, mode)
-        image = image if given is None else to_srgb(given, profile) or image
+        image = image if given is None else to_srgb(given, profile, kind) or image
     if alpha is not None and alpha.getextrema() != (255, 255):  # an opaque photo needs no background
         if image.mode != "RGBA":  # its profile was applied to the colors alone
             image.putalpha(alpha)

@@ -16,7 +16,7 @@ from hvit.scoring.intervals import RESAMPLES, Interval, bootstrap_interval
 from hvit.scoring.segmentation import pooled_iou
 from hvit.severity.records import MeasuredPhoto, records_of
 
-Statistic = Callable[[list[MeasuredPhoto]], float | None]
+Statistic = Callable[[np.ndarray], float | None]  # of the photos with these numbers
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,14 @@ def record_measured_photos(run_dir: Path, split: str, records: Sequence[Measured
     record_results(run_dir, {in_split(split, SEVERITY): parquet_bytes(pa.table(columns, schema))})
 
 
+def remove_measured_photos(run_dir: Path, split: str) -> None:
+    """Removes eval/<split>/severity.parquet of a run, if it is there, and its entry in the manifest."""
+    name = in_split(split, SEVERITY)
+    if (run_dir / name).exists():
+        (run_dir / name).unlink()
+        record_results(run_dir, {}, [name])
+
+
 def severity_scores(records: Sequence[MeasuredPhoto], resamples: int = RESAMPLES) -> SeverityScores:
     """Scores of one method on one data set.
 
@@ -97,15 +105,24 @@ def severity_scores(records: Sequence[MeasuredPhoto], resamples: int = RESAMPLES
     """
     rows = list(records)
     measured = [r for r in rows if r.area is not None and r.area_true is not None]
-    true, area = (np.array([getattr(r, name) for r in measured]) for name in ("area_true", "area"))
+    true, area = _floats(measured, "area_true"), _floats(measured, "area")
+    bounded = [r for r in measured if r.low is not None and r.high is not None]
+    low, high, inside = (_floats(bounded, name) for name in ("low", "high", "area_true"))
+    off, held = np.abs(area - true), (low <= inside) & (inside <= high)
+    leaf, symptom = _counts([r for r in rows if r.leaf_known], "leaf"), _counts(rows, "symptom")
+
+    def estimate(statistic: Statistic, n: int) -> Estimate:
+        value = statistic(np.arange(n)) if n else None
+        return Estimate(value, bootstrap_interval(statistic, n, 0, resamples) if resamples else None)
+
     return SeverityScores(
         n=len(rows),
         measured=len(measured),
-        leaf_iou=_estimate(leaf_iou, [r for r in rows if r.leaf_known], resamples),
-        symptom_iou=_estimate(symptom_iou, rows, resamples),
-        concordance=_estimate(_concordance, measured, resamples),
-        mae=_estimate(_mae, measured, resamples),
-        coverage=_estimate(_coverage, [r for r in measured if r.low is not None], resamples),
+        leaf_iou=estimate(lambda i: pooled_iou(leaf[i]), len(leaf)),
+        symptom_iou=estimate(lambda i: pooled_iou(symptom[i]), len(symptom)),
+        concordance=estimate(lambda i: lins_concordance(true[i], area[i]), len(measured)),
+        mae=estimate(lambda i: float(off[i].mean()), len(measured)),
+        coverage=estimate(lambda i: float(held[i].mean()), len(bounded)),
         limits=limits_of_agreement(true, area),
     )
 
@@ -119,47 +136,20 @@ def iou_difference(first: Sequence[MeasuredPhoto], second: Sequence[MeasuredPhot
     by_path = {record.path: record for record in second}
     if sorted(by_path) != sorted(record.path for record in first):
         raise ValueError("the methods were not measured on the same photos")
-    pairs = [(record, by_path[record.path]) for record in first]
+    one, other = _counts(first, "symptom"), _counts([by_path[record.path] for record in first], "symptom")
 
     def difference(rows: np.ndarray) -> float | None:
-        one, other = (symptom_iou([pairs[i][side] for i in rows]) for side in (0, 1))
-        return None if one is None or other is None else other - one
+        before, after = pooled_iou(one[rows]), pooled_iou(other[rows])
+        return None if before is None or after is None else after - before
 
-    return Estimate(difference(np.arange(len(pairs))), bootstrap_interval(difference, len(pairs)))
-
-
-def leaf_iou(records: list[MeasuredPhoto]) -> float | None:
-    """Intersection over union of the leaf, pooled over the pixels of all photos."""
-    return _pooled(records, "leaf")
+    return Estimate(difference(np.arange(len(one))), bootstrap_interval(difference, len(one)))
 
 
-def symptom_iou(records: list[MeasuredPhoto]) -> float | None:
-    """Intersection over union of symptoms, pooled over the pixels of all photos."""
-    return _pooled(records, "symptom")
-
-
-def _pooled(records: list[MeasuredPhoto], what: str) -> float | None:
+def _counts(records: Sequence[MeasuredPhoto], what: str) -> np.ndarray:
+    """True, predicted and shared pixels of "leaf" or "symptom", (N, 3)."""
     fields = [f"{what}_{part}" for part in ("true", "predicted", "both")]
-    return pooled_iou(np.array([[getattr(r, field) for field in fields] for r in records], dtype=np.int64))
+    return np.array([[getattr(r, field) for field in fields] for r in records], dtype=np.int64).reshape(-1, 3)
 
 
-def _concordance(records: list[MeasuredPhoto]) -> float | None:
-    return lins_concordance(*(np.array([getattr(r, name) for r in records]) for name in ("area_true", "area")))
-
-
-def _mae(records: list[MeasuredPhoto]) -> float | None:
-    return float(np.mean([abs(r.area - r.area_true) for r in records])) if records else None  # type: ignore[operator]
-
-
-def _coverage(records: list[MeasuredPhoto]) -> float | None:
-    inside = [r.low <= r.area_true <= r.high for r in records]  # type: ignore[operator]
-    return float(np.mean(inside)) if records else None
-
-
-def _estimate(statistic: Statistic, records: list[MeasuredPhoto], resamples: int) -> Estimate:
-    if not records:
-        return Estimate(None, None)
-    if resamples == 0:
-        return Estimate(statistic(records), None)
-    interval = bootstrap_interval(lambda rows: statistic([records[i] for i in rows]), len(records), 0, resamples)
-    return Estimate(statistic(records), interval)
+def _floats(records: Sequence[MeasuredPhoto], name: str) -> np.ndarray:
+    return np.array([getattr(record, name) for record in records], dtype=float)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from hvit.severity.intervals import AreaIntervals, widest
+from hvit.severity.bounds import ANY_CROP as ANY_CROP
+from hvit.severity.bounds import AreaBounds
+from hvit.severity.intervals import AreaIntervals
 from hvit.severity.masks import masks_of
 from hvit.severity.single_leaf import NOT_FINITE, LeafStatistics, largest_region
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from hvit.models.segmentation import SegmentationHead
 
 MIN_LESION_PX = 3  # at the resolution of the model's input; smaller spots are not counted as lesions
-ANY_CROP = "*"
 AREA_CLASSES = (0.0, 0.01, 0.03, 0.06, 0.12, 0.25, 0.50, 0.75, 1.0)
 AREA_CLASS_NAMES = ("0 %", "up to 1 %", "1 to 3 %", "3 to 6 %", "6 to 12 %", "12 to 25 %", "25 to 50 %", "50 to 75 %",
                     "over 75 %")  # fmt: skip
@@ -43,8 +44,8 @@ class Severity:
 
     @property
     def is_measurable(self) -> bool:
-        """Whether the area is distinguishable from no symptoms."""
-        return self.lesion_fraction > 0 and self.lesion_fraction >= self.least_measurable
+        """Whether there is a lesion, and the area is large enough to be told from no symptoms."""
+        return self.lesions > 0 and self.lesion_fraction >= self.least_measurable
 
     def to_dict(self) -> dict[str, Any]:
         """The fields of `severity` in `predict --json`."""
@@ -93,10 +94,12 @@ class SeverityEstimator:
 
     def group_of(self, crop: str) -> str | None:
         """Calibration group of a crop; None for a crop whose lesions were never validated."""
-        by_name = {
-            group.casefold(): group for group in self.intervals
-        }  # a crop is `coffee` in a class, Coffee in words
-        return by_name.get(crop.casefold(), by_name.get(ANY_CROP))
+        return self.bounds.group_of(crop)
+
+    @property
+    def bounds(self) -> AreaBounds:
+        """Intervals and smallest measurable shares by group."""
+        return AreaBounds(self.intervals, self.least_measurable)
 
     def measure(
         self, probabilities: np.ndarray, threshold: float | None = None, excluded: np.ndarray | None = None
@@ -140,22 +143,17 @@ class SeverityEstimator:
         measured = self.measure(probabilities, threshold, excluded)
         if isinstance(measured, str):
             return None, measured
-        fraction, group = measured.lesion_fraction, self.group_of(crop)
-        if group is None:
-            low, high = widest(list(self.intervals.values()), fraction)
-            least = max(self.least_measurable.values())
-        else:
-            low, high = self.intervals[group].interval(fraction)
-            least = self.least_measurable[group]
+        fraction = measured.lesion_fraction
+        low, high, least, caveat = self.bounds.around(fraction, crop)
         severity = Severity(
             lesion_fraction=fraction,
-            low=min(low, fraction),
-            high=max(high, fraction),
+            low=low,
+            high=high,
             leaf_fraction=measured.leaf_fraction,
             lesions=measured.lesions,
             least_measurable=least,
         )
-        return severity, None if group is not None else f"lesions never validated on {crop.lower()}"
+        return severity, caveat
 
 
 def count_lesions(symptom: np.ndarray) -> int:

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hvit.untrusted.fields import BOOLEAN, SHARE, TEXT, integer
+
 HEAD, CLASSICAL = "head", "classical"
 
 
@@ -48,11 +50,17 @@ class MeasuredPhoto:
         return asdict(self)
 
 
-TEXT_COLUMNS = ("path", "sha256", "data", "label", "method", "reason")
-COUNT_COLUMNS = (
-    "pixels", "leaf_true", "leaf_predicted", "leaf_both", "symptom_true", "symptom_predicted", "symptom_both",
-)  # fmt: skip
-SHARE_COLUMNS = ("area_true", "area", "low", "high")
+_COUNT = integer(0, 2**40)
+_FIELDS = {
+    **dict.fromkeys(("path", "sha256", "data", "label", "method"), TEXT.needed()),
+    "leaf_known": BOOLEAN.needed(),
+    "pixels": _COUNT.needed(),
+    **dict.fromkeys(("leaf_true", "leaf_predicted", "leaf_both"), _COUNT.needed()),
+    **dict.fromkeys(("symptom_true", "symptom_predicted", "symptom_both"), _COUNT.needed()),
+    **dict.fromkeys(("area_true", "area", "low", "high"), SHARE),
+    "lesions": _COUNT,
+    "reason": TEXT,
+}
 
 
 def records_of(columns: dict[str, list[Any]]) -> list[MeasuredPhoto]:
@@ -67,13 +75,17 @@ def records_of(columns: dict[str, list[Any]]) -> list[MeasuredPhoto]:
         raise ValueError(f"lacks the columns {', '.join(missing)}")
     records = [MeasuredPhoto(*values) for values in zip(*(columns[name] for name in names))]
     for record in records:
-        texts = all(isinstance(getattr(record, name), str) for name in TEXT_COLUMNS[:-1])
-        counts = all(isinstance(getattr(record, name), int) and getattr(record, name) >= 0 for name in COUNT_COLUMNS)
-        shares = all(_is_share(getattr(record, name)) for name in SHARE_COLUMNS)
-        if not (texts and counts and shares):
-            raise ValueError(f"holds damaged values at {record.path!r:.80}")
+        damaged = [name for name, field in _FIELDS.items() if not field(getattr(record, name))]
+        if damaged or not _fits(record):
+            named = f"{damaged[0]} of " if damaged else "pixel counts or an interval of "
+            raise ValueError(f"holds damaged values: {named}{record.path!r:.80}")
     return records
 
 
-def _is_share(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and 0 <= value <= 1)
+def _fits(record: MeasuredPhoto) -> bool:
+    """Whether counts and bounds of a record are possible together: masks overlap, and the photo holds them."""
+    leaf = record.leaf_both <= min(record.leaf_true, record.leaf_predicted)
+    symptom = record.symptom_both <= min(record.symptom_true, record.symptom_predicted)
+    most = max(record.leaf_true, record.leaf_predicted, record.symptom_true, record.symptom_predicted)
+    bounds = record.low is None or record.high is None or record.low <= record.high
+    return leaf and symptom and most <= record.pixels and bounds

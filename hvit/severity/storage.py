@@ -11,6 +11,7 @@ from safetensors.torch import save as save_tensors_bytes
 
 from hvit.files import write_bytes
 from hvit.models.segmentation import SegmentationHead
+from hvit.severity.bounds import AreaBounds
 from hvit.severity.estimator import SeverityEstimator
 from hvit.severity.intervals import AreaIntervals
 from hvit.untrusted import UntrustedFileError, inside, read_bytes, tensor_shapes
@@ -96,6 +97,15 @@ def read_head(run_dir: Path, record: Any, stage_dims: list[int], weights_sha256:
         least_measurable=dict(record["least_measurable"]),
         sha256=record["sha256"],
     )
+
+
+def read_bounds(record: Any) -> AreaBounds:
+    """Intervals by group of a `severity` section of model.json, without the head.
+
+    Raises:
+        ValueError: the section is damaged or incomplete.
+    """
+    return AreaBounds(_checked_intervals(record), dict(record["least_measurable"]))
 
 
 def _checked_intervals(record: Any) -> dict[str, AreaIntervals]:

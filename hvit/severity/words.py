@@ -32,11 +32,13 @@ def severity_sentences(severity: Severity | None, reason: str | None) -> list[st
 
 
 def area_percent(share: float) -> str:
-    """Formats an area: one decimal below 10 %.
+    """Formats an area: one decimal below 10 %; what rounds to nothing is not shown as 0.
 
-    >>> area_percent(0.0421), area_percent(0.36)
-    ('4.2 %', '36 %')
+    >>> area_percent(0.0421), area_percent(0.36), area_percent(0.0002), area_percent(0)
+    ('4.2 %', '36 %', 'under 0.1 %', '0.0 %')
     """
+    if 0 < share < 0.0005:
+        return "under 0.1 %"
     return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"
 
 

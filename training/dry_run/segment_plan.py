@@ -6,13 +6,13 @@ from pathlib import Path
 from hvit.console import print_table
 from hvit.data.datasets.reading import SPLITS
 from hvit.models.segmentation import SegmentationHead
-from hvit.runs import INFO, find_run
-from hvit.runs.checkpoint import load_checkpoint
+from hvit.runs import INFO
 from training.config import ConfigError, SegmentConfig
 from training.dry_run.finetune_plan import print_rates
 from training.engine.schedule import Schedule
 from training.parallel.world import World
 from training.segmentation.mask_datasets import list_masked
+from training.segmentation.parent_run import load_parent
 
 
 def print_plan(config: SegmentConfig, run_dir: Path, world: World) -> None:
@@ -21,8 +21,8 @@ def print_plan(config: SegmentConfig, run_dir: Path, world: World) -> None:
     Raises:
         ValueError: an error in the configuration or the data sets.
     """
-    parent = load_checkpoint(find_run(config.init).path)
-    samples = list_masked(config.data, world)
+    parent = load_parent(config)
+    samples, calibrating = list_masked(config.data, world)
     counts = Counter((sample.source, sample.split) for sample in samples)
     for split in ("train", "val"):
         if not any(split == s.split for s in samples):
@@ -34,6 +34,8 @@ def print_plan(config: SegmentConfig, run_dir: Path, world: World) -> None:
         [source, *(counts[source, split] for split in SPLITS)] for source in dict.fromkeys(s.source for s in samples)
     ]
     print_table(["data set", *SPLITS], rows)
+    if calibrating:
+        print(f"\n{len(calibrating):,} more photos calibrate the intervals (data.calibrate_dirs).")
     head = SegmentationHead(parent.model.stage_dims(), **config.head.model_dump())
     print(
         f"\nHead      {sum(p.numel() for p in head.parameters()):,} parameters on the frozen backbone of {parent.name}"

@@ -11,7 +11,7 @@ from hvit.models.segmentation import SegmentationHead
 from hvit.runs.checkpoint import Checkpoint
 from hvit.runs.saving import save_severity
 from hvit.scoring.segmentation import count_pixels, pooled_iou
-from hvit.scoring.severity import record_measured_photos
+from hvit.scoring.severity import record_measured_photos, remove_measured_photos
 from hvit.severity.classical import ClassicalSegmenter, tune_classical
 from hvit.severity.estimator import SeverityEstimator
 from hvit.severity.intervals import LEAST_IN_BIN, AreaIntervals
@@ -19,8 +19,7 @@ from hvit.severity.records import CLASSICAL, HEAD, MeasuredPhoto
 from hvit.severity.segmentation import resized_probabilities
 from hvit.severity.storage import severity_record, write_head
 from training.config import ConfigError, SegmentConfig
-from training.parallel.world import ALONE
-from training.segmentation.mask_datasets import MaskDatasets, MaskedPhotos, list_masked, open_masked
+from training.segmentation.mask_datasets import MaskDatasets, MaskedPhotos, with_symptoms
 from training.segmentation.measure import group_name, true_area
 from training.segmentation.predict import predict
 
@@ -44,19 +43,18 @@ def finish_severity(
     threshold = best_threshold(head, parent, datasets.val, datasets.selects)
     draft = SeverityEstimator(head, threshold, {}, {}, "")
     parts = [(datasets.val, calibrating(datasets))]
-    if config.data.calibrate_dirs:
-        more = list_masked(config.data.model_copy(update={"dirs": config.data.calibrate_dirs, **NO_NAMES}), ALONE)
-        extra = open_masked(more, config, ALONE)
-        parts.append((extra, np.arange(len(extra))))
+    if datasets.extra is not None:
+        parts.append((datasets.extra, np.arange(len(datasets.extra))))
     estimator = calibrated(draft, parent, parts, config)
-    test = [sample for sample in list_masked(config.data, ALONE) if sample.split == "test"]
-    records = evaluate(estimator, parent, open_masked(test, config, ALONE), config) if test else []
     classical = tune_baselines(datasets.train, config.seed)
-    if test:
-        records += evaluate_classical(classical, open_masked(test, config, ALONE))
+    records: list[MeasuredPhoto] = []
+    if datasets.test is not None:
+        records = evaluate(estimator, parent, datasets.test, config) + evaluate_classical(classical, datasets.test)
     target = parent.run_dir
     sha256 = write_head(target, head)
-    if records:
+    if not records:  # what an earlier head measured is not this one's
+        remove_measured_photos(target, "test")
+    else:
         record_measured_photos(
             target, "test", records, {"segmentation_run": run_dir.name, "classical": words_of(classical)}
         )
@@ -78,12 +76,9 @@ def calibrating(datasets: MaskDatasets) -> np.ndarray:
     return np.sort(np.concatenate([datasets.calibrates, datasets.selects[np.isin(sources[datasets.selects], few)]]))
 
 
-NO_NAMES = {"healthy_dirs": [], "source_weights": {}, "leaf_unknown": [], "crops": {}, "licences": {}}
-
-
 def best_threshold(head: SegmentationHead, parent: Checkpoint, val: MaskedPhotos, photos: np.ndarray) -> float:
-    """Selects the symptom threshold with the highest symptom IoU, mean of the data sets."""
-    sources = val.sources[photos]
+    """Selects the symptom threshold with the highest symptom IoU, mean of the data sets that show symptoms."""
+    sources, scored = val.sources[photos], with_symptoms(val, photos)
     counts = np.zeros((len(THRESHOLDS), len(photos), 3), dtype=np.int64)
     for row, probabilities in enumerate(_predicted(head, parent, val, photos)):
         shares = _shares(val, photos[row])
@@ -91,8 +86,7 @@ def best_threshold(head: SegmentationHead, parent: Checkpoint, val: MaskedPhotos
         for t, threshold in enumerate(THRESHOLDS):
             counts[t, row] = count_pixels(full, shares, threshold)[3:]
     means = [
-        np.mean([pooled_iou(counts[t][sources == source]) or 0.0 for source in sorted(set(sources))])
-        for t in range(len(THRESHOLDS))
+        np.mean([pooled_iou(counts[t][sources == source]) or 0.0 for source in scored]) for t in range(len(THRESHOLDS))
     ]
     return THRESHOLDS[int(np.argmax(means))]
 
@@ -165,10 +159,9 @@ def evaluate(
 
 
 def tune_baselines(train: MaskedPhotos, seed: int) -> dict[str, ClassicalSegmenter]:
-    """Tunes color thresholds for each data set on some of its training photos."""
+    """Tunes color thresholds for each data set that shows symptoms on some of its training photos."""
     rng, tuned = np.random.default_rng(seed), {}
-    with_masks = {sample.source for sample in train.masks.samples if not sample.is_healthy}
-    for source in sorted(with_masks):
+    for source in with_symptoms(train, np.arange(len(train))):
         own = np.flatnonzero(train.sources == source)
         own = rng.permutation(own)[:MOST_TUNING]
         photos = [np.ascontiguousarray(train.photos[i]) for i in own]

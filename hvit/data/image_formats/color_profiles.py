@@ -17,6 +17,8 @@ BROKEN = (ImageCms.PyCMSError, OSError, ValueError, TypeError)  # what Pillow ra
 TABLES = (b"A2B0", b"A2B1", b"A2B2")  # of colors between which is interpolated, in place of a matrix and curves
 # Time of a pixel against one of a profile with a matrix (34 ns), by mode; measured, rounded up. No clock is asked.
 TABLE_WEIGHTS = {"L": 2.0, "RGB": 2.0, "CMYK": 3.5}
+PHONE_FORMATS = ("JPEG", "HEIF")  # with a matrix and 48 megapixels as phones write them; others take longer to decode
+OTHER_WEIGHT = 1.4  # of these others
 
 
 def profile_mode(profile: bytes | None) -> str | None:
@@ -28,12 +30,13 @@ def profile_mode(profile: bytes | None) -> str | None:
     return MODES.get(profile[16:20].decode("latin-1").strip())
 
 
-def to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
+def to_srgb(image: Image.Image, profile: bytes, kind: str) -> Image.Image | None:
     """Converts an image to sRGB: relative colorimetric, with black point compensation, by LittleCMS.
 
     Args:
         image: of the mode from `profile_mode`.
         profile: ICC, of version 2 or 4.
+        kind: format of the file, as Pillow names it.
     Returns:
         An RGB image; None where the profile is broken, or is sRGB itself.
     Raises:
@@ -52,20 +55,22 @@ def to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
             return None
     except BROKEN:
         return None
-    _check_work(image, profile)
+    _check_work(image, profile, kind)
     try:
         return ImageCms.applyTransform(image, transform)
     except BROKEN:
         return None
 
 
-def _check_work(image: Image.Image, profile: bytes) -> None:
-    weight = TABLE_WEIGHTS[image.mode] if any(tag in TABLES for tag in _tags(profile)) else 1.0
+def _check_work(image: Image.Image, profile: bytes, kind: str) -> None:
+    has_tables = any(tag in TABLES for tag in _tags(profile))
+    weight = TABLE_WEIGHTS[image.mode] if has_tables else 1.0 if kind in PHONE_FORMATS else OTHER_WEIGHT
     pixels = image.width * image.height
     if weight * pixels > MAX_PIXELS:
+        what = "a color profile of tables" if has_tables else "a color profile"
         raise InvalidPhotoError(
-            f"it has {pixels / 1e6:,.0f} megapixels and a color profile of tables: more to convert than {LIMIT} "
-            "megapixels in Display P3. Export it in sRGB, or smaller."
+            f"it has {pixels / 1e6:,.0f} megapixels and {what}: more to convert than {LIMIT} megapixels of JPEG in "
+            "Display P3. Export it in sRGB, or smaller."
         )
 
 

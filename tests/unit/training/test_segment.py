@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from hvit.diagnosis import diagnose
 from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint
-from hvit.scoring.severity import read_measured_photos
+from hvit.scoring.severity import read_measured_photos, record_measured_photos
 from hvit.severity.storage import FILE
 from tests.support.weighted_runs import CLASSES, write_run
 from training import segment, severity_report
@@ -177,3 +178,69 @@ def test_the_report_reads_what_was_recorded_and_measures_the_rest(temporary_fold
 def test_a_report_on_a_run_without_a_head_is_one_sentence(temporary_folder, capsys):
     assert severity_report.main(["--run", "runs/leaves"]) == 2
     assert "recorded no severity; train a head" in capsys.readouterr().err
+
+
+def test_masks_without_a_symptom_anywhere_are_refused(workplace, pack, tmp_path, capsys):
+    _, words = workplace
+    (tmp_path / "other").mkdir()
+    healthy = shutil.copytree(pack, tmp_path / "other" / "pack")
+    for path in healthy.glob("train/masks/*.png"):
+        mask = np.asarray(Image.open(path))
+        Image.fromarray(np.minimum(mask, 1)).save(path)
+    assert segment.main([*words, "--set", f"data.dirs=[{healthy}]", "--set", f"data.cache_dir={tmp_path}/cache"]) == 2
+    assert "no mask of the training photos has a symptom (value 2)" in capsys.readouterr().err
+
+
+def test_masks_that_tell_symptoms_alone_must_be_declared(workplace, pack, tmp_path, capsys):
+    _, words = workplace
+    (tmp_path / "other").mkdir()
+    symptoms = shutil.copytree(pack, tmp_path / "other" / "pack")
+    for path in symptoms.glob("*/masks/*.png"):
+        mask = np.asarray(Image.open(path))
+        Image.fromarray(np.where(mask == 2, mask, 0).astype(np.uint8)).save(path)
+    assert segment.main([*words, "--set", f"data.dirs=[{symptoms}]", "--set", f"data.cache_dir={tmp_path}/cache"]) == 2
+    assert "add the data set to data.leaf_unknown: [pack]" in capsys.readouterr().err
+
+
+def test_a_damaged_mask_of_the_test_photos_is_named_before_training(workplace, pack, tmp_path, capsys):
+    folder, words = workplace
+    (tmp_path / "other").mkdir()
+    damaged = shutil.copytree(pack, tmp_path / "other" / "pack")
+    Image.fromarray(np.full((64, 80), 255, np.uint8)).save(damaged / "test/masks/0.png")
+    assert segment.main([*words, "--set", f"data.dirs=[{damaged}]", "--set", f"data.cache_dir={tmp_path}/cache"]) == 2
+    assert "has the values 255" in capsys.readouterr().err
+    assert not (folder / "runs/head/metrics.jsonl").exists()
+
+
+def test_photos_that_train_cannot_calibrate(workplace, pack, capsys):
+    _, words = workplace
+    assert segment.main([*words, "--set", f"data.calibrate_dirs=['{pack}']"]) == 2
+    assert "data.calibrate_dirs name 28 photos that train or select too" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("crop", "hint"), [("tomatto", "did you mean tomato?"), ("Coffee", "it knows potato, tomato")])
+def test_a_crop_that_the_run_does_not_know_is_named(workplace, crop, hint, capsys):
+    _, words = workplace
+    assert segment.main([*words, "--dry-run", "--set", f"data.crops={{pack: {crop}}}"]) == 2
+    assert hint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words_after", [[], ["--dry-run"]], ids=["training", "dry run"])
+def test_a_run_with_bands_cannot_carry_a_head(workplace, words_after, capsys):
+    folder, words = workplace
+    write_run(folder / "runs/bands", CLASSES, "leaves", "bands", ("red", "nir"))
+    assert segment.main([*words, "--set", "init=runs/bands", *words_after]) == 2
+    assert "takes bands" in capsys.readouterr().err
+
+
+def test_what_an_earlier_head_measured_goes_where_the_new_one_has_no_test_photos(workplace, pack, tmp_path):
+    folder, words = workplace
+    parent = Run(folder / "runs/leaves")
+    record_measured_photos(parent.path, "test", [], {})
+    assert "eval/test/severity.parquet" in parent.manifest()
+    (tmp_path / "other").mkdir()
+    untested = shutil.copytree(pack, tmp_path / "other" / "pack")
+    shutil.rmtree(untested / "test")
+    assert segment.main([*words, "--set", f"data.dirs=['{untested}']"]) == 0
+    assert read_measured_photos(parent, "test") is None
+    assert "eval/test/severity.parquet" not in parent.manifest() and parent.damaged_files() == []

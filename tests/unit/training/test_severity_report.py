@@ -86,3 +86,34 @@ def test_mistakes_are_one_sentence(run, tmp_path, capsys):
     ):
         assert main(words) == 2
         assert message in capsys.readouterr().err
+
+
+HEADER = "path,split,class,extra"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "cannot be read: No such file"),
+        ("path,extra\na.jpg,severity=1", "expected columns path and split and extra"),
+        (f"{HEADER}\na.jpg,test,Tomato___healthy,severity=two", "line 2 has severity=two; expected a number"),
+        (f"{HEADER}\na.jpg,test,Tomato___healthy,severity=nan", "line 2 has severity=nan; expected a number"),
+        (f"{HEADER}\na.jpg,val,Tomato___healthy,severity=1", "no graded photos in split test"),
+        (f"{HEADER}\na.jpg,test,Tomato___healthy,", "no graded photos in split test"),
+        (f"{HEADER}\na.jpg,test,Coffee___Rust,severity=1", "coffee"),
+    ],
+)
+def test_mistakes_in_the_grades_are_one_sentence(run, tmp_path, text, said, capsys):
+    if text is not None:
+        (tmp_path / "grades.csv").write_text(text)
+    assert main(["--run", str(run), "--grades", str(tmp_path / "grades.csv")]) == 2
+    err = capsys.readouterr().err
+    assert said in err and "Traceback" not in err and err.count("\n") == 1
+
+
+def test_a_photo_that_cannot_be_read_is_named(run, tmp_path, capsys):
+    (tmp_path / "cut" / "test" / "Tomato___healthy").mkdir(parents=True)
+    (tmp_path / "cut" / "test" / "Tomato___healthy" / "a.jpg").write_bytes(b"no photo")
+    for option in ("--cutouts", "--healthy"):
+        assert main(["--run", str(run), option, str(tmp_path / "cut")]) == 2
+        assert "Tomato___healthy/a.jpg cannot be read: " in capsys.readouterr().err

@@ -32,15 +32,15 @@ def report(batch, has_maps):
 def test_a_report_holds_the_photos_in_their_order_with_hashes(batch):
     text = report(batch, False)
     assert text.index("zz.jpg") < text.index("leaf_00.jpg") < text.index("leaf_01.jpg")
-    assert text.count("data:image/jpeg;base64,") == 2 and "beside it the map" not in text
+    assert text.count("data:image/jpeg;base64,") == 2 and "beside it outlines and map" not in text
     assert batch.run_sha256 in text and all(sha in text for sha in cached.results_of(batch).sha256)
 
 
 def test_maps_stand_beside_photos_with_a_diagnosis(batch):
     results = cached.results_of(batch)
     with_diagnosis = sum(verdict in ("named", "unsure") for verdict in results.verdicts)
-    assert report(batch, True).count("beside it the map") == with_diagnosis
+    assert report(batch, True).count("beside it outlines and map") == with_diagnosis
 
 
 def test_a_run_with_other_weights_draws_no_maps(batch):
-    assert "beside it the map" not in report(dataclasses.replace(batch, run_sha256="0" * 64), True)
+    assert "beside it outlines and map" not in report(dataclasses.replace(batch, run_sha256="0" * 64), True)

@@ -67,6 +67,21 @@ def test_an_area_below_the_least_measurable_one_is_not_given():
     assert said == ["Under 2.0 % of the leaf is discolored: too little to be told from none with certainty."]
 
 
+def test_specks_too_small_to_be_spots_are_no_discolored_area():
+    said = words.area_sentences(diagnosis(Severity(0.0001, 0.0, 0.02, 0.4, 0)))
+    assert said == ["No discolored area found."]
+
+
+def test_the_least_measurable_area_itself_is_measured():
+    said = words.area_sentences(diagnosis(Severity(0.02, 0.0, 0.05, 0.4, 1, least_measurable=0.02)))
+    assert said[0] == "Symptoms on 2.0 % of the leaf (90 % interval 0.0 % to 5.0 %)."
+
+
+def test_a_spot_that_rounds_to_nothing_is_not_shown_as_zero():
+    said = words.area_sentences(diagnosis(Severity(0.0004, 0.0, 0.02, 0.4, 1)))
+    assert said[0] == "Symptoms on under 0.1 % of the leaf (90 % interval 0.0 % to 2.0 %)."
+
+
 def test_a_leaf_without_a_spot_is_said_to_have_none():
     assert words.area_sentences(diagnosis(Severity(0.0, 0.0, 0.01, 0.4, 0))) == ["No discolored area found."]
 

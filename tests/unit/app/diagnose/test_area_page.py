@@ -69,3 +69,27 @@ def test_predict_gives_areas_in_json_and_csv(runs, tmp_path, capsys):
     (cells,) = csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text("utf-8-sig")))
     assert float(cells["severity"]) == pytest.approx(row["severity"]["lesion_fraction"])
     assert float(cells["severity_low"]) < float(cells["severity_high"])
+
+
+def test_a_correction_belongs_to_the_head_whose_regions_it_numbers(runs):
+    shutil.copytree(runs / "tiny", runs / "other")
+    with_threshold(runs / "other", 0.3)
+    app = with_leaf(opened())
+    slider = next(slider for slider in app.slider if "Strictness" in slider.label)
+    assert slider.value == 0.3
+    app.session_state["run"] = "tiny"
+    app.run()
+    slider = next(slider for slider in app.slider if "Strictness" in slider.label)
+    assert slider.value == 0.5
+    assert "Corrected:" not in words_of(app)
+
+
+def with_threshold(run, threshold: float):
+    """Gives the head of a run another threshold, and its file another hash."""
+    from hvit.runs.saving import save_severity
+    from hvit.severity.storage import write_head
+
+    record = json.loads((run / "model.json").read_text())["severity"]
+    head = load_checkpoint(run).severity.head
+    head.classify.bias.data[0] += 0.01
+    save_severity(run, record | {"symptom_threshold": threshold, "sha256": write_head(run, head)})

@@ -30,9 +30,26 @@ def test_a_report_lists_every_candidate_and_how_it_came_about():
     said = report.page(["a.jpg"], [report.Result(diagnosis, b"small")], [None], RUN, made).replace("\u00a0", " ")
     assert "Tomato: rust 50 %, Tomato: scab 30 % and Tomato: no disease I know 20 %." in said
     assert "7 March 2026, 09:05." in said and "Crop: Tomato, as chosen." in said and "fe" * 32 in said
-    assert "Beside a photo: where the network" in said and "Probabilities are calibrated." in said
+    assert (
+        "Beside a photo: where the area was measured" in said
+        and '<article class="wide">' in said
+        and "Probabilities are calibrated." in said
+    )
 
 
 def test_a_report_claims_no_calibration_and_no_crop_where_there_is_none():
     said = report.page([], [], [], RUN, report.Made())
     assert "Probabilities are not calibrated" in said and "Crop: not chosen." in said
+
+
+def test_pictures_beyond_the_limit_are_left_out_and_the_report_says_so(monkeypatch):
+    diagnosis = SimpleNamespace(
+        verdict="unreadable", error="it is no photo", sha256="ab", flags=[], message="", severity=None,
+        severity_reason=None,
+    )  # fmt: skip
+    monkeypatch.setattr(report, "MAX_PICTURE_BYTES", 2 * 2**20)
+    results = [report.Result(diagnosis, b"x" * 2**20)] * 3
+    said = report.page(["a", "b", "c"], results, [None] * 3, RUN, report.Made(pictures=[b"y" * 2**20]))
+    assert said.count("data:image/jpeg") == 2 and said.count("<article") == 3
+    assert "Pictures are of the first 2 of 3 photos: together up to 2 MB." in said
+    assert "Outlines and maps are of the first 1 of 3 photos." in said

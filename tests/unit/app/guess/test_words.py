@@ -15,10 +15,10 @@ def test_an_exact_guess_is_in_the_same_class():
 
 def test_the_concordance_comes_after_twenty_guesses():
     guesses = [Guess(str(i), i / 100, i / 100) for i in range(ENOUGH)]
-    assert "1 more until" in summary(guesses[:-1])
+    assert "1 more for" in summary(guesses[:-1])
     assert "Lin's concordance 1.00" in summary(guesses)
 
 
 def test_bias_and_error_are_told_apart():
     said = summary([Guess("a", 0.3, 0.2), Guess("b", 0.1, 0.2)])
-    assert said.startswith("2 guesses: on average +0.0 points, 10.0 points off.")
+    assert said.startswith("2 guesses: bias +0.0 points, mean absolute error 10.0 points.")

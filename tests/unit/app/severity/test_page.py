@@ -52,13 +52,66 @@ def test_damaged_severities_are_one_sentence(runs):
     assert "damaged values" in words_of(app)
 
 
+@pytest.mark.parametrize("rows", [[replace(ROW, method="classical")], [replace(ROW, method="other")]])
+def test_a_record_without_a_photo_that_the_head_measured_is_said(runs, rows):
+    record_measured_photos(runs / "tiny", "test", rows, {})
+    app = opened("severity")
+    assert not app.exception
+    assert "Run tiny recorded no photo that its segmentation head measured." in words_of(app)
+
+
+def test_methods_on_other_photos_are_not_compared(runs):
+    rows = [replace(ROW, path=f"leafsim:v1/4/{i}", area_true=0.1 + i / 100) for i in range(6)]
+    other = [replace(row, method="classical", path=f"{row.path}0") for row in rows]
+    record_measured_photos(runs / "tiny", "test", [*rows, *other], {})
+    app = opened("severity")
+    assert not app.exception
+    assert "Color thresholds were not measured on these photos." in words_of(app)
+
+
+def test_a_single_photo_without_symptoms_is_shown(runs):
+    healthy = replace(ROW, symptom_true=0, symptom_predicted=0, symptom_both=0)
+    record_measured_photos(runs / "tiny", "test", [healthy], {})
+    app = opened("severity")
+    assert not app.exception
+    assert "Largest errors" in words_of(app)
+
+
+def test_a_file_that_is_no_table_is_one_sentence(runs):
+    record_measured_photos(runs / "tiny", "test", [ROW], {})
+    (runs / "tiny" / "eval" / "test" / "severity.parquet").write_bytes(b"PAR1 nothing PAR1")
+    app = opened("severity")
+    assert not app.exception
+    assert "copy the run again" in words_of(app)
+
+
 def test_a_guess_is_answered_by_the_truth_and_the_next_leaf_is_another(runs):
     app = opened("guess_first")
     app.slider[0].set_value(12.5).run()
     press(app, "That is my guess")
     told = words_of(app)
-    assert "True: " in told and "1 guess: on average" in told
+    assert "True: " in told and "1 guess: bias" in told
     press(app, "Next leaf")
     assert app.slider[0].value == 0.0
     press(app, "That is my guess")
     assert "2 guesses" in words_of(app)
+
+
+def test_a_second_click_is_no_second_guess(runs):
+    def clicked_twice():
+        import streamlit as st
+
+        from app import state
+
+        state.take_guess("12 %")
+        state.take_guess("12 %")
+        st.write(len(state.guesses()))
+
+    assert AppTest.from_function(clicked_twice).run().markdown[0].value == "`1`"
+
+
+def test_another_session_starts_with_another_leaf(runs, monkeypatch):
+    numbers = iter(range(100))
+    monkeypatch.setattr("app.cache.guesses.secrets.randbelow", lambda most: next(numbers))
+    first, second = opened("guess_first"), opened("guess_first")
+    assert first.session_state["_leaf_to_guess"] != second.session_state["_leaf_to_guess"]

@@ -12,12 +12,13 @@ SCORES = SeverityScores(40, 38, NONE, Estimate(0.7, (0.6, 0.8)), Estimate(0.93, 
 def test_figures_that_are_undefined_are_left_out():
     names = [name for name, _, _ in words.cells(SCORES)]
     assert "IoU of the leaf" not in names
+    assert ("Coverage, %", "90.0", "of 90 % intervals; 80.0 to 95.0") in words.cells(SCORES)
     assert ("Mean absolute error", "1.3", "points; 1.0 to 2.0") in words.cells(SCORES)
 
 
 def test_a_gain_is_called_by_its_interval():
     assert "better than" in words.gain(Estimate(0.1, (0.05, 0.15)))
-    assert "not told apart" in words.gain(Estimate(0.1, (-0.05, 0.15)))
+    assert "not significantly different" in words.gain(Estimate(0.1, (-0.05, 0.15)))
     assert "worse than" in words.gain(Estimate(-0.1, (-0.15, -0.05)))
     assert "not measured" in words.gain(NONE)
 

@@ -16,6 +16,8 @@ from hvit.batches.tables import table_rows
 from hvit.diagnosis import diagnose
 from hvit.runs.checkpoint import load_checkpoint
 from hvit.runs.model_card import ConformalRecord
+from hvit.severity.bounds import AreaBounds
+from hvit.severity.intervals import AreaIntervals
 from tests.support.batches import new_batch, scored_batch, write_leaves
 from tests.support.color_heads import add_color_head, spotted_leaf
 
@@ -116,6 +118,29 @@ def table_of(logits: np.ndarray) -> ScoreTable:
     severity = {name: np.full(n, np.nan) for name in SEVERITY}
     rows = {path: i for i, path in enumerate(paths)}
     return ScoreTable(paths, ("",) * n, ("",) * n, logits, np.zeros(n), ((),) * n, severity, ("",) * n, (), rows)
+
+
+def test_the_interval_of_an_area_is_that_of_the_chosen_crop():
+    rules = Rules(("Bean___a", "Rice___a"), 1.0, False, None, None, None)
+    table = table_of(np.zeros((3, 2)))
+    measured = {"lesion_fraction": 0.25, "low": 0.2, "high": 0.3, "leaf_fraction": 0.5, "lesions": 2}
+    for name, value in (measured | {"least_measurable": 0.01}).items():
+        table.severity[name][:2] = value  # the third photo has no area
+    narrow, wide = (AreaIntervals((), (width,), (100,)) for width in (0.1, 0.2))
+    bounds = AreaBounds({"Bean": narrow, "coffee": wide}, {"Bean": 0.02, "coffee": 0.05})
+    photos = [BatchPhoto(path, None) for path in table.paths]
+    results = derive_results(photos, table, rules, {table.paths[1]: "bean", table.paths[2]: "bean"}, None, bounds)
+    low, high, least = (results.severity[name] for name in ("low", "high", "least_measurable"))
+    assert (low[0], high[0], least[0]) == (0.2, 0.3, 0.01)  # no crop was chosen: as measured
+    assert low[1] == pytest.approx(np.sin(np.pi / 6 - 0.1) ** 2) and high[1] == pytest.approx(
+        np.sin(np.pi / 6 + 0.1) ** 2
+    )
+    assert least[1] == 0.02 and results.severity_reason[1] == "" and np.isnan(low[2])
+
+    never = derive_results(photos, table, rules, {table.paths[1]: "rice"}, None, bounds)
+    assert never.severity["high"][1] == pytest.approx(np.sin(np.pi / 6 + 0.2) ** 2)
+    assert never.severity["least_measurable"][1] == 0.05
+    assert never.severity_reason[1] == "lesions never validated on rice"
 
 
 def test_a_thousand_photos_are_derived_all_at_once(monkeypatch):

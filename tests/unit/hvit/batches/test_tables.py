@@ -36,6 +36,7 @@ def test_a_row_has_plain_columns(rows):
     ]  # fmt: skip
     assert first["reviewed_label"] == "Tomato___healthy; unsure" and first["reviewer"] == "Ana; Ben"
     assert first["reviewed_area"] == 0.25
+    assert first["area"] is None and first["area_reason"] == "run tiny has no severity head"
     assert (second["crop"], second["condition"], second["second"]) == ("Potato", "early blight", None)
     assert second["probability"] == 1.0 and second["chosen_crop"] == "potato"
     assert broken["verdict"] == "unreadable" and broken["error"] and broken["label"] is None
@@ -53,6 +54,8 @@ def test_a_workbook_holds_numbers_as_numbers_and_texts_as_texts(rows):
     assert header == list(rows[0]) and sheet.max_row == 4
     probability = sheet.cell(3, header.index("probability") + 1)
     assert probability.value == 1.0 and probability.number_format == "0.0%"
+    reviewed = sheet.cell(2, header.index("reviewed_area") + 1)
+    assert reviewed.value == 0.25 and reviewed.number_format == "0.0%"
     note = sheet.cell(3, header.index("note") + 1)
     assert note.value == "=cmd" and note.data_type == "s"
     assert book["Nothing"].max_row == 1

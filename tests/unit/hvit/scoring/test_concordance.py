@@ -28,6 +28,22 @@ def test_concordance_is_symmetric_and_at_most_the_correlation(pairs):
         assert abs(value) <= abs(np.corrcoef(x, y)[0, 1]) + 1e-9
 
 
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=40))
+def test_concordance_is_that_of_lins_other_formula(pairs):
+    # 1 - mean of (x - y)^2 / its expectation for independent x and y (Lin 1989, equation 4)
+    x, y = np.array(pairs).T
+    expected = np.mean((x[:, None] - y[None, :]) ** 2)
+    value = lins_concordance(x, y)
+    if expected > 1e-9:
+        assert value == pytest.approx(1 - np.mean((x - y) ** 2) / expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("n", [3, 7, 11])
+def test_one_constant_has_none_though_its_mean_is_rounded(n):
+    assert lins_concordance(np.full(n, 0.1), np.full(n, 0.1)) is None
+    assert lins_concordance(np.full(n, 0.1), np.full(n, 0.3)) == pytest.approx(0)
+
+
 def test_constants_and_single_pairs_have_none():
     assert lins_concordance(np.array([0.2, 0.2]), np.array([0.2, 0.2])) is None
     assert lins_concordance(np.array([0.2]), np.array([0.3])) is None

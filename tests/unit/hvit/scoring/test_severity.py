@@ -1,9 +1,12 @@
 """Scores of a severity estimate against masks."""
 
+import statistics
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hvit.scoring.segmentation import count_pixels, pooled_iou
 from hvit.scoring.severity import iou_difference, severity_scores
@@ -68,3 +71,54 @@ def test_damaged_columns_are_refused():
         records_of({name: values for name, values in columns.items() if name != "area"})
     with pytest.raises(ValueError, match="damaged values"):
         records_of(columns | {"area": [7.0]})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"leaf_both": 41}, {"symptom_both": 9}, {"leaf_true": 101}, {"pixels": -1}, {"symptom_true": 1.5},
+        {"leaf_known": None}, {"leaf_known": 1}, {"low": 0.4}, {"low": float("nan")}, {"lesions": -1},
+        {"lesions": "many"}, {"reason": 3}, {"method": None}, {"data": None}, {"area": True},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_values_that_no_photo_can_have_are_refused(change):
+    columns = {name: [value] for name, value in (ROW.row() | change).items()}
+    with pytest.raises(ValueError, match="damaged values"):
+        records_of(columns)
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 40)] * 3), min_size=1, max_size=12), st.integers(0, 2**32))
+def test_scores_are_those_of_a_second_computation(triples, seed):
+    rng = np.random.default_rng(seed)
+    rows = []
+    for i, (true, predicted, both) in enumerate(triples):
+        area_true, area, low, high = (float(v) for v in rng.random(4))
+        rows.append(
+            replace(
+                ROW, path=str(i), symptom_true=true, symptom_predicted=predicted,
+                symptom_both=min(true, predicted, both),
+                area_true=area_true, area=area, low=min(low, high), high=max(low, high),
+            )
+        )  # fmt: skip
+    scores = severity_scores(rows, resamples=0)
+    both = sum(r.symptom_both for r in rows)
+    union = sum(r.symptom_true + r.symptom_predicted - r.symptom_both for r in rows)
+    assert scores.symptom_iou.value == (None if union == 0 else pytest.approx(both / union))
+    assert scores.mae.value == pytest.approx(sum(abs(r.area - r.area_true) for r in rows) / len(rows))
+    assert scores.coverage.value == pytest.approx(sum(r.low <= r.area_true <= r.high for r in rows) / len(rows))
+    if len(rows) > 1:
+        differences = [r.area - r.area_true for r in rows]
+        bias, spread = statistics.fmean(differences), statistics.stdev(differences)
+        limits = (scores.limits.bias, scores.limits.low, scores.limits.high)
+        assert limits == pytest.approx((bias, bias - 1.96 * spread, bias + 1.96 * spread))
+
+
+def test_methods_on_the_same_photos_in_another_order_have_no_difference():
+    rows = [replace(ROW, path=str(i), symptom_both=i % 7) for i in range(20)]
+    assert iou_difference(rows, list(reversed(rows))).interval == (0, 0)
+
+
+def test_a_table_without_rows_has_no_scores():
+    scores = severity_scores([])
+    assert (scores.n, scores.symptom_iou.value, scores.symptom_iou.interval, scores.limits) == (0, None, None, None)

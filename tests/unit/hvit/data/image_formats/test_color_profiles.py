@@ -215,14 +215,19 @@ def tables(num_channels, space):
 
 
 @pytest.mark.parametrize(
-    ("mode", "profile", "most_megapixels"),
-    [("RGB", tables(3, b"RGB "), 25), ("CMYK", tables(4, b"CMYK"), 14), ("RGB", rgb_profile("Display P3"), 50)],
+    ("mode", "profile", "kind", "most_megapixels"),
+    [
+        ("RGB", tables(3, b"RGB "), "JPEG", 25),
+        ("CMYK", tables(4, b"CMYK"), "JPEG", 14),
+        ("RGB", rgb_profile("Display P3"), "PNG", 35),
+        ("RGB", rgb_profile("Display P3"), "JPEG", 50),
+        ("RGB", rgb_profile("Display P3"), "HEIF", 50),
+    ],
 )
-def test_profiles_of_tables_count_as_more_work_than_those_of_phones(mode, profile, most_megapixels, monkeypatch):
+def test_profiles_count_by_what_they_cost(mode, profile, kind, most_megapixels, monkeypatch):
     """The limit is lowered a thousand times, so that small photos show it."""
     monkeypatch.setattr(color_profiles, "MAX_PIXELS", 50_000)
     side = int((most_megapixels * 1000) ** 0.5)
-    assert color_profiles.to_srgb(Image.new(mode, (side, side), "green"), profile) is not None
-    if most_megapixels < 50:
-        with pytest.raises(InvalidPhotoError, match="more to convert than 50 megapixels in Display P3. Export it in"):
-            color_profiles.to_srgb(Image.new(mode, (side, side + 5), "green"), profile)
+    assert color_profiles.to_srgb(Image.new(mode, (side, side), "green"), profile, kind) is not None
+    with pytest.raises(InvalidPhotoError, match="more to convert than 50 megapixels of JPEG in Display P3. Export it"):
+        color_profiles.to_srgb(Image.new(mode, (side, side + 5), "green"), profile, kind)

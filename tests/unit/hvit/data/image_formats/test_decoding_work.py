@@ -11,6 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from hvit.data.image_formats.decoding_work import BUDGET_PX, DecodingWork, bmp_work, gif_work, tiff_work, webp_work
+from hvit.data.image_formats.heif_boxes import heif_work
 from hvit.data.image_formats.jpeg_markers import jpeg_without_metadata
 from hvit.data.image_formats.png_chunks import png_without_texts
 from hvit.data.invalid_photo import InvalidPhotoError
@@ -335,3 +336,12 @@ def test_infinity_is_white_and_leaves_the_other_values_their_scale():
     values[0, 0], values[0, 1] = np.inf, -np.inf
     pixels = decode_photo(saved(Image.fromarray(values), "TIFF")).pixels[..., 0]
     assert pixels[0, 0] == 255 and pixels[0, 1] == 0 and pixels[5, 5] == 128
+
+
+def test_a_byte_of_an_av1_or_hevc_stream_counts_beside_its_pixels():
+    """Their time follows the bytes; a photo of a phone has few of them for its pixels."""
+    noise = saved(PICTURE.resize((400, 320), Image.Resampling.NEAREST), "AVIF", quality=95)
+    flat = saved(Image.new("RGB", (400, 320)), "AVIF", quality=95)
+    more_bytes = len(noise) - len(flat)
+    assert more_bytes > 3000
+    assert work_of(heif_work, noise) - work_of(heif_work, flat) == pytest.approx(0.8 * more_bytes, rel=0.05)

@@ -83,7 +83,7 @@ def test_a_photo_in_tiles_is_read_and_costs_what_its_tiles_have():
     assert b"grid" in data
     assert far_from(decode_photo(data).pixels, large) < 6
     heif_work(work, data)
-    assert 0 < work.pixels - 6 * 128 * 128 < 60_000  # the boxes
+    assert 0 < work.pixels - 6 * 128 * 128 - 0.8 * (len(data) - 2000) < 60_000  # the boxes
 
 
 def test_of_a_sequence_the_first_frame_is_read_and_it_is_said():
