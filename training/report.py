@@ -120,6 +120,7 @@ def _tested(samples: list[Sample], paths: list[str]) -> list[Sample]:
 
 
 def made_by(run: Run) -> list[str]:
+    """How a run was made and evaluated: command, seed and selection, as lines of Markdown."""
     info = run.info
     if "best_step" in info.summary:
         weights = [

@@ -65,6 +65,7 @@ class Rules:
         return cls(tuple(classes), temperature, document.get("calibrated") is True, conformal, *thresholds)
 
     def to_json(self) -> dict[str, Any]:
+        """Value for JSON."""
         return {
             "classes": list(self.classes),
             "temperature": self.temperature,

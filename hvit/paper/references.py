@@ -21,6 +21,7 @@ class Reference:
     fields: dict[str, str]
 
     def bibtex(self, key: str) -> str:
+        """The entry in BibTeX syntax."""
         lines = [f"  {name} = {{{value}}}" for name, value in self.fields.items()]
         return f"@{self.kind}{{{key},\n" + ",\n".join(lines) + "\n}"
 

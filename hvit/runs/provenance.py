@@ -30,6 +30,7 @@ def git_state() -> GitState | None:
 
 
 def library_versions() -> dict[str, str]:
+    """Versions of Python and of the main libraries, by name."""
     import numpy
     import torch
 

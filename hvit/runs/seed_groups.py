@@ -57,6 +57,7 @@ class SeedGroup(Generic[M]):
 
     @property
     def seeds(self) -> list[int | None]:
+        """Seeds of the runs, in order."""
         return [member.seed for member in self.members]
 
 

@@ -49,6 +49,7 @@ class RunLock:
             raise RunError(f"{path} is being written by {who}; wait for it, or choose another --run-dir") from None
 
     def release(self) -> None:
+        """Releases the lock and removes its file."""
         with suppress(OSError):  # Windows keeps a file that is open
             os.unlink(self._lock.lock_file)
         self._lock.release()

@@ -38,9 +38,11 @@ class AblationRow:
 
     @property
     def num_seeds(self) -> int:
+        """Number of runs."""
         return len(self.runs)
 
     def to_dict(self) -> dict[str, Any]:
+        """Value for JSON."""
         return dataclasses.asdict(self)
 
 

@@ -78,6 +78,7 @@ class Timing:
 
     @property
     def median_ms(self) -> float:
+        """Median time of a pass over the turns."""
         return statistics.median(self.times_ms)
 
     @property
@@ -87,6 +88,7 @@ class Timing:
 
     @property
     def images_per_s(self) -> float:
+        """Throughput at the median time."""
         return 1000 * self.setting.batch_size / self.median_ms
 
     def times_as_fast(self, other: "Timing") -> tuple[float, float, float]:

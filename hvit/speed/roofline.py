@@ -43,6 +43,7 @@ class Part:
     of_matmul: float
 
     def to_dict(self) -> dict[str, Any]:
+        """Value for JSON."""
         return asdict(self)
 
 

@@ -59,6 +59,7 @@ def is_number(value: Any) -> bool:
 
 
 def is_text(value: Any, longest: int = 10_000) -> bool:
+    """Whether a value is text of at most `longest` characters."""
     return isinstance(value, str) and len(value) <= longest
 
 
@@ -75,6 +76,7 @@ def integer(low: int, high: int = 2**63 - 1) -> Field:
 
 
 def one_of(*values: str) -> Field:
+    """Field for one of several texts."""
     return Field(f"one of {', '.join(values)}", lambda value: isinstance(value, str) and value in values)
 
 

@@ -49,6 +49,7 @@ class CalibrationSet:
 
     @property
     def is_field(self) -> np.ndarray:
+        """Photos from the field, (N,) bool."""
         return np.isin(self.sources, list(self.field))
 
     @property
@@ -86,6 +87,7 @@ class Level:
 
     @property
     def lowest_coverage(self) -> float:
+        """Lowest coverage of any data set."""
         return min(self.coverage.values())
 
     def to_record(self) -> ConformalRecord:

@@ -8,4 +8,6 @@ class ConfigError(ValueError):
 
 
 class Section(BaseModel):
+    """A section of a configuration: frozen, and unknown keys are errors."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -36,6 +36,7 @@ class ModelSection(Section):
 
     @property
     def is_baseline(self) -> bool:
+        """Whether it is a timm model."""
         return self.name.startswith(PREFIX)
 
     @property
@@ -45,6 +46,7 @@ class ModelSection(Section):
 
     @property
     def is_fused(self) -> bool:
+        """Whether it has a spectral stream (DFCA)."""
         return not self.is_baseline and SIZES[self.name].spectral_chans > 0
 
     @property

@@ -20,9 +20,11 @@ class Settings:
 
     @property
     def on_gpu(self) -> bool:
+        """Whether an accelerator is checked."""
         return self.device == "cuda"
 
     def minutes_per_epoch(self, images_per_s: float) -> float:
+        """Minutes of an epoch at a throughput."""
         return self.photos_per_epoch / images_per_s / 60
 
 
@@ -44,4 +46,5 @@ class Part:
 
     @property
     def group(self) -> str:
+        """Group of the part."""
         return self.name.split(":")[0]

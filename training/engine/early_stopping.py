@@ -27,6 +27,7 @@ class Patience:
 
     @property
     def is_over(self) -> bool:
+        """Whether training should end."""
         return self._config is not None and self.waited >= self._config.patience
 
     def see(self, scores: dict[str, float]) -> None:

@@ -23,6 +23,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
+        """Updates the average after an optimizer step."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
         if self._pairs is None or self._pairs[0] is not model:

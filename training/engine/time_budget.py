@@ -44,6 +44,7 @@ class Segment:
 
     @property
     def end_step(self) -> int:
+        """First step after the segment."""
         return self.first_step + self.num_steps
 
 

@@ -31,6 +31,7 @@ class LabeledFeatures:
 
     @classmethod
     def of(cls, predictions: ModelOutputs, samples: list[Sample], classes: Sequence[str]) -> "LabeledFeatures":
+        """Combines model outputs with labels, data sets and groups of the samples."""
         number = {name: i for i, name in enumerate(classes)}
         return cls(
             predictions.stage_features,

@@ -37,6 +37,7 @@ class World:
 
     @property
     def is_main(self) -> bool:
+        """Whether this is the first process."""
         return self.rank == 0
 
     @property
@@ -89,6 +90,7 @@ class World:
         return torch.equal(own, theirs)
 
     def barrier(self) -> None:
+        """Waits for all processes."""
         if self.size > 1:
             dist.barrier()
 

@@ -31,10 +31,12 @@ def prediction_sets(checkpoint: Checkpoint, probs: np.ndarray, labels: np.ndarra
 
 
 def percent(share: float) -> str:
+    """Formats a share in percent, one decimal."""
     return f"{100 * share:.1f} %"
 
 
 def predict_with_progress(checkpoint: Checkpoint, samples: list[Sample]) -> ModelOutputs:
+    """Predicts test photos with a progress counter."""
     return predict_samples(checkpoint, samples, progress=progress("test photos"), workers=readers(samples))
 
 
@@ -71,6 +73,7 @@ def promises_by_data(
 
 
 def accepted_by_data(packs: np.ndarray, accepted: np.ndarray) -> list[str]:
+    """Share of accepted photos of each data set, in Markdown."""
     rows = [*((name, accepted[packs == name]) for name in np.unique(packs)), ("together", accepted)]
     lines = ['### Saying "unfamiliar"', "", "| test photos | n | accepted % | rejected % |", "|---|--:|--:|--:|"]
     for name, flags in rows:
