@@ -102,5 +102,5 @@ class PretrainModel(ModelSection):
 class SegmentationHeadConfig(Section):
     """Width of the segmentation head, see `hvit.models.segmentation`."""
 
-    dim: int = Field(40, ge=8)
-    detail_dim: int = Field(20, ge=8, multiple_of=2)
+    dim: int = Field(40, ge=8, le=256)  # wider heads exceed the file size that runs may have
+    detail_dim: int = Field(20, ge=8, le=128, multiple_of=2)

@@ -3,9 +3,13 @@
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from hvit.models import create_model
+from hvit.models.segmentation import SegmentationHead
+from hvit.severity.storage import MAX_BYTES
 from training.config import ConfigError, SegmentConfig
+from training.config.model import SegmentationHeadConfig
 from training.segmentation import parent_run
 
 CLASSES = ("Potato___Early_blight", "Tomato___healthy")
@@ -45,3 +49,16 @@ def test_a_baseline_cannot_carry_a_head(monkeypatch):
 def test_a_pretrained_backbone_without_classes_cannot_carry_a_head(monkeypatch, hvit):
     with pytest.raises(ConfigError, match="names no classes, so it cannot diagnose"):
         loaded(monkeypatch, hvit, classes=())
+
+
+def test_the_largest_head_of_a_configuration_can_be_read_back():
+    with torch.device("meta"):
+        dims = create_model("hvit_large", num_classes=2, img_size=64).stage_dims()
+        head = SegmentationHead(dims, **SegmentationHeadConfig(dim=256, detail_dim=128).model_dump())
+    assert 2 * sum(p.numel() for p in head.parameters()) + 10_000 < MAX_BYTES  # in half precision, with a header
+
+
+@pytest.mark.parametrize("change", [{"dim": 257}, {"detail_dim": 130}], ids=str)
+def test_a_head_too_large_to_be_read_back_is_refused_before_training(change):
+    with pytest.raises(ValueError, match="less than or equal"):
+        SegmentationHeadConfig(**change)
