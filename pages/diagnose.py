@@ -55,7 +55,7 @@ with sheet.container(key="verdict"):
         num_others=sum(result.diagnosis.error is None for result in results),
         drawing=drawing,
     )
-    area_panel.area(diagnosis, shown[position].key, checkpoint, drawing)
+    area_panel.area(diagnosis, shown[position].key, checkpoint)
 with sheet.container(key="photo"), widgets.user_errors_shown():
     if state.is_cutting():
         panels.cutting(state.photos()[position])

@@ -15,7 +15,6 @@ from app.diagnose import area as correction
 from app.diagnose import words
 from app.figures.regions import regions_figure
 from app.photos import pictures
-from app.photos.drawn_leaves import Drawing
 from app.theme import NO_MODEBAR
 from app.widgets import sentence
 from hvit.severity.words import area_percent
@@ -26,13 +25,11 @@ if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.severity.estimator import Measurement
 
 
-def area(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint, drawing: Drawing | None = None) -> None:
+def area(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint) -> None:
     """How much of the leaf shows symptoms, and what the reader can correct about it."""
     said = words.area_sentences(diagnosis)
     for text in said[1:]:
         sentence(text, "standing")
-    if drawing is not None and diagnosis.severity is not None:
-        sentence(f"Drawn: {area_percent(drawing.severity)} of the leaf.", "standing")
     if diagnosis.severity is None or diagnosis.areas is None:
         return
     with st.expander("Correct the area"):
