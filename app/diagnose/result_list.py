@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
 
 ROWS_A_PAGE = 8
 MOST_MAPS = 50  # in a report: each takes a pass
-REPORT_PX = 160
+REPORT_PX = 232
 
 
 def result_list(
