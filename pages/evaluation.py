@@ -17,7 +17,7 @@ with sheet:
     with st.container(horizontal=True, key="evaluation_choice"):
         record = panels.choose_run(judged)
         split = panels.choose_split(record)
-    trust_place = st.container(key="trust")  # filled last: the numbers below do not wait for it
+    trust_place = panels.trust_place()  # filled last: the numbers below do not wait for it
     with widgets.user_errors_shown():
         predictions = evaluations.predictions_of(record, split)
         scores = evaluations.scores_of(record, split)
@@ -27,5 +27,5 @@ with sheet:
     with st.container(key=f"view_{view}"):
         views.VIEWS[view](record, predictions, scores)
     widgets.unreadable_runs(found, troubles)
-    with trust_place, widgets.user_errors_shown():
+    with trust_place.container(key="trust"), widgets.user_errors_shown():
         panels.trust(record, split, trust.trust_of(record, split))

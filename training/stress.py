@@ -16,26 +16,22 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from hvit.console import Parser, at_least, positive, print_json, print_table, progress
-from hvit.data.corruptions import CORRUPTIONS, corruption_named, sample_index
+from hvit.console import Parser, at_least, positive, print_json, print_table
+from hvit.data.corruptions import CORRUPTIONS, corruption_named
 from hvit.data.corruptions.calibration import measured_ladder
 from hvit.data.corruptions.ground import leaf_mask_from_color
 from hvit.data.datasets.reading import DataError, Sample, read_samples, say_nothing, say_on_stderr, spelled_as
 from hvit.data.leafsim import EARLY_STRESS, SCHEME
-from hvit.data.photos import InvalidPhotoError, Photo
-from hvit.files import write_bytes
 from hvit.runs import Run, find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.runs.layout import CHECKPOINTS
 from hvit.scoring import robustness
-from hvit.scoring.attacks import ATTACKS
 from hvit.scoring.evaluation import predict_pixels
 from hvit.scoring.leaf_masks import BY_COLOR, run_that_segments, segmented_leaf_mask
 from hvit.scoring.onnx_outputs import OnnxPredict
@@ -43,25 +39,19 @@ from hvit.scoring.robustness_records import (
     COLUMNS,
     SEPARATOR,
     assembled_rows,
-    encoded_rows,
     read_robustness,
     record_robustness,
 )
 from hvit.scoring.stress import (
-    LeafMask,
     Predict,
-    StressAnswer,
-    attacked_answers,
-    clean_answers,
-    corrupted_answers,
     working_copy,
 )
 from hvit.untrusted import read_parquet
 from training.calibrate import stratified
 from training.command_line import reports_os_errors
 from training.parallel.world import World, join_world
+from training.stressing.parts import Plan, do_parts, read_photo
 
-CHUNK = 8  # photos of a part: the unit of work of a process, lost on interruption
 PHOTOS = 300
 AUTO, ONNX, TORCH = "auto", "onnx", "torch"
 BATCH_SIZES = {ONNX: 5, TORCH: 32}  # by ONNX Runtime, the five strengths of one photo: their sides are equal
@@ -82,47 +72,12 @@ def main(argv: list[str] | None = None) -> int:
         return 2
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Work plan of a measurement, the same on every process.
-
-    Attributes:
-        samples: photos, attacked ones first.
-        kinds: corruptions.
-        attacked: number of photos that are attacked as well.
-        seed: as on the command line.
-        folder: of the parts that are done.
-        leaf_mask: photo -> mask of its leaf.
-        masked_by: the run whose head finds leaves; None for color.
-        runtime: `ONNX` or `TORCH`.
-        predict: photos -> logits and features.
-    """
-
-    samples: list[Sample]
-    kinds: tuple[str, ...]
-    attacked: int
-    seed: int
-    folder: Path
-    leaf_mask: LeafMask
-    masked_by: str | None
-    runtime: str
-    predict: Predict
-
-    def chunks(self) -> list[range]:
-        """Photo numbers of each part."""
-        return [range(first, min(first + CHUNK, len(self.samples))) for first in range(0, len(self.samples), CHUNK)]
-
-    def part(self, chunk: range) -> Path:
-        """Path of the file of a part."""
-        return self.folder / f"{chunk.start:06d}.parquet"
-
-
 def _stress(args: argparse.Namespace, world: World) -> int:
     run = find_run(args.run)
     checkpoint = load_checkpoint(run.path, world.device)
     baseline = None if args.baseline is None else _baseline(args.baseline, args.split)
     plan = _plan(run, checkpoint, args, world)
-    _do_parts(checkpoint, plan, world)
+    do_parts(checkpoint, plan, world)
     world.barrier()
     if world.is_main:
         _finish(run, args, checkpoint, plan, baseline)
@@ -196,64 +151,6 @@ def _digest(
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _do_parts(checkpoint: Checkpoint, plan: Plan, world: World) -> None:
-    """Computes the missing parts of this process."""
-    own = plan.chunks()[world.rank :: world.size]
-    show = progress("photos") if world.is_main else lambda done, total: None
-    total = sum(map(len, own))
-    done = 0
-    for chunk in own:
-        if not plan.part(chunk).exists():
-            rows = list(_answered(checkpoint, plan, chunk))
-            write_bytes(plan.part(chunk), encoded_rows(rows))
-        done += len(chunk)
-        show(done, total)
-        world.heartbeat(done)
-
-
-def _answered(checkpoint: Checkpoint, plan: Plan, chunk: range) -> Iterator[dict]:
-    """Rows of the photos of a part: each is decoded once, and predicted in all its versions."""
-    samples = [plan.samples[i] for i in chunk]
-    photos = [_read(sample) for sample in samples]
-    copies = [working_copy(photo.pixels) for photo in photos]
-    indices = [sample_index(photo.sha256) for photo in photos]
-    answers: list[list[StressAnswer]] = [[answer] for answer in clean_answers(checkpoint, copies, plan.predict)]
-    for kind in plan.kinds:
-        found = corrupted_answers(checkpoint, copies, indices, kind, plan.seed, plan.leaf_mask, plan.predict)
-        answers = [before + new for before, new in zip(answers, found)]
-    attacked = len([i for i in chunk if i < plan.attacked])
-    if attacked:
-        labels = [checkpoint.classes.index(sample.label) for sample in samples[:attacked]]
-        for attack in ATTACKS:
-            found = attacked_answers(checkpoint, copies[:attacked], labels, indices[:attacked], attack, plan.seed)
-            answers[:attacked] = [before + new for before, new in zip(answers, found)]
-    for sample, photo, versions in zip(samples, photos, answers):
-        yield from (_row(sample, photo.sha256, answer) for answer in versions)
-
-
-def _read(sample: Sample) -> Photo:
-    try:
-        return sample.read()
-    except InvalidPhotoError as error:
-        raise DataError(f"{sample.path} cannot be read: {error}") from None
-
-
-def _row(sample: Sample, sha256: str, answer: StressAnswer) -> dict:
-    return {
-        "sample_id": sha256[:16],
-        "path": sample.relative,
-        "sha256": sha256,
-        "data": sample.source,
-        "true_class": sample.label,
-        "kind": answer.kind,
-        "strength": answer.strength,
-        "label": answer.label,
-        "probability": answer.probability,
-        "verdict": answer.verdict,
-        "prediction_set": answer.prediction_set,
-    }
-
-
 def _finish(
     run: Run,
     args: argparse.Namespace,
@@ -315,7 +212,7 @@ def _print(document: dict) -> None:
 
 def _print_ladder(samples: list[Sample], args: argparse.Namespace) -> int:
     """Prints the mean SSIM and PSNR of the corruptions on photos; nothing is recorded."""
-    photos = [working_copy(_read(sample).pixels) for sample in samples]
+    photos = [working_copy(read_photo(sample).pixels) for sample in samples]
     kinds = [corruption_named(name) for name in args.kinds or CORRUPTIONS]
     found = {kind.name: measured_ladder(kind, photos, args.seed) for kind in kinds}
     if args.json:

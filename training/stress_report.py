@@ -35,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         found = [_recorded(find_run(name), args.split) for name in args.run]
+        _check_masks([settings for settings, _ in found])
         sections = [section(*each) for each in found]
         sections += [comparison(found[0][1], other) for _, other in found[1:]]
         text = args.out.read_text(encoding="utf-8")
@@ -62,13 +63,26 @@ def _recorded(run: Run, split: str) -> tuple[dict, Robustness]:
     return settings, found
 
 
+def _check_masks(settings: list[dict]) -> None:
+    used = {_masks(each): each["run"] for each in settings}
+    if len(used) > 1:
+        told = ", ".join(f"{name} by {masks}" for masks, name in used.items())
+        raise ValueError(f"leaves were found differently ({told}); stress all runs with the same --leaf-masks")
+
+
+def _masks(settings: dict) -> str:
+    name = settings.get("leaf_masks")
+    return "color" if name is None else f"the segmentation head of {name}"
+
+
 def section(settings: dict, found: Robustness) -> str:
     """Markdown of one run: accuracy by kind and strength, and mean scores."""
     head = [
         f"### {found.run}",
         "",
         f"{len(found)} photos of the {found.split} split of {', '.join(settings['data'])}, spread over classes, seed "
-        f"{settings['seed']}; {settings['attacked']} of them attacked. Weights {settings['weights_sha256'][:8]}.",
+        f"{settings['seed']}; {settings['attacked']} of them attacked. Leaves found by {_masks(settings)}. "
+        f"Weights {settings['weights_sha256'][:8]}.",
     ]
     parts = [head, _means(found), _misnamed(found), _kinds(found)]
     if attacks := [kind for kind in found.kinds if kind in ATTACKS]:

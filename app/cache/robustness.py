@@ -20,7 +20,7 @@ from hvit.runs import Run
 from hvit.runs.layout import ROBUSTNESS, in_split
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.recorded_tables import splits_with
-from hvit.scoring.robustness_records import Robustness, read_robustness, stressed_weights
+from hvit.scoring.robustness_records import Robustness, read_robustness, stress_settings
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from hvit.runs.checkpoint import Checkpoint
@@ -56,8 +56,17 @@ def of_other_weights(record: RunSnapshot, split: str) -> bool:
     Raises:
         RunError: the summary is damaged.
     """
-    weights = stressed_weights(Run(record.path), split)
+    weights = stress_settings(Run(record.path), split).get("weights_sha256")
     return record.card is not None and weights is not None and weights != record.card.sha256
+
+
+def found_leaves(record: RunSnapshot, split: str) -> str:
+    """What found the leaves for changes of the background: "color", or the name of a run.
+
+    Raises:
+        RunError: the summary is damaged.
+    """
+    return stress_settings(Run(record.path), split).get("leaf_masks") or "color"
 
 
 @st.cache_data(max_entries=len(STRENGTHS) + 1, show_spinner=False)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import state, widgets
 from app.evaluation import words
@@ -18,6 +19,7 @@ from hvit.words import PLANTS_UNKNOWN
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 RUN_KEYS = {"robustness": state.STRESSED, "data": state.RUN}  # of pages that name the run otherwise in their address
+TRUST_TITLE = '<h2 class="trust-title">Can I trust this run?</h2>'
 VIEWS = {
     "confusions": "Confusions",
     "kinds": "Kinds of error",
@@ -47,9 +49,17 @@ def choose_split(record: RunSnapshot) -> str:
     return widgets.choose_shared("Evaluated on", record.splits, state.SPLIT, format_func=split_title)
 
 
+def trust_place() -> DeltaGenerator:
+    """The place of the five risks, as large as they are, so that nothing moves once they are known."""
+    place = st.empty()
+    with place.container(key="trust_awaited"):
+        st.html(TRUST_TITLE + '<div class="trust-space"></div>')
+    return place
+
+
 def trust(record: RunSnapshot, split: str, lines: Sequence[TrustLine]) -> None:
     """Five risks of the run, the worst first, each with a link to its evidence."""
-    st.html('<h2 class="trust-title">Can I trust this run?</h2>')
+    st.html(TRUST_TITLE)
     for line in lines:
         with st.container(horizontal=True, key=f"trust_{line.topic}"):
             st.html(words.trust_row(line))

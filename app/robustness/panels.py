@@ -29,12 +29,14 @@ class Chosen:
         split: its recorded split; None without any.
         found: its recorded predictions, None where there are none.
         beside: predictions of a second run, or None.
+        same_masks: whether both runs found leaves in the same way.
     """
 
     record: RunSnapshot
     split: str | None
     found: Robustness | None
     beside: Robustness | None
+    same_masks: bool = True
 
     @property
     def both(self) -> list[Robustness]:
@@ -64,7 +66,10 @@ def choose(records: Sequence[RunSnapshot]) -> Chosen:
             split = widgets.choose_shared("Evaluated on", splits, state.SPLIT, format_func=split_title)
         second = _choose_beside(record, split, known)
     found = None if split is None else cache.robustness_of(record, split)
-    return Chosen(record, split, found, None if second is None else cache.robustness_of(second, split))
+    if second is None or split is None:
+        return Chosen(record, split, found, None)
+    same = cache.found_leaves(record, split) == cache.found_leaves(second, split)
+    return Chosen(record, split, found, cache.robustness_of(second, split), same)
 
 
 def _choose_beside(record: RunSnapshot, split: str | None, known: dict[str, RunSnapshot]) -> RunSnapshot | None:
@@ -120,6 +125,8 @@ def headline(chosen: Chosen) -> None:
     widgets.figures(cells)
     if chosen.split is not None and cache.of_other_weights(chosen.record, chosen.split):
         widgets.notice("These answers are of other weights than the run has now: stress the run again.")
+    if not chosen.same_masks:
+        widgets.notice("The two runs found leaves differently: their answers on another background do not compare.")
 
 
 def choose_view() -> str:

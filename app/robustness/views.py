@@ -48,7 +48,7 @@ def curves(chosen: Chosen) -> None:
     )
     scores = [mean_curve(run) if kind == words.MEAN else curve(run, kind) for run in runs]
     colors = theme.palette(st.context.theme.type)
-    places = [*st.columns(2, gap="large"), *st.columns(2, gap="large")]
+    places = [*st.columns(2), *st.columns(2)]
     for place, (measure, title) in zip(places, words.MEASURES.items()):
         lines = [_line(run.run, own, measure) for run, own in zip(runs, scores)]
         alt = "; ".join(f"{line.name}: {_told(line)}" for line in lines)

@@ -12,6 +12,7 @@ from app.figures import agreement
 from app.gallery import Tile, gallery
 from app.severity import words
 from app.theme import SAVE_MODEBAR
+from app.words import rate
 from hvit.runs.snapshot import RunSnapshot
 from hvit.severity.records import CLASSICAL, HEAD, MeasuredPhoto
 
@@ -89,7 +90,9 @@ def by_condition(rows: Sequence[MeasuredPhoto], compared: Sequence[MeasuredPhoto
                 "error, points": None if scores.mae.value is None else 100 * scores.mae.value,
             })  # fmt: skip
     formats = dict.fromkeys(("IoU of symptoms", "IoU of the leaf", "concordance"), "%.2f") | {"error, points": "%.1f"}
-    widgets.table(table, "severity", formats=formats)
+    titled = [{title[:1].upper() + title[1:]: value for title, value in row.items()} for row in table]
+    formats = {title[:1].upper() + title[1:]: shown for title, shown in formats.items()}
+    widgets.table(titled, "severity", table, formats=formats)
 
 
 def worst(rows: Sequence[MeasuredPhoto]) -> None:
@@ -100,7 +103,7 @@ def worst(rows: Sequence[MeasuredPhoto]) -> None:
         return
     st.html("<h2>Largest errors</h2>")
     tiles = [
-        Tile(row.path, row.sha256, f"measured {100 * row.area:.1f} %, true {100 * row.area_true:.1f} %", row.label)
+        Tile(row.path, row.sha256, f"measured {rate(row.area)}, true {rate(row.area_true)}", row.label)
         for row in found[:WORST]
     ]
     gallery(tiles, "severity_worst")

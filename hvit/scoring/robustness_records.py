@@ -135,14 +135,14 @@ def read_robustness(run: Run, split: str) -> Robustness | None:
     return assembled_rows(run.name, split, columns)
 
 
-def stressed_weights(run: Run, split: str) -> str | None:
-    """SHA-256 of the weights that answered under corruptions; None where that was not recorded.
+def stress_settings(run: Run, split: str) -> dict[str, Any]:
+    """The recorded settings and scores of a measurement of robustness; empty where there are none.
 
     Raises:
-        RunError: the summary is damaged.
+        RunError: the file is damaged.
     """
     document = run.document(in_split(split, ROBUSTNESS_SCORES))
-    return document.get("weights_sha256") if isinstance(document, dict) else None
+    return document if isinstance(document, dict) else {}
 
 
 def _problem(columns: dict[str, list[Any]]) -> str | None:

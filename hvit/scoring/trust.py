@@ -21,7 +21,7 @@ from hvit.scoring.detection import detect
 from hvit.scoring.distances import detector_of, read_distances
 from hvit.scoring.intervals import Interval
 from hvit.scoring.metrics import wilson
-from hvit.scoring.robustness_records import Robustness, read_robustness, stressed_weights
+from hvit.scoring.robustness_records import Robustness, read_robustness, stress_settings
 from hvit.words import class_in_text
 
 Recorded = TypeVar("Recorded")
@@ -99,7 +99,7 @@ def _first_recorded(split: str, read: Callable[[str], Recorded | None]) -> tuple
 
 def _robustness_of_now(run: Run, split: str) -> Robustness | None:
     """Recorded predictions under corruptions, but for those of other weights than the run has now."""
-    card, weights = run.model_card(), stressed_weights(run, split)
+    card, weights = run.model_card(), stress_settings(run, split).get("weights_sha256")
     outdated = card is not None and weights is not None and weights != card.sha256
     return None if outdated else read_robustness(run, split)
 

@@ -127,7 +127,7 @@ FLOORS = {
     "training": (
         {"command_line", "config", "launch", "parallel", "tables"},
         {"ablations", "inputs"},
-        {"distillation", "frozen_features", "segmentation"},
+        {"distillation", "frozen_features", "segmentation", "stressing"},
         {"calibration"},
         {"engine"},
         {"self_supervised"},

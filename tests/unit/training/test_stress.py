@@ -12,6 +12,7 @@ from hvit.runs.checkpoint import load_checkpoint
 from hvit.scoring.robustness_records import read_robustness
 from training import stress as program
 from training.parallel.world import World
+from training.stressing import parts
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_attacked_photos_are_of_all_classes(run, color_photos):
 def test_an_interrupted_stress_goes_on_where_it_was(run, color_photos, tmp_path, monkeypatch):
     other = shutil.copytree(run, tmp_path / "other")
     stress(other, color_photos, "--kinds", "noise")
-    true_answers, asked = program.corrupted_answers, []
+    true_answers, asked = parts.corrupted_answers, []
 
     def stopping(checkpoint, photos, *rest):
         asked.append(len(photos))
@@ -59,12 +60,12 @@ def test_an_interrupted_stress_goes_on_where_it_was(run, color_photos, tmp_path,
             raise KeyboardInterrupt
         return true_answers(checkpoint, photos, *rest)
 
-    monkeypatch.setattr(program, "corrupted_answers", stopping)
+    monkeypatch.setattr(parts, "corrupted_answers", stopping)
     with pytest.raises(KeyboardInterrupt):
         stress(run, color_photos, "--kinds", "noise")
     assert not (run / "eval" / "test" / "robustness.parquet").exists()
     asked.clear()
-    monkeypatch.setattr(program, "corrupted_answers", lambda *a: asked.append(len(a[1])) or true_answers(*a))
+    monkeypatch.setattr(parts, "corrupted_answers", lambda *a: asked.append(len(a[1])) or true_answers(*a))
     assert stress(run, color_photos, "--kinds", "noise") == 0
     assert asked == [2]  # the eight of the first part are not asked again
     assert table_of(run) == table_of(other)
@@ -84,13 +85,13 @@ def test_parts_of_another_seed_are_not_taken(run, color_photos, monkeypatch):
 def test_two_processes_record_what_one_does(run, color_photos, tmp_path, monkeypatch):
     other = shutil.copytree(run, tmp_path / "other")
     stress(other, color_photos, "--kinds", "noise")
-    true_parts = program._do_parts
+    true_parts = program.do_parts
 
     def as_two(checkpoint, plan, world):
         for rank in (1, 0):
             true_parts(checkpoint, plan, World(rank, 2, torch.device("cpu")))
 
-    monkeypatch.setattr(program, "_do_parts", as_two)
+    monkeypatch.setattr(program, "do_parts", as_two)
     stress(run, color_photos, "--kinds", "noise")
     assert table_of(run) == table_of(other)
 

@@ -21,7 +21,7 @@ def stressed(tiny_run, tmp_path):
     """Two stressed runs, and a document for their tables."""
     for name, answers in (("first", ANSWERS), ("second", WORSE)):
         shutil.copytree(tiny_run, tmp_path / name)
-        record_robustness(tmp_path / name, "test", rows_of(answers), ABOUT)
+        record_robustness(tmp_path / name, "test", rows_of(answers), ABOUT | {"run": name})
     (tmp_path / "page.md").write_text(f"before\n{program.BEGIN}\nold\n{program.END}\nafter\n")
     return tmp_path
 
@@ -33,6 +33,7 @@ def report(folder, *runs):
 def test_tables_stand_between_their_marks(stressed):
     assert report(stressed, "first", "second") == 0
     text = (stressed / "page.md").read_text()
+    assert "Leaves found by color." in text
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     assert "| Sensor noise | 80.0 | 70.0 | 70.0 | 70.0 | 70.0 | 70.0 | -10.0 (" in text
     assert "| PGD attack | 80.0 | 70.0 |" in text
@@ -45,6 +46,14 @@ def test_a_comparison_corrects_for_the_number_of_comparisons(stressed):
     said = program.comparison(one, other)
     assert "Holm's correction for 2 comparisons" in said
     assert "| 0.062 |" in said  # 6 of 6 differ: twice 2 / 2^6
+
+
+def test_runs_with_different_leaf_masks_are_not_compared(stressed, capsys):
+    about = ABOUT | {"run": "second", "leaf_masks": "first"}
+    record_robustness(stressed / "second", "test", rows_of(WORSE), about)
+    assert report(stressed, "first", "second") == 2
+    said = capsys.readouterr().err
+    assert "(first by color, second by the segmentation head of first); stress all runs with the same" in said
 
 
 def test_a_run_without_records_is_refused(stressed, tiny_run, capsys):
