@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from app.cache import diagnoses
 from app.cache import photos as cached_photos
 from app.cache.runs import inference
-from app.diagnose import panels
+from app.diagnose import result_list
 from hvit import diagnosis
 from tests.support.pages import ROOT, bars, change_card, leaf, opened, press, upload, words_of
 
@@ -145,14 +145,14 @@ ODD_NAMES = [
 
 def test_a_file_of_any_name_is_a_row_of_the_list_and_of_what_is_downloaded(runs, monkeypatch):
     made = []
-    true_list = panels._downloads
+    true_list = result_list._downloads
 
     def keep(photos, results, run, checkpoint, crop):
-        made.append(panels._table(photos, results, checkpoint.sha256, {}).decode("utf-8-sig"))
-        made.append(panels._report(photos, results, run, checkpoint, crop, {}))
+        made.append(result_list._table(photos, results, checkpoint.sha256, {}).decode("utf-8-sig"))
+        made.append(result_list._report(photos, results, run, checkpoint, crop, {}))
         true_list(photos, results, run, checkpoint, crop)
 
-    monkeypatch.setattr(panels, "_downloads", keep)
+    monkeypatch.setattr(result_list, "_downloads", keep)
     app = upload(opened(), *((name, b"\xff\xd8" + bytes([i])) for i, name in enumerate(ODD_NAMES)))
     assert f"{len(ODD_NAMES)} photos: " in words_of(app)
     rows = list(csv.DictReader(io.StringIO(made[0], newline="")))
