@@ -180,8 +180,8 @@ def test_a_report_on_a_run_without_a_head_is_one_sentence(temporary_folder, caps
     assert "recorded no severity; train a head" in capsys.readouterr().err
 
 
-def test_masks_without_a_symptom_anywhere_are_refused(workplace, pack, tmp_path, capsys):
-    _, words = workplace
+def test_masks_without_a_symptom_anywhere_are_refused(temporary_folder, pack, tmp_path, capsys):
+    _, words = temporary_folder
     (tmp_path / "other").mkdir()
     healthy = shutil.copytree(pack, tmp_path / "other" / "pack")
     for path in healthy.glob("train/masks/*.png"):
@@ -191,8 +191,8 @@ def test_masks_without_a_symptom_anywhere_are_refused(workplace, pack, tmp_path,
     assert "no mask of the training photos has a symptom (value 2)" in capsys.readouterr().err
 
 
-def test_masks_that_tell_symptoms_alone_must_be_declared(workplace, pack, tmp_path, capsys):
-    _, words = workplace
+def test_masks_that_tell_symptoms_alone_must_be_declared(temporary_folder, pack, tmp_path, capsys):
+    _, words = temporary_folder
     (tmp_path / "other").mkdir()
     symptoms = shutil.copytree(pack, tmp_path / "other" / "pack")
     for path in symptoms.glob("*/masks/*.png"):
@@ -202,8 +202,8 @@ def test_masks_that_tell_symptoms_alone_must_be_declared(workplace, pack, tmp_pa
     assert "add the data set to data.leaf_unknown: [pack]" in capsys.readouterr().err
 
 
-def test_a_damaged_mask_of_the_test_photos_is_named_before_training(workplace, pack, tmp_path, capsys):
-    folder, words = workplace
+def test_a_damaged_mask_of_the_test_photos_is_named_before_training(temporary_folder, pack, tmp_path, capsys):
+    folder, words = temporary_folder
     (tmp_path / "other").mkdir()
     damaged = shutil.copytree(pack, tmp_path / "other" / "pack")
     Image.fromarray(np.full((64, 80), 255, np.uint8)).save(damaged / "test/masks/0.png")
@@ -212,29 +212,29 @@ def test_a_damaged_mask_of_the_test_photos_is_named_before_training(workplace, p
     assert not (folder / "runs/head/metrics.jsonl").exists()
 
 
-def test_photos_that_train_cannot_calibrate(workplace, pack, capsys):
-    _, words = workplace
+def test_photos_that_train_cannot_calibrate(temporary_folder, pack, capsys):
+    _, words = temporary_folder
     assert segment.main([*words, "--set", f"data.calibrate_dirs=['{pack}']"]) == 2
     assert "data.calibrate_dirs name 28 photos that train or select too" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("crop", "hint"), [("tomatto", "did you mean tomato?"), ("Coffee", "it knows potato, tomato")])
-def test_a_crop_that_the_run_does_not_know_is_named(workplace, crop, hint, capsys):
-    _, words = workplace
+def test_a_crop_that_the_run_does_not_know_is_named(temporary_folder, crop, hint, capsys):
+    _, words = temporary_folder
     assert segment.main([*words, "--dry-run", "--set", f"data.crops={{pack: {crop}}}"]) == 2
     assert hint in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words_after", [[], ["--dry-run"]], ids=["training", "dry run"])
-def test_a_run_with_bands_cannot_carry_a_head(workplace, words_after, capsys):
-    folder, words = workplace
+def test_a_run_with_bands_cannot_carry_a_head(temporary_folder, words_after, capsys):
+    folder, words = temporary_folder
     write_run(folder / "runs/bands", CLASSES, "leaves", "bands", ("red", "nir"))
     assert segment.main([*words, "--set", "init=runs/bands", *words_after]) == 2
     assert "takes bands" in capsys.readouterr().err
 
 
-def test_what_an_earlier_head_measured_goes_where_the_new_one_has_no_test_photos(workplace, pack, tmp_path):
-    folder, words = workplace
+def test_what_an_earlier_head_measured_goes_where_the_new_one_has_no_test_photos(temporary_folder, pack, tmp_path):
+    folder, words = temporary_folder
     parent = Run(folder / "runs/leaves")
     record_measured_photos(parent.path, "test", [], {})
     assert "eval/test/severity.parquet" in parent.manifest()
