@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -65,27 +65,26 @@ def main(argv: list[str] | None = None) -> None:
             serving = dashboard_of(checkout / "runs", Path(folder) / f"{name}.log", checkout, batches)
             addresses[name] = stack.enter_context(serving)
         browser = stack.enter_context(chromium())
-        document = measured(browser, addresses, args.repeats, args.only)
-    document["commits"] = {name: _commit(checkout) for name, checkout in checkouts.items()}
-    args.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        commits = {name: _commit(checkout) for name, checkout in checkouts.items()}
+        for document in measured(browser, addresses, args.repeats, args.only):
+            text = json.dumps(document | {"commits": commits}, indent=2)
+            args.out.write_text(text + "\n", encoding="utf-8")  # after each, so that a stop loses nothing
     print(table(document))
 
 
-def measured(browser, addresses: dict[str, str], repeats: int, only: list[str]) -> dict:
-    """Seconds of everything in `actions_of` that is asked for, repeat by repeat, for each dashboard in turns."""
+def measured(browser, addresses: dict[str, str], repeats: int, only: list[str]) -> Iterator[dict]:
+    """Seconds of everything in `actions_of` that is asked for, for each dashboard in turns: all so far, after each."""
     seconds: dict[str, dict[str, list[float]]] = {name: {} for name in addresses}
-    loads = [os.getloadavg()[0]]
-    for _ in range(repeats):
-        actions = {which: actions_of(browser, address) for which, address in addresses.items()}
-        for name in next(iter(actions.values())):
-            if not any(text in name for text in only):
-                continue
-            for which, own in actions.items():
-                seconds[which].setdefault(name, []).append(round(own[name](), 3))
-                print(f"{name} ({which}): {seconds[which][name][-1]:.2f} s", flush=True)
+    loads: list[float] = []
+    about = machine() | {"browser": f"Chromium {browser.version}"}
+    actions = {which: actions_of(browser, address) for which, address in addresses.items()}
+    names = [name for name in next(iter(actions.values())) if any(text in name for text in only)]
+    for name in names * repeats:
+        for which, own in actions.items():
+            seconds[which].setdefault(name, []).append(round(own[name](), 3))
+            print(f"{name} ({which}): {seconds[which][name][-1]:.2f} s", flush=True)
         loads.append(os.getloadavg()[0])
-    about = machine() | {"browser": f"Chromium {browser.version}", "load": round(statistics.median(loads), 1)}
-    return {"machine": about, "run": RUN, **seconds}
+        yield {"machine": about | {"load": round(statistics.median(loads), 1)}, "run": RUN, **seconds}
 
 
 def actions_of(browser, address: str) -> dict[str, Callable[[], float]]:
@@ -204,18 +203,17 @@ def batch(browser, address: str) -> float:
 
 
 def table(document: dict) -> str:
-    """The table of docs/benchmarks.md."""
-    before = document.get("before", {})
-    head = ["| page and action | before: first, s | then, s | now: first, s | then, s |", "| --- |" + " --: |" * 4]
-    rows = [
-        f"| {name} | {_first_and_then(before[name]) if name in before else '|'} | {_first_and_then(seconds)} |"
-        for name, seconds in document["seconds"].items()
-    ]
-    return "\n".join([*head, *rows])
+    """The table of docs/benchmarks.md; where another checkout was measured too, its times come first."""
+    columns = {"before": "before: ", "seconds": "now: "} if "before" in document else {"seconds": ""}
+    titles = [title for which in columns.values() for title in (f"{which}first, s", "then, s")]
+    rows = [[name, *(_first_and_then(document[which][name]) for which in columns)] for name in document["seconds"]]
+    lines = [["page and action", *titles], ["---", *["--:"] * len(titles)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _first_and_then(seconds: list[float]) -> str:
-    return f"{seconds[0]:.2f} | {statistics.median(seconds[1:]):.2f}"
+    then = f"{statistics.median(seconds[1:]):.2f}" if len(seconds) > 1 else ""
+    return f"{seconds[0]:.2f} | {then}"
 
 
 def _commit(checkout: Path) -> str:

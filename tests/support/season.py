@@ -3,6 +3,7 @@
 import csv
 import itertools
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from PIL import Image
 
 from hvit.data.datasets.folders import find_photos
 from hvit.data.leafsim import Address, plan, render
-from hvit.data.leafsim.leaf import MAX_SIZE
 
 CONDITIONS = ("Early_blight", "Rust", "healthy")
+RENDER_PX = 512
 LEAVES = 8  # of each condition, before they are turned
 SEED = 21  # of LeafSim
 SIDES = (3000, 4000)
@@ -63,12 +64,12 @@ def _rendered() -> Iterator[tuple[str, np.ndarray]]:
         address = next(addresses)
         own = leaves.get(plan(address).label(False))
         if own is not None and len(own) < LEAVES:
-            own.append(render(address, MAX_SIZE).picture)
+            own.append(render(address, RENDER_PX).picture)
     for number in itertools.count():
         condition = CONDITIONS[number % len(CONDITIONS)]
         pixels = leaves[condition][number // len(CONDITIONS) % LEAVES]
-        top, left = random.integers(0, MAX_SIZE // 12, 2)
-        pixels = np.rot90(pixels, int(random.integers(4)))[top:, left : left + MAX_SIZE * 11 // 12]
+        top, left = random.integers(0, RENDER_PX // 12, 2)
+        pixels = np.rot90(pixels, int(random.integers(4)))[top:, left : left + RENDER_PX * 11 // 12]
         large = cv2.resize(np.ascontiguousarray(pixels), SIDES[::-1], interpolation=cv2.INTER_CUBIC)
         shifted = np.roll(noise, int(random.integers(SIDES[0])), axis=0)
         yield condition, (large + shifted).clip(0, 255).astype(np.uint8)
@@ -83,3 +84,16 @@ def labels_in(manifest: Path) -> dict[str, str]:
     """Labels of a manifest by file name without ending."""
     with open(manifest, newline="", encoding="utf-8") as file:
         return {Path(row["path"]).stem: row["label"] for row in csv.DictReader(file)}
+
+
+def without_rare_labels(manifest: Path, fewest: int) -> Path:
+    """Writes a manifest beside another, without classes of fewer photos: one photo alone cannot be held out."""
+    with open(manifest, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    counts = Counter(row["label"] for row in rows)
+    path = manifest.with_name("frequent.csv")
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(row for row in rows if counts[row["label"]] >= fewest)
+    return path

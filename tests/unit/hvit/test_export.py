@@ -64,20 +64,7 @@ def test_the_side_of_the_position_embedding_is_not_traced(img_size):
     assert img_size not in (height, width) and height != width
 
 
-def test_the_file_of_a_model_that_begins_with_convolutions_answers_photos_of_any_sides(conv_run, tmp_path):
-    checkpoint, draws = load_checkpoint(conv_run), np.random.default_rng(3)
-    written = export.export_onnx(checkpoint, tmp_path / "model.onnx")
-    assert written.inputs == {"pixels": ["batch", 3, "height", "width"]} and written.difference < 1e-4
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
-    for batch, height, width in ((1, 96, 64), (3, 160, 224)):
-        pixels = draws.integers(0, 256, (batch, 3, height, width), dtype=np.uint8)
-        with torch.inference_mode():
-            logits = checkpoint.model(checkpoint.preprocessing.normalize(torch.from_numpy(pixels)))
-        (answer,) = session.run(["logits"], {"pixels": pixels})
-        assert answer == pytest.approx(logits.numpy(), abs=1e-3)
-
-
-def test_a_file_with_the_severity_head_segments_photos_of_any_sides_like_the_run(conv_run, tmp_path):
+def test_a_file_with_convolutions_and_the_severity_head_answers_photos_of_any_sides_like_the_run(conv_run, tmp_path):
     run = tmp_path / "conv"
     shutil.copytree(conv_run, run)
     add_color_head(run)
