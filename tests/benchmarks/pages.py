@@ -50,12 +50,7 @@ TESTS_VIEW = 2  # of the views of Compare runs
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.pages", description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=at_least(2), default=3, help="the first also loads models and reads runs")
-    parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="checkout of an older version to compare with")
-    parser.add_argument("--only", nargs="+", default=[""], metavar="TEXT", help="measure actions whose name holds this")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks" / "pages.json")
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
     browser_visit.WAIT_MS = LONGEST_WAIT_MS
     checkouts = {"seconds": ROOT} | ({"before": args.before.resolve()} if args.before else {})
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -219,6 +214,15 @@ def _first_and_then(seconds: list[float]) -> str:
 def _commit(checkout: Path) -> str:
     command = ["git", "-C", str(checkout), "rev-parse", "--short=7", "HEAD"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.pages", description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=at_least(2), default=3, help="the first also loads models and reads runs")
+    parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="checkout of an older version to compare with")
+    parser.add_argument("--only", nargs="+", default=[""], metavar="TEXT", help="measure actions whose name holds this")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks" / "pages.json")
+    return parser
 
 
 if __name__ == "__main__":

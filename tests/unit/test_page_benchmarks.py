@@ -12,6 +12,7 @@ from tests.support.dashboard import ROOT
     ("file", "table"),
     [
         ("pages.json", pages.table),
+        ("pages-before-and-after.json", pages.table),
         ("serving.json", serving.table),
         ("reduced-decoding.json", reduced_decoding.table),
     ],
