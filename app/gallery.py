@@ -97,9 +97,8 @@ def _ask_where_missing(pictures: Sequence[bytes | None], key: str) -> None:
 
 def _sample(tile: Tile, photos: Mapping[str, Path]) -> Sample:
     file = None if samples.is_drawn(tile.path) else photos[tile.sha256]
-    return Sample(
-        tile.path, tile.sha256, file, f"{tile.title}: {tile.line}", tile.label, tile.predicted, tile.probability
-    )
+    line = f"{tile.title}, {tile.line}" if tile.line else tile.title
+    return Sample(tile.path, tile.sha256, file, line, tile.label, tile.predicted, tile.probability)
 
 
 def _marks(tile: Tile, kept: Mapping[str, Mapping[str, Review]]) -> str:
