@@ -75,8 +75,8 @@ def test_leaves_are_drawn_around_counted_seen_and_exported(visit):
     said = page.locator(SAID).first.inner_text()
     count = int(said.split(" of ")[0].replace(",", ""))
     assert 100 < count < NUM_LEAVES and said.endswith("of 5,000 leaves selected")
-    assert page.locator(".gallery img").first.evaluate(LOADED_WIDTH_PX) > 100
-    assert page.locator(".gallery figure").count() == 12
+    assert page.locator("[class*=st-key-gallery_] img").first.evaluate(LOADED_WIDTH_PX) > 100
+    assert page.locator("[class*=st-key-gallery_] figure").count() == 12
     rows = maps.download_rows("CSV")
     assert len(rows) == count and rows[0]["path"].startswith("leafsim:v1/9/")
     assert {row["right"] for row in rows} == {"True", "False"}
@@ -108,7 +108,7 @@ def test_a_leaf_is_clicked_and_two_runs_stand_side_by_side(visit):
     page.mouse.up()
     page.get_by_text("One leaf, and the nearest to it in feature space").wait_for()
     maps.settle()
-    assert page.locator(".gallery figure").count() == 11
+    assert page.locator("[class*=st-key-gallery_] figure").count() == 11
     assert "beside=mapped-b" in page.url and "color=Correct" in page.url
     page.get_by_test_id("stTopNavSection").first.click()
     page.get_by_role("menuitem", name="Diagnose").click()

@@ -78,7 +78,7 @@ def test_a_click_on_a_confusion_shows_its_pictures_and_the_address_leads_back(vi
     page.mouse.move(place["x"], place["y"])
     page.mouse.click(place["x"], place["y"])
     page.get_by_text("3 of 8 pictures of rust were predicted as scab (37.5").wait_for()
-    page.locator(".gallery figure img").nth(2).wait_for()
+    page.locator(":is(.gallery, [class*=st-key-gallery_]) figure img").nth(2).wait_for()
     plain.settle()
     assert [row["called"] for row in plain.download_rows("CSV of 3 pictures")] == ["Scab"] * 3
     page.wait_for_url("**/evaluation?*true=Rust&called=Scab*")
@@ -90,7 +90,7 @@ def test_a_click_on_a_confusion_shows_its_pictures_and_the_address_leads_back(vi
 def test_on_a_phone_the_confusions_are_a_list_that_opens_pictures(visit):
     plain = visit("evaluation", PHONE, judged="judged-plain")
     plain.page.get_by_role("button", name="3 of 8").click()
-    plain.page.locator(".gallery figure img").nth(2).wait_for()
+    plain.page.locator(":is(.gallery, [class*=st-key-gallery_]) figure img").nth(2).wait_for()
     plain.settle()
     assert not plain.page.locator(".js-plotly-plot").is_visible()
     assert plain.overflow_px() == 0 and plain.complaints == []
@@ -102,7 +102,7 @@ def test_two_runs_lead_to_the_pictures_they_disagree_on(visit):
     page.get_by_role("button", name="judged: better and plain").click()
     page.get_by_role("radio", name="Disagreements").click()
     page.get_by_text("Of 12 pictures. First: judged-better. Second: judged-plain.").wait_for()
-    page.locator(".gallery figure img").nth(2).wait_for()
+    page.locator(":is(.gallery, [class*=st-key-gallery_]) figure img").nth(2).wait_for()
     compared.settle()
     rows = compared.download_rows("CSV of 3 pictures")
     assert [(row["first_called"], row["second_called"]) for row in rows] == [("Rust", "Scab")] * 3
