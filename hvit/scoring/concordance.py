@@ -11,7 +11,7 @@ def lins_concordance(first: np.ndarray, second: np.ndarray) -> float | None:
     2 cov(x, y) / (var(x) + var(y) + (mean(x) - mean(y))^2), with variances divided by N. 1 where both are equal.
 
     Returns:
-        In [-1, 1]; None for fewer than two pairs, or where both are one and the same constant.
+        In [-1, 1]; None for fewer than two pairs, or where both are one and the same constant to rounding.
 
     >>> lins_concordance(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]))
     1.0
@@ -20,6 +20,8 @@ def lins_concordance(first: np.ndarray, second: np.ndarray) -> float | None:
     if len(x) < 2 or (x == x[0]).all() and (y == x[0]).all():  # their variances are rounding alone
         return None
     spread = x.var() + y.var() + (x.mean() - y.mean()) ** 2
+    if spread == 0:  # differences too small to be squared
+        return None
     return float(2 * ((x - x.mean()) * (y - y.mean())).mean() / spread)
 
 

@@ -16,10 +16,6 @@ class OnnxPredict:
         checkpoint: of a run on the CPU whose model takes pictures alone.
         batch_size: of every batch; one that is not full is filled up, since each size needs a graph of its own.
         num_threads: that compute; 0 is one a core.
-
-    >>> predict = OnnxPredict(load_checkpoint("runs/leaf45-tiny"), num_threads=2)  # doctest: +SKIP
-    >>> predict([np.zeros((256, 256, 3), np.uint8)]).logits.shape  # doctest: +SKIP
-    (1, 45)
     """
 
     def __init__(self, checkpoint: Checkpoint, batch_size: int = 5, num_threads: int = 0):

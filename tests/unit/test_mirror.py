@@ -68,6 +68,7 @@ TESTED_IN = {
     "hvit/words.py": "tests/unit/app/diagnose/test_words.py",
     "hvit/*.py": "tests/unit/hvit/commands/test_command_line.py",
     # A program is tested as a whole, and its rooms with it.
+    "training/stressing/*.py": "tests/unit/training/test_stress.py",
     "training/explain_report.py": "tests/unit/training/test_explain.py",
     "training/ablations/*.py": "tests/unit/training/test_ablate.py",
     "training/calibration/*.py": "tests/unit/training/test_calibrate.py",

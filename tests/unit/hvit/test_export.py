@@ -64,6 +64,7 @@ def test_the_side_of_the_position_embedding_is_not_traced(img_size):
     assert img_size not in (height, width) and height != width
 
 
+@pytest.mark.slow
 def test_a_file_with_convolutions_and_the_severity_head_answers_photos_of_any_sides_like_the_run(conv_run, tmp_path):
     run = tmp_path / "conv"
     shutil.copytree(conv_run, run)

@@ -74,5 +74,5 @@ def test_a_graph_that_answers_otherwise_is_refused(monkeypatch):
 
 
 def test_a_model_that_takes_more_than_the_picture_is_refused():
-    with pytest.raises(ExportError, match="takes a spectral picture"):
+    with pytest.raises(ExportError, match="takes a spectral image"):
         OnnxSession(SimpleNamespace(**{**vars(_checkpoint("timm:test_efficientnet")), "spectral": object()}))

@@ -108,6 +108,7 @@ def test_a_stop_is_handed_on_and_the_same_command_goes_on(plan, tmp_path):
     assert "begun" in listed.stdout
 
 
+@pytest.mark.slow
 def test_one_that_fails_is_named_and_the_others_go_on(plan, tmp_path):
     plan.write_text(plan.read_text().replace("{without_ema", "{broken: [init=runs/nowhere], without_ema"))
     done = _run(_words(plan, tmp_path / "runs", "--only", "broken", "full"))

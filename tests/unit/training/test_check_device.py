@@ -69,6 +69,7 @@ def _work(pipe, settings):
 runner._true_work = runner._work
 
 
+@pytest.mark.slow
 def test_a_part_that_fails_hangs_or_dies_is_reported_and_the_next_one_runs(fake, tmp_path):
     out = tmp_path / "found.json"
     order = [PARTS[i] for i in (2, 3, 4, 1, 5, 0)]

@@ -237,6 +237,7 @@ def blobs(tmp_path_factory) -> Path:
     return folder.parents[1]
 
 
+@pytest.mark.slow
 @pytest.mark.case("T13")
 @pytest.mark.parametrize("method", METHODS)
 def test_a_micro_model_gets_to_a_third_of_the_loss_it_starts_with(config_file, blobs, tmp_path, method):

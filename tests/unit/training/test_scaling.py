@@ -43,6 +43,7 @@ def test_no_number_of_processes(tiny_config, capsys, word):
     assert "is no number of processes" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_steps_that_grow_are_asked_for_by_a_word(tiny_config, capsys):
     words = ["--config", str(tiny_config), "--set", "batch_size=8", "--steps", "1", "--turns", "1", "--device", "cpu"]
     assert scaling.main([*words, "--processes", "1", "2", "--weak", "--json"]) == 0

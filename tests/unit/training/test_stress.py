@@ -159,6 +159,7 @@ def test_the_segmentation_head_of_the_run_finds_leaves_where_it_has_one(run, col
         assert json.loads((run / "eval" / "test" / "robustness.json").read_text())["leaf_masks"] == name
 
 
+@pytest.mark.slow
 def test_onnx_runtime_records_what_pytorch_does(run, color_photos, tmp_path):
     other = shutil.copytree(run, tmp_path / "other")
     for place, runtime in ((run, "onnx"), (other, "torch")):

@@ -468,11 +468,11 @@ def test_a_file_that_cannot_be_opened_is_tried_again(photos, tmp_path, monkeypat
     samples = read_samples([photos], "train")
     true_read, tries = read_photo, []
 
-    def read(path):
+    def read(path, least_sides=None):
         tries.append(path)
         if path == samples[5].path and tries.count(path) <= len(AGAIN_S):
             raise LostPhotoError("the file cannot be opened: Stale file handle.")
-        return true_read(path)
+        return true_read(path, least_sides)
 
     monkeypatch.setattr("hvit.data.datasets.samples.read_photo", read)
     assert open_cache(samples, 64, tmp_path / "cache").unreadable == {}

@@ -80,6 +80,7 @@ def test_two_processes_with_half_of_each_weight_learn_what_one_does(alone, two):
             assert same[name] == pytest.approx(row[name], abs=1e-5), (row["step"], name)
 
 
+@pytest.mark.slow
 @pytest.mark.case("T19")
 def test_a_model_that_begins_with_convolutions_learns_the_same_with_half_of_each_weight(tiny_config, tmp_path):
     short = ["epochs=1", "eval_every=1", CONV]
