@@ -1,5 +1,7 @@
 """Trains a segmentation head on the frozen backbone of a run, and adds a severity estimate to that run.
 
+With `encoder`, a timm model learns with the head in place of the backbone: a baseline, which changes no other run.
+
 python -m training.segment --config training/configs/leaf45_severity.yaml
 python -m training.segment --config training/configs/leaf45_severity.yaml --set init=RUN --minutes 60
 torchrun --standalone --nproc-per-node=4 -m training.segment --config training/configs/leaf45_severity.yaml
@@ -34,11 +36,12 @@ from training.inputs.datasets import write_roles
 from training.inputs.profiler_regions import BACKWARD
 from training.inputs.sampler import Sampler, samples_of_pass
 from training.parallel.world import average_gradients
-from training.segmentation.finish import finish_severity
+from training.segmentation.encoder import EncoderDecoder, build_encoder_decoder
+from training.segmentation.finish import finish_encoder, finish_severity
 from training.segmentation.losses import segmentation_loss
 from training.segmentation.mask_datasets import build_mask_datasets, with_symptoms
 from training.segmentation.parent_run import load_parent
-from training.segmentation.predict import predict_counts
+from training.segmentation.predict import Segmenter, predict_counts
 
 BEST = "best.safetensors"
 TIMED_PHOTOS = 16
@@ -85,7 +88,8 @@ class Segmentation(Training):
 
     def _build_datasets(self, resumed: Path | None) -> None:
         self.parent_run = load_parent(self.config, self.world.device)
-        self.parent, self.img_size = self.parent_run.name, self.parent_run.preprocessing.img_size
+        self.preprocessing = self.parent_run.preprocessing
+        self.parent, self.img_size = self.parent_run.name, self.preprocessing.img_size
         self.datasets = build_mask_datasets(self.config, self.world)
 
     def _write_split(self) -> None:
@@ -101,12 +105,15 @@ class Segmentation(Training):
     def _build(self, fresh: bool) -> None:
         """Builds head, EMA, optimizer and sampler."""
         config, train = self.config, self.datasets.train
-        self.backbone = self.parent_run.model.backbone
         torch.manual_seed(config.seed)  # independent of random numbers used before, as by an existing head of the run
-        head = SegmentationHead(self.parent_run.model.stage_dims(), **config.head.model_dump())
-        self.learner = self.model = head.to(self.world.device)
-        self.ema = Ema(head, config.optim.ema_decay)
-        self.optimizer = adamw(head, config.optim.lr, config.optim.weight_decay, config.optim.beta2)
+        net: SegmentationHead | EncoderDecoder
+        if config.encoder is None:
+            net = SegmentationHead(self.parent_run.model.stage_dims(), **config.head.model_dump())
+        else:
+            net, self.preprocessing = build_encoder_decoder(config.encoder, config.head, self.preprocessing)
+        self.learner = self.model = net.to(self.world.device)
+        self.ema = Ema(net, config.optim.ema_decay)
+        self.optimizer = adamw(net, config.optim.lr, config.optim.weight_decay, config.optim.beta2)
         given = config.data.source_weights
         self.sampler = Sampler(np.array([given.get(source, 1.0) for source in train.sources]), config.seed)
         self.best: dict | None = None
@@ -141,10 +148,7 @@ class Segmentation(Training):
             views = augment(train.photos, photos, samples, detail_sides, config.augment, config.seed, world.device)
             masks = augment_masks(train.masks, photos, samples, detail_sides, config.augment, config.seed, world.device)
             with torch.autocast(world.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-                detail = self.parent_run.preprocessing.normalize(views)
-                with torch.no_grad():
-                    maps = self.backbone.feature_maps(F.avg_pool2d(detail, DETAIL_SCALE))
-                logits = self.step_module(maps, detail)
+                logits = self._logits(self.preprocessing.normalize(views))
             known = torch.from_numpy(train.leaf_known[photos]).to(world.device)
             shares = F.avg_pool2d(masks, DETAIL_SCALE)
             loss = segmentation_loss(logits.float(), shares, known, config.dice_weight)
@@ -153,13 +157,28 @@ class Segmentation(Training):
             total += loss.detach() / config.accum_steps
         return total
 
+    def _logits(self, detail: Tensor) -> Tensor:
+        """Logits (B, 3, H, W) of normalized photos at twice the resolution, (B, 3, 2H, 2W)."""
+        if self.config.encoder is not None:
+            return self.step_module(detail)
+        with torch.no_grad():
+            maps = self.parent_run.model.backbone.feature_maps(F.avg_pool2d(detail, DETAIL_SCALE))
+        return self.step_module(maps, detail)
+
+    @property
+    def _segmenter(self) -> Segmenter:
+        """The network with averaged weights."""
+        net = self.ema.model
+        if self.config.encoder is not None:
+            return Segmenter(net.encoder, net.head, self.preprocessing)
+        return Segmenter(self.parent_run.model.backbone, net, self.preprocessing)
+
     @property
     def _note(self) -> str:
         return f"best symptom IoU {self.best['value']:.4f}" if self.best else ""
 
     def _counts(self, photos: np.ndarray) -> MaskCounts:
-        preprocessing, val = self.parent_run.preprocessing, self.datasets.val
-        return predict_counts(self.backbone, self.ema.model, preprocessing, val, photos, self.world, self._heartbeat)
+        return predict_counts(self._segmenter, self.datasets.val, photos, self.world, self._heartbeat)
 
     def _heartbeat(self) -> None:
         self.world.heartbeat(self.step)
@@ -182,15 +201,17 @@ class Segmentation(Training):
         self.world.barrier()
 
     def _finish(self) -> dict:
-        """Calibrates the best head, and writes it into its parent run."""
+        """Calibrates the best head and writes it into its parent run; a trained encoder is only evaluated."""
         if not self.writer:
             return {}
-        path, head = self.states.folder / BEST, self.ema.model
+        path, net = self.states.folder / BEST, self.ema.model
         if not path.exists() or file_sha256(path) != self.best["sha256"]:
             raise ConfigError(f"{path} was changed since it was written; --resume takes it back from a checkpoint")
-        head.load_state_dict(load_file(path))
+        net.load_state_dict(load_file(path))
         summary = {"best_step": self.best["step"], "val_symptom_iou": self.best["value"]}
-        return summary | finish_severity(self.run_dir, head, self.config, self.parent_run, self.datasets)
+        if self.config.encoder is not None:
+            return summary | finish_encoder(self.run_dir, net, self.preprocessing, self.config, self.datasets)
+        return summary | finish_severity(self.run_dir, net, self.config, self.parent_run, self.datasets)
 
 
 def _parser() -> argparse.ArgumentParser:

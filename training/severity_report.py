@@ -1,6 +1,7 @@
 """Reports the accuracy of severity: against masks, against grades of raters, on cut-out leaves, and its cost.
 
 python -m training.severity_report --run leaf45-tiny
+python -m training.severity_report --run leaf45-tiny --against leaf45-severity-encoder
 python -m training.severity_report --run leaf45-tiny --masks leafsim:v1/5/0-1199
 python -m training.severity_report --run leaf45-tiny --grades data/coffee-leaf-256/manifest.csv --split test
 python -m training.severity_report --run leaf45-tiny --cutouts data/plantvillage-apple-seg-160 --split test
@@ -50,6 +51,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         run = find_run(args.run)
         document: dict[str, Any] = {"run": run.name, "masks": _masks(run)}
+        if args.against:
+            document["against"] = against(run, find_run(args.against))
         if args.masks or args.grades or args.cutouts or args.healthy or args.time:
             checkpoint = with_head(load_checkpoint(run.path))
             if args.masks:
@@ -87,6 +90,25 @@ def _masks(run: Run) -> dict[str, Any]:
         if HEAD in own and CLASSICAL in own:
             found[data]["gain"] = _figure(iou_difference(own[CLASSICAL], own[HEAD]))
     return found
+
+
+def against(run: Run, other: Run) -> dict[str, Any]:
+    """Scores of another run's baseline on the recorded photos, and the gain of the head over it, by data set.
+
+    Raises:
+        ValueError: the other run recorded no severity, or that of other photos.
+    """
+    own, others = (read_measured_photos(each, "test") for each in (run, other))
+    if not others:
+        raise ValueError(f"run {other.name} recorded no severity of test photos")
+    heads = [row for row in own or [] if row.method == HEAD]
+    found: dict[str, Any] = {}
+    for data in dict.fromkeys(row.data for row in others):
+        first = [row for row in others if row.data == data]
+        second = [row for row in heads if row.data == data]
+        gain = iou_difference(first, second)
+        found[data] = {"method": first[0].method, **severity_scores(first).to_dict(), "gain": _figure(gain)}
+    return {"run": other.name, "data": found}
 
 
 def further_masks(checkpoint: Checkpoint, dirs: list[Path], split: str) -> dict[str, Any]:
@@ -251,6 +273,9 @@ def _print(document: dict[str, Any]) -> None:
         rows += [_row(data, method, methods[method]) for method in methods if method != "gain"]
         if "gain" in methods:
             rows.append([data, "head - classical", "", "", "", _told(methods["gain"]), "", "", ""])
+    for data, scores in document.get("against", {"data": {}})["data"].items():
+        rows.append(_row(data, scores["method"], scores))
+        rows.append([data, f"head - {scores['method']}", "", "", "", _told(scores["gain"]), "", "", ""])
     rows += [_row(data, HEAD, scores) for data, scores in document.get("further_masks", {}).items()]
     header = ["data", "method", "n", "measured", "leaf IoU", "symptom IoU", "concordance", "MAE", "coverage"]
     print_table(header, rows)
@@ -286,6 +311,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=__doc__.split("\n", 2)[2], formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--run", required=True, help="run by path or name")
+    parser.add_argument("--against", metavar="RUN", help="a run of training.segment with a trained encoder")
     parser.add_argument(
         "--masks", type=Path, nargs="+", metavar="DIR", help="other photos with masks, or ranges of rendered leaves"
     )

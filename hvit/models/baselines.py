@@ -63,7 +63,7 @@ class Baseline(nn.Module):
         _replace_drop_paths(self.net)
         if drop_path_rate > 0 and not self.drop_paths():
             raise ValueError(f"{PREFIX}{name} has no stochastic depth; set model.drop_path_rate to 0")
-        self._stages = _stage_indices(self.net)
+        self.stage_indices = _stage_indices(self.net)
 
     def forward(self, images: Tensor, spectral: Tensor | None = None, present: Tensor | None = None) -> Tensor:
         """Normalized RGB (B, 3, H, W) -> logits (B, K)."""
@@ -76,7 +76,7 @@ class Baseline(nn.Module):
     ) -> tuple[Tensor, list[Tensor]]:
         """Logits (B, K) and the spatial mean of up to four feature maps, (B, C) each, from fine to coarse."""
         _check_no_spectral(spectral)
-        features, maps = self.net.forward_intermediates(for_convolution(images), indices=self._stages)
+        features, maps = self.net.forward_intermediates(for_convolution(images), indices=self.stage_indices)
         return self.net.forward_head(features), [m.mean(dim=(2, 3)) for m in maps]
 
     def forward_embedding(
@@ -89,7 +89,7 @@ class Baseline(nn.Module):
 
     def stage_dims(self) -> list[int]:
         """Channels of each feature map of `forward_stages`."""
-        return [self.net.feature_info[index]["num_chs"] for index in self._stages]
+        return [self.net.feature_info[index]["num_chs"] for index in self.stage_indices]
 
     def get_classifier(self) -> nn.Module:
         """The classification head."""

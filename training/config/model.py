@@ -99,6 +99,24 @@ class PretrainModel(ModelSection):
         return self
 
 
+class EncoderSection(Section):
+    """A timm model that is trained with the segmentation head, in place of the frozen backbone of a run."""
+
+    name: str  # timm:NAME, of a convolutional network
+    weights: Literal["timm"] | Path | None = None  # pretrained weights: a file, or timm's own through its hub
+
+    @field_serializer("weights")
+    def _with_forward_slashes(self, weights: str | Path | None) -> str | None:
+        return weights.as_posix() if isinstance(weights, Path) else weights
+
+    @field_validator("name")
+    def _is_of_timm(cls, name: str) -> str:
+        if not name.startswith(PREFIX):
+            raise ValueError(f"encoder.name is {name}; expected a model of timm, such as timm:tf_efficientnet_lite0")
+        check_model_name(name)
+        return name
+
+
 class SegmentationHeadConfig(Section):
     """Width of the segmentation head, see `hvit.models.segmentation`."""
 

@@ -9,7 +9,7 @@ from hvit.models import SIZES
 from training.config.augmentation import AugmentConfig, ContrastiveConfig, MaskedConfig, Phase, ViewConfig
 from training.config.base import Section
 from training.config.data import DataConfig, MaskData, PretrainData, SpectralConfig
-from training.config.model import NO_CONVOLUTIONS, ModelSection, PretrainModel, SegmentationHeadConfig
+from training.config.model import NO_CONVOLUTIONS, EncoderSection, ModelSection, PretrainModel, SegmentationHeadConfig
 from training.config.optimization import (
     AdamWConfig,
     CalibrationConfig,
@@ -214,6 +214,7 @@ class SegmentConfig(Section):
     init: Path  # run with the frozen backbone of the head, by path or name
     data: MaskData
     head: SegmentationHeadConfig = SegmentationHeadConfig()
+    encoder: EncoderSection | None = None  # a baseline: a timm model learns too, in place of the frozen backbone
     optim: SegmentationOptim = SegmentationOptim()
     augment: ViewConfig = ViewConfig(min_area=0.35, max_margin=0.3, turn_degrees=45, turn_probability=0.5)
     dice_weight: float = Field(1.0, ge=0)  # weight of the soft Dice loss

@@ -3,6 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
+from torch import nn
+
 from hvit.console import print_table
 from hvit.data.datasets.reading import SPLITS
 from hvit.models.segmentation import SegmentationHead
@@ -11,6 +13,7 @@ from training.config import ConfigError, SegmentConfig
 from training.dry_run.finetune_plan import print_rates
 from training.engine.schedule import Schedule
 from training.parallel.world import World
+from training.segmentation.encoder import build_encoder_decoder
 from training.segmentation.mask_datasets import list_masked
 from training.segmentation.parent_run import load_parent
 
@@ -36,10 +39,12 @@ def print_plan(config: SegmentConfig, run_dir: Path, world: World) -> None:
     print_table(["data set", *SPLITS], rows)
     if calibrating:
         print(f"\n{len(calibrating):,} more photos calibrate the intervals (data.calibrate_dirs).")
-    head = SegmentationHead(parent.model.stage_dims(), **config.head.model_dump())
-    print(
-        f"\nHead      {sum(p.numel() for p in head.parameters()):,} parameters on the frozen backbone of {parent.name}"
-    )
+    if config.encoder is None:
+        head = SegmentationHead(parent.model.stage_dims(), **config.head.model_dump())
+        print(f"\nHead      {_parameters(head):,} parameters on the frozen backbone of {parent.name}")
+    else:
+        net, _ = build_encoder_decoder(config.encoder, config.head, parent.preprocessing)
+        print(f"\nNetwork   {_parameters(net):,} parameters of {config.encoder.name} and the head; a baseline")
     schedule = Schedule.of(config, sum(sample.split == "train" for sample in samples), world.size)
     size = parent.preprocessing.img_size
     print(
@@ -48,3 +53,7 @@ def print_plan(config: SegmentConfig, run_dir: Path, world: World) -> None:
         f"{config.epochs:g} epochs; validation every {schedule.eval_every}"
     )
     print_rates(schedule)
+
+
+def _parameters(net: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in net.parameters())

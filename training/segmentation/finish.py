@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hvit.console import progress as progress_bar
+from hvit.data.preprocess import Preprocessing
 from hvit.models.segmentation import SegmentationHead
 from hvit.runs.checkpoint import Checkpoint
 from hvit.runs.saving import save_severity
@@ -19,9 +20,10 @@ from hvit.severity.records import CLASSICAL, HEAD, MeasuredPhoto
 from hvit.severity.segmentation import resized_probabilities
 from hvit.severity.storage import severity_record, write_head
 from training.config import ConfigError, SegmentConfig
+from training.segmentation.encoder import EncoderDecoder
 from training.segmentation.mask_datasets import MaskDatasets, MaskedPhotos, with_symptoms
 from training.segmentation.measure import group_name, true_area
-from training.segmentation.predict import predict
+from training.segmentation.predict import Segmenter, predict
 
 THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
 HEALTHY_QUANTILE = 0.95  # of the areas measured on leaves without symptoms: the least measurable area
@@ -39,17 +41,16 @@ def finish_severity(
         Figures for the summary of the segmentation run.
     """
     head = head.half().float().eval()  # all scores are of the float16-rounded weights that ship
+    segmenter = Segmenter(parent.model.backbone, head, parent.preprocessing)
     write_head(run_dir, head)
-    threshold = best_threshold(head, parent, datasets.val, datasets.selects)
+    threshold = best_threshold(segmenter, datasets.val, datasets.selects)
     draft = SeverityEstimator(head, threshold, {}, {}, "")
-    parts = [(datasets.val, calibrating(datasets))]
-    if datasets.extra is not None:
-        parts.append((datasets.extra, np.arange(len(datasets.extra))))
-    estimator = calibrated(draft, parent, parts, config)
+    estimator = calibrated(draft, segmenter, calibration_parts(datasets), config)
     classical = tune_baselines(datasets.train, config.seed)
     records: list[MeasuredPhoto] = []
     if datasets.test is not None:
-        records = evaluate(estimator, parent, datasets.test, config) + evaluate_classical(classical, datasets.test)
+        records = evaluate(estimator, segmenter, datasets.test, config)
+        records += evaluate_classical(classical, datasets.test)
     target = parent.run_dir
     sha256 = write_head(target, head)
     if not records:  # what an earlier head measured is not this one's
@@ -65,6 +66,14 @@ def finish_severity(
     return {"symptom_threshold": threshold, **least}
 
 
+def calibration_parts(datasets: MaskDatasets) -> list[tuple[MaskedPhotos, np.ndarray]]:
+    """Photos with masks that calibrate, with their numbers: of validation, and all of `calibrate_dirs`."""
+    parts = [(datasets.val, calibrating(datasets))]
+    if datasets.extra is not None:
+        parts.append((datasets.extra, np.arange(len(datasets.extra))))
+    return parts
+
+
 def calibrating(datasets: MaskDatasets) -> np.ndarray:
     """Validation photos that calibrate: their half, and for small data sets the selecting half too.
 
@@ -76,11 +85,29 @@ def calibrating(datasets: MaskDatasets) -> np.ndarray:
     return np.sort(np.concatenate([datasets.calibrates, datasets.selects[np.isin(sources[datasets.selects], few)]]))
 
 
-def best_threshold(head: SegmentationHead, parent: Checkpoint, val: MaskedPhotos, photos: np.ndarray) -> float:
+def finish_encoder(
+    run_dir: Path, net: EncoderDecoder, preprocessing: Preprocessing, config: SegmentConfig, datasets: MaskDatasets
+) -> dict[str, float]:
+    """Evaluates a trained encoder with its head on test, as a baseline; no other run changes.
+
+    The table of its run has one row a photo, whose method is the name of the encoder.
+    """
+    net = net.eval()
+    segmenter = Segmenter(net.encoder, net.head, preprocessing)
+    threshold = best_threshold(segmenter, datasets.val, datasets.selects)
+    draft = SeverityEstimator(net.head, threshold, {}, {}, "")
+    estimator = calibrated(draft, segmenter, calibration_parts(datasets), config)
+    if datasets.test is not None:
+        records = evaluate(estimator, segmenter, datasets.test, config, config.encoder.name)
+        record_measured_photos(run_dir, "test", records, {"segmentation_run": run_dir.name})
+    return {"symptom_threshold": threshold}
+
+
+def best_threshold(segmenter: Segmenter, val: MaskedPhotos, photos: np.ndarray) -> float:
     """Selects the symptom threshold with the highest symptom IoU, mean of the data sets that show symptoms."""
     sources, scored = val.sources[photos], with_symptoms(val, photos)
     counts = np.zeros((len(THRESHOLDS), len(photos), 3), dtype=np.int64)
-    for row, probabilities in enumerate(_predicted(head, parent, val, photos)):
+    for row, probabilities in enumerate(predict(segmenter, val, photos)):
         shares = _shares(val, photos[row])
         full = resized_probabilities(probabilities, *shares.shape[:2])
         for t, threshold in enumerate(THRESHOLDS):
@@ -93,7 +120,7 @@ def best_threshold(head: SegmentationHead, parent: Checkpoint, val: MaskedPhotos
 
 def calibrated(
     draft: SeverityEstimator,
-    parent: Checkpoint,
+    segmenter: Segmenter,
     parts: Sequence[tuple[MaskedPhotos, np.ndarray]],
     config: SegmentConfig,
 ) -> SeverityEstimator:
@@ -105,7 +132,7 @@ def calibrated(
     """
     areas: dict[str, list[tuple[float, float]]] = {}
     for data, photos in parts:
-        for i, probabilities in zip(photos, _predicted(draft.head, parent, data, photos)):
+        for i, probabilities in zip(photos, predict(segmenter, data, photos)):
             true = true_area(_shares(data, i))
             measured = _measured_area(draft, probabilities) if data.leaf_known[i] else None
             if measured is not None and true is not None:
@@ -137,12 +164,12 @@ def _least_measurable(table: np.ndarray) -> float | None:
 
 
 def evaluate(
-    estimator: SeverityEstimator, parent: Checkpoint, data: MaskedPhotos, config: SegmentConfig
+    estimator: SeverityEstimator, segmenter: Segmenter, data: MaskedPhotos, config: SegmentConfig, method: str = HEAD
 ) -> list[MeasuredPhoto]:
     """Measures photos with masks, with their crop taken as known."""
     show = progress_bar("severity on test")
     records = []
-    for i, probabilities in enumerate(_predicted(estimator.head, parent, data, np.arange(len(data)))):
+    for i, probabilities in enumerate(predict(segmenter, data, np.arange(len(data)))):
         shares = _shares(data, i)
         counts = count_pixels(
             resized_probabilities(probabilities, *shares.shape[:2]), shares, estimator.symptom_threshold
@@ -153,7 +180,7 @@ def evaluate(
         values = (None,) * 4
         if severity is not None:
             values = (severity.lesion_fraction, severity.low, severity.high, severity.lesions)
-        records.append(_record(data, i, HEAD, counts, *values, reason))
+        records.append(_record(data, i, method, counts, *values, reason))
         show(i + 1, len(data))
     return records
 
@@ -203,14 +230,6 @@ def _record(
     )  # fmt: skip
 
 
-def _group(data: MaskedPhotos, i: int, config: SegmentConfig) -> str:
-    return group_name(data.photos.samples[i].source, config.data.crops)
-
-
 def _shares(data: MaskedPhotos, i: int) -> np.ndarray:
     shares: np.ndarray = data.masks[i].astype(np.float32) / 255
     return shares
-
-
-def _predicted(head: SegmentationHead, parent: Checkpoint, data: MaskedPhotos, photos: np.ndarray):
-    return predict(parent.model.backbone, head, parent.preprocessing, data, photos)

@@ -1,13 +1,15 @@
 """Predicts masks of cached photos with a segmentation head, and counts pixels or collects probabilities."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from hvit.data.preprocess import Preprocessing
 from hvit.data.transfer import to_device
-from hvit.models.backbone import Backbone
 from hvit.models.segmentation import SegmentationHead
 from hvit.scoring.segmentation import MaskCounts, count_pixels
 from hvit.severity.segmentation import class_probabilities, detail_image, resized_probabilities
@@ -15,10 +17,24 @@ from training.parallel.world import World
 from training.segmentation.mask_datasets import MaskedPhotos
 
 
+class Encoder(Protocol):
+    """What a segmentation head stands on: the backbone of a run, or a timm encoder."""
+
+    def feature_maps(self, images: Tensor) -> list[Tensor]:
+        """Normalized RGB (B, 3, H, W) -> maps (B, C_s, H/s, W/s) at strides 4, 8, 16 and 32."""
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """Segmentation network in evaluation mode, with the preprocessing of its photos."""
+
+    encoder: Encoder
+    head: SegmentationHead
+    preprocessing: Preprocessing
+
+
 def predict_counts(
-    backbone: Backbone,
-    head: SegmentationHead,
-    preprocessing: Preprocessing,
+    segmenter: Segmenter,
     data: MaskedPhotos,
     photos: np.ndarray,
     world: World,
@@ -34,7 +50,7 @@ def predict_counts(
     """
     counts = torch.zeros(len(photos), 6, dtype=torch.float64)
     own = range(world.rank, len(photos), world.size)
-    for row, probabilities in zip(own, predict(backbone, head, preprocessing, data, photos[list(own)])):
+    for row, probabilities in zip(own, predict(segmenter, data, photos[list(own)])):
         heartbeat()
         shares = data.masks[photos[row]].astype(np.float32) / 255
         counts[row] = torch.from_numpy(count_pixels(resized_probabilities(probabilities, *shares.shape[:2]), shares))
@@ -44,12 +60,11 @@ def predict_counts(
 
 
 @torch.inference_mode()
-def predict(
-    backbone: Backbone, head: SegmentationHead, preprocessing: Preprocessing, data: MaskedPhotos, photos: np.ndarray
-) -> Iterator[np.ndarray]:
+def predict(segmenter: Segmenter, data: MaskedPhotos, photos: np.ndarray) -> Iterator[np.ndarray]:
     """Class probabilities of each photo at the model's input size, (h, w, 3) float32, in the order of `photos`."""
+    head, preprocessing = segmenter.head, segmenter.preprocessing
     device = next(head.parameters()).device
     for i in photos:
         pixels = np.ascontiguousarray(data.photos[i])
-        maps = backbone.feature_maps(to_device(preprocessing(pixels)[None], device))
+        maps = segmenter.encoder.feature_maps(to_device(preprocessing(pixels)[None], device))
         yield class_probabilities(head, maps, to_device(detail_image(pixels, preprocessing)[None], device))[0]

@@ -12,7 +12,7 @@ from PIL import Image
 from hvit.diagnosis import diagnose
 from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint
-from hvit.scoring.severity import read_measured_photos, record_measured_photos
+from hvit.scoring.severity import iou_difference, read_measured_photos, record_measured_photos
 from hvit.severity.storage import FILE
 from tests.support.weighted_runs import CLASSES, write_run
 from training import segment, severity_report
@@ -244,3 +244,26 @@ def test_what_an_earlier_head_measured_goes_where_the_new_one_has_no_test_photos
     assert segment.main([*words, "--set", f"data.dirs=['{untested}']"]) == 0
     assert read_measured_photos(parent, "test") is None
     assert "eval/test/severity.parquet" not in parent.manifest() and parent.damaged_files() == []
+
+
+def test_a_trained_encoder_is_a_baseline_and_changes_no_other_run(temporary_folder, capsys):
+    folder, words = temporary_folder
+    assert segment.main(words) == 0
+    before = {path: path.read_bytes() for path in (folder / "runs/leaves").rglob("*") if path.is_file()}
+    encoder = ["--set", "encoder.name=timm:mobilenetv3_small_050", "--set", "epochs=20"]
+    assert segment.main([word if word != "runs/head" else "runs/encoder" for word in words] + encoder) == 0
+    assert {path: path.read_bytes() for path in (folder / "runs/leaves").rglob("*") if path.is_file()} == before
+    rows = read_measured_photos(Run(folder / "runs/encoder"), "test")
+    assert {row.method for row in rows} == {"timm:mobilenetv3_small_050"}
+    capsys.readouterr()
+    assert severity_report.main(["--run", "runs/leaves", "--against", "runs/encoder", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["against"]["data"]["pack"]
+    own = read_measured_photos(Run(folder / "runs/leaves"), "test")
+    assert found["gain"]["value"] == iou_difference(rows, [row for row in own if row.method == "head"]).value
+
+
+def test_a_run_without_severity_cannot_be_compared(temporary_folder, capsys):
+    folder, words = temporary_folder
+    assert segment.main(words) == 0
+    assert severity_report.main(["--run", "runs/leaves", "--against", "runs/head"]) == 2
+    assert "run head recorded no severity of test photos" in capsys.readouterr().err
