@@ -28,8 +28,7 @@ class Tile:
         path, sha256: as the run recorded them.
         title: in bold under the image, such as its class.
         line: below the title, such as the prediction.
-        href: where a click leads, in a new tab; None for nowhere.
-        label: class of the sample in its data set; empty where it can not be marked.
+        label: class of the sample in its data set; empty where that is not known.
         predicted, probability: the first class of the run; empty and None where it has no answer.
     """
 
@@ -37,30 +36,20 @@ class Tile:
     sha256: str | None
     title: str
     line: str = ""
-    href: str | None = None
     label: str = ""
     predicted: str = ""
     probability: float | None = None
 
 
-def gallery(tiles: Sequence[Tile], key: str) -> None:
-    """Shows the samples, twelve a page; where photos are not at hand, words do, and a box asks for the folder.
+def gallery(tiles: Sequence[Tile], key: str, run: str, classes: Sequence[str]) -> None:
+    """Grid of samples, twelve a page; each opens large, to be explained in Attention or marked.
+
+    Where photos are not at hand, words replace the pictures and a box asks for their folder.
 
     Args:
         key: unique for each gallery of a page.
-    """
-    shown, pictures, _ = _page_of(tiles, key)
-    figures = "".join(_figure(tile, picture) for tile, picture in zip(shown, pictures))
-    st.html(f'<div class="gallery">{figures}</div>')
-    _ask_where_missing(pictures, key)
-
-
-def marking_gallery(tiles: Sequence[Tile], key: str, run: str, classes: Sequence[str]) -> None:
-    """The same, where each sample opens large, to be explained in Attention or marked; labels leave as a manifest.
-
-    Args:
-        run: whose samples these are; their reviews are kept by run.
-        classes: of the run.
+        run: whose samples these are; it explains them, and their reviews are kept by run.
+        classes: that a sample can be labeled as, besides those a reviewer types.
     """
     shown, pictures, photos = _page_of(tiles, key)
     with widgets.user_errors_shown():
@@ -140,7 +129,5 @@ def _figure(tile: Tile, picture: bytes | None, marked: str = "") -> str:
         seen = '<div class="no-picture">no picture here</div>'
     else:
         seen = f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(picture).decode()}">'
-    if tile.href is not None:
-        seen = f'<a href="{html.escape(tile.href)}" target="_blank">{seen}</a>'
     more = f'<span class="marked">{html.escape(marked)}</span>' if marked else ""
     return f"<figure>{seen}<figcaption><b>{title}</b><span>{line}</span>{more}</figcaption></figure>"

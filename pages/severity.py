@@ -29,4 +29,4 @@ with sheet:
     panels.agreements(record, data, head)
     panels.not_measured(head)
     panels.by_condition(head, compared)
-    panels.worst(head)
+    panels.worst(record, head)

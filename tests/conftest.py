@@ -111,6 +111,7 @@ def _write_recorded_run(
     epochs: int = 3,
     confidence: float = 0.9,
     tags: Sequence[str] = (),
+    photos: Sequence[Path] = (),
 ) -> Path:
     """See `recorded_run`.
 
@@ -120,10 +121,12 @@ def _write_recorded_run(
         status: its end; None while it goes on.
         confidence: probability of every answer.
         tags: what the run can be found by.
+        photos: files of the pictures, instead of drawn leaves.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from hvit.files import file_sha256
     from hvit.runs import RunWriter
 
     settings = {"seed": seed, "data": {"dirs": ["leafsim:v1/7/0-99"]}} | (config or {})
@@ -136,7 +139,10 @@ def _write_recorded_run(
     folder = path / "eval" / "test"
     folder.mkdir(parents=True, exist_ok=True)
     hashes = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(len(answers))]
-    columns = {"sample_id": [h[:16] for h in hashes], "path": [f"leafsim:v1/7/{i}" for i in range(len(answers))]}
+    paths = [f"leafsim:v1/7/{i}" for i in range(len(answers))]
+    if photos:
+        hashes, paths = [file_sha256(photo) for photo in photos], [f"photos/{photo.name}" for photo in photos]
+    columns = {"sample_id": [h[:16] for h in hashes], "path": paths}
     columns |= {"sha256": hashes, "label": [true for true, _ in answers], "logits": logits}
     pq.write_table(pa.table(columns), folder / "predictions.parquet")
     right = sum(true == called for true, called in answers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -19,9 +18,6 @@ from hvit.runs.seed_groups import SeedGroup
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.comparison import OUTCOMES, outcomes
 from hvit.words import class_in_text, class_title
-
-if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
-    pass
 
 
 def disagreements(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
@@ -103,16 +99,21 @@ def _pictures(predictions: Sequence[Predictions], rows: Sequence[np.ndarray], ou
         name = "correct" if a.correct[row] else class_in_text(a.classes[a.predicted[row]])
         return f"{name}, {percent(float(a.confidence[row]))}"
 
+    first, second = predictions
     tiles = [
         Tile(
-            predictions[0].paths[i],
-            predictions[0].sha256[i],
-            class_title(predictions[0].classes[predictions[0].labels[i]]),
+            first.paths[i],
+            first.sha256[i],
+            class_title(first.classes[first.labels[i]]),
             f"first: {prediction_of(0, i)}; second: {prediction_of(1, j)}",
+            label=first.classes[first.labels[i]],
+            predicted=first.classes[first.predicted[i]],
+            probability=float(first.confidence[i]),
         )
         for i, j in zip(*rows)
     ]
-    gallery(tiles, f"disagree_{outcome}")
+    widgets.sentence(words.opened_pictures(first.run), "standing")
+    gallery(tiles, f"disagree_{outcome}", first.run, first.classes)
 
     def csv() -> bytes:
         return to_csv(

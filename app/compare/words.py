@@ -173,3 +173,8 @@ def cost_axis(unit: str, sides_px: set[int]) -> str:
         "gmacs": f"GMACs a picture, {at}",
         "time": f"ms for one photo on this machine, {at}",
     }[unit]
+
+
+def opened_pictures(run: str) -> str:
+    """Which of two runs explains an opened picture, and keeps its label."""
+    return f"Opened, a picture is explained by {run}, the first run, and marked in its reviews."

@@ -132,4 +132,8 @@ def examples(record: RunSnapshot, balance: Balance, source: str | None) -> None:
     state.keep_among(state.EXAMPLE_CLASS, classes)
     label = st.selectbox("Class", classes, key=state.EXAMPLE_CLASS, bind="query-params", format_func=words.class_label)
     parts = learned.examples_of(record, label, source, None)
-    gallery([Tile(part.path, part.sha256, words.ROLES[part.role].capitalize(), part.source) for part in parts], "data")
+    tiles = [
+        Tile(part.path, part.sha256, words.ROLES[part.role].capitalize(), part.source, label=part.label)
+        for part in parts
+    ]
+    gallery(tiles, "data", record.name, balance.classes)

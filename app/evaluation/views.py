@@ -13,7 +13,7 @@ from app.evaluation.shortcuts import shortcuts
 from app.figures.confusion import confusion_matrix, scale_html
 from app.figures.reliability import reliability_diagram
 from app.figures.shares import shares
-from app.gallery import Tile, marking_gallery
+from app.gallery import Tile, gallery
 from app.theme import NO_MODEBAR
 from app.words import between, counted, rate
 from hvit.csv_tables import to_csv
@@ -269,7 +269,7 @@ def photos(predictions: Predictions, rows: np.ndarray, key: str, claimed: np.nda
         lines = [
             words.claim_line(predictions.classes[k], float(predictions.probs[row, k])) for row, k in zip(rows, claimed)
         ]
-    marking_gallery(
+    gallery(
         [_tile(predictions, row, line) for row, line in zip(rows, lines)], key, predictions.run, predictions.classes
     )
     st.download_button(

@@ -17,7 +17,7 @@ from app.feature_space import groups, words
 from app.feature_space.cached_figure import map_figure
 from app.feature_space.selection import Summary, shown_first, summarize
 from app.figures.feature_map import BESIDE_PX, HEIGHT_PX, Group, Marker
-from app.gallery import Tile, marking_gallery
+from app.gallery import Tile, gallery
 from app.photos import pictures
 from app.photos.photo_files import PhotoFile
 from app.widgets import plain, sentence
@@ -228,7 +228,7 @@ def _selection(
         _numbers(record, summary, samples, beside, others)
     with st.container(key="space_gallery"):
         tiles = [_tile(samples, int(row)) for row in shown_first(samples, rows)]
-        marking_gallery(tiles, "selected", record.name, record.classes)
+        gallery(tiles, "selected", record.name, record.classes)
 
 
 def _before_selection(samples: MappedSamples) -> None:
@@ -286,7 +286,7 @@ def _one_leaf(record: RunSnapshot, samples: MappedSamples, row: int) -> None:
     tiles = [_tile(samples, row)]
     for other, distance in zip(samples.map.neighbors[row], samples.map.distances[row]):
         tiles.append(_tile(samples, int(other), words.distance(float(distance))))
-    marking_gallery(tiles, "neighbors", record.name, record.classes)
+    gallery(tiles, "neighbors", record.name, record.classes)
     st.button("Select nothing", type="tertiary", on_click=state.select_samples, args=((),))
 
 
@@ -323,7 +323,7 @@ def _neighbors_of_photo(record: RunSnapshot, placed: PlacedPhoto, samples: Mappe
         _tile(samples, int(row), words.distance(float(distance)))
         for row, distance in zip(near.neighbors, near.distances)
     ]
-    marking_gallery(tiles, "photo_neighbors", record.name, record.classes)
+    gallery(tiles, "photo_neighbors", record.name, record.classes)
 
 
 def _own_photos(record: RunSnapshot) -> None:

@@ -34,7 +34,7 @@ class Sample:
         path, sha256: as the run recorded them; `path` is the address of a drawn leaf.
         file: of the photo; None of a drawn leaf.
         line: what there is to say of it.
-        label: class in its data set.
+        label: class in its data set; empty where that is not known.
         predicted, probability: the first class of the run; empty and None where it has no answer.
     """
 
@@ -110,14 +110,18 @@ def _decide(gallery: str, seen: Sequence[Sample], number: int, run: str, classes
         sentence("Type your name, so that it stands beside your decisions.", "below")
         return
     blank = Review(reviewer, "", sample.sha256 or "", "", predicted=sample.predicted, probability=sample.probability)
-    candidates = {sample.label: f"As labelled: {class_title(sample.label)}"}
-    if sample.predicted and sample.predicted != sample.label:
-        candidates[sample.predicted] = f"As predicted: {class_title(sample.predicted)}"
-    elif sample.predicted:
-        candidates[sample.label] = f"Right: {class_title(sample.label)}"
-    subject = Subject(sample.sha256 or sample.path, blank, list(candidates.items()), classes)
+    subject = Subject(sample.sha256 or sample.path, blank, _candidates(sample), classes)
     decision_buttons(subject, partial(_keep, marks.marks_of(run), sample, gallery, number))
     _undo(marks.marks_of(run), gallery, seen)
+
+
+def _candidates(sample: Sample) -> list[tuple[str, str]]:
+    """The label and the prediction, as far as they are known, each with the title of its button."""
+    label, predicted = sample.label, sample.predicted
+    if label and label == predicted:
+        return [(label, f"Right: {class_title(label)}")]
+    named = [(label, "As labelled"), (predicted, "As predicted")]
+    return [(name, f"{title}: {class_title(name)}") for name, title in named if name]
 
 
 def _keep(reviews: SampleReviews, sample: Sample, gallery: str, number: int, review: Review) -> None:

@@ -15,6 +15,7 @@ from app.theme import SAVE_MODEBAR
 from app.words import rate
 from hvit.runs.snapshot import RunSnapshot
 from hvit.severity.records import CLASSICAL, HEAD, MeasuredPhoto
+from hvit.words import class_title
 
 WORST = 24
 
@@ -95,7 +96,7 @@ def by_condition(rows: Sequence[MeasuredPhoto], compared: Sequence[MeasuredPhoto
     widgets.table(titled, "severity", table, formats=formats)
 
 
-def worst(rows: Sequence[MeasuredPhoto]) -> None:
+def worst(record: RunSnapshot, rows: Sequence[MeasuredPhoto]) -> None:
     """The photos with the largest errors, worst first."""
     found = [row for row in rows if row.area is not None and row.area_true is not None]
     found.sort(key=lambda row: -abs(row.area - row.area_true))
@@ -103,10 +104,13 @@ def worst(rows: Sequence[MeasuredPhoto]) -> None:
         return
     st.html("<h2>Largest errors</h2>")
     tiles = [
-        Tile(row.path, row.sha256, f"measured {rate(row.area)}, true {rate(row.area_true)}", row.label)
+        Tile(
+            row.path, row.sha256, f"measured {rate(row.area)}, true {rate(row.area_true)}", class_title(row.label),
+            label=row.label,
+        )
         for row in found[:WORST]
-    ]
-    gallery(tiles, "severity_worst")
+    ]  # fmt: skip
+    gallery(tiles, "severity_worst", record.name, record.classes)
 
 
 def not_measured(rows: Sequence[MeasuredPhoto]) -> None:

@@ -7,9 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from hvit.batches.reviews import read_reviews
+from hvit.batches.sample_reviews import sample_reviews
 from hvit.data.inspection.check import record_check
+from hvit.files import file_sha256
 from hvit.runs import Run, write_manifest
 from tests.support.recorded_runs import CLASSES, write_records
 
@@ -131,6 +135,22 @@ def test_drawn_leaves_need_no_list_and_come_with_pictures(tmp_path, monkeypatch)
     said = words_of(opened("data"))
     assert "drawn learned from 32 drawn leaves" in said and "data:image/jpeg;base64" in said
     assert "are not shipped" not in said
+
+
+def test_an_example_is_marked_in_the_reviews_of_its_run(runs, tmp_path, monkeypatch):
+    monkeypatch.setenv("HVIT_REVIEWS", str(tmp_path / "reviews"))
+    monkeypatch.setenv("HVIT_PHOTOS", str(tmp_path / "photos"))
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (80, 64), "green").save(tmp_path / "photos" / "one.png")
+    split = (runs / "hand" / "split.csv").read_text()
+    (runs / "hand" / "split.csv").write_text(split.replace(",t2,", f",{file_sha256(tmp_path / 'photos' / 'one.png')},"))
+    app = opened("data", example=CLASSES[0])
+    next(button for button in app.button if button.label == "Look closer").click().run()
+    app.text_input(key="tile_reviewer").set_value("Ana").run()
+    assert "Explain in Attention" in [button.label for button in app.button]
+    next(button for button in app.button if button.label.startswith("As labelled: ")).click().run()
+    (review,) = read_reviews(sample_reviews(tmp_path / "reviews", "hand"))
+    assert (review.path, review.label, review.predicted) == ("folders/1/one.png", CLASSES[0], "")
 
 
 def test_without_photos_at_hand_words_stand_where_pictures_would(runs):

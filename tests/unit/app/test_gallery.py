@@ -14,7 +14,8 @@ from hvit.files import file_sha256
 def page(paths, shas):
     from app.gallery import Tile, gallery
 
-    gallery([Tile(path, sha, f"Leaf {i}", "taken for <b>") for i, (path, sha) in enumerate(zip(paths, shas))], "g")
+    tiles = [Tile(path, sha, f"Leaf {i}", "taken for <b>") for i, (path, sha) in enumerate(zip(paths, shas))]
+    gallery(tiles, "g", "tiny", ["A___Rust"])
 
 
 def opened(paths, shas) -> AppTest:
@@ -63,11 +64,11 @@ def test_the_folder_named_at_the_start_is_looked_into(tmp_path, monkeypatch):
     assert "data:image/jpeg" in html_of(app) and not app.text_input
 
 
-def marking_page(paths, shas):
-    from app.gallery import Tile, marking_gallery
+def marking_page(paths, shas, label="A___Rust", predicted="A___Scab"):
+    from app.gallery import Tile, gallery
 
-    tiles = [Tile(path, sha, "Leaf", label="A___Rust", predicted="A___Scab") for path, sha in zip(paths, shas)]
-    marking_gallery(tiles, "g", "tiny", ["A___Rust", "A___Scab", "A___Mold"])
+    tiles = [Tile(path, sha, "Leaf", label=label, predicted=predicted) for path, sha in zip(paths, shas)]
+    gallery(tiles, "g", "tiny", ["A___Rust", "A___Scab", "A___Mold"])
 
 
 @pytest.fixture
@@ -81,8 +82,9 @@ def photos(tmp_path, monkeypatch):
     return [file_sha256(tmp_path / "photos" / f"{name}.png") for name in ("red", "green")]
 
 
-def marking(shas) -> AppTest:
-    return AppTest.from_function(marking_page, default_timeout=60, args=(["s/1.png", "s/2.png"], shas)).run()
+def marking(shas, *known) -> AppTest:
+    page = AppTest.from_function(marking_page, default_timeout=60, args=(["s/1.png", "s/2.png"], shas, *known))
+    return page.run()
 
 
 def press(app: AppTest, start: str) -> AppTest:
@@ -123,3 +125,18 @@ def test_a_drawn_leaf_opens_but_is_not_marked(photos):
 
 def test_a_sample_without_its_photo_cannot_be_opened(photos):
     assert not marking(["0" * 64, "1" * 64]).button
+
+
+@pytest.mark.parametrize(
+    ("label", "predicted", "offered"),
+    [
+        ("A___Rust", "", ["As labelled: A: rust"]),
+        ("A___Rust", "A___Rust", ["Right: A: rust"]),
+        ("", "A___Scab", ["As predicted: A: scab"]),
+        ("", "", []),
+    ],
+)
+def test_what_is_known_of_a_sample_is_offered_as_its_label(photos, label, predicted, offered):
+    app = with_name(press(marking(photos, label, predicted), "open_tile_g_0"), "Ana")
+    assert [button.label for button in app.button if button.key.startswith(("review_1", "review_2"))] == offered
+    assert any(button.key.startswith("review_n") for button in app.button)

@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from hvit.batches.reviews import read_reviews
+from hvit.batches.sample_reviews import sample_reviews
 from hvit.models import create_model
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -302,6 +305,32 @@ def test_disagreements_of_two_runs_open_their_pictures(judged):
     said = words_of(app)
     assert said.count("<figure>") == 3 and "first: Tomato: early blight, 90\u00a0%; second: correct, 90\u00a0%" in said
     assert app.selectbox(key="first").value == "plain-0" and app.selectbox(key="second").value == "better-0"
+
+
+def test_a_disagreement_on_a_drawn_leaf_leads_to_attention_and_is_not_marked(judged):
+    query = {"runs": ["plain", "better"], "view": "Disagreements", "outcome": "only the second is correct"}
+    app = opened("compare_runs", **query)
+    assert "explained by plain-0, the first run" in words_of(app)
+    next(button for button in app.button if button.label == "Look closer").click().run()
+    said = words_of(app)
+    assert "Explain in Attention" in said and "what it shows is certain, and is not marked" in said
+
+
+def test_a_photo_two_runs_disagree_on_is_marked_in_the_reviews_of_the_first(runs, recorded_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("HVIT_REVIEWS", str(tmp_path / "reviews"))
+    monkeypatch.setenv("HVIT_PHOTOS", str(tmp_path / "photos"))
+    (tmp_path / "photos").mkdir()
+    photo = tmp_path / "photos" / "one.png"
+    Image.new("RGB", (80, 64), "green").save(photo)
+    recorded_run(runs / "first", CLASSES, [(LATE, EARLY)], 0, {"lr": 1}, photos=[photo])
+    recorded_run(runs / "second", CLASSES, [(LATE, LATE)], 0, {"lr": 2}, photos=[photo])
+    query = {"runs": ["first", "second"], "view": "Disagreements", "outcome": "only the second is correct"}
+    app = opened("compare_runs", **query, first="first", second="second")
+    next(button for button in app.button if button.label == "Look closer").click().run()
+    app.text_input(key="tile_reviewer").set_value("Ana").run()
+    next(button for button in app.button if button.label == "As labelled: Tomato: late blight").click().run()
+    (review,) = read_reviews(sample_reviews(tmp_path / "reviews", "first"))
+    assert (review.path, review.label, review.predicted) == ("folders/1/one.png", LATE, EARLY)
 
 
 def test_how_a_run_stands_is_told(judged, recorded_run):

@@ -4,8 +4,10 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from hvit.files import file_sha256
 from hvit.scoring.severity import record_measured_photos
 from hvit.severity.records import MeasuredPhoto
 from tests.support.pages import MAIN, press, words_of
@@ -43,6 +45,18 @@ def test_measured_areas_are_compared_with_the_masks(runs):
     assert "better than color thresholds" in told
     assert "1 because of: several leaves" in told
     assert "Largest errors" in told
+
+
+def test_a_photo_with_a_large_error_opens_and_can_be_marked(runs, tmp_path, monkeypatch):
+    monkeypatch.setenv("HVIT_PHOTOS", str(tmp_path / "photos"))
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (80, 64), "green").save(tmp_path / "photos" / "one.png")
+    photo = replace(ROW, path="coffee/one.png", sha256=file_sha256(tmp_path / "photos" / "one.png"), data="coffee")
+    record_measured_photos(runs / "tiny", "test", [replace(photo, label="Coffee___Rust")], {})
+    app = press(opened("severity"), "Look closer")
+    app.text_input(key="tile_reviewer").set_value("Ana").run()
+    said = words_of(app)
+    assert "Explain in Attention" in said and "As labelled: Coffee: rust" in said
 
 
 def test_damaged_severities_are_one_sentence(runs):
