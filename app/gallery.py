@@ -14,7 +14,6 @@ from app.cache import marks, samples
 from app.marking import words
 from app.marking.sample_dialog import Sample, mark_dialog
 from app.marking.training import train_on_labels
-from hvit.batches.reviews import Review
 from hvit.batches.sample_reviews import reviews_by_photo
 
 TILES_A_PAGE = 12
@@ -59,7 +58,7 @@ def gallery(tiles: Sequence[Tile], key: str, run: str, classes: Sequence[str]) -
     with st.container(key=f"gallery_{key}"):
         for number, (tile, picture) in enumerate(zip(shown, pictures)):
             with st.container(key=f"tile_{key}_{number}"):
-                st.html(_figure(tile, picture, _marks(tile, kept)))
+                st.html(_figure(tile, picture, words.decisions(kept.get(tile.sha256 or "", {}).values())))
                 if picture is not None:
                     opened = partial(state.open_tile, key, len(seen))
                     st.button("Look closer", type="tertiary", key=f"open_tile_{key}_{number}", on_click=opened)
@@ -88,12 +87,6 @@ def _sample(tile: Tile, photos: Mapping[str, Path]) -> Sample:
     file = None if samples.is_drawn(tile.path) else photos[tile.sha256]
     line = f"{tile.title}, {tile.line}" if tile.line else tile.title
     return Sample(tile.path, tile.sha256, file, line, tile.label, tile.predicted, tile.probability)
-
-
-def _marks(tile: Tile, kept: Mapping[str, Mapping[str, Review]]) -> str:
-    """What reviewers decided about a sample, in a line."""
-    own = kept.get(tile.sha256 or "", {}).values()
-    return "; ".join(f"{review.reviewer}: {words.decision(review.label, review.verdict)}" for review in own)
 
 
 def ask_for_photos_folder(key: str) -> None:

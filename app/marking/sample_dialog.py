@@ -12,12 +12,13 @@ import streamlit as st
 from app import state
 from app.cache import marks
 from app.cache.photos import whole_photo
+from app.marking import words
 from app.marking.decisions import Subject, ask_for_reviewer, decision_buttons, undo_button
 from app.photos import photo_files, pictures
 from app.photos.photo_files import PhotoFile
 from app.widgets import notice, picture, sentence
 from hvit.batches.reviews import Review, last_review, undo
-from hvit.batches.sample_reviews import SampleReviews, review_sample
+from hvit.batches.sample_reviews import SampleReviews, review_sample, reviews_by_photo
 from hvit.data.leafsim import Address
 from hvit.data.photos import InvalidPhotoError
 from hvit.files import typed_folder
@@ -109,6 +110,9 @@ def _decide(gallery: str, seen: Sequence[Sample], number: int, run: str, classes
     if not reviewer:
         sentence("Type your name, so that it stands beside your decisions.", "below")
         return
+    own = reviews_by_photo(marks.reviews_of(marks.marks_of(run))).get(sample.sha256 or "", {})
+    if own:
+        sentence(words.decisions(own.values()), "summary")
     blank = Review(reviewer, "", sample.sha256 or "", "", predicted=sample.predicted, probability=sample.probability)
     subject = Subject(sample.sha256 or sample.path, blank, _candidates(sample), classes)
     decision_buttons(subject, partial(_keep, marks.marks_of(run), sample, gallery, number))

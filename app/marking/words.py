@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterable
 
 from app.words import counted
-from hvit.batches.reviews import Labels
+from hvit.batches.reviews import Labels, Review
 from hvit.words import class_title
 
 DECISIONS = {"not_a_leaf": "not a leaf", "unreadable": "unreadable", "unsure": "unsure"}
@@ -15,6 +16,11 @@ DECISIONS = {"not_a_leaf": "not a leaf", "unreadable": "unreadable", "unsure": "
 def decision(label: str, verdict: str) -> str:
     """What a reviewer said of a photo: a class, or why there is none."""
     return class_title(label) if label else DECISIONS.get(verdict, verdict)
+
+
+def decisions(reviews: Iterable[Review]) -> str:
+    """The decisions of all reviewers about a photo in a line, each after the reviewer's name."""
+    return "; ".join(f"{review.reviewer}: {decision(review.label, review.verdict)}" for review in reviews)
 
 
 def labels_kept(labels: Labels, file: str) -> str:
