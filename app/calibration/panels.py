@@ -39,7 +39,7 @@ def headline(
     widgets.figures(
         [
             ("Calibration error (ECE)", rate(scores.ece), between(scores.ece_ci)),
-            ("Log-likelihood (NLL)", f"{scores.nll:.3f}", f"{nll_low:.3f} to {nll_high:.3f} nats"),
+            ("Negative log-likelihood", f"{scores.nll:.3f}", f"{nll_low:.3f} to {nll_high:.3f} nats"),
             ("Brier score", f"{scores.brier:.3f}", f"{brier_low:.3f} to {brier_high:.3f}, of 0 to 2"),
             ("AURC x 1000", f"{1000 * selective.aurc:.1f}", f"{1000 * low:.1f} to {1000 * high:.1f}"),
             (split_title(split), f"{scores.n:,}", f"{len(predictions.classes)} classes"),

@@ -63,17 +63,17 @@ def bland_altman(
         marker={"color": colors.accent, "size": POINT_PX, "opacity": 0.7},
         hovertemplate="%{text}<br>mean %{x:.1%}, difference %{y:+.1%}<extra></extra>",
     )  # fmt: skip
-    named = (("bias", limits.bias, "solid"), ("lower limit", limits.low, "dot"), ("upper limit", limits.high, "dot"))
+    named = (("bias", limits.bias, "solid"), ("lower", limits.low, "dot"), ("upper", limits.high, "dot"))
     for name, value, dash in named:
         figure.add_hline(y=value, line={"color": colors.quiet, "width": 1.5, "dash": dash})
         figure.add_annotation(
-            text=f"{name} {100 * value:+.1f}", x=1, xref="paper", xanchor="right", y=value, yanchor="bottom",
+            text=f"{name} {100 * value:+.1f}", x=1, xref="paper", xanchor="left", xshift=4, y=value,
             showarrow=False, font={"size": 12, "color": colors.ink},
         )  # fmt: skip
     axis = {"gridcolor": colors.rule, "zeroline": False, "fixedrange": True}
     figure.update_xaxes(**axis, tickformat=".0%", rangemode="tozero", title={"text": "mean of measured and true area"})
-    figure.update_yaxes(**axis, tickformat="+.0%", range=[-reach, reach], title={"text": "measured - true"})
-    return _laid_out(figure)
+    figure.update_yaxes(**axis, tickformat="+.0%", range=[-reach, reach], title={"text": "measured \u2212 true"})
+    return _laid_out(figure).update_layout(margin_r=76)  # for the names of the lines, which would hide points
 
 
 def _laid_out(figure: go.Figure) -> go.Figure:

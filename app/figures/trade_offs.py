@@ -81,7 +81,9 @@ def risk_coverage_curves(curves: Sequence[Curve], colors: Palette = PAPER) -> go
             x=curve.x[rows], y=curve.y[rows], mode="lines", name=curve.name, line=_line(number, colors),
             hovertemplate=f"{curve.name}<br>%{{x:.0%}} answered, %{{y:.1%}} wrong<extra></extra>",
         )  # fmt: skip
-    figure = _laid_out(figure, "share of photos answered, the most confident first", "wrong among them", colors)
+    figure = _laid_out(
+        figure, "share of photos answered, the most confident first", "error rate among answered", colors
+    )
     figure.update_xaxes(range=[0, 1], tickformat=".0%")
     return figure.update_yaxes(rangemode="tozero")
 

@@ -111,11 +111,11 @@ def headline(chosen: Chosen) -> None:
         (f"Mean at strength {middle.strength}", rate(middle.top1), between(middle.top1_ci)),
         (f"Mean at strength {strongest.strength}", rate(strongest.top1), between(strongest.top1_ci)),
         (
-            f"Correct among named at {strongest.strength}",
+            "Correct among named",
             "none named" if strongest.named_correct is None else rate(strongest.named_correct),
-            f"{rate(strongest.named)} are named",
+            f"at strength {strongest.strength}, where {rate(strongest.named)} are named",
         ),
-        ("Then named as another", f"{wrong:,}", f"of {versions:,} versions of pictures named correctly"),
+        ("Newly misnamed", f"{wrong:,}", f"of {versions:,} changed versions of correctly named pictures"),
         (split_title(chosen.split), f"{len(found):,}", f"{len(set(found.labels))} classes"),
     ]
     if chosen.beside is not None:

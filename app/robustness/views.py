@@ -89,11 +89,13 @@ def table(chosen: Chosen) -> None:
     measure = widgets.choice("Score", words.MEASURES, state.STRESS_MEASURE, labelled=False)
     errors = corruption_errors(runs[1], runs[0]) if len(runs) == 2 else None
     rows, exported = [], []
-    for run in runs:
-        for kind, scores in _all_curves(run):
+    for of_kind in zip(*(_all_curves(run) for run in runs)):  # the runs share their kinds: a kind's rows adjoin
+        for run, (kind, scores) in zip(runs, of_kind):
             row = ({"Run": run.run} if len(runs) > 1 else {}) | words.scores_row(kind, scores, measure)
-            if kind != words.MEAN and scores[-1].strength:
-                row["Change of accuracy at 5, points"] = 100 * drop(run, kind, scores[-1].strength).difference
+            is_changed = kind != words.MEAN and scores[-1].strength
+            row["Change of accuracy at 5, points"] = (
+                100 * drop(run, kind, scores[-1].strength).difference if is_changed else None
+            )
             if errors is not None and run is runs[1]:
                 row["Corruption error"] = errors.mean if kind == words.MEAN else errors.by_kind.get(kind)
             rows.append(row)

@@ -111,8 +111,8 @@ def ladder_summary(kind: str, answers: Sequence[StressAnswer]) -> str:
 
 
 def scores_row(kind: str, curve: Sequence[CellScores], measure: str) -> dict:
-    """Row of the table: the score at each strength, in percent."""
-    row = {"Kind": kind_title(kind)}
+    """Row of the table: number of pictures and the score at each strength, in percent."""
+    row = {"Kind": kind_title(kind), "Pictures": curve[0].n}
     for scores in curve:
         value = getattr(scores, measure)
         name = "As it is, %" if scores.strength == 0 else f"{scores.strength}, %"

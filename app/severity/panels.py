@@ -13,9 +13,10 @@ from app.gallery import Tile, gallery
 from app.severity import words
 from app.theme import SAVE_MODEBAR
 from app.words import rate
+from hvit.data.classes import spoken
 from hvit.runs.snapshot import RunSnapshot
 from hvit.severity.records import CLASSICAL, HEAD, MeasuredPhoto
-from hvit.words import class_title
+from hvit.words import capitalized
 
 WORST = 24
 
@@ -86,13 +87,14 @@ def by_condition(rows: Sequence[MeasuredPhoto], compared: Sequence[MeasuredPhoto
             scores = severity_scores(part, resamples=0)
             table.append({
                 "method": words.METHODS[method], "condition": label or "all", "photos": scores.n,
-                "with an area": scores.measured, "IoU of symptoms": scores.symptom_iou.value,
+                "compared": scores.measured, "IoU of symptoms": scores.symptom_iou.value,
                 "IoU of the leaf": scores.leaf_iou.value, "concordance": scores.concordance.value,
                 "error, points": None if scores.mae.value is None else 100 * scores.mae.value,
             })  # fmt: skip
     formats = dict.fromkeys(("IoU of symptoms", "IoU of the leaf", "concordance"), "%.2f") | {"error, points": "%.1f"}
-    titled = [{title[:1].upper() + title[1:]: value for title, value in row.items()} for row in table]
-    formats = {title[:1].upper() + title[1:]: shown for title, shown in formats.items()}
+    spoken_rows = [row | {"condition": capitalized(spoken(row["condition"]))} for row in table]
+    titled = [{capitalized(title): value for title, value in row.items()} for row in spoken_rows]
+    formats = {capitalized(title): shown for title, shown in formats.items()}
     widgets.table(titled, "severity", table, formats=formats)
 
 
@@ -105,8 +107,8 @@ def worst(record: RunSnapshot, rows: Sequence[MeasuredPhoto]) -> None:
     st.html("<h2>Largest errors</h2>")
     tiles = [
         Tile(
-            row.path, row.sha256, f"measured {rate(row.area)}, true {rate(row.area_true)}", class_title(row.label),
-            label=row.label,
+            row.path, row.sha256, f"measured {rate(row.area)}, true {rate(row.area_true)}",
+            capitalized(spoken(row.label)), label=row.label,
         )
         for row in found[:WORST]
     ]  # fmt: skip

@@ -40,7 +40,7 @@ def cells(scores: SeverityScores) -> list[tuple[str, str, str]]:
         ("Concordance (Lin)", figure(scores.concordance), interval(scores.concordance)),
         ("Mean absolute error", figure(scores.mae, True), f"points; {interval(scores.mae, True)}".rstrip("; ")),
         ("Coverage, %", figure(scores.coverage, True), f"of 90 % intervals; {held}".rstrip("; ")),
-        ("Photos", f"{scores.n:,}", f"{scores.measured:,} with an area"),
+        ("Photos", f"{scores.n:,}", f"{scores.measured:,} with areas to compare"),
     ]
     return [cell for cell in found if cell[1] != "-"]
 

@@ -74,8 +74,8 @@ def test_two_runs_stand_side_by_side(stressed):
 def test_the_table_holds_every_kind_and_run(stressed):
     app = opened(stressed="tiny", against_run="worse", robustness="Table")
     table = app.dataframe[0].value
-    assert list(table["Kind"]) == ["All corruptions, mean", "Sensor noise"] * 2
-    assert table["5, %"].tolist() == pytest.approx([50, 50, 10, 10])
+    assert list(table["Kind"]) == 2 * ["All corruptions, mean"] + 2 * ["Sensor noise"]
+    assert table["5, %"].tolist() == pytest.approx([50, 10, 50, 10])
     assert table["Corruption error"].tolist()[3] == pytest.approx(4.5 / 1.8)  # sums of errors
 
 
