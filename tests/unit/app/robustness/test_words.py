@@ -71,6 +71,7 @@ def test_a_row_of_the_table_leaves_a_gap_where_nothing_is_named():
     cells = [CellScores("noise", s, 4, 0.5, (0, 1), 0.0, None, 1.0, 1.0, 1.0) for s in (0, 1)]
     assert words.scores_row("noise", cells, "named_correct") == {
         "Kind": "Sensor noise",
+        "Pictures": 4,
         "As it is, %": None,
         "1, %": None,
     }
