@@ -2,7 +2,7 @@
 
 import base64
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,8 +12,9 @@ import streamlit as st
 from app import state, widgets
 from app.cache import marks, samples
 from app.marking import words
-from app.marking.sample_dialog import Sample, mark_dialog
+from app.marking.sample_dialog import Sample, Shown, mark_dialog, plain_photo
 from app.marking.training import train_on_labels
+from app.photos.photo_files import PhotoFile
 from hvit.batches.sample_reviews import reviews_by_photo
 
 TILES_A_PAGE = 12
@@ -40,7 +41,13 @@ class Tile:
     probability: float | None = None
 
 
-def gallery(tiles: Sequence[Tile], key: str, run: str, classes: Sequence[str]) -> None:
+def gallery(
+    tiles: Sequence[Tile],
+    key: str,
+    run: str,
+    classes: Sequence[str],
+    show: Callable[[PhotoFile], Shown] = plain_photo,
+) -> None:
     """Grid of samples, twelve a page; each opens large, to be explained in Attention or marked.
 
     Where photos are not at hand, words replace the pictures and a box asks for their folder.
@@ -49,6 +56,7 @@ def gallery(tiles: Sequence[Tile], key: str, run: str, classes: Sequence[str]) -
         key: unique for each gallery of a page.
         run: whose samples these are; it explains them, and their reviews are kept by run.
         classes: that a sample can be labeled as, besides those a reviewer types.
+        show: makes the large image of a sample.
     """
     shown, pictures, photos = _page_of(tiles, key)
     with widgets.user_errors_shown():
@@ -66,7 +74,7 @@ def gallery(tiles: Sequence[Tile], key: str, run: str, classes: Sequence[str]) -
     _ask_where_missing(pictures, key)
     train_on_labels(marks.marks_of(run), reviews, run)
     if state.opened_tile(key) is not None:
-        mark_dialog(key, seen, run, classes)
+        mark_dialog(key, seen, run, classes, show)
 
 
 def _page_of(tiles: Sequence[Tile], key: str) -> tuple[list[Tile], list[bytes | None], dict[str, Path]]:

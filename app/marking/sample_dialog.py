@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from app import state
@@ -54,14 +55,38 @@ class Sample:
         return photo_files.on_disk(self.file, self.file.name)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """How a sample is shown: its image (H, W, 3) uint8, and what is drawn on it, in a sentence."""
+
+    pixels: np.ndarray
+    caption: str = ""
+
+
+def plain_photo(photo: PhotoFile) -> Shown:
+    """The photo as it is.
+
+    Raises:
+        InvalidPhotoError: it cannot be read.
+    """
+    return Shown(whole_photo(photo))
+
+
 @st.dialog("One leaf", width="large", on_dismiss=state.close_tile)
-def mark_dialog(gallery: str, seen: Sequence[Sample], run: str, classes: Sequence[str]) -> None:
+def mark_dialog(
+    gallery: str,
+    seen: Sequence[Sample],
+    run: str,
+    classes: Sequence[str],
+    show: Callable[[PhotoFile], Shown] = plain_photo,
+) -> None:
     """The opened sample of a gallery; a decision goes on to the next.
 
     Args:
         gallery: its key.
         seen: its samples on the page that is turned to.
         run, classes: whose samples these are.
+        show: makes the image of a sample.
     """
     number = state.opened_tile(gallery)
     if number is None or number >= len(seen):
@@ -71,7 +96,7 @@ def mark_dialog(gallery: str, seen: Sequence[Sample], run: str, classes: Sequenc
     sample = seen[number]
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        _picture(sample)
+        _picture(sample, show)
         sentence(sample.line, "standing")
     with right:
         if note := state.take_note_on_batch():
@@ -87,14 +112,19 @@ def mark_dialog(gallery: str, seen: Sequence[Sample], run: str, classes: Sequenc
         st.button("Next", type="tertiary", key="tile_next", disabled=number + 1 == len(seen), on_click=after)
 
 
-def _picture(sample: Sample) -> None:
+def _picture(sample: Sample, show: Callable[[PhotoFile], Shown]) -> None:
     try:
-        pixels = pictures.shrunk(whole_photo(sample.photo()), SHOWN_PX)
-        picture(
-            pixels, "The photo" if sample.file else "The drawn leaf", is_drawn=sample.file is None, key="picture_tile"
-        )
+        shown = show(sample.photo())
     except InvalidPhotoError as error:
         notice(f"The photo is not there any more: {error}")
+        return
+    except ValueError as error:
+        notice(str(error))
+        return
+    title = "The photo" if sample.file else "The drawn leaf"
+    picture(pictures.shrunk(shown.pixels, SHOWN_PX), title, is_drawn=sample.file is None, key="picture_tile")
+    if shown.caption:
+        sentence(shown.caption, "standing")
 
 
 def _to_attention(sample: Sample, run: str) -> None:

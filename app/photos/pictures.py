@@ -12,6 +12,7 @@ CUT_PX = 2048
 THUMBNAIL_PX = 112
 MIN_CUT_PX = 64
 OUTLINED_PX = 960
+WHITE = (255, 255, 255)
 MIN_HOLE_PX = 600  # area of gaps in a mask that get no line: around green veins it would hide the leaf
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom as fractions of the photo
@@ -92,10 +93,12 @@ def with_box(pixels: np.ndarray, box: Box) -> np.ndarray:
     return cv2.rectangle(shown, (left, top), (right - 1, bottom - 1), (252, 251, 248), 2)
 
 
-def with_outline(pixels: np.ndarray, mask: np.ndarray, width_px: int = 3) -> np.ndarray:
+def with_outline(
+    pixels: np.ndarray, mask: np.ndarray, width_px: int = 3, color: tuple[int, int, int] = WHITE
+) -> np.ndarray:
     """Draws the outline of `mask` (H', W') bool on the photo; small photos are upscaled for a fine line.
 
-    The line is light inside a dark one, so that it is visible on every color, and it runs outside the
+    The line is of a light `color` inside a dark one, so that it is visible on every ground, and it runs outside the
     mask, so that small spots are not hidden under it.
     """
     factor = max(1.0, OUTLINED_PX / max(pixels.shape[:2]))
@@ -106,8 +109,8 @@ def with_outline(pixels: np.ndarray, mask: np.ndarray, width_px: int = 3) -> np.
     edges, tree = cv2.findContours(around, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     is_hole = [parent >= 0 for parent in tree[0, :, 3]] if edges else []
     edges = [edge for edge, hole in zip(edges, is_hole) if not hole or cv2.contourArea(edge) > MIN_HOLE_PX]
-    for color, line_px in (((20, 20, 20), 2 * width_px + 2), ((255, 255, 255), width_px)):
-        cv2.drawContours(shown, edges, -1, color, line_px, cv2.LINE_AA)
+    for line_color, line_px in (((20, 20, 20), 2 * width_px + 2), (color, width_px)):
+        cv2.drawContours(shown, edges, -1, line_color, line_px, cv2.LINE_AA)
     return shown
 
 

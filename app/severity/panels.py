@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -11,6 +12,7 @@ from app.cache import severities
 from app.figures import agreement
 from app.gallery import Tile, gallery
 from app.severity import words
+from app.severity.outlines import with_both_masks
 from app.theme import SAVE_MODEBAR
 from app.words import rate
 from hvit.data.classes import spoken
@@ -105,6 +107,7 @@ def worst(record: RunSnapshot, rows: Sequence[MeasuredPhoto]) -> None:
     if not found:
         return
     st.html("<h2>Largest errors</h2>")
+    widgets.sentence(words.BOTH_MASKS, "standing")
     tiles = [
         Tile(
             row.path, row.sha256, f"measured {rate(row.area)}, true {rate(row.area_true)}",
@@ -112,7 +115,7 @@ def worst(record: RunSnapshot, rows: Sequence[MeasuredPhoto]) -> None:
         )
         for row in found[:WORST]
     ]  # fmt: skip
-    gallery(tiles, "severity_worst", record.name, record.classes)
+    gallery(tiles, "severity_worst", record.name, record.classes, partial(with_both_masks, record))
 
 
 def not_measured(rows: Sequence[MeasuredPhoto]) -> None:

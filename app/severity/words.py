@@ -1,5 +1,7 @@
 """Texts of the Severity page. Pure functions, no drawing."""
 
+import numpy as np
+
 from hvit.scoring.concordance import LimitsOfAgreement
 from hvit.scoring.severity import Estimate, SeverityScores
 
@@ -8,6 +10,7 @@ TITLES = {
     "rice-brown-spot": "Rice brown spot, symptom masks by hand",
     "rice-tungro": "Rice tungro, symptom masks by hand",
 }
+BOTH_MASKS = "Opened, a photo is shown with its symptoms outlined twice: as in its mask, and as measured."
 METHODS = {"head": "Segmentation head", "classical": "Color thresholds"}
 
 
@@ -43,6 +46,23 @@ def cells(scores: SeverityScores) -> list[tuple[str, str, str]]:
         ("Photos", f"{scores.n:,}", f"{scores.measured:,} with areas to compare"),
     ]
     return [cell for cell in found if cell[1] != "-"]
+
+
+def outlines(true: np.ndarray | None, measured: np.ndarray | None) -> str:
+    """What the outlines on a photo are.
+
+    Args:
+        true, measured: symptoms in the mask and as measured, bool; None where not at hand.
+    """
+    in_mask = _outline("White", "in the mask", true, "No mask lies beside this photo.")
+    as_measured = _outline("Orange", "as measured", measured, "The head of this run is not at hand.")
+    return f"{in_mask} {as_measured}"
+
+
+def _outline(color: str, source: str, mask: np.ndarray | None, absent: str) -> str:
+    if mask is None:
+        return absent
+    return f"{color}: symptoms {source}." if mask.any() else f"{color}: no symptoms {source}."
 
 
 def limits(found: LimitsOfAgreement) -> str:

@@ -151,6 +151,19 @@ def read_mask(path: Path) -> np.ndarray:
     return mask
 
 
+def mask_beside(photo: Path) -> np.ndarray | None:
+    """Mask of one photo below `images`, of the same name below `masks`; None where there is no such file.
+
+    Raises:
+        DataError: the mask cannot be read, see `read_mask`.
+    """
+    images = next((folder for folder in photo.parents if folder.name == IMAGES), None)
+    if images is None:
+        return None
+    file = images.with_name(MASKS) / photo.relative_to(images).with_suffix(".png")
+    return read_mask(file) if file.is_file() else None
+
+
 def one_hot(mask: np.ndarray) -> np.ndarray:
     """(H, W) of 0, 1, 2 -> (H, W, 3) uint8, 255 in the channel of the class."""
     classes = np.array([BACKGROUND, LEAF, SYMPTOM])

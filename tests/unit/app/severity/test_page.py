@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -10,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from hvit.files import file_sha256
 from hvit.scoring.severity import record_measured_photos
 from hvit.severity.records import MeasuredPhoto
+from tests.support.color_heads import add_color_head, spotted_leaf
 from tests.support.pages import MAIN, press, words_of
 
 ROW = MeasuredPhoto(
@@ -57,6 +59,40 @@ def test_a_photo_with_a_large_error_opens_and_can_be_marked(runs, tmp_path, monk
     app.text_input(key="tile_reviewer").set_value("Ana").run()
     said = words_of(app)
     assert "Explain in Attention" in said and "As labelled: Coffee: rust" in said
+
+
+@pytest.fixture
+def masked_photo(tmp_path, monkeypatch):
+    """A spotted leaf with its mask beside it, as a record of the run `tiny`."""
+    monkeypatch.setenv("HVIT_PHOTOS", str(tmp_path / "coffee"))
+    for part in ("images", "masks"):
+        (tmp_path / "coffee" / "test" / part).mkdir(parents=True)
+    photo = tmp_path / "coffee" / "test" / "images" / "one.png"
+    photo.write_bytes(spotted_leaf())
+    mask = np.zeros((256, 256), np.uint8)
+    mask[100:140, 60:100] = 2
+    Image.fromarray(mask).save(tmp_path / "coffee" / "test" / "masks" / "one.png")
+    return replace(ROW, path="coffee/test/images/one.png", sha256=file_sha256(photo), data="coffee")
+
+
+def test_an_opened_photo_shows_its_mask_and_what_was_measured(runs, masked_photo):
+    add_color_head(runs / "tiny")
+    record_measured_photos(runs / "tiny", "test", [masked_photo], {})
+    app = press(opened("severity"), "Look closer")
+    assert "White: symptoms in the mask. Orange: symptoms as measured." in words_of(app)
+
+
+def test_an_opened_photo_without_a_head_at_hand_shows_its_mask_alone(runs, masked_photo):
+    record_measured_photos(runs / "tiny", "test", [masked_photo], {})
+    app = press(opened("severity"), "Look closer")
+    assert "White: symptoms in the mask. The head of this run is not at hand." in words_of(app)
+
+
+def test_a_mask_that_cannot_be_read_is_named_and_the_photo_can_be_marked(runs, masked_photo, tmp_path):
+    (tmp_path / "coffee" / "test" / "masks" / "one.png").write_bytes(b"x")
+    record_measured_photos(runs / "tiny", "test", [masked_photo], {})
+    said = words_of(press(opened("severity"), "Look closer"))
+    assert "cannot be read as a mask" in said and "Explain in Attention" in said
 
 
 def test_damaged_severities_are_one_sentence(runs):

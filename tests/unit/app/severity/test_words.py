@@ -1,5 +1,7 @@
 """What the Severity page says."""
 
+import numpy as np
+
 from app.severity import words
 from hvit.scoring.concordance import LimitsOfAgreement
 from hvit.scoring.severity import Estimate, SeverityScores
@@ -26,3 +28,10 @@ def test_a_gain_is_called_by_its_interval():
 def test_limits_are_in_points():
     said = words.limits(LimitsOfAgreement(-0.011, -0.062, 0.041))
     assert said == ("On average -1.1 points; 95 % of the differences lie between -6.2 and +4.1 points (Bland-Altman).")
+
+
+def test_outlines_are_named_by_their_color_and_what_is_absent_is_said():
+    spot, none = np.ones((2, 2), bool), np.zeros((2, 2), bool)
+    assert words.outlines(spot, none) == "White: symptoms in the mask. Orange: no symptoms as measured."
+    said = words.outlines(None, None)
+    assert said == "No mask lies beside this photo. The head of this run is not at hand."

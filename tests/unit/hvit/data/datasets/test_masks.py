@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from hvit.data.datasets.folders import DataError
-from hvit.data.datasets.masks import read_mask, read_masked
+from hvit.data.datasets.masks import mask_beside, read_mask, read_masked
 
 
 @pytest.fixture
@@ -200,3 +200,13 @@ def test_a_mask_that_expands_to_more_than_a_photo_may_is_refused(tmp_path, side)
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
     with pytest.raises(DataError, match="a.png"):
         read_mask(tmp_path / "a.png")
+
+
+def test_the_mask_beside_a_photo_is_found_by_its_name(pack):
+    mask = mask_beside(pack / "train" / "images" / "a.jpg")
+    assert (mask == 2).sum() == 100  # the square of 10 x 10 px
+
+
+@pytest.mark.parametrize("place", ["train/images/c.jpg", "train/a.jpg"])
+def test_a_photo_without_a_mask_beside_it_has_none(pack, place):
+    assert mask_beside(pack / place) is None
