@@ -18,7 +18,7 @@ from gradio_client.utils import is_http_url_like
 from starlette.middleware import Middleware
 
 from app import door
-from app.diagnose.words import area_sentences, one_sentence
+from app.diagnose.words import area_sentences, summary_sentence
 from app.words import knows, wrong_material
 from hvit.diagnosis import diagnose
 from hvit.explain.overlay import overlay_heatmap
@@ -46,7 +46,7 @@ def build(checkpoint: Checkpoint) -> gr.Blocks:
         overlay = None if found.heatmap is None else overlay_heatmap(found.pixels, found.heatmap)
         row = found.to_row("")
         answer_set = {key: row[key] for key in ("verdict", "prediction_set", "severity", "severity_reason")}
-        lines = [f"### {one_sentence(found, 'The photo')}", *area_sentences(found)]
+        lines = [f"### {summary_sentence(found, 'The photo')}", *area_sentences(found)]
         return "\n\n".join(lines), answer_set, overlay
 
     run = Run(checkpoint.run_dir)

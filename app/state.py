@@ -250,12 +250,12 @@ def box() -> Box:
     return left / 100, top / 100, right / 100, bottom / 100
 
 
-def insists() -> bool:
+def leaf_is_confirmed() -> bool:
     """Whether the user confirmed that the unfamiliar photo shown large is a leaf."""
     return position() in st.session_state.get(_INSISTED, set())
 
 
-def insist() -> None:
+def confirm_leaf() -> None:
     """Confirms that the unfamiliar photo shown large is a leaf."""
     st.session_state.setdefault(_INSISTED, set()).add(position())
 
@@ -487,7 +487,7 @@ def asked_class() -> str | None:
     return st.session_state.get(ASKED, st.query_params.get(ASKED))
 
 
-def start_question(about: tuple, default: str) -> None:
+def reset_asked_class(about: tuple, default: str) -> None:
     """Resets the question where another photo or run was chosen; a query parameter is kept."""
     if st.session_state.get(_EXPLAINED, about) != about:
         st.session_state[ASKED] = default
@@ -499,7 +499,7 @@ def forget_square() -> None:
     st.session_state[SQUARE] = None
 
 
-def shows_anyway(photo: PhotoFile) -> bool:
+def is_shown_anyway(photo: PhotoFile) -> bool:
     """Whether the user asked for the map of this unfamiliar photo."""
     return photo.key in st.session_state.get(_SHOWN_ANYWAY, set())
 

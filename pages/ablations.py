@@ -11,7 +11,7 @@ studies = ablations.group_by_variant(found)
 with st.container(key="ablations"):
     st.html('<h1 class="page-title">Ablations</h1>')
     if not studies:
-        panels.nothing_yet()
+        panels.empty_state()
         widgets.unreadable_runs(found, troubles)
         st.stop()
     name = panels.choose(studies)

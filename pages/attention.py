@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import state, widgets
-from app.attention import panels, question
+from app.attention import controls, panels
 from app.cache import explanations, runs
 
 widgets.unseen_title("Attention")
@@ -18,45 +18,49 @@ if trouble := widgets.trouble_with_address(choices):
 with sheet.container(key="with_model"):
     run = widgets.choose_run(choices)
 with sheet.container(key="of_photo"), widgets.user_errors_shown():
-    question.take_sample_of_address()
-    crop = question.choose_photo(choices, run)
+    controls.open_sample_from_url()
+    crop = controls.choose_photo(choices, run)
 if not state.photos():
     with sheet.container(key="empty"), widgets.user_errors_shown():
-        panels.nothing_yet()
-        explanations.get_ready(run)  # the page is drawn; while the reader looks for a photo, the model gets ready
+        panels.empty_state()
+        explanations.preload(run)  # the page is drawn; while the reader looks for a photo, the model gets ready
     st.stop()
 
 with sheet.container(key="answer"), widgets.user_errors_shown():
-    case = question.case_of(run, crop)
-    widgets.warn_of_material(run, choices, case.is_drawn)
-    if not panels.verdict(case):
+    diagnosed = controls.diagnose_shown_photo(run, crop)
+    widgets.warn_of_material(run, choices, diagnosed.is_drawn)
+    if not panels.verdict(diagnosed):
         st.stop()
 with sheet.container(key="how", horizontal=True):
-    method = question.choose_method(case)
-    arguments = question.choose_arguments(method)
+    method = controls.choose_method(diagnosed)
+    arguments = controls.choose_arguments(method)
 with sheet.container(key="classes"):
-    asked = question.ask(case, method, arguments)
+    asked = controls.choose_target(diagnosed, method, arguments)
 with sheet.container(key="compare"):
-    beside = question.choose_beside(case, choices)
+    compared_with = controls.choose_comparison(diagnosed, choices)
 with sheet.container(key="looks", horizontal=True, vertical_alignment="bottom"):
-    look = question.choose_look()
+    style = controls.choose_map_style()
 with sheet.container(key="map"), widgets.user_errors_shown(), widgets.progress("Looking") as progress:
-    with panels.meanwhile(case, asked, look):
-        explanation = explanations.explain(case.photo, case.checkpoint, asked, progress)
-    panels.shown_map(case, asked, explanation, look)
-outcome = sheet.container(key="outcome")
+    with panels.placeholder_map(diagnosed, asked, style):
+        explanation = explanations.explain(diagnosed.photo, diagnosed.checkpoint, asked, progress)
+    panels.attribution_map(diagnosed, asked, explanation, style)
+summary_place = sheet.container(key="outcome")
 with sheet.container(key="holds"), widgets.user_errors_shown():
-    panels.tests_of(case, asked, explanation, outcome)
-    panels.cannot_tell(method)
-if explanations.can_look_inside(case.checkpoint):
+    panels.faithfulness(diagnosed, asked, explanation, summary_place)
+    panels.limitations(method)
+if explanations.has_attention(diagnosed.checkpoint):
     with sheet.container(key="squares"):
-        panels.squares(case, look.strength)
+        panels.squares(diagnosed, style.opacity)
     with sheet.container(key="heads"):
-        panels.heads(case, look.strength)
+        panels.heads(diagnosed, style.opacity)
 with sheet.container(key="tools", horizontal=True, horizontal_alignment="right"):
-    panels.save(case, explanation)
-    panels.link(case)
-if beside != question.NOTHING:
+    panels.save(diagnosed, explanation)
+    panels.link(diagnosed)
+if compared_with != controls.NOTHING:
     with sheet.container(key="second"), widgets.user_errors_shown(), widgets.progress("Looking") as progress:
-        other = None if beside == question.TWIN else question.case_of(question.named(choices, beside), crop)
-        panels.beside_map(case, other, asked, explanation, look, progress)
+        other = (
+            None
+            if compared_with == controls.RANDOMIZED
+            else controls.diagnose_shown_photo(controls.run_of_name(choices, compared_with), crop)
+        )
+        panels.comparison_map(diagnosed, other, asked, explanation, style, progress)

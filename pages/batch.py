@@ -20,8 +20,8 @@ with sheet:
         panels.new_batch(choices) if choices else widgets.no_run_yet()
         st.stop()
     with widgets.user_errors_shown():
-        panels.head(batch)
+        panels.progress_header(batch)
         panels.moved_folders(batch)
         views.show(batch)
         panels.add_and_delete(batch, batches.scoring_of(batch))
-        views.get_ready()  # the page is drawn; opening a photo then does not wait
+        views.preload()  # the page is drawn; opening a photo then does not wait

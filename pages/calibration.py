@@ -13,7 +13,7 @@ judged = [record for record in found if record.splits]
 with sheet:
     st.html('<h1 class="page-title">Calibration</h1>')
     if not judged:
-        panels.nothing_yet(found, troubles)
+        panels.empty_state(found, troubles)
         st.stop()
     with st.container(horizontal=True, key="evaluation_choice"):
         record = evaluation.choose_run(judged)

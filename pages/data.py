@@ -11,7 +11,7 @@ found, troubles = records.all_records()
 with sheet:
     st.html('<h1 class="page-title">Data</h1>')
     if not found:
-        panels.nothing_yet()
+        panels.empty_state()
         widgets.unreadable_runs(found, troubles)
         st.stop()
     with st.container(key="data_choice"):

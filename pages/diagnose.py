@@ -28,7 +28,7 @@ if choice == widgets.ANOTHER:
 if not state.photos():
     with sheet.container(key="wide"), widgets.user_errors_shown():
         widgets.warn_of_material(run, choices, is_drawn=False)
-        panels.nothing_yet()
+        panels.empty_state()
         runs.load_model(run)  # the page is drawn; while the reader looks for a photo, the model gets ready
     st.stop()
 
@@ -36,10 +36,12 @@ crop, position = widgets.known_crop(choice), state.position()
 with sheet.container(key="wide"), widgets.user_errors_shown(), widgets.progress("Reading the leaves") as progress:
     checkpoint = runs.load_model(run)
     shown = [photos.as_shown(photo, state.cut(photo)) for photo in state.photos()]
-    diagnosis = diagnoses.look_closely(shown[position], checkpoint, crop)  # first: the list then finds it decoded
+    diagnosis = diagnoses.diagnose_with_heatmap(
+        shown[position], checkpoint, crop
+    )  # first: the list then finds it decoded
     results = diagnoses.diagnose_all(shown, checkpoint, crop, progress)
     drawing = photos.drawing_of(shown[position], state.cut(state.photos()[position]))
-    facts = diagnoses.facts_about(diagnosis, run, checkpoint, crop)
+    track_record = diagnoses.track_record_of(diagnosis, run, checkpoint, crop)
 
 with sheet.container(key="list"):
     result_list.result_list(shown, results, position, run, checkpoint, crop)
@@ -49,9 +51,9 @@ with sheet.container(key="verdict"):
         diagnosis,
         shown[position].name,
         run.classes,
-        facts,
+        track_record,
         crop_is_open=choice == widgets.NOT_SURE,
-        insisted=state.insists(),
+        leaf_confirmed=state.leaf_is_confirmed(),
         num_others=sum(result.diagnosis.error is None for result in results),
         drawing=drawing,
     )
@@ -65,8 +67,8 @@ with sheet.container(key="photo"), widgets.user_errors_shown():
 with sheet.container(key="steps"):
     panels.steps(diagnosis, shown[position].name, position, len(shown))
 with sheet.container(key="why"):
-    panels.why(diagnosis, facts, run, drawing)
-if panels.can_tell_apart(diagnosis, state.insists()):
+    panels.why(diagnosis, track_record, run, drawing)
+if panels.can_tell_apart(diagnosis, state.leaf_is_confirmed()):
     with sheet.container(key="cards"):
         panels.tell_apart(diagnosis)
 with sheet.container(key="foot"):

@@ -11,7 +11,7 @@ usable = panels.candidates(found)
 with st.container(key="robustness_page"):
     st.html('<h1 class="page-title">Robustness</h1>')
     if not usable:
-        panels.nothing_yet()
+        panels.empty_state()
         widgets.unreadable_runs(found, troubles)
         st.stop()
     with widgets.user_errors_shown():

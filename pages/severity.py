@@ -13,7 +13,7 @@ measuring = [record for record in found if severities.has_severity(record)]
 with sheet:
     st.html('<h1 class="page-title">Severity</h1>')
     if not measuring:
-        panels.nothing_yet()
+        panels.empty_state()
         widgets.unreadable_runs(found, troubles)
         st.stop()
     record = widgets.choose_record(measuring)

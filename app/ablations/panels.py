@@ -23,7 +23,7 @@ from hvit.scoring.learning_curves import curve
 CURVES = {"macro_f1": ("val", "macro_f1"), "top1": ("val", "top1"), "loss": ("train", "loss")}
 
 
-def nothing_yet() -> None:
+def empty_state() -> None:
     """Page without any ablation."""
     st.html(
         '<div class="empty"><p class="verdict"><b>No ablation here yet.</b></p><p>It trains one configuration with and '

@@ -1,1 +1,1 @@
-"""What the Attention page shows, beyond what all pages share."""
+"""Panels of the Attention page."""

@@ -1,4 +1,4 @@
-"""The parts of the Attention page: the answer, its map, the tests of it, and single squares and heads."""
+"""Panels of the Attention page: diagnosis, attribution map, faithfulness test, rollout of single tokens and heads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import streamlit as st
 
 from app import state
 from app.attention import words
-from app.attention.question import NOTHING, Case, Look, choose_stage
+from app.attention.controls import NOTHING, DiagnosedPhoto, MapStyle, choose_stage
 from app.cache import explanations
 from app.cache.explanations import Progress
 from app.diagnose import words as verdict_words
@@ -36,8 +36,8 @@ MAP_PX = 640  # small photos are enlarged to this, so that colors run smoothly
 HEAD_PX = 240
 
 
-def nothing_yet() -> None:
-    """The page before the first photo."""
+def empty_state() -> None:
+    """Empty state: the page without photos."""
     st.html(
         '<div class="empty"><p class="verdict"><b>Show me a leaf.</b></p><p>You will see which places of the photo an '
         "answer comes from, and a test of whether that is so. Photos "
@@ -45,119 +45,126 @@ def nothing_yet() -> None:
     )
 
 
-def verdict(case: Case) -> bool:
-    """The answer that is explained, in the words of Diagnose; False where there is none to explain."""
-    bold, rest = verdict_words.headline(case.diagnosis, case.photo.name)
+def verdict(diagnosed: DiagnosedPhoto) -> bool:
+    """The diagnosis in the words of the Diagnose page; False where there is no prediction to explain."""
+    bold, rest = verdict_words.headline(diagnosed.diagnosis, diagnosed.photo.name)
     st.html(f'<h2 class="verdict" role="status"><b>{html.escape(bold)}</b>{html.escape(rest)}</h2>')
-    if text := verdict_words.below_headline(case.diagnosis):
+    if text := verdict_words.below_headline(diagnosed.diagnosis):
         sentence(text, "below")
-    if case.diagnosis.verdict == "unreadable":
+    if diagnosed.diagnosis.verdict == "unreadable":
         return False
-    if case.diagnosis.verdict == "unfamiliar":
+    if diagnosed.diagnosis.verdict == "unfamiliar":
         sentence(words.UNFAMILIAR, "notice")
-        if not state.shows_anyway(case.photo):
-            st.button("Show anyway", on_click=state.show_anyway, args=(case.photo,))
+        if not state.is_shown_anyway(diagnosed.photo):
+            st.button("Show anyway", on_click=state.show_anyway, args=(diagnosed.photo,))
             return False
     return True
 
 
 @contextmanager
-def meanwhile(case: Case, question: ExplanationRequest, look: Look) -> Iterator[None]:
-    """While a slow method computes, the map that came with the diagnosis, or the photo where there is none."""
-    if not explanations.takes_a_while(case.photo, case.checkpoint, question):
+def placeholder_map(diagnosed: DiagnosedPhoto, request: ExplanationRequest, style: MapStyle) -> Iterator[None]:
+    """Context manager that shows the rollout of the diagnosis, or the photo, while a slow method computes."""
+    if not explanations.is_slow(diagnosed.photo, diagnosed.checkpoint, request):
         yield
         return
-    place, diagnosis = st.empty(), case.diagnosis
+    place, diagnosis = st.empty(), diagnosed.diagnosis
     with place.container():
-        title = words.MEANWHILE if diagnosis.heatmap is not None else words.PHOTO_MEANWHILE
+        title = words.PLACEHOLDER if diagnosis.heatmap is not None else words.PHOTO_PLACEHOLDER
         st.html(f'<p class="map-title">{html.escape(title)}</p>')
         pixels = pictures.enlarged(diagnosis.pixels, MAP_PX)
         if diagnosis.heatmap is not None:
-            pixels = overlay_heatmap(pixels, diagnosis.heatmap, opacity=look.strength)
-        picture(pixels, title, case.is_drawn, "picture_meanwhile")
+            pixels = overlay_heatmap(pixels, diagnosis.heatmap, opacity=style.opacity)
+        picture(pixels, title, diagnosed.is_drawn, "picture_meanwhile")
     try:
         yield
     finally:
         place.empty()
 
 
-def shown_map(case: Case, question: ExplanationRequest, explanation: Explanation, look: Look) -> None:
-    """The map over its photo, with its scale and what to make of it; a line runs around the marked tenth."""
-    title = words.what_is_shown(question)
+def attribution_map(
+    diagnosed: DiagnosedPhoto, request: ExplanationRequest, explanation: Explanation, style: MapStyle
+) -> None:
+    """The attribution map over the photo, with its color bar and caveats; the top attributions are outlined."""
+    title = words.map_title(request)
     if explanation.is_empty:
-        _over_photo(case, explanation, look, title, "picture_map")
+        _over_photo(diagnosed, explanation, style, title, "picture_map")
         return
-    marked = explanations.marked(case.photo, case.checkpoint, explanation)
-    _over_photo(case, explanation, look, title, "picture_map", marked)
-    scale_of(explanation.scale, look.strength)
-    if question.against is not None:
-        sentence(words.colors_of_difference(question.class_name, question.against), "below")
+    outlined = explanations.top_attributions(diagnosed.photo, diagnosed.checkpoint, explanation)
+    _over_photo(diagnosed, explanation, style, title, "picture_map", outlined)
+    color_bar(explanation.scale, style.opacity)
+    if request.against is not None:
+        sentence(words.colors_of_difference(request.class_name, request.against), "below")
     elif explanation.scale.knee is not None:
         sentence(words.SIGNED, "standing")
-    if explanations.stands_out(case.run, question, explanation) is False:
-        sentence(words.NOTHING_STANDS_OUT, "notice")
+    if explanations.exceeds_randomized_model(diagnosed.run, request, explanation) is False:
+        sentence(words.NOTHING_EXCEEDS_RANDOMIZED, "notice")
 
 
 def _over_photo(
-    case: Case, explanation: Explanation, look: Look, title: str, key: str, outlined: np.ndarray | None = None
+    diagnosed: DiagnosedPhoto,
+    explanation: Explanation,
+    style: MapStyle,
+    title: str,
+    key: str,
+    outlined: np.ndarray | None = None,
 ) -> None:
-    """The photo with its map; where nothing was found, the photo alone and a sentence that says so."""
+    """The photo with its map; where the attribution is empty, the photo alone and a sentence."""
     st.html(f'<p class="map-title">{html.escape(title)}</p>')
-    if note := no_evidence_note(explanation, case.checkpoint.classes):
+    if note := no_evidence_note(explanation, diagnosed.checkpoint.classes):
         sentence(note, "notice")
-    if explanation.is_empty or not look.heat:
-        picture(pictures.enlarged(case.diagnosis.pixels, MAP_PX), "The photo", case.is_drawn, key)
+    if explanation.is_empty or not style.shows_map:
+        picture(pictures.enlarged(diagnosed.diagnosis.pixels, MAP_PX), "The photo", diagnosed.is_drawn, key)
         return
-    pixels = heated(case.diagnosis.pixels, explanation, look.strength)
+    pixels = with_heatmap(diagnosed.diagnosis.pixels, explanation, style.opacity)
     if outlined is not None:
         pixels = pictures.with_outline(pixels, outlined, width_px=1)
-    picture(pixels, title, case.is_drawn, key)
+    picture(pixels, title, diagnosed.is_drawn, key)
 
 
-def beside_map(
-    case: Case,
-    other: Case | None,
-    question: ExplanationRequest,
+def comparison_map(
+    diagnosed: DiagnosedPhoto,
+    other: DiagnosedPhoto | None,
+    request: ExplanationRequest,
     explanation: Explanation,
-    look: Look,
+    style: MapStyle,
     progress: Progress,
 ) -> None:
-    """The same question to the network with random weights, or to another run.
+    """The same explanation of the model with randomized weights, or of another run.
 
     Args:
-        other: the photo as that run sees it; None for random weights.
+        other: the photo with its diagnosis by that run; None for randomized weights.
     """
     if other is None:
-        twin = explanations.explain(case.photo, case.checkpoint, question, progress, twin=True)
-        _over_photo(case, twin, look, words.TWIN, "picture_beside")
-        if explanation.is_empty or twin.is_empty:
+        randomized = explanations.explain(diagnosed.photo, diagnosed.checkpoint, request, progress, randomized=True)
+        _over_photo(diagnosed, randomized, style, words.RANDOMIZED, "picture_beside")
+        if explanation.is_empty or randomized.is_empty:
             return
-        scale_of(twin.scale, look.strength)
-        sentence(words.likeness_line(explanations.likeness(explanation, twin)), "standing")
+        color_bar(randomized.scale, style.opacity)
+        sentence(words.rank_correlation_line(explanations.rank_correlation(explanation, randomized)), "standing")
         return
-    if question.method not in explanations.methods_for(other.checkpoint):
-        sentence(words.cannot_look_inside(other.run.name, question.method), "notice")
+    if request.method not in explanations.methods_for(other.checkpoint):
+        sentence(words.needs_attention_sentence(other.run.name, request.method), "notice")
         return
-    asked = question.for_classes(other.run.classes, other.diagnosis.label)
+    asked = request.for_classes(other.run.classes, other.diagnosis.label)
     answer = explanations.explain(other.photo, other.checkpoint, asked, progress)
-    _over_photo(other, answer, look, f"{other.run.name}: {words.what_is_shown(asked)}", "picture_beside")
+    _over_photo(other, answer, style, f"{other.run.name}: {words.map_title(asked)}", "picture_beside")
     if not answer.is_empty:
-        scale_of(answer.scale, look.strength)
+        color_bar(answer.scale, style.opacity)
     bold, rest = verdict_words.headline(other.diagnosis, other.photo.name)
     sentence(f"{other.run.name} says: {bold}{rest}", "below")
 
 
-def heated(pixels: np.ndarray, explanation: Explanation, strength: float, side_px: int = MAP_PX) -> np.ndarray:
-    """The photo with the map over it, its longer side at least `side_px`."""
+def with_heatmap(pixels: np.ndarray, explanation: Explanation, opacity: float, side_px: int = MAP_PX) -> np.ndarray:
+    """Overlays the heatmap on the photo, its longer side at least `side_px`."""
     return overlay_heatmap(
-        pictures.enlarged(pixels, side_px), explanation.heatmap, colormap_of(explanation.scale), strength
+        pictures.enlarged(pixels, side_px), explanation.heatmap, colormap_of(explanation.scale), opacity
     )
 
 
-def scale_of(scale: ColorScale, strength: float) -> None:
-    """The colors with numbers beside them, as they look over a middling grey."""
+def color_bar(scale: ColorScale, opacity: float) -> None:
+    """Color bar with ticks, blended with a medium grey as over a photo."""
     bar = np.linspace(0, 1, 21, dtype=np.float32)[None]
-    colors = overlay_heatmap(np.full((1, 21, 3), 128, np.uint8), bar, colormap_of(scale), strength)[0]
+    colors = overlay_heatmap(np.full((1, 21, 3), 128, np.uint8), bar, colormap_of(scale), opacity)[0]
     stops = ", ".join(f"rgb({r},{g},{b})" for r, g, b in colors.tolist())
     ticks = "".join(
         f'<span style="left:{100 * position:.1f}%">{label}</span>'
@@ -169,49 +176,58 @@ def scale_of(scale: ColorScale, strength: float) -> None:
     )
 
 
-def tests_of(case: Case, question: ExplanationRequest, explanation: Explanation, place: DeltaGenerator) -> None:
-    """Does it hold up? The photo covered in two ways, where the map of a drawn leaf lies, and the rank of the method.
+def faithfulness(
+    diagnosed: DiagnosedPhoto, request: ExplanationRequest, explanation: Explanation, place: DeltaGenerator
+) -> None:
+    """Faithfulness: a perturbation test, the localization on a rendered leaf, and the recorded rank of the method.
 
-    Where nothing was found there is nothing to cover, and only the rank is shown.
+    An empty attribution cannot be tested: only the rank is shown.
 
     Args:
-        place: where the outcome stands in words, near the map.
+        place: of the sentence that sums up the test, near the map.
     """
     if explanation.is_empty:
-        sentence(words.rank(explanations.recorded_tests(case.run), question.method), "rank")
+        sentence(words.method_rank_sentence(explanations.recorded_tests(diagnosed.run), request.method), "rank")
         return
-    name = question.class_name or case.diagnosis.label
-    test = explanations.perturbation_test(case.photo, case.checkpoint, question, explanation, name, case.crop)
+    name = request.class_name or diagnosed.diagnosis.label
+    test = explanations.perturbation_test(
+        diagnosed.photo, diagnosed.checkpoint, request, explanation, name, diagnosed.crop
+    )
     with place:
-        if question.class_name is None:
-            sentence(words.OF_NO_CLASS, "below")
-        sentence(words.depends(test, name, name == case.diagnosis.label and case.diagnosis.verdict == "named"), "below")
+        if request.class_name is None:
+            sentence(words.SAME_FOR_EVERY_CLASS, "below")
+        sentence(
+            words.perturbation_sentence(
+                test, name, name == diagnosed.diagnosis.label and diagnosed.diagnosis.verdict == "named"
+            ),
+            "below",
+        )
     st.html('<h3 class="part">Does it hold up?</h3>')
     share = percent(test.fraction)
     st.html(
-        _fall(f"Cover marked {share}", test.original, test.top_masked, "marked")
-        + _fall(f"Cover {share} at random", test.original, test.random_masked, "chance")
+        _probability_change(f"Cover marked {share}", test.original, test.top_masked, "marked")
+        + _probability_change(f"Cover {share} at random", test.original, test.random_masked, "chance")
     )
-    sentence(words.how_covered(test, name), "standing")
-    if case.drawing is not None and (
-        on_what := leaf_shares(explanation, case.drawing.leaf_mask, case.drawing.symptom_mask)
+    sentence(words.perturbation_note(test, name), "standing")
+    if diagnosed.drawing is not None and (
+        shares := leaf_shares(explanation, diagnosed.drawing.leaf_mask, diagnosed.drawing.symptom_mask)
     ):
-        st.html(_on_what(on_what))
-    sentence(words.rank(explanations.recorded_tests(case.run), question.method), "rank")
+        st.html(_share_bars(shares))
+    sentence(words.method_rank_sentence(explanations.recorded_tests(diagnosed.run), request.method), "rank")
 
 
-def _fall(label: str, before: float, after: float, style: str) -> str:
-    """A chance before and after, in numbers and as a bar that lost its end."""
+def _probability_change(label: str, before: float, after: float, style: str) -> str:
+    """A probability before and after masking, as numbers and as a bar."""
     return (
-        f'<div class="fall {style}"><p><span>{label}</span><b>{words.fall(before, after)}</b></p>'
+        f'<div class="fall {style}"><p><span>{label}</span><b>{words.probability_change(before, after)}</b></p>'
         f'<div class="track" aria-hidden="true"><i class="was" style="width:{100 * before:.1f}%"></i>'
         f'<i class="is" style="width:{100 * after:.1f}%"></i></div></div>'
     )
 
 
-def _on_what(on_what: LeafShares) -> str:
-    """How much of the map lies on what, beside how much of the picture that is."""
-    rows = (("On", on_what.attribution), ("Area", on_what.area))
+def _share_bars(found: LeafShares) -> str:
+    """Shares of the attribution by tissue, above the shares of the area, as stacked bars."""
+    rows = (("On", found.attribution), ("Area", found.area))
     parts = "".join(
         f"<p><span>{label}: {words.shares_line(shares)}</span></p>"
         '<div class="track parts" aria-hidden="true">'
@@ -222,63 +238,73 @@ def _on_what(on_what: LeafShares) -> str:
     return f'<div class="on-what">{parts}</div>'
 
 
-def cannot_tell(method: str) -> None:
-    """The limits of a method, behind a click."""
+def limitations(method: str) -> None:
+    """Expander with the limitations of a method."""
     with st.expander("What this picture cannot tell"):
-        for text in (*words.CANNOT_TELL[method], words.NO_PROOF):
+        for text in (*words.LIMITATIONS[method], words.GENERAL_LIMITATION):
             st.write(plain(text))
 
 
-def save(case: Case, explanation: Explanation) -> None:
-    """Picture, numbers and what made them, as files."""
-    stem = f"{Path(case.photo.name).stem}.{explanation.method}"
+def save(diagnosed: DiagnosedPhoto, explanation: Explanation) -> None:
+    """Download buttons: overlay as PNG, attribution as NPY, metadata as JSON."""
+    stem = f"{Path(diagnosed.photo.name).stem}.{explanation.method}"
     labels = {"png": "Picture (PNG)", "npy": "Numbers (NPY)", "json": "Record (JSON)"}
     with st.popover("Save"):
-        for ending, make in explanations.files_of(case.photo, case.checkpoint, explanation).items():
+        for ending, make in explanations.files_of(diagnosed.photo, diagnosed.checkpoint, explanation).items():
             st.download_button(labels[ending], make, f"{stem}.{ending}", on_click="ignore", key=f"save_{ending}")
 
 
-def link(case: Case) -> None:
-    """The address of what is on the screen; a drawn leaf is in it, a photo is not."""
-    can_be_drawn = case.is_drawn and case.photo.data is None
-    state.put_sample_into_address(str(case.photo.address) if can_be_drawn else None)
+def link(diagnosed: DiagnosedPhoto) -> None:
+    """URL of the current view; it holds a rendered leaf, but not a photo."""
+    can_be_drawn = diagnosed.is_drawn and diagnosed.photo.data is None
+    state.put_sample_into_address(str(diagnosed.photo.address) if can_be_drawn else None)
     with st.popover("Link"):
         # The run even where it is the first here: elsewhere another may be.
-        asked = urlencode({state.RUN: case.run.name, **st.query_params.to_dict()})
+        asked = urlencode({state.RUN: diagnosed.run.name, **st.query_params.to_dict()})
         st.code(f"{st.context.url or ''}?{asked}", language=None, wrap_lines=True)
         if not can_be_drawn:
             st.caption("The link holds everything but the photo.")
 
 
-def squares(case: Case, strength: float) -> None:
-    """The photo under a grid; a chosen square shows what it looks at."""
-    rows, columns = grid = explanations.last_grid(case.photo, case.checkpoint)
+def squares(diagnosed: DiagnosedPhoto, opacity: float) -> None:
+    """Grid over the photo; a selected cell shows the rollout of its tokens."""
+    rows, columns = grid = explanations.token_grid(diagnosed.photo, diagnosed.checkpoint)
     names = words.square_names(rows, columns)
     st.html('<h3 class="part">Choose a square, see where it looks</h3>')
     with st.container(key="squares_view"), st.container(key="squares_photo"):
         place = st.container()
-        # How many there are is known here only, so that the style sheet cannot say it.
+        # The grid depends on the photo, so the style sheet cannot set it.
         st.html(f"<style>.st-key-squares_photo {{ --columns: {columns}; --rows: {rows}; }}</style>")
         chosen = st.pills("Square", names, key=state.SQUARE, bind="query-params", label_visibility="collapsed")
     if chosen is None:
         sentence("Letters run to the right, numbers down.", "standing")
         with place:
-            picture(pictures.enlarged(case.diagnosis.pixels, MAP_PX), "The photo", case.is_drawn, "picture_squares")
+            picture(
+                pictures.enlarged(diagnosed.diagnosis.pixels, MAP_PX),
+                "The photo",
+                diagnosed.is_drawn,
+                "picture_squares",
+            )
         return
     with st.container(horizontal=True, vertical_alignment="bottom", key="square_tools"):
         stage = choose_stage(f"{chosen} looks here, at stage", state.SQUARE_STAGE)
         st.button("All squares", type="tertiary", on_click=state.forget_square)
-    text = words.square_looks(chosen, stage)
+    text = words.square_caption(chosen, stage)
     sentence(text, "standing")
     with place:
         square = divmod(names.index(chosen), columns)
-        explanation = explanations.square_looks_at(case.photo, case.checkpoint, stage, square, grid)
-        picture(heated(case.diagnosis.pixels, explanation, strength), text, case.is_drawn, "picture_squares")
+        explanation = explanations.square_rollout(diagnosed.photo, diagnosed.checkpoint, stage, square, grid)
+        picture(
+            with_heatmap(diagnosed.diagnosis.pixels, explanation, opacity), text, diagnosed.is_drawn, "picture_squares"
+        )
 
 
-def heads(case: Case, strength: float) -> None:
-    """Small maps of the heads of one block."""
-    blocks = {f"{stage + 1}.{block + 1}": (stage, block) for stage, block in explanations.blocks_of(case.checkpoint)}
+def heads(diagnosed: DiagnosedPhoto, opacity: float) -> None:
+    """Rollouts of the heads of one block."""
+    blocks = {
+        f"{stage + 1}.{block + 1}": (stage, block)
+        for stage, block in explanations.attention_blocks(diagnosed.checkpoint)
+    }
     chosen = st.selectbox(
         "Single heads",
         [NOTHING, *blocks],
@@ -288,10 +314,14 @@ def heads(case: Case, strength: float) -> None:
     )
     if chosen == NOTHING:
         return
-    small = pictures.shrunk(case.diagnosis.pixels, HEAD_PX)
+    small = pictures.shrunk(diagnosed.diagnosis.pixels, HEAD_PX)
     with st.container(horizontal=True, key="heads_grid"):
-        for number, head in enumerate(explanations.heads_look_at(case.photo, case.checkpoint, *blocks[chosen]), 1):
+        for number, head in enumerate(
+            explanations.head_rollouts(diagnosed.photo, diagnosed.checkpoint, *blocks[chosen]), 1
+        ):
             with st.container(width=HEAD_PX // 2, gap=None):
-                st.image(pictures.jpeg(heated(small, head, strength, HEAD_PX)), width="stretch", alt=f"Head {number}")
+                st.image(
+                    pictures.jpeg(with_heatmap(small, head, opacity, HEAD_PX)), width="stretch", alt=f"Head {number}"
+                )
                 sentence(f"Head {number}", "standing")
     sentence(words.HEADS, "standing")

@@ -1,4 +1,4 @@
-"""What the Attention page says: where an answer comes from, and how far to trust that. Pure functions, no drawing."""
+"""Texts of the Attention page. Pure functions, no drawing."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ METHOD_TITLES = {
     "occlusion": "Occlusion",
     "gradcam": "Grad-CAM",
 }
-OF_NO_CLASS = "This map is the same for every class."
+SAME_FOR_EVERY_CLASS = "This map is the same for every class."
 NO_CLASS = "This method does not depend on the class."
 NO_STAGE = "This method has no stages."
-NOTHING_STANDS_OUT = "No area stands out. That is common on leaves without symptoms."
+NOTHING_EXCEEDS_RANDOMIZED = "No area stands out. That is common on leaves without symptoms."
 UNFAMILIAR = "There is no diagnosis to explain. You may see what the network reacts to; it says nothing about disease."
 SIGNED = "Brown speaks for it, blue against it. Grey: neither."
-MEANWHILE = "Attention rollout, while the slower method computes"
-PHOTO_MEANWHILE = "The photo, while the slower method computes"
+PLACEHOLDER = "Attention rollout, while the slower method computes"
+PHOTO_PLACEHOLDER = "The photo, while the slower method computes"
 HEADS = "What each head of the block reads, on average over its stage, by attention rollout. It belongs to no class."
-TWIN = "Same net, weights randomised"
-NOTICED = 0.05  # a difference of probability below this is called none
+RANDOMIZED = "Same net, weights randomised"
+MIN_CHANGE = 0.05  # smaller changes of a probability count as none
 MAX_CHIPS, MIN_CHIPS = 6, 3
 
-CANNOT_TELL = {
+LIMITATIONS = {
     "rollout": (
         "Rollout multiplies what mixes tokens, from the answer down to the photo: where information came from.",
         "It cannot tell what that information was used for: it is the same map for every class. It knows weights only: "
@@ -64,14 +64,13 @@ CANNOT_TELL = {
         "everything, maps are often nearly even, and that is no failure of the picture.",
     ),
 }
-NO_PROOF = "No method says that an answer is right, and none draws the outline of a lesion."
+GENERAL_LIMITATION = "No method says that an answer is right, and none draws the outline of a lesion."
 
 
-def chips(diagnosis: Diagnosis, asked: str | None) -> list[str]:
-    """The classes that can be explained with one click, most likely first.
+def candidate_classes(diagnosis: Diagnosis, asked: str | None) -> list[str]:
+    """Classes offered as chips, most likely first.
 
-    All of the prediction set up to `MAX_CHIPS`, at least `MIN_CHIPS` where so many are possible, and the one that the
-    address asks for.
+    The prediction set, cut to `MAX_CHIPS` and filled up to `MIN_CHIPS`, and the class in the query parameters.
     """
     possible = [name for name, p in diagnosis.probabilities.items() if p > 0]
     ranked = sorted(possible, key=diagnosis.probabilities.get, reverse=True)
@@ -79,13 +78,13 @@ def chips(diagnosis: Diagnosis, asked: str | None) -> list[str]:
     return shown + ([asked] if asked in ranked and asked not in shown else [])
 
 
-def starts_with_difference(diagnosis: Diagnosis) -> bool:
-    """Whether the question is why one class rather than another: the answer is unsure between two."""
+def defaults_to_difference(diagnosis: Diagnosis) -> bool:
+    """Whether the difference of two classes is explained by default: the prediction set holds two."""
     return diagnosis.verdict == "unsure" and len(diagnosis.prediction_set) == 2
 
 
-def best_label(method: str, tests: RecordedTests) -> str:
-    """The first choice of a method, and what it rests on: one that did not beat the controls is never the first."""
+def best_method_label(method: str, tests: RecordedTests) -> str:
+    """Label of the default method with its test result; a method that lost to a control is never called the best."""
     title = METHOD_TITLES[method]
     if method not in tests.methods:
         return f"{title} (not tested)"
@@ -95,65 +94,66 @@ def best_label(method: str, tests: RecordedTests) -> str:
     return f"{first}: {title if method == 'gradcam' else title.lower()}"
 
 
-def what_is_shown(question: ExplanationRequest) -> str:
-    """One line over a map: `Gradient rollout for Tomato: late blight`."""
-    text = METHOD_TITLES[question.method]
-    stage = dict(question.arguments).get("stage")
+def map_title(request: ExplanationRequest) -> str:
+    """Title of a map: `Gradient rollout for Tomato: late blight`."""
+    text = METHOD_TITLES[request.method]
+    stage = dict(request.arguments).get("stage")
     if stage is not None:
         text += f", stage {stage + 1}"
-    if question.class_name is None:
+    if request.class_name is None:
         return text
-    text += f" for {class_in_text(question.class_name)}"
-    return text if question.against is None else f"{text} rather than {class_in_text(question.against)}"
+    text += f" for {class_in_text(request.class_name)}"
+    return text if request.against is None else f"{text} rather than {class_in_text(request.against)}"
 
 
 def colors_of_difference(class_name: str, against: str) -> str:
-    """How to read a difference."""
+    """Legend of the difference of two classes."""
     return f"Brown speaks for {class_in_text(class_name)}, blue for {class_in_text(against)}. Grey: no difference."
 
 
-def depends(test: PerturbationTest, class_name: str, is_answer: bool) -> str:
-    """What covering the marked area says about the map, in one or two sentences.
+def perturbation_sentence(test: PerturbationTest, class_name: str, is_answer: bool) -> str:
+    """Result of a perturbation test in one or two sentences.
 
     Args:
-        class_name: the class whose chance was followed.
-        is_answer: whether the photo was named so.
+        class_name: the class whose probability was measured.
+        is_answer: whether it is the diagnosis of the photo.
     """
     name = class_in_text(class_name)
     subject = f"The answer '{name}'" if is_answer else f"'{capitalized(name)}'"
-    lost, lost_by_chance = test.original - test.top_masked, test.original - test.random_masked
-    rest = f"from {percent(test.original)} to {percent(test.top_masked)}; covering as much at random{_to(test)}."
-    if lost - lost_by_chance >= NOTICED and lost >= NOTICED:
+    lost, lost_at_random = test.original - test.top_masked, test.original - test.random_masked
+    at_random = _random_mask_clause(test)
+    rest = f"from {percent(test.original)} to {percent(test.top_masked)}; covering as much at random{at_random}."
+    if lost - lost_at_random >= MIN_CHANGE and lost >= MIN_CHANGE:
         return f"{subject} depends most on the marked area. Covering it lowers it {rest}"
-    if lost >= NOTICED:
+    if lost >= MIN_CHANGE:
         return f"{subject} depends on the marked area no more than on others. Covering it lowers it {rest}"
-    if lost <= -NOTICED:
+    if lost <= -MIN_CHANGE:
         return f"{subject} does not depend on the marked area. Covering it raises it {rest}"
     return f"{subject} does not depend on the marked area alone. Covering it hardly changes it: {rest}"
 
 
-def _to(test: PerturbationTest) -> str:
-    """The second half of a comparison; a verb where chance did the opposite of the marked area."""
-    turned = (test.top_masked < test.original) != (test.random_masked < test.original) or abs(
+def _random_mask_clause(test: PerturbationTest) -> str:
+    """Effect of the random masks, with a verb where it differs in direction from that of the top attributions."""
+    differs = (test.top_masked < test.original) != (test.random_masked < test.original) or abs(
         test.top_masked - test.original
-    ) < NOTICED
-    if not turned:
+    ) < MIN_CHANGE
+    if not differs:
         return f", to {percent(test.random_masked)}"
-    if abs(test.random_masked - test.original) < NOTICED:
+    if abs(test.random_masked - test.original) < MIN_CHANGE:
         return f" leaves {percent(test.random_masked)}"
     return f" {'lowers' if test.random_masked < test.original else 'raises'} it to {percent(test.random_masked)}"
 
 
-def how_covered(test: PerturbationTest, class_name: str) -> str:
-    """What the two numbers of the test are."""
+def perturbation_note(test: PerturbationTest, class_name: str) -> str:
+    """Definition of the two numbers of a perturbation test."""
     return (
         f"Chance of {class_in_text(class_name)}. Marked: within the lines on the map. At random: mean of "
         f"{test.num_random_masks} draws. What is covered is blurred."
     )
 
 
-def rank(tests: RecordedTests, method: str) -> str:
-    """How the method did in the tests that the run recorded."""
+def method_rank_sentence(tests: RecordedTests, method: str) -> str:
+    """Rank of a method in the recorded tests of the run."""
     if tests.problem is not None:
         return tests.problem
     if method not in tests.methods:
@@ -171,10 +171,10 @@ def rank(tests: RecordedTests, method: str) -> str:
     return text
 
 
-def cannot_look_inside(run: str, method: str) -> str:
-    """Why another run cannot be asked the same."""
-    ways = [METHOD_TITLES[name].lower() for name, way in METHODS.items() if way.any_model]
-    return f"{run} is a baseline. {METHOD_TITLES[method]} looks inside an HViT; choose {joined(ways, 'or')}."
+def needs_attention_sentence(run: str, method: str) -> str:
+    """Why a baseline does not support a method, and which methods it supports."""
+    supported = [METHOD_TITLES[name].lower() for name, each in METHODS.items() if each.any_model]
+    return f"{run} is a baseline. {METHOD_TITLES[method]} looks inside an HViT; choose {joined(supported, 'or')}."
 
 
 def ordinal(number: int) -> str:
@@ -182,8 +182,8 @@ def ordinal(number: int) -> str:
     return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number, 'th') }"
 
 
-def likeness_line(correlation: float | None) -> str:
-    """How alike the map of the randomized network is."""
+def rank_correlation_line(correlation: float | None) -> str:
+    """Interprets the rank correlation with the map of the randomized model."""
     if correlation is None:
         return "One of the two maps is even, so their order cannot be compared."
     alike = "much the same places" if correlation > 0.5 else "other places"
@@ -192,7 +192,7 @@ def likeness_line(correlation: float | None) -> str:
 
 
 def square_name(row: int, column: int) -> str:
-    """`A1` is the square at the top left; the letter tells the column."""
+    """Name of a cell: `A1` is at the top left; the letter is the column."""
     letters = ""
     column += 1
     while column:
@@ -202,23 +202,23 @@ def square_name(row: int, column: int) -> str:
 
 
 def square_names(rows: int, columns: int) -> list[str]:
-    """Names of all squares, row by row."""
+    """Names of all cells in row-major order."""
     return [square_name(row, column) for row in range(rows) for column in range(columns)]
 
 
-def square_looks(name: str, stage: int) -> str:
-    """What the map of a square shows."""
+def square_caption(name: str, stage: int) -> str:
+    """Caption of the rollout of one cell of the grid."""
     tokens = (8, 4, 2, 1)[stage] ** 2
     what = "its one token looks at" if tokens == 1 else f"its {tokens} tokens look at, on average"
     return f"Square {name} at stage {stage + 1}: what {what}, by attention rollout. It belongs to no class."
 
 
 def shares_line(shares: Mapping[str, float]) -> str:
-    """`lesion 61, leaf 27, ground 12 %`."""
+    """Shares as text: `lesion 61, leaf 27, ground 12 %`."""
     return ", ".join(f"{kind} {100 * share:.0f}" for kind, share in shares.items()) + f"{NBSP}%"
 
 
-def fall(before: float, after: float) -> str:
+def probability_change(before: float, after: float) -> str:
     """`94 \u2192 21 %`."""
     return f"{percent(before).removesuffix(f'{NBSP}%')} \u2192 {percent(after)}"
 

@@ -1,1 +1,1 @@
-"""The Batch page: hundreds of photos scored in the background, in a table to work in, reviewed and reported."""
+"""Panels of the Batch page: hundreds of photos scored in the background, tables, reviews, reports, trials."""

@@ -1,4 +1,4 @@
-"""How far the model and the reviewers of a batch agree. Pure functions, no drawing."""
+"""Inter-rater agreement of the model and the reviewers of a batch. Pure functions, no drawing."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class Pair:
 
 
 def agreements(results: Results, standing: Standing) -> list[Pair]:
-    """The model with each reviewer, then the reviewers with each other.
+    """Agreement of the model with each reviewer, then of each pair of reviewers.
 
     Between the model and a reviewer photos count that have a class from both; between reviewers all decisions do.
     """
     reviewers = sorted({name for by_reviewer in standing.values() for name in by_reviewer})
-    pairs = [_with_model(results, standing, reviewer) for reviewer in reviewers]
-    pairs += [_of_reviewers(standing, first, second) for first, second in combinations(reviewers, 2)]
+    pairs = [_model_agreement(results, standing, reviewer) for reviewer in reviewers]
+    pairs += [_reviewer_agreement(standing, first, second) for first, second in combinations(reviewers, 2)]
     return [pair for pair in pairs if pair.classes or pair.area]
 
 
-def _with_model(results: Results, standing: Standing, reviewer: str) -> Pair:
+def _model_agreement(results: Results, standing: Standing, reviewer: str) -> Pair:
     labels, areas = [], []
     for row, photo in enumerate(results.photos):
         review, label = standing.get(photo.path, {}).get(reviewer), results.label(row)
@@ -57,7 +57,7 @@ def _with_model(results: Results, standing: Standing, reviewer: str) -> Pair:
     return Pair(MODEL, reviewer, _kappa(labels), _concordance(areas))
 
 
-def _of_reviewers(standing: Standing, first: str, second: str) -> Pair:
+def _reviewer_agreement(standing: Standing, first: str, second: str) -> Pair:
     both = [(r[first], r[second]) for r in standing.values() if first in r and second in r]
     labels = [(a.label or a.verdict, b.label or b.verdict) for a, b in both]
     areas = [(a.area, b.area) for a, b in both if a.area is not None and b.area is not None]

@@ -1,4 +1,4 @@
-"""One photo of a batch: large, with its candidates, its crop, its note and links to other pages."""
+"""Details of one photo of a batch: prediction, crop, note, and links to other pages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import state
+from app.batch.error_notes import errors_noted
 from app.batch.selection import ANY
 from app.cache import batches
 from app.cache.photos import whole_photo
@@ -27,7 +28,7 @@ from hvit.data.photos import InvalidPhotoError
 
 
 def show(batch: Batch, results: Results, reviews: dict[str, dict[str, Review]], shown: Sequence[str]) -> None:
-    """The photo that is opened; before one is, how to open one.
+    """The opened photo; instructions while none is.
 
     Args:
         shown: paths of the photos in the table, to step through.
@@ -43,11 +44,11 @@ def show(batch: Batch, results: Results, reviews: dict[str, dict[str, Review]], 
     headline(batch, results, row)
     photo(batch, results, row)
     _crop(batch, results, row)
-    answer(batch, results, row)
+    prediction(batch, results, row)
     for review in reviews.get(path, {}).values():
         sentence(f"{review.reviewer}: {marking_words.decision(review.label, review.verdict)}.", "standing")
     st.text_input(
-        "Note", batches.notes_of(batch).get(path, ""), key=f"note_{path}", on_change=_keep_note, args=(batch, path)
+        "Note", batches.notes_of(batch).get(path, ""), key=f"note_{path}", on_change=_store_note, args=(batch, path)
     )
     if str(results.verdicts[row]) not in (WAITING, UNREADABLE):
         _links(batch, results, row)
@@ -65,13 +66,13 @@ def _steps(path: str, shown: Sequence[str]) -> None:
 
 
 def file_of(batch: Batch, results: Results, row: int) -> PhotoFile:
-    """The photo as other pages take it."""
+    """The photo as a file of the session."""
     entry = results.photos[row]
     return photo_files.on_disk(batch.path / entry.path, entry.name)
 
 
 def photo(batch: Batch, results: Results, row: int) -> None:
-    """The photo at screen size, or why it is not there."""
+    """The photo at screen size, or why it is missing."""
     try:
         picture(whole_photo(file_of(batch, results, row)), "The photo", is_drawn=False, key="picture_batch")
     except InvalidPhotoError as error:
@@ -90,8 +91,8 @@ def headline(batch: Batch, results: Results, row: int) -> None:
     st.html(f'<h2 class="verdict small" role="status"><b>{html.escape(bold)}</b>{html.escape(rest)}</h2>')
 
 
-def answer(batch: Batch, results: Results, row: int) -> None:
-    """The bars of the candidates, the area and the flags; nothing where there are no scores."""
+def prediction(batch: Batch, results: Results, row: int) -> None:
+    """Probabilities of the candidates, symptom area and flags; nothing without scores."""
     from hvit.batches.diagnoses import diagnosis_of
 
     if not results.has_scores[row]:
@@ -108,7 +109,7 @@ def answer(batch: Batch, results: Results, row: int) -> None:
 
 
 def condition_cards(candidates: Sequence[str]) -> None:
-    """What to look for in each of the candidates, closed until it is wanted; nothing where no card is written."""
+    """Expander with the tell-apart cards of the candidates; nothing where none is written."""
     if tell_apart.has_cards(candidates):
         with st.expander(tell_apart.title_of(candidates)):
             tell_apart.cards(candidates)
@@ -132,15 +133,13 @@ def _crop(batch: Batch, results: Results, row: int) -> None:
         st.rerun()
 
 
-def _keep_note(batch: Batch, path: str) -> None:
-    try:
+def _store_note(batch: Batch, path: str) -> None:
+    with errors_noted():
         write_note(batch, path, st.session_state[f"note_{path}"])
-    except ValueError as error:
-        state.note_on_batch(str(error))
 
 
 def _links(batch: Batch, results: Results, row: int) -> None:
-    """To the same photo on other pages, with the same run and crop."""
+    """Links to other pages with the same photo, run and crop."""
     crop = results.crops[row]
     asked = {state.RUN: batch.run} | ({} if crop is None else {state.CROP: crop_title(crop)})
     with st.container(horizontal=True, key="batch_links"):

@@ -1,4 +1,4 @@
-"""What leaves a batch: CSV, workbook and report of the photos that the table shows."""
+"""Downloads of a batch: CSV, workbook and report of the photos in the table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.batch.detail import file_of
 from app.cache import batches, records, runs
 from app.cache.diagnoses import Result
 from app.diagnose import report
-from app.diagnose.result_list import MOST_MAPS, with_evidence
+from app.diagnose.result_list import MOST_MAPS, evidence_jpeg
 from hvit.batches import Batch
 from hvit.batches.results import WAITING, Results
 from hvit.batches.reviews import Review
@@ -25,7 +25,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def downloads(batch: Batch, results: Results, reviews: dict[str, dict[str, Review]], rows: np.ndarray) -> None:
-    """Buttons for the three files; each is written when it is asked for, not with every click."""
+    """Download buttons; each file is made on request, not with every rerun."""
     if not len(rows):
         return
     notes = batches.notes_of(batch)
@@ -36,7 +36,7 @@ def downloads(batch: Batch, results: Results, reviews: dict[str, dict[str, Revie
     with st.container(horizontal=True, vertical_alignment="center", key="batch_downloads"):
         for title, suffix, kind, make in tables:
             st.download_button(title, make, f"{batch.name}.{suffix}", kind, on_click="ignore", key=f"batch_{suffix}")
-        if batches.run_of(batch) is None:  # taken away since: what to say of it is not known
+        if batches.run_of(batch) is None:  # deleted since: its training data is unknown
             return
         has_maps = st.session_state.get(state.REPORT_MAPS, False)
         st.download_button(
@@ -51,7 +51,7 @@ def downloads(batch: Batch, results: Results, reviews: dict[str, dict[str, Revie
 
 
 def _report(batch: Batch, results: Results, rows: np.ndarray, has_maps: bool) -> str:
-    """An HTML file of the photos shown that have scores."""
+    """HTML report of the scored photos in the table."""
     from hvit.batches.diagnoses import diagnosis_of
 
     record = records.record_of(batch.run)
@@ -63,24 +63,24 @@ def _report(batch: Batch, results: Results, rows: np.ndarray, has_maps: bool) ->
         for row, photo in zip(done, photos)
     ]
     crops = {results.crops[row] for row in done}
-    made = report.Made(
+    info = report.ReportInfo(
         datetime.now(),
         batch.run_sha256,
         crops.pop() if len(crops) == 1 else None,
         batch.rules.calibrated,
         _maps(batch, results, done[:MOST_MAPS], entries, record) if has_maps else (),
     )
-    return report.page([photo.name for photo in photos], entries, [None] * len(photos), record, made)
+    return report.report_html([photo.name for photo in photos], entries, [None] * len(photos), record, info)
 
 
 def _maps(
     batch: Batch, results: Results, rows: Sequence[int], entries: Sequence[Result], record: RunSnapshot
 ) -> list[bytes | None]:
-    """Each photo beside its outlines and map; None where there are none, and where the run has other weights by now."""
+    """JPEG of each photo with outlines and map; None where there are none, or where the weights of the run changed."""
     checkpoint = runs.load_model(record)
     if checkpoint.sha256 != batch.run_sha256:
         return [None] * len(rows)
     return [
-        with_evidence(file_of(batch, results, row), entry, checkpoint, results.crops[row])
+        evidence_jpeg(file_of(batch, results, row), entry, checkpoint, results.crops[row])
         for row, entry in zip(rows, entries)
     ]

@@ -1,14 +1,15 @@
-"""The head of the Batch page: which batch, a new one, how far it has come, and what can be done with it."""
+"""Panels at the top of the Batch page: choice and creation of a batch, its progress, adding photos, deletion."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import streamlit as st
 
 from app import state, widgets
 from app.batch import words
+from app.batch.error_notes import call_noting_errors
 from app.cache import batches
 from app.cache.batches import Scoring
 from app.widgets import notice, plain, sentence
@@ -19,12 +20,12 @@ from hvit.runs import Trouble
 from hvit.runs.snapshot import RunSnapshot
 
 NEW = "A new batch"
-LOOK_EVERY_S = 2
-LOOK_ON_EVERY_S = 10  # while nothing is scored
+REFRESH_S = 2
+IDLE_REFRESH_S = 10  # while nothing is scored
 
 
 def choose_batch(found: Sequence[Batch]) -> Batch | None:
-    """The batch to show; None to make a new one."""
+    """Selects the batch; None to create one."""
     names = [*(batch.name for batch in found), NEW]
     asked = st.query_params.get(state.BATCH)
     name = widgets.choose_shared("Batch", names, state.BATCH)
@@ -34,24 +35,24 @@ def choose_batch(found: Sequence[Batch]) -> Batch | None:
 
 
 def unreadable_batches(troubles: Sequence[Trouble]) -> None:
-    """Folders among the batches that cannot be read, each with its reason."""
+    """Lists unreadable batches with the reasons."""
     for trouble in troubles:
         notice(f"{trouble.reason[:1].upper()}{trouble.reason[1:]}.")
 
 
 def new_batch(runs: Sequence[RunSnapshot]) -> None:
-    """Asks for photos and a model, and begins to score them."""
+    """Form for a new batch: name, model and photos."""
     st.html('<p class="below">Hundreds of photos: scored in the background, reviewed and reported.</p>')
     with st.container(key="batch_new"):
         st.text_input("Name", key=state.BATCH_NAME, placeholder=f"Field {datetime.now():%Y-%m-%d}")
         run = widgets.choose_run(runs)
         _ask_for_photos()
-        sentence(words.where_kept(str(batches.batches_folder()), widgets.is_from_elsewhere()), "standing")
-        st.button("Score these photos", type="primary", on_click=_make, args=(run,))
+        sentence(words.storage_note(str(batches.batches_folder()), widgets.is_from_elsewhere()), "standing")
+        st.button("Score these photos", type="primary", on_click=_create, args=(run,))
 
 
 def _ask_for_photos() -> None:
-    """The uploader and, on this computer, a field for a folder."""
+    """Uploader and, on this computer, a folder field."""
     with st.container(key="batch_upload"):
         st.file_uploader(
             "Photos", accept_multiple_files=True, key=state.batch_inbox_key(), label_visibility="collapsed"
@@ -60,7 +61,7 @@ def _ask_for_photos() -> None:
         st.text_input("or a folder on this computer", key=state.BATCH_FOLDER, placeholder="~/Pictures/field")
 
 
-def _make(run: RunSnapshot) -> None:
+def _create(run: RunSnapshot) -> None:
     files, folder = st.session_state[state.batch_inbox_key()], st.session_state.get(state.BATCH_FOLDER, "").strip()
     if not files and not folder:
         state.note_on_batch("Choose photos, or name a folder, first.")
@@ -78,7 +79,7 @@ def _make(run: RunSnapshot) -> None:
 
 
 def _add(batch: Batch) -> None:
-    """Adds what was uploaded and the photos of the folder that was typed, and begins to score them.
+    """Adds the uploads and the photos of the typed folder, and starts scoring.
 
     Raises:
         ValueError: there is no such folder or no photo in it, or the batch cannot be written.
@@ -87,28 +88,25 @@ def _add(batch: Batch) -> None:
     fitting = [file for file in files if file.size <= MAX_BYTES]
     new, note = add_folder(batch, folder) if folder else (0, None)
     new += add_uploads(batch, ((file.name, file.getvalue()) for file in fitting))
-    state.note_on_batch(words.not_added(len(files) - len(fitting), new, note))
+    state.note_on_batch(words.skipped_note(len(files) - len(fitting), new, note))
     state.empty_batch_inbox()
     batches.start(batch)
 
 
-def _told(do: Callable[..., None], *args) -> None:
-    """Calls something in answer to a click; an error becomes a sentence on the page."""
-    try:
-        do(*args)
-    except ValueError as error:
-        state.note_on_batch(str(error))
-
-
 def add_and_delete(batch: Batch, scoring: Scoring) -> None:
-    """More photos for this batch, and its end."""
+    """Expander that adds photos to the batch or deletes it."""
     with st.expander("Add photos, or delete this batch"):
         _ask_for_photos()
-        st.button("Add these photos", on_click=_told, args=(_add, batch))
-        sentence(words.where_kept(str(batch.path), widgets.is_from_elsewhere()), "standing")
+        st.button("Add these photos", on_click=call_noting_errors, args=(_add, batch))
+        sentence(words.storage_note(str(batch.path), widgets.is_from_elsewhere()), "standing")
         what = f"Delete {plain(batch.name)} with its uploads, scores and reviews"
         sure = st.checkbox(what, key=f"sure_{batch.name}")
-        st.button("Delete this batch", disabled=not sure or scoring.is_running, on_click=_told, args=(_delete, batch))
+        st.button(
+            "Delete this batch",
+            disabled=not sure or scoring.is_running,
+            on_click=call_noting_errors,
+            args=(_delete, batch),
+        )
         if scoring.is_running:
             sentence("Stop it first.", "standing")
 
@@ -119,42 +117,42 @@ def _delete(batch: Batch) -> None:
     state.choose_batch(None)
 
 
-def head(batch: Batch) -> None:
-    """How far the batch has come, looked up again every two seconds while it is being scored."""
+def progress_header(batch: Batch) -> None:
+    """Progress of the batch, refreshed every `REFRESH_S` seconds while it is scored."""
     scoring = batches.scoring_of(batch)
-    if _starts_by_itself(batch, scoring):
+    if _resume_interrupted(batch, scoring):
         scoring = batches.scoring_of(batch)
     state.set_scores_seen(scoring.done)
     with st.container(key="batch_head"):
         if scoring.is_running:
-            st.fragment(_progress, run_every=LOOK_EVERY_S)(batch)
+            st.fragment(_progress, run_every=REFRESH_S)(batch)
         else:
             _show_progress(batch, scoring)
-            st.fragment(_look_on, run_every=LOOK_ON_EVERY_S)(batch, scoring.total)
+            st.fragment(_rerun_when_added, run_every=IDLE_REFRESH_S)(batch, scoring.total)
 
 
-def _look_on(batch: Batch, seen: int) -> None:
-    """Draws the page again once photos were added from another window or device."""
+def _rerun_when_added(batch: Batch, seen: int) -> None:
+    """Reruns the page when photos were added from another window or device."""
     if batches.scoring_of(batch).total != seen and not state.batch_rows_are_selected():
         st.rerun()
 
 
 def moved_folders(batch: Batch) -> None:
-    """Asks where folders are now that were linked and are not there any more."""
+    """Asks for the new location of linked folders that were moved."""
     for link, place in missing_folders(batch):
         notice(f"The folder {place} is not there any more. What was scored stays; its photos cannot be shown.")
         if not widgets.is_from_elsewhere():
             key = f"moved_{batch.name}_{link}"
-            st.text_input("Where is it now?", key=key, on_change=_told, args=(_relink, batch, link, key))
+            st.text_input("Where is it now?", key=key, on_change=call_noting_errors, args=(_relink, batch, link, key))
 
 
 def _relink(batch: Batch, link: str, key: str) -> None:
     relink_folder(batch, link, st.session_state[key])
 
 
-def _starts_by_itself(batch: Batch, scoring: Scoring) -> bool:
+def _resume_interrupted(batch: Batch, scoring: Scoring) -> bool:
     try:
-        return batches.continue_by_itself(batch, scoring)
+        return batches.resume_interrupted(batch, scoring)
     except BatchError as error:  # a folder that is read-only is shown as it is
         notice(f"{error}.")
         return False
@@ -172,9 +170,15 @@ def _show_progress(batch: Batch, scoring: Scoring) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="batch_progress"):
         st.html(f'<p class="summary" role="status">{words.progress(scoring)}</p>', width="content")
         if scoring.is_running and scoring.waiting:
-            st.button("Stop", key="batch_stop", on_click=_told, args=(batches.stop, batch))
+            st.button("Stop", key="batch_stop", on_click=call_noting_errors, args=(batches.stop, batch))
         elif scoring.waiting:
-            st.button("Continue", key="batch_continue", type="primary", on_click=_told, args=(batches.start, batch))
+            st.button(
+                "Continue",
+                key="batch_continue",
+                type="primary",
+                on_click=call_noting_errors,
+                args=(batches.start, batch),
+            )
     if scoring.waiting and scoring.total:
         st.progress(scoring.done / scoring.total)
     if scoring.problem:

@@ -1,4 +1,4 @@
-"""Reviewing a batch: one photo at a time, the doubtful first, one key for each decision."""
+"""Review of a batch: one photo at a time, the most uncertain first, one key for each decision."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import streamlit as st
 from app import state
 from app.batch import detail, words
 from app.batch.agreement import agreements
+from app.batch.error_notes import errors_noted
 from app.cache import batches
 from app.cache.photos import whole_photo
 from app.marking.decisions import Subject, decision_buttons, undo_button
@@ -26,7 +27,7 @@ SWIPE = Path(__file__).with_name("swipe.js")
 
 
 def show(batch: Batch) -> None:
-    """The reviewer's name, one photo with its decisions, the agreement so far, and how to train on the labels."""
+    """Name of the reviewer, one photo with its buttons, agreement, and commands that train on the labels."""
     results = batches.results_of(batch)
     with st.container(key="review_name"):
         st.text_input("Reviewer", key=state.REVIEWER, placeholder="your name", bind="query-params")
@@ -35,17 +36,17 @@ def show(batch: Batch) -> None:
         train_on_labels(batch, batches.reviews_of(batch), batch.run)
     else:
         st.fragment(_decide)(batch, results)
-    _agreement(batch, results)
+    _agreement_expander(batch, results)
 
 
 def _decide(batch: Batch, results: Results) -> None:
-    """Only this part runs again after a decision."""
+    """The fragment that reruns after a decision."""
     _review(batch, results)
     train_on_labels(batch, batches.reviews_of(batch), batch.run)
 
 
 def _review(batch: Batch, results: Results) -> None:
-    """The next photo with its decisions."""
+    """The next photo with the buttons of the decisions."""
     if note := state.take_note_on_batch():
         notice(note)
     reviewer, standing = state.reviewer(), standing_reviews(batches.reviews_of(batch))
@@ -63,32 +64,32 @@ def _review(batch: Batch, results: Results) -> None:
         detail.photo(batch, results, row)
         st.html(f'<p class="standing">{html.escape(results.photos[row].name)}</p>')
     with right:
-        decision_buttons(_subject(results, row, reviewer), partial(_keep, batch))
+        decision_buttons(_reviewed_sample(results, row, reviewer), partial(_store, batch))
         with st.container(horizontal=True, key="review_steps"):
             _steps(results.photos[row].path)
             undo_button(partial(_undo, batch, reviewer), disabled=not own)
         detail.condition_cards([name for name, _ in results.candidates(row)])
     if len(queue) > 1:
-        _get_ready(batch, results, queue[1])
+        _preload_next(batch, results, queue[1])
 
 
 def _queue(results: Results, reviewed: set[str]) -> list[int]:
-    """Rows without a decision, the doubtful first; one that was undone or skipped to comes before all others."""
+    """Rows without a decision, the most uncertain first; one that was undone or skipped to comes before all others."""
     rows = [int(row) for row in doubtful_first(results) if results.photos[row].path not in reviewed]
     first, skipped = state.photo_to_review(), state.skipped_photos()
     return sorted(rows, key=lambda row: (results.photos[row].path != first, results.photos[row].path in skipped))
 
 
 def _steps(path: str) -> None:
-    """To the photo that was skipped last, and on without a decision; a swipe over the photo does the same."""
+    """Buttons to the photo skipped last and to the next one without a decision; a swipe does the same."""
     skipped = state.skipped_photos()
     st.button("Back", shortcut="b", disabled=not skipped, on_click=state.unskip_photo, key=f"back_{path}")
     st.button("Skip", shortcut="s", on_click=state.skip_photo, args=(path,), key=f"skip_{path}")
     st.html(f"<script>{SWIPE.read_text(encoding='utf-8')}</script>", unsafe_allow_javascript=True)
 
 
-def _subject(results: Results, row: int, reviewer: str) -> Subject:
-    """The candidates of a photo; the first is the run's own answer."""
+def _reviewed_sample(results: Results, row: int, reviewer: str) -> Subject:
+    """The candidates of a photo for review; the first is the prediction of the run."""
     path, own = results.photos[row].path, results.label(row)
     blank = Review(
         reviewer, path, results.sha256[row] or "", "", predicted=own or "",
@@ -99,33 +100,27 @@ def _subject(results: Results, row: int, reviewer: str) -> Subject:
     return Subject(path, blank, list(zip(names, titles)), results.classes)
 
 
-def _keep(batch: Batch, review: Review) -> None:
-    try:
+def _store(batch: Batch, review: Review) -> None:
+    with errors_noted():
         add_review(batch, review)
         state.review_photo(None)
-    except ValueError as error:
-        state.note_on_batch(str(error))
 
 
 def _undo(batch: Batch, reviewer: str) -> None:
-    try:
-        last = undo(batch, reviewer)
-    except ValueError as error:
-        state.note_on_batch(str(error))
-        return
-    if last is not None:
-        state.review_photo(last.path)
+    with errors_noted():
+        if (last := undo(batch, reviewer)) is not None:
+            state.review_photo(last.path)
 
 
-def _get_ready(batch: Batch, results: Results, row: int) -> None:
-    """Decodes the next photo while the reviewer looks at this one."""
+def _preload_next(batch: Batch, results: Results, row: int) -> None:
+    """Decodes the next photo in advance."""
     try:
         whole_photo(detail.file_of(batch, results, row))
     except InvalidPhotoError:
         return  # its reason is shown when its turn comes
 
 
-def _agreement(batch: Batch, results: Results) -> None:
+def _agreement_expander(batch: Batch, results: Results) -> None:
     pairs = agreements(results, standing_reviews(batches.reviews_of(batch)))
     if not pairs:
         return

@@ -1,4 +1,4 @@
-"""Which photos of a batch the table shows, and in which order. Pure functions, no drawing."""
+"""Filters and order of the table of a batch. Pure functions, no drawing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REVIEWED = {ANY: "reviewed or not", "no": "not reviewed", "yes": "reviewed", "ot
 
 @dataclass(frozen=True)
 class Filter:
-    """What the reader asked for.
+    """Filter and order of the table.
 
     Attributes:
         name: part of the file name, in any case; empty for all.
@@ -50,25 +50,25 @@ class Filter:
     order: str = "doubt"
 
 
-def rows_shown(results: Results, reviews: Mapping[str, Mapping[str, Review]], wanted: Filter) -> np.ndarray:
-    """Row numbers of the photos that fit, in the order that was asked for."""
+def rows_shown(results: Results, reviews: Mapping[str, Mapping[str, Review]], filter_: Filter) -> np.ndarray:
+    """Row numbers of the photos that pass the filter, sorted."""
     first = results.ranked[:, 0]
     crops = np.array([crop_of(name) for name in results.classes])[first]
     fits = np.ones(len(results), dtype=bool)
-    if part := wanted.name.strip().casefold():
+    if part := filter_.name.strip().casefold():
         fits &= np.array([part in photo.name.casefold() for photo in results.photos])
-    if wanted.verdicts:
-        fits &= np.isin(results.verdicts, list(wanted.verdicts))
-    if wanted.crop != ANY:
-        fits &= results.has_scores & (crops == wanted.crop)
-    if wanted.label != ANY:
-        fits &= results.has_scores & (np.array(results.classes)[first] == wanted.label)
-    if (wanted.lowest, wanted.highest) != (0.0, 1.0):
+    if filter_.verdicts:
+        fits &= np.isin(results.verdicts, list(filter_.verdicts))
+    if filter_.crop != ANY:
+        fits &= results.has_scores & (crops == filter_.crop)
+    if filter_.label != ANY:
+        fits &= results.has_scores & (np.array(results.classes)[first] == filter_.label)
+    if (filter_.lowest, filter_.highest) != (0.0, 1.0):
         p = results.probability
-        fits &= results.has_scores & (p >= wanted.lowest - 1e-9) & (p <= wanted.highest + 1e-9)
-    if wanted.reviewed != ANY:
-        fits &= np.array([_is_reviewed(results, row, reviews, wanted.reviewed) for row in range(len(results))])
-    order = _order(results, wanted.order)
+        fits &= results.has_scores & (p >= filter_.lowest - 1e-9) & (p <= filter_.highest + 1e-9)
+    if filter_.reviewed != ANY:
+        fits &= np.array([_is_reviewed(results, row, reviews, filter_.reviewed) for row in range(len(results))])
+    order = _order(results, filter_.order)
     return order[fits[order]]
 
 

@@ -1,4 +1,4 @@
-"""The table of a batch: filtered, sorted, selected, with crops set and everything exported."""
+"""Table of a batch: filters, sorting, selection, assignment of crops, and export."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import streamlit as st
 
 from app import state
 from app.batch import detail, export, words
+from app.batch.error_notes import errors_noted
 from app.batch.selection import ANY, ORDERS, REVIEWED, Filter, rows_shown
 from app.cache import batches
 from app.marking import words as marking_words
@@ -26,23 +27,23 @@ from hvit.words import class_title
 
 ROWS_A_PAGE = 100
 ROW_PX = 52
-OPTIONAL = ("Area", "Review", "Flags", "Note")  # columns that are left out while they hold nothing
+OPTIONAL = ("Area", "Review", "Flags", "Note")  # columns left out while they are empty
 
 
 def show(batch: Batch) -> None:
-    """Filters, the table, what can be done with a selection, and the photo that is opened."""
+    """Filters, the table, actions on the selection, and the opened photo."""
     results, reviews = batches.results_of(batch), standing_reviews(batches.reviews_of(batch))
     for text in batches.scores_of(batch).damaged:
         notice(f"{text}.")
     sentence(f"{words.summary(results)[:1].upper()}{words.summary(results)[1:]}.", "below")
-    wanted = _filters(results)
-    rows = rows_shown(results, reviews, wanted)
+    filter_ = _filters(results)
+    rows = rows_shown(results, reviews, filter_)
     left, right = st.columns([2, 1], gap="large")
     with left:
-        selected, shown = _table(batch, results, reviews, rows, wanted)
+        selected, shown = _table(batch, results, reviews, rows, filter_)
         _set_crops(batch, results, selected, rows)
         export.downloads(batch, results, reviews, rows)
-        _unreadable(batch, results)
+        _retry_button(batch, results)
     with right, st.container(key="batch_detail"):
         detail.show(batch, results, reviews, shown)
     _set_level(batch)
@@ -75,11 +76,11 @@ def _choose(label: str, key: str, options: list[str], title) -> str:
 
 
 def _table(
-    batch: Batch, results: Results, reviews: dict[str, dict[str, Review]], rows: np.ndarray, wanted: Filter
+    batch: Batch, results: Results, reviews: dict[str, dict[str, Review]], rows: np.ndarray, filter_: Filter
 ) -> tuple[list[str], list[str]]:
     """Draws a page of the table; returns the paths selected, and those of all rows of the page."""
     num_pages = max(1, -(-len(rows) // ROWS_A_PAGE))
-    digest = hashlib.sha256(repr((batch.name, wanted)).encode()).hexdigest()[:8]
+    digest = hashlib.sha256(repr((batch.name, filter_)).encode()).hexdigest()[:8]
     page = st.pagination(num_pages, key=f"{state.BATCH_PAGE}_{digest}") if num_pages > 1 else 1
     part = rows[(page - 1) * ROWS_A_PAGE : page * ROWS_A_PAGE]
     key = f"batch_rows_{digest}_{page}"
@@ -146,34 +147,40 @@ def _set_crops(batch: Batch, results: Results, selected: Sequence[str], rows: np
         crop = _choose("Crop is", state.SET_CROP, [ANY, *known], lambda c: "not known" if c == ANY else crop_title(c))
         chosen = None if crop == ANY else crop
         st.button(
-            f"Set for {len(selected)} selected", disabled=not selected, on_click=_set, args=(batch, selected, chosen)
+            f"Set for {len(selected)} selected",
+            disabled=not selected,
+            on_click=_store_crop,
+            args=(batch, selected, chosen),
         )
-        st.button(f"Set for all {len(shown):,} shown", disabled=not shown, on_click=_set, args=(batch, shown, chosen))
+        st.button(
+            f"Set for all {len(shown):,} shown", disabled=not shown, on_click=_store_crop, args=(batch, shown, chosen)
+        )
     sentence("A star marks a chosen crop. Only its conditions are possible then; no photo is scored again.", "standing")
 
 
-def _set(batch: Batch, paths: Sequence[str], crop: str | None) -> None:
-    try:
+def _store_crop(batch: Batch, paths: Sequence[str], crop: str | None) -> None:
+    with errors_noted():
         choose_crop(batch, paths, crop)
-    except ValueError as error:
-        state.note_on_batch(str(error))
 
 
-def _unreadable(batch: Batch, results: Results) -> None:
+def _retry_button(batch: Batch, results: Results) -> None:
     count = int((results.verdicts == UNREADABLE).sum())
     if count and not batches.scoring_of(batch).is_running:
-        st.button(f"Try {counted(count, 'unreadable photo')} again", type="tertiary", on_click=_again, args=(batch,))
+        st.button(
+            f"Try {counted(count, 'unreadable photo')} again",
+            type="tertiary",
+            on_click=_retry_unreadable,
+            args=(batch,),
+        )
 
 
-def _again(batch: Batch) -> None:
-    try:
+def _retry_unreadable(batch: Batch) -> None:
+    with errors_noted():
         batches.start(batch, again=True)
-    except ValueError as error:
-        state.note_on_batch(str(error))
 
 
 def _set_level(batch: Batch) -> None:
-    """How often the true class may be missing from the candidates."""
+    """Selects the error level of the prediction sets."""
     own = None if batch.rules.conformal is None else batch.rules.conformal.alpha
     if own is None or batches.run_of(batch) is None:
         return

@@ -1,4 +1,4 @@
-"""The trial of a batch: its sheet, what does not fit, plots and treatments, and disease progress."""
+"""Field trial of a batch: sheet, unmatched photos and lines, tables by plot and treatment, disease progress."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import state, theme, widgets
 from app.batch import trial_words as words
+from app.batch.error_notes import errors_noted
 from app.batch.export import XLSX
 from app.batch.selection import ANY
 from app.cache import batches
@@ -28,11 +29,11 @@ from hvit.trials.storage import forget_sheet, keep_sheet, sheet_file
 from hvit.trials.summary import grouped, summary_rows, treatment_audpc, treatment_progress, unit_of
 from hvit.words import class_title
 
-MOST_NAMED = 200
+MAX_LISTED = 200
 
 
 def show(batch: Batch) -> None:
-    """Asks for the sheet; with one, the whole trial."""
+    """Uploader of the sheet; with one, tables and figures of the trial."""
     file = sheet_file(batch)
     if file is None:
         sentence(words.HOW, "below")
@@ -50,7 +51,7 @@ def show(batch: Batch) -> None:
     for note in sheet.notes:
         sentence(note, "standing")
     sentence(words.joined(joined, len(sheet.rows)), "below")
-    _misfits(joined)
+    _unmatched(joined)
     condition = _choose_condition(results)
     standing = standing_reviews(batches.reviews_of(batch))
     observations = observe(results, joined, standing, condition)
@@ -59,42 +60,40 @@ def show(batch: Batch) -> None:
         _progress(observations)
     with st.expander("Another sheet"):
         _ask(batch)
-        st.button("Take the sheet away", type="tertiary", on_click=_forget, args=(batch,))
+        st.button("Take the sheet away", type="tertiary", on_click=_remove_sheet, args=(batch,))
 
 
 def _ask(batch: Batch) -> None:
     with st.container(key="trial_upload"):
-        st.file_uploader("Sheet of the trial, CSV or XLSX", key=state.sheet_inbox_key(), on_change=_keep, args=(batch,))
+        st.file_uploader(
+            "Sheet of the trial, CSV or XLSX", key=state.sheet_inbox_key(), on_change=_store, args=(batch,)
+        )
 
 
-def _keep(batch: Batch) -> None:
+def _store(batch: Batch) -> None:
     file = st.session_state[state.sheet_inbox_key()]
     if file is None:
         return
-    try:
+    with errors_noted():
         keep_sheet(batch, file.name, file.getvalue())
         state.empty_sheet_inbox()
-    except ValueError as error:
-        state.note_on_batch(str(error))
 
 
-def _forget(batch: Batch) -> None:
-    try:
+def _remove_sheet(batch: Batch) -> None:
+    with errors_noted():
         forget_sheet(batch)
-    except ValueError as error:
-        state.note_on_batch(str(error))
 
 
-def _misfits(joined: Joined) -> None:
-    """Photos and lines that do not fit, each by name."""
-    parts = words.misfits(joined)
+def _unmatched(joined: Joined) -> None:
+    """Photos and lines without a match, by name."""
+    parts = words.unmatched(joined)
     if not parts:
         return
     with st.expander(f"What does not fit ({sum(len(names) for _, names in parts):,})", expanded=True):
         for title, names in parts:
             sentence(title, "below")
-            more = [f"and {len(names) - MOST_NAMED:,} more"] if len(names) > MOST_NAMED else []
-            st.code("\n".join([*names[:MOST_NAMED], *more]), language=None)
+            more = [f"and {len(names) - MAX_LISTED:,} more"] if len(names) > MAX_LISTED else []
+            st.code("\n".join([*names[:MAX_LISTED], *more]), language=None)
 
 
 def _choose_condition(results: Results) -> str | None:

@@ -1,4 +1,4 @@
-"""What the trial of a batch says. Pure functions, no drawing."""
+"""Texts of the trial view of a batch. Pure functions, no drawing."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ aggregate(cbind(diseased, severity) ~ treatment + date, trial, mean)"""
 
 
 def joined(found: Joined, num_lines: int) -> str:
-    """How much of sheet and batch fits together."""
+    """Number of photos matched by the sheet, in a sentence."""
     fitting = sum(row is not None for row in found.rows)
     return f"{fitting:,} of {counted(len(found.rows), 'photo')} have their place by {counted(num_lines, 'line')}."
 
 
-def misfits(found: Joined) -> list[tuple[str, list[str]]]:
-    """Title and names of each kind of misfit that there is."""
+def unmatched(found: Joined) -> list[tuple[str, list[str]]]:
+    """Titles and names of photos and lines without a unique match."""
     kinds = [
         (
             "These photos fit lines that differ, and are left out:",
@@ -73,12 +73,12 @@ def _percent(share: float | None) -> float | None:
 
 
 def _between(low: float | None, high: float | None) -> str:
-    """Within what a share can be: a t interval may leave it."""
+    """Formats an interval in percent, clipped to 0 and 100: a t interval may exceed them."""
     return "" if low is None or high is None else f"{100 * max(0.0, low):.1f} to {100 * min(1.0, high):.1f}"
 
 
 def audpc_row(treatment: str, mean: Mean, num_plots: int) -> dict[str, Any]:
-    """The area under the curve of a treatment; absent, not 0, where no plot has it."""
+    """AUDPC of a treatment, area under the disease progress curve; empty, not 0, where no plot has it."""
     low, high = mean.interval or (None, None)
     return {
         "Treatment": treatment,
@@ -90,7 +90,7 @@ def audpc_row(treatment: str, mean: Mean, num_plots: int) -> dict[str, Any]:
 
 
 def progress_alt(progress: Mapping[str, Sequence[tuple[date, Mean]]]) -> str:
-    """The figure in words."""
+    """Alternative text of the figure."""
     lines = [
         f"{treatment or 'no treatment'}: "
         + ", ".join(f"{day.isoformat()} {100 * mean.value:.0f} %" for day, mean in points if mean.value is not None)

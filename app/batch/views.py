@@ -1,4 +1,4 @@
-"""The parts of the Batch page below its head, one at a time."""
+"""Views of the Batch page: table, review, trial."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ PARTS = {"table": "Table", "review": "Review", "trial": "Trial"}
 VIEWS = {"table": table.show, "review": review.show, "trial": trial.show}
 
 
-def get_ready() -> None:
-    """Imports what opening a photo takes, with torch seconds the first time."""
+def preload() -> None:
+    """Imports torch and what opening a photo needs, which takes seconds the first time."""
     import hvit.batches.diagnoses  # noqa: F401
 
 
 def show(batch: Batch) -> None:
-    """The part that the reader chose; it is in the address."""
+    """Draws the selected view; it is a query parameter."""
     part = widgets.choice("Show", PARTS, state.BATCH_PART, labelled=False)
     with st.container(key=f"batch_{part}"):
         VIEWS[part](batch)

@@ -1,4 +1,4 @@
-"""What the Batch page says. Pure functions, no drawing."""
+"""Texts of the Batch page. Pure functions, no drawing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FLAGS = {
     "animated": "moving picture",
     "no_bands": "no bands",
 }
-KEPT = (
+STORAGE = (
     "Uploaded photos are copied to {folder} on {computer} and kept there until you delete the batch. Photos of a "
     "folder stay where they are; nothing is copied and nothing is changed. No photo leaves {computer}."
 )
@@ -40,15 +40,15 @@ ABOUT_AGREEMENT = (
 )
 
 
-def where_kept(folder: str, from_elsewhere: bool) -> str:
-    """What becomes of the photos of a batch."""
+def storage_note(folder: str, from_elsewhere: bool) -> str:
+    """Where photos of a batch are stored."""
     computer = "the computer that runs HViT" if from_elsewhere else "this computer"
-    way = " From this device they go there over the network, unencrypted." if from_elsewhere else ""
-    return KEPT.format(folder=folder, computer=computer) + way
+    transfer = " From this device they go there over the network, unencrypted." if from_elsewhere else ""
+    return STORAGE.format(folder=folder, computer=computer) + transfer
 
 
 def progress(scoring: Scoring) -> str:
-    """`213 of 400 photos are scored, about 3 min 10 s left (2 threads)`."""
+    """Progress in a sentence: `213 of 400 photos are scored, about 3 min 10 s left (2 threads)`."""
     if not scoring.waiting:
         return f"{counted(scoring.total, 'photo')}, all scored"
     text = f"{scoring.done:,} of {counted(scoring.total, 'photo')} are scored"
@@ -60,7 +60,7 @@ def progress(scoring: Scoring) -> str:
 
 
 def summary(results: Results) -> str:
-    """`8 named, 2 not sure, 1 unfamiliar`; kinds that do not occur are left out."""
+    """Counts by verdict: `8 named, 2 not sure, 1 unfamiliar`; zeros are left out."""
     counts = Counter(results.verdicts.tolist())
     return ", ".join(f"{counts[kind]:,} {title.lower()}" for kind, title in VERDICTS.items() if counts[kind])
 
@@ -83,19 +83,19 @@ def others(candidates: Sequence[tuple[str, float]]) -> str:
 
 
 def flags(names: Sequence[str]) -> str:
-    """`blurred, not like tomato`."""
+    """Flags as text: `blurred, not like tomato`."""
     return ", ".join(FLAGS.get(name, name.replace("_", " ")) for name in names)
 
 
 def level(alpha: float | None, own: float | None) -> str:
-    """A level of prediction sets as an option."""
+    """Label of an error level."""
     if alpha is None:
         return "as the model was calibrated" + ("" if own is None else f" ({100 * own:g}{NBSP}%)")
     return f"{100 * alpha:g}{NBSP}%"
 
 
-def not_added(num_large: int, num_new: int, note: str | None) -> str | None:
-    """What was left out of an upload or a folder, in one line; None where nothing was."""
+def skipped_note(num_large: int, num_new: int, note: str | None) -> str | None:
+    """Sentence on skipped files of an upload or a folder; None without any."""
     parts = [] if num_new else ["All of these photos are in the batch already."]
     if num_large:
         parts.append(f"{counted(num_large, 'file')} of more than 50 MB {'was' if num_large == 1 else 'were'} left out.")
@@ -103,7 +103,7 @@ def not_added(num_large: int, num_new: int, note: str | None) -> str | None:
 
 
 def reviewed(reviewer: str, count: int, total: int) -> str:
-    """`Ana: 12 of 92 photos reviewed`."""
+    """Progress of a reviewer: `Ana: 12 of 92 photos reviewed`."""
     return f"{reviewer}: {count:,} of {counted(total, 'photo')} reviewed"
 
 

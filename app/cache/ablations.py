@@ -13,7 +13,7 @@ from hvit.scoring.ablation_variants import Variants
 from hvit.scoring.ablation_variants import comparable_splits as comparable_splits  # for the page
 from hvit.scoring.ablation_variants import group_by_variant as group_by_variant
 
-REMEMBERED = 64
+MAX_CACHED = 64
 
 
 def rows_of(name: str, variants: Variants, split: str) -> list[AblationRow]:
@@ -27,6 +27,6 @@ def rows_of(name: str, variants: Variants, split: str) -> list[AblationRow]:
     return _rows(name, split, tuple((str(run.path), *stamps(run, *files)) for run in runs), runs)
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner="Comparing")
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner="Comparing")
 def _rows(name: str, split: str, keys: tuple, _runs: list[RunSnapshot]) -> list[AblationRow]:
     return ablations([Run(run.path) for run in _runs], split).get(name, [])

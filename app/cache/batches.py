@@ -27,7 +27,7 @@ from hvit.runs import Run, RunError, Trouble, find_run
 if TYPE_CHECKING:
     from hvit.severity.bounds import AreaBounds
 
-REMEMBERED = 16  # batches
+MAX_CACHED = 16  # batches
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,12 @@ def photos_of(batch: Batch) -> list[BatchPhoto]:
     return _photos(str(batch.path), stamp(batch.path, PHOTOS), batch)
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _photos(path: str, stamp: tuple, _batch: Batch) -> list[BatchPhoto]:
     return read_photos(_batch)
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _reader(path: str, created: str, _batch: Batch) -> ScoreReader:
     return ScoreReader(_batch)
 
@@ -113,7 +113,7 @@ def results_of(batch: Batch) -> Results:
     return _results(str(batch.path), batch.created, len(scores), id(scores), stamps, batch, scores)
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _results(
     path: str, created: str, num_scores: int, scores_id: int, stamps: tuple, _batch: Batch, _scores: ScoreTable
 ) -> Results:
@@ -144,7 +144,7 @@ def reviews_of(batch: Batch) -> list[Review]:
     return _reviews(str(batch.path), batch.created, stamp(batch.path, REVIEWS), batch)
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _reviews(path: str, created: str, stamp: tuple, _batch: Batch) -> list[Review]:
     return read_reviews(_batch)
 
@@ -154,7 +154,7 @@ def notes_of(batch: Batch) -> dict[str, str]:
     return _notes(str(batch.path), batch.created, stamp(batch.path, NOTES), batch)
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _notes(path: str, created: str, stamp: tuple, _batch: Batch) -> dict[str, str]:
     return read_notes(_batch)
 
@@ -201,7 +201,7 @@ def stop(batch: Batch) -> None:
     request_stop(batch.path)
 
 
-def continue_by_itself(batch: Batch, scoring: Scoring) -> bool:
+def resume_interrupted(batch: Batch, scoring: Scoring) -> bool:
     """Continues a batch once after an interruption such as a restart, unless it was stopped.
 
     Returns:
@@ -235,7 +235,7 @@ def scoring_of(batch: Batch) -> Scoring:
     )  # fmt: skip
 
 
-def below_project(path: Path) -> str:
+def relative_to_project(path: Path) -> str:
     """A path relative to the folder of the project, for a command to paste."""
     path = path.resolve()
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)

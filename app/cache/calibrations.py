@@ -20,7 +20,7 @@ from hvit.scoring.recorded_tables import splits_with
 from hvit.scoring.selective import SelectiveScores, score_selective
 from hvit.scoring.set_levels import SetScores, level_curve, near_limit, served_sets, sets_at_level
 
-REMEMBERED = 64
+MAX_CACHED = 64
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,12 @@ def _distances_key(record: RunSnapshot, split: str) -> tuple:
     return str(record.path), split, stamps(record, in_split(split, DISTANCES), CARD)
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _calibration(path: str, split: str, stamps: tuple, _predictions: Predictions) -> list[CalibrationScores]:
     return score_calibration_by_group(_predictions.probs, _predictions.labels, data_sets_of(_predictions.paths))
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _selective(path: str, split: str, stamps: tuple, _predictions: Predictions) -> list[tuple[str, SelectiveScores]]:
     groups, confidence, right = data_sets_of(_predictions.paths), _predictions.confidence, _predictions.correct
     parts = [("all", score_selective(confidence, right))]
@@ -103,7 +103,7 @@ def _selective(path: str, split: str, stamps: tuple, _predictions: Predictions) 
     return parts
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _sets(path: str, split: str, stamps: tuple, _predictions: Predictions) -> RecordedSets:
     run = Run(Path(path))
     card = run.model_card()
@@ -113,7 +113,7 @@ def _sets(path: str, split: str, stamps: tuple, _predictions: Predictions) -> Re
     return RecordedSets(level_curve(_predictions, keep_two), served, keep_two)
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _distances(path: str, split: str, stamps: tuple) -> Distances | None:
     run = Run(Path(path))
     return read_distances(run, split, detector_of(run.model_card()))

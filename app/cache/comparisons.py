@@ -26,7 +26,7 @@ from hvit.scoring.group_comparison import (
     recorded_group_score,
 )
 
-REMEMBERED = 256
+MAX_CACHED = 256
 
 
 def seed_groups(records: Sequence[RunSnapshot]) -> list[SeedGroup[RunSnapshot]]:
@@ -61,7 +61,7 @@ def score_of_group(group: SeedGroup[RunSnapshot], split: str) -> GroupScore | No
     return group_score(group.name, [record.seed for record, _ in found], scores, joint)
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _joint(keys: tuple, _predictions: list[Predictions]) -> JointIntervals:
     return joint_intervals(_predictions)
 
@@ -93,7 +93,7 @@ def verdicts(
     )
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _compared(keys: tuple, _pairs: RunPairs) -> PairedComparison | None:
     return compare_pairs(_pairs)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from hvit.models.counting import Cost
     from hvit.speed.benchmark import Timing
 
-REMEMBERED = 256
+MAX_CACHED = 256
 TURNS, LEAST_S = 10, 0.1
 MAX_PARAMS = 1_000_000_000  # of a model that is built to be timed; a card may ask for any size
 Model = tuple[str, str, int]  # architecture, its arguments as JSON, and the side in px it serves
@@ -29,7 +29,7 @@ def cost_of(record: RunSnapshot) -> Cost | None:
     return None if model is None else _cost(*model)
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _cost(architecture: str, arguments: str, img_size: int) -> Cost | None:
     from hvit.models.counting import cost_of
 

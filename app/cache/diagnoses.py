@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from hvit.runs.checkpoint import Checkpoint
 
 BATCH_SIZE = 8
-REMEMBERED = 5000
+MAX_CACHED = 5000
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def diagnose_all(
             done = diagnose_window(checkpoint, window, crop, batch_size=BATCH_SIZE)
         for (key, _), diagnosis in zip(batch, done):
             found[key] = _without_pictures(diagnosis)
-            _remember(memory, key, found[key], max(REMEMBERED, len(photos)))
+            _remember(memory, key, found[key], max(MAX_CACHED, len(photos)))
     return [found[key] for key in keys]
 
 
@@ -81,13 +81,15 @@ def _without_pictures(diagnosis: Diagnosis) -> Result:
     return Result(dataclasses.replace(diagnosis, pixels=None, heatmap=None, areas=None), small)
 
 
-def look_closely(photo: PhotoFile, checkpoint: Checkpoint, crop: str | None) -> Diagnosis:
+def diagnose_with_heatmap(photo: PhotoFile, checkpoint: Checkpoint, crop: str | None) -> Diagnosis:
     """Diagnosis of one photo with its pixels at screen size and its heatmap."""
-    return _look_closely(photo.key, identity(checkpoint), crop, photo, checkpoint)
+    return _diagnose_with_heatmap(photo.key, identity(checkpoint), crop, photo, checkpoint)
 
 
 @st.cache_data(max_entries=24, show_spinner=False)
-def _look_closely(key: str, model: str, crop: str | None, _photo: PhotoFile, _checkpoint: Checkpoint) -> Diagnosis:
+def _diagnose_with_heatmap(
+    key: str, model: str, crop: str | None, _photo: PhotoFile, _checkpoint: Checkpoint
+) -> Diagnosis:
     from hvit.diagnosis import PreparedPhoto, diagnose_prepared
 
     began = time.perf_counter()
@@ -101,7 +103,7 @@ def _look_closely(key: str, model: str, crop: str | None, _photo: PhotoFile, _ch
     return dataclasses.replace(diagnosis, heatmap=small, latency_ms=1000 * (time.perf_counter() - began))
 
 
-def facts_about(diagnosis: Diagnosis, run: RunSnapshot, checkpoint: Checkpoint, crop: str | None) -> TrackRecord:
+def track_record_of(diagnosis: Diagnosis, run: RunSnapshot, checkpoint: Checkpoint, crop: str | None) -> TrackRecord:
     """Recorded evaluation of the run that applies to a diagnosis."""
     photos, problem = None, None
     try:

@@ -18,7 +18,7 @@ from hvit.scoring.recorded_scores import (
     score_predictions,
 )
 
-REMEMBERED = 128
+MAX_CACHED = 128
 
 
 def key_of(record: RunSnapshot, split: str) -> tuple:
@@ -67,12 +67,12 @@ def test_evaluations(record: RunSnapshot) -> list[dict]:
     return _evaluations(str(record.path), stamp(record.path, TEST_EVALUATIONS))
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _predictions(path: str, split: str, stamps: tuple) -> Predictions | None:
     return read_predictions(Run(Path(path)), split)
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _scores(path: str, split: str, stamps: tuple, _predictions: Predictions) -> SplitScores:
     return score_predictions(_predictions)
 
@@ -82,6 +82,6 @@ def _recorded_evaluation(path: str, split: str, stamps: tuple) -> RecordedEvalua
     return read_recorded_evaluation(Run(Path(path)), split)
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _evaluations(path: str, stamp: tuple) -> list[dict]:
     return Run(Path(path)).test_evaluations()

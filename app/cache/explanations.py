@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from hvit.explain.perturbation import PerturbationTest
     from hvit.runs.checkpoint import Checkpoint
 
-REMEMBERED = 400
+MAX_CACHED = 400
 Progress = Callable[[int, int], None]
 
 
@@ -56,10 +56,10 @@ def _recorded_tests(path: str, stamp: int, learned_from: frozenset[str]) -> Reco
 
 def best_method(run: RunSnapshot, checkpoint: Checkpoint) -> str:
     """The default method, see `hvit.explain.recorded_tests.default_method`."""
-    return default_method(recorded_tests(run), can_look_inside(checkpoint))
+    return default_method(recorded_tests(run), has_attention(checkpoint))
 
 
-def get_ready(run: RunSnapshot) -> None:
+def preload(run: RunSnapshot) -> None:
     """Preloads the model and slow imports of its first method.
 
     Raises:
@@ -70,36 +70,36 @@ def get_ready(run: RunSnapshot) -> None:
         import captum.attr  # noqa: F401
 
 
-def stands_out(run: RunSnapshot, request: ExplanationRequest, explanation: Explanation) -> bool | None:
+def exceeds_randomized_model(run: RunSnapshot, request: ExplanationRequest, explanation: Explanation) -> bool | None:
     """See `exceeds_randomized`; None for a difference of classes, which is not tested."""
     if request.against is not None:
         return None
     return exceeds_randomized(recorded_tests(run), request.method, dict(request.arguments), explanation)
 
 
-def can_look_inside(checkpoint: Checkpoint) -> bool:
+def has_attention(checkpoint: Checkpoint) -> bool:
     """Whether the model exposes its attention; a baseline may not."""
-    from hvit.models import has_attention
+    from hvit import models
 
-    return has_attention(checkpoint.model)
+    return models.has_attention(checkpoint.model)
 
 
 def methods_for(checkpoint: Checkpoint) -> list[str]:
     """Names of the methods that support this model."""
-    return available_methods(can_look_inside(checkpoint))
+    return available_methods(has_attention(checkpoint))
 
 
 def explain(
-    photo: PhotoFile, checkpoint: Checkpoint, request: ExplanationRequest, progress: Progress, twin: bool = False
+    photo: PhotoFile, checkpoint: Checkpoint, request: ExplanationRequest, progress: Progress, randomized: bool = False
 ) -> Explanation:
     """Explanation of a photo.
 
     Args:
         progress: called with the number of passes done and their total, by methods that take many.
-        twin: explain the same network with randomized weights.
+        randomized: explain the same network with randomized weights.
     """
     if request.against is None:
-        return _explain(photo, checkpoint, request, request.class_name, progress, twin)
+        return _explain(photo, checkpoint, request, request.class_name, progress, randomized)
     from hvit.explain.difference import difference
 
     # One progress bar for both, half each.
@@ -108,7 +108,7 @@ def explain(
         lambda done, total: progress(total + done, 2 * total),
     )
     names = (request.class_name, request.against)
-    return difference(*(_explain(photo, checkpoint, request, *half, twin) for half in zip(names, halves)))
+    return difference(*(_explain(photo, checkpoint, request, *half, randomized) for half in zip(names, halves)))
 
 
 def _explain(
@@ -117,32 +117,32 @@ def _explain(
     request: ExplanationRequest,
     class_name: str | None,
     progress: Progress,
-    twin: bool,
+    randomized: bool,
 ) -> Explanation:
-    def compute(images: Tensor, *beside: Tensor) -> Explanation:
+    def compute(images: Tensor, *spectral: Tensor) -> Explanation:
         method = METHODS[request.method]
-        model = _twin_of(identity(checkpoint), checkpoint) if twin else checkpoint.model
+        model = _randomized_model(identity(checkpoint), checkpoint) if randomized else checkpoint.model
         index = None if class_name is None else checkpoint.classes.index(class_name)
-        shown = {"progress": progress} if method.many_passes else {}
-        return method(model, images, index, *beside, **dict(request.arguments), **shown)
+        reported = {"progress": progress} if method.many_passes else {}
+        return method(model, images, index, *spectral, **dict(request.arguments), **reported)
 
-    return _remembered(_key(photo, checkpoint, request, class_name, twin), photo, checkpoint, compute)
+    return _cached(_key(photo, checkpoint, request, class_name, randomized), photo, checkpoint, compute)
 
 
 def _key(
-    photo: PhotoFile, checkpoint: Checkpoint, request: ExplanationRequest, class_name: str | None, twin: bool
+    photo: PhotoFile, checkpoint: Checkpoint, request: ExplanationRequest, class_name: str | None, randomized: bool
 ) -> tuple:
-    return photo.key, identity(checkpoint), request.method, class_name, request.arguments, twin
+    return photo.key, identity(checkpoint), request.method, class_name, request.arguments, randomized
 
 
-def takes_a_while(photo: PhotoFile, checkpoint: Checkpoint, request: ExplanationRequest) -> bool:
+def is_slow(photo: PhotoFile, checkpoint: Checkpoint, request: ExplanationRequest) -> bool:
     """Whether `explain` must run many passes, because the result is not cached."""
     names = [request.class_name] + ([] if request.against is None else [request.against])
-    known = all(_key(photo, checkpoint, request, name, twin=False) in _memory() for name in names)
+    known = all(_key(photo, checkpoint, request, name, randomized=False) in _memory() for name in names)
     return METHODS[request.method].many_passes and not known
 
 
-def square_looks_at(
+def square_rollout(
     photo: PhotoFile, checkpoint: Checkpoint, stage: int, square: tuple[int, int], grid: tuple[int, int]
 ) -> Explanation:
     """Rollout of the tokens of a stage in one cell of the grid of the last stage, see `square_rollout`."""
@@ -152,10 +152,10 @@ def square_looks_at(
 
         return square_rollout(checkpoint.model, inputs, stage, square, grid[1])
 
-    return _remembered((photo.key, identity(checkpoint), "square", stage, square), photo, checkpoint, compute)
+    return _cached((photo.key, identity(checkpoint), "square", stage, square), photo, checkpoint, compute)
 
 
-def heads_look_at(photo: PhotoFile, checkpoint: Checkpoint, stage: int, block: int) -> list[Explanation]:
+def head_rollouts(photo: PhotoFile, checkpoint: Checkpoint, stage: int, block: int) -> list[Explanation]:
     """Rollout of each head of a block, see `head_rollouts`."""
 
     def compute(*inputs: Tensor) -> list[Explanation]:
@@ -163,7 +163,7 @@ def heads_look_at(photo: PhotoFile, checkpoint: Checkpoint, stage: int, block: i
 
         return head_rollouts(checkpoint.model, inputs, stage, block)
 
-    return _remembered((photo.key, identity(checkpoint), "heads", stage, block), photo, checkpoint, compute)
+    return _cached((photo.key, identity(checkpoint), "heads", stage, block), photo, checkpoint, compute)
 
 
 def perturbation_test(
@@ -176,43 +176,43 @@ def perturbation_test(
 ) -> PerturbationTest:
     """Effect of masking the top attributions on the probability of a class."""
 
-    def compute(images: Tensor, *beside: Tensor) -> PerturbationTest:
+    def compute(images: Tensor, *spectral: Tensor) -> PerturbationTest:
         from hvit.explain.perturbation import perturbation_test
 
         index = checkpoint.classes.index(class_name)
-        return perturbation_test(checkpoint, images, explanation, index, crop, *beside)
+        return perturbation_test(checkpoint, images, explanation, index, crop, *spectral)
 
     key = photo.key, identity(checkpoint), "cover", request, class_name, crop
-    return _remembered(key, photo, checkpoint, compute)
+    return _cached(key, photo, checkpoint, compute)
 
 
-def marked(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation) -> np.ndarray:
+def top_attributions(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation) -> np.ndarray:
     """Mask of the top attributions, (h, w) bool over the photo."""
     from hvit.explain.perturbation import masked_cells
 
-    return masked_cells(explanation, *inputs_of(photo, checkpoint)[0].shape[-2:])
+    return masked_cells(explanation, *model_inputs(photo, checkpoint)[0].shape[-2:])
 
 
-def likeness(one: Explanation, other: Explanation) -> float | None:
+def rank_correlation(one: Explanation, other: Explanation) -> float | None:
     """Rank correlation of two attributions of one photo, -1 to 1; None where one is constant."""
     from hvit.explain.randomization import rank_correlation
 
     return rank_correlation(one.attribution, other.attribution)
 
 
-def last_grid(photo: PhotoFile, checkpoint: Checkpoint) -> tuple[int, int]:
+def token_grid(photo: PhotoFile, checkpoint: Checkpoint) -> tuple[int, int]:
     """Rows and columns of tokens of the last stage."""
-    height, width = inputs_of(photo, checkpoint)[0].shape[-2:]
+    height, width = model_inputs(photo, checkpoint)[0].shape[-2:]
     return height // 32, width // 32
 
 
-def blocks_of(checkpoint: Checkpoint) -> list[tuple[int, int]]:
+def attention_blocks(checkpoint: Checkpoint) -> list[tuple[int, int]]:
     """Stage and index of every attention block, from 0."""
     config = checkpoint.model.config
     return [(stage, block) for stage in config.attention_stages for block in range(config.depths[stage])]
 
 
-def inputs_of(photo: PhotoFile, checkpoint: Checkpoint) -> tuple[Tensor, ...]:
+def model_inputs(photo: PhotoFile, checkpoint: Checkpoint) -> tuple[Tensor, ...]:
     """Model inputs of a photo; shared, so they must not be changed."""
     return _inputs(photo.key, identity(checkpoint), photo, checkpoint)
 
@@ -225,7 +225,7 @@ def _inputs(key: str, model: str, _photo: PhotoFile, _checkpoint: Checkpoint) ->
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _twin_of(model: str, _checkpoint: Checkpoint):
+def _randomized_model(model: str, _checkpoint: Checkpoint):
     from hvit.explain.randomization import randomized_model
 
     return randomized_model(_checkpoint.model)
@@ -236,17 +236,17 @@ def _memory() -> OrderedDict[tuple, Any]:
     return OrderedDict()
 
 
-def _remembered(key: tuple, photo: PhotoFile, checkpoint: Checkpoint, compute: Callable[..., Any]) -> Any:
+def _cached(key: tuple, photo: PhotoFile, checkpoint: Checkpoint, compute: Callable[..., Any]) -> Any:
     """Caches a result of the inputs of a photo, which are prepared before others wait for the lock.
 
     Not `st.cache_data`, which would replay the progress bar of another session."""
     memory = _memory()
     found = memory.get(key)
     if found is None:
-        inputs = inputs_of(photo, checkpoint)
+        inputs = model_inputs(photo, checkpoint)
         with inference:
             found = memory[key] = compute(*inputs)
-        while len(memory) > REMEMBERED:
+        while len(memory) > MAX_CACHED:
             memory.popitem(last=False)
     return found
 
@@ -271,17 +271,17 @@ def files_of(photo: PhotoFile, checkpoint: Checkpoint, explanation: Explanation)
     return {"png": picture, "npy": array, "json": record}
 
 
-def samples(run: RunSnapshot) -> list[str]:
+def test_leaves(run: RunSnapshot) -> list[str]:
     """Addresses of the rendered test leaves of a run, shuffled; empty for a run on photos."""
     file = run.path / in_split("test", PREDICTIONS)
-    return _samples(str(run.path), file.stat().st_mtime_ns) if file.exists() else []
+    return _test_leaves(str(run.path), file.stat().st_mtime_ns) if file.exists() else []
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _samples(path: str, stamp: int) -> list[str]:
+def _test_leaves(path: str, stamp: int) -> list[str]:
     try:
         recorded = read_prediction_columns(Run(Path(path)), "test", ("sample_id", "path"))
     except RunError:
         return []
     drawn = [(sample, name) for sample, name in zip(recorded["sample_id"], recorded["path"]) if name.startswith(SCHEME)]
-    return [name for _, name in sorted(drawn)]  # a sample's number is a hash of its pixels
+    return [name for _, name in sorted(drawn)]  # ids are hashes of the pixels

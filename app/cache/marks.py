@@ -12,7 +12,7 @@ from hvit.batches.layout import REVIEWS
 from hvit.batches.reviews import Review, read_reviews
 from hvit.batches.sample_reviews import SampleReviews, sample_reviews
 
-REMEMBERED = 16  # runs
+MAX_CACHED = 16  # runs
 
 
 def reviews_folder() -> Path:
@@ -34,6 +34,6 @@ def reviews_of(marks: SampleReviews) -> list[Review]:
     return _reviews(str(marks.path), stamp(marks.path, REVIEWS), marks)
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _reviews(path: str, stamp: tuple, _marks: SampleReviews) -> list[Review]:
     return read_reviews(_marks)

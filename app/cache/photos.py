@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from hvit.diagnosis import Diagnosis, PreparedPhoto
     from hvit.runs.checkpoint import Checkpoint
 
-REMEMBERED_BYTES = 96_000_000  # about thirty phone photos at screen size, with their model inputs
+MAX_CACHED_BYTES = 96_000_000  # about thirty phone photos at screen size, with their model inputs
 
 
 def bytes_of(photo: PhotoFile) -> bytes:
@@ -66,7 +66,7 @@ def _cut_out(key: str, box: pictures.Box, _photo: PhotoFile) -> PhotoFile:
 
 @st.cache_resource(show_spinner=False)
 def _memory() -> Memory[PreparedPhoto | InvalidPhotoError]:
-    return Memory(REMEMBERED_BYTES, _size)
+    return Memory(MAX_CACHED_BYTES, _size)
 
 
 def _size(prepared: PreparedPhoto | InvalidPhotoError) -> int:

@@ -11,7 +11,7 @@ from hvit.runs import CONFIG, INFO, METRICS, Run, RunError, Trouble, survey
 from hvit.runs.layout import CARD
 from hvit.runs.snapshot import RecordedParts, RunSnapshot, read_parts, take_snapshot
 
-REMEMBERED = 512  # runs
+MAX_CACHED = 512  # runs
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -71,11 +71,11 @@ def _snapshot(path: Path) -> RunSnapshot:
     return take_snapshot(path, _parts(str(path), tuple(stamp(path, name) for name in (INFO, CONFIG, CARD))))
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _parts(path: str, stamps: tuple) -> RecordedParts:
     return read_parts(Run(Path(path)))
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _rows(path: str, stamp: tuple[int, int]) -> list[dict]:
     return Run(Path(path)).metrics()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
 
 EXAMPLE = Address(5, 49)  # of the test split of a data set that no shipped run learned from
 EXAMPLE_PX, TILE_PX = 160, 256
-REMEMBERED = 32
+MAX_CACHED = 32
 
 
 def stressed_splits(record: RunSnapshot) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ def robustness_of(record: RunSnapshot, split: str) -> Robustness | None:
     return _robustness(str(record.path), split, stamps(record, in_split(split, ROBUSTNESS)))
 
 
-@st.cache_resource(max_entries=REMEMBERED, show_spinner=False)
+@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
 def _robustness(path: str, split: str, stamps: tuple) -> Robustness | None:
     return read_robustness(Run(Path(path)), split)
 

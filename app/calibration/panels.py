@@ -23,7 +23,7 @@ VIEWS = {
 }
 
 
-def nothing_yet(records: Sequence[RunSnapshot], troubles: Sequence[Trouble]) -> None:
+def empty_state(records: Sequence[RunSnapshot], troubles: Sequence[Trouble]) -> None:
     """The page while no run has recorded predictions."""
     text = "Calibration is measured on recorded predictions of photos with known classes. To record those of a run:"
     widgets.no_evaluated_run(text, records, troubles)

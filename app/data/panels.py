@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ALL = "all"
 
 
-def nothing_yet() -> None:
+def empty_state() -> None:
     """The page while there is no run."""
     st.html('<div class="empty"><p class="verdict"><b>There is no run here yet.</b></p></div>')
     widgets.how_to_train()

@@ -1,1 +1,1 @@
-"""What the Diagnose page shows, beyond what all pages share."""
+"""Panels of the Diagnose page."""

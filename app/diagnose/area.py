@@ -1,4 +1,4 @@
-"""The measured area of symptoms as the reader sees and corrects it. Pure functions, no drawing."""
+"""Corrections of the measured symptom area. Pure functions, no drawing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NUMBERED_PX = 960
 
 @dataclass(frozen=True)
 class Correction:
-    """What the reader changed about the measured area of one photo.
+    """A correction of the measured area of one photo.
 
     Attributes:
         threshold: of the symptom probability.
@@ -32,7 +32,7 @@ class Correction:
 
 
 def corrected(areas: np.ndarray, estimator: SeverityEstimator, correction: Correction) -> Measurement | str:
-    """The area after a correction; the reason where no single leaf is left.
+    """Measures the area with a correction; the reason where no single leaf is left.
 
     Args:
         areas: class probabilities of the photo, (h, w, 3).
@@ -43,13 +43,13 @@ def corrected(areas: np.ndarray, estimator: SeverityEstimator, correction: Corre
 
 
 def numbered_regions(areas: np.ndarray, estimator: SeverityEstimator) -> list[tuple[int, np.ndarray]]:
-    """The regions that can be left out, numbered from 1: the largest at the threshold of the run."""
+    """The largest symptom regions at the threshold of the run, numbered from 1."""
     measured = estimator.measure(areas)
     return [] if isinstance(measured, str) else list(enumerate(symptom_regions(measured.symptom, MAX_REGIONS), 1))
 
 
 def with_numbers(pixels: np.ndarray, regions: list[tuple[int, np.ndarray]]) -> np.ndarray:
-    """The photo (H, W, 3) uint8 with the number of each region at its middle; small photos are enlarged."""
+    """Draws the number of each region on the photo (H, W, 3) uint8; small photos are enlarged."""
     factor = max(1.0, NUMBERED_PX / max(pixels.shape[:2]))
     shown = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
     for number, region in regions:

@@ -1,4 +1,4 @@
-"""The measured area on the Diagnose page: what it is, how the reader corrects it, and its outline on the photo."""
+"""Panel of the measured symptom area on the Diagnose page: values, correction, and outlines on the photo."""
 
 from __future__ import annotations
 
@@ -26,9 +26,8 @@ if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
 
 
 def area(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint) -> None:
-    """How much of the leaf shows symptoms, and what the reader can correct about it."""
-    said = words.area_sentences(diagnosis)
-    for text in said[1:]:
+    """Measured symptom area, and an expander to correct it."""
+    for text in words.area_sentences(diagnosis)[1:]:
         sentence(text, "standing")
     if diagnosis.severity is None or diagnosis.areas is None:
         return
@@ -37,7 +36,7 @@ def area(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint) -> None:
 
 
 def _correction(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint) -> None:
-    """A slider for the strictness of the mask, and the regions to leave out."""
+    """Slider of the mask threshold, and selection of regions to leave out."""
     estimator, key = checkpoint.severity, _key(photo_key, checkpoint)
     regions = correction.numbered_regions(diagnosis.areas, estimator)
     chosen = _chosen_correction(photo_key, checkpoint)
@@ -57,19 +56,19 @@ def _correction(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint) ->
         sentence(f"Nothing to measure: {found}.", "notice")
         return
     state.correct_area(photo_key, checkpoint.sha256, found.lesion_fraction)
-    told = area_percent(found.lesion_fraction)
+    after = area_percent(found.lesion_fraction)
     before = area_percent(diagnosis.severity.lesion_fraction)
-    st.html(f'<p class="area">Corrected: {told} of the leaf (measured: {before}).</p>')
+    st.html(f'<p class="area">Corrected: {after} of the leaf (measured: {before}).</p>')
     sentence("CSV and report carry both values. The interval belongs to the measured one.", "standing")
 
 
 def _key(photo_key: str, checkpoint: Checkpoint) -> str:
-    """Key of the corrections of a photo: another head finds other regions, and has a threshold of its own."""
+    """Key of the corrections of a photo by one severity head: another head finds other regions."""
     return f"{photo_key}_{checkpoint.severity.sha256[:12]}"
 
 
 def _leave_out(pixels: np.ndarray, regions: Sequence[tuple[int, np.ndarray]], key: str) -> None:
-    """The photo whose regions a click leaves out or takes back, and the same as numbers for the keyboard."""
+    """Photo with clickable regions to leave out, and the same as chips for the keyboard."""
     left_out = state.left_out(key)
     counted = [mask for number, mask in regions if number not in left_out]
     outlined = pictures.with_outline(pixels, np.any(counted, axis=0)) if counted else pixels
@@ -85,14 +84,14 @@ def _leave_out(pixels: np.ndarray, regions: Sequence[tuple[int, np.ndarray]], ke
 
 
 def _chosen_correction(photo_key: str, checkpoint: Checkpoint) -> correction.Correction | None:
-    """What the reader chose for a photo; None where nothing differs from the run's own measurement."""
+    """Chosen correction of a photo; None where it equals the measurement of the run."""
     own, key = checkpoint.severity.symptom_threshold, _key(photo_key, checkpoint)
     level, left_out = state.area_level(key, own), state.left_out(key)
     return None if math.isclose(level, own) and not left_out else correction.Correction(level, left_out)
 
 
 def measured_outlines(diagnosis: Diagnosis, checkpoint: Checkpoint) -> np.ndarray:
-    """The photo with the outlines of leaf and symptoms as the run measured them."""
+    """The photo with the measured outlines of leaf and symptoms."""
     found = checkpoint.severity.measure(diagnosis.areas)
     return diagnosis.pixels if isinstance(found, str) else _with_outlines(diagnosis.pixels, found)
 
@@ -103,7 +102,7 @@ def _with_outlines(pixels: np.ndarray, found: Measurement) -> np.ndarray:
 
 
 def outlined(diagnosis: Diagnosis, pixels: np.ndarray, photo_key: str, checkpoint: Checkpoint) -> np.ndarray:
-    """The photo with the outline of leaf and symptoms, as corrected, and the numbers of the largest regions."""
+    """The photo with the corrected outlines of leaf and symptoms, and numbers of the largest regions."""
     estimator = checkpoint.severity
     chosen = _chosen_correction(photo_key, checkpoint) or correction.Correction(estimator.symptom_threshold)
     found = correction.corrected(diagnosis.areas, estimator, chosen)

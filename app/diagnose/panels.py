@@ -1,4 +1,4 @@
-"""The parts of the Diagnose page: the verdict, the photo, and what lies behind them."""
+"""Panels of the Diagnose page: verdict, photo, cards, and evidence."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import streamlit as st
 
 from app import state, theme, widgets
 from app.cache.photos import whole_photo
+from app.diagnose import ground_truth, words
 from app.diagnose import tell_apart as apart
-from app.diagnose import truth, words
 from app.diagnose.area_panel import outlined
 from app.figures.probabilities import class_probabilities
 from app.photos import pictures
@@ -33,8 +33,8 @@ if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
 MAX_BARS = 6
 
 
-def nothing_yet() -> None:
-    """The page before the first photo."""
+def empty_state() -> None:
+    """Empty state: the page without photos."""
     stays = where_photos_go(widgets.is_from_elsewhere())
     st.html(
         '<div class="empty"><p class="verdict"><b>Show me a leaf.</b></p><p>One leaf that fills most of the picture, '
@@ -43,7 +43,7 @@ def nothing_yet() -> None:
 
 
 def unknown_crop(run: RunSnapshot) -> None:
-    """Said in place of any answer when the crop is none of the run's."""
+    """Replaces the diagnosis where the user chose a crop the run does not know."""
     known = html.escape(joined(crops(run.classes)))
     st.html(f'<p class="verdict"><b>I cannot name diseases of this crop.</b></p><p class="below">I know {known}.</p>')
     with st.expander("Train on my own photos"):
@@ -54,47 +54,47 @@ def verdict(
     diagnosis: Diagnosis,
     name: str,
     classes: Sequence[str],
-    facts: TrackRecord,
+    track_record: TrackRecord,
     *,
     crop_is_open: bool,
-    insisted: bool,
+    leaf_confirmed: bool,
     num_others: int,
     drawing: Drawing | None = None,
 ) -> None:
-    """The answer in words, the bars of its probabilities, and the cautions that belong to it.
+    """Headline, probabilities and caveats of a diagnosis.
 
     Args:
-        crop_is_open: the reader chose no crop.
-        insisted: the reader said that this unfamiliar photo is a leaf.
-        num_others: how many other photos can be read.
-        drawing: what was drawn; None for a photo.
+        crop_is_open: no crop was chosen.
+        leaf_confirmed: the user confirmed that this unfamiliar photo is a leaf.
+        num_others: number of other photos that can be read.
+        drawing: ground truth of a rendered leaf; None for a photo.
     """
     bold, rest = words.headline(diagnosis, name)
     st.html(f'<h2 class="verdict" role="status"><b>{html.escape(bold)}</b>{html.escape(rest)}</h2>')
     if text := words.below_headline(diagnosis):
         sentence(text, "below")
-    if can_tell_apart(diagnosis, insisted):
-        st.html(f'<p class="to-cards"><a href="#{apart.PLACE}">{words.what_to_look_for(diagnosis)}</a></p>')
-    if said := words.area_sentences(diagnosis):
-        st.html(f'<p class="area">{html.escape(said[0])}</p>')
+    if can_tell_apart(diagnosis, leaf_confirmed):
+        st.html(f'<p class="to-cards"><a href="#{apart.PLACE}">{words.cards_link(diagnosis)}</a></p>')
+    if sentences := words.area_sentences(diagnosis):
+        st.html(f'<p class="area">{html.escape(sentences[0])}</p>')
     if diagnosis.verdict == "unreadable":
         if num_others:
-            sentence(words.others_are_done(num_others), "below")
+            sentence(words.others_succeeded(num_others), "below")
         return
     if diagnosis.verdict == "unfamiliar":
-        sentence(words.distance(diagnosis, facts), "below")
+        sentence(words.distance_sentence(diagnosis, track_record), "below")
     if drawing is not None:
-        bold, rest = truth.judgement(diagnosis, drawing, insisted)
+        bold, rest = ground_truth.compare_prediction(diagnosis, drawing, leaf_confirmed)
         st.html(f'<p class="truth"><b>{html.escape(bold)}</b> {html.escape(rest)}</p>')
     if diagnosis.verdict == "unfamiliar":
-        if not insisted:
-            st.button("It is a leaf: show the best guess, marked as unreliable", on_click=state.insist)
+        if not leaf_confirmed:
+            st.button("It is a leaf: show the best guess, marked as unreliable", on_click=state.confirm_leaf)
             return
         sentence(f"Unreliable: my best guess is {words.class_title(diagnosis.label)}.", "notice")
-    probability_bars(diagnosis, reliable=diagnosis.verdict != "unfamiliar", calibrated=facts.calibrated)
-    for text in words.never_seen(diagnosis, classes):
+    probability_bars(diagnosis, reliable=diagnosis.verdict != "unfamiliar", calibrated=track_record.calibrated)
+    for text in words.class_caveats(diagnosis, classes):
         sentence(text)
-    if drawing is None and (text := words.doubt(diagnosis, classes)):
+    if drawing is None and (text := words.closed_set_caveat(diagnosis, classes)):
         sentence(text, "standing")
     if crop_is_open and crops(classes):
         with st.container(horizontal=True, vertical_alignment="center", key="standing_line"):
@@ -103,7 +103,7 @@ def verdict(
 
 
 def probability_bars(diagnosis: Diagnosis, reliable: bool, calibrated: bool) -> None:
-    """The most likely classes; all of the prediction set up to `MAX_BARS`."""
+    """Bar chart of the most likely classes: the prediction set and one more, at most `MAX_BARS`."""
     ranked = sorted(diagnosis.probabilities, key=diagnosis.probabilities.get, reverse=True)
     possible = [name for name in ranked if diagnosis.probabilities[name] > 0]
     shown = possible[: max(2, min(MAX_BARS, len(diagnosis.prediction_set) + 1))]
@@ -115,15 +115,15 @@ def probability_bars(diagnosis: Diagnosis, reliable: bool, calibrated: bool) -> 
         theme.palette(st.context.theme.type),
         calibrated,
     )
-    told = ", ".join(f"{words.class_title(name)} {percent(diagnosis.probabilities[name])}" for name in shown)
+    bars = ", ".join(f"{words.class_title(name)} {percent(diagnosis.probabilities[name])}" for name in shown)
     what = "Calibrated probabilities" if calibrated else "Probabilities"
-    st.plotly_chart(figure, config=SAVE_MODEBAR, key="bars", alt=f"{what}: {told}")
+    st.plotly_chart(figure, config=SAVE_MODEBAR, key="bars", alt=f"{what}: {bars}")
 
 
 def photo(
     diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint, is_cut: bool, drawing: Drawing | None = None
 ) -> None:
-    """The photo large, on request with the map, the measured symptoms or what was drawn over it; flags below."""
+    """The photo with optional overlays: attention map, measured symptoms, true symptoms; its tools and flags."""
     shows_map = state.shows_map() and diagnosis.heatmap is not None
     has_outline = drawing is not None and drawing.symptom_mask.any()
     shows_truth = state.shows_truth() and has_outline
@@ -139,7 +139,7 @@ def photo(
     alt = "The photo" if drawing is None else "The drawn leaf"
     picture(pixels, alt + (f", with {joined(over)} over it" if over else ""), is_drawn=drawing is not None)
     if shows_truth:
-        st.html(f'<p class="standing outlined">{html.escape(truth.outline_legend(drawing))}</p>')
+        st.html(f'<p class="standing outlined">{html.escape(ground_truth.outline_legend(drawing))}</p>')
     if shows_map:
         st.html(_heat_legend())
         if diagnosis.verdict == "unfamiliar":
@@ -161,21 +161,21 @@ def photo(
         sentence(text)
 
 
-def can_tell_apart(diagnosis: Diagnosis, insisted: bool) -> bool:
-    """Whether there are cards to show: of the conditions of an answer, or of a guess that was asked for."""
-    answers = diagnosis.verdict in ("named", "unsure") or (diagnosis.verdict == "unfamiliar" and insisted)
+def can_tell_apart(diagnosis: Diagnosis, leaf_confirmed: bool) -> bool:
+    """Whether tell-apart cards exist for the prediction set, or for a confirmed unfamiliar leaf."""
+    answers = diagnosis.verdict in ("named", "unsure") or (diagnosis.verdict == "unfamiliar" and leaf_confirmed)
     return answers and apart.has_cards(diagnosis.prediction_set)
 
 
 def tell_apart(diagnosis: Diagnosis) -> None:
-    """Signs, look-alikes and what to check next, of each condition that is possible."""
+    """Tell-apart cards of the prediction set."""
     candidates = diagnosis.prediction_set
     st.html(f'<h2 class="apart" id="{apart.PLACE}">{html.escape(apart.title_of(candidates))}</h2>')
     apart.cards(candidates)
 
 
 def steps(diagnosis: Diagnosis, name: str, position: int, num_photos: int) -> None:
-    """To the photo before and the next one; on a phone a bar that stays in view, with the verdict."""
+    """Buttons to the previous and next photo; on a phone a sticky bar with the verdict."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="center", key="steps_bar"):
         if num_photos > 1:
             st.button("Previous", type="tertiary", on_click=state.step, args=(-1,))
@@ -197,7 +197,7 @@ def _heat_legend() -> str:
 
 
 def cutting(photo: PhotoFile) -> None:
-    """Sliders that put a box around one leaf, over the whole photo."""
+    """Sliders of the crop box, over the full photo."""
     pixels = whole_photo(photo)
     if not state.has_box():
         state.put_box(pictures.propose_leaf(pixels))
@@ -211,34 +211,34 @@ def cutting(photo: PhotoFile) -> None:
         st.button("Cancel", type="tertiary", on_click=state.stop_cutting)
 
 
-def why(diagnosis: Diagnosis, facts: TrackRecord, run: RunSnapshot, drawing: Drawing | None = None) -> None:
-    """What the numbers mean; a line appears only where the run recorded the number it needs."""
+def why(diagnosis: Diagnosis, track_record: TrackRecord, run: RunSnapshot, drawing: Drawing | None = None) -> None:
+    """Expanders that explain the numbers, each shown only where the run recorded what it needs."""
     if diagnosis.verdict == "unreadable":
         return
     with st.expander("Why?"):
-        for text in words.meaning_of_the_bars(diagnosis, facts):
+        for text in words.probability_sentences(diagnosis, track_record):
             st.write(plain(text))
-        if facts.problem:
-            widgets.notice(facts.problem)
-    if facts.ood_threshold is not None and diagnosis.verdict != "unfamiliar":
+        if track_record.problem:
+            widgets.notice(track_record.problem)
+    if track_record.ood_threshold is not None and diagnosis.verdict != "unfamiliar":
         with st.expander(f"How familiar is this {'photo' if drawing is None else 'leaf'}?"):
-            st.write(plain(words.distance(diagnosis, facts)))
+            st.write(plain(words.distance_sentence(diagnosis, track_record)))
             st.write("Beyond that I give no diagnosis. A leaf can look usual and still show a disease I do not know.")
     crop = crop_of(diagnosis.label)
-    if facts.top1 is not None and diagnosis.verdict != "unfamiliar":
-        with st.expander(f"How good is it{f' on {crop}' if crop else ''}? (n = {facts.top1.n:,})"):
-            st.write(plain(words.accuracy_sentence(crop, facts)))
-            if outdoors := words.field_accuracy(crop, facts):
+    if track_record.top1 is not None and diagnosis.verdict != "unfamiliar":
+        with st.expander(f"How good is it{f' on {crop}' if crop else ''}? (n = {track_record.top1.n:,})"):
+            st.write(plain(words.accuracy_sentence(crop, track_record)))
+            if outdoors := words.field_accuracy_sentence(crop, track_record):
                 st.write(plain(outdoors))
     if run.plants_known is False:
         sentence(f"{PLANTS_UNKNOWN}.", "standing")
     if drawing is not None:
         with st.expander("How are these drawn?"):
-            for text in truth.how_drawn(drawing, run.name, run.learned_from):
+            for text in ground_truth.about_rendering(drawing, run.name, run.learned_from):
                 st.write(plain(text))
 
 
 def small_print(diagnosis: Diagnosis, run_name: str, sha256: str) -> None:
-    """Time taken, and which weights answered."""
+    """Latency, run and hash of the weights."""
     took = "" if diagnosis.latency_ms is None else f"{diagnosis.latency_ms / 1000:.2f} s, "
     sentence(f"{took}{run_name} {sha256[:8]}", "small-print")

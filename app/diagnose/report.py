@@ -1,4 +1,4 @@
-"""The diagnoses of one session as a single HTML file that opens anywhere, without a network."""
+"""Report of diagnoses as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.cache.diagnoses import Result
-from app.diagnose import truth, words
+from app.diagnose import ground_truth, words
 from app.photos.drawn_leaves import TAG, Drawing
 from app.words import joined, percent, wrong_material
 from hvit.data.classes import crop_title
@@ -41,15 +41,15 @@ _STYLE = (
 
 
 @dataclass(frozen=True)
-class Made:
-    """How the diagnoses came about.
+class ReportInfo:
+    """Metadata and pictures of a report.
 
     Attributes:
         when: local time of the report.
-        weights: SHA-256 of the weights that answered.
-        crop: what the answers were restricted to; None for all crops.
+        weights: SHA-256 of the weights.
+        crop: that predictions were restricted to; None for all.
         calibrated: whether a temperature was fitted for this run.
-        pictures: a JPEG a photo, the photo beside its outlines and map; None for the thumbnail, as beyond the last.
+        pictures: a JPEG for each photo, see `evidence_jpeg`; None, and photos beyond the last, for the thumbnail.
         areas: lesion share of each photo as the reader corrected it; None where it was not corrected.
     """
 
@@ -61,68 +61,72 @@ class Made:
     areas: Sequence[float | None] = ()
 
 
-def page(
+def report_html(
     names: Sequence[str],
     results: Sequence[Result],
     drawings: Sequence[Drawing | None],
     run: RunSnapshot,
-    made: Made | None = None,
+    info: ReportInfo | None = None,
 ) -> str:
-    """A whole HTML document: one entry a photo, pictures inside, no script.
+    """Builds the HTML document: one entry for each photo, embedded pictures, no script.
 
     Args:
-        drawings: what was drawn, for each; None for a photo.
+        drawings: ground truth of each rendered leaf; None for a photo.
     """
-    made = made or Made()
-    pictures = [*made.pictures, *[None] * (len(names) - len(made.pictures))]
-    areas = [*made.areas, *[None] * (len(names) - len(made.areas))]
+    info = info or ReportInfo()
+    pictures = [*info.pictures, *[None] * (len(names) - len(info.pictures))]
+    areas = [*info.areas, *[None] * (len(names) - len(info.areas))]
     jpegs = [wide or result.thumbnail for wide, result in zip(pictures, results)]
     num_pictured = _num_within_budget(jpegs)
     jpegs[num_pictured:] = [None] * (len(jpegs) - num_pictured)
     wide = [picture is not None and picture is jpeg for picture, jpeg in zip(pictures, jpegs)]
     entries = "".join(_entry(*entry, run) for entry in zip(names, results, drawings, jpegs, wide, areas))
-    head = html.escape(_head(made, len(names), num_pictured))
+    head = html.escape(_head(info, len(names), num_pictured))
     num_drawn = sum(drawing is not None for drawing in drawings)
     title = html.escape(words.summary((result.diagnosis for result in results), num_drawn))
     model = html.escape(run.name) + (f". {PLANTS_UNKNOWN}" if run.plants_known is False else "")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Leaf diagnoses</title><style>{_STYLE}</style>'
         f'<h1>{title}</h1><p class="quiet">{head}</p>{entries}<p class="quiet">Model: {model}. '
-        f"{CALIBRATED if made.calibrated else NOT_CALIBRATED} A model's answer is not a plant pathologist's.</p>"
-        f"{_weights(made)}</html>"
+        f"{CALIBRATED if info.calibrated else NOT_CALIBRATED} A model's answer is not a plant pathologist's.</p>"
+        f"{_weights(info)}</html>"
     )
 
 
 def _num_within_budget(jpegs: Sequence[bytes | None]) -> int:
-    """How many photos from the first on have their pictures within `MAX_PICTURE_BYTES` in all."""
+    """Number of leading pictures whose total size is within `MAX_PICTURE_BYTES`."""
     used = np.cumsum([len(jpeg or b"") for jpeg in jpegs])
     return int(np.searchsorted(used, MAX_PICTURE_BYTES, side="right"))
 
 
-def _head(made: Made, num_photos: int, num_pictured: int) -> str:
-    """When, for which crop, what stands beside the photos, and how many photos have it."""
-    said = [] if made.when is None else [f"{made.when.day} {made.when:%B %Y, %H:%M}."]
-    said.append("Crop: not chosen." if made.crop is None else f"Crop: {crop_title(made.crop)}, as chosen.")
-    if any(made.pictures):
-        said.append(EVIDENCE)
-        if len(made.pictures) < num_photos:
-            said.append(f"Outlines and maps are of the first {len(made.pictures):,} of {num_photos:,} photos.")
+def _head(info: ReportInfo, num_photos: int, num_pictured: int) -> str:
+    """Introduction: time, crop, and legend of the pictures."""
+    sentences = [] if info.when is None else [f"{info.when.day} {info.when:%B %Y, %H:%M}."]
+    sentences.append("Crop: not chosen." if info.crop is None else f"Crop: {crop_title(info.crop)}, as chosen.")
+    if any(info.pictures):
+        sentences.append(EVIDENCE)
+        if len(info.pictures) < num_photos:
+            sentences.append(f"Outlines and maps are of the first {len(info.pictures):,} of {num_photos:,} photos.")
     if num_pictured < num_photos:
         limit = f"{MAX_PICTURE_BYTES // 2**20} MB"
-        said.append(f"Pictures are of the first {num_pictured:,} of {num_photos:,} photos: together up to {limit}.")
-    return " ".join(said)
+        sentences.append(
+            f"Pictures are of the first {num_pictured:,} of {num_photos:,} photos: together up to {limit}."
+        )
+    return " ".join(sentences)
 
 
-def _weights(made: Made) -> str:
-    return "" if made.weights is None else f'<p class="quiet hash">Weights: SHA-256 {html.escape(made.weights)}</p>'
+def _weights(info: ReportInfo) -> str:
+    return "" if info.weights is None else f'<p class="quiet hash">Weights: SHA-256 {html.escape(info.weights)}</p>'
 
 
 def _candidates(diagnosis: Diagnosis) -> str | None:
-    """Every class of the prediction set with its probability; None where there is no diagnosis."""
+    """Prediction set with probabilities; None without a diagnosis."""
     if diagnosis.verdict not in ("named", "unsure"):
         return None
-    told = [f"{words.class_title(name)} {percent(diagnosis.probabilities[name])}" for name in diagnosis.prediction_set]
-    return f"Cannot be ruled out: {joined(told)}."
+    classes = [
+        f"{words.class_title(name)} {percent(diagnosis.probabilities[name])}" for name in diagnosis.prediction_set
+    ]
+    return f"Cannot be ruled out: {joined(classes)}."
 
 
 def _entry(
@@ -139,20 +143,20 @@ def _entry(
         alt = "The photo, and beside it outlines and map" if is_wide else ""
         picture = f'<img alt="{alt}" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'
     is_drawn = drawing is not None
-    lines = [words.one_sentence(diagnosis, name), *words.flag_sentences(diagnosis.flags, is_drawn)]
+    lines = [words.summary_sentence(diagnosis, name), *words.flag_sentences(diagnosis.flags, is_drawn)]
     if candidates := _candidates(diagnosis):
         lines.insert(1, candidates)
-    if said := words.area_sentences(diagnosis):
-        lines.append(" ".join(said))
+    if sentences := words.area_sentences(diagnosis):
+        lines.append(" ".join(sentences))
     if area is not None:
         lines.append(f"Corrected by the reader: {area_percent(area)} of the leaf.")
     if is_drawn:
-        lines += [" ".join(truth.judgement(diagnosis, drawing)).strip(), f"{TAG}: {drawing.address}."]
+        lines += [" ".join(ground_truth.compare_prediction(diagnosis, drawing)).strip(), f"{TAG}: {drawing.address}."]
     if warning := wrong_material(run.learned_from, is_drawn, None):
         lines.append(warning)
-    told = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
+    paragraphs = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
     start = '<article class="wide">' if is_wide else "<article>"
     return (
-        f"{start}{picture}<div><h2>{html.escape(name)}</h2>{told}"
+        f"{start}{picture}<div><h2>{html.escape(name)}</h2>{paragraphs}"
         f'<p class="quiet">SHA-256 {diagnosis.sha256}</p></div></article>'
     )

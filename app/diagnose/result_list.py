@@ -1,4 +1,4 @@
-"""The list of photos on the Diagnose page, and what leaves it: CSV and report."""
+"""List of photos on the Diagnose page, with downloads as CSV and report."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import state
-from app.cache.diagnoses import Result, look_closely
+from app.cache.diagnoses import Result, diagnose_with_heatmap
 from app.cache.photos import drawing_of
-from app.diagnose import report, truth, words
+from app.diagnose import ground_truth, report, words
 from app.diagnose.area_panel import measured_outlines
 from app.photos import pictures
 from app.photos.photo_files import PhotoFile
@@ -36,13 +36,13 @@ def result_list(
     checkpoint: Checkpoint,
     crop: str | None,
 ) -> None:
-    """All photos with a thumbnail and one line each; a click shows one large.
+    """List of photos with thumbnail and verdict; a click shows one large.
 
     Args:
-        crop: that the answers are restricted to, or None.
+        crop: that predictions are restricted to; None for all.
     """
-    told = words.summary((result.diagnosis for result in results), _num_drawn(photos))
-    st.html(f'<p class="summary" role="status">{told}</p>')
+    summary = words.summary((result.diagnosis for result in results), _num_drawn(photos))
+    st.html(f'<p class="summary" role="status">{summary}</p>')
     if same := words.copies(state.copies()):
         sentence(same, "standing")
     num_pages = -(-len(photos) // ROWS_A_PAGE)
@@ -75,7 +75,7 @@ def _table(photos: Sequence[PhotoFile], results: Sequence[Result], sha256: str, 
         for photo, result in zip(photos, results)
     ]
     if _num_drawn(photos):
-        rows = [row | truth.cells(drawing_of(photo)) for row, photo in zip(rows, photos)]
+        rows = [row | ground_truth.csv_columns(drawing_of(photo)) for row, photo in zip(rows, photos)]
     return to_csv([diagnosis_row(row) for row in rows])
 
 
@@ -87,27 +87,27 @@ def _report(
     crop: str | None,
     areas: Mapping,
 ) -> str:
-    made = report.Made(
+    info = report.ReportInfo(
         datetime.now(),
         checkpoint.sha256,
         crop,
         checkpoint.card.temperature is not None,
-        [with_evidence(photo, result, checkpoint, crop) for photo, result in zip(photos[:MOST_MAPS], results)],
+        [evidence_jpeg(photo, result, checkpoint, crop) for photo, result in zip(photos[:MOST_MAPS], results)],
         [areas.get((photo.key, checkpoint.sha256)) for photo in photos],
     )
     drawings = [drawing_of(photo) for photo in photos]
-    return report.page([photo.name for photo in photos], results, drawings, run, made)
+    return report.report_html([photo.name for photo in photos], results, drawings, run, info)
 
 
-def with_evidence(photo: PhotoFile, result: Result, checkpoint: Checkpoint, crop: str | None) -> bytes | None:
-    """A JPEG of the photo, beside it the outlines of leaf and symptoms as measured, and the map.
+def evidence_jpeg(photo: PhotoFile, result: Result, checkpoint: Checkpoint, crop: str | None) -> bytes | None:
+    """JPEG of the photo beside its measured outlines and its attention map.
 
     Returns:
         None where there is no diagnosis, or neither outlines nor a map.
     """
     if result.diagnosis.verdict not in ("named", "unsure"):
         return None
-    found = look_closely(photo, checkpoint, crop)
+    found = diagnose_with_heatmap(photo, checkpoint, crop)
     panels = [found.pixels]
     if found.severity is not None and found.areas is not None:
         panels.append(measured_outlines(found, checkpoint))

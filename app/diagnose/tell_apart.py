@@ -1,4 +1,4 @@
-"""Tell-apart cards under a verdict: signs, look-alikes and what to check next, each with the page it was read in."""
+"""Tell-apart cards: signs, look-alikes and what to check next of each condition, with sources."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ MOST_CARDS = 4
 PLACE = "tell-apart"  # anchor of the cards on the Diagnose page
 UNREVIEWED = "Not reviewed by a plant pathologist."
 REVIEWED = "Reviewed by a plant pathologist."
-NOTHING_READ = "No card: there are no signs of a disease to look for."
+NO_CARD_NEEDED = "No card: there are no signs of a disease to look for."
 
 
 def has_cards(candidates: Sequence[str]) -> bool:
-    """Whether there is something to tell about any of these classes."""
+    """Whether any of these classes has a card."""
     return any((card := condition_of(name)) is not None and not card.is_empty for name in candidates)
 
 
 def title_of(candidates: Sequence[str]) -> str:
-    """What the cards of these candidates are for."""
+    """Title above the cards."""
     return f"Is it {spoken_condition(candidates[0])}?" if len(candidates) == 1 else "Tell them apart"
 
 
 def cards(candidates: Sequence[str]) -> None:
-    """The cards of the candidates, the most likely first, side by side where there is room.
+    """Draws the cards of the candidates, the most likely first.
 
     Args:
         candidates: the prediction set of a diagnosis.
@@ -42,12 +42,9 @@ def cards(candidates: Sequence[str]) -> None:
 
 
 def card_html(name: str, card: Condition | None, candidates: Sequence[str] = ()) -> str:
-    """The card of a class; look-alikes that are candidates too come first."""
+    """Card of a class as HTML; look-alikes that are candidates come first."""
     if card is None or card.is_empty:
-        said = NOTHING_READ if is_healthy(name) else "No card of this condition is written yet."
-        return (
-            f'<section class="card"><h3>{html.escape(class_title(name))}</h3><p class="standing">{said}</p></section>'
-        )
+        return _empty_card(name)
     numbers = {source: number for number, source in enumerate(card.sources(), 1)}
     look_alikes = sorted(card.look_alikes, key=lambda other: other.of not in candidates)
     parts = [
@@ -59,8 +56,8 @@ def card_html(name: str, card: Condition | None, candidates: Sequence[str] = ())
 
 
 def _empty_card(name: str) -> str:
-    said = NOTHING_READ if is_healthy(name) else "No card of this condition is written yet."
-    return f'<section class="card"><h3>{html.escape(class_title(name))}</h3><p class="standing">{said}</p></section>'
+    text = NO_CARD_NEEDED if is_healthy(name) else "No card of this condition is written yet."
+    return f'<section class="card"><h3>{html.escape(class_title(name))}</h3><p class="standing">{text}</p></section>'
 
 
 def _head(name: str, card: Condition, numbers: Mapping[Source, int]) -> str:
@@ -75,7 +72,7 @@ def _head(name: str, card: Condition, numbers: Mapping[Source, int]) -> str:
 
 
 def _name(look_alike: str, of: str) -> str:
-    """A look-alike; a class of the same crop goes without it."""
+    """Title of a look-alike, without its crop where both are of the same."""
     if "___" not in look_alike:
         return html.escape(f"{capitalized(look_alike)}.")
     same = crop_of(look_alike) == crop_of(of)

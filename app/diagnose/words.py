@@ -1,4 +1,4 @@
-"""What the Diagnose page says: a diagnosis in people's words. Pure functions, no drawing."""
+"""Texts of the Diagnose page, in plain words. Pure functions, no drawing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DRAWN_FLAGS = {
 
 
 def headline(diagnosis: Diagnosis, name: str) -> tuple[str, str]:
-    """The verdict, large: words in bold, and what follows them. `name` is the file's, told where it is unreadable."""
+    """Headline of a diagnosis: bold words, and the rest of the sentence; `name` is the file name."""
     if diagnosis.verdict == "unreadable":
         return f"{name} cannot be read:", f" {diagnosis.error}"
     if diagnosis.verdict == "unsure":
@@ -42,52 +42,52 @@ def headline(diagnosis: Diagnosis, name: str) -> tuple[str, str]:
 
 
 def below_headline(diagnosis: Diagnosis) -> str | None:
-    """The sentence under the verdict, or None where the verdict says all."""
+    """Sentence under the headline; None where the headline suffices."""
     if diagnosis.verdict == "unsure":
         if len(diagnosis.prediction_set) > 2:
             return hvit.words.way_out(diagnosis.probabilities)
         pair = [f"{class_in_text(c)} {percent(diagnosis.probabilities[c])}" for c in diagnosis.prediction_set]
         one_crop = len({crop_of(c) for c in diagnosis.prediction_set}) == 1
         both_sick = not any(is_healthy(c) for c in diagnosis.prediction_set)
-        told = hvit.words.capitalized(" or ".join(pair)) + "."
-        return told + (" A leaf can also carry both." if one_crop and both_sick else "")
+        both = hvit.words.capitalized(" or ".join(pair)) + "."
+        return both + (" A leaf can also carry both." if one_crop and both_sick else "")
     if diagnosis.verdict == "named" and is_healthy(diagnosis.label):
         return NOT_A_LIST_OF_ALL
     return None
 
 
-def what_to_look_for(diagnosis: Diagnosis) -> str:
-    """The link to the tell-apart cards."""
+def cards_link(diagnosis: Diagnosis) -> str:
+    """Text of the link to the tell-apart cards."""
     return "How to tell them apart" if len(diagnosis.prediction_set) > 1 else "Signs, look-alikes, what to check next"
 
 
-def one_sentence(diagnosis: Diagnosis, name: str) -> str:
-    """Headline and what follows it, for a report."""
+def summary_sentence(diagnosis: Diagnosis, name: str) -> str:
+    """Headline and the sentence under it, for a report."""
     bold, rest = headline(diagnosis, name)
     return " ".join(part for part in (bold + rest, below_headline(diagnosis)) if part)
 
 
 def area_sentences(diagnosis: Diagnosis) -> list[str]:
-    """The measured area of symptoms, or why there is none; nothing where there is no diagnosis."""
+    """Measured area of symptoms, or why it was not measured; empty without a diagnosis."""
     if diagnosis.verdict in ("unreadable", "unfamiliar"):
         return []
     return severity_sentences(diagnosis.severity, diagnosis.severity_reason)
 
 
 def copies(names: Mapping[str, str]) -> str | None:
-    """Which files have the bytes of another and are no rows of their own; None for none.
+    """Sentence on files with identical bytes, which are listed once; None without any.
 
     Args:
-        names: of these files, with the name under which their bytes are listed.
+        names: of the duplicates, with the name of the file that is listed.
     """
     if not names:
         return None
-    told = listed([f"{name} (as {first})" for name, first in names.items()], MOST_COPIES)
-    return f"The same file under another name, listed once: {told}."
+    files = listed([f"{name} (as {first})" for name, first in names.items()], MOST_COPIES)
+    return f"The same file under another name, listed once: {files}."
 
 
-def others_are_done(count: int) -> str:
-    """Said beside a photo that cannot be read, so that nobody thinks the rest is lost."""
+def others_succeeded(count: int) -> str:
+    """Sentence beside an unreadable photo: the others are not lost."""
     return "The other photo is done." if count == 1 else f"The other {count} photos are done."
 
 
@@ -105,12 +105,12 @@ def list_line(diagnosis: Diagnosis) -> str:
 
 
 def short_verdict(diagnosis: Diagnosis, name: str) -> str:
-    """The verdict in few words, for the bar of a phone."""
+    """Short verdict, for the bar of a phone."""
     return "".join(headline(diagnosis, name)) if diagnosis.verdict == "named" else list_line(diagnosis)
 
 
 def summary(diagnoses: Iterable[Diagnosis], num_drawn: int = 0) -> str:
-    """`12 photos: 8 named, 2 unsure, 1 unfamiliar, 1 unreadable`; kinds that do not occur are left out.
+    """Counts by verdict: `12 photos: 8 named, 2 unsure, 1 unfamiliar, 1 unreadable`; zeros are left out.
 
     Args:
         num_drawn: how many of them are drawn leaves.
@@ -126,23 +126,25 @@ def _counted(count: int, one: str, more: str) -> str:
     return f"{count} {one if count == 1 else more}" if count else ""
 
 
-def never_seen(diagnosis: Diagnosis, classes: Sequence[str]) -> list[str]:
-    """What the run cannot know about the crops it names here, read off its classes."""
-    said = []
+def class_caveats(diagnosis: Diagnosis, classes: Sequence[str]) -> list[str]:
+    """Caveats that follow from the classes of the run: crops with one class, or without a healthy one."""
+    sentences = []
     for crop in dict.fromkeys(crop_of(name) for name in diagnosis.prediction_set):
         own = [name for name in classes if crop_of(name) == crop]
         if not crop and len(own) < len(classes):
             continue  # a class of no crop among those of crops, such as "animal": no leaf is meant
         if len(own) == 1:
             known = f"I know one condition of {crop}" if crop else "I know one condition"
-            said.append(f"{known}. This shows resemblance, not a diagnosis.")
+            sentences.append(f"{known}. This shows resemblance, not a diagnosis.")
         if not any(is_healthy(name) for name in own):
-            said.append(f"This model never saw a healthy {crop}{' ' if crop else ''}leaf: it would call one diseased.")
-    return said
+            sentences.append(
+                f"This model never saw a healthy {crop}{' ' if crop else ''}leaf: it would call one diseased."
+            )
+    return sentences
 
 
-def doubt(diagnosis: Diagnosis, classes: Sequence[str]) -> str | None:
-    """The standing doubt under a disease named by a run without crops; None where the answer claims no disease."""
+def closed_set_caveat(diagnosis: Diagnosis, classes: Sequence[str]) -> str | None:
+    """Caveat that the classes are a closed set, for runs whose classes name no crops; None for a healthy prediction."""
     count = sum(not is_healthy(name) for name in classes)
     if crops(classes) or count < 2 or is_healthy(diagnosis.label):
         return None
@@ -150,7 +152,7 @@ def doubt(diagnosis: Diagnosis, classes: Sequence[str]) -> str | None:
 
 
 def flag_sentences(flags: Iterable[str], is_drawn: bool = False) -> list[str]:
-    """What was noticed about the photo itself, with what to do; no one can take a drawn leaf again."""
+    """Sentences on quality flags of the photo, with advice; other advice for rendered leaves."""
     return [DRAWN_FLAGS[flag] if is_drawn and flag in DRAWN_FLAGS else _flag(flag) for flag in flags]
 
 
@@ -159,35 +161,40 @@ def _flag(flag: str) -> str:
     return f"{flag_sentence(flag)}{question}"
 
 
-def meaning_of_the_bars(diagnosis: Diagnosis, facts: TrackRecord) -> list[str]:
-    """What a probability and a list of names are worth, as counted on the photos the run was evaluated on."""
+def probability_sentences(diagnosis: Diagnosis, track_record: TrackRecord) -> list[str]:
+    """Meaning of probabilities and prediction sets, from the recorded evaluation of the run."""
     if diagnosis.verdict == "unfamiliar":
         return [
-            f"This lies farther from the {_material(facts)} I learned from than I accept. Any name would be a guess."
+            f"This lies farther from the {_material(track_record)} I learned from than I accept. "
+            "Any name would be a guess."
         ]
-    if facts.calibrated:
-        others = _tested(facts) if facts.evaluated_on == "cv" else f"{_material(facts)} I did not learn from"
-        said = [f"The bars are chances, set on {others}: of answers at 80 %, about 80 in 100 hold."]
+    if track_record.calibrated:
+        others = (
+            _test_photos(track_record)
+            if track_record.evaluated_on == "cv"
+            else f"{_material(track_record)} I did not learn from"
+        )
+        sentences = [f"The bars are chances, set on {others}: of answers at 80 %, about 80 in 100 hold."]
     else:
-        said = ["This model was not calibrated: read the bars as an order, not as chances."]
-    if diagnosis.verdict == "named" and facts.named_correct:
-        count = facts.named_correct
-        said.append(
-            f"Of 100 {_tested(facts)} with a score like this, {_in_100(count.share)} were named rightly "
+        sentences = ["This model was not calibrated: read the bars as an order, not as chances."]
+    if diagnosis.verdict == "named" and track_record.named_correct:
+        count = track_record.named_correct
+        sentences.append(
+            f"Of 100 {_test_photos(track_record)} with a score like this, {_in_100(count.share)} were named rightly "
             f"(n = {count.n:,})."
         )
-    if diagnosis.verdict == "unsure" and facts.set_coverage:
-        count = facts.set_coverage
-        said.append(
-            f"Lists made this way held the right name for {_in_100(count.share)} of 100 {_tested(facts)} "
+    if diagnosis.verdict == "unsure" and track_record.set_coverage:
+        count = track_record.set_coverage
+        sentences.append(
+            f"Lists made this way held the right name for {_in_100(count.share)} of 100 {_test_photos(track_record)} "
             f"(n = {count.n:,})."
         )
-    return said + field_sentences(diagnosis, facts)
+    return sentences + field_sentences(diagnosis, track_record)
 
 
-def field_sentences(diagnosis: Diagnosis, facts: TrackRecord) -> list[str]:
-    """What was counted outdoors, or that nothing was; empty where the run does not say which photos those are."""
-    found, crop = facts.field, crop_of(diagnosis.label)
+def field_sentences(diagnosis: Diagnosis, track_record: TrackRecord) -> list[str]:
+    """The same counts on field photos; empty where the run does not record which photos those are."""
+    found, crop = track_record.field, crop_of(diagnosis.label)
     if found is None:
         return []
     photos = f"field photos of {crop.replace('_', ' ')}" if crop else "field photos"
@@ -202,9 +209,9 @@ def field_sentences(diagnosis: Diagnosis, facts: TrackRecord) -> list[str]:
     return [f"Of 100 {what.format(_in_100(count.share))} (n = {count.n:,})."]
 
 
-def field_accuracy(crop: str, facts: TrackRecord) -> str | None:
-    """How often the first name was right on field photos of a crop; None where the run names none."""
-    found = facts.field
+def field_accuracy_sentence(crop: str, track_record: TrackRecord) -> str | None:
+    """Top-1 accuracy on field photos of a crop; None where the run records no field photos."""
+    found = track_record.field
     if found is None:
         return None
     photos = f"field photos of {crop.replace('_', ' ')}" if crop else "field photos"
@@ -215,32 +222,36 @@ def field_accuracy(crop: str, facts: TrackRecord) -> str | None:
     return f"On {photos}: right for {_in_100(found.top1.share)} of 100 (n = {found.top1.n:,})."
 
 
-def distance(diagnosis: Diagnosis, facts: TrackRecord) -> str:
-    """How far the photo lies from those the model learned from, and what is usual.
+def distance_sentence(diagnosis: Diagnosis, track_record: TrackRecord) -> str:
+    """Out-of-distribution score of the photo, and its threshold.
 
-    Of the distances that models use, some can be negative: a number below the usual one says familiar in all of them.
+    Some scores can be negative; a lower score means more familiar for all of them.
     """
     return (
-        f"Distance from the {_material(facts)} I learned from: {diagnosis.ood_score:.2f}. "
-        f"Usual: up to {facts.ood_threshold:.2f}."
+        f"Distance from the {_material(track_record)} I learned from: {diagnosis.ood_score:.2f}. "
+        f"Usual: up to {track_record.ood_threshold:.2f}."
     )
 
 
-def accuracy_sentence(crop: str, facts: TrackRecord) -> str:
-    """How often the first name was right on evaluated photos of a crop; of all in a run without crops."""
-    right, n = _in_100(facts.top1.share), f"(n = {facts.top1.n:,})"
-    told = f"the first name was right for {right} of 100 {_tested(facts)} {n}."
-    return f"{crop_title(crop)}: {told}" if crop else hvit.words.capitalized(told)
+def accuracy_sentence(crop: str, track_record: TrackRecord) -> str:
+    """Top-1 accuracy on evaluated photos of a crop; on all photos in a run without crops."""
+    right, n = _in_100(track_record.top1.share), f"(n = {track_record.top1.n:,})"
+    text = f"the first name was right for {right} of 100 {_test_photos(track_record)} {n}."
+    return f"{crop_title(crop)}: {text}" if crop else hvit.words.capitalized(text)
 
 
-def _material(facts: TrackRecord) -> str:
-    return material(facts.learned_from)
+def _material(track_record: TrackRecord) -> str:
+    return material(track_record.learned_from)
 
 
-def _tested(facts: TrackRecord) -> str:
-    if facts.evaluated_on == "cv":
-        return f"{_material(facts)} held out in turn"
-    return f"test {_material(facts)}" if _material(facts) == "photos" else f"{_material(facts)} kept for the test"
+def _test_photos(track_record: TrackRecord) -> str:
+    if track_record.evaluated_on == "cv":
+        return f"{_material(track_record)} held out in turn"
+    return (
+        f"test {_material(track_record)}"
+        if _material(track_record) == "photos"
+        else f"{_material(track_record)} kept for the test"
+    )
 
 
 def _in_100(share: float) -> str:

@@ -31,7 +31,7 @@ VIEWS = {
 }
 
 
-def nothing_yet(records: Sequence[RunSnapshot], troubles: Sequence[Trouble]) -> None:
+def empty_state(records: Sequence[RunSnapshot], troubles: Sequence[Trouble]) -> None:
     """The page while no run has recorded predictions."""
     text = "Training evaluates on test once a run is final. To score a run on your own photos and keep the answers:"
     widgets.no_evaluated_run(text, records, troubles)

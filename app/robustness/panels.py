@@ -85,7 +85,7 @@ def _choose_beside(record: RunSnapshot, split: str | None, known: dict[str, RunS
     return known.get(name)
 
 
-def nothing_yet() -> None:
+def empty_state() -> None:
     """The page where no run can predict, and none was stressed."""
     text = "Copy a run with its weights into the folder <code>runs</code>, then:"
     widgets.empty_page("No run was stressed yet.", text, COMMAND.format(run="RUN"))

@@ -23,7 +23,7 @@ from hvit.words import capitalized
 WORST = 24
 
 
-def nothing_yet() -> None:
+def empty_state() -> None:
     """The page while no run has recorded severities."""
     text = "A segmentation head learns from photos with masks, on the backbone of a run:"
     command = "python -m training.segment --config training/configs/leaf45_severity.yaml --set init=RUN"

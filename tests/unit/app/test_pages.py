@@ -110,7 +110,7 @@ def test_nobody_waits_while_a_photo_is_decoded(runs, monkeypatch):
 
 
 def test_more_photos_than_are_remembered_are_all_listed(runs, monkeypatch):
-    monkeypatch.setattr(diagnoses, "REMEMBERED", 3)
+    monkeypatch.setattr(diagnoses, "MAX_CACHED", 3)
     app = upload(opened(), *((f"{i}.jpg", leaf(30 + i)) for i in range(7)))
     assert "7 photos: " in words_of(app)
     next(button for button in app.button if button.label == "Next").click().run()

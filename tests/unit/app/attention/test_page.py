@@ -149,14 +149,14 @@ def test_while_a_slow_method_computes_the_map_of_a_fast_one_is_shown_and_only_th
         panels, "picture", lambda pixels, alt, *rest: shown.append(alt) or true_picture(pixels, alt, *rest)
     )
     app = with_photo()
-    assert words.MEANWHILE not in shown
+    assert words.PLACEHOLDER not in shown
     app = choose(app, "method", "occlusion")
-    drawn = [alt for alt in shown if alt == words.MEANWHILE or alt.startswith("Occlusion")]
-    assert drawn[0] == words.MEANWHILE and drawn[1].startswith("Occlusion for")
-    assert not any(alt == words.MEANWHILE for alt in pictures(app))
+    drawn = [alt for alt in shown if alt == words.PLACEHOLDER or alt.startswith("Occlusion")]
+    assert drawn[0] == words.PLACEHOLDER and drawn[1].startswith("Occlusion for")
+    assert not any(alt == words.PLACEHOLDER for alt in pictures(app))
     shown.clear()
     app.run()
-    assert words.MEANWHILE not in shown  # the map is known by now
+    assert words.PLACEHOLDER not in shown  # the map is known by now
 
 
 def test_the_stage_counts_where_the_method_has_stages(runs):

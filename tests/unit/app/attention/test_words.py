@@ -19,7 +19,7 @@ def test(before: float, marked: float, at_random: float) -> PerturbationTest:
 
 
 def said(before: float, marked: float, at_random: float, is_answer: bool = True) -> str:
-    return words.depends(test(before, marked, at_random), BLIGHT, is_answer).replace(NBSP, " ")
+    return words.perturbation_sentence(test(before, marked, at_random), BLIGHT, is_answer).replace(NBSP, " ")
 
 
 test.__test__ = False  # builds a test of a map, is none of the code
@@ -61,16 +61,19 @@ def test_another_class_than_the_answer_is_not_called_the_answer():
 
 def test_chips_hold_the_prediction_set_and_what_the_address_asks_for():
     probabilities = {f"c{i}": 0.5**i for i in range(1, 9)}
-    assert words.chips(diagnosis(prediction_set=["c1"], **probabilities), None) == ["c1", "c2", "c3"]
-    assert words.chips(diagnosis(prediction_set=[f"c{i}" for i in range(1, 6)], **probabilities), "c8") == [
+    assert words.candidate_classes(diagnosis(prediction_set=["c1"], **probabilities), None) == ["c1", "c2", "c3"]
+    assert words.candidate_classes(diagnosis(prediction_set=[f"c{i}" for i in range(1, 6)], **probabilities), "c8") == [
         "c1", "c2", "c3", "c4", "c5", "c8",
     ]  # fmt: skip
-    assert len(words.chips(diagnosis(prediction_set=list(probabilities), **probabilities), None)) == words.MAX_CHIPS
-    assert words.chips(diagnosis(prediction_set=["c1"], **probabilities), "unknown") == ["c1", "c2", "c3"]
+    assert (
+        len(words.candidate_classes(diagnosis(prediction_set=list(probabilities), **probabilities), None))
+        == words.MAX_CHIPS
+    )
+    assert words.candidate_classes(diagnosis(prediction_set=["c1"], **probabilities), "unknown") == ["c1", "c2", "c3"]
 
 
 def test_a_class_that_the_crop_rules_out_is_no_chip():
-    assert words.chips(diagnosis(prediction_set=["a"], a=1.0, b=0.0), "b") == ["a"]
+    assert words.candidate_classes(diagnosis(prediction_set=["a"], a=1.0, b=0.0), "b") == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +81,7 @@ def test_a_class_that_the_crop_rules_out_is_no_chip():
     [("unsure", 2, True), ("unsure", 3, False), ("named", 1, False), ("unfamiliar", 2, False)],
 )
 def test_the_difference_is_asked_first_between_two(verdict, count, starts):
-    assert words.starts_with_difference(diagnosis(verdict, [BLIGHT, SPOT, HEALTHY][:count])) == starts
+    assert words.defaults_to_difference(diagnosis(verdict, [BLIGHT, SPOT, HEALTHY][:count])) == starts
 
 
 def test_colors_of_a_difference():
@@ -88,8 +91,8 @@ def test_colors_of_a_difference():
 
 
 def test_what_is_shown_names_method_stage_class_and_the_other_class():
-    assert words.what_is_shown(ExplanationRequest("rollout", arguments=(("stage", 2),))) == "Attention rollout, stage 3"
-    assert words.what_is_shown(ExplanationRequest("gradcam", BLIGHT, SPOT, (("stage", 3),))) == (
+    assert words.map_title(ExplanationRequest("rollout", arguments=(("stage", 2),))) == "Attention rollout, stage 3"
+    assert words.map_title(ExplanationRequest("gradcam", BLIGHT, SPOT, (("stage", 3),))) == (
         "Grad-CAM, stage 4 for Tomato: early blight rather than Tomato: Septoria leaf spot"
     )
 
@@ -101,34 +104,36 @@ def test_squares_are_named_like_those_of_a_chessboard():
 
 @pytest.mark.parametrize(("stage", "told"), [(3, "its one token looks at"), (2, "its 4 tokens"), (0, "its 64 tokens")])
 def test_a_square_tells_how_many_tokens_look(stage, told):
-    assert told in words.square_looks("B2", stage)
+    assert told in words.square_caption("B2", stage)
 
 
 JUDGED = RecordedTests(("gradcam", "rollout", "occlusion"), frozenset({"gradcam"}), ("gradcam",), num_photos=200)
 
 
 def test_rank_of_a_method():
-    assert words.rank(JUDGED, "gradcam") == "In 200 test photos: 1st of 3 methods."
-    assert words.rank(JUDGED, "occlusion") == (
+    assert words.method_rank_sentence(JUDGED, "gradcam") == "In 200 test photos: 1st of 3 methods."
+    assert words.method_rank_sentence(JUDGED, "occlusion") == (
         "In 200 test photos: 3rd of 3 methods. Did not beat the model-free controls under both covers."
     )
-    assert words.rank(JUDGED, "gradient_rollout") == "This method was not tested on this model yet."
+    assert words.method_rank_sentence(JUDGED, "gradient_rollout") == "This method was not tested on this model yet."
     drawn = RecordedTests(("gradcam",), frozenset({"gradcam"}), num_photos=150, learned_from=frozenset({"drawings"}))
-    assert words.rank(drawn, "gradcam") == "In 150 drawn test leaves: 1st of 1 methods."
-    assert words.rank(RecordedTests(), "gradcam") == "This method was not tested on this model yet."
-    assert words.rank(RecordedTests(problem="the table is damaged"), "gradcam") == "the table is damaged"
+    assert words.method_rank_sentence(drawn, "gradcam") == "In 150 drawn test leaves: 1st of 1 methods."
+    assert words.method_rank_sentence(RecordedTests(), "gradcam") == "This method was not tested on this model yet."
+    assert (
+        words.method_rank_sentence(RecordedTests(problem="the table is damaged"), "gradcam") == "the table is damaged"
+    )
 
 
 def test_the_first_choice_says_what_it_rests_on():
-    assert words.best_label("gradcam", JUDGED) == "Best in test: Grad-CAM"
-    assert words.best_label("rollout", JUDGED) == "Attention rollout (no method stood the test)"
-    assert words.best_label("gradient_rollout", RecordedTests()) == "Gradient rollout (not tested)"
+    assert words.best_method_label("gradcam", JUDGED) == "Best in test: Grad-CAM"
+    assert words.best_method_label("rollout", JUDGED) == "Attention rollout (no method stood the test)"
+    assert words.best_method_label("gradient_rollout", RecordedTests()) == "Gradient rollout (not tested)"
 
 
 def test_a_first_choice_that_is_second_in_the_test_says_why():
     judged = RecordedTests(("occlusion", "gradcam"), frozenset({"gradcam"}), ("gradcam",), num_photos=200)
-    assert words.best_label("gradcam", judged) == "Best of those that beat the controls: Grad-CAM"
-    assert words.rank(judged, "gradcam") == (
+    assert words.best_method_label("gradcam", judged) == "Best of those that beat the controls: Grad-CAM"
+    assert words.method_rank_sentence(judged, "gradcam") == (
         "In 200 test photos: 2nd of 2 methods. The best that beat the model-free controls under both covers; "
         "Occlusion did not."
     )
@@ -136,21 +141,21 @@ def test_a_first_choice_that_is_second_in_the_test_says_why():
 
 def test_shares_and_falls():
     assert words.shares_line({"lesion": 0.61, "leaf": 0.27, "ground": 0.12}) == f"lesion 61, leaf 27, ground 12{NBSP}%"
-    assert words.fall(0.94, 0.21) == f"94 → 21{NBSP}%"
-    assert words.fall(0.999, 0.001) == f"over 99 → under 1{NBSP}%"
+    assert words.probability_change(0.94, 0.21) == f"94 → 21{NBSP}%"
+    assert words.probability_change(0.999, 0.001) == f"over 99 → under 1{NBSP}%"
 
 
 def test_a_twin_that_looks_the_same_is_a_warning():
-    assert "shows the photo more than what the model learned" in words.likeness_line(0.8)
-    assert "learned" not in words.likeness_line(0.1) and "0.10" in words.likeness_line(0.1)
-    assert "cannot be compared" in words.likeness_line(None)
+    assert "shows the photo more than what the model learned" in words.rank_correlation_line(0.8)
+    assert "learned" not in words.rank_correlation_line(0.1) and "0.10" in words.rank_correlation_line(0.1)
+    assert "cannot be compared" in words.rank_correlation_line(None)
 
 
 def test_every_method_has_a_title_and_limits():
-    assert set(words.METHOD_TITLES) == set(words.CANNOT_TELL) == set(METHODS)
+    assert set(words.METHOD_TITLES) == set(words.LIMITATIONS) == set(METHODS)
 
 
 def test_a_baseline_is_told_which_methods_fit_it():
-    assert words.cannot_look_inside("resnet", "gradcam") == (
+    assert words.needs_attention_sentence("resnet", "gradcam") == (
         "resnet is a baseline. Grad-CAM looks inside an HViT; choose integrated gradients or occlusion."
     )

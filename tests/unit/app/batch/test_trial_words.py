@@ -14,7 +14,7 @@ def test_what_does_not_fit_is_named_with_its_lines():
     ]
     found = join_sheet(Sheet(tuple(rows)), ["ab.jpg", "ac.jpg", "b.jpg"])
     assert words.joined(found, 3) == "1 of 3 photos have their place by 3 lines."
-    assert [names for _, names in words.misfits(found)] == [["ab.jpg: lines 2, 3"], ["b.jpg"], ["line 4: z (plot 3)"]]
+    assert [names for _, names in words.unmatched(found)] == [["ab.jpg: lines 2, 3"], ["b.jpg"], ["line 4: z (plot 3)"]]
 
 
 def test_a_row_shows_percent_and_keeps_intervals_within_0_and_100():

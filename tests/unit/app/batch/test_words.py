@@ -33,11 +33,11 @@ def test_candidates_after_the_first_are_listed_up_to_three():
 
 
 def test_what_was_left_out_is_said():
-    assert words.not_added(0, 3, None) is None
-    assert words.not_added(0, 0, None) == "All of these photos are in the batch already."
-    assert words.not_added(2, 1, "Passed over: x") == "2 files of more than 50 MB were left out. Passed over: x"
+    assert words.skipped_note(0, 3, None) is None
+    assert words.skipped_note(0, 0, None) == "All of these photos are in the batch already."
+    assert words.skipped_note(2, 1, "Passed over: x") == "2 files of more than 50 MB were left out. Passed over: x"
 
 
 def test_where_photos_are_kept_is_said_for_this_computer_and_for_a_phone():
-    assert "kept there until you delete the batch" in words.where_kept("/b", False)
-    assert "No photo leaves the computer that runs HViT." in words.where_kept("/b", True)
+    assert "kept there until you delete the batch" in words.storage_note("/b", False)
+    assert "No photo leaves the computer that runs HViT." in words.storage_note("/b", True)

@@ -47,7 +47,7 @@ def visit(checkpoint, photos: list[bytes], start: threading.Barrier) -> list[tup
     """What one session is answered: each photo closely, then all of them."""
     files = [uploaded(f"{i}.jpg", data) for i, data in enumerate(photos)]
     start.wait()
-    close = [diagnoses.look_closely(file, checkpoint, None) for file in files]
+    close = [diagnoses.diagnose_with_heatmap(file, checkpoint, None) for file in files]
     listed = [result.diagnosis for result in diagnoses.diagnose_all(files, checkpoint, None)]
     return [(d.sha256, d.label, d.verdict) for pair in zip(close, listed) for d in pair]
 

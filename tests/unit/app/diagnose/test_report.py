@@ -13,7 +13,9 @@ from tests.support.snapshots import run_snapshot
 @pytest.mark.parametrize(("known", "said"), [(False, True), (True, False), (None, False)])
 def test_a_report_says_where_plants_are_unknown(known, said):
     run = run_snapshot(classes=("a", "b"), plants_known=known)
-    assert ("Model: mine. Plants unknown: accuracy may be too high. Prob" in report.page([], [], [], run)) == said
+    assert (
+        "Model: mine. Plants unknown: accuracy may be too high. Prob" in report.report_html([], [], [], run)
+    ) == said
 
 
 RUN = run_snapshot(classes=("Tomato___Rust", "Tomato___Scab", "Tomato___healthy"))
@@ -26,8 +28,8 @@ def test_a_report_lists_every_candidate_and_how_it_came_about():
         prediction_set=["Tomato___Rust", "Tomato___Scab", "Tomato___healthy"],
         severity=Severity(0.18, 0.15, 0.22, 0.41, 12), severity_reason=None,
     )  # fmt: skip
-    made = report.Made(datetime(2026, 3, 7, 9, 5), "fe" * 32, "tomato", True, [b"jpeg"])
-    said = report.page(["a.jpg"], [report.Result(diagnosis, b"small")], [None], RUN, made).replace("\u00a0", " ")
+    info = report.ReportInfo(datetime(2026, 3, 7, 9, 5), "fe" * 32, "tomato", True, [b"jpeg"])
+    said = report.report_html(["a.jpg"], [report.Result(diagnosis, b"small")], [None], RUN, info).replace("\u00a0", " ")
     assert "Tomato: rust 50 %, Tomato: scab 30 % and Tomato: no disease I know 20 %." in said
     assert "7 March 2026, 09:05." in said and "Crop: Tomato, as chosen." in said and "fe" * 32 in said
     assert (
@@ -38,7 +40,7 @@ def test_a_report_lists_every_candidate_and_how_it_came_about():
 
 
 def test_a_report_claims_no_calibration_and_no_crop_where_there_is_none():
-    said = report.page([], [], [], RUN, report.Made())
+    said = report.report_html([], [], [], RUN, report.ReportInfo())
     assert "Probabilities are not calibrated" in said and "Crop: not chosen." in said
 
 
@@ -49,7 +51,7 @@ def test_pictures_beyond_the_limit_are_left_out_and_the_report_says_so(monkeypat
     )  # fmt: skip
     monkeypatch.setattr(report, "MAX_PICTURE_BYTES", 2 * 2**20)
     results = [report.Result(diagnosis, b"x" * 2**20)] * 3
-    said = report.page(["a", "b", "c"], results, [None] * 3, RUN, report.Made(pictures=[b"y" * 2**20]))
+    said = report.report_html(["a", "b", "c"], results, [None] * 3, RUN, report.ReportInfo(pictures=[b"y" * 2**20]))
     assert said.count("data:image/jpeg") == 2 and said.count("<article") == 3
     assert "Pictures are of the first 2 of 3 photos: together up to 2 MB." in said
     assert "Outlines and maps are of the first 1 of 3 photos." in said

@@ -20,7 +20,7 @@ def test_a_card_says_that_no_pathologist_reviewed_it():
 
 def test_every_fact_of_a_card_links_to_its_source():
     shown = tell_apart.card_html(BLIGHTS[0], condition_of(BLIGHTS[0]))
-    for fact in condition_of(BLIGHTS[0]).facts():
+    for fact in condition_of(BLIGHTS[0]).track_record():
         assert all(f'href="{source.address}"' in shown for source in fact.sources)
 
 
@@ -44,7 +44,7 @@ def test_a_look_alike_of_another_crop_is_named_with_it():
 
 
 def test_a_healthy_candidate_has_nothing_to_look_for():
-    assert tell_apart.NOTHING_READ in tell_apart.card_html("Potato___healthy", condition_of("Potato___healthy"))
+    assert tell_apart.NO_CARD_NEEDED in tell_apart.card_html("Potato___healthy", condition_of("Potato___healthy"))
 
 
 def test_a_class_that_nobody_wrote_about_says_so():
@@ -61,8 +61,8 @@ def diagnosis(verdict, candidates):
 
 
 def test_cards_are_shown_for_answers_and_for_a_guess_that_was_asked_for():
-    assert panels.can_tell_apart(diagnosis("named", BLIGHTS[:1]), insisted=False)
-    assert panels.can_tell_apart(diagnosis("unsure", BLIGHTS), insisted=False)
-    assert panels.can_tell_apart(diagnosis("unfamiliar", BLIGHTS), insisted=True)
-    assert not panels.can_tell_apart(diagnosis("unfamiliar", BLIGHTS), insisted=False)
-    assert not panels.can_tell_apart(diagnosis("unreadable", None), insisted=True)
+    assert panels.can_tell_apart(diagnosis("named", BLIGHTS[:1]), leaf_confirmed=False)
+    assert panels.can_tell_apart(diagnosis("unsure", BLIGHTS), leaf_confirmed=False)
+    assert panels.can_tell_apart(diagnosis("unfamiliar", BLIGHTS), leaf_confirmed=True)
+    assert not panels.can_tell_apart(diagnosis("unfamiliar", BLIGHTS), leaf_confirmed=False)
+    assert not panels.can_tell_apart(diagnosis("unreadable", None), leaf_confirmed=True)

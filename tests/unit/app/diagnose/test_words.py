@@ -15,12 +15,12 @@ CLASSES = (
 
 def diagnosis(verdict: str, probabilities: dict[str, float] | None = None, set_size: int = 1, **more):
     ranked = sorted(probabilities or {}, key=(probabilities or {}).get, reverse=True)
-    facts = {
+    track_record = {
         "verdict": verdict, "error": None, "probabilities": probabilities, "prediction_set": ranked[:set_size],
         "label": ranked[0] if ranked else None, "probability": probabilities[ranked[0]] if ranked else None,
         "flags": [], "ood_score": 0.5,
     }  # fmt: skip
-    return SimpleNamespace(**facts | more)
+    return SimpleNamespace(**track_record | more)
 
 
 def test_a_named_condition_is_bold_and_its_probability_follows():
@@ -30,7 +30,7 @@ def test_a_named_condition_is_bold_and_its_probability_follows():
 
 def test_no_disease_is_never_called_healthy():
     healthy = diagnosis("named", {"Apple___healthy": 0.97}, message="Apple: none of the 2 apple diseases I know.")
-    said = words.one_sentence(healthy, "a.jpg")
+    said = words.summary_sentence(healthy, "a.jpg")
     assert said.startswith("Apple: none of the 2 apple diseases I know. I do not see early infection")
     assert "healthy" not in said + words.list_line(healthy) + words.class_title("Apple___healthy")
 
@@ -56,7 +56,7 @@ def test_three_possible_conditions_ask_for_more_help():
 
 def test_an_unreadable_photo_is_named_with_its_reason():
     broken = diagnosis("unreadable", error="the file ends too early. Copy it again from the camera.")
-    assert words.one_sentence(broken, "IMG_1.jpg") == (
+    assert words.summary_sentence(broken, "IMG_1.jpg") == (
         "IMG_1.jpg cannot be read: the file ends too early. Copy it again from the camera."
     )
 
@@ -82,7 +82,7 @@ def test_kinds_that_do_not_occur_are_left_out_of_the_summary():
     ],
 )
 def test_what_the_run_never_saw_is_read_off_its_classes(label, said):
-    assert words.never_seen(diagnosis("named", {label: 0.9}), CLASSES) == said
+    assert words.class_caveats(diagnosis("named", {label: 0.9}), CLASSES) == said
 
 
 def test_without_crops_sentences_begin_with_a_capital_and_name_no_crop():
@@ -95,21 +95,21 @@ def test_without_crops_sentences_begin_with_a_capital_and_name_no_crop():
     assert shared.knows(plain) == "4 conditions"
     assert shared.knows(plain, {"drawings"}) == "4 conditions of drawn leaves"
     assert shared.knows(CLASSES, {"photos"}) == "6 conditions, 3 crops"
-    assert words.never_seen(diagnosis("named", {"Rust": 0.9}), plain) == []
-    assert words.never_seen(diagnosis("named", {"Rust": 0.9}), ("Rust", "Scab")) == [
+    assert words.class_caveats(diagnosis("named", {"Rust": 0.9}), plain) == []
+    assert words.class_caveats(diagnosis("named", {"Rust": 0.9}), ("Rust", "Scab")) == [
         "This model never saw a healthy leaf: it would call one diseased."
     ]
 
 
 def test_a_class_of_no_crop_among_crops_is_not_taken_for_a_leaf():
-    assert words.never_seen(diagnosis("named", {"animal": 0.9}), (*CLASSES, "animal")) == []
+    assert words.class_caveats(diagnosis("named", {"animal": 0.9}), (*CLASSES, "animal")) == []
 
 
 def test_a_run_without_crops_doubts_the_disease_instead():
     plain = ("Late_blight", "Rust", "healthy")
     rust, healthy = diagnosis("named", {"Rust": 0.9}), diagnosis("named", {"healthy": 0.9})
-    assert words.doubt(rust, plain) == "Not one of my 2 diseases? Then this answer is wrong."
-    assert words.doubt(healthy, plain) is None and words.doubt(rust, CLASSES) is None
+    assert words.closed_set_caveat(rust, plain) == "Not one of my 2 diseases? Then this answer is wrong."
+    assert words.closed_set_caveat(healthy, plain) is None and words.closed_set_caveat(rust, CLASSES) is None
 
 
 def test_drawn_leaves_are_counted_apart():
@@ -119,29 +119,34 @@ def test_drawn_leaves_are_counted_apart():
 
 
 def test_accuracy_is_told_of_a_crop_or_of_all():
-    facts = SimpleNamespace(
+    track_record = SimpleNamespace(
         top1=SimpleNamespace(share=0.9, n=1200), learned_from=frozenset({"photos"}), evaluated_on="test"
     )
-    assert words.accuracy_sentence("maize", facts).startswith(
+    assert words.accuracy_sentence("maize", track_record).startswith(
         "Maize: the first name was right for 90 of 100 test photos"
     )
-    facts.learned_from = frozenset({"drawings"})
-    assert words.accuracy_sentence("", facts) == (
+    track_record.learned_from = frozenset({"drawings"})
+    assert words.accuracy_sentence("", track_record) == (
         "The first name was right for 90 of 100 drawn leaves kept for the test (n = 1,200)."
     )
 
 
 def test_accuracy_of_cross_validation_is_not_called_a_test():
-    facts = SimpleNamespace(
+    track_record = SimpleNamespace(
         top1=SimpleNamespace(share=0.9, n=300), learned_from=frozenset({"photos"}), evaluated_on="cv"
     )
     assert (
-        words.accuracy_sentence("", facts)
+        words.accuracy_sentence("", track_record)
         == "The first name was right for 90 of 100 photos held out in turn (n = 300)."
     )
-    facts.calibrated, facts.named_correct, facts.set_coverage, facts.field = True, None, None, None
+    track_record.calibrated, track_record.named_correct, track_record.set_coverage, track_record.field = (
+        True,
+        None,
+        None,
+        None,
+    )
     named = diagnosis("named", {"Apple___Apple_scab": 0.9})
-    assert words.meaning_of_the_bars(named, facts)[0].startswith(
+    assert words.probability_sentences(named, track_record)[0].startswith(
         "The bars are chances, set on photos held out in turn:"
     )
 
@@ -186,7 +191,7 @@ def test_a_count_that_was_not_recorded_is_not_mentioned():
         field=None,
     )
     named = diagnosis("named", {"Tomato___Late_blight": 0.94})
-    assert len(words.meaning_of_the_bars(named, nothing)) == 1
+    assert len(words.probability_sentences(named, nothing)) == 1
     share = SimpleNamespace(share=0.93, n=1412)
     counted = SimpleNamespace(
         calibrated=True,
@@ -196,7 +201,7 @@ def test_a_count_that_was_not_recorded_is_not_mentioned():
         evaluated_on="test",
         field=None,
     )
-    assert words.meaning_of_the_bars(named, counted)[1] == (
+    assert words.probability_sentences(named, counted)[1] == (
         "Of 100 test photos with a score like this, 93 were named rightly (n = 1,412)."
     )
 
@@ -232,15 +237,15 @@ UNSURE = diagnosis("unsure", {"Apple___Apple_scab": 0.6, "Apple___healthy": 0.4}
         (NAMED, SimpleNamespace(field=None), []),
     ],
 )
-def test_what_was_counted_outdoors_is_said_beside(answer, facts, said):
-    assert words.field_sentences(answer, facts) == said
+def test_what_was_counted_outdoors_is_said_beside(answer, track_record, said):
+    assert words.field_sentences(answer, track_record) == said
 
 
 def test_accuracy_outdoors_is_told_apart():
-    assert words.field_accuracy("apple", _on_field(50, top1=_count(0.82, 50))) == (
+    assert words.field_accuracy_sentence("apple", _on_field(50, top1=_count(0.82, 50))) == (
         "On field photos of apple: right for 82 of 100 (n = 50)."
     )
-    assert words.field_accuracy("maize", _on_field(0)).startswith("No field photo of maize was ever tested")
+    assert words.field_accuracy_sentence("maize", _on_field(0)).startswith("No field photo of maize was ever tested")
     few = "Only 7 field photos of maize were tested: too few for a number."
-    assert words.field_accuracy("maize", _on_field(7)) == few
-    assert words.field_accuracy("apple", SimpleNamespace(field=None)) is None
+    assert words.field_accuracy_sentence("maize", _on_field(7)) == few
+    assert words.field_accuracy_sentence("apple", SimpleNamespace(field=None)) is None

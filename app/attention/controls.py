@@ -1,4 +1,4 @@
-"""What is asked on the Attention page: of which photo, by which method, for which class, and beside what."""
+"""Controls of the Attention page: photo, crop, method, class to explain, style of the map, comparison."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import streamlit as st
 from app import address, state, widgets
 from app.attention import words
 from app.cache import explanations
-from app.cache.diagnoses import look_closely
+from app.cache.diagnoses import diagnose_with_heatmap
 from app.cache.photos import as_shown, drawing_of
 from app.cache.runs import load_model
 from app.photos import photo_files
@@ -29,19 +29,20 @@ if TYPE_CHECKING:  # import torch, which the first frame does not wait for
     from hvit.diagnosis import Diagnosis
     from hvit.runs.checkpoint import Checkpoint
 
-BEST, DIFFERENCE, NOTHING, TWIN = "best", "difference", "nothing", "twin"
+BEST, DIFFERENCE, NOTHING = "best", "difference", "nothing"
+RANDOMIZED = "twin"  # its name in query parameters
 MAP, ORIGINAL = "map", "original"
 STAGES = (0, 1, 2, 3)
 
 
 @dataclass(frozen=True)
-class Case:
-    """What is explained: a photo, as a run sees it.
+class DiagnosedPhoto:
+    """A photo with its diagnosis by a run: what is explained.
 
     Attributes:
-        photo: as shown: whole, or the leaf cut out of it.
-        crop: the crop the answer is restricted to, or None.
-        drawing: what was drawn; None for a photo.
+        photo: the photo, or the leaf cut out of it.
+        crop: the crop that predictions are restricted to; None for all.
+        drawing: ground truth of a rendered leaf; None for a photo.
     """
 
     photo: PhotoFile
@@ -57,18 +58,23 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Look:
-    """How the reader wants to see maps: heat over the photo or the photo alone, and how strong the colors are."""
+class MapStyle:
+    """How maps are drawn.
 
-    heat: bool
-    strength: float
+    Attributes:
+        shows_map: the heatmap over the photo, or the photo alone.
+        opacity: of the heatmap, in [0, 1].
+    """
+
+    shows_map: bool
+    opacity: float
 
 
-def case_of(run: RunSnapshot, crop: str | None) -> Case:
-    """The photo shown large, as a run sees it.
+def diagnose_shown_photo(run: RunSnapshot, crop: str | None) -> DiagnosedPhoto:
+    """Diagnoses the photo shown large.
 
     Args:
-        crop: counts where the run knows it.
+        crop: ignored where the run has no class of it.
     Raises:
         CheckpointError: the run cannot predict.
     """
@@ -77,16 +83,18 @@ def case_of(run: RunSnapshot, crop: str | None) -> Case:
     whole = state.photos()[state.position()]
     box = state.cut(whole)
     photo = as_shown(whole, box)
-    return Case(photo, run, checkpoint, crop, look_closely(photo, checkpoint, crop), drawing_of(whole, box))
+    return DiagnosedPhoto(
+        photo, run, checkpoint, crop, diagnose_with_heatmap(photo, checkpoint, crop), drawing_of(whole, box)
+    )
 
 
-def named(runs: Sequence[RunSnapshot], name: str) -> RunSnapshot:
+def run_of_name(runs: Sequence[RunSnapshot], name: str) -> RunSnapshot:
     """The run of this name."""
     return next(run for run in runs if run.name == name)
 
 
-def take_sample_of_address() -> None:
-    """Draws the leaf that the address names, when the page is opened with one."""
+def open_sample_from_url() -> None:
+    """Renders the leaf in the query parameters, when the page is opened with one."""
     if asked := state.new_sample_of_address():
         try:
             _choose_sample(asked)
@@ -100,10 +108,10 @@ def _choose_sample(text: str) -> None:
 
 
 def choose_photo(runs: Sequence[RunSnapshot], run: RunSnapshot) -> str | None:
-    """Which photo is explained, of which crop, and ways to other photos.
+    """Select boxes of the photo to explain and of its crop, and buttons for more photos.
 
     Returns:
-        The crop the answer is restricted to; None for all.
+        The crop that predictions are restricted to; None for all.
     """
     photos = state.photos()
     if not photos:
@@ -128,7 +136,7 @@ def choose_photo(runs: Sequence[RunSnapshot], run: RunSnapshot) -> str | None:
 
 
 def _choose_crop(run: RunSnapshot) -> str | None:
-    """The crop, as chosen on Diagnose; None where that is open or the run knows none."""
+    """Selects the crop, shared with Diagnose; None where it is not chosen or the classes name no crops."""
     known = crops(run.classes)
     if not known:
         address.forget(state.CROP)
@@ -145,7 +153,7 @@ def _choose_crop(run: RunSnapshot) -> str | None:
 
 
 def _sample_button(run: RunSnapshot) -> None:
-    found = explanations.samples(run)
+    found = explanations.test_leaves(run)
     if not found:
         return
     label = "Another test leaf" if state.next_sample() else f"A test leaf of {run.name}"
@@ -157,21 +165,24 @@ def _next_sample(found: Sequence[str]) -> None:
     state.count_sample()
 
 
-def choose_method(case: Case) -> str:
-    """The method; the best one by the tests of the run unless the reader chooses."""
-    best, tests = explanations.best_method(case.run, case.checkpoint), explanations.recorded_tests(case.run)
+def choose_method(diagnosed: DiagnosedPhoto) -> str:
+    """Selects the explanation method; by default the best one in the recorded tests of the run."""
+    best, tests = (
+        explanations.best_method(diagnosed.run, diagnosed.checkpoint),
+        explanations.recorded_tests(diagnosed.run),
+    )
     chosen = st.selectbox(
         "Method",
-        [BEST, *explanations.methods_for(case.checkpoint)],
+        [BEST, *explanations.methods_for(diagnosed.checkpoint)],
         key=state.METHOD,
         bind="query-params",
-        format_func=lambda name: words.best_label(best, tests) if name == BEST else words.METHOD_TITLES[name],
+        format_func=lambda name: words.best_method_label(best, tests) if name == BEST else words.METHOD_TITLES[name],
     )
     return best if chosen == BEST else chosen
 
 
 def choose_arguments(method: str) -> tuple[tuple[str, Any], ...]:
-    """Stage and residual, where the method has them."""
+    """Selects the arguments of the method: its stage and its weight of the residual connection."""
     has_stage, has_residual = method in ("rollout", "gradcam"), method in ("rollout", "gradient_rollout")
     with st.container(key="stage_choice"):
         stage = choose_stage("Stage" if has_stage else f"Stage ({words.NO_STAGE})", state.STAGE, disabled=not has_stage)
@@ -193,7 +204,7 @@ def choose_arguments(method: str) -> tuple[tuple[str, Any], ...]:
 
 
 def choose_stage(label: str, key: str, disabled: bool = False) -> int:
-    """A stage, from 0."""
+    """Selects a stage, from 0."""
     return st.segmented_control(
         label,
         STAGES,
@@ -206,15 +217,15 @@ def choose_stage(label: str, key: str, disabled: bool = False) -> int:
     )
 
 
-def ask(case: Case, method: str, arguments: tuple[tuple[str, Any], ...]) -> ExplanationRequest:
-    """The class to explain, or why one class rather than another, as chips."""
-    depends = METHODS[method].depends_on_class
+def choose_target(diagnosed: DiagnosedPhoto, method: str, arguments: tuple[tuple[str, Any], ...]) -> ExplanationRequest:
+    """Selects the class to explain, or the difference of two classes."""
+    depends_on_class = METHODS[method].depends_on_class
     asked = state.asked_class()
-    by_title = {class_title(name): name for name in case.run.classes}
-    names = words.chips(case.diagnosis, by_title.get(asked, asked))
+    by_title = {class_title(name): name for name in diagnosed.run.classes}
+    names = words.candidate_classes(diagnosed.diagnosis, by_title.get(asked, asked))
     options = [*names, DIFFERENCE] if len(names) > 1 else names
-    default = DIFFERENCE if words.starts_with_difference(case.diagnosis) else names[0]
-    state.start_question((case.photo.key, case.run.name, case.crop), default)
+    default = DIFFERENCE if words.defaults_to_difference(diagnosed.diagnosis) else names[0]
+    state.reset_asked_class((diagnosed.photo.key, diagnosed.run.name, diagnosed.crop), default)
     chosen = st.pills(
         "Explain",
         options,
@@ -223,9 +234,9 @@ def ask(case: Case, method: str, arguments: tuple[tuple[str, Any], ...]) -> Expl
         key=state.ASKED,
         bind="query-params",
         format_func=lambda name: "Difference" if name == DIFFERENCE else class_title(name),
-        disabled=not depends,
+        disabled=not depends_on_class,
     )
-    if not depends:
+    if not depends_on_class:
         sentence(words.NO_CLASS, "standing")
         return ExplanationRequest(method, arguments=arguments)
     if chosen == DIFFERENCE:
@@ -233,9 +244,9 @@ def ask(case: Case, method: str, arguments: tuple[tuple[str, Any], ...]) -> Expl
     return ExplanationRequest(method, chosen, arguments=arguments)
 
 
-def choose_look() -> Look:
-    """Map or photo, and the strength of the colors."""
-    look = st.segmented_control(
+def choose_map_style() -> MapStyle:
+    """Selects map or photo, and the opacity of the map."""
+    shown = st.segmented_control(
         "Show",
         [ORIGINAL, MAP],
         default=MAP,
@@ -245,16 +256,16 @@ def choose_look() -> Look:
         persist_state="session",
         label_visibility="collapsed",
     )
-    strength = st.slider("Strength", 20, 100, 60, 5, key=state.STRENGTH, format="%d%%", persist_state="session")
-    return Look(look == MAP, strength / 100)
+    opacity = st.slider("Strength", 20, 100, 60, 5, key=state.STRENGTH, format="%d%%", persist_state="session")
+    return MapStyle(shown == MAP, opacity / 100)
 
 
-def choose_beside(case: Case, runs: Sequence[RunSnapshot]) -> str:
-    """What stands beside the map: nothing, the network with random weights, or another run."""
-    titles = {NOTHING: "none", TWIN: words.TWIN}
+def choose_comparison(diagnosed: DiagnosedPhoto, runs: Sequence[RunSnapshot]) -> str:
+    """Selects what the map is compared with: nothing, the model with randomized weights, or another run."""
+    titles = {NOTHING: "none", RANDOMIZED: words.RANDOMIZED}
     return st.selectbox(
         "Compare with",
-        [NOTHING, TWIN, *(other.name for other in runs if other.name != case.run.name)],
+        [NOTHING, RANDOMIZED, *(other.name for other in runs if other.name != diagnosed.run.name)],
         key=state.SECOND,
         bind="query-params",
         format_func=lambda name: titles.get(name, name),

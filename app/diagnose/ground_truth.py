@@ -1,4 +1,4 @@
-"""What the pages say of a drawn leaf, and of an answer about it. Pure functions, no drawing."""
+"""Texts on rendered leaves: their ground truth, and predictions compared with it. Pure functions, no drawing."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.diagnosis import Diagnosis
 
 
-def judgement(diagnosis: Diagnosis, drawing: Drawing, insisted: bool = False) -> tuple[str, str]:
-    """What was drawn, and whether the answer says so: words in bold, and what follows them.
+def compare_prediction(diagnosis: Diagnosis, drawing: Drawing, leaf_confirmed: bool = False) -> tuple[str, str]:
+    """Compares a diagnosis with the ground truth: bold words, and the rest of the sentence.
 
     Args:
-        insisted: the reader asked for the best guess about an unfamiliar leaf.
+        leaf_confirmed: the user asked for the best guess about an unfamiliar leaf.
     """
-    judged, is_wrong = _judged(diagnosis, drawing, insisted)
+    verdict, is_wrong = _correctness(diagnosis, drawing, leaf_confirmed)
     plan, share = drawing.plan, f"{percent(drawing.severity)} of the leaf"
     if is_healthy(plan.condition):
-        return (f"{judged}: drawn without a disease.", "") if is_wrong else (judged, "Drawn without a disease.")
+        return (f"{verdict}: drawn without a disease.", "") if is_wrong else (verdict, "Drawn without a disease.")
     what = class_in_text(plan.condition)
     if plan.companion:
         what, share = f"{what} and, smaller, {class_in_text(plan.companion)}", f"together {share}"
-    return (f"{judged}: drawn as {what},", f"{share}.") if is_wrong else (judged, f"Drawn as: {what}, {share}.")
+    return (f"{verdict}: drawn as {what},", f"{share}.") if is_wrong else (verdict, f"Drawn as: {what}, {share}.")
 
 
-def _judged(diagnosis: Diagnosis, drawing: Drawing, insisted: bool) -> tuple[str, bool]:
-    """The judgement without its final words, and whether the answer is wrong; nothing where the run lacks the class."""
+def _correctness(diagnosis: Diagnosis, drawing: Drawing, leaf_confirmed: bool) -> tuple[str, bool]:
+    """Sentence on correctness, and whether the prediction is wrong; empty where the run lacks the class."""
     plan = drawing.plan
     if plan.condition not in diagnosis.probabilities:
         return "", False
-    if diagnosis.verdict == "unfamiliar" and not insisted:
+    if diagnosis.verdict == "unfamiliar" and not leaf_confirmed:
         return "No answer, so none to check.", False
     if diagnosis.verdict == "unsure":
         if plan.condition in diagnosis.prediction_set:
@@ -51,21 +51,21 @@ def _judged(diagnosis: Diagnosis, drawing: Drawing, insisted: bool) -> tuple[str
     return f"The {what} is wrong", True
 
 
-def how_drawn(drawing: Drawing, run_name: str, learned_from: Collection[str]) -> list[str]:
-    """What a drawn leaf is, and is not, good for."""
-    said = [
+def about_rendering(drawing: Drawing, run_name: str, learned_from: Collection[str]) -> list[str]:
+    """What a rendered leaf is, and its limitations."""
+    sentences = [
         "A program draws these leaves from field notes on what leaves and their diseases look like. None is a "
         "photograph.",
         f"The address {drawing.address} is all it takes to draw this leaf again, with the exact outline of everything "
         "drawn as a symptom.",
     ]
     if set(learned_from) == {"drawings"}:
-        said.append(f"{run_name} learned from drawn leaves only. Do not use it on photos of real leaves.")
-    return said
+        sentences.append(f"{run_name} learned from drawn leaves only. Do not use it on photos of real leaves.")
+    return sentences
 
 
 def outline_legend(drawing: Drawing) -> str:
-    """What the line over a drawn leaf means."""
+    """Legend of the outline over a rendered leaf."""
     share = percent(drawing.severity)
     return (
         f"The white line runs around everything drawn as a symptom, pale halos included: {share} of the leaf. "
@@ -73,8 +73,8 @@ def outline_legend(drawing: Drawing) -> str:
     )
 
 
-def cells(drawing: Drawing | None) -> dict:
-    """Columns that a table with drawn leaves has in addition; empty for a photo."""
+def csv_columns(drawing: Drawing | None) -> dict:
+    """Additional columns of a table with rendered leaves; empty for a photo."""
     if drawing is None:
         return {"address": "", "drawn_as": "", "drawn_severity": ""}
     conditions = [drawing.plan.condition] + ([drawing.plan.companion] if drawing.plan.companion else [])

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from app.diagnose import truth
+from app.diagnose import ground_truth
 from app.photos.drawn_leaves import Drawing
 from hvit.data.leafsim import CONDITIONS, Address, Plan
 
@@ -89,24 +89,27 @@ def answer(verdict: str, *names: str, classes=CONDITIONS):
     ],
 )
 def test_an_answer_is_told_to_be_right_or_wrong(diagnosis, drawn, bold, rest):
-    assert truth.judgement(diagnosis, drawn) == (bold, rest)
+    assert ground_truth.compare_prediction(diagnosis, drawn) == (bold, rest)
 
 
 def test_a_guess_about_an_unfamiliar_leaf_is_judged_when_the_reader_asks_for_it():
-    assert truth.judgement(answer("unfamiliar", "Rust"), drawing("Rust"), insisted=True)[0] == "The guess is right."
+    assert (
+        ground_truth.compare_prediction(answer("unfamiliar", "Rust"), drawing("Rust"), leaf_confirmed=True)[0]
+        == "The guess is right."
+    )
 
 
 def test_a_run_of_drawings_is_not_for_photos_and_the_address_is_told():
-    said = " ".join(truth.how_drawn(drawing("Rust"), "leafsim-tiny", {"drawings"}))
+    said = " ".join(ground_truth.about_rendering(drawing("Rust"), "leafsim-tiny", {"drawings"}))
     assert "leafsim:v1/5/9" in said and "None is a photograph." in said
     assert "leafsim-tiny learned from drawn leaves only. Do not use it on photos of real leaves." in said
-    assert "leaf45-tiny" not in " ".join(truth.how_drawn(drawing("Rust"), "leaf45-tiny", {"photos"}))
+    assert "leaf45-tiny" not in " ".join(ground_truth.about_rendering(drawing("Rust"), "leaf45-tiny", {"photos"}))
 
 
 def test_the_table_holds_identifiers_and_is_empty_for_a_photo():
-    assert truth.cells(drawing("Late_blight", "Rust")) == {
+    assert ground_truth.csv_columns(drawing("Late_blight", "Rust")) == {
         "address": "leafsim:v1/5/9",
         "drawn_as": "Late_blight; Rust",
         "drawn_severity": 0.18,
     }
-    assert set(truth.cells(None).values()) == {""}
+    assert set(ground_truth.csv_columns(None).values()) == {""}
