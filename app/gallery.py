@@ -10,7 +10,8 @@ from pathlib import Path
 import streamlit as st
 
 from app import state, widgets
-from app.cache import marks, samples
+from app.cache import samples
+from app.cache.reviews import reviews_of, sample_reviews_of
 from app.marking import words
 from app.marking.sample_dialog import Sample, Shown, mark_dialog, plain_photo
 from app.marking.training import train_on_labels
@@ -60,7 +61,7 @@ def gallery(
     """
     shown, pictures, photos = _page_of(tiles, key)
     with widgets.user_errors_shown():
-        reviews = marks.reviews_of(marks.marks_of(run))
+        reviews = reviews_of(sample_reviews_of(run))
     kept = reviews_by_photo(reviews)
     seen: list[Sample] = []
     with st.container(key=f"gallery_{key}"):
@@ -72,7 +73,7 @@ def gallery(
                     st.button("Look closer", type="tertiary", key=f"open_tile_{key}_{number}", on_click=opened)
                     seen.append(_sample(tile, photos))
     _ask_where_missing(pictures, key)
-    train_on_labels(marks.marks_of(run), reviews, run)
+    train_on_labels(sample_reviews_of(run), reviews, run)
     if state.opened_tile(key) is not None:
         mark_dialog(key, seen, run, classes, show)
 

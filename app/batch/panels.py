@@ -12,6 +12,7 @@ from app.batch import words
 from app.batch.error_notes import call_noting_errors
 from app.cache import batches
 from app.cache.batches import Scoring
+from app.cache.folders import batches_folder
 from app.widgets import notice, plain, sentence
 from hvit.batches import Batch, BatchError, create_batch, delete_batch
 from hvit.batches.photos import add_folder, add_uploads, missing_folders, relink_folder
@@ -47,7 +48,7 @@ def new_batch(runs: Sequence[RunSnapshot]) -> None:
         st.text_input("Name", key=state.BATCH_NAME, placeholder=f"Field {datetime.now():%Y-%m-%d}")
         run = widgets.choose_run(runs)
         _ask_for_photos()
-        sentence(words.storage_note(str(batches.batches_folder()), widgets.is_from_elsewhere()), "standing")
+        sentence(words.storage_note(str(batches_folder()), widgets.is_from_elsewhere()), "standing")
         st.button("Score these photos", type="primary", on_click=_create, args=(run,))
 
 
@@ -69,7 +70,7 @@ def _create(run: RunSnapshot) -> None:
     title = st.session_state[state.BATCH_NAME].strip() or f"Field {datetime.now():%Y-%m-%d}"
     batch = None
     try:
-        batch = create_batch(batches.batches_folder(), title, run.name, run.card)
+        batch = create_batch(batches_folder(), title, run.name, run.card)
         _add(batch)
         state.choose_batch(batch.name)
     except ValueError as error:

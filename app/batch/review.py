@@ -14,6 +14,7 @@ from app.batch.agreement import agreements
 from app.batch.error_notes import errors_noted
 from app.cache import batches
 from app.cache.photos import whole_photo
+from app.cache.reviews import reviews_of
 from app.marking.decisions import Subject, decision_buttons, undo_button
 from app.marking.training import train_on_labels
 from app.widgets import notice, sentence
@@ -33,7 +34,7 @@ def show(batch: Batch) -> None:
         st.text_input("Reviewer", key=state.REVIEWER, placeholder="your name", bind="query-params")
     if not state.reviewer():
         sentence("Type your name, so that it stands beside your decisions.", "below")
-        train_on_labels(batch, batches.reviews_of(batch), batch.run)
+        train_on_labels(batch, reviews_of(batch), batch.run)
     else:
         st.fragment(_decide)(batch, results)
     _agreement_expander(batch, results)
@@ -42,14 +43,14 @@ def show(batch: Batch) -> None:
 def _decide(batch: Batch, results: Results) -> None:
     """The fragment that reruns after a decision."""
     _review(batch, results)
-    train_on_labels(batch, batches.reviews_of(batch), batch.run)
+    train_on_labels(batch, reviews_of(batch), batch.run)
 
 
 def _review(batch: Batch, results: Results) -> None:
     """The next photo with the buttons of the decisions."""
     if note := state.take_note_on_batch():
         notice(note)
-    reviewer, standing = state.reviewer(), standing_reviews(batches.reviews_of(batch))
+    reviewer, standing = state.reviewer(), standing_reviews(reviews_of(batch))
     own = {path for path, by_reviewer in standing.items() if reviewer in by_reviewer}
     queue = _queue(results, own)
     st.html(f'<p class="summary" role="status">{html.escape(words.reviewed(reviewer, len(own), len(results)))}</p>')
@@ -121,7 +122,7 @@ def _preload_next(batch: Batch, results: Results, row: int) -> None:
 
 
 def _agreement_expander(batch: Batch, results: Results) -> None:
-    pairs = agreements(results, standing_reviews(batches.reviews_of(batch)))
+    pairs = agreements(results, standing_reviews(reviews_of(batch)))
     if not pairs:
         return
     with st.expander("Agreement"):

@@ -14,6 +14,7 @@ from app.batch import detail, export, words
 from app.batch.error_notes import errors_noted
 from app.batch.selection import ANY, ORDERS, REVIEWED, Filter, rows_shown
 from app.cache import batches
+from app.cache.reviews import reviews_of
 from app.marking import words as marking_words
 from app.widgets import notice, sentence
 from app.words import counted
@@ -32,7 +33,7 @@ OPTIONAL = ("Area", "Review", "Flags", "Note")  # columns left out while they ar
 
 def show(batch: Batch) -> None:
     """Filters, the table, actions on the selection, and the opened photo."""
-    results, reviews = batches.results_of(batch), standing_reviews(batches.reviews_of(batch))
+    results, reviews = batches.results_of(batch), standing_reviews(reviews_of(batch))
     for text in batches.scores_of(batch).damaged:
         notice(f"{text}.")
     sentence(f"{words.summary(results)[:1].upper()}{words.summary(results)[1:]}.", "below")

@@ -13,6 +13,7 @@ from app.batch.error_notes import errors_noted
 from app.batch.export import XLSX
 from app.batch.selection import ANY
 from app.cache import batches
+from app.cache.reviews import reviews_of
 from app.figures.progress import disease_progress
 from app.theme import NO_MODEBAR
 from app.widgets import notice, sentence
@@ -53,7 +54,7 @@ def show(batch: Batch) -> None:
     sentence(words.joined(joined, len(sheet.rows)), "below")
     _unmatched(joined)
     condition = _choose_condition(results)
-    standing = standing_reviews(batches.reviews_of(batch))
+    standing = standing_reviews(reviews_of(batch))
     observations = observe(results, joined, standing, condition)
     if observations:
         _tables(batch, observations)

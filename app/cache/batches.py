@@ -1,9 +1,8 @@
-"""Batches of photos: folder, worker processes, and results, derived again when they change."""
+"""Cached results of batches, and their worker processes."""
 
 from __future__ import annotations
 
 import base64
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.cache.records import ROOT, runs_folder, stamp
+from app.cache.folders import batches_folder, runs_folder
+from app.cache.records import stamp
 from hvit.batches import Batch, list_batches
 from hvit.batches.choices import chosen_crops, read_notes
-from hvit.batches.layout import CROPS, NOTES, PHOTOS, REVIEWS, SETTINGS
+from hvit.batches.layout import CROPS, NOTES, PHOTOS, SETTINGS
 from hvit.batches.photos import BatchPhoto, read_photos, thumbnail_path
 from hvit.batches.progress import Progress, is_scoring, read_progress, request_stop, stop_requested
 from hvit.batches.results import WAITING, Results, derive_results
-from hvit.batches.reviews import Review, read_reviews
 from hvit.batches.scores import ScoreReader, ScoreTable
 from hvit.batches.set_levels import conformal_at
 from hvit.batches.worker import start_worker
@@ -54,11 +53,6 @@ class Scoring:
     @property
     def waiting(self) -> int:
         return self.total - self.done
-
-
-def batches_folder() -> Path:
-    """`$HVIT_BATCHES`, or `batches` of this project."""
-    return Path(os.environ["HVIT_BATCHES"]) if os.environ.get("HVIT_BATCHES") else ROOT / "batches"
 
 
 def all_batches() -> tuple[list[Batch], list[Trouble]]:
@@ -137,16 +131,6 @@ def _bounds_of(batch: Batch) -> AreaBounds | None:
         return read_bounds(card.severity)
     except ValueError:  # a damaged record has no head, and diagnosis goes on without areas
         return None
-
-
-def reviews_of(batch: Batch) -> list[Review]:
-    """All decisions of reviewers, in order."""
-    return _reviews(str(batch.path), batch.created, stamp(batch.path, REVIEWS), batch)
-
-
-@st.cache_resource(max_entries=MAX_CACHED, show_spinner=False)
-def _reviews(path: str, created: str, stamp: tuple, _batch: Batch) -> list[Review]:
-    return read_reviews(_batch)
 
 
 def notes_of(batch: Batch) -> dict[str, str]:
@@ -233,9 +217,3 @@ def scoring_of(batch: Batch) -> Scoring:
         len(photos), done, is_running, stop_requested(batch.path), left_s, progress.threads,
         None if is_running else problem,
     )  # fmt: skip
-
-
-def relative_to_project(path: Path) -> str:
-    """A path relative to the folder of the project, for a command to paste."""
-    path = path.resolve()
-    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)

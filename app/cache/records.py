@@ -7,17 +7,12 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.cache.folders import runs_folder
 from hvit.runs import CONFIG, INFO, METRICS, Run, RunError, Trouble, survey
 from hvit.runs.layout import CARD
 from hvit.runs.snapshot import RecordedParts, RunSnapshot, read_parts, take_snapshot
 
 MAX_CACHED = 512  # runs
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def runs_folder() -> Path:
-    """`$HVIT_RUNS`, or `runs` of this project."""
-    return Path(os.environ["HVIT_RUNS"]) if os.environ.get("HVIT_RUNS") else ROOT / "runs"
 
 
 def missing_folder() -> str | None:

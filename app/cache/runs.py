@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.cache.records import all_records, runs_folder, stamps
+from app.cache.folders import runs_folder
+from app.cache.records import all_records, stamps
 from hvit.runs import DEFAULT_RUN, find_run, shortened
 from hvit.runs.layout import CARD, WEIGHTS
 from hvit.runs.snapshot import RunSnapshot

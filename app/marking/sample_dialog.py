@@ -11,8 +11,8 @@ import numpy as np
 import streamlit as st
 
 from app import state
-from app.cache import marks
 from app.cache.photos import whole_photo
+from app.cache.reviews import reviews_of, sample_reviews_of
 from app.marking import words
 from app.marking.decisions import Subject, ask_for_reviewer, decision_buttons, undo_button
 from app.photos import photo_files, pictures
@@ -91,7 +91,7 @@ def mark_dialog(
     number = state.opened_tile(gallery)
     if number is None or number >= len(seen):
         sentence("These were all on this page of the gallery.", "below")
-        _undo(marks.marks_of(run), gallery, seen)
+        _undo(sample_reviews_of(run), gallery, seen)
         return
     sample = seen[number]
     left, right = st.columns([3, 2], gap="medium")
@@ -140,13 +140,13 @@ def _decide(gallery: str, seen: Sequence[Sample], number: int, run: str, classes
     if not reviewer:
         sentence("Type your name, so that it stands beside your decisions.", "below")
         return
-    own = reviews_by_photo(marks.reviews_of(marks.marks_of(run))).get(sample.sha256 or "", {})
+    own = reviews_by_photo(reviews_of(sample_reviews_of(run))).get(sample.sha256 or "", {})
     if own:
         sentence(words.decisions(own.values()), "summary")
     blank = Review(reviewer, "", sample.sha256 or "", "", predicted=sample.predicted, probability=sample.probability)
     subject = Subject(sample.sha256 or sample.path, blank, _candidates(sample), classes)
-    decision_buttons(subject, partial(_keep, marks.marks_of(run), sample, gallery, number))
-    _undo(marks.marks_of(run), gallery, seen)
+    decision_buttons(subject, partial(_keep, sample_reviews_of(run), sample, gallery, number))
+    _undo(sample_reviews_of(run), gallery, seen)
 
 
 def _candidates(sample: Sample) -> list[tuple[str, str]]:
@@ -168,7 +168,7 @@ def _keep(reviews: SampleReviews, sample: Sample, gallery: str, number: int, rev
 
 def _undo(reviews: SampleReviews, gallery: str, seen: Sequence[Sample]) -> None:
     reviewer = state.reviewer()
-    has_any = bool(reviewer) and last_review(marks.reviews_of(reviews), reviewer) is not None
+    has_any = bool(reviewer) and last_review(reviews_of(reviews), reviewer) is not None
     undo_button(partial(_take_back, reviews, gallery, seen, reviewer), disabled=not has_any)
 
 

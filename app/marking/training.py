@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.cache import batches
+from app.cache.folders import relative_to_project
 from app.marking import words
 from app.widgets import sentence
 from app.words import counted
@@ -26,7 +26,7 @@ def train_on_labels(reviewed: Reviewed, reviews: list[Review], run: str) -> None
         if len({review.label for review in labels.agreed.values()}) < 2:
             sentence("Training needs photos of at least two conditions.", "standing")
         else:
-            place = words.shell_word(batches.relative_to_project(reviewed.path / VERDICTS))
+            place = words.shell_word(relative_to_project(reviewed.path / VERDICTS))
             st.write("A new head for the same model, in about a minute:")
             st.code(words.quick_command(place, run), language="bash")
             st.write("All of its weights, in an hour or more:")
