@@ -220,7 +220,7 @@ UNSURE = diagnosis("unsure", {"Apple___Apple_scab": 0.6, "Apple___healthy": 0.4}
 
 
 @pytest.mark.parametrize(
-    "answer, facts, said",
+    "answer, track_record, said",
     [
         (
             NAMED,
