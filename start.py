@@ -32,7 +32,7 @@ CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 SMALLEST_DISK_GB = 2.5
 HOST, FIRST_PORT, LAST_PORT = "127.0.0.1", 8501, 8599
 EVERY_HOST = "0.0.0.0"
-CODE_VARIABLE = "HVIT_PHONE_CODE"  # read by app/door.py
+CODE_VARIABLE = "HVIT_PHONE_CODE"  # read by app/access_control.py
 CODE_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without letters and digits that look alike
 
 

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from gradio_client.utils import is_http_url_like
 from starlette.middleware import Middleware
 
-from app import door
+from app import access_control
 from app.diagnose.words import area_sentences, summary_sentence
 from app.words import knows, wrong_material
 from hvit.diagnosis import diagnose
@@ -31,7 +31,7 @@ MAP = "Attention: dark 0.5x, light 2x the average"
 PREFIX, LOCK = "hvit-demo-", ".lock"  # of the folder for uploads
 FOLDER_VARIABLE = "GRADIO_TEMP_DIR"
 SWEEP_S, KEPT_S = 60, 600  # interval and age for deleting unused files
-GUARDED = {"app_kwargs": {"middleware": [Middleware(door.Door)]}, "run_history": False}
+GUARDED = {"app_kwargs": {"middleware": [Middleware(access_control.AccessControl)]}, "run_history": False}
 
 
 def build(checkpoint: Checkpoint) -> gr.Blocks:

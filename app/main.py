@@ -1,6 +1,6 @@
 """The dashboard: python -m streamlit run app/main.py
 
-Streamlit reads this file twice: when it starts it imports it and serves `app`, with the door in front; for every
+Streamlit reads this file twice: when it starts it imports it and serves `app`, with access control in front; for every
 session it runs it as a script, which shows a page.
 """
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:  # Streamlit puts only app/ on the path; the only place in the project that touches it
     sys.path.insert(0, str(ROOT))
 
-from app import door, theme  # noqa: E402
+from app import access_control, theme  # noqa: E402
 
 PAGES = {
     "Use": [("diagnose", "Diagnose"), ("batch", "Batch"), ("guess_first", "Guess first")],
@@ -62,8 +62,8 @@ if get_script_run_ctx(suppress_warning=True) is None:
     from starlette.middleware import Middleware
 
     guard = Middleware(
-        door.Door,
-        code=os.environ.get(door.CODE_VARIABLE),
+        access_control.AccessControl,
+        code=os.environ.get(access_control.CODE_VARIABLE),
         names=st.get_option("server.allowedHosts"),
         origins=st.get_option("server.corsAllowedOrigins"),
     )

@@ -1,4 +1,4 @@
-"""Decides by its headers whether a request comes from our own page at this machine; nothing is looked up."""
+"""Checks of Host, Origin and Referer headers, without DNS."""
 
 import socket
 from collections.abc import Collection
@@ -32,7 +32,7 @@ def is_own_host(host: str | None, names: Collection[str] = ()) -> bool:
 
 
 def own_names() -> set[str]:
-    """Names of this machine in its own network, in lower case; nothing is looked up."""
+    """Host names of this machine in its own network, in lower case, without DNS."""
     name = socket.gethostname().lower()
     return {name, f"{name.partition('.')[0]}.local"}
 
@@ -47,7 +47,7 @@ def is_same_origin(origin: str | None, host: str, origins: Collection[str] = ())
         return True
     parts = _split(origin)
     own = _split(f"{parts.scheme}://{host}") if parts is not None and parts.scheme in DEFAULT_PORTS else None
-    return parts is not None and own is not None and _place(parts) == _place(own)
+    return parts is not None and own is not None and _host_and_port(parts) == _host_and_port(own)
 
 
 def _split(address: str) -> SplitResult | None:
@@ -58,13 +58,13 @@ def _split(address: str) -> SplitResult | None:
         return None
 
 
-def _place(parts: SplitResult) -> tuple[str, int]:
+def _host_and_port(parts: SplitResult) -> tuple[str, int]:
     at = parts.netloc.lower()
     return at.removesuffix(f":{parts.port}"), parts.port or DEFAULT_PORTS[parts.scheme]
 
 
-def is_of_own_page(method: str, headers: dict[str, str], host: str, origins: Collection[str] = ()) -> bool:
-    """Whether what a browser says of the page behind a request allows it; programs say nothing.
+def is_allowed(method: str, headers: dict[str, str], host: str, origins: Collection[str] = ()) -> bool:
+    """Whether the headers allow a request: it comes from our own page, from a program, or follows a link.
 
     A page that loads a picture or a script from here, shows it in a frame, or opens a connection, sends no Origin
     header in some of these cases. Browsers then tell by `Sec-Fetch-Site`, older ones by `Referer`. To follow a link to

@@ -1,6 +1,6 @@
 """What a session remembers between reruns and pages; the only file that names keys of `st.session_state`.
 
-Of the choices that several pages share, `app.address` keeps the values.
+Of the choices that several pages share, `app.query_params` keeps the values.
 """
 
 import os

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import streamlit as st
 
-from app import address, state, words
+from app import query_params, state, words
 from app.cache.runs import trouble_with, unfinished_runs
 from app.photos import drawn_leaves, photo_files, pictures
 from hvit.csv_tables import to_csv
@@ -110,20 +110,20 @@ def choose_run(runs: Sequence[RunSnapshot]) -> RunSnapshot:
     """Selects the run for diagnosis; its name is a query parameter."""
     names = [run.name for run in runs]
     known = dict(zip(names, runs))
-    current = known[address.prepare(state.RUN, names)]
+    current = known[query_params.restore(state.RUN, names)]
     # In the label, not in the options, which are query parameters.
     label = f"Model: {words.knows(current.classes, current.learned_from)}"
     name = st.selectbox(label, names, key=state.RUN)
-    address.keep(state.RUN, name, names)
+    query_params.store(state.RUN, name, names)
     return known[name]
 
 
 def choose_shared(label: str, options: Sequence[str], key: str, **settings) -> str:
     """Select box whose value is shared by pages and is a query parameter; `settings` are those of `st.selectbox`."""
     title = settings.get("format_func", str)
-    address.prepare(key, options, title)
+    query_params.restore(key, options, title)
     value = st.selectbox(label, options, key=key, **settings)
-    address.keep(key, value, options, title)
+    query_params.store(key, value, options, title)
     return value
 
 
@@ -191,14 +191,14 @@ def choose_crop(classes: Sequence[str]) -> str:
     A run without crops leaves nothing to choose.
     """
     if not crops(classes):
-        address.forget(state.CROP)
+        query_params.remove(state.CROP)
         return NOT_SURE
     options = [NOT_SURE, *crops(classes), ANOTHER]
     titles = {NOT_SURE: "Not sure", ANOTHER: "Another crop"} | {crop: crop_title(crop) for crop in crops(classes)}
-    address.prepare(state.CROP, options, titles.get)
+    query_params.restore(state.CROP, options, titles.get)
     with st.container(key="crop_chips"):
         crop = st.pills("Which crop?", options, required=True, key=state.CROP, format_func=titles.get)
-    address.keep(state.CROP, crop, options, titles.get)
+    query_params.store(state.CROP, crop, options, titles.get)
     state.menu_follows_chips()
     with st.container(key="crop_list"):
         st.selectbox(

@@ -22,8 +22,8 @@ with st.container(key="ablations"):
         rows = []
         if splits := ablations.comparable_splits(variants):
             rows = ablations.rows_of(name, variants, panels.choose_split(splits))
-        if waiting := words.unjudged(rows, variants):
+        if waiting := words.not_evaluated(rows, variants):
             widgets.sentence(waiting, "below")
         if rows:
-            panels.worth(rows)
+            panels.effects(rows)
             panels.table(rows, variants, name)

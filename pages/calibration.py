@@ -9,14 +9,14 @@ from app.evaluation import panels as evaluation
 
 sheet = st.container(key="calibration_page")
 found, troubles = records.all_records()
-judged = [record for record in found if record.splits]
+evaluated = [record for record in found if record.splits]
 with sheet:
     st.html('<h1 class="page-title">Calibration</h1>')
-    if not judged:
+    if not evaluated:
         panels.empty_state(found, troubles)
         st.stop()
     with st.container(horizontal=True, key="evaluation_choice"):
-        record = evaluation.choose_run(judged)
+        record = evaluation.choose_run(evaluated)
         split = evaluation.choose_split(record)
     with widgets.user_errors_shown():
         predictions = evaluations.predictions_of(record, split)

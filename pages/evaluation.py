@@ -8,14 +8,14 @@ from app.evaluation import panels, views, words
 
 sheet = st.container(key="evaluation")
 found, troubles = records.all_records()
-judged = [record for record in found if record.splits]
+evaluated = [record for record in found if record.splits]
 with sheet:
     st.html('<h1 class="page-title">Evaluation</h1>')
-    if not judged:
+    if not evaluated:
         panels.empty_state(found, troubles)
         st.stop()
     with st.container(horizontal=True, key="evaluation_choice"):
-        record = panels.choose_run(judged)
+        record = panels.choose_run(evaluated)
         split = panels.choose_split(record)
     trust_place = panels.trust_place()  # filled last: the numbers below do not wait for it
     with widgets.user_errors_shown():

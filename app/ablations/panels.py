@@ -48,7 +48,7 @@ def choose_split(splits: Sequence[str]) -> str:
     return widgets.choose_shared("Evaluated on", splits, state.SPLIT, format_func=split_title, width=320)
 
 
-def worth(rows: Sequence[AblationRow]) -> None:
+def effects(rows: Sequence[AblationRow]) -> None:
     """Figure of the effect of each change, with intervals."""
     widgets.sentence(words.basis(rows), "below")
     compared = [row for row in rows if row.gain is not None]
@@ -93,7 +93,7 @@ def table(rows: Sequence[AblationRow], variants: Variants, name: str) -> None:
                 "GMACs": None if cost is None else cost.gmacs,
                 "Top-1 accuracy, %": 100 * row.top1,
                 "Macro-F1, %": 100 * row.macro_f1,
-                **({"Top-1 accuracy with mirror image, %": _hundredfold(row.top1_tta)} if has_tta else {}),
+                **({"Top-1 accuracy with mirror image, %": _percent(row.top1_tta)} if has_tta else {}),
                 "Change of top-1 accuracy, points": None if row.gain is None else 100 * row.gain.gain,
                 "95 % interval": "" if row.gain is None else f"{100 * row.gain.low:+.1f} to {100 * row.gain.high:+.1f}",
                 "What is changed": changed,
@@ -120,7 +120,7 @@ def table(rows: Sequence[AblationRow], variants: Variants, name: str) -> None:
     widgets.table(shown, f"ablation-{name}", exported, formats=formats)
 
 
-def _hundredfold(value: float | None) -> float | None:
+def _percent(value: float | None) -> float | None:
     return None if value is None else 100 * value
 
 
@@ -130,7 +130,7 @@ def convergence(variants: Variants) -> None:
     metric = widgets.choice(
         "Metric", {name: metric_title(*parts) for name, parts in CURVES.items()}, state.ABLATION_METRIC, labelled=False
     )
-    ways, unreadable = [], []
+    groups, unreadable = [], []
     for variant, members in variants.items():
         found = []
         for record in members:
@@ -139,14 +139,14 @@ def convergence(variants: Variants) -> None:
             except RunError as error:
                 unreadable.append(str(error))
         is_running = any(record.status == "running" for record in members)
-        ways.append(GroupCurves(words.variant_title(variant), found, is_running))
+        groups.append(GroupCurves(words.variant_title(variant), found, is_running))
     for reason in unreadable:
         widgets.notice(f"{reason}.")
-    if not any(len(c) for way in ways for c in way.curves):
+    if not any(len(c) for group in groups for c in group.curves):
         widgets.sentence("Nothing of this is logged yet.", "below")
         return
     figure = learning_curves(
-        ways,
+        groups,
         0.0,
         metric_title(*CURVES[metric]),
         "epochs",
@@ -154,6 +154,6 @@ def convergence(variants: Variants) -> None:
         metric != "loss",
         theme.palette(st.context.theme.type),
     )
-    alt = f"{metric_title(*CURVES[metric])} of {len(ways)} variants along epochs"
+    alt = f"{metric_title(*CURVES[metric])} of {len(groups)} variants along epochs"
     st.plotly_chart(figure, key="ablation_curves", config=ZOOM_MODEBAR, alt=alt)
     widgets.sentence("Line: mean over seeds. Band: from the lowest seed to the highest.", "standing")

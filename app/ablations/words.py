@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from hvit.runs.snapshot import RunSnapshot
 
 FEW_SEEDS = 3
-AS_WRITTEN = {"ema": "EMA", "tta": "TTA", "resnet": "ResNet", "vit": "ViT", "pretraining": "pre-training"}
+SPELLINGS = {"ema": "EMA", "tta": "TTA", "resnet": "ResNet", "vit": "ViT", "pretraining": "pre-training"}
 # Settings that follow from the seed or the place, and are no change of the recipe.
-BESIDE = ("seed",)
+IGNORED = ("seed",)
 
 
 def variant_title(variant: str) -> str:
     """Title of a variant: `without_ema` -> `Without EMA`."""
     if variant == FULL:
         return "Full recipe"
-    return capitalized(" ".join(AS_WRITTEN.get(word, word) for word in variant.split("_")))
+    return capitalized(" ".join(SPELLINGS.get(word, word) for word in variant.split("_")))
 
 
 def basis(rows: Sequence[AblationRow]) -> str:
@@ -43,7 +43,7 @@ def changes(differing: Mapping[str, Sequence[Any]]) -> str:
     parts = [
         f"{key}: {_value(full)} \N{RIGHTWARDS ARROW} {_value(own)}"
         for key, (full, own) in differing.items()
-        if key not in BESIDE
+        if key not in IGNORED
     ]
     return "; ".join(parts)
 
@@ -54,7 +54,7 @@ def _value(value: Any) -> str:
     return json.dumps(value) if isinstance(value, str) and not value else setting(value)
 
 
-def unjudged(rows: Sequence[AblationRow], variants: Mapping[str, Sequence[RunSnapshot]]) -> str | None:
+def not_evaluated(rows: Sequence[AblationRow], variants: Mapping[str, Sequence[RunSnapshot]]) -> str | None:
     """Sentence on runs without scores; None without any."""
     judged = {run for row in rows for run in row.runs}
     waiting = [record.name for members in variants.values() for record in members if record.name not in judged]

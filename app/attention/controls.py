@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import address, state, widgets
+from app import query_params, state, widgets
 from app.attention import words
 from app.cache import explanations
 from app.cache.diagnoses import diagnose_with_heatmap
@@ -139,7 +139,7 @@ def _choose_crop(run: RunSnapshot) -> str | None:
     """Selects the crop, shared with Diagnose; None where it is not chosen or the classes name no crops."""
     known = crops(run.classes)
     if not known:
-        address.forget(state.CROP)
+        query_params.remove(state.CROP)
         return None
     options = [widgets.NOT_SURE, *known]
     return widgets.known_crop(

@@ -59,8 +59,8 @@ def reliability(record: RunSnapshot, split: str, predictions: Predictions) -> No
     kind = "calibrated" if predictions.calibrated else "uncalibrated"
     widgets.sentence(
         f"On the dotted line, {kind} probabilities equal accuracy; below it the model is overconfident. "
-        f"{titles[chosen]}: ECE {rate(score.ece)}; {words.in_words(score.ece, score.ece_expected)}. On average, "
-        f"{words.gap(score)}.",
+        f"{titles[chosen]}: ECE {rate(score.ece)}; {words.ece_sentence(score.ece, score.ece_expected)}. On average, "
+        f"{words.confidence_gap(score)}.",
         "below",
     )
     formats = {"NLL": "%.3f", "Brier": "%.3f"}
@@ -98,7 +98,7 @@ def sets(record: RunSnapshot, split: str, predictions: Predictions) -> None:
         if widgets.choice("Sets", titles, state.SETS_SHOWN) == AS_SERVED:
             shown, alpha = recorded.served, None
     _sets_by_group(record, predictions, shown, alpha)
-    panels.method_note(words.how_sets_are_made(recorded.keep_two is not None))
+    panels.method_note(words.set_threshold_note(recorded.keep_two is not None))
 
 
 def _level(label: str, levels: Sequence[float], key: str, first: float) -> float:
@@ -160,7 +160,7 @@ def selective(record: RunSnapshot, split: str, predictions: Predictions) -> None
     )
 
 
-def unfamiliar(record: RunSnapshot, split: str, predictions: Predictions) -> None:
+def rejection(record: RunSnapshot, split: str, predictions: Predictions) -> None:
     """Acceptance rates of known and unknown photos by threshold."""
     ood, recorded = None if record.card is None else record.card.ood, calibrations.distance_splits(record)
     if ood is None:
@@ -177,7 +177,7 @@ def unfamiliar(record: RunSnapshot, split: str, predictions: Predictions) -> Non
         panels.missing(
             "How far known and unknown photos are from the training photos is not recorded for this run's detector. "
             "The first command records the known ones, the second the unknown ones:",
-            words.no_distances(record.name),
+            words.distance_commands(record.name),
         )
         return
     _thresholds(record, found, ood)
@@ -228,4 +228,4 @@ def _draw_accepted(found: Distances, limit: float, ood: DetectorRecord) -> None:
     st.plotly_chart(figure, config=SAVES_PICTURE, key="accepted_by_threshold", alt=alt)
 
 
-VIEWS = {"reliability": reliability, "sets": sets, "selective": selective, "unfamiliar": unfamiliar}
+VIEWS = {"reliability": reliability, "sets": sets, "selective": selective, "unfamiliar": rejection}

@@ -20,7 +20,7 @@ KINDS = {
     GREEN: "Green, but no leaf of a crop",
     NOT_LEAF: "No leaf at all",
 }
-LET_THROUGH = {
+UNKNOWN_TITLES = {
     UNKNOWN_DISEASE: "unknown diseases",
     UNKNOWN_CROP: "leaves of unknown crops",
     GREEN: "other green things",
@@ -50,20 +50,20 @@ def level_title(alpha: float) -> str:
     return f"{round(100 * alpha, 6):g} %"
 
 
-def in_words(error: float, expected: float) -> str:
+def ece_sentence(error: float, expected: float) -> str:
     """Interprets an ECE, relative to that expected from binning alone."""
     if error <= 1.5 * expected:
         return "about what a perfectly calibrated model would show on so few photos"
     return f"a perfectly calibrated model would show {rate(expected)} on so few photos"
 
 
-def gap(scores: CalibrationScores) -> str:
+def confidence_gap(scores: CalibrationScores) -> str:
     """Direction of miscalibration: over- or underconfident on average."""
     difference = scores.confidence - scores.accuracy
     if abs(difference) < 0.005:
         return "mean probability and accuracy agree"
-    way = "higher" if difference > 0 else "lower"
-    return f"the mean probability is {abs(100 * difference):.1f} points {way} than the accuracy"
+    direction = "higher" if difference > 0 else "lower"
+    return f"the mean probability is {abs(100 * difference):.1f} points {direction} than the accuracy"
 
 
 def calibration_rows(scores: Sequence[CalibrationScores], field: Sequence[str]) -> list[dict[str, Any]]:
@@ -98,7 +98,7 @@ def calibration_csv(scores: Sequence[CalibrationScores]) -> list[dict[str, Any]]
     ]
 
 
-def level_sentence(alpha: float, scores: SetScores, promise_kept: bool) -> str:
+def level_sentence(alpha: float, scores: SetScores, is_valid: bool) -> str:
     """Describes the sets of a level."""
     text = (
         f"Sets that may miss the true class for {level_title(alpha)} of the photos hold it for {rate(scores.coverage)} "
@@ -107,7 +107,7 @@ def level_sentence(alpha: float, scores: SetScores, promise_kept: bool) -> str:
     )
     if scores.single_correct is not None:
         text += f", and {rate(scores.single_correct)} of those names are correct"
-    return text + "." + ("" if promise_kept else " That is less than promised.")
+    return text + "." + ("" if is_valid else " That is less than promised.")
 
 
 def served_sentence(alpha: float, scores: SetScores) -> str:
@@ -118,7 +118,7 @@ def served_sentence(alpha: float, scores: SetScores) -> str:
     )
 
 
-def how_sets_are_made(keep_two: bool) -> str:
+def set_threshold_note(keep_two: bool) -> str:
     """Origin of the thresholds on the page."""
     text = (
         "Thresholds of the levels are cross-fitted on these photos: those of each fifth come from the other four. The "
@@ -237,11 +237,11 @@ def threshold_sentence(share: float, threshold: float, found: Sequence[Detection
     """
     text = f"{limit} of {threshold:.2f} accepts {rate(share)} of the known photos"
     accepted = {row.kind: row.accepted for row in found}
-    parts = [f"{percent(accepted[kind])} of the {title}" for kind, title in LET_THROUGH.items() if kind in accepted]
+    parts = [f"{percent(accepted[kind])} of the {title}" for kind, title in UNKNOWN_TITLES.items() if kind in accepted]
     return f"{text}, and {joined(parts)}." if parts else f"{text}. No unknown photos are recorded."
 
 
-def no_distances(run: str) -> list[str]:
+def distance_commands(run: str) -> list[str]:
     """Commands that record distances of known and of unknown photos."""
     return [
         f"python -m hvit evaluate --run {run} --data path/to/photos --save-distances",

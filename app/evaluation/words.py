@@ -52,40 +52,40 @@ def _day(row: dict) -> str:
         return "an unknown day"
 
 
-def confusion_line(true: str, called: str, count: int, n: int) -> str:
-    """`**7 of 40** Tomato: early blight, predicted tomato: late blight`, in Markdown for a button."""
-    return f"**{count} of {n}** {class_title(true)}, predicted {class_in_text(called)}"
+def confusion_line(true: str, predicted: str, count: int, n: int) -> str:
+    """Button label: `**7 of 40** Tomato: early blight, predicted tomato: late blight`, in Markdown."""
+    return f"**{count} of {n}** {class_title(true)}, predicted {class_in_text(predicted)}"
 
 
-def cell_sentence(true: str | None, called: str | None, count: int, n: int) -> str:
+def cell_sentence(true: str | None, predicted: str | None, count: int, n: int) -> str:
     """Describes the images of a selected cell.
 
     Args:
         true, called: None where any class may be.
         n: images of the true class, or all.
     """
-    if true is None and called is None:
+    if true is None and predicted is None:
         return "Choose one of the confusions, or classes, to see the pictures."
     if true is None:
-        return f"{counted(count, 'picture')} predicted as {class_in_text(called)}."
-    if called is None:
+        return f"{counted(count, 'picture')} predicted as {class_in_text(predicted)}."
+    if predicted is None:
         return f"All {counted(count, 'picture')} of {class_in_text(true)}."
     share = f"{count:,} of {counted(n, 'picture')} of {class_in_text(true)}"
-    tail = "correct" if true == called else f"predicted as {class_in_text(called)}"
+    tail = "correct" if true == predicted else f"predicted as {class_in_text(predicted)}"
     return f"{share} {'was' if count == 1 else 'were'} {tail}" + (f" ({rate(count / n)})." if n else ".")
 
 
-def tile_line(called: str, probability: float, right: bool) -> str:
+def tile_line(predicted: str, probability: float, right: bool) -> str:
     """Caption of an image: `predicted early blight, 94 %`, `correct, 94 %`."""
-    return f"{'correct' if right else 'predicted ' + class_in_text(called)}, {percent(probability)}"
+    return f"{'correct' if right else 'predicted ' + class_in_text(predicted)}, {percent(probability)}"
 
 
-def claim_line(name: str, probability: float) -> str:
+def suggestion_line(name: str, probability: float) -> str:
     """Caption of a possible label error: `or early blight? 94 %`."""
     return f"or {class_in_text(name)}? {percent(probability)}"
 
 
-def second_look(count: int, n: int, learned_from: frozenset[str]) -> list[str]:
+def label_issues(count: int, n: int, learned_from: frozenset[str]) -> list[str]:
     """Explains the list of possible label errors."""
     if not count:
         return [f"None of the {counted(n, 'label')} stands out: no picture claims another class than its own."]

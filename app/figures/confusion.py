@@ -66,7 +66,7 @@ def confusion_matrix(
             selected={"marker": {"opacity": 0}},
             unselected={"marker": {"opacity": 0}},
             customdata=[[classes[i], classes[j]] for i, j in cells],
-            text=[_told(titles, confusion, share, i, j) for i, j in cells],
+            text=[_hover_text(titles, confusion, share, i, j) for i, j in cells],
             hovertemplate="%{text}<extra></extra>",
             showlegend=False,
         )
@@ -118,7 +118,7 @@ def _numbers(confusion: np.ndarray, share: np.ndarray, rates: bool) -> np.ndarra
     return np.vectorize(written, otypes=[object])(confusion, share)
 
 
-def _told(titles: Sequence[str], confusion: np.ndarray, share: np.ndarray, i: int, j: int) -> str:
+def _hover_text(titles: Sequence[str], confusion: np.ndarray, share: np.ndarray, i: int, j: int) -> str:
     count, n = int(confusion[i, j]), int(confusion[i].sum())
     called = "correct" if i == j else f"called {titles[j]}"
     return f"{titles[i]}<br>{called}: {count:,} of {n:,} ({100 * share[i, j]:.1f} %)"

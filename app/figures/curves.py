@@ -61,7 +61,9 @@ def learning_curves(
                 beyond = c.x >= together.x[-1]
                 if beyond.sum() > 1:
                     figure.add_trace(_line(c.x[beyond], c.y[beyond], color, dash, 1, 0.6, group.name, skip=True))
-            figure.add_trace(_line(together.x, together.mean, color, dash, 2.5, 1, _told(group.name, len(smooth))))
+            figure.add_trace(
+                _line(together.x, together.mean, color, dash, 2.5, 1, _hover_text(group.name, len(smooth)))
+            )
         for c in [] if together is not None else smooth:
             first = c is smooth[0]
             figure.add_trace(
@@ -85,7 +87,7 @@ def learning_curves(
     return figure
 
 
-def _told(name: str, seeds: int) -> str:
+def _hover_text(name: str, seeds: int) -> str:
     return f"{name} ({seeds} seeds)"
 
 

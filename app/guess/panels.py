@@ -50,8 +50,8 @@ def record(guesses: Sequence[words.Guess]) -> None:
     figure = agreement.identity_scatter(
         true, guessed, guessed, guessed, [g.address for g in guesses], theme.palette(st.context.theme.type)
     )
-    told = "%{text}<br>true %{x:.1%}, your guess %{y:.1%}<extra></extra>"
-    figure.update_traces(hovertemplate=told, selector={"mode": "markers"})
+    template = "%{text}<br>true %{x:.1%}, your guess %{y:.1%}<extra></extra>"
+    figure.update_traces(hovertemplate=template, selector={"mode": "markers"})
     figure.update_yaxes(title={"text": "your guess"})
     figure.update_layout(height=320)
     st.plotly_chart(figure, config=SAVE_MODEBAR, key="guesses", alt=words.summary(guesses))

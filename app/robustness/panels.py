@@ -16,12 +16,12 @@ from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.robustness import corruption_errors, mean_curve, newly_misnamed
 from hvit.scoring.robustness_records import Robustness
 
-NOBODY = "none"
+NO_RUN = "none"
 COMMAND = "python -m training.stress --run {run} --data path/to/photos"
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Selection:
     """Selection of the page.
 
     Attributes:
@@ -39,7 +39,7 @@ class Chosen:
     same_masks: bool = True
 
     @property
-    def both(self) -> list[Robustness]:
+    def runs(self) -> list[Robustness]:
         """Recorded answers, the second run last."""
         return [each for each in (self.found, self.beside) if each is not None]
 
@@ -50,7 +50,7 @@ def candidates(records: Sequence[RunSnapshot]) -> list[RunSnapshot]:
     return sorted(usable, key=lambda r: (not cache.stressed_splits(r), r.name != DEFAULT_RUN, r.name))
 
 
-def choose(records: Sequence[RunSnapshot]) -> Chosen:
+def choose(records: Sequence[RunSnapshot]) -> Selection:
     """Selects run, split and a second run; all are query parameters.
 
     Raises:
@@ -67,18 +67,18 @@ def choose(records: Sequence[RunSnapshot]) -> Chosen:
         second = _choose_beside(record, split, known)
     found = None if split is None else cache.robustness_of(record, split)
     if second is None or split is None:
-        return Chosen(record, split, found, None)
+        return Selection(record, split, found, None)
     same = cache.found_leaves(record, split) == cache.found_leaves(second, split)
-    return Chosen(record, split, found, cache.robustness_of(second, split), same)
+    return Selection(record, split, found, cache.robustness_of(second, split), same)
 
 
 def _choose_beside(record: RunSnapshot, split: str | None, known: dict[str, RunSnapshot]) -> RunSnapshot | None:
     others = [name for name, other in known.items() if name != record.name and split in cache.stressed_splits(other)]
     if not others:
         return None
-    options = [NOBODY, *others]
+    options = [NO_RUN, *others]
     state.keep_among(state.STRESSED_BESIDE, options)
-    title = {NOBODY: "no other run"}.get
+    title = {NO_RUN: "no other run"}.get
     name = st.selectbox(
         "Beside", options, key=state.STRESSED_BESIDE, format_func=lambda n: title(n, n), bind="query-params"
     )
@@ -97,7 +97,7 @@ def not_stressed(record: RunSnapshot) -> None:
     st.code(COMMAND.format(run=record.name), language="bash")
 
 
-def headline(chosen: Chosen) -> None:
+def headline(chosen: Selection) -> None:
     """The main scores."""
     found = chosen.found
     curve = mean_curve(found)

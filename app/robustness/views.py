@@ -17,7 +17,7 @@ from app.figures.robustness import StrengthCurve, score_by_strength
 from app.photos import photo_files
 from app.photos.photo_files import PhotoFile
 from app.robustness import words
-from app.robustness.panels import Chosen, not_stressed
+from app.robustness.panels import Selection, not_stressed
 from app.theme import NO_MODEBAR
 from app.words import SPLITS, wrong_material
 from hvit.data.corruptions import CORRUPTIONS
@@ -36,7 +36,7 @@ from hvit.verdicts import NAMED
 SHOWN_STRENGTHS = (3, 5)
 
 
-def curves(chosen: Chosen) -> None:
+def curves(chosen: Selection) -> None:
     """Four scores against strength, for one corruption or the mean of all."""
     runs = _on_shared_photos(chosen)
     kinds = [kind for kind in runs[0].kinds if all(kind in run.kinds for run in runs)]
@@ -51,7 +51,7 @@ def curves(chosen: Chosen) -> None:
     places = [*st.columns(2), *st.columns(2)]
     for place, (measure, title) in zip(places, words.MEASURES.items()):
         lines = [_line(run.run, own, measure) for run, own in zip(runs, scores)]
-        alt = "; ".join(f"{line.name}: {_told(line)}" for line in lines)
+        alt = "; ".join(f"{line.name}: {_values_text(line)}" for line in lines)
         figure = score_by_strength(lines, title.lower(), colors)
         place.plotly_chart(figure, key=f"stress_{measure}", config=NO_MODEBAR, alt=f"{title} by strength. {alt}")
     split = SPLITS.get(runs[0].split, runs[0].split)
@@ -67,7 +67,7 @@ def _line(name: str, scores: Sequence[CellScores], measure: str) -> StrengthCurv
     )
 
 
-def _told(line: StrengthCurve) -> str:
+def _values_text(line: StrengthCurve) -> str:
     return ", ".join("none" if value is None else f"{100 * value:.0f} %" for value in line.values)
 
 
@@ -83,7 +83,7 @@ def _differences(runs: Sequence[Robustness], kind: str) -> None:
             widgets.sentence(words.comparison_sentence(runs[0].run, runs[1].run, strength, change), "below")
 
 
-def table(chosen: Chosen) -> None:
+def table(chosen: Selection) -> None:
     """One score of every corruption and strength, and everything as CSV."""
     runs = _on_shared_photos(chosen)
     measure = widgets.choice("Score", words.MEASURES, state.STRESS_MEASURE, labelled=False)
@@ -121,12 +121,12 @@ def _exported(scores: CellScores, kind: str) -> dict:
     return row
 
 
-def _on_shared_photos(chosen: Chosen) -> list[Robustness]:
+def _on_shared_photos(chosen: Selection) -> list[Robustness]:
     """Recorded predictions; of two runs on their shared photos and corruptions."""
-    return list(shared(*chosen.both)) if len(chosen.both) == 2 else chosen.both
+    return list(shared(*chosen.runs)) if len(chosen.runs) == 2 else chosen.runs
 
 
-def kinds(chosen: Chosen) -> None:
+def kinds(chosen: Selection) -> None:
     """Every corruption of one rendered leaf at a chosen strength."""
     strength = _choose_strength()
     seen = cache.example_pictures(strength)
@@ -145,7 +145,7 @@ def _choose_strength() -> int:
     return int(widgets.choice("Strength", titles, state.STRESS_STRENGTH, initially="3"))
 
 
-def photo(chosen: Chosen, runs: Sequence) -> None:
+def photo(chosen: Selection, runs: Sequence) -> None:
     """A photo of the user at every strength of one corruption, with the predictions of the run."""
     if not chosen.record.can_predict:
         widgets.sentence(f"The weights of {chosen.record.name} are not in this copy; choose another run.", "below")
@@ -192,7 +192,7 @@ def _gallery(tiles: Sequence[tuple[bytes, str, str]]) -> None:
     st.html(f'<div class="gallery stress-gallery">{figures}</div>')
 
 
-def show(view: str, chosen: Chosen, runs: Sequence) -> None:
+def show(view: str, chosen: Selection, runs: Sequence) -> None:
     """Draws the selected view."""
     if view == "kinds":
         kinds(chosen)

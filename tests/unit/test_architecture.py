@@ -98,8 +98,8 @@ def test_a_circle_is_found():
 # floor that its imports allow; a folder within a room that stands higher than the room is named with it.
 FLOORS = {
     "app": (
-        {"words", "theme", "address", "origins", "photos"},
-        {"door", "state", "figures"},
+        {"words", "theme", "query_params", "origins", "photos"},
+        {"access_control", "state", "figures"},
         {"cache"},
         {"widgets"},
         {"marking"},

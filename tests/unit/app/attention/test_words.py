@@ -131,9 +131,9 @@ def test_the_first_choice_says_what_it_rests_on():
 
 
 def test_a_first_choice_that_is_second_in_the_test_says_why():
-    judged = RecordedTests(("occlusion", "gradcam"), frozenset({"gradcam"}), ("gradcam",), num_photos=200)
-    assert words.best_method_label("gradcam", judged) == "Best of those that beat the controls: Grad-CAM"
-    assert words.method_rank_sentence(judged, "gradcam") == (
+    evaluated = RecordedTests(("occlusion", "gradcam"), frozenset({"gradcam"}), ("gradcam",), num_photos=200)
+    assert words.best_method_label("gradcam", evaluated) == "Best of those that beat the controls: Grad-CAM"
+    assert words.method_rank_sentence(evaluated, "gradcam") == (
         "In 200 test photos: 2nd of 2 methods. The best that beat the model-free controls under both covers; "
         "Occlusion did not."
     )

@@ -25,8 +25,8 @@ def test_a_field_data_set_is_marked():
 
 
 def test_an_ece_that_binning_explains_is_called_so():
-    assert "about what a perfectly calibrated model" in words.in_words(0.012, 0.01)
-    assert "would show 1.0\u00a0% on so few photos" in words.in_words(0.05, 0.01)
+    assert "about what a perfectly calibrated model" in words.ece_sentence(0.012, 0.01)
+    assert "would show 1.0\u00a0% on so few photos" in words.ece_sentence(0.05, 0.01)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_an_ece_that_binning_explains_is_called_so():
 )
 def test_the_gap_between_probability_and_accuracy_has_a_direction(confidence, said):
     probs = np.tile([confidence, 1 - confidence], (4, 1))
-    assert said in words.gap(score_calibration(probs, np.array([0, 0, 0, 1])))
+    assert said in words.confidence_gap(score_calibration(probs, np.array([0, 0, 0, 1])))
 
 
 def test_a_level_says_what_its_sets_hold_and_cost():

@@ -44,10 +44,10 @@ def test_a_cell_is_one_sentence():
 
 
 def test_labels_worth_a_second_look_are_not_called_wrong():
-    one, drawn = words.second_look(1, 20, frozenset({"drawings"}))
+    one, drawn = words.label_issues(1, 20, frozenset({"drawings"}))
     assert "1 label of 20 is worth a second look" in one and "right by construction" in drawn
-    assert len(words.second_look(3, 20, frozenset({"photos"}))) == 1
-    assert words.second_look(0, 20, frozenset()) == [
+    assert len(words.label_issues(3, 20, frozenset({"photos"}))) == 1
+    assert words.label_issues(0, 20, frozenset()) == [
         "None of the 20 labels stands out: no picture claims another class than its own."
     ]
-    assert words.claim_line("Rust", 0.94) == "or rust? 94\u00a0%"
+    assert words.suggestion_line("Rust", 0.94) == "or rust? 94\u00a0%"

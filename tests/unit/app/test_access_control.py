@@ -9,14 +9,14 @@ from urllib.parse import urlencode
 
 import pytest
 
-from app import door
+from app import access_control
 
 ROOT = Path(__file__).parents[3]
 OWN, FOREIGN = "http://127.0.0.1:8501", "http://evil.example"
 
 
 async def _inside(scope, receive, send):
-    await door._answer(send, 200, "inside", "text/plain", [])
+    await access_control._answer(send, 200, "inside", "text/plain", [])
 
 
 def ask(guard, kind="http", client="127.0.0.1", method="GET", path="/", form=None, **headers) -> tuple[int, dict]:
@@ -46,13 +46,13 @@ OWN_HOSTS = ["127.0.0.1:8501", "localhost", "[::1]:8501", "192.168.1.7:8501", "L
 
 @pytest.mark.parametrize("host", [*OWN_HOSTS, "0.0.0.0:8501", "[fe80::1%25en0]:8501", "[::ffff:127.0.0.1]:8501"])
 def test_an_address_of_this_machine_is_let_in(host):
-    assert ask(door.Door(_inside), host=host, origin=f"http://{host}")[0] == 200
+    assert ask(access_control.AccessControl(_inside), host=host, origin=f"http://{host}")[0] == 200
 
 
 def test_the_name_of_this_machine_is_let_in(monkeypatch):
-    monkeypatch.setattr(door.socket, "gethostname", lambda: "Bench")
-    assert ask(door.Door(_inside), host="bench.local:8501")[0] == 200
-    assert ask(door.Door(_inside), host="bench.example")[0] == 403
+    monkeypatch.setattr(access_control.socket, "gethostname", lambda: "Bench")
+    assert ask(access_control.AccessControl(_inside), host="bench.local:8501")[0] == 200
+    assert ask(access_control.AccessControl(_inside), host="bench.example")[0] == 403
 
 
 FOREIGN_HOSTS = [
@@ -64,14 +64,14 @@ FOREIGN_HOSTS = [
 
 @pytest.mark.parametrize("host", FOREIGN_HOSTS)
 def test_a_foreign_host_is_refused(host):
-    assert ask(door.Door(_inside), host=host)[0] == 403
+    assert ask(access_control.AccessControl(_inside), host=host)[0] == 403
 
 
 def test_hosts_that_contradict_each_other_are_refused():
     for hosts in (["127.0.0.1:8501", "evil.example"], ["evil.example", "127.0.0.1:8501"]):
-        assert ask(door.Door(_inside), host=hosts)[0] == 403
-    assert ask(door.Door(_inside), origin=[OWN, FOREIGN])[0] == 403
-    assert ask(door.Door(_inside), host=["127.0.0.1:8501"] * 2)[0] == 200
+        assert ask(access_control.AccessControl(_inside), host=hosts)[0] == 403
+    assert ask(access_control.AccessControl(_inside), origin=[OWN, FOREIGN])[0] == 403
+    assert ask(access_control.AccessControl(_inside), host=["127.0.0.1:8501"] * 2)[0] == 200
 
 
 FOREIGN_ORIGINS = [
@@ -84,7 +84,7 @@ FOREIGN_ORIGINS = [
 @pytest.mark.parametrize("origin", FOREIGN_ORIGINS)
 @pytest.mark.parametrize(("kind", "refused"), [("http", 403), ("websocket", 1008)])
 def test_a_foreign_origin_is_refused(kind, refused, origin):
-    assert ask(door.Door(_inside), kind, origin=origin)[0] == refused
+    assert ask(access_control.AccessControl(_inside), kind, origin=origin)[0] == refused
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_foreign_origin_is_refused(kind, refused, origin):
     [("LOCALHOST:8501", "http://localhost:8501"), ("localhost:80", "http://localhost"), ("[::1]", "https://[::1]:443")],
 )
 def test_one_origin_may_be_written_in_several_forms(host, origin):
-    assert ask(door.Door(_inside), host=host, origin=origin)[0] == 200
+    assert ask(access_control.AccessControl(_inside), host=host, origin=origin)[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -109,12 +109,12 @@ def test_one_origin_may_be_written_in_several_forms(host, origin):
     ],
 )
 def test_of_another_page_only_a_link_is_followed(headers, is_let_in):
-    assert ask(door.Door(_inside), **headers)[0] == (200 if is_let_in else 403)
+    assert ask(access_control.AccessControl(_inside), **headers)[0] == (200 if is_let_in else 403)
 
 
 def test_a_page_that_was_allowed_may_show_this_one_in_a_frame():
     frame = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "iframe"}
-    guard = door.Door(_inside, origins=["https://hvit.example"])
+    guard = access_control.AccessControl(_inside, origins=["https://hvit.example"])
     assert ask(guard, **frame, referer="https://hvit.example/lab")[0] == 200
     assert ask(guard, **frame, referer="https://evil.example/lab")[0] == 403
 
@@ -123,16 +123,16 @@ def test_a_page_that_was_allowed_may_show_this_one_in_a_frame():
     ("referer", "status"), [(FOREIGN, 403), ("http://[", 403), ("about:blank", 403), (f"{OWN}/batch", 200)]
 )
 def test_a_form_of_another_page_is_refused_without_an_origin_too(referer, status):
-    assert ask(door.Door(_inside), method="POST", referer=referer)[0] == status
+    assert ask(access_control.AccessControl(_inside), method="POST", referer=referer)[0] == status
 
 
 def test_hosts_and_origins_that_were_allowed_are_let_in():
-    guard = door.Door(_inside, names=["hvit.example"], origins=["https://hvit.example"])
+    guard = access_control.AccessControl(_inside, names=["hvit.example"], origins=["https://hvit.example"])
     assert ask(guard, host="hvit.example", origin="https://hvit.example")[0] == 200
 
 
 def test_a_phone_is_asked_for_the_code_and_this_machine_is_not():
-    guard = door.Door(_inside, code="abcd-efgh", say=lambda text: None)
+    guard = access_control.AccessControl(_inside, code="abcd-efgh", announce=lambda text: None)
     assert ask(guard)[0] == 200 and ask(guard, client="::ffff:127.0.0.1")[0] == 200
     assert ask(guard, client="192.168.1.9")[0] == 401
     assert ask(guard, "websocket", client="192.168.1.9", origin=OWN)[0] == 1008
@@ -140,7 +140,7 @@ def test_a_phone_is_asked_for_the_code_and_this_machine_is_not():
 
 def test_a_code_lets_one_phone_in_and_the_next_is_said():
     said = []
-    guard = door.Door(_inside, code="abcd-efgh", say=said.append)
+    guard = access_control.AccessControl(_inside, code="abcd-efgh", announce=said.append)
     assert ask(guard, **PHONE, form={"code": "wrong"})[0] == 401 and not said
     status, headers = ask(guard, **PHONE, form={"code": " ABCD-EFGH "})
     assert status == 303 and guard.code in said[0] and guard.code != "abcd-efgh"
@@ -148,61 +148,66 @@ def test_a_code_lets_one_phone_in_and_the_next_is_said():
     assert "HttpOnly" in cookie and "SameSite=Strict" in cookie
     ticket = cookie.partition(";")[0]
     assert ask(guard, client="192.168.1.9", cookie=ticket)[0] == 200
-    assert ask(guard, client="192.168.1.9", cookie=f"{door.COOKIE}=guessed")[0] == 401
+    assert ask(guard, client="192.168.1.9", cookie=f"{access_control.COOKIE}=guessed")[0] == 401
     assert ask(guard, **PHONE, form={"code": "abcd-efgh"})[0] == 401  # used
 
 
-PHONE = {"client": "192.168.1.9", "method": "POST", "path": door.CODE_PATH}
+PHONE = {"client": "192.168.1.9", "method": "POST", "path": access_control.CODE_PATH}
 
 
 @pytest.mark.parametrize("typed", ["ABCD-EFGH", "abcdefgh", "abcd efgh", " Abcd\u2013efgh ", "abcd--efgh"])
 def test_a_code_is_taken_as_a_phone_types_it(typed):
-    guard = door.Door(_inside, code="abcd-efgh", say=lambda text: None)
+    guard = access_control.AccessControl(_inside, code="abcd-efgh", announce=lambda text: None)
     assert ask(guard, **PHONE, form={"code": typed})[0] == 303
 
 
 @pytest.mark.parametrize("typed", ["", "abcd-efg", "\ufffd", "abcd-efgh\0x", "x" * 5000])
 def test_anything_else_is_not_the_code(typed):
-    guard = door.Door(_inside, code="abcd-efgh", say=lambda text: None)
+    guard = access_control.AccessControl(_inside, code="abcd-efgh", announce=lambda text: None)
     assert ask(guard, **PHONE, form={"code": typed})[0] == 401
 
 
 def test_codes_cannot_be_tried_one_after_the_other():
     now = [0.0]
-    guard = door.Door(_inside, code="abcd-efgh", say=lambda text: None, clock=lambda: now[0])
-    assert {ask(guard, **PHONE, form={"code": str(i)})[0] for i in range(door.MOST_WRONG)} == {401}
+    guard = access_control.AccessControl(_inside, code="abcd-efgh", announce=lambda text: None, clock=lambda: now[0])
+    assert {ask(guard, **PHONE, form={"code": str(i)})[0] for i in range(access_control.MOST_WRONG)} == {401}
     assert ask(guard, **PHONE, form={"code": "abcd-efgh"})[0] == 429  # the right one too
     assert ask(guard, **PHONE | {"client": "192.168.1.8"}, form={"code": "wrong"})[0] == 401
-    now[0] = door.WRONG_S + 1.0
+    now[0] = access_control.WRONG_S + 1.0
     assert ask(guard, **PHONE, form={"code": "abcd-efgh"})[0] == 303
 
 
 def test_addresses_of_one_ipv6_network_count_as_one():
-    guard = door.Door(_inside, code="abcd-efgh", say=lambda text: None)
-    for i in range(door.MOST_WRONG):
+    guard = access_control.AccessControl(_inside, code="abcd-efgh", announce=lambda text: None)
+    for i in range(access_control.MOST_WRONG):
         ask(guard, **PHONE | {"client": f"2001:db8:1:2::{i:x}"}, form={"code": "wrong"})
     assert ask(guard, **PHONE | {"client": "2001:db8:1:2:9::"}, form={"code": "abcd-efgh"})[0] == 429
     assert ask(guard, **PHONE | {"client": "2001:db8:1:3::1"}, form={"code": "abcd-efgh"})[0] == 303
 
 
 def test_the_memory_of_wrong_codes_has_an_end(monkeypatch):
-    monkeypatch.setattr(door, "MOST_ADDRESSES", 3)
-    wrong = door.WrongCodes(lambda: 0.0)
+    monkeypatch.setattr(access_control, "MOST_ADDRESSES", 3)
+    wrong = access_control.WrongCodes(lambda: 0.0)
     for i in range(9):
         wrong.add(str(i))
     assert list(wrong._times) == ["6", "7", "8"]
 
 
 def test_cookies_of_other_programs_at_this_address_do_not_lock_a_phone_out():
-    guard = door.Door(_inside, code="abcd-efgh", say=lambda text: None)
+    guard = access_control.AccessControl(_inside, code="abcd-efgh", announce=lambda text: None)
     ticket = ask(guard, **PHONE, form={"code": "abcd-efgh"})[1][b"set-cookie"].decode().partition(";")[0]
-    for cookie in (f'weird[]="{{"; {ticket}', f"{ticket};=;a", ["_xsrf=2|a:b", ticket], f"{door.COOKIE}=old; {ticket}"):
+    for cookie in (
+        f'weird[]="{{"; {ticket}',
+        f"{ticket};=;a",
+        ["_xsrf=2|a:b", ticket],
+        f"{access_control.COOKIE}=old; {ticket}",
+    ):
         assert ask(guard, client="192.168.1.9", cookie=cookie)[0] == 200, cookie
 
 
 @pytest.mark.parametrize("header", ["x_forwarded_for", "forwarded", "x_real_ip", "x_forwarded_host"])
 def test_a_phone_cannot_call_itself_this_machine(header):
-    guard = door.Door(_inside, code="abcd-efgh", say=lambda text: None)
+    guard = access_control.AccessControl(_inside, code="abcd-efgh", announce=lambda text: None)
     assert ask(guard, client="192.168.1.9", **{header: "127.0.0.1"})[0] == 401
 
 

@@ -1,4 +1,4 @@
-"""Access control of the web servers: refuses foreign hosts and origins, and asks a phone for the one-time code.
+"""Access control of the web servers: refuses foreign hosts and origins, and asks other devices for a one-time code.
 
 Without it Streamlit looks up the address of this machine on the internet to decide about a foreign origin, and Gradio
 takes uploads from any web page. Pure ASGI, so that both servers use it.
@@ -16,7 +16,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 from urllib.parse import parse_qs
 
-from app.origins import is_of_own_page, is_own_host
+from app.origins import is_allowed, is_own_host
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -36,7 +36,7 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Code - HVi
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>body{{font:18px/1.5 Georgia,serif;color:#22261f;background:#fcfbf8;max-width:30rem;margin:3rem auto}}
 body{{padding:0 1rem}}input,button{{font:inherit;padding:.5rem .8rem;margin:.3rem 0}}</style>
-<h1>HViT</h1><p>{said}</p><form method="post" action="{path}"><label>Code <input name="code" autocomplete="off"
+<h1>HViT</h1><p>{message}</p><form method="post" action="{path}"><label>Code <input name="code" autocomplete="off"
 autocapitalize="none" autofocus required></label> <button>Open</button></form>
 <p>Photos you give go to the computer {computer} and stay there. On the way they are not encrypted: use a network you
 trust.</p></html>"""
@@ -51,15 +51,15 @@ def new_code() -> str:
     return f"{drawn[:4]}-{drawn[4:]}"
 
 
-class Door:
+class AccessControl:
     """ASGI middleware: requests of foreign hosts and origins get 403, those of phones without the code 401.
 
     Args:
-        app: what is served behind it.
+        app: the ASGI application behind it.
         code: the first one-time code, asked of every client but this machine itself; None asks nobody.
         names: further host names that are allowed.
         origins: further origins that are allowed.
-        say: tells the person at this computer the next code.
+        announce: shows the next code to the person at this computer.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class Door:
         code: str | None = None,
         names: Collection[str] = (),
         origins: Collection[str] = (),
-        say: Callable[[str], None] = print,
+        announce: Callable[[str], None] = print,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self.app, self.code, self.names, self.origins, self.say = app, code, names, origins, say
+        self.app, self.code, self.names, self.origins, self.announce = app, code, names, origins, announce
         self.tickets: set[str] = set()  # in the cookies of phones that gave a code
         self.wrong_codes = WrongCodes(clock)
 
@@ -83,16 +83,16 @@ class Door:
         host = headers.get("host", "")
         if not is_clear or not is_own_host(host, self.names):
             await _refuse(scope, send, FORBIDDEN, "This name is not a name of the computer that runs HViT.")
-        elif not is_of_own_page(scope.get("method", "GET"), headers, host, self.origins):
+        elif not is_allowed(scope.get("method", "GET"), headers, host, self.origins):
             await _refuse(scope, send, FORBIDDEN, "Requests from other web pages are refused.")
-        elif self._may_enter(scope, headers):
+        elif self._is_allowed(scope, headers):
             await self.app(scope, receive, send)
         elif scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == CODE_PATH:
             await self._take_code(_network(scope), receive, send)
         else:
             await _refuse(scope, send, UNAUTHORIZED, _page(ASKED), "text/html")
 
-    def _may_enter(self, scope: Scope, headers: dict[str, str]) -> bool:
+    def _is_allowed(self, scope: Scope, headers: dict[str, str]) -> bool:
         if self.code is None or _is_this_machine(scope.get("client")):
             return True
         return not self.tickets.isdisjoint(_tickets(headers.get("cookie", "")))
@@ -109,16 +109,16 @@ class Door:
         ticket = secrets.token_urlsafe(32)
         self.tickets.add(ticket)
         self.code = new_code()
-        self.say(f"A phone was let in. The code for another one: {self.code}")
+        self.announce(f"A phone was let in. The code for another one: {self.code}")
         cookie = f"{COOKIE}={ticket}; HttpOnly; SameSite=Strict; Path=/"
         await _answer(send, SEE_OTHER, "", "text/plain", [(b"location", b"/"), (b"set-cookie", cookie.encode())])
 
 
 class WrongCodes:
-    """Counts the wrong codes of each network address, so that a program cannot try them all.
+    """Rate limit of wrong codes, by network address.
 
     Args:
-        clock: seconds that only grow.
+        clock: monotonic time in seconds.
     """
 
     def __init__(self, clock: Callable[[], float]):
@@ -126,11 +126,11 @@ class WrongCodes:
         self._times: dict[str, list[float]] = {}
 
     def are_too_many(self, network: str) -> bool:
-        """Whether this address has to wait before it may try again."""
+        """Whether this address is blocked for now."""
         return len(self._recent(network)) >= MOST_WRONG
 
     def add(self, network: str) -> None:
-        """Counts a wrong code; of many addresses the one that was counted first is forgotten."""
+        """Counts a wrong code; beyond `MOST_ADDRESSES` the oldest address is dropped."""
         self._times[network] = [*self._recent(network), self._clock()]
         if len(self._times) > MOST_ADDRESSES:
             del self._times[next(iter(self._times))]
@@ -140,7 +140,7 @@ class WrongCodes:
 
 
 def _headers(scope: Scope) -> tuple[dict[str, str], bool]:
-    """Headers by name in lower case; false where one that is decided by came twice, with different values."""
+    """Headers by lower-case name; False where Host or Origin came twice with different values."""
     headers: dict[str, str] = {}
     is_clear = True
     for raw_name, raw_value in scope["headers"]:
@@ -154,7 +154,7 @@ def _headers(scope: Scope) -> tuple[dict[str, str], bool]:
 
 
 def _plain_code(text: str) -> str:
-    """A code as it is compared: people leave out the hyphen, and phones turn it into a dash or add a space."""
+    """Normalizes a typed code: letters and digits only, lower case."""
     return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
@@ -167,7 +167,7 @@ def _address(client: tuple[str, int] | None) -> IPv4Address | IPv6Address | None
 
 
 def _network(scope: Scope) -> str:
-    """The address of a client; of IPv6 its first 64 bits, the rest of which it may choose."""
+    """IP address of a client; of IPv6 the first 64 bits, as a client may choose the rest."""
     address = _address(scope.get("client"))
     return address.exploded[:19] if isinstance(address, IPv6Address) else str(address)
 
@@ -178,7 +178,7 @@ def _is_this_machine(client: tuple[str, int] | None) -> bool:
 
 
 def _tickets(header: str) -> list[str]:
-    """Our own values in a Cookie header; those of other programs at this address may have any form."""
+    """Values of our cookie in a Cookie header."""
     cookies = (cookie.strip().partition("=") for cookie in header.split(";"))
     return [value.strip('"') for name, _, value in cookies if name == COOKIE]
 
@@ -194,8 +194,8 @@ async def _body(receive: Receive) -> str:
     return body[:MOST_FORM_BYTES].decode("utf-8", "replace")
 
 
-def _page(said: str) -> str:
-    return PAGE.format(said=html.escape(said), path=CODE_PATH, computer=html.escape(socket.gethostname()))
+def _page(message: str) -> str:
+    return PAGE.format(message=html.escape(message), path=CODE_PATH, computer=html.escape(socket.gethostname()))
 
 
 async def _refuse(scope: Scope, send: Send, status: int, text: str, kind: str = "text/plain") -> None:
