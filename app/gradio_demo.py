@@ -19,7 +19,7 @@ from starlette.middleware import Middleware
 
 from app import access_control
 from app.diagnose.words import area_sentences, summary_sentence
-from app.words import knows, wrong_material
+from app.words import domain_mismatch, knows
 from hvit.diagnosis import diagnose
 from hvit.explain.overlay import overlay_heatmap
 from hvit.runs import DEFAULT_RUN, Run, find_run
@@ -53,7 +53,7 @@ def build(checkpoint: Checkpoint) -> gr.Blocks:
     learned_from = run.learned_from
     with gr.Blocks(title="HViT demo", analytics_enabled=False, delete_cache=(SWEEP_S, KEPT_S)) as demo:
         lines = [f"Model: {checkpoint.name}, {knows(checkpoint.classes, learned_from)}."]
-        if warning := wrong_material(learned_from, is_drawn=False, better=None):
+        if warning := domain_mismatch(learned_from, is_drawn=False, better=None):
             lines.append(f"**{warning}**")
         if run.plants_known is False:
             lines.append(f"{PLANTS_UNKNOWN}.")

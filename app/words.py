@@ -20,13 +20,13 @@ def joined(names: Sequence[str], last: str = "and") -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
 
 
-def where_photos_go(from_elsewhere: bool) -> str:
+def where_photos_go(is_remote: bool) -> str:
     """Where photos are processed and stored, after `Photos ` or `They `.
 
     Args:
-        from_elsewhere: whether the reader sits at another device, such as a phone.
+        is_remote: whether the client is on another device, such as a phone.
     """
-    if from_elsewhere:
+    if is_remote:
         return "go to the computer that runs HViT, over the network, and stay there."
     return "stay on this computer."
 
@@ -38,14 +38,14 @@ def knows(classes: Sequence[str], learned_from: Collection[str] = ()) -> str:
     return f"{text}, {count} crop{'' if count == 1 else 's'}" if count else text
 
 
-def material(learned_from: Collection[str]) -> str:
+def training_images(learned_from: Collection[str]) -> str:
     """Training data of a run; "photos" too where not recorded."""
     if "drawings" not in learned_from:
         return "photos"
     return "photos and drawn leaves" if "photos" in learned_from else "drawn leaves"
 
 
-def wrong_material(learned_from: Collection[str], is_drawn: bool, better: str | None) -> str | None:
+def domain_mismatch(learned_from: Collection[str], is_drawn: bool, better: str | None) -> str | None:
     """Caveat where a run trained on rendered leaves gets a photo, or the reverse; else None.
 
     Args:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import state, widgets
+from app import photo_inputs, state, widgets
 from app.attention import controls, panels
 from app.cache import explanations, runs
 
@@ -28,7 +28,7 @@ if not state.photos():
 
 with sheet.container(key="answer"), widgets.user_errors_shown():
     diagnosed = controls.diagnose_shown_photo(run, crop)
-    widgets.warn_of_material(run, choices, diagnosed.is_drawn)
+    photo_inputs.warn_of_domain_mismatch(run, choices, diagnosed.is_drawn)
     if not panels.verdict(diagnosed):
         st.stop()
 with sheet.container(key="how", horizontal=True):

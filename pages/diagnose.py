@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import state, widgets
+from app import photo_inputs, state, widgets
 from app.cache import diagnoses, photos, runs
 from app.diagnose import area_panel, panels, result_list
 
@@ -20,14 +20,14 @@ with sheet.container(key="model"):
 with sheet.container(key="crop_choice"):
     choice = widgets.choose_crop(run.classes)
 with sheet.container(key="ask"):
-    widgets.ask_for_photos(choices, run)
+    photo_inputs.ask_for_photos(choices, run)
 if choice == widgets.ANOTHER:
     with sheet.container(key="wide"):
         panels.unknown_crop(run)
     st.stop()
 if not state.photos():
     with sheet.container(key="wide"), widgets.user_errors_shown():
-        widgets.warn_of_material(run, choices, is_drawn=False)
+        photo_inputs.warn_of_domain_mismatch(run, choices, is_drawn=False)
         panels.empty_state()
         runs.load_model(run)  # the page is drawn; while the reader looks for a photo, the model gets ready
     st.stop()
@@ -46,7 +46,7 @@ with sheet.container(key="wide"), widgets.user_errors_shown(), widgets.progress(
 with sheet.container(key="list"):
     result_list.result_list(shown, results, position, run, checkpoint, crop)
 with sheet.container(key="verdict"):
-    widgets.warn_of_material(run, choices, is_drawn=drawing is not None)
+    photo_inputs.warn_of_domain_mismatch(run, choices, is_drawn=drawing is not None)
     panels.verdict(
         diagnosis,
         shown[position].name,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import query_params, state, widgets
+from app import photo_inputs, query_params, state, widgets
 from app.attention import words
 from app.cache import explanations
 from app.cache.diagnoses import diagnose_with_heatmap
@@ -95,7 +95,7 @@ def run_of_name(runs: Sequence[RunSnapshot], name: str) -> RunSnapshot:
 
 def open_sample_from_url() -> None:
     """Renders the leaf in the query parameters, when the page is opened with one."""
-    if asked := state.new_sample_of_address():
+    if asked := state.sample_from_query():
         try:
             _choose_sample(asked)
         except AddressError as error:
@@ -116,7 +116,7 @@ def choose_photo(runs: Sequence[RunSnapshot], run: RunSnapshot) -> str | None:
     photos = state.photos()
     if not photos:
         with st.container(key="first_photo"):  # as one: else parts of it would stay until the first map is done
-            widgets.ask_for_photos(runs, run)
+            photo_inputs.ask_for_photos(runs, run)
             _sample_button(run)
         return None
     state.menu_follows_photo()
@@ -130,7 +130,7 @@ def choose_photo(runs: Sequence[RunSnapshot], run: RunSnapshot) -> str | None:
         )
         crop = _choose_crop(run)
         with st.popover("Add photos"):
-            widgets.ask_for_photos(runs, run)
+            photo_inputs.ask_for_photos(runs, run)
         _sample_button(run)
     return crop
 

@@ -18,8 +18,9 @@ from app.attention.controls import NOTHING, DiagnosedPhoto, MapStyle, choose_sta
 from app.cache import explanations
 from app.cache.explanations import Progress
 from app.diagnose import words as verdict_words
+from app.photo_inputs import is_remote_client
 from app.photos import pictures
-from app.widgets import is_from_elsewhere, picture, plain, sentence
+from app.widgets import picture, plain, sentence
 from app.words import percent, where_photos_go
 from hvit.explain.color_scale import ColorScale
 from hvit.explain.export import no_evidence_note
@@ -41,7 +42,7 @@ def empty_state() -> None:
     st.html(
         '<div class="empty"><p class="verdict"><b>Show me a leaf.</b></p><p>You will see which places of the photo an '
         "answer comes from, and a test of whether that is so. Photos "
-        f"{where_photos_go(is_from_elsewhere())}</p></div>"
+        f"{where_photos_go(is_remote_client())}</p></div>"
     )
 
 
@@ -257,7 +258,7 @@ def save(diagnosed: DiagnosedPhoto, explanation: Explanation) -> None:
 def link(diagnosed: DiagnosedPhoto) -> None:
     """URL of the current view; it holds a rendered leaf, but not a photo."""
     can_be_drawn = diagnosed.is_drawn and diagnosed.photo.data is None
-    state.put_sample_into_address(str(diagnosed.photo.address) if can_be_drawn else None)
+    state.write_sample_to_query(str(diagnosed.photo.address) if can_be_drawn else None)
     with st.popover("Link"):
         # The run even where it is the first here: elsewhere another may be.
         asked = urlencode({state.RUN: diagnosed.run.name, **st.query_params.to_dict()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from app.words import NBSP, joined, material, percent
+from app.words import NBSP, joined, percent, training_images
 from hvit.explain import METHODS
 from hvit.words import capitalized, class_in_text
 
@@ -159,7 +159,7 @@ def method_rank_sentence(tests: RecordedTests, method: str) -> str:
     if method not in tests.methods:
         return "This method was not tested on this model yet."
     place = ordinal(1 + tests.methods.index(method))
-    what = "drawn test leaves" if tests.learned_from == {"drawings"} else f"test {material(tests.learned_from)}"
+    what = "drawn test leaves" if tests.learned_from == {"drawings"} else f"test {training_images(tests.learned_from)}"
     text = f"In {tests.num_photos} {what}: {place} of {len(tests.methods)} methods."
     behind = "Did not beat the model-free controls under both covers."
     if method not in tests.beat_controls:

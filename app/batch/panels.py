@@ -7,7 +7,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from app import state, widgets
+from app import photo_inputs, state, widgets
 from app.batch import words
 from app.batch.error_notes import call_noting_errors
 from app.cache import batches
@@ -48,7 +48,7 @@ def new_batch(runs: Sequence[RunSnapshot]) -> None:
         st.text_input("Name", key=state.BATCH_NAME, placeholder=f"Field {datetime.now():%Y-%m-%d}")
         run = widgets.choose_run(runs)
         _ask_for_photos()
-        sentence(words.storage_note(str(batches_folder()), widgets.is_from_elsewhere()), "standing")
+        sentence(words.storage_note(str(batches_folder()), photo_inputs.is_remote_client()), "standing")
         st.button("Score these photos", type="primary", on_click=_create, args=(run,))
 
 
@@ -58,7 +58,7 @@ def _ask_for_photos() -> None:
         st.file_uploader(
             "Photos", accept_multiple_files=True, key=state.batch_inbox_key(), label_visibility="collapsed"
         )
-    if not widgets.is_from_elsewhere():
+    if not photo_inputs.is_remote_client():
         st.text_input("or a folder on this computer", key=state.BATCH_FOLDER, placeholder="~/Pictures/field")
 
 
@@ -99,7 +99,7 @@ def add_and_delete(batch: Batch, scoring: Scoring) -> None:
     with st.expander("Add photos, or delete this batch"):
         _ask_for_photos()
         st.button("Add these photos", on_click=call_noting_errors, args=(_add, batch))
-        sentence(words.storage_note(str(batch.path), widgets.is_from_elsewhere()), "standing")
+        sentence(words.storage_note(str(batch.path), photo_inputs.is_remote_client()), "standing")
         what = f"Delete {plain(batch.name)} with its uploads, scores and reviews"
         sure = st.checkbox(what, key=f"sure_{batch.name}")
         st.button(
@@ -142,7 +142,7 @@ def moved_folders(batch: Batch) -> None:
     """Asks for the new location of linked folders that were moved."""
     for link, place in missing_folders(batch):
         notice(f"The folder {place} is not there any more. What was scored stays; its photos cannot be shown.")
-        if not widgets.is_from_elsewhere():
+        if not photo_inputs.is_remote_client():
             key = f"moved_{batch.name}_{link}"
             st.text_input("Where is it now?", key=key, on_change=call_noting_errors, args=(_relink, batch, link, key))
 

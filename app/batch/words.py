@@ -40,10 +40,10 @@ ABOUT_AGREEMENT = (
 )
 
 
-def storage_note(folder: str, from_elsewhere: bool) -> str:
+def storage_note(folder: str, is_remote: bool) -> str:
     """Where photos of a batch are stored."""
-    computer = "the computer that runs HViT" if from_elsewhere else "this computer"
-    transfer = " From this device they go there over the network, unencrypted." if from_elsewhere else ""
+    computer = "the computer that runs HViT" if is_remote else "this computer"
+    transfer = " From this device they go there over the network, unencrypted." if is_remote else ""
     return STORAGE.format(folder=folder, computer=computer) + transfer
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import state, theme, widgets
+from app import photo_inputs, state, theme, widgets
 from app.cache.photos import whole_photo
 from app.diagnose import ground_truth, words
 from app.diagnose import tell_apart as apart
@@ -35,7 +35,7 @@ MAX_BARS = 6
 
 def empty_state() -> None:
     """Empty state: the page without photos."""
-    stays = where_photos_go(widgets.is_from_elsewhere())
+    stays = where_photos_go(photo_inputs.is_remote_client())
     st.html(
         '<div class="empty"><p class="verdict"><b>Show me a leaf.</b></p><p>One leaf that fills most of the picture, '
         f"in focus and in even light. Several photos at once are fine. They {stays}</p></div>"

@@ -14,7 +14,7 @@ import numpy as np
 from app.cache.diagnoses import Result
 from app.diagnose import ground_truth, words
 from app.photos.drawn_leaves import TAG, Drawing
-from app.words import joined, percent, wrong_material
+from app.words import domain_mismatch, joined, percent
 from hvit.data.classes import crop_title
 from hvit.runs.snapshot import RunSnapshot
 from hvit.severity.words import area_percent
@@ -152,7 +152,7 @@ def _entry(
         lines.append(f"Corrected by the reader: {area_percent(area)} of the leaf.")
     if is_drawn:
         lines += [" ".join(ground_truth.compare_prediction(diagnosis, drawing)).strip(), f"{TAG}: {drawing.address}."]
-    if warning := wrong_material(run.learned_from, is_drawn, None):
+    if warning := domain_mismatch(run.learned_from, is_drawn, None):
         lines.append(warning)
     paragraphs = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
     start = '<article class="wide">' if is_wide else "<article>"

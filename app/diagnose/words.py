@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import hvit.words
-from app.words import material, percent
+from app.words import percent, training_images
 from hvit.data.classes import crop_of, crop_title, crops, is_healthy
 from hvit.data.datasets.folders import listed
 from hvit.severity.words import severity_sentences
@@ -165,14 +165,14 @@ def probability_sentences(diagnosis: Diagnosis, track_record: TrackRecord) -> li
     """Meaning of probabilities and prediction sets, from the recorded evaluation of the run."""
     if diagnosis.verdict == "unfamiliar":
         return [
-            f"This lies farther from the {_material(track_record)} I learned from than I accept. "
+            f"This lies farther from the {_training_images(track_record)} I learned from than I accept. "
             "Any name would be a guess."
         ]
     if track_record.calibrated:
         others = (
             _test_photos(track_record)
             if track_record.evaluated_on == "cv"
-            else f"{_material(track_record)} I did not learn from"
+            else f"{_training_images(track_record)} I did not learn from"
         )
         sentences = [f"The bars are chances, set on {others}: of answers at 80 %, about 80 in 100 hold."]
     else:
@@ -228,7 +228,7 @@ def distance_sentence(diagnosis: Diagnosis, track_record: TrackRecord) -> str:
     Some scores can be negative; a lower score means more familiar for all of them.
     """
     return (
-        f"Distance from the {_material(track_record)} I learned from: {diagnosis.ood_score:.2f}. "
+        f"Distance from the {_training_images(track_record)} I learned from: {diagnosis.ood_score:.2f}. "
         f"Usual: up to {track_record.ood_threshold:.2f}."
     )
 
@@ -240,17 +240,17 @@ def accuracy_sentence(crop: str, track_record: TrackRecord) -> str:
     return f"{crop_title(crop)}: {text}" if crop else hvit.words.capitalized(text)
 
 
-def _material(track_record: TrackRecord) -> str:
-    return material(track_record.learned_from)
+def _training_images(track_record: TrackRecord) -> str:
+    return training_images(track_record.learned_from)
 
 
 def _test_photos(track_record: TrackRecord) -> str:
     if track_record.evaluated_on == "cv":
-        return f"{_material(track_record)} held out in turn"
+        return f"{_training_images(track_record)} held out in turn"
     return (
-        f"test {_material(track_record)}"
-        if _material(track_record) == "photos"
-        else f"{_material(track_record)} kept for the test"
+        f"test {_training_images(track_record)}"
+        if _training_images(track_record) == "photos"
+        else f"{_training_images(track_record)} kept for the test"
     )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from app import state, theme, widgets
+from app import photo_inputs, state, theme, widgets
 from app.cache import maps
 from app.cache.photos import whole_photo
 from app.cache.runs import diagnosing_runs, load_model
@@ -44,7 +44,7 @@ def introduction() -> None:
 def nothing_recorded() -> None:
     """The page while no run has recorded predictions."""
     st.subheader("No run has recorded predictions yet.")
-    st.write("RunSnapshot those of one, and make its map:")
+    st.write("Record those of one, and make its map:")
     st.code("python -m hvit evaluate --run RUN --data path/to/photos --save\n" + embed_command("RUN"), language="bash")
 
 
@@ -336,7 +336,7 @@ def _own_photos(record: RunSnapshot) -> None:
             )
             return
         st.write("Photos given here or on Diagnose can be chosen above, under Your photo.")
-        widgets.ask_for_photos(diagnosing_runs(), run)
+        photo_inputs.ask_for_photos(diagnosing_runs(), run)
 
 
 def _trust(

@@ -26,7 +26,7 @@ def picture_of_pointed(*maps: MappedSamples) -> None:
     Args:
         maps: in the order of the page.
     """
-    pointed = state.pointed_leaf()
+    pointed = state.hovered_sample()
     picture = None if pointed is None else _picture(pointed["map"], pointed["row"], maps)
     data = {"maps": [each.identity for each in maps], "pointed": pointed, "picture": picture}
     _show(key=state.POINTED, data=data, on_leaf_change=lambda: None)

@@ -71,11 +71,11 @@ def in_short(record: RunSnapshot, cost: Cost | None) -> str:
     what = "A model" if record.card is None else size_name(record.card.architecture)
     size = "" if cost is None else f", {millions(cost.params)} parameters, {cost.gmacs:.2f} GMACs at {cost.img_size} px"
     if record.kind == "pretrain":
-        return f"{what}{size}: a backbone that learned from {_material(record)} without labels."
+        return f"{what}{size}: a backbone that learned from {_training_images(record)} without labels."
     known = crops(record.classes)
     of = f" of {counted(len(known), 'crop')}" if known else ""
     conditions = f" It tells {len(record.classes)} conditions{of} apart." if record.classes else ""
-    return f"{what}{size}.{conditions} It learned from {_material(record)}{_pretrained_on(record.card)}."
+    return f"{what}{size}.{conditions} It learned from {_training_images(record)}{_pretrained_on(record.card)}."
 
 
 def _pretrained_on(card: ModelCard | None) -> str:
@@ -86,7 +86,7 @@ def _pretrained_on(card: ModelCard | None) -> str:
     return f", starting from weights trained on {'other pictures' if learned == UNKNOWN else learned}"
 
 
-def _material(record: RunSnapshot) -> str:
+def _training_images(record: RunSnapshot) -> str:
     if record.learned_from == {"drawings"}:
         return "drawn leaves"
     return "photos and drawn leaves" if len(record.learned_from) > 1 else "photos"
@@ -107,7 +107,7 @@ def calibration(record: RunSnapshot) -> list[str]:
     if card is None or not card.classes:
         return lines
     n = record.summary.get("calibrate_n")
-    on = f" on {n:,} {_material(record)} of the calibration half of validation" if isinstance(n, int) else ""
+    on = f" on {n:,} {_training_images(record)} of the calibration half of validation" if isinstance(n, int) else ""
     if card.temperature is not None:
         lines.append(f"Probabilities are calibrated{on} (temperature {card.temperature:.2f}).")
     else:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 import streamlit as st
 
-from app import state, theme, widgets
+from app import photo_inputs, state, theme, widgets
 from app.cache import robustness as cache
 from app.cache.photos import whole_photo
 from app.cache.runs import load_model
@@ -19,7 +19,7 @@ from app.photos.photo_files import PhotoFile
 from app.robustness import words
 from app.robustness.panels import Selection, not_stressed
 from app.theme import NO_MODEBAR
-from app.words import SPLITS, wrong_material
+from app.words import SPLITS, domain_mismatch
 from hvit.data.corruptions import CORRUPTIONS
 from hvit.scoring.robustness import (
     CellScores,
@@ -151,7 +151,7 @@ def photo(chosen: Selection, runs: Sequence) -> None:
         widgets.sentence(f"The weights of {chosen.record.name} are not in this copy; choose another run.", "below")
         return
     with st.container(key="stress_upload"):
-        widgets.ask_for_photos(runs, chosen.record)
+        photo_inputs.ask_for_photos(runs, chosen.record)
     options = list(CORRUPTIONS)
     state.keep_among(state.STRESS_LADDER, options)
     with st.container(horizontal=True, key="stress_photo_choice"):
@@ -159,7 +159,7 @@ def photo(chosen: Selection, runs: Sequence) -> None:
         kind = st.selectbox(
             "Kind of change", options, key=state.STRESS_LADDER, format_func=words.kind_title, bind="query-params"
         )
-    if caution := wrong_material(chosen.record.learned_from, own.address is not None, None):
+    if caution := domain_mismatch(chosen.record.learned_from, own.address is not None, None):
         widgets.notice(caution)
     whole_photo(own)  # reports an unreadable photo before the model is loaded
     ladder = cache.ladder_of(own, load_model(chosen.record), kind)

@@ -25,6 +25,7 @@ TESTED_IN = {
     "app/figures/agreement.py": "tests/unit/app/severity/test_page.py",
     "app/figures/*.py": "tests/unit/app/figures/test_intervals.py",  # all that draw intervals, in one file
     "app/origins.py": "tests/unit/app/test_access_control.py",
+    "app/state/*.py": "tests/unit/app/test_pages.py",
     "app/*.py": "tests/unit/app/test_pages.py",
     # A command is tested as a user calls it.
     "hvit/commands/explain.py": "tests/unit/hvit/commands/test_explain_command.py",

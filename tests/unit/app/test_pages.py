@@ -218,9 +218,9 @@ def test_probabilities_are_called_calibrated_only_where_a_temperature_was_fitted
 
 
 def test_a_phone_is_told_where_photos_go_and_sees_no_folders(runs, monkeypatch):
-    from app import widgets
+    from app import photo_inputs
 
-    monkeypatch.setattr(widgets, "is_from_elsewhere", lambda: True)
+    monkeypatch.setattr(photo_inputs, "is_remote_client", lambda: True)
     app = opened()
     assert "go to the computer that runs HViT" in words_of(app) and not app.text_input
     assert "stay on this computer" not in words_of(app)

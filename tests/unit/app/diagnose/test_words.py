@@ -164,7 +164,7 @@ def test_accuracy_of_cross_validation_is_not_called_a_test():
     ],
 )
 def test_a_run_is_only_trusted_with_what_it_learned_from(learned_from, is_drawn, better, said):
-    assert shared.wrong_material(learned_from, is_drawn, better) == said
+    assert shared.domain_mismatch(learned_from, is_drawn, better) == said
 
 
 def test_nobody_is_told_to_take_a_drawn_leaf_again():
