@@ -80,12 +80,12 @@ def verdict_message(verdict: str, names: list[str], probs: list[float], classes:
         return UNFAMILIAR
     if verdict == "named":
         if is_healthy(names[0]):
-            return none_of_the_diseases(names[0], classes)
+            return no_known_disease(names[0], classes)
         return f"{class_title(names[0])}, {percent(probs[0])}."
     if len(names) == 2:
         (first, second), (p, q) = (class_in_text(name) for name in names), probs
         return f"I am not sure. Most likely one of these: {first} {percent(p)} or {second} {percent(q)}."
-    return f"I am not sure: {len(names)} are possible. {way_out(classes)}"
+    return f"I am not sure: {len(names)} are possible. {too_many_classes_advice(classes)}"
 
 
 def class_title(name: str) -> str:
@@ -117,12 +117,12 @@ def capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def way_out(classes: Iterable[str]) -> str:
+def too_many_classes_advice(classes: Iterable[str]) -> str:
     """Advice for a photo with too many possible classes."""
     return "Cut out one leaf or choose the crop." if crops(classes) else "Cut out one leaf."
 
 
-def none_of_the_diseases(name: str, classes: Iterable[str]) -> str:
+def no_known_disease(name: str, classes: Iterable[str]) -> str:
     """Healthy as a verdict, worded to claim no more than that no known disease was seen."""
     crop = crop_of(name)
     count = sum(crop_of(other) == crop and not is_healthy(other) for other in classes)

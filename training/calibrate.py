@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from hvit.calibration import fit_temperature
 from hvit.console import Parser, print_json, progress
-from hvit.data.caching.photo_cache import MAX_UNREADABLE, PhotoCache, UnreadablePhotosError, patient_sha256
+from hvit.data.caching.photo_cache import MAX_UNREADABLE, PhotoCache, UnreadablePhotosError, sha256_with_retries
 from hvit.data.datasets.reading import DataError, Sample, readers
 from hvit.data.leafsim import EARLY_STRESS
 from hvit.data.preprocess import Preprocessing
@@ -225,7 +225,7 @@ def _unchanged(cache: PhotoCache, indices: Sequence[int]) -> list[int]:
     Raises:
         UnreadablePhotosError: more than 0.5 % are not.
     """
-    kept = [i for i in indices if patient_sha256(cache.samples[i]) == cache.sha256[i]]
+    kept = [i for i in indices if sha256_with_retries(cache.samples[i]) == cache.sha256[i]]
     if lost := sorted(set(indices) - set(kept)):
         first = cache.samples[lost[0]].relative
         reason = f"{len(lost)} of {len(indices)} photos are gone or changed since training began, {first} the first"

@@ -147,13 +147,13 @@ class Finetuning(Training):
         self.model = new_model(config, self.arguments).to(self.world.device)
         if weights is not None:
             take_weights(self.model, weights)
-            self.say(f"starting from {start_in_words(weights.origin)}")
+            self.print_line(f"starting from {start_in_words(weights.origin)}")
         if parent is not None:
             take_backbone(self.model, parent)
             if config.init_head:
                 take_head(self.model, parent, self.datasets.classes)
             self.parent = parent.name
-            self.say(f"starting from the backbone of {parent.name}")
+            self.print_line(f"starting from the backbone of {parent.name}")
         self.learner = self._with_auxiliary_parts(self.model)
         self.learner.to(self.world.device)
         optim = config.optim
@@ -209,7 +209,7 @@ class Finetuning(Training):
 
     def _begin(self) -> None:
         photos, classes = len(self.datasets.train), len(self.datasets.classes)
-        self.say(f"{photos} photos, {classes} classes, {self._length} to {self.run_dir}")
+        self.print_line(f"{photos} photos, {classes} classes, {self._length} to {self.run_dir}")
         if self.repeated is not None:
             train = self.datasets.train
             self.teacher = stored_teacher(self.teacher, self.repeated, train, self.sampler, self.config, self.world)
@@ -280,7 +280,7 @@ class Finetuning(Training):
         self.ended_early = self.world.any(self.patience.is_over and not self.at_end)
         if self.ended_early:
             rule = self.config.early_stopping
-            self.say(f"\nstopped at step {self.step}: no better {rule.metric} in {rule.patience} validations")
+            self.print_line(f"\nstopped at step {self.step}: no better {rule.metric} in {rule.patience} validations")
 
     def _logits(self, model: torch.nn.Module, preprocessing: Preprocessing, world: World) -> np.ndarray:
         """Logits of the selecting half, predicted by the processes of `world` together."""
@@ -321,7 +321,7 @@ class Finetuning(Training):
         for size in self.config.serve_img_sizes or [self.config.eval_img_size]:
             logits = self._logits(model, replace(self.preprocessing, img_size=size), self.world.alone)
             value = score(logits, self.val_labels)[metric]
-            self.say(f"served at {size} px: {metric} {value:.4f}")
+            self.print_line(f"served at {size} px: {metric} {value:.4f}")
             if best is None or better(value, best[1], metric):
                 best = (size, value)
         return best[0]

@@ -122,7 +122,7 @@ class Pretraining(Training):
 
     def _begin(self) -> None:
         photos = len(self.datasets.learns)
-        self.say(f"{photos} photos, {self._length} of {self.config.method} to {self.run_dir}")
+        self.print_line(f"{photos} photos, {self._length} of {self.config.method} to {self.run_dir}")
         self.step_module = self.together()
         if self.step == 0:
             self._validate()  # accuracy of random weights: the control
@@ -194,7 +194,7 @@ class Pretraining(Training):
         if self.seen:
             values["loss"] = float(np.mean(self.seen))
         self.writer.log(self.step, self.step / self.schedule.steps_per_epoch, "holdout", **values)
-        self.say(f"step {self.step}: " + "  ".join(f"{name} {value:.4f}" for name, value in values.items()))
+        self.print_line(f"step {self.step}: " + "  ".join(f"{name} {value:.4f}" for name, value in values.items()))
         if self.place <= self.schedule.warmup_steps or not self.seen:
             return None
         knn = values["knn_top1"] if labeled is not None else None

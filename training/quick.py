@@ -93,7 +93,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def quick(args, say: Callable[[str], None] = lambda line: None) -> dict:
+def quick(args, log: Callable[[str], None] = lambda line: None) -> dict:
     """Reads photos, cross-validates heads, fits one to all photos, and writes the run.
 
     Args:
@@ -111,10 +111,10 @@ def quick(args, say: Callable[[str], None] = lambda line: None) -> dict:
     parent = load_checkpoint(find_run(args.run_name).path, chosen_device(args.device), headless=True)
     if parent.takes_bands:
         raise RunError(f"run {parent.name} takes spectral bands, which are not read here; choose another --run")
-    say(f"{len(samples)} photos seen through {parent.name}")
+    log(f"{len(samples)} photos seen through {parent.name}")
     photos = see(parent, samples, known, warnings, progress("photos"))
     for warning in photos.warnings:
-        say(f"warning: {warning}")
+        log(f"warning: {warning}")
     writer = RunWriter(
         run_dir,
         "finetune",

@@ -29,10 +29,10 @@ from hvit.words import PLANTS_UNKNOWN
 from training.command_line import reports_os_errors
 from training.tables.verdicts import (
     accepted_by_data,
+    coverage_by_data,
     percent,
     predict_with_progress,
     prediction_sets,
-    promises_by_data,
     rounded,
     unknown_kinds,
 )
@@ -92,7 +92,7 @@ def report(run_dir: Path, photos: Path, strange: list[Path]) -> str:
         ]
     sections += [
         prediction_sets(checkpoint, probs, labels, found_verdicts),
-        promises_by_data(checkpoint, probs, labels, packs, found_verdicts, run.field_sets),
+        coverage_by_data(checkpoint, probs, labels, packs, found_verdicts, run.field_sets),
         accepted_by_data(packs, found_verdicts.accepted),
         unknown_kinds(checkpoint, strange),
     ]

@@ -132,7 +132,7 @@ class Segmentation(Training):
         return [self.states.folder / BEST] if self.best else []
 
     def _begin(self) -> None:
-        self.say(f"{self.num_photos} photos with masks, {self._length} on {self.parent} to {self.run_dir}")
+        self.print_line(f"{self.num_photos} photos with masks, {self._length} on {self.parent} to {self.run_dir}")
         self.step_module = self.together()
 
     def _gradients(self) -> Tensor:

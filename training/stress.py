@@ -26,7 +26,7 @@ from hvit.console import Parser, at_least, positive, print_json, print_table
 from hvit.data.corruptions import CORRUPTIONS, corruption_named
 from hvit.data.corruptions.calibration import measured_ladder
 from hvit.data.corruptions.ground import leaf_mask_from_color
-from hvit.data.datasets.reading import DataError, Sample, read_samples, say_nothing, say_on_stderr, spelled_as
+from hvit.data.datasets.reading import DataError, Sample, log_nothing, log_to_stderr, read_samples, spelled_as
 from hvit.data.leafsim import EARLY_STRESS, SCHEME
 from hvit.runs import Run, find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         if args.ladder:
-            return _print_ladder(_chosen(args, None, say_on_stderr), args)
+            return _print_ladder(_chosen(args, None, log_to_stderr), args)
         if args.run is None:
             raise ValueError("--run is missing; name a run with weights, or measure the --ladder of photos without one")
         with join_world(args.device) as world:
@@ -89,7 +89,7 @@ def _plan(run: Run, checkpoint: Checkpoint, args: argparse.Namespace, world: Wor
     segments = run_that_segments(checkpoint, args.leaf_masks)
     leaf_mask = leaf_mask_from_color if segments is None else segmented_leaf_mask(segments)
     masked_by = None if segments is None else segments.name
-    samples = _chosen(args, checkpoint, say_on_stderr if world.is_main else say_nothing)
+    samples = _chosen(args, checkpoint, log_to_stderr if world.is_main else log_nothing)
     kinds = tuple(corruption_named(name).name for name in dict.fromkeys(args.kinds or CORRUPTIONS))
     runtime = _runtime(args.runtime, checkpoint)
     size = args.batch_size or BATCH_SIZES[runtime]
@@ -109,7 +109,7 @@ def _runtime(asked: str, checkpoint: Checkpoint) -> str:
     return (ONNX if able else TORCH) if asked == AUTO else asked
 
 
-def _chosen(args: argparse.Namespace, checkpoint: Checkpoint | None, say: Callable[[str], None]) -> list[Sample]:
+def _chosen(args: argparse.Namespace, checkpoint: Checkpoint | None, log: Callable[[str], None]) -> list[Sample]:
     """Selects the photos to stress, balanced over data sets and classes; those to attack come first.
 
     Raises:
@@ -117,7 +117,7 @@ def _chosen(args: argparse.Namespace, checkpoint: Checkpoint | None, say: Callab
     """
     split = None if args.split == "all" else args.split
     early_stress = checkpoint is not None and EARLY_STRESS in checkpoint.classes
-    samples = read_samples(args.data, split, early_stress, say)
+    samples = read_samples(args.data, split, early_stress, log)
     if checkpoint is not None:
         samples = spelled_as(samples, checkpoint.classes)
         if unknown := sorted({sample.label for sample in samples} - set(checkpoint.classes)):

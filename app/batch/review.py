@@ -20,7 +20,7 @@ from app.marking.training import train_on_labels
 from app.widgets import notice, sentence
 from hvit.batches import Batch
 from hvit.batches.results import Results
-from hvit.batches.reviews import Review, add_review, doubtful_first, standing_reviews, undo
+from hvit.batches.reviews import Review, add_review, most_uncertain_first, standing_reviews, undo
 from hvit.data.photos import InvalidPhotoError
 from hvit.words import class_title
 
@@ -76,7 +76,7 @@ def _review(batch: Batch, results: Results) -> None:
 
 def _queue(results: Results, reviewed: set[str]) -> list[int]:
     """Rows without a decision, the most uncertain first; one that was undone or skipped to comes before all others."""
-    rows = [int(row) for row in doubtful_first(results) if results.photos[row].path not in reviewed]
+    rows = [int(row) for row in most_uncertain_first(results) if results.photos[row].path not in reviewed]
     first, skipped = state.photo_to_review(), state.skipped_photos()
     return sorted(rows, key=lambda row: (results.photos[row].path != first, results.photos[row].path in skipped))
 

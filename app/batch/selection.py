@@ -9,7 +9,7 @@ import numpy as np
 
 from app.batch import words
 from hvit.batches.results import Results
-from hvit.batches.reviews import Review, doubtful_first
+from hvit.batches.reviews import Review, most_uncertain_first
 from hvit.data.classes import crop_of
 
 ANY = "any"
@@ -82,7 +82,7 @@ def _is_reviewed(results: Results, row: int, reviews: Mapping[str, Mapping[str, 
 def _order(results: Results, order: str) -> np.ndarray:
     numbers = np.arange(len(results))
     if order == "doubt":
-        return doubtful_first(results)
+        return most_uncertain_first(results)
     if order == "name":
         return np.array(sorted(numbers, key=lambda row: results.photos[row].name.casefold()), dtype=int)
     if order == "condition":

@@ -45,7 +45,7 @@ def below_headline(diagnosis: Diagnosis) -> str | None:
     """Sentence under the headline; None where the headline suffices."""
     if diagnosis.verdict == "unsure":
         if len(diagnosis.prediction_set) > 2:
-            return hvit.words.way_out(diagnosis.probabilities)
+            return hvit.words.too_many_classes_advice(diagnosis.probabilities)
         pair = [f"{class_in_text(c)} {percent(diagnosis.probabilities[c])}" for c in diagnosis.prediction_set]
         one_crop = len({crop_of(c) for c in diagnosis.prediction_set}) == 1
         both_sick = not any(is_healthy(c) for c in diagnosis.prediction_set)

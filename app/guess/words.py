@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hvit.scoring.concordance import lins_concordance
+from hvit.scoring.concordance import concordance_correlation
 from hvit.severity.estimator import area_class
 
 ENOUGH = 20
@@ -40,5 +40,5 @@ def summary(guesses: Sequence[Guess]) -> str:
     if len(guesses) < ENOUGH:
         left = ENOUGH - len(guesses)
         return f"{text} {left} more for Lin's concordance."
-    value = lins_concordance(np.array([g.true for g in guesses]), np.array([g.guessed for g in guesses]))
+    value = concordance_correlation(np.array([g.true for g in guesses]), np.array([g.guessed for g in guesses]))
     return text if value is None else f"{text} Lin's concordance {value:.2f} (1 is perfect)."

@@ -134,8 +134,8 @@ def card(record: RunSnapshot) -> None:
         _scores(record, scores)
     with st.container(key="card_body"):
         with st.container(key="card_left"):
-            _points("What it is for", intended_use.meant_for(record))
-            _points("What it is not for", intended_use.not_for(record))
+            _points("What it is for", intended_use.intended_uses(record))
+            _points("What it is not for", intended_use.out_of_scope_uses(record))
             _points("What its answers mean", words.calibration(record))
             _conditions(record)
         with st.container(key="card_right"):

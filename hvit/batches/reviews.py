@@ -195,7 +195,7 @@ def write_manifest(reviewed: Reviewed) -> None:
         write_bytes(reviewed.path / VERDICTS, out.getvalue().encode())
 
 
-def doubtful_first(results: Results) -> np.ndarray:
+def most_uncertain_first(results: Results) -> np.ndarray:
     """Sorts photos by how much they need review, most doubtful first; row numbers (N,).
 
     First unsure ones, then unfamiliar ones, each by rising margin between the two most likely classes; then named ones

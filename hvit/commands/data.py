@@ -134,7 +134,7 @@ def run_check(args: argparse.Namespace) -> int:
 
     run = find_run(args.save_to) if args.save_to else None
     notes: list[str] = []
-    samples = read_samples(args.folders, say=notes.append)
+    samples = read_samples(args.folders, log=notes.append)
     if len(classes := class_names(samples)) == 1:
         notes.append(f"{classes[0]} is the only class: there is nothing to classify")
     if args.group_from:
@@ -192,7 +192,7 @@ def run_sheet(args: argparse.Namespace) -> int:
     if not args.out.resolve().parent.is_dir():
         raise DataError(f"--out {args.out}: there is no folder {args.out.resolve().parent.name} to write into")
     notes: list[str] = []
-    samples = read_samples(args.folders, args.split, say=notes.append)
+    samples = read_samples(args.folders, args.split, log=notes.append)
     check_not_input(args.out, [sample.path for sample in samples], "--out")
     sheet = Image.fromarray(contact_sheet(samples, args.columns, args.size, args.seed))
     sheet.save(args.out, quality=88, optimize=True)

@@ -136,7 +136,7 @@ def run(args: argparse.Namespace) -> int:
 def _samples(folder: Path, split: str | None, early_stress: bool, notes: list[str]) -> "list[Sample]":
     from hvit.data.datasets.reading import of_split, read_samples
 
-    samples = read_samples([folder], early_stress=early_stress, say=notes.append)
+    samples = read_samples([folder], early_stress=early_stress, log=notes.append)
     if split is None and any(sample.split for sample in samples):
         split = "test"
     return of_split(samples, split, [folder]) if split else samples

@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_UNREADABLE if any(row["error"] for row in rows) else 0
 
 
-def photo_files(given: list[Path], say: Callable[[str], None]) -> list[Path]:
+def photo_files(given: list[Path], log: Callable[[str], None]) -> list[Path]:
     """Lists the named photos, and those in the named folders, in order.
 
     Args:
@@ -115,7 +115,7 @@ def photo_files(given: list[Path], say: Callable[[str], None]) -> list[Path]:
         if kind == stat.S_IFDIR:
             listing = without_derived(list_photos(path))
             if listing.note:
-                say(listing.note)
+                log(listing.note)
             if not listing.photos:
                 raise ValueError(
                     f"{path}: no photos in this folder; looked for {' '.join(sorted(s[1:] for s in SUFFIXES))}"

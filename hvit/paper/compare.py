@@ -109,7 +109,7 @@ def _panel(axes: "Axes", scores: list[Scores], key: str, title: str) -> None:
 
 def _caption(titles: list[str], scores: list[Scores], what: str, n: int) -> str:
     several = any(len(score.each) > 1 for score in scores)
-    said = "; ".join(
+    description = "; ".join(
         f"{title}: top-1 {interval(score.top1, *score.top1_ci)}, macro-F1 {interval(score.f1, *score.f1_ci)}"
         for title, score in zip(titles, scores)
     )
@@ -117,6 +117,6 @@ def _caption(titles: list[str], scores: list[Scores], what: str, n: int) -> str:
     how = "; ".join(f"{'of several seeds' if seeds else 'of one run'}: {how}" for seeds, how in hows)
     marks = "Diamonds: mean over seeds; circles: single seeds" if several else "Diamonds: one run each"
     return (
-        f"Accuracy on the same {what}. {marks}; bars: 95 % intervals ({how}). The axes do not begin at 0. {said}. "
-        f"n = {n:,}."
+        f"Accuracy on the same {what}. {marks}; bars: 95 % intervals ({how}). The axes do not begin at 0. "
+        f"{description}. n = {n:,}."
     )

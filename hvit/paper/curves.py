@@ -141,8 +141,8 @@ def _caption(groups: Sequence[Group], curves: list[MetricCurves], metric: str) -
     parts = [f"{name} over training, on {where}."]
     if any(len(curve.band.values) > 1 for curve in curves):
         parts.append("Lines: mean over seeds; bands: from the least to the greatest seed.")
-    said = "; ".join(f"{group.title} {_end(curve, metric)}" for group, curve in zip(groups, curves))
-    parts.append(f"At the end: {said}.")
+    description = "; ".join(f"{group.title} {_end(curve, metric)}" for group, curve in zip(groups, curves))
+    parts.append(f"At the end: {description}.")
     counts = list(dict.fromkeys(len(group.runs) for group in groups))
     runs = "run" if counts == [1] else "runs"
     parts.append(f"n = {' or '.join(map(str, counts))} {runs}{' a line' if len(groups) > 1 else ''}.")

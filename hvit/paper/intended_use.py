@@ -8,7 +8,7 @@ from hvit.data.classes import crop_of, crop_title, crops, is_healthy
 from hvit.runs.snapshot import RunSnapshot
 
 
-def meant_for(record: RunSnapshot) -> list[str]:
+def intended_uses(record: RunSnapshot) -> list[str]:
     """Intended uses."""
     if record.kind == "pretrain":
         return ["A start for training on labelled photos; by itself it names nothing."]
@@ -21,7 +21,7 @@ def meant_for(record: RunSnapshot) -> list[str]:
     return [f"A first opinion on photos of single leaves of {named}."]
 
 
-def not_for(record: RunSnapshot) -> list[str]:
+def out_of_scope_uses(record: RunSnapshot) -> list[str]:
     """Out-of-scope uses, derived from its classes and its data."""
     if not record.classes:
         return []

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from hvit.data.classes import crops
 from hvit.data.inspection.balance import ROLES, Balance, balance_of
 from hvit.data.unknown_kinds import GREEN, KNOWN, NOT_LEAF, UNKNOWN_CROP, UNKNOWN_DISEASE
-from hvit.paper.intended_use import meant_for, not_for
+from hvit.paper.intended_use import intended_uses, out_of_scope_uses
 from hvit.paper.sentences import DETECTORS
 from hvit.runs import Run, RunError
 from hvit.runs.layout import NOTES, WEIGHTS
@@ -111,8 +111,8 @@ def _trust(lines: Sequence[TrustLine], run: Run, folder: Path | None) -> list[st
 
 
 def _use(record: RunSnapshot) -> list[str]:
-    lines = ["## Intended use", "", *(f"- {text}" for text in meant_for(record))]
-    return [*lines, "", "Not for:", "", *(f"- {text}" for text in not_for(record))]
+    lines = ["## Intended use", "", *(f"- {text}" for text in intended_uses(record))]
+    return [*lines, "", "Not for:", "", *(f"- {text}" for text in out_of_scope_uses(record))]
 
 
 def _data(run: Run, record: RunSnapshot) -> list[str]:

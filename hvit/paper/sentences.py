@@ -68,16 +68,16 @@ def model(text: Text, record: Record) -> None:
     frozen = record("model.frozen") is True
     verb = "was used with frozen weights" if frozen else "was trained"
     if run.status != "done":
-        text.say(f"Run {run.name} is not finished ({run.status}).")
-    text.say(f"Run {run.name}: {what}{cite(TOOL)}{_size(record, name)} {verb} {start} {goal}.", *keys, TOOL)
+        text.add_sentence(f"Run {run.name} is not finished ({run.status}).")
+    text.add_sentence(f"Run {run.name}: {what}{cite(TOOL)}{_size(record, name)} {verb} {start} {goal}.", *keys, TOOL)
     if origin is not None:
         pretrained.pretrained(text, origin, through_parent=parent is not None)
     if card is not None and card.spectral is not None:
         measured = card.spectral.kind == "bands"
         kind = "measured bands" if measured else "indices computed from the colors of the photo"
-        text.say(f"Its spectral stream takes {kind}: {', '.join(card.spectral.names)}.")
+        text.add_sentence(f"Its spectral stream takes {kind}: {', '.join(card.spectral.names)}.")
     if record("spectral.dropout"):
-        text.say(f"It was hidden from {100 * record('spectral.dropout'):g} % of the samples in training.")
+        text.add_sentence(f"It was hidden from {100 * record('spectral.dropout'):g} % of the samples in training.")
 
 
 def _classes(classes: Sequence[str]) -> str:
@@ -128,11 +128,13 @@ def data(text: Text, record: Record) -> None:
     balance = balance_of(record.run)
     counts = [f"{balance.count(role=role):,} {ROLE_WORDS[role]}" for role in balance.roles]
     if counts:
-        text.say(f"Of the {record.picture_noun}, {', '.join(counts)}.")
+        text.add_sentence(f"Of the {record.picture_noun}, {', '.join(counts)}.")
     if record("data.holdout") is not None:
-        text.say(f"{100 * record('data.holdout'):g} % of those to train on were held out, to judge the features by.")
+        text.add_sentence(
+            f"{100 * record('data.holdout'):g} % of those to train on were held out, to judge the features by."
+        )
     if (fraction := record("data.train_fraction")) is not None and fraction < 1:
-        text.say(
+        text.add_sentence(
             f"{100 * fraction:g} % of the {record.picture_noun} of each class that were there to train on were used."
         )
     licences = (record.card and record.card.licences) or record("data.licences") or {}
@@ -144,13 +146,13 @@ def data(text: Text, record: Record) -> None:
         facts = [f"{balance.count(source):,} {record.picture_noun}"] * known
         facts += [f"licence: {licence}"] * bool(licence)
         keys = cited_for(source, licence)
-        text.say(f"Data set {source}{': ' * bool(facts)}{'; '.join(facts)}{cite(*keys)}.", *keys)
+        text.add_sentence(f"Data set {source}{': ' * bool(facts)}{'; '.join(facts)}{cite(*keys)}.", *keys)
     if not sources and record("data.dirs"):
         names = [str(name).rstrip("/").rpartition("/")[2] for name in record("data.dirs")]
-        text.say(f"Data sets: {', '.join(names)}.")
+        text.add_sentence(f"Data sets: {', '.join(names)}.")
     if record.run.plants_known is not None:
         verb = "was" if record.run.plants_known else "was not"
-        text.say(f"Which plant each of them shows {verb} known.")
+        text.add_sentence(f"Which plant each of them shows {verb} known.")
 
 
 def pretraining(text: Text, record: Record) -> None:
@@ -161,11 +163,13 @@ def pretraining(text: Text, record: Record) -> None:
         if decoupled:
             keys.append("yeh2022decoupled")
         words = "SimCLR with the decoupled contrastive loss" if decoupled else "SimCLR"
-        text.say(f"Method: {words}{cite(*keys)}, temperature {record('contrastive.temperature'):g}.", *keys)
+        text.add_sentence(f"Method: {words}{cite(*keys)}, temperature {record('contrastive.temperature'):g}.", *keys)
     elif method == "mae":
         keys = ["he2022mae", "ryali2023hiera"]
         ratio = record("masked.mask_ratio")
-        text.say(f"Method: masked autoencoding{cite(*keys)} with {100 * ratio:g} % of the 32-px units hidden.", *keys)
+        text.add_sentence(
+            f"Method: masked autoencoding{cite(*keys)} with {100 * ratio:g} % of the 32-px units hidden.", *keys
+        )
 
 
 AUGMENTATIONS: tuple[tuple[str, Callable[[Record], str]], ...] = (
@@ -187,7 +191,7 @@ def augmentation(text: Text, record: Record) -> None:
     """Augmentation and mixing of pictures."""
     used = [words(record) for name, words in AUGMENTATIONS if record(name)]
     if used:
-        text.say(f"Augmentation: {', '.join(used)}.")
+        text.add_sentence(f"Augmentation: {', '.join(used)}.")
     # A phase may mix where the rest does not, or the reverse.
     given = {record("augment.mix_probability")} | {p.get("mix_probability") for p in record("phases") or []}
     shares = sorted(share for share in given if share)
@@ -196,7 +200,7 @@ def augmentation(text: Text, record: Record) -> None:
         keys = ["zhang2018mixup"] * (cut < 1) + ["yun2019cutmix"] * (cut > 0)
         names = [name for name, used in (("mixup", cut < 1), ("CutMix", cut > 0)) if used]
         span = " or ".join(f"{share:g}" for share in shares)
-        text.say(
+        text.add_sentence(
             f"Blocks of eight pictures were mixed by {' or '.join(names)}{cite(*keys)} with probability {span}.", *keys
         )
 
@@ -208,17 +212,21 @@ def optimization(text: Text, record: Record) -> None:
         keys = ["loshchilov2019adamw", "loshchilov2017sgdr"]
         line = f"AdamW{cite(keys[0])} with weight decay {record('optim.weight_decay'):g}; learning rate {lr:g} after "
         line += f"{_epochs(record('optim.warmup_epochs'))} of linear warm-up, falling as a cosine{cite(keys[1])} to "
-        text.say(f"{line}{record('optim.min_lr'):g}; gradients clipped to norm {record('optim.clip_norm'):g}.", *keys)
+        text.add_sentence(
+            f"{line}{record('optim.min_lr'):g}; gradients clipped to norm {record('optim.clip_norm'):g}.", *keys
+        )
     if (decay := record("optim.layer_decay")) is not None and decay < 1:
-        text.say(f"Learning rates fell by a factor of {decay:g} a layer{cite('clark2020electra')}.", "clark2020electra")
+        text.add_sentence(
+            f"Learning rates fell by a factor of {decay:g} a layer{cite('clark2020electra')}.", "clark2020electra"
+        )
     _loss(text, record)
     if record("model.drop_path_rate"):
-        text.say(
+        text.add_sentence(
             f"Stochastic depth{cite('huang2016stochastic')} of {record('model.drop_path_rate'):g}.",
             "huang2016stochastic",
         )
     if record("optim.ema_decay"):
-        text.say(
+        text.add_sentence(
             f"Weights were averaged over steps with decay {record('optim.ema_decay'):g}{cite('polyak1992averaging')}.",
             "polyak1992averaging",
         )
@@ -227,11 +235,11 @@ def optimization(text: Text, record: Record) -> None:
         sizes = list(dict.fromkeys(p["img_size"] for p in record("phases") or [])) or [record("img_size")]
         sizes = [str(size) for size in sizes if size is not None]
         at = f", at {', then '.join(sizes)} px" if sizes else ""
-        text.say(f"The schedule has {_epochs(epochs)} with batches of {batch}{at}.")
+        text.add_sentence(f"The schedule has {_epochs(epochs)} with batches of {batch}{at}.")
     if record.summary("stopped_at_step") is not None:
-        text.say(f"Training was stopped early, at step {record.summary('stopped_at_step'):,}.")
+        text.add_sentence(f"Training was stopped early, at step {record.summary('stopped_at_step'):,}.")
     if record("freeze_epochs"):
-        text.say(f"In the first {_epochs(record('freeze_epochs'))} the head alone learned.")
+        text.add_sentence(f"In the first {_epochs(record('freeze_epochs'))} the head alone learned.")
 
 
 def _epochs(count: float) -> str:
@@ -247,18 +255,18 @@ def _loss(text: Text, record: Record) -> None:
     }
     name = record("loss.name") or "cross_entropy"  # runs of before could have no other
     words, keys = losses.get(name, ("cross-entropy", []))
-    said = f"Loss: {words}{cite(*keys)}"
+    description = f"Loss: {words}{cite(*keys)}"
     if record("loss.gamma"):
-        said += f" (gamma {record('loss.gamma'):g})"
+        description += f" (gamma {record('loss.gamma'):g})"
     if record("optim.label_smoothing"):
-        said += f" with label smoothing of {record('optim.label_smoothing'):g}{cite('szegedy2016rethinking')}"
+        description += f" with label smoothing of {record('optim.label_smoothing'):g}{cite('szegedy2016rethinking')}"
         keys = [*keys, "szegedy2016rethinking"]
-    text.say(f"{said}.", *keys)
+    text.add_sentence(f"{description}.", *keys)
     if record("aux_mae_weight"):
         words = (
             f"Beside the labels the model painted masked parts of its pictures (weight {record('aux_mae_weight'):g})"
         )
-        text.say(f"{words}{cite('das2024limited')}.", "das2024limited")
+        text.add_sentence(f"{words}{cite('das2024limited')}.", "das2024limited")
 
 
 def head(text: Text, record: Record) -> None:
@@ -266,9 +274,9 @@ def head(text: Text, record: Record) -> None:
     kind, folds = record("head.kind"), record("folds")
     if kind is not None:
         words = f"A head was fitted to its features by {kind} (C = {record('head.C'):g}) with scikit-learn"
-        text.say(f"{words}{cite('pedregosa2011scikit')}.", "pedregosa2011scikit")
+        text.add_sentence(f"{words}{cite('pedregosa2011scikit')}.", "pedregosa2011scikit")
     if folds is not None:
-        text.say(f"It was judged by {folds}-fold cross-validation over groups of photos.")
+        text.add_sentence(f"It was judged by {folds}-fold cross-validation over groups of photos.")
 
 
 def selection(text: Text, record: Record) -> None:
@@ -276,7 +284,9 @@ def selection(text: Text, record: Record) -> None:
     step, metric = record.summary("best_step"), record("select_by")
     if step is not None and metric is not None:
         words = METRIC_WORDS[metric] if metric in METRIC_WORDS else metric
-        text.say(f"The weights are those after step {step:,}, the best by {words} on the selecting half of validation.")
+        text.add_sentence(
+            f"The weights are those after step {step:,}, the best by {words} on the selecting half of validation."
+        )
 
 
 def calibration(text: Text, record: Record) -> None:
@@ -287,12 +297,12 @@ def calibration(text: Text, record: Record) -> None:
     n = record.summary("calibrate_n")
     on = f" on {n:,} {record.picture_noun} that neither trained nor selected" if n is not None else ""
     if temperature is not None:
-        text.say(
+        text.add_sentence(
             f"Temperature scaling{cite('guo2017calibration')}: T = {temperature:.3f}, fitted{on}.", "guo2017calibration"
         )
     if conformal is not None and conformal.method == "lac":
         level = f"{100 * conformal.alpha:g} %"
-        text.say(
+        text.add_sentence(
             f"Prediction sets by split conformal prediction with the LAC score{cite('sadinle2019least')}, at an error "
             f"level of {level}.",
             "sadinle2019least",
@@ -300,20 +310,20 @@ def calibration(text: Text, record: Record) -> None:
         _threshold_groups(text, conformal)
     if ood is not None and ood.method in DETECTORS:
         distance, works = DETECTORS[ood.method]
-        text.say(
+        text.add_sentence(
             f"Photos unlike those of training are rejected by {distance}{cite(*works)}, beyond {ood.threshold:.3f}.",
             *works,
         )
         if ood.unsure_threshold is not None:
-            text.say(f"Photos beyond {ood.unsure_threshold:.3f} are never given a single name.")
+            text.add_sentence(f"Photos beyond {ood.unsure_threshold:.3f} are never given a single name.")
 
 
 def _threshold_groups(text: Text, conformal: ConformalRecord) -> None:
     """Groups of photos with conformal thresholds of their own."""
     if conformal.groups == "by-crop":
-        text.say("Their thresholds are set for each predicted crop; crops with few photos share one.")
+        text.add_sentence("Their thresholds are set for each predicted crop; crops with few photos share one.")
     if conformal.groups == "field-weighted":
-        text.say(
+        text.add_sentence(
             "Their threshold is a weighted one, in which field photos count as much as all others together"
             f"{cite('tibshirani2019covariate')}.",
             "tibshirani2019covariate",
@@ -339,9 +349,11 @@ def evaluation(text: Text, record: Record) -> None:
         if found.get("coverage") is not None:
             sentence += f", prediction sets of {found['mean_set_size']:.2f} classes that held the right one for "
             sentence += f"{100 * found['coverage']:.1f} %"
-        text.say(f"{sentence}.", *keys)
+        text.add_sentence(f"{sentence}.", *keys)
     if count := len(record.run.test_evaluations()):
-        text.say(f"Test was evaluated {'once' if count == 1 else 'twice' if count == 2 else f'{count} times'}.")
+        text.add_sentence(
+            f"Test was evaluated {'once' if count == 1 else 'twice' if count == 2 else f'{count} times'}."
+        )
 
 
 def machine(text: Text, record: Record) -> None:
@@ -351,7 +363,7 @@ def machine(text: Text, record: Record) -> None:
     if "torch" in libraries:
         others = [f"{LIBRARIES[name]} {libraries[name]}" for name in LIBRARIES if name in libraries]
         sentence = ", ".join([f"PyTorch {libraries['torch']}{cite('paszke2019pytorch')}", *others])
-        text.say(f"{sentence}.", "paszke2019pytorch")
+        text.add_sentence(f"{sentence}.", "paszke2019pytorch")
     where = []
     if info.device is not None:
         processes = info.world_size
@@ -362,9 +374,9 @@ def machine(text: Text, record: Record) -> None:
     if info.elapsed_s:
         where.append(f"{_time(info.elapsed_s)} in all")
     if where:
-        text.say(f"Computed on {', '.join(where)}.")
+        text.add_sentence(f"Computed on {', '.join(where)}.")
     if info.seed is not None:
-        text.say(f"Seed {info.seed}.")
+        text.add_sentence(f"Seed {info.seed}.")
 
 
 def _time(seconds: float) -> str:

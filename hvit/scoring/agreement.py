@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hvit.scoring.concordance import lins_concordance
+from hvit.scoring.concordance import concordance_correlation
 from hvit.scoring.metrics import wilson
 
 Z_95 = 1.959963984540054
@@ -89,7 +89,7 @@ def lin_concordance(first: Sequence[float], second: Sequence[float]) -> Agreemen
         raise ValueError(f"{len(x)} and {len(y)} measurements; expected the same number, at least 1")
     n, shift = len(x), float(x.mean() - y.mean())
     covariance = float(((x - x.mean()) * (y - y.mean())).mean())
-    concordance = lins_concordance(x, y)
+    concordance = concordance_correlation(x, y)
     if concordance is None:
         return Agreement(None, None, None, n)
     if n < 3 or covariance == 0 or x.var() == 0 or y.var() == 0:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 
-def lins_concordance(first: np.ndarray, second: np.ndarray) -> float | None:
+def concordance_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
     """Lin's concordance correlation coefficient (Lin 1989, doi:10.2307/2532051).
 
     2 cov(x, y) / (var(x) + var(y) + (mean(x) - mean(y))^2), with variances divided by N. 1 where both are equal.

@@ -11,7 +11,7 @@ import numpy as np
 from hvit.runs import Run, RunError
 from hvit.runs.layout import SEVERITY, in_split
 from hvit.runs.results import parquet_bytes, record_results
-from hvit.scoring.concordance import LimitsOfAgreement, limits_of_agreement, lins_concordance
+from hvit.scoring.concordance import LimitsOfAgreement, concordance_correlation, limits_of_agreement
 from hvit.scoring.intervals import RESAMPLES, Interval, bootstrap_interval
 from hvit.scoring.segmentation import pooled_iou
 from hvit.severity.records import MeasuredPhoto, records_of
@@ -120,7 +120,7 @@ def severity_scores(records: Sequence[MeasuredPhoto], resamples: int = RESAMPLES
         measured=len(measured),
         leaf_iou=estimate(lambda i: pooled_iou(leaf[i]), len(leaf)),
         symptom_iou=estimate(lambda i: pooled_iou(symptom[i]), len(symptom)),
-        concordance=estimate(lambda i: lins_concordance(true[i], area[i]), len(measured)),
+        concordance=estimate(lambda i: concordance_correlation(true[i], area[i]), len(measured)),
         mae=estimate(lambda i: float(off[i].mean()), len(measured)),
         coverage=estimate(lambda i: float(held[i].mean()), len(bounded)),
         limits=limits_of_agreement(true, area),

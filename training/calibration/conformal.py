@@ -198,7 +198,7 @@ def choose_conformal(
     if not compared:
         reason = "classes of several crops" if BY_CROP in strategies else "photos both of the field and of other kinds"
         raise ValueError(f"{' and '.join(strategies)} prediction sets need {reason}; choose {POOLED}")
-    kept = [level for level in compared.values() if keeps_promise(level, photos.sources)]
+    kept = [level for level in compared.values() if is_valid(level, photos.sources)]
     chosen = min(kept, key=_by_size) if kept else max(compared.values(), key=_by_coverage)
     return chosen, _reason(chosen, bool(kept), compared), compared
 
@@ -211,7 +211,7 @@ def _by_coverage(level: Level) -> float:
     return level.lowest_coverage
 
 
-def keeps_promise(level: Level, sources: np.ndarray) -> bool:
+def is_valid(level: Level, sources: np.ndarray) -> bool:
     """Whether coverage of every data set is at least nominal, within one standard error."""
     promise = 1 - level.alpha
     return all(

@@ -201,7 +201,7 @@ class Progress:
         by_steps_s = (now - self._began) / (step - self._start) * (self.total - step)
         self.left_s = by_steps_s if self._clock_s is None else self._clock_s()
 
-    def say(self, step: int, loss: float, note: str = "") -> None:
+    def print_line(self, step: int, loss: float, note: str = "") -> None:
         """Prints the line if enough time has passed."""
         now, interactive = time.monotonic(), sys.stderr.isatty()
         if now - self._said < (1.0 if interactive else 30.0) and step < self.total:

@@ -109,14 +109,14 @@ class Training(Paced):
     def _prepare(self, resume: str | None) -> None:
         config, world, run_dir = self.config, self.world, self.run_dir
         begun = self._step_to_resume_from(resume)
-        self.say("reading photos")
+        self.print_line("reading photos")
         self._build_datasets(run_dir if begun else None)
         if not world.all_equal(self.photos.fingerprint):
             raise ConfigError(
                 f"process {world.rank} reads other photos than process 0; all must see the same data.dirs"
             )
         if self.photos.make_resident(world.device):
-            self.say("all photos are in the memory of the accelerator")
+            self.print_line("all photos are in the memory of the accelerator")
         self.schedule = Schedule.of(config, self.num_photos, world.size)
         self.time_budget = self._new_time_budget()
         self.step, self.last_saved = 0, time.monotonic()
@@ -221,7 +221,7 @@ class Training(Paced):
                 return self._run()
             except GaveUp as reason:
                 self._record("failed", EXIT_GAVE_UP, {"stopped_at_step": self.step, "reason": str(reason)})
-                self.say(f"\n{self.name}: stopped at step {self.step}: {reason}")
+                self.print_line(f"\n{self.name}: stopped at step {self.step}: {reason}")
                 return EXIT_GAVE_UP
             except Stopped:  # during the last validation: the last step was saved
                 return self._stopped(EXIT_PREEMPTED)
@@ -270,7 +270,7 @@ class Training(Paced):
         if self.writer:
             self._record("done", 0, summary | self._skipped() | self._time_used())
             self.writer.write_manifest()
-            self.say(f"\ndone: {self.run_dir}")
+            self.print_line(f"\ndone: {self.run_dir}")
         self.world.barrier()
         return 0
 
@@ -304,7 +304,7 @@ class Training(Paced):
             progress = self.progress
             self.writer.progress(self.step, self.total_steps, progress.images_per_s, progress.left_s)
             if outcome is not None:
-                progress.say(self.step, outcome.loss, self._note)
+                progress.print_line(self.step, outcome.loss, self._note)
             if logs:
                 values = {"loss": outcome.loss, "lr": lr, "grad_norm": outcome.grad_norm}
                 values |= {"images_per_s": progress.images_per_s} | self._skipped()
@@ -331,7 +331,7 @@ class Training(Paced):
 
     def _record_skipped(self, outcome: StepOutcome) -> None:
         ranks = outcome.ranks or range(self.world.size)
-        self.say(
+        self.print_line(
             f"\nstep {outcome.step + 1} is skipped: loss {outcome.loss}, norm of the gradients {outcome.grad_norm}, "
             f"from process {', '.join(map(str, ranks))}"
         )
@@ -395,11 +395,13 @@ class Training(Paced):
         last = begun or -1  # random weights may have been validated at step 0
         for name in (METRICS, SKIPPED):
             if wrong := truncate_lines(self.run_dir / name, last):
-                self.say(f"{wrong} damaged lines of {name} are dropped")
+                self.print_line(f"{wrong} damaged lines of {name} are dropped")
         self._write_split()
         if reasons := self.photos.unreadable:
             write_bytes(self.run_dir / UNREADABLE, json.dumps(reasons, indent=2, ensure_ascii=False).encode())
-            self.say(f"{len(reasons)} photos cannot be read and are left out; {UNREADABLE} of the run lists them")
+            self.print_line(
+                f"{len(reasons)} photos cannot be read and are left out; {UNREADABLE} of the run lists them"
+            )
         return writer
 
     @property
@@ -441,7 +443,7 @@ class Training(Paced):
         except StorageError as error:
             if must:
                 raise
-            self.say(f"\n{error}; training goes on, and the checkpoint before this one is kept")
+            self.print_line(f"\n{error}; training goes on, and the checkpoint before this one is kept")
         self.save_s = time.monotonic() - began
 
     def _record(self, status: str, exit_status: int | None, summary: dict) -> None:
@@ -450,10 +452,10 @@ class Training(Paced):
 
     def _stopped(self, exit_status: int) -> int:
         self._record("preempted", exit_status, self._skipped())
-        self.say(f"\nstopped at step {self.step}; go on with --resume --run-dir {self.run_dir}")
+        self.print_line(f"\nstopped at step {self.step}; go on with --resume --run-dir {self.run_dir}")
         return exit_status
 
-    def say(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         """Prints a line on the first process."""
         if self.world.is_main:
             print(line, file=sys.stderr, flush=True)

@@ -17,11 +17,11 @@ from hvit.data.datasets.reading import (
     check_classes,
     class_names,
     groups_from_names,
+    log_nothing,
+    log_to_stderr,
     plants_known,
     read_samples,
     readers,
-    say_nothing,
-    say_on_stderr,
     with_groups,
 )
 from hvit.data.datasets.splits import halves_of_val, split_by_group
@@ -73,7 +73,7 @@ def build_datasets(config: FinetuneConfig, world: World, resumed: Path | None) -
         ConfigError: the data sets lack train or validation photos, or cannot be divided.
         DataError: a data set cannot be read.
     """
-    samples = read_all(config, say_on_stderr if world.is_main else say_nothing)
+    samples = read_all(config, log_to_stderr if world.is_main else log_nothing)
     check_classes([sample for sample in samples if sample.split != "test"], config.data.dirs)
     known = config.data.group_from is not None or plants_known(samples)
     samples = with_splits(samples, config, world)
@@ -107,7 +107,7 @@ def build_datasets(config: FinetuneConfig, world: World, resumed: Path | None) -
     return Datasets(train, val, np.flatnonzero(selecting), np.flatnonzero(~selecting), known, stream)
 
 
-def read_all(config: FinetuneConfig, say: Callable[[str], None] = say_on_stderr) -> list[Sample]:
+def read_all(config: FinetuneConfig, log: Callable[[str], None] = log_to_stderr) -> list[Sample]:
     """Lists the samples of all data sets of a configuration.
 
     Args:
@@ -118,7 +118,7 @@ def read_all(config: FinetuneConfig, say: Callable[[str], None] = say_on_stderr)
     """
     data = config.data
     named = {*data.calibrate_only, *data.source_weights, *data.licences, *data.field}
-    samples = read_samples(data.dirs, early_stress=data.early_stress, say=say)
+    samples = read_samples(data.dirs, early_stress=data.early_stress, log=log)
     unknown = named - {sample.source for sample in samples}
     if unknown:
         raise ConfigError(f"data names {', '.join(sorted(unknown))}, which is none of the data sets in data.dirs")
@@ -133,7 +133,7 @@ def listed_classes(config: FinetuneConfig) -> list[str]:
     Raises:
         ConfigError, DataError: see `read_all`.
     """
-    return class_names([sample for sample in read_all(config, say_nothing) if sample.split != "test"])
+    return class_names([sample for sample in read_all(config, log_nothing) if sample.split != "test"])
 
 
 def fewer(samples: list[Sample], fraction: float, seed: int) -> list[Sample]:

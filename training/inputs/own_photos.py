@@ -80,7 +80,7 @@ def find(place: Path, group_from: str | None, groups_csv: Path | None) -> tuple[
         DataError: there is nothing to learn from, or a photo has no group.
     """
     warnings: list[str] = []
-    samples = read_samples([place], say=warnings.append)
+    samples = read_samples([place], log=warnings.append)
     if tested := sum(sample.split == "test" for sample in samples):
         samples = [sample for sample in samples if sample.split != "test"]
         warnings.append(f"{tested} test photos are not used; evaluate the run on them at the end")

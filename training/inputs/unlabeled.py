@@ -7,11 +7,11 @@ import numpy as np
 
 from hvit.data.caching.photo_cache import PhotoCache
 from hvit.data.datasets.reading import (
+    log_nothing,
+    log_to_stderr,
     plants_known,
     read_samples,
     read_unlabeled,
-    say_nothing,
-    say_on_stderr,
     with_groups,
 )
 from hvit.data.datasets.splits import split_by_group
@@ -58,13 +58,13 @@ def gather_unlabeled(config: PretrainConfig, world: World) -> Unlabeled:
         DataError: a data set cannot be read.
     """
     data = config.data
-    say = say_on_stderr if world.is_main else say_nothing
-    samples = read_samples(data.dirs, say=say) if data.dirs else []
+    log = log_to_stderr if world.is_main else log_nothing
+    samples = read_samples(data.dirs, log=log) if data.dirs else []
     known = data.group_from is not None or plants_known(samples)
     labeled = [sample for sample in with_splits(samples, config, world) if sample.split == "train"]
     if data.dirs and not labeled:
         raise ConfigError("data.dirs hold no train photos; expected DIR/train/CLASS/*.jpg")
-    others = read_unlabeled(data.unlabeled, say)
+    others = read_unlabeled(data.unlabeled, log)
     unknown = set(data.licences) - {sample.source for sample in labeled + others}
     if unknown:
         raise ConfigError(f"data.licences names {', '.join(sorted(unknown))}, which is none of the data sets")

@@ -8,7 +8,7 @@ import numpy as np
 from hvit.data.caching.photo_cache import PhotoCache
 from hvit.data.datasets.folders import DataError
 from hvit.data.datasets.masks import LEAF, SYMPTOM, MaskSample, read_healthy, read_masked
-from hvit.data.datasets.reading import SPLITS, say_nothing, say_on_stderr, with_groups
+from hvit.data.datasets.reading import SPLITS, log_nothing, log_to_stderr, with_groups
 from hvit.data.datasets.splits import halves_of_val
 from training.config import ConfigError, MaskData, SegmentConfig
 from training.inputs.datasets import cache_of
@@ -98,10 +98,10 @@ def list_masked(data: MaskData, world: World) -> tuple[list[MaskSample], list[Ma
             select.
         DataError: a data set cannot be read.
     """
-    say = say_on_stderr if world.is_main else say_nothing
-    samples: list[MaskSample] = read_masked(data.dirs, say) + read_healthy(data.healthy_dirs, say)
+    log = log_to_stderr if world.is_main else log_nothing
+    samples: list[MaskSample] = read_masked(data.dirs, log) + read_healthy(data.healthy_dirs, log)
     named = {*data.source_weights, *data.leaf_unknown, *data.crops, *data.licences}
-    more = read_masked(data.calibrate_dirs, say)
+    more = read_masked(data.calibrate_dirs, log)
     sources = {sample.source for sample in samples + more}
     if named - sources:
         raise ConfigError(

@@ -40,7 +40,7 @@ def predict_with_progress(checkpoint: Checkpoint, samples: list[Sample]) -> Mode
     return predict_samples(checkpoint, samples, progress=progress("test photos"), workers=readers(samples))
 
 
-def promises_by_data(
+def coverage_by_data(
     checkpoint: Checkpoint,
     probs: np.ndarray,
     labels: np.ndarray,

@@ -136,7 +136,7 @@ def open_cache(
     Raises:
         UnreadablePhotosError: more than 0.5 % of the photos cannot be read; the message names the first ten.
     """
-    hashes = [patient_sha256(sample) for sample in samples]
+    hashes = [sha256_with_retries(sample) for sample in samples]
     made_of = json.dumps([DECODING, side, [sample.cache_name for sample in samples], hashes])
     key = hashlib.sha256(made_of.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
@@ -188,7 +188,7 @@ def _decode_all(
     write_bytes(index_path, json.dumps({"sizes": sizes, "sha256": kept, "unreadable": unreadable}).encode())
 
 
-def patient_sha256(sample: Sample) -> str:
+def sha256_with_retries(sample: Sample) -> str:
     """SHA-256 of a sample, with retries; "" where its file cannot be opened."""
     try:
         return _with_retries(sample.sha256, OSError)

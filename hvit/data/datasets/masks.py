@@ -83,7 +83,7 @@ class MaskSample(Sample):
         return self.photo.slow
 
 
-def read_masked(dirs: list[Path], say: Callable[[str], None] = lambda line: None) -> list[MaskSample]:
+def read_masked(dirs: list[Path], log: Callable[[str], None] = lambda line: None) -> list[MaskSample]:
     """Lists the masks of some data sets, each with its photo.
 
     Args:
@@ -99,7 +99,7 @@ def read_masked(dirs: list[Path], say: Callable[[str], None] = lambda line: None
     samples: list[MaskSample] = []
     roots: dict[str, Path] = {}
     for place in map(Path, dirs):
-        own = _rendered(place) if place.as_posix().startswith(SCHEME) else _in_folder(place, say)
+        own = _rendered(place) if place.as_posix().startswith(SCHEME) else _in_folder(place, log)
         other = roots.setdefault(own[0].source, place)
         if other is not place and not isinstance(own[0].photo, RenderedSample):
             raise DataError(f"{other} and {place} have the same name; name each data set once, or rename a folder")
@@ -107,7 +107,7 @@ def read_masked(dirs: list[Path], say: Callable[[str], None] = lambda line: None
     return samples
 
 
-def read_healthy(dirs: list[Path], say: Callable[[str], None] = lambda line: None) -> list[MaskSample]:
+def read_healthy(dirs: list[Path], log: Callable[[str], None] = lambda line: None) -> list[MaskSample]:
     """Training photos of the healthy classes of labeled data sets, as masks without symptoms.
 
     Args:
@@ -118,7 +118,7 @@ def read_healthy(dirs: list[Path], say: Callable[[str], None] = lambda line: Non
     Raises:
         DataError: a data set cannot be read, or none has a healthy class with training photos.
     """
-    photos = [s for s in read_samples(dirs, say=say) if s.split == "train" and is_healthy(s.label)] if dirs else []
+    photos = [s for s in read_samples(dirs, log=log) if s.split == "train" and is_healthy(s.label)] if dirs else []
     if dirs and not photos:
         raise DataError(f"{listed(map(str, dirs))}: no training photos of a class called healthy")
     return [MaskSample(s.path, s.label, s.split, s.group, s.source, s.root, photo=s, is_healthy=True) for s in photos]
@@ -179,34 +179,34 @@ def _rendered(place: Path) -> list[MaskSample]:
     return samples
 
 
-def _in_folder(place: Path, say: Callable[[str], None]) -> list[MaskSample]:
+def _in_folder(place: Path, log: Callable[[str], None]) -> list[MaskSample]:
     if not place.is_dir():
         raise DataError(f"{place}: no such folder; {LAYOUT}")
     inside = sorted(folder for folder in place.iterdir() if folder.is_dir())
     check_one_folder_a_split(place, [folder.name for folder in inside])
     folders = {split_named(folder.name): folder for folder in inside}
-    labels = _labels(place / CONDITIONS, say)
+    labels = _labels(place / CONDITIONS, log)
     samples: list[MaskSample] = []
     for split in SPLITS:
         if split in folders:
-            samples += _of_split(place, folders[split], split, labels, say)
+            samples += _of_split(place, folders[split], split, labels, log)
     if not samples:
         raise DataError(f"{place} holds no photos with masks; {LAYOUT}")
     return samples
 
 
-def _labels(file: Path, say: Callable[[str], None]) -> dict[Path, str]:
+def _labels(file: Path, log: Callable[[str], None]) -> dict[Path, str]:
     """Class by photo of a manifest; empty without one."""
     if not file.exists():
         return {}
     rows, notes = read_manifest(file)
     for note in notes:
-        say(note)
+        log(note)
     return {row.path: row.label for row in rows}
 
 
 def _of_split(
-    place: Path, folder: Path, split: str, labels: dict[Path, str], say: Callable[[str], None]
+    place: Path, folder: Path, split: str, labels: dict[Path, str], log: Callable[[str], None]
 ) -> list[MaskSample]:
     images, masks = folder / IMAGES, folder / MASKS
     for part in (images, masks):
@@ -214,14 +214,14 @@ def _of_split(
             raise DataError(f"{folder} has no folder {part.name}; {LAYOUT}")
     listing = list_photos(images)
     if listing.note:
-        say(listing.note)
-    of_photo = _matched(images, listing.photos, masks, say)
+        log(listing.note)
+    of_photo = _matched(images, listing.photos, masks, log)
     name = place.resolve().name
     photos = [Sample(path, labels.get(path, ""), split, "", name, place) for path in listing.photos]
     return [MaskSample(of_photo[photo.path], photo.label, split, "", name, place, photo=photo) for photo in photos]
 
 
-def _matched(images: Path, photos: list[Path], masks: Path, say: Callable[[str], None]) -> dict[Path, Path]:
+def _matched(images: Path, photos: list[Path], masks: Path, log: Callable[[str], None]) -> dict[Path, Path]:
     """The mask of each photo: the PNG of the same path below `masks`, names compared in NFC without their endings.
 
     Raises:
@@ -237,7 +237,7 @@ def _matched(images: Path, photos: list[Path], masks: Path, say: Callable[[str],
         raise DataError(f"{masks} has no mask for {len(lacking)} photos, the first is {first}{hint}")
     spare = [pngs[name].relative_to(masks).as_posix() for name in pngs if name not in by_name]
     if spare:
-        say(f"{masks}: {len(spare)} masks belong to no photo and are not used: {listed(spare)}")
+        log(f"{masks}: {len(spare)} masks belong to no photo and are not used: {listed(spare)}")
     return {photo: pngs[name] for name, photo in by_name.items()}
 
 

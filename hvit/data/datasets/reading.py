@@ -29,19 +29,19 @@ __all__ = [
     "read_samples",
     "read_unlabeled",
     "readers",
-    "say_nothing",
-    "say_on_stderr",
+    "log_nothing",
+    "log_to_stderr",
     "spelled_as",
     "with_groups",
 ]
 
 
-def say_on_stderr(line: str) -> None:
+def log_to_stderr(line: str) -> None:
     """Prints a note on a data set to stderr, the default of the readers."""
     print(line, file=sys.stderr, flush=True)
 
 
-def say_nothing(line: str) -> None:
+def log_nothing(line: str) -> None:
     """Discards notes: for further processes, and where the same folder was read before."""
 
 
@@ -49,7 +49,7 @@ def read_samples(
     dirs: list[Path],
     split: str | None = None,
     early_stress: bool = False,
-    say: Callable[[str], None] = say_on_stderr,
+    log: Callable[[str], None] = log_to_stderr,
 ) -> list[Sample]:
     """Reads the samples of several data sets.
 
@@ -70,10 +70,10 @@ def read_samples(
             same name, so that their recorded paths would be ambiguous.
         AddressError: an invalid LeafSim address.
     """
-    samples = [sample for place in dirs for sample in _read(Path(place), early_stress, say)]
+    samples = [sample for place in dirs for sample in _read(Path(place), early_stress, log)]
     _check_unique_paths(samples)
     for line in case_warnings(class_names(samples)):
-        say(line)
+        log(line)
     return samples if split is None else of_split(samples, split, dirs)
 
 
@@ -124,7 +124,7 @@ def spelled_as(samples: list[Sample], classes: Sequence[str]) -> list[Sample]:
     return [replace(s, label=spelling[s.label]) if s.label in spelling else s for s in samples]
 
 
-def read_unlabeled(folders: list[Path], say: Callable[[str], None] = say_on_stderr) -> list[Sample]:
+def read_unlabeled(folders: list[Path], log: Callable[[str], None] = log_to_stderr) -> list[Sample]:
     """Reads all photos of some folders, for self-supervised pre-training.
 
     Args:
@@ -139,7 +139,7 @@ def read_unlabeled(folders: list[Path], say: Callable[[str], None] = say_on_stde
         _check_folder(folder)
         listing = list_photos(folder)
         if listing.note:
-            say(listing.note)
+            log(listing.note)
         if not listing.photos:
             raise DataError(f"{folder}: no photos")
         samples += [Sample(path, "", "train", "", folder.resolve().name, folder) for path in listing.photos]
@@ -157,15 +157,15 @@ def _check_unique_paths(samples: list[Sample]) -> None:
             raise DataError(f"{other.root} and {sample.root} both hold {sample.relative}; rename one of the folders")
 
 
-def _read(place: Path, early_stress: bool, say: Callable[[str], None]) -> list[Sample]:
+def _read(place: Path, early_stress: bool, log: Callable[[str], None]) -> list[Sample]:
     if place.as_posix().startswith(SCHEME):
         return [RenderedSample.of(address, early_stress) for address in Span.parse(place.as_posix())]
     if place.is_file() and place.suffix.lower() in {".csv", *WORKBOOKS}:
-        return _read_manifest(place, say)
+        return _read_manifest(place, log)
     _check_folder(place)
     layout = read_layout(place)
     for note in layout.notes:
-        say(note)
+        log(note)
     name = place.resolve().name
     samples = [Sample(p.path, p.label, p.split, "", name, place, p.augmented) for p in layout.photos]
     return with_groups(samples, [_original_name(s) for s in samples]) if layout.has_originals else samples
@@ -187,10 +187,10 @@ def _original_name(sample: Sample) -> str:
     return f"{sample.label}/{number.group() if number else sample.path.stem}"
 
 
-def _read_manifest(file: Path, say: Callable[[str], None]) -> list[Sample]:
+def _read_manifest(file: Path, log: Callable[[str], None]) -> list[Sample]:
     rows, notes = read_manifest(file)
     for note in notes:
-        say(note)
+        log(note)
     root, source = file.parent, file.parent.resolve().name
     samples = [Sample(row.path, row.label, row.split, row.group, source, root) for row in rows]
     return sorted(samples, key=lambda sample: sample.relative)

@@ -14,8 +14,8 @@ from hvit.batches.reviews import (
     Review,
     add_review,
     agreed_labels,
-    doubtful_first,
     last_review,
+    most_uncertain_first,
     read_reviews,
     standing_reviews,
     undo,
@@ -114,7 +114,7 @@ def test_doubtful_photos_come_first(tmp_path, tiny_run):
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff")
     batch = scored_batch(tmp_path / "batches", tiny_run, folder)
     results = derive_results(read_photos(batch), read_scores(batch), batch.rules)
-    order = doubtful_first(results)
+    order = most_uncertain_first(results)
     assert sorted(order) == list(range(7)) and results.photos[order[-1]].name == "broken.jpg"
     kinds = [str(results.verdicts[row]) for row in order]
     ranks = [("unsure", "unfamiliar", "named", "unreadable").index(kind) for kind in kinds]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hvit.paper.intended_use import meant_for, not_for
+from hvit.paper.intended_use import intended_uses, out_of_scope_uses
 from hvit.runs import RunInfo
 from hvit.runs.snapshot import RunSnapshot
 from tests.support.model_cards import model_card
@@ -19,23 +19,23 @@ def record(classes=CLASSES, config=PHOTOS, kind="finetune") -> RunSnapshot:
 
 
 def test_what_a_run_is_not_for_is_read_off_its_classes():
-    said = " ".join(not_for(record()))
-    assert "Healthy leaves of grape and pepper: it never saw one" in said
-    assert "Telling conditions of grape and pepper apart: it knows one." in said
-    assert "not a plant pathologist's" in said and "Photos of real leaves" not in said
-    assert "How severe a disease is: it has no segmentation head." in said
+    description = " ".join(out_of_scope_uses(record()))
+    assert "Healthy leaves of grape and pepper: it never saw one" in description
+    assert "Telling conditions of grape and pepper apart: it knows one." in description
+    assert "not a plant pathologist's" in description and "Photos of real leaves" not in description
+    assert "How severe a disease is: it has no segmentation head." in description
 
 
 def test_a_run_is_meant_for_its_crops():
-    assert meant_for(record()) == ["A first opinion on photos of single leaves of grape, pepper and tomato."]
+    assert intended_uses(record()) == ["A first opinion on photos of single leaves of grape, pepper and tomato."]
 
 
 def test_a_run_of_drawn_leaves_is_not_for_photos():
     drawn = record(("Rust", "healthy"), DRAWN)
-    assert "Photos of real leaves: it never saw one." in not_for(drawn)
-    assert "without photos" in meant_for(drawn)[0]
+    assert "Photos of real leaves: it never saw one." in out_of_scope_uses(drawn)
+    assert "without photos" in intended_uses(drawn)[0]
 
 
 def test_a_backbone_names_nothing():
     backbone = record((), kind="pretrain")
-    assert not_for(backbone) == [] and "by itself it names nothing" in meant_for(backbone)[0]
+    assert out_of_scope_uses(backbone) == [] and "by itself it names nothing" in intended_uses(backbone)[0]

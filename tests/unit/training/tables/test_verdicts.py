@@ -6,7 +6,7 @@ from PIL import Image
 
 from hvit.runs.checkpoint import load_checkpoint
 from hvit.verdicts import Verdicts
-from training.tables.verdicts import prediction_sets, promises_by_data, unknown_kinds
+from training.tables.verdicts import coverage_by_data, prediction_sets, unknown_kinds
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def _said() -> tuple[np.ndarray, np.ndarray, Verdicts]:
 def test_promises_by_hand(checkpoint):
     probs, labels, said = _said()
     packs = np.array(["lab", "orchard", "orchard", "lab"])
-    lines = promises_by_data(checkpoint, probs, labels, packs, said, ("orchard",))
+    lines = coverage_by_data(checkpoint, probs, labels, packs, said, ("orchard",))
     rows = {line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:-1]] for line in lines[6:]}
     assert list(rows) == ["lab", "orchard (field)", "together"]
     n, _, coverage, size, named, correct, accepted = rows["lab"]

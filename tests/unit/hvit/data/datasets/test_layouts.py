@@ -25,7 +25,7 @@ def fill(root, *folders, classes=CLASSES):
 
 def read(root):
     notes = []
-    return read_samples([root], say=notes.append), notes
+    return read_samples([root], log=notes.append), notes
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_case_is_compared_across_data_sets_too(tmp_path):
     touch(tmp_path / "a" / "Rust" / "1.jpg")
     touch(tmp_path / "b" / "rust" / "1.jpg")
     notes = []
-    read_samples([tmp_path / "a", tmp_path / "b"], say=notes.append)
+    read_samples([tmp_path / "a", tmp_path / "b"], log=notes.append)
     assert notes == ["Rust and rust differ by case only, and are read as 2 classes"]
 
 

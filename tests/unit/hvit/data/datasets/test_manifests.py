@@ -18,7 +18,7 @@ def folder(tmp_path):
 def read(folder, text, encoding="utf-8"):
     (folder / "photos.csv").write_bytes(text.encode(encoding))
     notes = []
-    return read_samples([folder / "photos.csv"], say=notes.append), notes
+    return read_samples([folder / "photos.csv"], log=notes.append), notes
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_table_may_name_photos_behind_a_link(folder, tmp_path_factory):
 
 
 def test_groups_are_read_from_a_table_of_excel(folder):
-    samples = read_samples([folder], say=lambda line: None)
+    samples = read_samples([folder], log=lambda line: None)
     table = folder / "plants.csv"
     lines = ["Path;Group", "Rust\\p0.jpg;7", ".\\Rust\\p 1.jpg; 7", "healthy\\p0.jpg;8", "Mehltau\u0308\\p0.jpg;9", ";"]
     table.write_text("\r\n".join(lines), encoding="utf-8-sig")
