@@ -37,7 +37,7 @@ from hvit.scoring import audit, audit_rows, audit_words
 from hvit.scoring.evaluation import predict_pixels
 from hvit.scoring.explained_regions import explained_regions
 from hvit.scoring.leaf_masks import BY_COLOR, LeafMasks, run_that_segments, segmented
-from training.calibrate import stratified
+from training.calibration.fitting import stratified
 from training.command_line import reports_os_errors
 
 PHOTOS, SEED = 800, 0

@@ -26,8 +26,8 @@ from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.scoring.evaluation import predict_samples
 from hvit.scoring.model_outputs import ModelOutputs
 from hvit.verdicts import decide
-from training.calibrate import calibration_photos
 from training.calibration.conformal import choose_conformal, levels_for
+from training.calibration.fitting import calibration_photos
 from training.calibration.recorded_photos import find_recorded
 from training.calibration.unknown_classes import (
     Acceptance,

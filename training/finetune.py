@@ -21,14 +21,13 @@ from hvit.data.caching.photo_cache import PhotoCache
 from hvit.data.preprocess import Preprocessing
 from hvit.files import file_sha256
 from hvit.weights_origin import Origin
-from training.calibrate import finish_run, finish_s
+from training.calibration.fitting import finish_run, finish_s
 from training.command_line import program_parser
 from training.config import ConfigError, FinetuneConfig
 from training.distillation.repeated_views import RepeatedViews
 from training.distillation.stored_outputs import stored_teacher
 from training.distillation.teacher import FeatureStudent, Teacher, check_same_classes, load_teachers
 from training.dry_run.finetune_plan import print_plan
-from training.engine.checkpoints import save_weights
 from training.engine.early_stopping import Patience, better
 from training.engine.ema import Ema
 from training.engine.entry_point import start
@@ -49,6 +48,7 @@ from training.engine.initial_weights import (
 from training.engine.losses import ClassificationLoss
 from training.engine.optim import adamw
 from training.engine.steps import predict, score, sides_at, train_step
+from training.engine.storage import save_weights
 from training.engine.trainer import Training
 from training.inputs.datasets import build_datasets, listed_classes, write_split
 from training.inputs.sampler import Sampler, class_shares, sample_weights
@@ -275,7 +275,7 @@ class Finetuning(Training):
                 self.best = {"step": self.step, "epoch": epoch, "value": scores[metric], "sha256": sha256}
             # Scores with a frozen backbone say nothing about early stopping of the full training.
             if not self.is_frozen:
-                self.patience.see(scores)
+                self.patience.record(scores)
         self.world.barrier()
         self.ended_early = self.world.any(self.patience.is_over and not self.at_end)
         if self.ended_early:

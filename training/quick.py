@@ -7,7 +7,7 @@ import copy
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,6 @@ import numpy as np
 from hvit.calibration import fit_temperature, softmax
 from hvit.console import Parser, at_least, escape_unprintable, print_json, print_table, progress
 from hvit.data.caching.photo_cache import data_fingerprint
-from hvit.data.datasets.splits import folds_by_group
 from hvit.device import chosen_device
 from hvit.models import HViT
 from hvit.rejection import Rejector
@@ -31,15 +30,14 @@ from hvit.scoring.scores import score
 from hvit.words import PLANTS_UNKNOWN
 from training.calibration.conformal import CalibrationSet, Level, choose_level, supported_levels
 from training.calibration.unknown_classes import rejection_threshold
-from training.frozen_features.learning_curve import Curve, Gain, gain_of_twice, learning_curve
+from training.frozen_features.cross_validation import FOLDS, CrossValidation, cross_validate
+from training.frozen_features.learning_curve import Gain, gain_of_twice
 from training.frozen_features.linear_head import C, LinearHead
 from training.inputs.datasets import write_roles
-from training.inputs.own_photos import OwnPhotos, find, see
+from training.inputs.own_photos import OwnPhotos, extract_features, list_own_photos
 from training.inputs.random_streams import uniform
 
 SPLIT = "cv"  # under eval/: out-of-fold predictions
-FOLDS = 5
-DRAWS = 4  # fold assignments for the learning curve; the first also evaluates the run
 ALPHAS = (0.1, 0.05, 0.02)  # of the prediction sets, the mildest first
 MOST_REFERENCE = 6000  # photos that the out-of-distribution detector is fitted to
 REFERENCE = 4100  # random stream
@@ -53,23 +51,6 @@ EXAMPLES = """examples:
 DIR holds a folder a class (my-photos/Tomato___Late_blight/*.jpg), or is a CSV file with the columns path, label and, if
 plants are known, group. Where it has train, val and test, test is left alone. Nothing is written into it.
 """
-
-
-@dataclass(frozen=True)
-class CrossValidation:
-    """Out-of-fold outputs of cross-validation.
-
-    Attributes:
-        folds: of each photo, (N,).
-        logits: (N, K).
-        strangeness: distance to the nearest photos of the other folds, (N,).
-        curve: errors by how many photos were learned from.
-    """
-
-    folds: np.ndarray
-    logits: np.ndarray
-    strangeness: np.ndarray
-    curve: Curve
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -105,14 +86,14 @@ def quick(args, log: Callable[[str], None] = lambda line: None) -> dict:
         ValueError: an error in the photos, the run or the output folder.
     """
     began = time.monotonic()
-    samples, known, warnings = find(args.place, args.group_from, args.groups_csv)
+    samples, known, warnings = list_own_photos(args.place, args.group_from, args.groups_csv)
     run_dir = args.run_dir or Path("runs") / samples[0].source
     _check_overwrite(run_dir, samples[0].root)
     parent = load_checkpoint(find_run(args.run_name).path, chosen_device(args.device), headless=True)
     if parent.takes_bands:
         raise RunError(f"run {parent.name} takes spectral bands, which are not read here; choose another --run")
     log(f"{len(samples)} photos seen through {parent.name}")
-    photos = see(parent, samples, known, warnings, progress("photos"))
+    photos = extract_features(parent, samples, known, warnings, progress("photos"))
     for warning in photos.warnings:
         log(f"warning: {warning}")
     writer = RunWriter(
@@ -172,31 +153,6 @@ def _config(args, parent: Checkpoint) -> dict:
         "folds": FOLDS,
         "seed": args.seed,
     }
-
-
-def cross_validate(
-    photos: OwnPhotos, seed: int, progress: Callable[[int, int], None] = lambda done, total: None
-) -> CrossValidation:
-    """Predicts every photo by a head fitted to the folds without its group.
-
-    Args:
-        seed: of the folds and of the subsets.
-        progress: called with the heads of the learning curve fitted and their number.
-    """
-    K, labels = len(photos.classes), photos.labels
-    num_folds = min(FOLDS, photos.groups.max() + 1)
-    divisions = [folds_by_group(photos.samples, num_folds, seed + 1000 * draw) for draw in range(DRAWS)]
-    folds = divisions[0]
-    logits = np.zeros((len(labels), K), dtype=np.float32)
-    strangeness = np.zeros(len(labels))
-    for fold in range(folds.max() + 1):
-        rest, inside = folds != fold, folds == fold
-        head = LinearHead.fit(photos.embeddings[rest], labels[rest], K)
-        logits[inside] = head.logits(photos.embeddings[inside])
-        neighbors = NearestNeighbors.fit([stage[rest] for stage in photos.stage_features])
-        strangeness[inside] = neighbors.score([stage[inside] for stage in photos.stage_features])
-    curve = learning_curve(photos.embeddings, labels, photos.groups, divisions, seed, progress)
-    return CrossValidation(folds, logits, strangeness, curve)
 
 
 def _write_run(writer: RunWriter, parent: Checkpoint, photos: OwnPhotos, seed: int) -> tuple[dict, dict, Gain]:

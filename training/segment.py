@@ -26,10 +26,10 @@ from hvit.scoring.segmentation import MaskCounts
 from training.command_line import program_parser
 from training.config import ConfigError, SegmentConfig
 from training.dry_run.segment_plan import print_plan
-from training.engine.checkpoints import save_weights
 from training.engine.ema import Ema
 from training.engine.entry_point import start
 from training.engine.optim import adamw
+from training.engine.storage import save_weights
 from training.engine.trainer import Training
 from training.inputs.augment import augment, augment_masks, batch_sides
 from training.inputs.datasets import write_roles

@@ -20,8 +20,9 @@ from hvit.models.config import UNIT_PX
 from hvit.models.sparse import VisibleUnits
 from training.command_line import config_parser, reports_os_errors
 from training.config import FinetuneConfig, PretrainConfig, ViewConfig, load_classifier_config
-from training.inputs.augment import BLOCK, augment, batch_sides, mix
+from training.inputs.augment import BLOCK, augment, batch_sides
 from training.inputs.masking import kept_units
+from training.inputs.mixing import mix
 
 LEAVES = Path("leafsim:v1/1/0-199")
 VIEWS = 9

@@ -47,7 +47,7 @@ from hvit.scoring.stress import (
     working_copy,
 )
 from hvit.untrusted import read_parquet
-from training.calibrate import stratified
+from training.calibration.fitting import stratified
 from training.command_line import reports_os_errors
 from training.parallel.world import World, join_world
 from training.stressing.parts import Plan, do_parts, read_photo

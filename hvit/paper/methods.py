@@ -4,21 +4,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hvit.paper import sentences
 from hvit.paper.record import Record, Text
 from hvit.paper.references import TOOL, bibliography
+from hvit.paper.sentences import calibration, data, evaluation, machine, model
+from hvit.paper.training_sentences import augmentation, head, optimization, pretraining, selection
 from hvit.runs import Run, RunError
 
 OF_PRETRAINING = (
-    sentences.model, sentences.data, sentences.pretraining, sentences.augmentation, sentences.optimization,
-    sentences.machine,
+    model, data, pretraining, augmentation, optimization,
+    machine,
 )  # fmt: skip
 OF_QUICK = (
-    sentences.model, sentences.data, sentences.head, sentences.calibration, sentences.evaluation, sentences.machine,
+    model, data, head, calibration, evaluation, machine,
 )  # fmt: skip
 OF_TRAINING = (
-    sentences.model, sentences.data, sentences.augmentation, sentences.optimization, sentences.selection,
-    sentences.calibration, sentences.evaluation, sentences.machine,
+    model, data, augmentation, optimization, selection,
+    calibration, evaluation, machine,
 )  # fmt: skip
 
 

@@ -28,8 +28,8 @@ def pretrained(text: Text, origin: Origin, through_parent: bool) -> None:
     learned = "" if origin.trained_on == UNKNOWN else f" were trained on {origin.trained_on}{cite(*keys)} and"
     licence = "" if origin.licence == UNKNOWN else f" (licence: {origin.licence})"
     mean, std = (", ".join(f"{value:g}" for value in values) for values in (origin.mean, origin.std))
-    text.add_sentence(f"{whose}{learned} come from {origin.source}{licence}, SHA-256 {origin.sha256}.", *keys)
-    text.add_sentence(f"Pictures were normalized as they expect, with mean {mean} and standard deviation {std}.")
+    text.add(f"{whose}{learned} come from {origin.source}{licence}, SHA-256 {origin.sha256}.", *keys)
+    text.add(f"Pictures were normalized as they expect, with mean {mean} and standard deviation {std}.")
 
 
 def _name(origin: Origin) -> str:

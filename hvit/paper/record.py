@@ -18,7 +18,7 @@ class Text:
     paragraphs: list[list[str]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
 
-    def add_sentence(self, sentence: str, *keys: str) -> None:
+    def add(self, sentence: str, *keys: str) -> None:
         """Appends a sentence to the last paragraph."""
         self.paragraphs[-1].append(sentence)
         self.keys += keys

@@ -1,6 +1,6 @@
 """Sentences of a Methods paragraph, one function for each subject."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from hvit.data.classes import crops
 from hvit.data.inspection.balance import CALIBRATE, CV, SELECT, TEST, TRAIN, balance_of
@@ -13,7 +13,6 @@ from hvit.scoring.metrics import wilson
 
 FAMILY = {"hvit_tiny": "HViT-T", "hvit_small": "HViT-S", "hvit_base": "HViT-B", "hvit_large": "HViT-L"}
 PRECISIONS = {"bf16": "bfloat16 mixed precision", "fp32": "single precision"}
-METRIC_WORDS = {"macro_f1": "macro-F1", "top1": "accuracy", "nll": "negative log-likelihood"}
 ROLE_WORDS = {
     TRAIN: "trained",
     SELECT: "selected the weights",
@@ -68,16 +67,16 @@ def model(text: Text, record: Record) -> None:
     frozen = record("model.frozen") is True
     verb = "was used with frozen weights" if frozen else "was trained"
     if run.status != "done":
-        text.add_sentence(f"Run {run.name} is not finished ({run.status}).")
-    text.add_sentence(f"Run {run.name}: {what}{cite(TOOL)}{_size(record, name)} {verb} {start} {goal}.", *keys, TOOL)
+        text.add(f"Run {run.name} is not finished ({run.status}).")
+    text.add(f"Run {run.name}: {what}{cite(TOOL)}{_size(record, name)} {verb} {start} {goal}.", *keys, TOOL)
     if origin is not None:
         pretrained.pretrained(text, origin, through_parent=parent is not None)
     if card is not None and card.spectral is not None:
         measured = card.spectral.kind == "bands"
         kind = "measured bands" if measured else "indices computed from the colors of the photo"
-        text.add_sentence(f"Its spectral stream takes {kind}: {', '.join(card.spectral.names)}.")
+        text.add(f"Its spectral stream takes {kind}: {', '.join(card.spectral.names)}.")
     if record("spectral.dropout"):
-        text.add_sentence(f"It was hidden from {100 * record('spectral.dropout'):g} % of the samples in training.")
+        text.add(f"It was hidden from {100 * record('spectral.dropout'):g} % of the samples in training.")
 
 
 def _classes(classes: Sequence[str]) -> str:
@@ -128,13 +127,11 @@ def data(text: Text, record: Record) -> None:
     balance = balance_of(record.run)
     counts = [f"{balance.count(role=role):,} {ROLE_WORDS[role]}" for role in balance.roles]
     if counts:
-        text.add_sentence(f"Of the {record.picture_noun}, {', '.join(counts)}.")
+        text.add(f"Of the {record.picture_noun}, {', '.join(counts)}.")
     if record("data.holdout") is not None:
-        text.add_sentence(
-            f"{100 * record('data.holdout'):g} % of those to train on were held out, to judge the features by."
-        )
+        text.add(f"{100 * record('data.holdout'):g} % of those to train on were held out, to judge the features by.")
     if (fraction := record("data.train_fraction")) is not None and fraction < 1:
-        text.add_sentence(
+        text.add(
             f"{100 * fraction:g} % of the {record.picture_noun} of each class that were there to train on were used."
         )
     licences = (record.card and record.card.licences) or record("data.licences") or {}
@@ -146,147 +143,13 @@ def data(text: Text, record: Record) -> None:
         facts = [f"{balance.count(source):,} {record.picture_noun}"] * known
         facts += [f"licence: {licence}"] * bool(licence)
         keys = cited_for(source, licence)
-        text.add_sentence(f"Data set {source}{': ' * bool(facts)}{'; '.join(facts)}{cite(*keys)}.", *keys)
+        text.add(f"Data set {source}{': ' * bool(facts)}{'; '.join(facts)}{cite(*keys)}.", *keys)
     if not sources and record("data.dirs"):
         names = [str(name).rstrip("/").rpartition("/")[2] for name in record("data.dirs")]
-        text.add_sentence(f"Data sets: {', '.join(names)}.")
+        text.add(f"Data sets: {', '.join(names)}.")
     if record.run.plants_known is not None:
         verb = "was" if record.run.plants_known else "was not"
-        text.add_sentence(f"Which plant each of them shows {verb} known.")
-
-
-def pretraining(text: Text, record: Record) -> None:
-    """Self-supervised pre-training."""
-    method = record("method")
-    if method == "simclr":
-        keys, decoupled = ["chen2020simclr"], record("contrastive.decoupled")
-        if decoupled:
-            keys.append("yeh2022decoupled")
-        words = "SimCLR with the decoupled contrastive loss" if decoupled else "SimCLR"
-        text.add_sentence(f"Method: {words}{cite(*keys)}, temperature {record('contrastive.temperature'):g}.", *keys)
-    elif method == "mae":
-        keys = ["he2022mae", "ryali2023hiera"]
-        ratio = record("masked.mask_ratio")
-        text.add_sentence(
-            f"Method: masked autoencoding{cite(*keys)} with {100 * ratio:g} % of the 32-px units hidden.", *keys
-        )
-
-
-AUGMENTATIONS: tuple[tuple[str, Callable[[Record], str]], ...] = (
-    ("augment.quarter_turns", lambda r: "quarter turns and flips" if r("augment.quarter_turns") else "flips"),
-    ("augment.turn_probability", lambda r: f"turns by up to {r('augment.turn_degrees'):g} degrees"),
-    ("augment.min_area", lambda r: f"crops of at least {100 * r('augment.min_area'):g} % of the area"),
-    ("augment.whole", lambda r: f"whole padded views (share {r('augment.whole'):g})"),
-    ("augment.stretch", lambda r: f"changes of aspect by up to {100 * r('augment.stretch'):g} %"),
-    ("augment.color_probability", lambda r: f"color contrast and brightness by up to {100 * r('augment.color'):g} %"),
-    ("augment.hue", lambda r: f"hue by up to {360 * r('augment.hue'):g} degrees"),
-    ("augment.white_balance", lambda r: f"white balance by up to {100 * r('augment.white_balance'):g} %"),
-    ("augment.blur_probability", lambda r: f"blur (probability {r('augment.blur_probability'):g})"),
-    ("augment.noise_probability", lambda r: f"noise (probability {r('augment.noise_probability'):g})"),
-    ("augment.grey_probability", lambda r: f"grey (probability {r('augment.grey_probability'):g})"),
-)  # fmt: skip
-
-
-def augmentation(text: Text, record: Record) -> None:
-    """Augmentation and mixing of pictures."""
-    used = [words(record) for name, words in AUGMENTATIONS if record(name)]
-    if used:
-        text.add_sentence(f"Augmentation: {', '.join(used)}.")
-    # A phase may mix where the rest does not, or the reverse.
-    given = {record("augment.mix_probability")} | {p.get("mix_probability") for p in record("phases") or []}
-    shares = sorted(share for share in given if share)
-    if shares:
-        cut = record("augment.cutmix_share")
-        keys = ["zhang2018mixup"] * (cut < 1) + ["yun2019cutmix"] * (cut > 0)
-        names = [name for name, used in (("mixup", cut < 1), ("CutMix", cut > 0)) if used]
-        span = " or ".join(f"{share:g}" for share in shares)
-        text.add_sentence(
-            f"Blocks of eight pictures were mixed by {' or '.join(names)}{cite(*keys)} with probability {span}.", *keys
-        )
-
-
-def optimization(text: Text, record: Record) -> None:
-    """Optimizer, schedule, loss and length."""
-    lr, epochs = record("optim.lr"), record("epochs")
-    if lr is not None:
-        keys = ["loshchilov2019adamw", "loshchilov2017sgdr"]
-        line = f"AdamW{cite(keys[0])} with weight decay {record('optim.weight_decay'):g}; learning rate {lr:g} after "
-        line += f"{_epochs(record('optim.warmup_epochs'))} of linear warm-up, falling as a cosine{cite(keys[1])} to "
-        text.add_sentence(
-            f"{line}{record('optim.min_lr'):g}; gradients clipped to norm {record('optim.clip_norm'):g}.", *keys
-        )
-    if (decay := record("optim.layer_decay")) is not None and decay < 1:
-        text.add_sentence(
-            f"Learning rates fell by a factor of {decay:g} a layer{cite('clark2020electra')}.", "clark2020electra"
-        )
-    _loss(text, record)
-    if record("model.drop_path_rate"):
-        text.add_sentence(
-            f"Stochastic depth{cite('huang2016stochastic')} of {record('model.drop_path_rate'):g}.",
-            "huang2016stochastic",
-        )
-    if record("optim.ema_decay"):
-        text.add_sentence(
-            f"Weights were averaged over steps with decay {record('optim.ema_decay'):g}{cite('polyak1992averaging')}.",
-            "polyak1992averaging",
-        )
-    if epochs is not None and record("batch_size") is not None:
-        batch = record("batch_size") * (record("accum_steps") or 1) * (record.run.info.world_size or 1)
-        sizes = list(dict.fromkeys(p["img_size"] for p in record("phases") or [])) or [record("img_size")]
-        sizes = [str(size) for size in sizes if size is not None]
-        at = f", at {', then '.join(sizes)} px" if sizes else ""
-        text.add_sentence(f"The schedule has {_epochs(epochs)} with batches of {batch}{at}.")
-    if record.summary("stopped_at_step") is not None:
-        text.add_sentence(f"Training was stopped early, at step {record.summary('stopped_at_step'):,}.")
-    if record("freeze_epochs"):
-        text.add_sentence(f"In the first {_epochs(record('freeze_epochs'))} the head alone learned.")
-
-
-def _epochs(count: float) -> str:
-    return f"{count:g} epoch{'' if count == 1 else 's'}"
-
-
-def _loss(text: Text, record: Record) -> None:
-    if record("optim.label_smoothing") is None:
-        return  # learned without labels
-    losses = {
-        "focal": ("the focal loss", ["lin2017focal"]),
-        "balanced_softmax": ("the balanced softmax loss", ["ren2020balanced"]),
-    }
-    name = record("loss.name") or "cross_entropy"  # runs of before could have no other
-    words, keys = losses.get(name, ("cross-entropy", []))
-    description = f"Loss: {words}{cite(*keys)}"
-    if record("loss.gamma"):
-        description += f" (gamma {record('loss.gamma'):g})"
-    if record("optim.label_smoothing"):
-        description += f" with label smoothing of {record('optim.label_smoothing'):g}{cite('szegedy2016rethinking')}"
-        keys = [*keys, "szegedy2016rethinking"]
-    text.add_sentence(f"{description}.", *keys)
-    if record("aux_mae_weight"):
-        words = (
-            f"Beside the labels the model painted masked parts of its pictures (weight {record('aux_mae_weight'):g})"
-        )
-        text.add_sentence(f"{words}{cite('das2024limited')}.", "das2024limited")
-
-
-def head(text: Text, record: Record) -> None:
-    """The head fitted by `training.quick`, and its cross-validation."""
-    kind, folds = record("head.kind"), record("folds")
-    if kind is not None:
-        words = f"A head was fitted to its features by {kind} (C = {record('head.C'):g}) with scikit-learn"
-        text.add_sentence(f"{words}{cite('pedregosa2011scikit')}.", "pedregosa2011scikit")
-    if folds is not None:
-        text.add_sentence(f"It was judged by {folds}-fold cross-validation over groups of photos.")
-
-
-def selection(text: Text, record: Record) -> None:
-    """Selection of the weights."""
-    step, metric = record.summary("best_step"), record("select_by")
-    if step is not None and metric is not None:
-        words = METRIC_WORDS[metric] if metric in METRIC_WORDS else metric
-        text.add_sentence(
-            f"The weights are those after step {step:,}, the best by {words} on the selecting half of validation."
-        )
+        text.add(f"Which plant each of them shows {verb} known.")
 
 
 def calibration(text: Text, record: Record) -> None:
@@ -297,12 +160,12 @@ def calibration(text: Text, record: Record) -> None:
     n = record.summary("calibrate_n")
     on = f" on {n:,} {record.picture_noun} that neither trained nor selected" if n is not None else ""
     if temperature is not None:
-        text.add_sentence(
+        text.add(
             f"Temperature scaling{cite('guo2017calibration')}: T = {temperature:.3f}, fitted{on}.", "guo2017calibration"
         )
     if conformal is not None and conformal.method == "lac":
         level = f"{100 * conformal.alpha:g} %"
-        text.add_sentence(
+        text.add(
             f"Prediction sets by split conformal prediction with the LAC score{cite('sadinle2019least')}, at an error "
             f"level of {level}.",
             "sadinle2019least",
@@ -310,20 +173,20 @@ def calibration(text: Text, record: Record) -> None:
         _threshold_groups(text, conformal)
     if ood is not None and ood.method in DETECTORS:
         distance, works = DETECTORS[ood.method]
-        text.add_sentence(
+        text.add(
             f"Photos unlike those of training are rejected by {distance}{cite(*works)}, beyond {ood.threshold:.3f}.",
             *works,
         )
         if ood.unsure_threshold is not None:
-            text.add_sentence(f"Photos beyond {ood.unsure_threshold:.3f} are never given a single name.")
+            text.add(f"Photos beyond {ood.unsure_threshold:.3f} are never given a single name.")
 
 
 def _threshold_groups(text: Text, conformal: ConformalRecord) -> None:
     """Groups of photos with conformal thresholds of their own."""
     if conformal.groups == "by-crop":
-        text.add_sentence("Their thresholds are set for each predicted crop; crops with few photos share one.")
+        text.add("Their thresholds are set for each predicted crop; crops with few photos share one.")
     if conformal.groups == "field-weighted":
-        text.add_sentence(
+        text.add(
             "Their threshold is a weighted one, in which field photos count as much as all others together"
             f"{cite('tibshirani2019covariate')}.",
             "tibshirani2019covariate",
@@ -349,11 +212,9 @@ def evaluation(text: Text, record: Record) -> None:
         if found.get("coverage") is not None:
             sentence += f", prediction sets of {found['mean_set_size']:.2f} classes that held the right one for "
             sentence += f"{100 * found['coverage']:.1f} %"
-        text.add_sentence(f"{sentence}.", *keys)
+        text.add(f"{sentence}.", *keys)
     if count := len(record.run.test_evaluations()):
-        text.add_sentence(
-            f"Test was evaluated {'once' if count == 1 else 'twice' if count == 2 else f'{count} times'}."
-        )
+        text.add(f"Test was evaluated {'once' if count == 1 else 'twice' if count == 2 else f'{count} times'}.")
 
 
 def machine(text: Text, record: Record) -> None:
@@ -363,7 +224,7 @@ def machine(text: Text, record: Record) -> None:
     if "torch" in libraries:
         others = [f"{LIBRARIES[name]} {libraries[name]}" for name in LIBRARIES if name in libraries]
         sentence = ", ".join([f"PyTorch {libraries['torch']}{cite('paszke2019pytorch')}", *others])
-        text.add_sentence(f"{sentence}.", "paszke2019pytorch")
+        text.add(f"{sentence}.", "paszke2019pytorch")
     where = []
     if info.device is not None:
         processes = info.world_size
@@ -374,9 +235,9 @@ def machine(text: Text, record: Record) -> None:
     if info.elapsed_s:
         where.append(f"{_time(info.elapsed_s)} in all")
     if where:
-        text.add_sentence(f"Computed on {', '.join(where)}.")
+        text.add(f"Computed on {', '.join(where)}.")
     if info.seed is not None:
-        text.add_sentence(f"Seed {info.seed}.")
+        text.add(f"Seed {info.seed}.")
 
 
 def _time(seconds: float) -> str:

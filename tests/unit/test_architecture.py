@@ -126,7 +126,7 @@ FLOORS = {
     ),
     "training": (
         {"command_line", "config", "launch", "parallel", "tables"},
-        {"ablations", "inputs"},
+        {"ablations", "explanation_tests", "inputs"},
         {"distillation", "frozen_features", "segmentation", "stressing"},
         {"calibration"},
         {"engine"},

@@ -24,7 +24,8 @@ from hvit.onnx_session import OnnxSession
 from training.config import AugmentConfig, ConfigError, FinetuneConfig
 from training.distillation.repeated_views import RepeatedViews
 from training.distillation.teacher import SoftTargets, Teacher, TeacherNet, soft_targets
-from training.inputs.augment import BLOCK, augment, mix, sides_of
+from training.inputs.augment import BLOCK, augment, sides_of
+from training.inputs.mixing import mix
 from training.inputs.sampler import Sampler
 from training.parallel.world import World
 

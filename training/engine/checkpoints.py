@@ -12,13 +12,13 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
 from hvit.files import file_sha256
 from hvit.untrusted import UntrustedFileError, inside, read_json
 from training.config import ConfigError
 from training.engine.ema import Ema
+from training.engine.storage import StorageError, flush, remove, remove_and_create, save_tensors
 from training.parallel.fsdp import read_into, save_shards, shapes_in
 from training.parallel.world import ALONE, World
 
@@ -27,10 +27,6 @@ KEEP = 2
 STATE, TENSORS, MANIFEST = "state.json", "tensors.safetensors", "manifest.json"
 MAX_STATE_BYTES = 64 * 2**20
 SHARDS = "shards"  # in the place of TENSORS: a folder with a file of each process
-
-
-class StorageError(OSError):
-    """A file could not be written."""
 
 
 class Checkpoints:
@@ -68,7 +64,7 @@ class Checkpoints:
         tensors = _tensors(model, ema, optimizer)
         record = {"step": step, "ema_updates": None if ema is None else ema.updates, "extra": extra}
         try:
-            world.main_does(lambda: _make_anew(partial))
+            world.main_does(lambda: remove_and_create(partial))
             if world.size == 1:
                 save_tensors(partial / TENSORS, tensors)
             else:
@@ -90,12 +86,12 @@ class Checkpoints:
         files = {path.relative_to(partial).as_posix(): file_sha256(path) for path in _files(partial)}
         (partial / MANIFEST).write_text(json.dumps({"version": VERSION, "files": files}), encoding="utf-8")
         for path in (*partial.rglob("*"), partial):
-            _flush(path)
+            flush(path)
         target = self._of(step)
         if target.exists():  # damaged: else training had gone on from it
             os.replace(target, partial.with_name(f"{partial.name}-before"))
         os.replace(partial, target)
-        _flush(self.folder)
+        flush(self.folder)
         self._purge(step)
 
     def newest(self) -> int | None:
@@ -156,13 +152,13 @@ class Checkpoints:
     def clean(self) -> None:
         """Removes partial folders of a process that was killed while saving."""
         for path in self.folder.glob(".partial-*"):
-            _remove(path)
+            remove(path)
 
     def _purge(self, step: int) -> None:
         """Removes checkpoints beyond `step`, which were skipped as damaged, so that they do not count as newest."""
         own = [folder for folder in self._all() if _step(folder) <= step]
         for folder in (*own[KEEP:], *(set(self._all()) - set(own))):
-            _remove(folder)
+            remove(folder)
         self.clean()
 
     def _of(self, step: int) -> Path:
@@ -225,31 +221,6 @@ def _is_older(folder: Path) -> bool:
         return False
 
 
-def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    """Writes a safetensors file.
-
-    Raises:
-        StorageError: it could not be written.
-    """
-    try:
-        save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, path)
-    except SafetensorError as error:
-        raise StorageError(f"{path.name}: {error}") from None
-
-
-def save_weights(path: Path, model: nn.Module) -> str:
-    """Writes the weights of a model atomically; returns the SHA-256 of the file.
-
-    Raises:
-        StorageError: it could not be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".partial-{os.getpid()}"
-    save_tensors(temporary, model.state_dict())
-    os.replace(temporary, path)
-    return file_sha256(path)
-
-
 def _tensors(model: nn.Module, ema: Ema | None, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     if ema is not None:
@@ -275,11 +246,6 @@ def _part(tensors: dict, prefix: str) -> dict:
     return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
 
 
-def _make_anew(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-
-
 def _files(folder: Path) -> list[Path]:
     """All files below a folder, in order; none where it does not exist."""
     return sorted(path for path in folder.rglob("*") if path.is_file())
@@ -287,22 +253,3 @@ def _files(folder: Path) -> list[Path]:
 
 def _step(folder: Path) -> int:
     return int(folder.name.removeprefix("step-"))
-
-
-def _remove(path: Path) -> None:
-    """Removes a file; a failure is printed and does not end training."""
-    try:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    except OSError as error:
-        print(f"{path} cannot be removed ({error.strerror or error}); training goes on", file=sys.stderr, flush=True)
-
-
-def _flush(path: Path) -> None:
-    """Syncs a file or a directory to disk, so that a crash of the machine loses nothing."""
-    if path.is_dir() and os.name == "nt":  # Windows opens no folders
-        return
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -30,7 +30,7 @@ class Patience:
         """Whether training should end."""
         return self._config is not None and self.waited >= self._config.patience
 
-    def see(self, scores: dict[str, float]) -> None:
+    def record(self, scores: dict[str, float]) -> None:
         """Records a validation."""
         if self._config is None:
             return

@@ -14,7 +14,7 @@ from hvit.data.caching.photo_cache import UnreadablePhotosError
 from hvit.runs import INFO, Run, RunInfo, check_not_taken
 from training.command_line import AUTO, check_folder, run_dir_of
 from training.config import load_config
-from training.engine.checkpoints import StorageError
+from training.engine.storage import StorageError
 from training.engine.trainer import Training
 from training.parallel.signals import (
     EXIT_LOST,

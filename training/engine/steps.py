@@ -23,8 +23,9 @@ from training.distillation.repeated_views import RepeatedViews
 from training.distillation.stored_outputs import StoredTeacher
 from training.distillation.teacher import Teacher, distillation_loss
 from training.engine.losses import ClassificationLoss
-from training.inputs.augment import augment, batch_sides, mix
+from training.inputs.augment import augment, batch_sides
 from training.inputs.masking import kept_units
+from training.inputs.mixing import mix
 from training.inputs.profiler_regions import BACKWARD
 from training.inputs.random_streams import uniform
 from training.inputs.sampler import Sampler, samples_of_pass

@@ -7,7 +7,6 @@ users.
 import json
 import sys
 import time
-from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -15,22 +14,23 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.profiler import record_function
 
-from hvit.data.caching.photo_cache import PhotoCache
 from hvit.files import append_line, write_bytes
 from hvit.runs import INFO, METRICS, Run, RunLock, RunWriter, check_not_taken, truncate_lines
 from hvit.runs.layout import CHECKPOINTS, SKIPPED, UNREADABLE
 from training.command_line import AUTO
 from training.config import ConfigError, FinetuneConfig, PretrainConfig, SegmentConfig
-from training.engine.checkpoints import Checkpoints, StorageError
+from training.engine.checkpoints import Checkpoints
 from training.engine.ema import Ema
 from training.engine.gradient_guard import GradientGuard, StepOutcome
 from training.engine.pacing import Paced
+from training.engine.program_hooks import ProgramHooks
 from training.engine.resumed_config import check_resumed_config
 from training.engine.schedule import Schedule
+from training.engine.storage import StorageError
 from training.engine.time_budget import now, recorded_segments
 from training.inputs.profiler_regions import UPDATE
 from training.inputs.sampler import Sampler, samples_of_pass
@@ -49,7 +49,7 @@ COMPILED_SHAPES = 64
 MOST_SKIPPED = 0.5  # of all steps, in a run that may end as done
 
 
-class Training(Paced):
+class Training(Paced, ProgramHooks):
     """Base class of a training, from reading photos to the exit status.
 
     Args:
@@ -129,90 +129,6 @@ class Training(Paced):
         self.writer = self._open_run(begun) if world.is_main else None
         if self.is_sharded:
             self._check_samples_seen()
-
-    # Implemented by a program.
-
-    @property
-    @abstractmethod
-    def kind(self) -> str:
-        """Kind of the run: pretrain, finetune or baseline."""
-
-    @property
-    @abstractmethod
-    def photos(self) -> PhotoCache:
-        """Cache of the training photos."""
-
-    @property
-    @abstractmethod
-    def num_photos(self) -> int:
-        """Photos in an epoch."""
-
-    @property
-    @abstractmethod
-    def plants_known(self) -> bool | None:
-        """Whether the plant of every photo is known; None where that does not matter."""
-
-    @abstractmethod
-    def _build_datasets(self, resumed: Path | None) -> None:
-        """Reads the photos; `resumed` is the run that is resumed."""
-
-    @abstractmethod
-    def _build(self, fresh: bool) -> None:
-        """Creates `learner`, `ema`, `optimizer` and `sampler`; `fresh` is whether no checkpoint will fill them."""
-
-    @abstractmethod
-    def _write_split(self) -> None:
-        """Writes the role of each photo to split.csv."""
-
-    @abstractmethod
-    def _begin(self) -> None:
-        """Hook before the first step, on all processes."""
-
-    @abstractmethod
-    def _gradients(self) -> Tensor:
-        """Accumulates the gradients of the next step, averaged over all processes.
-
-        Returns:
-            Mean loss of this process's samples, a detached scalar.
-        """
-
-    def _after_step(self, outcome: StepOutcome) -> None:  # noqa: B027
-        """Hook after a step, once its outcome is known."""
-
-    @abstractmethod
-    def _photos_of(self, samples: np.ndarray) -> np.ndarray:
-        """Photo numbers of global samples, (B,)."""
-
-    @abstractmethod
-    def _validate(self) -> None:
-        """Validates the model; called on all processes.
-
-        Raises:
-            GaveUp: on all processes: training cannot succeed.
-        """
-
-    @property
-    @abstractmethod
-    def _note(self) -> str:
-        """Extra text for the progress line."""
-
-    @abstractmethod
-    def _extra(self) -> dict:
-        """Extra state for a checkpoint."""
-
-    @abstractmethod
-    def _restore(self, step: int, extra: dict) -> None:
-        """Restores the state of `_extra`."""
-
-    def _extra_files(self) -> list[Path]:
-        """Extra files for a checkpoint."""
-        return []
-
-    @abstractmethod
-    def _finish(self) -> dict:
-        """Writes the results of the run on the first process; all must call it. Returns the summary."""
-
-    # Shared by all programs.
 
     def run(self) -> int:
         """Trains to the end, a signal or a fault; records the outcome and returns the exit status."""

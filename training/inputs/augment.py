@@ -16,7 +16,7 @@ from torch.profiler import record_function
 from hvit.data.caching.photo_cache import PhotoCache
 from hvit.data.preprocess import shrunk_sizes
 from hvit.data.transfer import to_device
-from training.config import AugmentConfig, ViewConfig
+from training.config import ViewConfig
 from training.inputs.profiler_regions import AUGMENTATION, PHOTOS
 from training.inputs.random_streams import uniform
 
@@ -260,46 +260,3 @@ def normal_noise(seeds: Tensor, shape: tuple[int, ...]) -> Tensor:
     radius = ((bits >> 40 & 0xFFFFFF) + 1).float().mul_(2.0**-24).log_().mul_(-2).sqrt_()
     angle = (bits >> 16 & 0xFFFFFF).float().mul_(2 * math.pi * 2.0**-24)
     return radius.mul_(angle.cos_()).reshape(-1, *shape)
-
-
-@record_function(AUGMENTATION)
-def mix(views: Tensor, labels: Tensor, samples: np.ndarray, num_classes: int, config: AugmentConfig, seed: int):
-    """Mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019) within blocks of 8 consecutive samples.
-
-    Args:
-        views: (B, 3, h, w), B a multiple of 8 and the first sample a multiple of 8.
-        labels: (B,).
-        samples: global sample numbers, (B,).
-        num_classes: K.
-    Returns:
-        Mixed views, and target probabilities (B, K).
-    """
-    targets = F.one_hot(labels, num_classes).float()
-    blocks = uniform(seed, samples[::BLOCK] // BLOCK, 3, MIX)
-    mixes = np.repeat(blocks[:, 0] < config.mix_probability, BLOCK)
-    if not mixes.any():
-        return views, targets
-    from scipy.special import betaincinv
-
-    B, _, h, w = views.shape
-    own = uniform(seed, samples, 3, MIX + 100)
-    shift = 1 + np.floor(blocks[:, 2] * (BLOCK - 1)).astype(int)
-    partner = (np.arange(B).reshape(-1, BLOCK)[:, :1] + (np.arange(BLOCK)[None] + shift[:, None]) % BLOCK).reshape(-1)
-    cuts = np.repeat(blocks[:, 1] < config.cutmix_share, BLOCK)
-
-    blend = betaincinv(config.mixup_alpha, config.mixup_alpha, own[:, 0])
-    blend = np.where(mixes & ~cuts, np.maximum(blend, 1 - blend), 1.0)  # the photo's own share
-    cut_h, cut_w = (np.sqrt(own[:, 0]) * side * (mixes & cuts) for side in (h, w))
-    top, left = own[:, 1] * (h - cut_h), own[:, 2] * (w - cut_w)
-    top, bottom, left, right = (np.rint(edge) for edge in (top, top + cut_h, left, left + cut_w))
-    share = np.where(cuts, 1 - (bottom - top) * (right - left) / (h * w), blend)
-
-    def on_device(numbers: np.ndarray) -> Tensor:
-        return to_device(numbers, views.device)
-
-    edges = on_device(np.stack([top, bottom, left, right, blend])).to(views.dtype)[:, :, None, None, None]
-    top, bottom, left, right, blend = edges
-    y, x = torch.arange(h, device=views.device)[:, None], torch.arange(w, device=views.device)
-    own_part = blend.masked_fill((y >= top) & (y < bottom) & (x >= left) & (x < right), 0)  # (B, 1, h, w)
-    share, partner = on_device(share)[:, None].to(targets), on_device(partner)
-    return torch.lerp(views[partner], views, own_part), torch.lerp(targets[partner], targets, share)

@@ -67,7 +67,9 @@ class OwnPhotos:
         return np.unique([sample.group for sample in self.samples], return_inverse=True)[1]
 
 
-def find(place: Path, group_from: str | None, groups_csv: Path | None) -> tuple[list[Sample], bool, list[str]]:
+def list_own_photos(
+    place: Path, group_from: str | None, groups_csv: Path | None
+) -> tuple[list[Sample], bool, list[str]]:
     """Lists the photos of a data set that may be used for training.
 
     Args:
@@ -97,7 +99,7 @@ def find(place: Path, group_from: str | None, groups_csv: Path | None) -> tuple[
     return samples, plants_known(samples), warnings
 
 
-def see(
+def extract_features(
     checkpoint: Checkpoint,
     samples: list[Sample],
     known: bool,
@@ -108,7 +110,7 @@ def see(
 
     Args:
         checkpoint: its head plays no part.
-        samples, known, warnings: of `find`.
+        samples, known, warnings: of `list_own_photos`.
         progress: called with the photos done and their number.
     Raises:
         DataError: too few photos can be read.

@@ -12,7 +12,8 @@ from PIL import Image
 from hvit.files import file_sha256
 from hvit.runs import Run, write_manifest
 from hvit.runs.checkpoint import load_checkpoint
-from training.calibrate import main, stratified
+from training.calibrate import main
+from training.calibration.fitting import stratified
 
 ROLES = {"train": "train", "val": "calibrate"}
 

@@ -18,6 +18,7 @@ from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint
 from training import explain as program
 from training import explain_report
+from training.explanation_tests import evaluation
 
 QUICK = ["rollout", "gradcam"]
 LEAVES = "leafsim:v1/7/0-99"
@@ -117,7 +118,7 @@ def test_photos_without_known_symptoms_leave_those_columns_empty(tiny_run, photo
 
 def test_a_run_that_takes_bands_can_be_explained(bands_run, photo_folder, tmp_path):
     checkpoint = load_checkpoint(bands_run)
-    rows = program.explain_samples(checkpoint, read_samples([photo_folder], "test")[:1], [METHODS["rollout"]], 64)
+    rows = evaluation.explain_samples(checkpoint, read_samples([photo_folder], "test")[:1], [METHODS["rollout"]], 64)
     assert [row["baseline"] for row in rows] == ["blur"] * 4 + ["mean"] * 4
     assert {row["map"] for row in rows} == {"rollout", "random", "center", "edges"}
     assert all(np.isfinite(row["deletion_low_is_good"]) for row in rows)
@@ -129,17 +130,17 @@ def test_the_most_promising_methods_and_all_controls_meet_the_second_cover():
 
     rows = [row(name, margin) for name, margin in zip("abcd", (0.1, 0.4, 0.3, 0.2))]
     rows += [row("edges", 0.5, True), row("random", 0.0, True)]
-    assert program._most_promising(rows) == ["b", "c", "d", "edges", "random"]
+    assert evaluation._most_promising(rows) == ["b", "c", "d", "edges", "random"]
 
 
 def test_classes_take_turns_and_the_choice_belongs_to_a_seed(photo_folder):
     samples = read_samples([photo_folder], "train")
     uneven = [s for i, s in enumerate(samples) if s.label != samples[0].label or i < 2]
-    chosen = program.stratified(uneven, 9, seed=1)
+    chosen = evaluation.stratified(uneven, 9, seed=1)
     counts = sorted([s.label for s in chosen].count(label) for label in {s.label for s in samples})
     assert counts == [2, 3, 4] and len({s.label for s in chosen[:3]}) == 3
-    assert chosen == program.stratified(uneven, 9, seed=1) != program.stratified(uneven, 9, seed=2)
-    assert len(program.stratified(uneven, 100, seed=1)) == len(uneven)
+    assert chosen == evaluation.stratified(uneven, 9, seed=1) != program.stratified(uneven, 9, seed=2)
+    assert len(evaluation.stratified(uneven, 100, seed=1)) == len(uneven)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,9 @@ from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint
 from hvit.scoring.evaluation import predict_samples
 from training import quick
+from training.frozen_features.cross_validation import cross_validate
+from training.frozen_features.linear_head import LinearHead
+from training.inputs.own_photos import OwnPhotos, extract_features, list_own_photos
 from training.report import made_by
 
 CLASSES = ["Potato___Early_blight", "Tomato___Late_blight", "Tomato___healthy"]
@@ -68,9 +71,9 @@ def test_the_backbone_is_the_parent_s_and_the_head_that_of_the_fit_to_all_photos
     for name, value in child.model.backbone.state_dict().items():
         assert value.equal(theirs[name]), name
     samples = read_samples([own])
-    embeddings = quick.see(parent, samples, False, []).embeddings
+    embeddings = extract_features(parent, samples, False, []).embeddings
     labels = np.array([CLASSES.index(sample.label) for sample in samples])
-    expected = quick.LinearHead.fit(embeddings, labels, 3).logits(embeddings)
+    expected = LinearHead.fit(embeddings, labels, 3).logits(embeddings)
     np.testing.assert_allclose(predict_samples(child, samples).logits, expected, atol=1e-3)
 
 
@@ -94,10 +97,10 @@ def test_colors_are_told_apart_when_held_out(made):
 
 def test_a_held_out_answer_comes_from_a_head_that_did_not_learn_it(made, own, tiny_run):
     """With shuffled names, held-out photos are named by chance, while the final head knows its own photos."""
-    photos = quick.see(load_checkpoint(tiny_run), read_samples([own]), False, [])
+    photos = extract_features(load_checkpoint(tiny_run), read_samples([own]), False, [])
     rng = np.random.default_rng(0)
     names = [CLASSES[i] for i in rng.permutation(np.arange(38) % 3)]
-    shuffled = quick.OwnPhotos(
+    shuffled = OwnPhotos(
         [type(s)(s.path, name, None, s.relative, s.source, s.root) for s, name in zip(photos.samples, names)],
         photos.sha256,
         photos.embeddings,
@@ -105,9 +108,9 @@ def test_a_held_out_answer_comes_from_a_head_that_did_not_learn_it(made, own, ti
         False,
         [],
     )
-    judged = quick.cross_validate(shuffled, 0)
+    judged = cross_validate(shuffled, 0)
     assert (judged.logits.argmax(1) == shuffled.labels).mean() < 0.6
-    final = quick.LinearHead.fit(shuffled.embeddings, shuffled.labels, 3)
+    final = LinearHead.fit(shuffled.embeddings, shuffled.labels, 3)
     assert (final.logits(shuffled.embeddings).argmax(1) == shuffled.labels).mean() > 0.8
 
 
@@ -176,7 +179,7 @@ def test_a_manifest_with_a_group_column_makes_plants_known(own, tmp_path):
     rows = [f"{path.relative_to(own).as_posix()},{path.parent.name},{path.stem[:-2]}" for path in files]
     shutil.copytree(own, tmp_path / "own")
     (tmp_path / "own" / "list.csv").write_text("\n".join(["path,label,group", *rows]))
-    samples, known, warnings = quick.find(tmp_path / "own" / "list.csv", None, None)
+    samples, known, warnings = list_own_photos(tmp_path / "own" / "list.csv", None, None)
     assert known and len({sample.group for sample in samples}) == 19 and warnings == []
 
 
@@ -184,7 +187,7 @@ def test_copies_stay_together_where_plants_are_unknown(own, tiny_run, tmp_path):
     shutil.copytree(own, tmp_path / "own")
     first = sorted((tmp_path / "own" / CLASSES[0]).glob("*.png"))[0]
     shutil.copy(first, first.with_name("copy.png"))
-    photos = quick.see(load_checkpoint(tiny_run), read_samples([tmp_path / "own"]), False, [])
+    photos = extract_features(load_checkpoint(tiny_run), read_samples([tmp_path / "own"]), False, [])
     of = {sample.path.name: sample.group for sample in photos.samples}
     assert of["copy.png"] == of[first.name]
 
@@ -240,7 +243,7 @@ def test_one_class_alone_is_refused(own, tiny_run, tmp_path, capsys):
 def test_a_broken_photo_is_left_out_and_named(own, tiny_run, tmp_path):
     shutil.copytree(own, tmp_path / "own")
     (tmp_path / "own" / CLASSES[0] / "a.jpg").write_bytes(b"no picture")
-    photos = quick.see(load_checkpoint(tiny_run), read_samples([tmp_path / "own"]), False, [])
+    photos = extract_features(load_checkpoint(tiny_run), read_samples([tmp_path / "own"]), False, [])
     assert len(photos.samples) == len(photos.embeddings) == len(photos.sha256) == 38
     assert photos.warnings[0].startswith("1 of 39 photos cannot be read and are left out; the first is own/Potato")
 
@@ -252,12 +255,12 @@ def test_a_class_without_a_readable_photo_is_named(own, tiny_run, tmp_path):
         (place / name).mkdir()
         (place / name / file).write_bytes(b"no picture")
         (place / name / file.upper()).write_bytes(b"no picture")
-    samples, known, warnings = quick.find(place, None, None)
+    samples, known, warnings = list_own_photos(place, None, None)
     assert len(warnings) == 1 and "1 (a folder without photos: Scab)" in warnings[0]
-    photos = quick.see(load_checkpoint(tiny_run), samples, known, warnings)
+    photos = extract_features(load_checkpoint(tiny_run), samples, known, warnings)
     assert photos.classes == CLASSES and "Rust is left out: none of its photos can be read" in photos.warnings
     with pytest.raises(ValueError, match="^none of 2 photos can be read; the first is own/Rust/"):
-        quick.see(load_checkpoint(tiny_run), [s for s in samples if s.label == "Rust"], False, [])
+        extract_features(load_checkpoint(tiny_run), [s for s in samples if s.label == "Rust"], False, [])
 
 
 def test_a_run_is_not_overwritten_and_nothing_is_written_among_the_photos(made, own, tiny_run, tmp_path, capsys):
@@ -286,11 +289,11 @@ def test_mistakes_get_one_line(own, tmp_path, tiny_run, capsys):
 
 
 def test_of_a_divided_data_set_test_is_left_alone(color_photos):
-    samples, known, warnings = quick.find(color_photos, None, None)
+    samples, known, warnings = list_own_photos(color_photos, None, None)
     assert {sample.split for sample in samples} == {"train", "val"} and len(samples) == 72 and not known
     assert warnings == ["12 test photos are not used; evaluate the run on them at the end"]
 
 
 def test_drawn_leaves_are_photos_too():
-    samples, known, warnings = quick.find(Path("leafsim:v1/7/0-99"), None, None)
+    samples, known, warnings = list_own_photos(Path("leafsim:v1/7/0-99"), None, None)
     assert len(samples) == 90 and known and warnings[0].startswith("10 test photos")

@@ -180,25 +180,25 @@ def test_a_report_on_a_run_without_a_head_is_one_sentence(temporary_folder, caps
     assert "recorded no severity; train a head" in capsys.readouterr().err
 
 
+def _with_changed_masks(pack, folder, masks, change):
+    """Options that train on a copy of a data set whose masks, found by a pattern, are changed."""
+    copy = shutil.copytree(pack, folder / "other" / "pack")
+    for path in copy.glob(masks):
+        Image.fromarray(change(np.asarray(Image.open(path))).astype(np.uint8)).save(path)
+    return ["--set", f"data.dirs=[{copy}]", "--set", f"data.cache_dir={folder}/cache"]
+
+
 def test_masks_without_a_symptom_anywhere_are_refused(temporary_folder, pack, tmp_path, capsys):
     _, words = temporary_folder
-    (tmp_path / "other").mkdir()
-    healthy = shutil.copytree(pack, tmp_path / "other" / "pack")
-    for path in healthy.glob("train/masks/*.png"):
-        mask = np.asarray(Image.open(path))
-        Image.fromarray(np.minimum(mask, 1)).save(path)
-    assert segment.main([*words, "--set", f"data.dirs=[{healthy}]", "--set", f"data.cache_dir={tmp_path}/cache"]) == 2
+    options = _with_changed_masks(pack, tmp_path, "train/masks/*.png", lambda mask: np.minimum(mask, 1))
+    assert segment.main([*words, *options]) == 2
     assert "no mask of the training photos has a symptom (value 2)" in capsys.readouterr().err
 
 
 def test_masks_that_tell_symptoms_alone_must_be_declared(temporary_folder, pack, tmp_path, capsys):
     _, words = temporary_folder
-    (tmp_path / "other").mkdir()
-    symptoms = shutil.copytree(pack, tmp_path / "other" / "pack")
-    for path in symptoms.glob("*/masks/*.png"):
-        mask = np.asarray(Image.open(path))
-        Image.fromarray(np.where(mask == 2, mask, 0).astype(np.uint8)).save(path)
-    assert segment.main([*words, "--set", f"data.dirs=[{symptoms}]", "--set", f"data.cache_dir={tmp_path}/cache"]) == 2
+    options = _with_changed_masks(pack, tmp_path, "*/masks/*.png", lambda mask: np.where(mask == 2, mask, 0))
+    assert segment.main([*words, *options]) == 2
     assert "add the data set to data.leaf_unknown: [pack]" in capsys.readouterr().err
 
 

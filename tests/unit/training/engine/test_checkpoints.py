@@ -19,9 +19,10 @@ import torch
 from hvit.models import create_model
 from training.config import ConfigError
 from training.engine import checkpoints as state
-from training.engine.checkpoints import Checkpoints, StorageError
+from training.engine.checkpoints import Checkpoints
 from training.engine.ema import Ema
 from training.engine.optim import adamw
+from training.engine.storage import StorageError
 
 MICRO = {"embed_dims": (16, 16, 32, 32), "depths": (1, 1, 1, 1), "head_dim": 16}
 

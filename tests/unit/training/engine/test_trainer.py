@@ -19,8 +19,9 @@ from hvit.data.photos import LostPhotoError, read_photo
 from hvit.runs import Run, RunError, RunWriter
 from training import finetune, pretrain
 from training.config import load_config
-from training.engine.checkpoints import Checkpoints, StorageError
+from training.engine.checkpoints import Checkpoints
 from training.engine.gradient_guard import GradientGuard
+from training.engine.storage import StorageError
 from training.engine.trainer import Training
 from training.parallel.signals import GaveUp, Signals, Stopped, leave_status
 from training.parallel.watchdog import Watchdog
@@ -341,7 +342,7 @@ def test_what_must_be_written_and_cannot_be_ends_with_4(words, run_dir, monkeypa
     if what == "metrics":
         monkeypatch.setattr("hvit.runs.writer.append_line", _full)
     else:
-        monkeypatch.setattr("training.engine.checkpoints.save_file", _full)
+        monkeypatch.setattr("training.engine.storage.save_file", _full)
         stop_after(3)
     assert finetune.main(words) == 4
     assert "No space left on device; make room, then go on with --resume" in capsys.readouterr().err
@@ -493,7 +494,7 @@ def test_a_photo_that_goes_between_listing_and_reading_is_left_out(photos, tmp_p
 def test_photos_lost_since_they_were_read_are_left_out_of_calibration_and_counted(
     words, run_dir, photos, tmp_path, at_step, monkeypatch, capsys
 ):
-    monkeypatch.setattr("training.calibrate.MAX_UNREADABLE", 0.2)
+    monkeypatch.setattr("training.calibration.fitting.MAX_UNREADABLE", 0.2)
     monkeypatch.setattr("hvit.data.caching.photo_cache.AGAIN_S", (0.0,))
     words = [*words, "--set", f"data.dirs=['{photos}']", "--set", f"data.cache_dir={tmp_path / 'cache'}"]
 

@@ -21,7 +21,8 @@ from training.engine.initial_weights import joint_model, model_arguments, new_mo
 from training.engine.losses import ClassificationLoss
 from training.engine.optim import adamw
 from training.engine.steps import predict, train_step
-from training.inputs.augment import augment, augment_bands, mix
+from training.inputs.augment import augment, augment_bands
+from training.inputs.mixing import mix
 from training.inputs.sampler import Sampler
 from training.inputs.spectral import model_batch, with_bands
 from training.parallel.world import World

@@ -1,0 +1,1 @@
+"""Parts of `training.explain`: faithfulness, localization and randomization tests of attribution methods."""
