@@ -20,7 +20,7 @@ def test_a_card_says_that_no_pathologist_reviewed_it():
 
 def test_every_fact_of_a_card_links_to_its_source():
     shown = tell_apart.card_html(BLIGHTS[0], condition_of(BLIGHTS[0]))
-    for fact in condition_of(BLIGHTS[0]).track_record():
+    for fact in condition_of(BLIGHTS[0]).facts():
         assert all(f'href="{source.address}"' in shown for source in fact.sources)
 
 
