@@ -10,7 +10,6 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 
@@ -19,6 +18,7 @@ from hvit.data.classes import crop_of, select_crop
 from hvit.data.inputs import model_inputs, stacked
 from hvit.data.invalid_photo import InvalidPhotoError
 from hvit.data.photos import Photo, decode_photo, photo_bytes, photo_errors
+from hvit.data.quality_flags import photo_flags
 from hvit.data.spectral import InvalidBandsError, read_bands
 from hvit.data.views import MIRROR, view_of
 from hvit.files import file_sha256
@@ -29,13 +29,7 @@ from hvit.severity.segmentation import class_probabilities, detail_image
 from hvit.verdicts import NAMED, UNFAMILIAR, verdicts
 from hvit.words import verdict_message, with_area
 
-# Measured with the longer side at 512 px, so that the result does not depend on resolution.
-FLAG_SIDE_PX = 512
-BLURRED_BELOW = 25.0  # variance of the Laplacian of the grey values
-DARK_BELOW = 40.0  # mean grey value, of 255
-LIT_ABOVE = 70.0  # grey value that a twentieth of a photo in enough light reaches, also before a black ground
 MOST_HASHED = 4_000_000_000  # bytes
-BRIGHT_ABOVE = 0.5  # share of pixels at 250 or more in every channel, without plain white ground
 
 
 @dataclass(frozen=True)
@@ -352,30 +346,6 @@ def _severity(
     if verdict == UNFAMILIAR:
         return None, "the photo is unfamiliar"
     return checkpoint.severity.estimate(areas, crop)
-
-
-def photo_flags(pixels: np.ndarray, img_size: int) -> list[str]:
-    """Quality flags of a photo: blurred, dark, bright, tiny.
-
-    Args:
-        pixels: (H, W, 3) uint8.
-        img_size: side in px the model works at; a photo with a shorter side below it is tiny.
-    """
-    height, width = pixels.shape[:2]
-    scale = FLAG_SIDE_PX / max(height, width)
-    if scale < 1:
-        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    flags = []
-    if cv2.Laplacian(grey, cv2.CV_64F).var() < BLURRED_BELOW:
-        flags.append("blurred")
-    if grey.mean() < DARK_BELOW and np.percentile(grey, 95) < LIT_ABOVE:
-        flags.append("dark")
-    if (pixels.min(2) >= 250).mean() > BRIGHT_ABOVE and grey.std() < 40:
-        flags.append("bright")
-    if min(height, width) < img_size:
-        flags.append("tiny")
-    return flags
 
 
 def _check_crop(checkpoint: Checkpoint, crop: str | None) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import photo_inputs, state, widgets
-from app.attention import controls, panels
+from app.attention import controls, panels, token_panels
 from app.cache import explanations, runs
 
 widgets.unseen_title("Attention")
@@ -50,9 +50,9 @@ with sheet.container(key="holds"), widgets.user_errors_shown():
     panels.limitations(method)
 if explanations.has_attention(diagnosed.checkpoint):
     with sheet.container(key="squares"):
-        panels.squares(diagnosed, style.opacity)
+        token_panels.squares(diagnosed, style.opacity)
     with sheet.container(key="heads"):
-        panels.heads(diagnosed, style.opacity)
+        token_panels.heads(diagnosed, style.opacity)
 with sheet.container(key="tools", horizontal=True, horizontal_alignment="right"):
     panels.save(diagnosed, explanation)
     panels.link(diagnosed)

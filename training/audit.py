@@ -34,9 +34,9 @@ from hvit.runs import Run, find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.runs.predictions import read_predictions
 from hvit.scoring import audit, audit_rows, audit_words
-from hvit.scoring.evaluation import predict_pixels
 from hvit.scoring.explained_regions import explained_regions
 from hvit.scoring.leaf_masks import BY_COLOR, LeafMasks, run_that_segments, segmented
+from hvit.scoring.predict import predict_pixels
 from training.calibration.fitting import stratified
 from training.command_line import reports_os_errors
 

@@ -23,8 +23,8 @@ from hvit.device import chosen_device
 from hvit.rejection import METHODS, Rejector
 from hvit.runs import Run, find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
-from hvit.scoring.evaluation import predict_samples
 from hvit.scoring.model_outputs import ModelOutputs
+from hvit.scoring.predict import predict_samples
 from hvit.verdicts import decide
 from training.calibration.conformal import choose_conformal, levels_for
 from training.calibration.fitting import calibration_photos

@@ -23,7 +23,8 @@ from hvit.runs.checkpoint import load_checkpoint, load_rejector, read_card
 from hvit.runs.layout import FEATURE_MAP, FEATURES, PREDICTIONS, in_split
 from hvit.runs.predictions import read_prediction_columns
 from hvit.runs.results import record_results
-from hvit.scoring.evaluation import features_bytes, predict_samples, read_features
+from hvit.scoring.evaluation import features_bytes, read_features
+from hvit.scoring.predict import predict_samples
 from training.command_line import reports_os_errors
 
 MOST_POINTS = 20_000

@@ -22,8 +22,8 @@ from hvit.processes import run_in_order, suggested_workers
 from hvit.runs import Run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.runs.predictions import read_prediction_columns
-from hvit.scoring.evaluation import predict_pixels
 from hvit.scoring.metrics import confusion_matrix, macro_f1, per_class, wilson
+from hvit.scoring.predict import predict_pixels
 from hvit.verdicts import verdicts
 from hvit.words import PLANTS_UNKNOWN
 from training.command_line import reports_os_errors

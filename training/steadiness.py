@@ -24,8 +24,8 @@ from hvit.device import chosen_device
 from hvit.runs import find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.scoring import metrics
-from hvit.scoring.evaluation import predict_views
 from hvit.scoring.model_outputs import ViewOutputs
+from hvit.scoring.predict import predict_views
 
 TURNED = (1, 2, 3)  # of VIEWS: a quarter, half and three quarters of a turn
 MIRRORED = 4

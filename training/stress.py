@@ -32,9 +32,9 @@ from hvit.runs import Run, find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.runs.layout import CHECKPOINTS
 from hvit.scoring import robustness
-from hvit.scoring.evaluation import predict_pixels
 from hvit.scoring.leaf_masks import BY_COLOR, run_that_segments, segmented_leaf_mask
 from hvit.scoring.onnx_outputs import OnnxPredict
+from hvit.scoring.predict import predict_pixels
 from hvit.scoring.robustness_records import (
     COLUMNS,
     SEPARATOR,

@@ -13,16 +13,8 @@ from hvit.runs import Run, find_run
 from hvit.runs.layout import ROBUSTNESS_SCORES, in_split
 from hvit.scoring.attacks import ATTACKS
 from hvit.scoring.comparison import holm
-from hvit.scoring.robustness import (
-    PairedDifference,
-    corruption_errors,
-    curve,
-    difference_of_runs,
-    drop,
-    mean_curve,
-    newly_misnamed,
-    shared,
-)
+from hvit.scoring.robustness import curve, mean_curve, newly_misnamed
+from hvit.scoring.robustness_comparison import PairedDifference, corruption_errors, difference_of_runs, drop, shared
 from hvit.scoring.robustness_records import Robustness, read_robustness
 from training.command_line import reports_os_errors
 

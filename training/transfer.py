@@ -16,8 +16,8 @@ from hvit.runs import find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.runs.layout import SCORES, in_split
 from hvit.runs.results import record_results
-from hvit.scoring.evaluation import predict_samples
 from hvit.scoring.metrics import balanced_accuracy, confusion_matrix, per_class, wilson
+from hvit.scoring.predict import predict_samples
 from training.command_line import reports_os_errors
 
 # Suffix of a real class name -> the rendered condition.

@@ -9,20 +9,23 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from app import photo_inputs, state, theme, widgets
+from app import state, theme, widgets
 from app.cache import maps
-from app.cache.photos import whole_photo
-from app.cache.runs import diagnosing_runs, load_model
 from app.feature_space import groups, words
 from app.feature_space.cached_figure import map_figure
-from app.feature_space.selection import Summary, shown_first, summarize
+from app.feature_space.photo_panel import (
+    model_of,
+    neighbors_of_photo,
+    photo_inputs_panel,
+    photo_marker,
+    photo_panel,
+    place_photo,
+)
+from app.feature_space.selection_panel import selection_panel
 from app.figures.feature_map import BESIDE_PX, HEIGHT_PX, Group, Marker
-from app.gallery import Tile, gallery
-from app.photos import pictures
 from app.photos.photo_files import PhotoFile
-from app.widgets import plain, sentence
-from hvit.csv_tables import to_csv
-from hvit.feature_space.mapped_samples import MappedSamples, PlacedPhoto, embed_command
+from app.widgets import plain
+from hvit.feature_space.mapped_samples import MappedSamples, embed_command
 from hvit.runs.snapshot import RunSnapshot
 from hvit.words import class_title
 
@@ -85,11 +88,11 @@ def explore(
     colors = theme.palette(st.context.theme.type)
     with st.container(key="space_controls"):
         mode, highlight, photo, by_click = _controls(record, samples)
-    place = None if photo is None else _placed(photo, record, samples)
+    place = None if photo is None else place_photo(photo, record, samples)
     with st.container(key="space_body"):
         drawn_as = mode, highlight, by_click, colors
         with st.container(key="space_map"):
-            marker = None if place is None else _marker(photo, place)
+            marker = None if place is None else photo_marker(photo, place)
             _map(state.MAP, record, samples, *drawn_as, marker, has_neighbor=others is not None)
         if others is not None:
             with st.container(key="space_beside"):
@@ -97,13 +100,13 @@ def explore(
         with st.container(key="space_selection"):
             if place is not None:
                 with st.container(key="space_photo"):
-                    _photo(photo, place, samples)
-            _selection(record, samples, beside, others)
+                    photo_panel(photo, place, samples)
+            selection_panel(record, samples, beside, others)
     if place is not None:
         with st.container(key="space_photo_neighbors"):
-            _neighbors_of_photo(record, place, samples)
+            neighbors_of_photo(record, place, samples)
     with st.container(key="space_foot"):
-        _own_photos(record)
+        photo_inputs_panel(record)
         _trust(record, samples, beside, others)
 
 
@@ -134,7 +137,7 @@ def _controls(record: RunSnapshot, samples: MappedSamples) -> tuple[str, str | N
     select_by = st.selectbox("Select by", [DRAWING, CLICKING], key=state.SELECT_BY, on_change=state.draw_selection)
     photos = {photo.key: photo for photo in state.photos()}
     chosen = NO_PHOTO
-    if photos and _model_of(record) is not None:
+    if photos and model_of(record) is not None:
         keys = [NO_PHOTO, *photos]
         state.keep_among(state.MAP_PHOTO, keys)
         chosen = st.selectbox(
@@ -145,26 +148,6 @@ def _controls(record: RunSnapshot, samples: MappedSamples) -> tuple[str, str | N
             on_change=state.draw_selection,
         )
     return mode, None if highlight == NO_CLASS else highlight, photos.get(chosen), select_by == CLICKING
-
-
-def _model_of(record: RunSnapshot) -> RunSnapshot | None:
-    """The checkpoint of the run; None where its weights are missing."""
-    return next((run for run in diagnosing_runs() if run.name == record.name), None)
-
-
-def _placed(photo: PhotoFile, record: RunSnapshot, samples: MappedSamples) -> PlacedPhoto | None:
-    refined = state.is_refined(photo)
-    try:
-        with st.spinner("Placing the photo by t-SNE" if refined else "Looking at the photo"):
-            return maps.placed(photo, load_model(_model_of(record)), samples, refined)
-    except ValueError as error:
-        widgets.notice(f"{photo.name}: {error}")
-        return None
-
-
-def _marker(photo: PhotoFile, placed: PlacedPhoto) -> Marker:
-    at = placed.place
-    return Marker(at.x, at.y, f"<b>{html.escape(photo.name)}</b>", placed.unfamiliar, tuple(at.neighbors.tolist()))
 
 
 def _map(
@@ -210,133 +193,6 @@ def _legend(found: Sequence[Group], samples: MappedSamples) -> None:
             f'<li><i style="color:{group.color}">{symbol}</i>{html.escape(group.title)} <span>{count}</span></li>'
         )
     st.html(f'<ul class="map-legend">{"".join(rows)}</ul>')
-
-
-def _selection(
-    record: RunSnapshot, samples: MappedSamples, beside: RunSnapshot | None, others: MappedSamples | None
-) -> None:
-    rows = samples.rows_of(state.selected_samples())
-    if not len(rows):
-        _before_selection(samples)
-        return
-    if len(rows) == 1:
-        _one_leaf(record, samples, int(rows[0]))
-        return
-    summary = summarize(samples, rows)
-    st.html(f'<p class="summary" role="status">{words.selected_share(len(rows), len(samples.map))}</p>')
-    with st.container(key="space_numbers"):
-        _numbers(record, summary, samples, beside, others)
-    with st.container(key="space_gallery"):
-        tiles = [_tile(samples, int(row)) for row in shown_first(samples, rows)]
-        gallery(tiles, "selected", record.name, record.classes)
-
-
-def _before_selection(samples: MappedSamples) -> None:
-    """Instructions, and the accuracy over all samples."""
-    summary = summarize(samples, np.arange(len(samples.map)))
-    st.html(
-        f'<div class="hint"><p>{html.escape(words.HOW_TO)}</p>'
-        f'<p class="standing">All {summary.n:,}: {words.accuracy(summary)}.</p></div>'
-    )
-    if name := state.found_class():
-        ids = samples.map.sample_ids[samples.labels == name].tolist()
-        if ids:
-            st.button(f"Select all {len(ids):,} of {class_title(name)}", on_click=state.select_samples, args=(ids,))
-
-
-def _numbers(
-    record: RunSnapshot,
-    summary: Summary,
-    samples: MappedSamples,
-    beside: RunSnapshot | None,
-    others: MappedSamples | None,
-) -> None:
-    if others is None:
-        sentence(f"{words.accuracy(summary)}.", "below")
-    else:
-        sentence(f"{record.name}: {words.accuracy(summary)}.", "below")
-        shared = others.rows_of(state.selected_samples())
-        if len(shared):
-            sentence(f"{beside.name}: {words.accuracy(summarize(others, shared))}.", "below")
-    if text := words.confusion(summary):
-        sentence(text, "standing")
-    lines = "".join(
-        f"<tr><td>{html.escape(class_title(name))}</td><td>{n:,}</td><td>{right:,}</td></tr>"
-        for name, n, right in summary.classes
-    )
-    st.html(
-        '<div class="map-classes"><table><thead><tr><th>what they are</th><th>n</th><th>correct</th></tr></thead>'
-        f"<tbody>{lines}</tbody></table></div>"
-    )
-    with st.container(horizontal=True):
-        rows = samples.rows_of(state.selected_samples())
-        st.download_button(
-            "CSV",
-            lambda: to_csv([samples.csv_row(int(row)) for row in rows]),
-            "selection.csv",
-            "text/csv",
-            on_click="ignore",
-        )
-        st.button("Select nothing", type="tertiary", on_click=state.select_samples, args=((),))
-
-
-def _one_leaf(record: RunSnapshot, samples: MappedSamples, row: int) -> None:
-    """One sample and its neighbors in feature space, with their distance on the map."""
-    st.html('<p class="summary" role="status">One leaf, and the nearest to it in feature space</p>')
-    tiles = [_tile(samples, row)]
-    for other, distance in zip(samples.map.neighbors[row], samples.map.distances[row]):
-        tiles.append(_tile(samples, int(other), words.distance(float(distance))))
-    gallery(tiles, "neighbors", record.name, record.classes)
-    st.button("Select nothing", type="tertiary", on_click=state.select_samples, args=((),))
-
-
-def _tile(samples: MappedSamples, row: int, more: str = "") -> Tile:
-    line = words.tile_line(samples, row) + (f"; {more}" if more else "")
-    return Tile(
-        samples.paths[row], samples.sha256[row], class_title(samples.labels[row]), line, label=str(samples.labels[row]),
-        predicted=str(samples.predicted[row]), probability=float(samples.confidence[row]),
-    )  # fmt: skip
-
-
-def _photo(photo: PhotoFile, placed: PlacedPhoto, samples: MappedSamples) -> None:
-    """A photo of the user on the map, and the reliability of its position."""
-    refined = state.is_refined(photo)
-    st.image(pictures.jpeg(pictures.shrunk(whole_photo(photo), 320)), width="stretch", alt="Your photo")
-    with st.container(key="space_photo_words"):
-        st.html(f'<p class="summary">{html.escape(photo.name)}</p>')
-        if placed.unfamiliar:
-            sentence(words.unfamiliar(placed, samples.ood_threshold), "notice")
-        else:
-            sentence(words.answer(placed), "below")
-        sentence(words.position(refined), "standing")
-        if not refined:
-            st.button("Refine the position", type="tertiary", on_click=state.refine, args=(photo,))
-
-
-def _neighbors_of_photo(record: RunSnapshot, placed: PlacedPhoto, samples: MappedSamples) -> None:
-    """Nearest samples of a photo in feature space, with their distance on the map."""
-    near = placed.place
-    st.html('<p class="summary">The leaves nearest to your photo in feature space</p>')
-    if not placed.unfamiliar:
-        sentence(words.neighbors_agree(samples.labels[near.neighbors], placed.label), "standing")
-    tiles = [
-        _tile(samples, int(row), words.distance(float(distance)))
-        for row, distance in zip(near.neighbors, near.distances)
-    ]
-    gallery(tiles, "photo_neighbors", record.name, record.classes)
-
-
-def _own_photos(record: RunSnapshot) -> None:
-    with st.expander("Put a photo of yours on the map"):
-        run = _model_of(record)
-        if run is None:
-            st.write(
-                plain(f"The weights of {record.name} are not in this copy, so it cannot look at a photo. ")
-                + "Choose a run with weights."
-            )
-            return
-        st.write("Photos given here or on Diagnose can be chosen above, under Your photo.")
-        photo_inputs.ask_for_photos(diagnosing_runs(), run)
 
 
 def _trust(

@@ -13,7 +13,8 @@ from app.robustness import words
 from app.words import between, rate, split_title
 from hvit.runs import DEFAULT_RUN
 from hvit.runs.snapshot import RunSnapshot
-from hvit.scoring.robustness import corruption_errors, mean_curve, newly_misnamed
+from hvit.scoring.robustness import mean_curve, newly_misnamed
+from hvit.scoring.robustness_comparison import corruption_errors
 from hvit.scoring.robustness_records import Robustness
 
 NO_RUN = "none"

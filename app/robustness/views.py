@@ -21,15 +21,8 @@ from app.robustness.panels import Selection, not_stressed
 from app.theme import NO_MODEBAR
 from app.words import SPLITS, domain_mismatch
 from hvit.data.corruptions import CORRUPTIONS
-from hvit.scoring.robustness import (
-    CellScores,
-    corruption_errors,
-    curve,
-    difference_of_runs,
-    drop,
-    mean_curve,
-    shared,
-)
+from hvit.scoring.robustness import CellScores, curve, mean_curve
+from hvit.scoring.robustness_comparison import corruption_errors, difference_of_runs, drop, shared
 from hvit.scoring.robustness_records import Robustness
 from hvit.verdicts import NAMED
 

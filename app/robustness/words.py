@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from app.words import percent, rate
 from hvit.data.corruptions import CORRUPTIONS
-from hvit.scoring.robustness import CellScores, PairedDifference
+from hvit.scoring.robustness import CellScores
+from hvit.scoring.robustness_comparison import PairedDifference
 from hvit.verdicts import NAMED, UNFAMILIAR
 from hvit.words import capitalized, class_in_text, class_title
 

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from hvit.data.image_formats import tiff_header
+from hvit.data.image_formats.bit_depth import deep_to_grey
 from hvit.data.image_formats.color_profiles import profile_mode, to_srgb
 from hvit.data.image_formats.decoding_work import DecodingWork, bmp_work, gif_work, tiff_work, webp_work
 from hvit.data.image_formats.file_kinds import format_of
@@ -50,7 +51,6 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 REDUCTIONS = (8, 4, 2)  # of the sides, that a JPEG can be decoded at
-ROWS_AT_A_TIME = 256  # of deep grey values: bounds memory
 
 
 LeastSides = Callable[[int, int], tuple[int, int]]
@@ -258,7 +258,7 @@ def _to_rgb(image: Image.Image, kind: str) -> np.ndarray:
     profile = image.info.get("icc_profile")
     mode = profile_mode(profile)
     if image.mode.startswith(("I", "F")):
-        image = Image.fromarray(_deep_to_grey(np.asarray(image), image.mode))
+        image = Image.fromarray(deep_to_grey(np.asarray(image), image.mode))
     alpha = None
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image if image.mode == "RGBA" else image.convert("RGBA")
@@ -281,23 +281,3 @@ def _as_mode(image: Image.Image, mode: str) -> Image.Image | None:
         return image.convert("L")
     red, green, blue = image.convert("RGB").split()  # of grey with transparency
     return red if red.tobytes() == green.tobytes() == blue.tobytes() else None
-
-
-def _deep_to_grey(values: np.ndarray, mode: str) -> np.ndarray:
-    """Scales grey values of more than 8 bits to uint8 (Pillow's conversion clips them to white)."""
-    if mode.startswith("I;16"):
-        scaled: np.ndarray = _scaled(np.arange(65536), 65535.0)[values]
-        return scaled
-    # 32 bits: the range is not recorded; the smallest common one that contains the values. Infinity is white.
-    largest = max(float(np.where(np.isfinite(rows), rows, 0).max()) for rows in _row_blocks(values))
-    top = next((top for top in (1.0, 255.0, 65535.0) if largest <= top), largest)
-    return np.concatenate([_scaled(rows, top) for rows in _row_blocks(values)])
-
-
-def _scaled(values: np.ndarray, top: float) -> np.ndarray:
-    scaled: np.ndarray = np.clip(np.nan_to_num(values.astype(np.float32)) / top * 255, 0, 255).round().astype(np.uint8)
-    return scaled
-
-
-def _row_blocks(values: np.ndarray) -> Iterator[np.ndarray]:
-    return (values[start : start + ROWS_AT_A_TIME] for start in range(0, len(values), ROWS_AT_A_TIME))

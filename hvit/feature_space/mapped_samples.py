@@ -165,7 +165,7 @@ def predict_for_map(checkpoint: Checkpoint, inputs: Any) -> PhotoPrediction:
     Args:
         inputs: of the photo, from `hvit.diagnosis.prepare_photo`.
     """
-    from hvit.scoring.evaluation import predict_inputs
+    from hvit.scoring.predict import predict_inputs
 
     found = predict_inputs(checkpoint, [inputs])
     probs = softmax(found.logits, checkpoint.temperature)[0]

@@ -7,7 +7,8 @@ from typing import Any
 from hvit.models.baselines import PREFIX, Baseline, check_timm_name
 from hvit.models.classifier import Classifier, has_attention
 from hvit.models.config import SIZES, ModelConfig
-from hvit.models.hvit import Details, HViT
+from hvit.models.details import Details
+from hvit.models.hvit import HViT
 
 __all__ = [
     "Baseline", "Classifier", "Details", "HViT", "ModelConfig", "SIZES", "check_model_name", "create_model",

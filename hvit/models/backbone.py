@@ -8,13 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hvit.models.batch_norm_folding import folded_tensors
 from hvit.models.config import STRIDES, UNIT_PX, ModelConfig
-from hvit.models.conv_front import (
-    ConvPatchEmbed,
-    folded_tensors,
-    front_blocks,
-    initialize_front,
-)
+from hvit.models.conv_front import ConvPatchEmbed, front_blocks, initialize_front
 from hvit.models.fusion import Fusion
 from hvit.models.layers import PatchEmbed
 from hvit.models.sparse import SIDES, VisibleUnits

@@ -12,8 +12,8 @@ from hvit.data.corruptions import STRENGTHS, corrupt, corruption_named
 from hvit.data.corruptions.ground import leaf_mask_from_color
 from hvit.runs.checkpoint import Checkpoint
 from hvit.scoring.attacks import EPSILONS, attacked_inputs
-from hvit.scoring.evaluation import predict_inputs, predict_pixels
 from hvit.scoring.model_outputs import ModelOutputs
+from hvit.scoring.predict import predict_inputs, predict_pixels
 from hvit.scoring.robustness_records import CLEAN
 from hvit.verdicts import verdicts
 

@@ -10,7 +10,7 @@ from hvit.data.datasets.reading import RenderedSample
 from hvit.data.leafsim import Address
 from hvit.data.preprocess import fitted_sides
 from hvit.runs.checkpoint import load_checkpoint
-from hvit.scoring.evaluation import predict_samples
+from hvit.scoring.predict import predict_samples
 
 RUN = Path(__file__).resolve().parents[2] / "runs" / "leafsim-tiny"
 

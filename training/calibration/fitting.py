@@ -25,7 +25,7 @@ from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.runs.layout import SPLIT
 from hvit.runs.results import record_results
 from hvit.runs.saving import save_calibration, save_checkpoint
-from hvit.scoring.evaluation import predict_samples
+from hvit.scoring.predict import predict_samples
 from hvit.scoring.scores import score
 from hvit.weights_origin import Origin
 from training.calibration.conformal import AUTO, STRATEGIES, choose_conformal, levels_for

@@ -24,7 +24,7 @@ from hvit.data.inspection.duplicates import reduced
 from hvit.data.photos import InvalidPhotoError
 from hvit.processes import run_in_order
 from hvit.runs.checkpoint import Checkpoint
-from hvit.scoring.evaluation import predict_pixels
+from hvit.scoring.predict import predict_pixels
 from training.inputs.datasets import filled_groups
 
 CHUNK = 64  # photos computed between two reports of progress

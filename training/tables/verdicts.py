@@ -7,8 +7,8 @@ import numpy as np
 from hvit.console import progress
 from hvit.data.datasets.reading import Sample, read_samples, readers
 from hvit.runs.checkpoint import Checkpoint
-from hvit.scoring.evaluation import predict_samples
 from hvit.scoring.model_outputs import ModelOutputs
+from hvit.scoring.predict import predict_samples
 from hvit.scoring.scores import count_unknown, figures
 from hvit.verdicts import Verdicts
 

@@ -30,7 +30,8 @@ from torch import Tensor
 
 from hvit.explain.color_scale import LIFT
 from hvit.explain.explanation import Explanation, check_inputs
-from hvit.models.hvit import Details, HViT
+from hvit.models.details import Details
+from hvit.models.hvit import HViT
 from hvit.models.layers import grid_of, windows_of
 from hvit.models.stages import StageRecord
 

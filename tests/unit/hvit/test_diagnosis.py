@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hvit.diagnosis import diagnose, diagnose_many, photo_flags, prepare_photo
+from hvit.data.quality_flags import photo_flags
+from hvit.diagnosis import diagnose, diagnose_many, prepare_photo
 from hvit.runs.checkpoint import load_checkpoint
 from hvit.words import verdict_message
 

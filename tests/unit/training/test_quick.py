@@ -15,7 +15,7 @@ from hvit.data.datasets.splits import folds_by_group
 from hvit.diagnosis import diagnose
 from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint
-from hvit.scoring.evaluation import predict_samples
+from hvit.scoring.predict import predict_samples
 from training import quick
 from training.frozen_features.cross_validation import cross_validate
 from training.frozen_features.linear_head import LinearHead

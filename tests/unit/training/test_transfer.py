@@ -10,7 +10,7 @@ from hvit.data.datasets.reading import read_samples
 from hvit.data.leafsim import CONDITIONS
 from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint
-from hvit.scoring.evaluation import predict_samples
+from hvit.scoring.predict import predict_samples
 from training import transfer as program
 from training.transfer import COUNTERPARTS, counterpart, transfer
 

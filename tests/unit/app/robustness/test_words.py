@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from app.robustness import words
-from hvit.scoring.robustness import CellScores, paired_difference
+from hvit.scoring.robustness import CellScores
+from hvit.scoring.robustness_comparison import paired_difference
 from hvit.scoring.stress import StressAnswer
 
 LATE, EARLY, HEALTHY = "Tomato___Late_blight", "Tomato___Early_blight", "Tomato___healthy"

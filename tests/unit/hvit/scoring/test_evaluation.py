@@ -15,8 +15,9 @@ from hvit.rejection import METHODS, Rejector
 from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint
 from hvit.runs.model_card import ConformalRecord
-from hvit.scoring.evaluation import evaluate, predict_pixels, predict_samples, record_evaluation
+from hvit.scoring.evaluation import evaluate, record_evaluation
 from hvit.scoring.model_outputs import ModelOutputs
+from hvit.scoring.predict import predict_pixels, predict_samples
 from hvit.scoring.scores import count_unknown, score
 
 KEYS = [

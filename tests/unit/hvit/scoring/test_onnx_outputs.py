@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hvit.runs.checkpoint import load_checkpoint
-from hvit.scoring.evaluation import predict_pixels
 from hvit.scoring.onnx_outputs import OnnxPredict
+from hvit.scoring.predict import predict_pixels
 
 
 @pytest.fixture(scope="module")

@@ -11,18 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hvit.runs import Run, RunError, write_manifest
-from hvit.scoring.robustness import (
-    cell_scores,
-    corruption_errors,
-    curve,
-    difference_of_runs,
-    drop,
-    mean_curve,
-    newly_misnamed,
-    paired_difference,
-    shared,
-    summary,
-)
+from hvit.scoring.robustness import cell_scores, curve, mean_curve, newly_misnamed, summary
+from hvit.scoring.robustness_comparison import corruption_errors, difference_of_runs, drop, paired_difference, shared
 from hvit.scoring.robustness_records import assembled_rows, read_robustness
 from tests.support.stressed_runs import record_answers, rows_of
 

@@ -9,7 +9,7 @@ from hvit.data.corruptions import corrupt
 from hvit.data.leafsim import Address, render
 from hvit.diagnosis import PreparedPhoto, diagnose_prepared
 from hvit.runs.checkpoint import load_checkpoint
-from hvit.scoring.evaluation import predict_pixels
+from hvit.scoring.predict import predict_pixels
 from hvit.scoring.stress import MAX_SIDE_PX, attacked_answers, clean_answers, corrupted_answers, working_copy
 
 
