@@ -25,7 +25,7 @@ from hvit.runs import Run, find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.scoring.model_outputs import ModelOutputs
 from hvit.scoring.predict import predict_samples
-from hvit.verdicts import decide
+from hvit.verdicts import Verdicts, decide
 from training.calibration.conformal import choose_conformal, levels_for
 from training.calibration.fitting import calibration_photos
 from training.calibration.recorded_photos import find_recorded
@@ -141,8 +141,6 @@ def compare(checkpoint: Checkpoint, photos: Photos, acceptance: Acceptance, meth
 
 
 def _row(name: str, checkpoint: Checkpoint, photos: Photos, acceptance: Acceptance) -> dict:
-    from sklearn.metrics import roc_auc_score
-
     reference, calibrating, held = photos.reference, photos.calibrating, photos.held
     method = METHODS[name].fit(reference.features, reference.logits, reference.labels)
     scores = method.score(calibrating.features, calibrating.logits)
@@ -156,24 +154,10 @@ def _row(name: str, checkpoint: Checkpoint, photos: Photos, acceptance: Acceptan
         return decide(softmax(logits, temperature), checkpoint.classes, conformal, ood, features, logits)
 
     known = decided(held.features, held.logits)
-    by_data = {
-        str(source): {
-            "n": int((rows := held.sources == source).sum()),
-            "accepted": float(known.accepted[rows].mean()),
-            "named": float(known.named[rows].mean()),
-        }
-        for source in np.unique(held.sources)
+    unknown = {
+        source: _unknown_scores(known, decided(found.stage_features, found.photo_logits))
+        for source, found in photos.unknown.items()
     }
-    unknown = {}
-    for source, found in photos.unknown.items():
-        verdict = decided(found.stage_features, found.photo_logits)
-        is_unknown = np.r_[np.zeros(len(held)), np.ones(len(verdict.scores))]
-        unknown[source] = {
-            "n": len(verdict.scores),
-            "auroc": float(roc_auc_score(is_unknown, np.r_[known.scores, verdict.scores])),
-            "rejected": float((~verdict.accepted).mean()),
-            "named": float(verdict.named.mean()),
-        }
     recipe = SetRecipe(temperature, level.alpha, level.strategy)
     left_out = leave_one_class_out(METHODS[name], reference, calibrating, held, recipe, acceptance)
     wrong = [1 - part["rejected"] for part in unknown.values()]
@@ -182,11 +166,36 @@ def _row(name: str, checkpoint: Checkpoint, photos: Photos, acceptance: Acceptan
         "method": name,
         "threshold": ood.threshold,
         "conformal": conformal.groups,
-        "known": by_data,
+        "known": _known_scores(known, held),
         "unknown": unknown,
         "classes_left_out": classes_out | {"classes": {found.name: found.shares() for found in left_out}},
         "with_unsure_threshold": _second_threshold(left_out, scores, ood, known, held),
         "mean_wrong": float(np.mean([*wrong, classes_out["named"]])),
+    }
+
+
+def _known_scores(known: Verdicts, held: LabeledFeatures) -> dict[str, dict]:
+    """Shares of accepted and of named photos of known classes, by data set."""
+    return {
+        str(source): {
+            "n": int((rows := held.sources == source).sum()),
+            "accepted": float(known.accepted[rows].mean()),
+            "named": float(known.named[rows].mean()),
+        }
+        for source in np.unique(held.sources)
+    }
+
+
+def _unknown_scores(known: Verdicts, unknown: Verdicts) -> dict:
+    """AUROC against photos of known classes, and shares of rejected and of named photos of unknown classes."""
+    from sklearn.metrics import roc_auc_score
+
+    is_unknown = np.r_[np.zeros(len(known.scores)), np.ones(len(unknown.scores))]
+    return {
+        "n": len(unknown.scores),
+        "auroc": float(roc_auc_score(is_unknown, np.r_[known.scores, unknown.scores])),
+        "rejected": float((~unknown.accepted).mean()),
+        "named": float(unknown.named.mean()),
     }
 
 

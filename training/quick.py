@@ -79,7 +79,7 @@ def quick(args, log: Callable[[str], None] = lambda line: None) -> dict:
 
     Args:
         args: of the command line.
-        say: called with progress messages.
+        log: called with progress messages.
     Returns:
         The document of `--json`.
     Raises:

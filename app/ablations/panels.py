@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -19,6 +20,9 @@ from hvit.runs.seed_groups import differences
 from hvit.scoring.ablation import FULL, AblationRow
 from hvit.scoring.ablation_variants import Variants
 from hvit.scoring.learning_curves import curve
+
+if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
+    from hvit.models.counting import Cost
 
 CURVES = {"macro_f1": ("val", "macro_f1"), "top1": ("val", "top1"), "loss": ("train", "loss")}
 
@@ -85,39 +89,45 @@ def table(rows: Sequence[AblationRow], variants: Variants, name: str) -> None:
         own = variants[row.variant][0].config
         changed = words.changes(differences([full, own])) if full and own else ""
         cost = costs.cost_of(variants[row.variant][0])
-        shown.append(
-            {
-                "Variant": words.variant_title(row.variant),
-                "Seeds": row.num_seeds,
-                "Parameters, millions": None if cost is None else cost.params / 1e6,
-                "GMACs": None if cost is None else cost.gmacs,
-                "Top-1 accuracy, %": 100 * row.top1,
-                "Macro-F1, %": 100 * row.macro_f1,
-                **({"Top-1 accuracy with mirror image, %": _percent(row.top1_tta)} if has_tta else {}),
-                "Change of top-1 accuracy, points": None if row.gain is None else 100 * row.gain.gain,
-                "95 % interval": "" if row.gain is None else f"{100 * row.gain.low:+.1f} to {100 * row.gain.high:+.1f}",
-                "What is changed": changed,
-            }
-        )
-        exported.append(
-            {
-                "variant": row.variant,
-                "runs": " ".join(row.runs),
-                "params": None if cost is None else cost.params,
-                "gmacs": None if cost is None else cost.gmacs,
-                "top1": row.top1,
-                "macro_f1": row.macro_f1,
-                "top1_tta": row.top1_tta,
-                **{
-                    f"{key}_{part}": None if gain is None else getattr(gain, attribute)
-                    for key, gain in (("top1", row.gain), ("macro_f1", row.f1_gain))
-                    for part, attribute in (("change", "gain"), ("low", "low"), ("high", "high"))
-                },
-                "changed": changed,
-            }
-        )
+        shown.append(_shown(row, cost, changed, has_tta))
+        exported.append(_exported(row, cost, changed))
     formats = {"Change of top-1 accuracy, points": "%+.1f", "Parameters, millions": "%.2f", "GMACs": "%.3f"}
     widgets.table(shown, f"ablation-{name}", exported, formats=formats)
+
+
+def _shown(row: AblationRow, cost: Cost | None, changed: str, has_tta: bool) -> dict[str, Any]:
+    """A row of the table on screen."""
+    return {
+        "Variant": words.variant_title(row.variant),
+        "Seeds": row.num_seeds,
+        "Parameters, millions": None if cost is None else cost.params / 1e6,
+        "GMACs": None if cost is None else cost.gmacs,
+        "Top-1 accuracy, %": 100 * row.top1,
+        "Macro-F1, %": 100 * row.macro_f1,
+        **({"Top-1 accuracy with mirror image, %": _percent(row.top1_tta)} if has_tta else {}),
+        "Change of top-1 accuracy, points": None if row.gain is None else 100 * row.gain.gain,
+        "95 % interval": "" if row.gain is None else f"{100 * row.gain.low:+.1f} to {100 * row.gain.high:+.1f}",
+        "What is changed": changed,
+    }
+
+
+def _exported(row: AblationRow, cost: Cost | None, changed: str) -> dict[str, Any]:
+    """The same row of the CSV, with all digits."""
+    return {
+        "variant": row.variant,
+        "runs": " ".join(row.runs),
+        "params": None if cost is None else cost.params,
+        "gmacs": None if cost is None else cost.gmacs,
+        "top1": row.top1,
+        "macro_f1": row.macro_f1,
+        "top1_tta": row.top1_tta,
+        **{
+            f"{key}_{part}": None if gain is None else getattr(gain, attribute)
+            for key, gain in (("top1", row.gain), ("macro_f1", row.f1_gain))
+            for part, attribute in (("change", "gain"), ("low", "low"), ("high", "high"))
+        },
+        "changed": changed,
+    }
 
 
 def _percent(value: float | None) -> float | None:

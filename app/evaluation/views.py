@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -21,8 +22,10 @@ from hvit.runs.predictions import Predictions
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.error_kinds import KINDS, find_label_issues, kinds_of_error, most_confident_errors
 from hvit.scoring.metrics import wilson
-from hvit.scoring.recorded_scores import SplitScores
+from hvit.scoring.recorded_scores import ClassScore, SplitScores
 from hvit.words import class_title
+
+CLASS_SCORES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 
 
 def error_kinds(record: RunSnapshot, predictions: Predictions, scores: SplitScores) -> None:
@@ -69,15 +72,6 @@ def _by_crop(predictions: Predictions, numbers: np.ndarray, shown: Sequence[str]
 
 def classes(record: RunSnapshot, predictions: Predictions, scores: SplitScores) -> None:
     """Precision, recall and F1 of each class, with the photos of a selected row."""
-    titles = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
-    rows = []
-    for score in scores.per_class:
-        row = {"Class": class_title(score.name), "Pictures": score.n, "Predicted": score.named}
-        for key, title in titles.items():
-            value, interval = getattr(score, key), getattr(score, f"{key}_ci")
-            row[f"{title}, %"] = None if value is None else 100 * value
-            row[f"{title}: 95 %"] = "" if interval is None else f"{100 * interval[0]:.0f} to {100 * interval[1]:.0f}"
-        rows.append(row)
     widgets.sentence(
         "Recall: share of the pictures of the class that are predicted so. Precision: share of the pictures predicted "
         "as the class that are of it. "
@@ -85,21 +79,8 @@ def classes(record: RunSnapshot, predictions: Predictions, scores: SplitScores) 
         "with few pictures tells little. Choose a row to see its errors.",
         "standing",
     )
-    exported = [
-        {
-            "class": s.name,
-            "n": s.n,
-            "called_so": s.named,
-            **{
-                name: value
-                for key in titles
-                for name, value in zip(
-                    (key, f"{key}_low", f"{key}_high"), (getattr(s, key), *(getattr(s, f"{key}_ci") or (None, None)))
-                )
-            },
-        }
-        for s in scores.per_class
-    ]
+    rows = [_class_row(score) for score in scores.per_class]
+    exported = [_exported_class(score) for score in scores.per_class]
     chosen = widgets.table(rows, "classes", exported, can_choose=True)
     if chosen is not None:
         score = scores.per_class[chosen]
@@ -108,9 +89,25 @@ def classes(record: RunSnapshot, predictions: Predictions, scores: SplitScores) 
         st.subheader(class_title(score.name))
         widgets.sentence(f"{len(wrong)} of {counted(score.n, 'picture')} were classified wrongly.", "below")
         if len(wrong):
-            sample_gallery(
-                predictions, wrong[np.argsort(-predictions.confidence[wrong], kind="stable")], f"class_{chosen}"
-            )
+            order = np.argsort(-predictions.confidence[wrong], kind="stable")
+            sample_gallery(predictions, wrong[order], f"class_{chosen}")
+
+
+def _class_row(score: ClassScore) -> dict[str, Any]:
+    row = {"Class": class_title(score.name), "Pictures": score.n, "Predicted": score.named}
+    for key, title in CLASS_SCORES.items():
+        value, interval = getattr(score, key), getattr(score, f"{key}_ci")
+        row[f"{title}, %"] = None if value is None else 100 * value
+        row[f"{title}: 95 %"] = "" if interval is None else f"{100 * interval[0]:.0f} to {100 * interval[1]:.0f}"
+    return row
+
+
+def _exported_class(score: ClassScore) -> dict[str, Any]:
+    row = {"class": score.name, "n": score.n, "called_so": score.named}
+    for key in CLASS_SCORES:
+        low, high = getattr(score, f"{key}_ci") or (None, None)
+        row |= {key: getattr(score, key), f"{key}_low": low, f"{key}_high": high}
+    return row
 
 
 def confident_errors(record: RunSnapshot, predictions: Predictions, scores: SplitScores) -> None:

@@ -55,6 +55,11 @@ def class_balance(
         showlegend=False,
         cliponaxis=False,
     )
+    _lay_out(figure, titles, f"{thing}, {sum(totals):,} in all", colors)
+    return figure
+
+
+def _lay_out(figure: go.Figure, titles: Sequence[str], axis_title: str, colors: Palette) -> None:
     figure.update_layout(
         barmode="stack",
         height=ROW_PX * len(titles) + 96,
@@ -65,7 +70,7 @@ def class_balance(
         font={"color": colors.ink},
     )
     figure.update_xaxes(
-        title={"text": f"{thing}, {sum(totals):,} in all", "font": {"size": 12}},
+        title={"text": axis_title, "font": {"size": 12}},
         gridcolor=colors.rule,
         zerolinecolor=colors.rule,
         rangemode="tozero",
@@ -73,10 +78,9 @@ def class_balance(
         tickformat=",d",
     )
     figure.update_yaxes(
-        tickvals=rows, ticktext=list(titles), range=[len(titles) - 0.4, -0.6], fixedrange=True, automargin=True,
-        tickfont={"size": 12},
+        tickvals=list(range(len(titles))), ticktext=list(titles), range=[len(titles) - 0.4, -0.6], fixedrange=True,
+        automargin=True, tickfont={"size": 12},
     )  # fmt: skip
-    return figure
 
 
 def _mixed(color: str, share: float) -> str:

@@ -40,37 +40,8 @@ def confusion_matrix(
     text = _numbers(confusion, share, rates) if K <= MOST_WITH_NUMBERS else None
     figure = go.Figure()
     for mask, color, name in ((on_diagonal, colors.accent, "right"), (~on_diagonal, colors.error, "wrong")):
-        figure.add_trace(
-            go.Heatmap(
-                z=np.where(mask, shade, np.nan),
-                zmin=0,
-                zmax=1,
-                colorscale=[[0, colors.paper], [1, color]],
-                showscale=False,
-                hoverinfo="skip",
-                name=name,
-                text=None if text is None else np.where(mask, text, ""),
-                texttemplate=None if text is None else "%{text}",
-                textfont={"size": 10, "color": colors.paper if name == "right" else colors.ink},
-                xgap=1,
-                ygap=1,
-            )
-        )
-    cells = [(int(i), int(j)) for i, j in zip(*np.nonzero(confusion))]
-    figure.add_trace(
-        go.Scatter(
-            x=[j for _, j in cells],
-            y=[i for i, _ in cells],
-            mode="markers",
-            marker={"size": 18, "symbol": "square", "opacity": 0, "color": colors.ink},
-            selected={"marker": {"opacity": 0}},
-            unselected={"marker": {"opacity": 0}},
-            customdata=[[classes[i], classes[j]] for i, j in cells],
-            text=[_hover_text(titles, confusion, share, i, j) for i, j in cells],
-            hovertemplate="%{text}<extra></extra>",
-            showlegend=False,
-        )
-    )
+        figure.add_trace(_shaded_cells(shade, mask, color, name, text, colors))
+    figure.add_trace(_clickable_cells(classes, titles, confusion, share, colors))
     if chosen is not None and set(chosen) <= set(classes):
         i, j = classes.index(chosen[0]), classes.index(chosen[1])
         figure.add_shape(
@@ -97,6 +68,45 @@ def confusion_matrix(
         hoverlabel={"align": "left"},
     )
     return figure
+
+
+def _shaded_cells(
+    shade: np.ndarray, mask: np.ndarray, color: str, name: str, text: np.ndarray | None, colors: Palette
+) -> go.Heatmap:
+    """Heatmap of the cells of a mask, in one hue."""
+    return go.Heatmap(
+        z=np.where(mask, shade, np.nan),
+        zmin=0,
+        zmax=1,
+        colorscale=[[0, colors.paper], [1, color]],
+        showscale=False,
+        hoverinfo="skip",
+        name=name,
+        text=None if text is None else np.where(mask, text, ""),
+        texttemplate=None if text is None else "%{text}",
+        textfont={"size": 10, "color": colors.paper if name == "right" else colors.ink},
+        xgap=1,
+        ygap=1,
+    )
+
+
+def _clickable_cells(
+    classes: Sequence[str], titles: Sequence[str], confusion: np.ndarray, share: np.ndarray, colors: Palette
+) -> go.Scatter:
+    """Invisible points with hover text on the cells that are not empty."""
+    cells = [(int(i), int(j)) for i, j in zip(*np.nonzero(confusion))]
+    return go.Scatter(
+        x=[j for _, j in cells],
+        y=[i for i, _ in cells],
+        mode="markers",
+        marker={"size": 18, "symbol": "square", "opacity": 0, "color": colors.ink},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        customdata=[[classes[i], classes[j]] for i, j in cells],
+        text=[_hover_text(titles, confusion, share, i, j) for i, j in cells],
+        hovertemplate="%{text}<extra></extra>",
+        showlegend=False,
+    )
 
 
 def scale_html(colors: Palette = PAPER) -> str:

@@ -53,17 +53,22 @@ def class_probabilities(
         text = {"y": row, "yshift": 17, "showarrow": False, "font": {"size": 15, "color": colors.ink}}
         figure.add_annotation(text=f"<b>{name}</b>" if mark else name, x=0, xref="paper", xanchor="left", **text)
         figure.add_annotation(text=percent_label(value), x=1, xref="paper", xanchor="right", **text)
+    axis = f"{'calibrated ' if calibrated else 'uncalibrated '}probability over {num_classes} classes, from 0 to 100 %"
+    if any(marks):
+        axis += "<br>green: cannot be ruled out"
+    _lay_out(figure, len(rows), axis, colors)
+    return figure
+
+
+def _lay_out(figure: go.Figure, num_rows: int, axis_title: str, colors: Palette) -> None:
     figure.update_layout(
-        height=ROW_PX * len(rows) + 54,
+        height=ROW_PX * num_rows + 54,
         margin={"l": 0, "r": 8, "t": 8, "b": 46},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         showlegend=False,
         bargap=0,
     )
-    axis = f"{'calibrated ' if calibrated else 'uncalibrated '}probability over {num_classes} classes, from 0 to 100 %"
-    if any(marks):
-        axis += "<br>green: cannot be ruled out"
     figure.update_xaxes(
         range=[0, 1],
         tickvals=[0, 0.5, 1],
@@ -72,10 +77,9 @@ def class_probabilities(
         zeroline=True,
         zerolinecolor=colors.rule,
         fixedrange=True,
-        title={"text": axis, "font": {"size": 12}},
+        title={"text": axis_title, "font": {"size": 12}},
     )
-    figure.update_yaxes(range=[len(rows) - 0.6, -0.75], visible=False, fixedrange=True)
-    return figure
+    figure.update_yaxes(range=[num_rows - 0.6, -0.75], visible=False, fixedrange=True)
 
 
 def percent_label(fraction: float) -> str:

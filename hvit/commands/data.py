@@ -50,6 +50,11 @@ def add_parser(subparsers: Subparsers) -> None:
         "data", help="check, show, render, pack and fetch data sets", description=__doc__, epilog=EXAMPLES
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
+    for add in (_add_check, _add_synthesize, _add_sheet, _add_pack, _add_list, _add_fetch):
+        add(actions)
+
+
+def _add_check(actions: Subparsers) -> None:
     checking = actions.add_parser("check", help="leaks, copies, broken files, balance, background", epilog=EXAMPLES)
     checking.add_argument(
         "folders", nargs="+", type=Path, metavar="DIR", help="data sets, taken together; nothing is written into them"
@@ -62,6 +67,9 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     checking.add_argument("--json", action="store_true", help="print one JSON document")
     checking.set_defaults(run=run_check, parser=checking)
+
+
+def _add_synthesize(actions: Subparsers) -> None:
     drawing = actions.add_parser("synthesize", help="render leaves with ground truth", epilog=SYNTHESIZE_EXAMPLES)
     drawing.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder to make; it must not hold files"
@@ -82,6 +90,9 @@ def add_parser(subparsers: Subparsers) -> None:
     drawing.add_argument("--workers", type=positive, metavar="N", help="processes that render (default one a core)")
     drawing.add_argument("--json", action="store_true", help="print one JSON document")
     drawing.set_defaults(run=run_synthesize, parser=drawing)
+
+
+def _add_sheet(actions: Subparsers) -> None:
     showing = actions.add_parser("sheet", help="a picture of some photos of every class", epilog=EXAMPLES)
     showing.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="data sets, taken together")
     showing.add_argument("--out", type=Path, required=True, metavar="FILE", help="JPEG or PNG to write")
@@ -90,14 +101,6 @@ def add_parser(subparsers: Subparsers) -> None:
     showing.add_argument("--size", type=positive, default=160, metavar="PX", help="side of each photo (default 160)")
     showing.add_argument("--seed", type=at_least(0), default=0, metavar="S", help="another one chooses other photos")
     showing.set_defaults(run=run_sheet, parser=showing)
-    _add_pack(actions)
-    listing = actions.add_parser("list", help="public data sets that can be fetched", epilog=EXAMPLES)
-    listing.add_argument("--json", action="store_true", help="print one JSON document")
-    listing.set_defaults(run=run_list, parser=listing)
-    fetching = actions.add_parser("fetch", help="download a public data set", epilog=EXAMPLES)
-    fetching.add_argument("name", metavar="NAME", help="see `data list`")
-    fetching.add_argument("--out", type=Path, default=Path("data"), metavar="DIR", help="where to (default data)")
-    fetching.set_defaults(run=run_fetch, parser=fetching)
 
 
 def _add_pack(actions: Subparsers) -> None:
@@ -117,6 +120,19 @@ def _add_pack(actions: Subparsers) -> None:
     packing.add_argument("--workers", type=positive, metavar="N", help="processes (default one a core)")
     packing.add_argument("--json", action="store_true", help="print one JSON document")
     packing.set_defaults(run=run_pack, parser=packing)
+
+
+def _add_list(actions: Subparsers) -> None:
+    listing = actions.add_parser("list", help="public data sets that can be fetched", epilog=EXAMPLES)
+    listing.add_argument("--json", action="store_true", help="print one JSON document")
+    listing.set_defaults(run=run_list, parser=listing)
+
+
+def _add_fetch(actions: Subparsers) -> None:
+    fetching = actions.add_parser("fetch", help="download a public data set", epilog=EXAMPLES)
+    fetching.add_argument("name", metavar="NAME", help="see `data list`")
+    fetching.add_argument("--out", type=Path, default=Path("data"), metavar="DIR", help="where to (default data)")
+    fetching.set_defaults(run=run_fetch, parser=fetching)
 
 
 def run_synthesize(args: argparse.Namespace) -> int:

@@ -11,6 +11,8 @@ from hvit.words import PLANTS_UNKNOWN, counted
 
 if TYPE_CHECKING:
     from hvit.data.datasets.reading import Sample
+    from hvit.runs import Run
+    from hvit.scoring.evaluation import Evaluation
 
 NAMED_UNREADABLE = 10
 EXAMPLES = """examples:
@@ -69,27 +71,13 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.tta and args.save:
-        raise ValueError("--tta --save: a run records what it says of the photo alone; leave one of the two out")
-    if args.without_bands and args.save:
-        raise ValueError("--without-bands --save: a run records what it says with its bands; leave one of the two out")
-    if args.unknown_kind and args.unknown_classes != "report":
-        raise ValueError("--unknown-kind: photos of unknown classes are refused; add --unknown-classes report")
-    if args.save and args.save_distances:
-        raise ValueError("--save records the distances too; leave --save-distances out")
-    if args.save_distances and (args.tta or args.without_bands):
-        raise ValueError("--save-distances: a run records the photo alone, with its bands; leave the other option out")
-    if args.split is not None and not args.split.strip():
-        raise ValueError("--split is empty; name train, val or test, or leave the option out")
-    if len({folder.resolve() for folder in args.data}) < len(args.data):
-        raise ValueError(f"--data names a data set twice: {' '.join(map(str, args.data))}")
+    _check_options(args)
     from hvit.data.datasets.reading import DataError, readers
     from hvit.data.leafsim import EARLY_STRESS
     from hvit.device import chosen_device
     from hvit.runs import find_run
     from hvit.runs.checkpoint import load_checkpoint
-    from hvit.scoring.distances import record_distances
-    from hvit.scoring.evaluation import evaluate, record_evaluation
+    from hvit.scoring.evaluation import evaluate
 
     found = find_run(args.run_name)
     plants_known = found.plants_known  # here, where a damaged run.json ends the command before anything runs
@@ -111,18 +99,7 @@ def run(args: argparse.Namespace) -> int:
     except DataError as error:  # skipped files are often the reason
         raise DataError("; ".join([str(error), *dict.fromkeys(notes)])) from None
     if args.save or args.save_distances:
-        split = samples[0].split or "all"
-        if args.save and not result.samples:
-            raise ValueError(
-                f"run {found.name} knows no class of these photos, so there are no predictions to save; record how far "
-                "they are from its training photos: --save-distances"
-            )
-        if args.save:
-            record_evaluation(found.path, split, result)
-        else:
-            assert result.distances is not None  # a checkpoint without a detector was refused above
-            record_distances(found, split, result.distances)
-        print(f"recorded in {found.path}/eval/{split}", file=sys.stderr)
+        _record(args.save, found, samples[0].split or "all", result)
     print_notes([*notes, *_left_out(result.document, len(samples))])
     if plants_known is False:
         print(f"{found.name}: {PLANTS_UNKNOWN}", file=sys.stderr)
@@ -131,6 +108,42 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(result.document, checkpoint.name)
     return 0
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    """Checks that options are compatible, before anything is imported or read."""
+    if args.tta and args.save:
+        raise ValueError("--tta --save: a run records what it says of the photo alone; leave one of the two out")
+    if args.without_bands and args.save:
+        raise ValueError("--without-bands --save: a run records what it says with its bands; leave one of the two out")
+    if args.unknown_kind and args.unknown_classes != "report":
+        raise ValueError("--unknown-kind: photos of unknown classes are refused; add --unknown-classes report")
+    if args.save and args.save_distances:
+        raise ValueError("--save records the distances too; leave --save-distances out")
+    if args.save_distances and (args.tta or args.without_bands):
+        raise ValueError("--save-distances: a run records the photo alone, with its bands; leave the other option out")
+    if args.split is not None and not args.split.strip():
+        raise ValueError("--split is empty; name train, val or test, or leave the option out")
+    if len({folder.resolve() for folder in args.data}) < len(args.data):
+        raise ValueError(f"--data names a data set twice: {' '.join(map(str, args.data))}")
+
+
+def _record(predictions: bool, run: "Run", split: str, result: "Evaluation") -> None:
+    """Records predictions with their distances, or the distances alone."""
+    from hvit.scoring.distances import record_distances
+    from hvit.scoring.evaluation import record_evaluation
+
+    if predictions and not result.samples:
+        raise ValueError(
+            f"run {run.name} knows no class of these photos, so there are no predictions to save; record how far "
+            "they are from its training photos: --save-distances"
+        )
+    if predictions:
+        record_evaluation(run.path, split, result)
+    else:
+        assert result.distances is not None  # a checkpoint without a detector was refused before
+        record_distances(run, split, result.distances)
+    print(f"recorded in {run.path}/eval/{split}", file=sys.stderr)
 
 
 def _samples(folder: Path, split: str | None, early_stress: bool, notes: list[str]) -> "list[Sample]":

@@ -102,7 +102,7 @@ def photo_files(given: list[Path], log: Callable[[str], None]) -> list[Path]:
     """Lists the named photos, and those in the named folders, in order.
 
     Args:
-        say: called with one line for each folder in which something was passed over.
+        log: called with one line for each folder in which something was passed over.
     Raises:
         ValueError: one does not exist or is neither file nor folder, or a folder holds none.
     """

@@ -111,7 +111,7 @@ def read_all(config: FinetuneConfig, log: Callable[[str], None] = log_to_stderr)
     """Lists the samples of all data sets of a configuration.
 
     Args:
-        say: of `read_samples`.
+        log: of `read_samples`.
     Raises:
         ConfigError: it says something of a data set that is not among them.
         DataError: a data set cannot be read.

@@ -89,7 +89,7 @@ def read_masked(dirs: list[Path], log: Callable[[str], None] = lambda line: None
     Args:
         dirs: folders `DIR/{train,val,test}/{images,masks}`, or ranges of rendered leaves `leafsim:v1/<seed>/<a>-<b>`.
             A file `DIR/manifest.csv` may name the class of photos (columns path and class), to score by condition.
-        say: called with a note on skipped files.
+        log: called with a note on skipped files.
     Returns:
         Samples sorted by data set in the order given, then by split and name.
     Raises:
@@ -112,7 +112,7 @@ def read_healthy(dirs: list[Path], log: Callable[[str], None] = lambda line: Non
 
     Args:
         dirs: data sets in a layout of `hvit.data.datasets.reading.read_samples`.
-        say: of that function.
+        log: of that function.
     Returns:
         Samples whose masks are 0 everywhere: background or leaf, but no symptom.
     Raises:

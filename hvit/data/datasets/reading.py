@@ -62,7 +62,7 @@ def read_samples(
         dirs: folders, CSV files, or ranges of rendered leaves as paths.
         split: keep only this split; a data set without it is an error.
         early_stress: label rendered leaves by their bands, with Early_stress as a class that RGB does not show.
-        say: called with one line for each data set with skipped files, and for each warning.
+        log: called with one line for each data set with skipped files, and for each warning.
     Returns:
         Samples sorted by data set in the order given, then by split and path.
     Raises:
@@ -128,7 +128,7 @@ def read_unlabeled(folders: list[Path], log: Callable[[str], None] = log_to_stde
     """Reads all photos of some folders, for self-supervised pre-training.
 
     Args:
-        say: called with one line for each folder with skipped files.
+        log: called with one line for each folder with skipped files.
     Returns:
         Samples of split "train" with the label "", sorted by folder in the order given, then by path.
     Raises:
