@@ -7,8 +7,8 @@ from pydantic import Field, field_serializer, model_validator
 
 from hvit.models import SIZES
 from training.config.augmentation import AugmentConfig, ContrastiveConfig, MaskedConfig, Phase, ViewConfig
-from training.config.base import Section
 from training.config.data import DataConfig, MaskData, PretrainData, SpectralConfig
+from training.config.loop import LoopConfig
 from training.config.model import NO_CONVOLUTIONS, EncoderSection, ModelSection, PretrainModel, SegmentationHeadConfig
 from training.config.optimization import (
     AdamWConfig,
@@ -22,7 +22,7 @@ from training.config.optimization import (
 )
 
 
-class FinetuneConfig(Section):
+class FinetuneConfig(LoopConfig):
     """Configuration of `training.finetune`."""
 
     data: DataConfig
@@ -40,23 +40,14 @@ class FinetuneConfig(Section):
     epochs: float = Field(100, gt=0)
     freeze_epochs: float = Field(0.0, ge=0)  # at the start, in which the head alone learns
     batch_size: int = Field(64, gt=0, multiple_of=8)  # per process
-    accum_steps: int = Field(1, ge=1)
     phases: list[Phase] = [Phase(until=1.0, img_size=128)]
     square: float = Field(0.6, ge=0, le=1)  # batches that are square; the others have another aspect
     eval_img_size: int = Field(128, ge=64)
     serve_img_sizes: list[int] = []  # at the end the best of these on the selecting half; empty: eval_img_size
     eval_every: float = Field(2.0, gt=0)  # epochs
-    log_every: int = Field(50, ge=1)  # steps
-    checkpoint_minutes: float = Field(5.0, gt=0)
-    hang_minutes: float = Field(10.0, gt=0)  # without progress of a process for this long, all are ended
-    skip_limit: int = Field(10, ge=1)  # steps in a row whose loss or gradients are not finite, before training gives up
     rejection_photos: int = Field(6000, ge=100)  # training photos that the out-of-distribution detector is fitted to
     calibration: CalibrationConfig = CalibrationConfig()
     select_by: Metric = "macro_f1"
-    precision: Literal["fp32", "bf16"] = "fp32"
-    sharded: bool = False  # processes divide weights, gradients, moments and average among them; alone it does nothing
-    compile: bool = False  # torch.compile: minutes at the start, less time a step on accelerators
-    seed: int = Field(0, ge=0, lt=2**63)
 
     @model_validator(mode="after")
     def _phases_cover_training(self):
@@ -113,7 +104,7 @@ class FinetuneConfig(Section):
             raise ValueError(f"sharded divides the blocks of an HViT, and {self.model.name} is none; set it to false")
         if self.sharded and self.freeze_epochs > 0 and self.aux_mae_weight > 0:
             raise ValueError("sharded does not go with freeze_epochs and aux_mae_weight together; leave one out")
-        return _not_both(self)
+        return self
 
     @model_validator(mode="after")
     def _weights_come_from_one_place(self):
@@ -154,7 +145,7 @@ class FinetuneConfig(Section):
         return self.augment if changed is None else self.augment.model_copy(update={"mix_probability": changed})
 
 
-class PretrainConfig(Section):
+class PretrainConfig(LoopConfig):
     """Configuration of `training.pretrain`."""
 
     data: PretrainData
@@ -166,22 +157,9 @@ class PretrainConfig(Section):
     masked: MaskedConfig | None = None  # of mae
     epochs: float = Field(100, gt=0)
     batch_size: int = Field(64, gt=0, multiple_of=8)  # photos per process
-    accum_steps: int = Field(1, ge=1)
     img_size: int = Field(128, ge=64, multiple_of=32)
     square: float = Field(0.6, ge=0, le=1)  # batches that are square; the others have another aspect
     eval_every: float = Field(10.0, gt=0)  # epochs
-    log_every: int = Field(50, ge=1)  # steps
-    checkpoint_minutes: float = Field(5.0, gt=0)
-    hang_minutes: float = Field(10.0, gt=0)  # without progress of a process for this long, all are ended
-    skip_limit: int = Field(10, ge=1)  # steps in a row whose loss or gradients are not finite, before training gives up
-    precision: Literal["fp32", "bf16"] = "fp32"
-    sharded: bool = False  # processes divide weights, gradients, moments and average among them; alone it does nothing
-    compile: bool = False  # torch.compile: minutes at the start, less time a step on accelerators
-    seed: int = Field(0, ge=0, lt=2**63)
-
-    @model_validator(mode="after")
-    def _sharded_or_compiled(self):
-        return _not_both(self)
 
     @model_validator(mode="after")
     def _masked_parts_can_be_left_out(self):
@@ -208,7 +186,7 @@ class PretrainConfig(Section):
         return self
 
 
-class SegmentConfig(Section):
+class SegmentConfig(LoopConfig):
     """Configuration of `training.segment`."""
 
     init: Path  # run with the frozen backbone of the head, by path or name
@@ -220,27 +198,13 @@ class SegmentConfig(Section):
     dice_weight: float = Field(1.0, ge=0)  # weight of the soft Dice loss
     epochs: float = Field(20, gt=0)
     batch_size: int = Field(16, gt=0, multiple_of=8)  # per process
-    accum_steps: int = Field(1, ge=1)
     square: float = Field(0.5, ge=0, le=1)  # batches that are square; the others have another aspect
     eval_every: float = Field(2.0, gt=0)  # epochs
-    log_every: int = Field(50, ge=1)  # steps
-    checkpoint_minutes: float = Field(5.0, gt=0)
-    hang_minutes: float = Field(10.0, gt=0)  # without progress of a process for this long, all are ended
-    skip_limit: int = Field(10, ge=1)  # steps in a row whose loss or gradients are not finite, before training gives up
-    precision: Literal["fp32", "bf16"] = "fp32"
     sharded: Literal[False] = False  # the head is far too small to be divided
-    compile: bool = False  # torch.compile: minutes at the start, less time a step on accelerators
-    seed: int = Field(0, ge=0, lt=2**63)
 
     @field_serializer("init")
     def _init_with_forward_slashes(self, init: Path) -> str:
         return init.as_posix()
-
-
-def _not_both(config: FinetuneConfig | PretrainConfig):
-    if config.sharded and config.compile:
-        raise ValueError("sharded and compile were not made to go together; set one of them to false")
-    return config
 
 
 def _with_section(values: dict, name: str) -> dict:
