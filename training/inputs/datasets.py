@@ -99,7 +99,7 @@ def build_datasets(config: FinetuneConfig, world: World, resumed: Path | None) -
         val.samples = with_groups(val.samples, [row["group"] or row["path"] for row in rows])
         selecting = np.array([row["role"] == "select" for row in rows])
     else:
-        val.samples = with_groups(val.samples, groups_of_photos(val.samples, val, config))
+        val.samples = grouped(val.samples, val, config)
         selecting = halves_of_val(val.samples, set(config.data.calibrate_only), config.seed)
     if not selecting.any() or selecting.all():
         raise ConfigError("validation has too few groups to be divided into a selecting and a calibrating half")
@@ -152,8 +152,7 @@ def with_splits(samples: list[Sample], config: FinetuneConfig | PretrainConfig, 
     if not whole:
         return samples
     cache = cache_of(whole, config, world)
-    whole = with_groups(cache.samples, groups_of_photos(cache.samples, cache, config))
-    return divided + split_by_group(whole, config.data.shares, config.seed)
+    return divided + split_by_group(grouped(cache.samples, cache, config), config.data.shares, config.seed)
 
 
 def cache_of(
@@ -169,13 +168,13 @@ def cache_of(
     return cache
 
 
-def groups_of_photos(
+def grouped(
     samples: list[Sample], photos: Sequence[np.ndarray], config: FinetuneConfig | PretrainConfig
-) -> list[str]:
-    """Groups from a pattern on the names, or known groups, and near-duplicates where none is known."""
-    if config.data.group_from is not None:
-        return groups_from_names(samples, config.data.group_from)
-    return filled_groups(samples, photos)
+) -> list[Sample]:
+    """Sets groups from a pattern on the names, or keeps known groups and adds those of near-duplicates."""
+    pattern = config.data.group_from
+    groups = filled_groups(samples, photos) if pattern is None else groups_from_names(samples, pattern)
+    return with_groups(samples, groups)
 
 
 def filled_groups(samples: list[Sample], photos: Sequence[np.ndarray]) -> list[str]:

@@ -12,11 +12,10 @@ from hvit.data.datasets.reading import (
     plants_known,
     read_samples,
     read_unlabeled,
-    with_groups,
 )
 from hvit.data.datasets.splits import split_by_group
 from training.config import ConfigError, PretrainConfig
-from training.inputs.datasets import cache_of, groups_of_photos, with_splits, write_roles
+from training.inputs.datasets import cache_of, grouped, with_splits, write_roles
 from training.parallel.world import World
 
 
@@ -74,7 +73,7 @@ def gather_unlabeled(config: PretrainConfig, world: World) -> Unlabeled:
     held_out = np.zeros(len(cache), dtype=bool)
     if len(with_label):
         own = [cache.samples[i] for i in with_label]
-        own = with_groups(own, groups_of_photos(own, [cache[i] for i in with_label], config))
+        own = grouped(own, [cache[i] for i in with_label], config)
         divided = split_by_group(own, (1 - data.holdout, data.holdout, 0.0), config.seed)
         learning = {sample.relative for sample in divided if sample.split == "train"}
         held_out[with_label] = [sample.relative not in learning for sample in own]
