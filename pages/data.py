@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import widgets
-from app.cache import learned, records
+from app.cache import records, training_photos
 from app.data import panels
 
 sheet = st.container(key="data")
@@ -18,8 +18,8 @@ with sheet:
         record = widgets.choose_record(found)
     with widgets.user_errors_shown():
         with st.spinner("Counting"):
-            balance = learned.balance_of(record)
-        check = learned.check_of(record)
+            balance = training_photos.balance_of(record)
+        check = training_photos.check_of(record)
     panels.headline(record, balance, check)
     with st.container(key="data_body"):
         with st.container(key="data_classes"):

@@ -5,7 +5,7 @@ import streamlit as st
 from app import widgets
 from app.cache import maps, records
 from app.feature_space import panels
-from app.feature_space.pointed import picture_of_pointed
+from app.feature_space.hover_picture import hover_picture
 
 sheet = st.container(key="space")
 recorded = [record for record in records.all_records()[0] if record.splits]
@@ -25,4 +25,4 @@ with sheet:
         samples = maps.mapped_samples(record, split)
         others = None if beside is None else maps.mapped_samples(beside, split)
     panels.explore(record, samples, beside, others)
-    picture_of_pointed(*(each for each in (samples, others) if each is not None))
+    hover_picture(*(each for each in (samples, others) if each is not None))

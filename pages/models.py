@@ -12,7 +12,7 @@ with sheet:
     st.html('<h1 class="page-title">Models</h1>')
     card = st.container(key="models_card")
     with st.container(key="models_family"):
-        panels.the_family()
+        panels.family_table()
     with card:
         st.html("<h2>Model card</h2>")
         if not found:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import state, theme, widgets
-from app.cache import learned
+from app.cache import training_photos
 from app.data import words
 from app.figures.balance import class_balance
 from app.gallery import Tile, gallery
@@ -131,7 +131,7 @@ def examples(record: RunSnapshot, balance: Balance, source: str | None) -> None:
     classes.sort(key=lambda name: (crop_of(name), words.class_label(name)))
     state.keep_among(state.EXAMPLE_CLASS, classes)
     label = st.selectbox("Class", classes, key=state.EXAMPLE_CLASS, bind="query-params", format_func=words.class_label)
-    parts = learned.examples_of(record, label, source, None)
+    parts = training_photos.examples_of(record, label, source, None)
     tiles = [
         Tile(part.path, part.sha256, words.ROLES[part.role].capitalize(), part.source, label=part.label)
         for part in parts

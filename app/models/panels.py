@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import state, widgets
-from app.cache import cards, costs, evaluations, family
+from app.cache import costs, evaluations, model_cards, model_family
 from app.models import words
 from app.widgets import sentence
 from app.words import between, rate
@@ -29,11 +29,11 @@ FIGURE_COMMANDS = (
 )
 
 
-def the_family() -> None:
+def family_table() -> None:
     """Table of sizes, cost and, once measured, latency."""
     st.html("<h2>The family</h2>")
     with st.spinner("Counting parameters"):
-        rows = family.sizes()
+        rows = model_family.sizes()
     plain = [row for row in rows if not row["name"].endswith("_dfca")]
     with st.container(key="models_table"):
         _table(plain)
@@ -52,9 +52,9 @@ def the_family() -> None:
 
 
 def _table(rows: list[dict]) -> None:
-    found, threads = family.latencies(), family.threads()
+    found, threads = model_family.latencies(), model_family.threads()
     measured = [count for count in threads if any((row["name"], count) in found for row in rows)]
-    head = ["", "parameters", f"GMACs at {family.IMG_SIZE} px", "channels", "blocks"]
+    head = ["", "parameters", f"GMACs at {model_family.IMG_SIZE} px", "channels", "blocks"]
     head += [f"one photo, {count} thread{'s' * (count > 1)}" for count in measured]
     body = [
         [
@@ -72,12 +72,12 @@ def _table(rows: list[dict]) -> None:
 
 
 def _csv_rows(rows: list[dict]) -> list[dict]:
-    found = family.latencies()
+    found = model_family.latencies()
     table = []
     for row in rows:
         cells = {key: row[key] for key in ("name", "params", "gmacs", "img_size")}
         cells |= {key: " ".join(map(str, row[key])) for key in ("dims", "depths")}
-        for count in family.threads():
+        for count in model_family.threads():
             one = found.get((row["name"], count))
             low, high = one.range_ms if one else ("", "")
             cells |= {
@@ -111,10 +111,10 @@ def _measure(rows: list[dict]) -> None:
     )
     if st.button("Measure", disabled=not chosen):
         with widgets.progress("Passes") as progress:
-            family.measure([name for name in known if name in chosen], progress)
+            model_family.measure([name for name in known if name in chosen], progress)
         st.rerun()
-    if family.latencies():
-        sentence(words.noisy(family.cores()), "standing")
+    if model_family.latencies():
+        sentence(words.latency_caveat(model_family.cores()), "standing")
 
 
 def card(record: RunSnapshot) -> None:
@@ -125,7 +125,7 @@ def card(record: RunSnapshot) -> None:
     """
     cost = costs.cost_of(record)
     st.html(f'<h3 class="card-title">{html.escape(record.name)}</h3>')
-    sentence(words.in_short(record, cost), "below")
+    sentence(words.summary_sentence(record, cost), "below")
     for text in (words.status(record), record.problem, words.plants(record)):
         if text:
             sentence(text)
@@ -142,7 +142,7 @@ def card(record: RunSnapshot) -> None:
             _licences(record)
             _pretrained(record)
             _notes(record)
-            _made(record)
+            _provenance(record)
             _downloads(record)
     _for_a_paper(record)
 
@@ -211,7 +211,7 @@ def _pretrained(record: RunSnapshot) -> None:
 
 
 def _notes(record: RunSnapshot) -> None:
-    text = cards.notes(record)
+    text = model_cards.notes(record)
     if text:
         tags = (("li" if point else "p", _with_code(line)) for point, line in words.notes_lines(text))
         body = "".join(f"<{tag}>{line}</{tag}>" for tag, line in tags)
@@ -223,7 +223,7 @@ def _with_code(line: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(line))
 
 
-def _made(record: RunSnapshot) -> None:
+def _provenance(record: RunSnapshot) -> None:
     st.html("<h4>How it was made</h4>")
     if command := words.made_by(record):
         st.code(command, language="bash", wrap_lines=True)
@@ -237,7 +237,7 @@ def _made(record: RunSnapshot) -> None:
 
 
 def _downloads(record: RunSnapshot) -> None:
-    files = {name: cards.file_of(record, name) for name in (CARD, CONFIG)}
+    files = {name: model_cards.file_of(record, name) for name in (CARD, CONFIG)}
     with st.container(horizontal=True, key="card_downloads"):
         for name, data in files.items():
             if data is not None:
@@ -245,7 +245,7 @@ def _downloads(record: RunSnapshot) -> None:
                 st.download_button(name, data, f"{record.name}_{name}", kind, on_click="ignore", key=f"card_{name}")
         if {"test", "cv"} & set(record.splits) & set(record.scored):
             st.download_button(
-                "Model card", lambda: cards.markdown_of(record), f"{record.name}_card.md", "text/markdown",
+                "Model card", lambda: model_cards.markdown_of(record), f"{record.name}_card.md", "text/markdown",
                 on_click="ignore", key="card_markdown",
             )  # fmt: skip
 
@@ -265,5 +265,5 @@ def _for_a_paper(record: RunSnapshot) -> None:
 
 
 def _methods_text(record: RunSnapshot) -> str:
-    methods = cards.methods_of(record)
+    methods = model_cards.methods_of(record)
     return f"{methods.text}\n\n{methods.bibtex}\n"

@@ -25,7 +25,7 @@ CONV = (
 BYTES_A_PARAMETER = 4
 
 
-def noisy(cores: int) -> str:
+def latency_caveat(cores: int) -> str:
     """Caveat for latency measured here."""
     return (
         f"Medians of 10 passes after 2 to warm up, with the quickest and the slowest in brackets. This machine has "
@@ -66,7 +66,7 @@ def status(record: RunSnapshot) -> str | None:
     return None
 
 
-def in_short(record: RunSnapshot, cost: Cost | None) -> str:
+def summary_sentence(record: RunSnapshot, cost: Cost | None) -> str:
     """Describes the run in one sentence."""
     what = "A model" if record.card is None else size_name(record.card.architecture)
     size = "" if cost is None else f", {millions(cost.params)} parameters, {cost.gmacs:.2f} GMACs at {cost.img_size} px"

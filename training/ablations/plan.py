@@ -32,7 +32,7 @@ class AblationPlan(Section):
 
     @field_validator("variants")
     @classmethod
-    def _names_are_free(cls, variants: dict[str, list[str]]) -> dict[str, list[str]]:
+    def _check_names(cls, variants: dict[str, list[str]]) -> dict[str, list[str]]:
         if FULL in variants:
             raise ValueError(f"{FULL} is the variant without a change; name yours otherwise")
         return variants

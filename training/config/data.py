@@ -27,7 +27,7 @@ class PhotosConfig(Section):
         return [place.as_posix() for place in dirs]  # a run made on Windows is read elsewhere
 
     @model_validator(mode="after")
-    def _shares_make_sense(self):
+    def _check_shares(self):
         if min(self.shares) < 0 or min(self.shares[:2]) == 0 or abs(sum(self.shares) - 1) > 1e-6:
             raise ValueError(
                 f"shares of train, val and test are {self.shares}; they must sum to 1, with train and val above 0"
@@ -45,13 +45,13 @@ class DataConfig(PhotosConfig):
     field: list[str] = []  # data sets of photos from the field: calibrated and reported apart from laboratory photos
 
     @model_validator(mode="after")
-    def _weights_make_sense(self):
+    def _check_source_weights(self):
         if any(weight <= 0 for weight in self.source_weights.values()):
             raise ValueError(f"source_weights are {self.source_weights}; each must be above 0")
         return self
 
     @model_validator(mode="after")
-    def _stress_is_drawn(self):
+    def _check_early_stress(self):
         if self.early_stress and not any(place.as_posix().startswith(SCHEME) for place in self.dirs):
             raise ValueError(
                 f"early_stress makes {EARLY_STRESS} a class of rendered leaves, and dirs name none of those"
@@ -78,7 +78,7 @@ class SpectralConfig(Section):
         return 1.0 if self.scale is None else self.scale
 
     @model_validator(mode="after")
-    def _names_are_of_bands(self):
+    def _check_band_names(self):
         given = [key for key in ("names", "scale") if getattr(self, key) is not None]
         if self.kind == "indices" and given:
             raise ValueError(f"{' and '.join(given)} are those of bands, and kind is indices; leave them out")
@@ -102,7 +102,7 @@ class PretrainData(PhotosConfig):
         return [folder.as_posix() for folder in folders]
 
     @model_validator(mode="after")
-    def _there_are_photos(self):
+    def _check_any_photos(self):
         if not self.dirs and not self.unlabeled:
             raise ValueError("no photos are named; list data sets in dirs, folders without labels in unlabeled")
         return self
@@ -126,7 +126,7 @@ class MaskData(Section):
         return [place.as_posix() for place in dirs]
 
     @model_validator(mode="after")
-    def _weights_make_sense(self):
+    def _check_source_weights(self):
         if any(weight <= 0 for weight in self.source_weights.values()):
             raise ValueError(f"source_weights are {self.source_weights}; each must be above 0")
         return self

@@ -21,7 +21,7 @@ class LoopConfig(Section):
     seed: int = Field(0, ge=0, lt=2**63)
 
     @model_validator(mode="after")
-    def _sharded_or_compiled(self):
+    def _check_sharded_or_compiled(self):
         if self.sharded and self.compile:
             raise ValueError("sharded and compile were not made to go together; set one of them to false")
         return self

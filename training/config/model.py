@@ -30,7 +30,7 @@ class ModelSection(Section):
         return weights.as_posix() if isinstance(weights, Path) else weights
 
     @field_validator("name")
-    def _exists(cls, name: str) -> str:
+    def _check_model_name(cls, name: str) -> str:
         check_model_name(name)
         return name
 
@@ -58,7 +58,7 @@ class ModelSection(Section):
         return None if front is None else front.source
 
     @model_validator(mode="after")
-    def _can_start_from_weights(self):
+    def _check_weights_supported(self):
         if self.weights is not None and self.weights_architecture is None:
             sizes = ", ".join(name for name, size in SIZES.items() if size.front is not None)
             raise ValueError(
@@ -74,7 +74,7 @@ class ModelSection(Section):
         return {key: list(value) if key != "head_dim" else value for key, value in chosen.items() if value is not None}
 
     @model_validator(mode="after")
-    def _has_that_shape(self):
+    def _check_shape(self):
         if self.shape and self.is_baseline:
             raise ValueError(f"{', '.join(self.shape)} shape an HViT, and {self.name} is none; leave them out")
         if self.shape:
@@ -88,7 +88,7 @@ class PretrainModel(ModelSection):
     drop_path_rate: float = Field(0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
-    def _is_ours(self):
+    def _check_hvit(self):
         if self.is_baseline:
             raise ValueError(f"{self.name} cannot be pre-trained here; choose one of {', '.join(SIZES)}")
         if self.is_fused:  # its spectral stream would learn nothing; fine-tuning puts one on a plain backbone

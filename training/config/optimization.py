@@ -52,12 +52,12 @@ class LossConfig(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _usual_gamma(cls, values):
+    def _default_gamma(cls, values):
         focal = isinstance(values, dict) and "name" in values and values["name"] == "focal"
         return {"gamma": 2.0, **values} if focal else values
 
     @model_validator(mode="after")
-    def _options_fit_the_loss(self):
+    def _check_loss_options(self):
         if self.gamma is not None and self.name != "focal":
             raise ValueError(f"gamma belongs to the focal loss, and name is {self.name}; leave one of them out")
         if self.name == "focal" and self.gamma is None:
@@ -81,7 +81,7 @@ class DistillConfig(Section):
         return [run.as_posix() for run in teacher] if isinstance(teacher, list) else teacher.as_posix()
 
     @model_validator(mode="after")
-    def _something_is_learned(self):
+    def _check_distill_weights(self):
         if not self.teachers:
             raise ValueError("teacher names no run; name one, or several whose probabilities are averaged")
         if self.weight == 0 and self.features == 0:

@@ -50,7 +50,7 @@ class FinetuneConfig(LoopConfig):
     select_by: Metric = "macro_f1"
 
     @model_validator(mode="after")
-    def _phases_cover_training(self):
+    def _check_phases(self):
         ends = [phase.until for phase in self.phases]
         if ends != sorted(ends) or ends[-1] != 1.0:
             raise ValueError(f"phases end at {ends}; they must rise and the last must end at 1.0")
@@ -58,12 +58,12 @@ class FinetuneConfig(LoopConfig):
 
     @model_validator(mode="before")
     @classmethod
-    def _usual_masks(cls, values):
+    def _default_masked(cls, values):
         weight = values.get("aux_mae_weight") if isinstance(values, dict) else None
         return _with_section(values, "masked") if isinstance(weight, int | float) and weight > 0 else values
 
     @model_validator(mode="after")
-    def _masked_parts_can_be_painted(self):
+    def _check_masked(self):
         if self.masked is not None and self.aux_mae_weight == 0:
             raise ValueError("masked is about the auxiliary loss, and aux_mae_weight is 0; set it, or leave masked out")
         if self.aux_mae_weight > 0 and self.model.is_baseline:
@@ -73,7 +73,7 @@ class FinetuneConfig(LoopConfig):
         return self
 
     @model_validator(mode="after")
-    def _classes_are_evened_out_once(self):
+    def _check_class_balancing(self):
         ways = {
             "data.balance": self.data.balance > 0,
             "loss.class_weights": self.loss.class_weights > 0,
@@ -88,7 +88,7 @@ class FinetuneConfig(LoopConfig):
         return self
 
     @model_validator(mode="after")
-    def _a_spectral_picture_meets_its_stream(self):
+    def _check_spectral(self):
         name = self.model.name
         if self.spectral is not None and not self.model.is_fused:
             sizes = ", ".join(size for size in SIZES if SIZES[size].spectral_chans)
@@ -99,7 +99,7 @@ class FinetuneConfig(LoopConfig):
         return self
 
     @model_validator(mode="after")
-    def _shards_are_of_blocks(self):
+    def _check_sharded(self):
         if self.sharded and self.model.is_baseline:
             raise ValueError(f"sharded divides the blocks of an HViT, and {self.model.name} is none; set it to false")
         if self.sharded and self.freeze_epochs > 0 and self.aux_mae_weight > 0:
@@ -107,7 +107,7 @@ class FinetuneConfig(LoopConfig):
         return self
 
     @model_validator(mode="after")
-    def _weights_come_from_one_place(self):
+    def _check_initial_weights(self):
         if self.init is not None and self.model.weights is not None:
             raise ValueError("init and model.weights both say where weights come from; leave one of them out")
         if self.init_head and self.init is None:
@@ -119,7 +119,7 @@ class FinetuneConfig(LoopConfig):
         return self
 
     @model_validator(mode="after")
-    def _there_is_something_to_freeze(self):
+    def _check_freeze_epochs(self):
         has_learned = self.init is not None or (self.model.weights is not None and self.model.is_baseline)
         if self.freeze_epochs > 0 and not has_learned:
             raise ValueError(
@@ -162,20 +162,20 @@ class PretrainConfig(LoopConfig):
     eval_every: float = Field(10.0, gt=0)  # epochs
 
     @model_validator(mode="after")
-    def _masked_parts_can_be_left_out(self):
+    def _check_mae_model(self):
         if self.method == "mae" and self.model.has_front:
             raise ValueError(f"mae needs {NO_CONVOLUTIONS}; {self.model.name} cannot: use simclr, or a plain size")
         return self
 
     @model_validator(mode="before")
     @classmethod
-    def _usual_section(cls, values):
+    def _default_section(cls, values):
         method = values.get("method") if isinstance(values, dict) else None
         section = {"simclr": "contrastive", "mae": "masked"}.get(method)
         return values if section is None else _with_section(values, section)
 
     @model_validator(mode="after")
-    def _options_fit_the_method(self):
+    def _check_method_options(self):
         other = {"simclr": "masked", "mae": "contrastive"}[self.method]
         if getattr(self, other) is not None:
             raise ValueError(f"{other} has nothing to say where method is {self.method}; leave it out")

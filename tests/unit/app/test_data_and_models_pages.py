@@ -251,7 +251,8 @@ def test_time_is_measured_on_request_and_comes_with_its_range(runs):
 
 def test_the_first_frame_of_both_pages_imports_no_torch_and_no_matplotlib():
     script = (
-        "import sys; import app.cache.family, app.cache.cards, app.cache.learned, app.data.panels, app.models.panels; "
+        "import sys; import app.cache.model_family, app.cache.model_cards, app.cache.training_photos; "
+        "import app.data.panels, app.models.panels; "
         "assert not {'torch', 'matplotlib', 'sklearn'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)

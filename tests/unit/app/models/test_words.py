@@ -35,7 +35,7 @@ def test_a_size_is_called_as_in_papers_and_by_its_form(name, title):
 def test_a_backbone_names_nothing():
     backbone = record((), info=RunInfo(kind="pretrain"))
     assert words.calibration(backbone) == []
-    assert words.in_short(backbone, None) == "HViT-T: a backbone that learned from photos without labels."
+    assert words.summary_sentence(backbone, None) == "HViT-T: a backbone that learned from photos without labels."
 
 
 def test_calibration_is_told_only_where_there_is_one():

@@ -20,7 +20,7 @@ _show = st.components.v2.component(
 
 
 @st.fragment
-def picture_of_pointed(*maps: MappedSamples) -> None:
+def hover_picture(*maps: MappedSamples) -> None:
     """Shows the image of a sample beside the pointer; nothing where the photo is not available.
 
     Args:
