@@ -83,7 +83,7 @@ def _page_of(tiles: Sequence[Tile], key: str) -> tuple[list[Tile], list[bytes | 
     num_pages = -(-len(tiles) // TILES_A_PAGE)
     page = st.pagination(num_pages, key=f"{key}_page") if num_pages > 1 else 1
     shown = list(tiles[(page - 1) * TILES_A_PAGE : page * TILES_A_PAGE])
-    photos = {} if all(samples.is_drawn(tile.path) for tile in shown) else _photos()
+    photos = {} if all(samples.is_rendered(tile.path) for tile in shown) else _photos()
     return shown, [samples.picture(tile.path, tile.sha256, photos) for tile in shown], photos
 
 
@@ -93,7 +93,7 @@ def _ask_where_missing(pictures: Sequence[bytes | None], key: str) -> None:
 
 
 def _sample(tile: Tile, photos: Mapping[str, Path]) -> Sample:
-    file = None if samples.is_drawn(tile.path) else photos[tile.sha256]
+    file = None if samples.is_rendered(tile.path) else photos[tile.sha256]
     line = f"{tile.title}, {tile.line}" if tile.line else tile.title
     return Sample(tile.path, tile.sha256, file, line, tile.label, tile.predicted, tile.probability)
 

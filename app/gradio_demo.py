@@ -53,7 +53,7 @@ def build(checkpoint: Checkpoint) -> gr.Blocks:
     learned_from = run.learned_from
     with gr.Blocks(title="HViT demo", analytics_enabled=False, delete_cache=(SWEEP_S, KEPT_S)) as demo:
         lines = [f"Model: {checkpoint.name}, {knows(checkpoint.classes, learned_from)}."]
-        if warning := domain_mismatch(learned_from, is_drawn=False, better=None):
+        if warning := domain_mismatch(learned_from, is_rendered=False, better=None):
             lines.append(f"**{warning}**")
         if run.plants_known is False:
             lines.append(f"{PLANTS_UNKNOWN}.")

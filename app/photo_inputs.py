@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import state, words
-from app.photos import drawn_leaves, photo_files
+from app.photos import photo_files, rendered_leaves
 from app.widgets import notice, sentence
 from hvit.data.photo_limits import MAX_BYTES
 from hvit.runs.snapshot import RunSnapshot
@@ -21,10 +21,10 @@ def ask_for_photos(runs: Sequence[RunSnapshot], current: RunSnapshot) -> None:
             on_change=_take_uploads,
             label_visibility="collapsed",
         )
-        if run := drawn_leaves.run_for_drawings(runs, current):
+        if run := rendered_leaves.run_for_renderings(runs, current):
             with st.container(horizontal=True, vertical_alignment="center", key="drawn"):
                 st.html('<p class="standing">No photo?</p>', width="content")
-                st.button("Four drawn leaves", type="tertiary", on_click=_take_drawn, args=(run.name,))
+                st.button("Four drawn leaves", type="tertiary", on_click=_take_renderings, args=(run.name,))
     if is_remote_client():
         sentence(f"Photos {words.where_photos_go(True)}", "standing")
         return  # folders of this computer are not for others to look into
@@ -54,21 +54,21 @@ def _uploaded(file) -> photo_files.PhotoFile:
     return photo_files.uploaded(file.name, file.getvalue())
 
 
-def _take_drawn(run_name: str) -> None:
-    addresses, following = drawn_leaves.next_leaves(state.next_drawn())
+def _take_renderings(run_name: str) -> None:
+    addresses, following = rendered_leaves.next_leaves(state.next_rendered())
     first = 1 + sum(photo.address is not None for photo in state.photos())
-    state.add_photos(photo_files.drawn(f"Drawn leaf {first + i}", address) for i, address in enumerate(addresses))
-    state.set_next_drawn(following)
+    state.add_photos(photo_files.rendered(f"Drawn leaf {first + i}", address) for i, address in enumerate(addresses))
+    state.set_next_rendered(following)
     state.choose_run(run_name)
 
 
-def warn_of_domain_mismatch(run: RunSnapshot, runs: Sequence[RunSnapshot], is_drawn: bool) -> None:
+def warn_of_domain_mismatch(run: RunSnapshot, runs: Sequence[RunSnapshot], is_rendered: bool) -> None:
     """Warns where a run trained on rendered leaves gets a photo, or the reverse, and offers another run."""
-    if is_drawn:
-        better = drawn_leaves.run_for_drawings([other for other in runs if "drawings" in other.learned_from], run)
+    if is_rendered:
+        better = rendered_leaves.run_for_renderings([other for other in runs if "drawings" in other.learned_from], run)
     else:
-        better = drawn_leaves.run_for_photos(runs)
-    text = words.domain_mismatch(run.learned_from, is_drawn, better.name if better else None)
+        better = rendered_leaves.run_for_photos(runs)
+    text = words.domain_mismatch(run.learned_from, is_rendered, better.name if better else None)
     if text is None:
         return
     with st.container(key="material"):

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import query_params, state, words
 from app.cache.runs import trouble_with, unfinished_runs
-from app.photos import drawn_leaves, pictures
+from app.photos import pictures, rendered_leaves
 from hvit.csv_tables import to_csv
 from hvit.data.classes import crop_title, crops
 from hvit.runs import DEFAULT_RUN, Trouble, shortened
@@ -211,12 +211,12 @@ def known_crop(choice: str) -> str | None:
     return None if choice in (NOT_SURE, ANOTHER) else choice
 
 
-def picture(pixels: np.ndarray, alt: str, is_drawn: bool, key: str = "picture") -> None:
+def picture(pixels: np.ndarray, alt: str, is_rendered: bool, key: str = "picture") -> None:
     """Image at full width; rendered leaves are labeled. Two images on a page need different keys."""
     with st.container(key=key):
         st.image(pictures.jpeg(pixels), width="stretch", alt=alt)
-        if is_drawn:
-            st.html(f'<p class="drawn-tag">{drawn_leaves.TAG}</p>')
+        if is_rendered:
+            st.html(f'<p class="drawn-tag">{rendered_leaves.TAG}</p>')
 
 
 def csv_of(rows: Sequence[dict]) -> bytes:

@@ -45,16 +45,16 @@ def training_images(learned_from: Collection[str]) -> str:
     return "photos and drawn leaves" if "photos" in learned_from else "drawn leaves"
 
 
-def domain_mismatch(learned_from: Collection[str], is_drawn: bool, better: str | None) -> str | None:
+def domain_mismatch(learned_from: Collection[str], is_rendered: bool, better: str | None) -> str | None:
     """Caveat where a run trained on rendered leaves gets a photo, or the reverse; else None.
 
     Args:
         better: name of a run that fits, if there is one.
     """
-    if is_drawn and set(learned_from) == {"photos"}:
+    if is_rendered and set(learned_from) == {"photos"}:
         caveat, advice = "This model learned from photos only.", f"For a drawn leaf choose {better}."
         without = "Its answer about a drawn leaf says little."
-    elif not is_drawn and set(learned_from) == {"drawings"}:
+    elif not is_rendered and set(learned_from) == {"drawings"}:
         caveat, advice = "This model learned from drawn leaves only.", f"For a photo choose {better}."
         without = "It cannot judge a photo."
     else:

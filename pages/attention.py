@@ -28,7 +28,7 @@ if not state.photos():
 
 with sheet.container(key="answer"), widgets.user_errors_shown():
     diagnosed = controls.diagnose_shown_photo(run, crop)
-    photo_inputs.warn_of_domain_mismatch(run, choices, diagnosed.is_drawn)
+    photo_inputs.warn_of_domain_mismatch(run, choices, diagnosed.is_rendered)
     if not panels.verdict(diagnosed):
         st.stop()
 with sheet.container(key="how", horizontal=True):

@@ -27,7 +27,7 @@ if choice == widgets.ANOTHER:
     st.stop()
 if not state.photos():
     with sheet.container(key="wide"), widgets.user_errors_shown():
-        photo_inputs.warn_of_domain_mismatch(run, choices, is_drawn=False)
+        photo_inputs.warn_of_domain_mismatch(run, choices, is_rendered=False)
         panels.empty_state()
         runs.load_model(run)  # the page is drawn; while the reader looks for a photo, the model gets ready
     st.stop()
@@ -40,13 +40,13 @@ with sheet.container(key="wide"), widgets.user_errors_shown(), widgets.progress(
         shown[position], checkpoint, crop
     )  # first: the list then finds it decoded
     results = diagnoses.diagnose_all(shown, checkpoint, crop, progress)
-    drawing = photos.drawing_of(shown[position], state.cut(state.photos()[position]))
+    rendering = photos.rendering_of(shown[position], state.cut(state.photos()[position]))
     track_record = diagnoses.track_record_of(diagnosis, run, checkpoint, crop)
 
 with sheet.container(key="list"):
     result_list.result_list(shown, results, position, run, checkpoint, crop)
 with sheet.container(key="verdict"):
-    photo_inputs.warn_of_domain_mismatch(run, choices, is_drawn=drawing is not None)
+    photo_inputs.warn_of_domain_mismatch(run, choices, is_rendered=rendering is not None)
     panels.verdict(
         diagnosis,
         shown[position].name,
@@ -55,7 +55,7 @@ with sheet.container(key="verdict"):
         crop_is_open=choice == widgets.NOT_SURE,
         leaf_confirmed=state.leaf_is_confirmed(),
         num_others=sum(result.diagnosis.error is None for result in results),
-        drawing=drawing,
+        rendering=rendering,
     )
     area_panel.area(diagnosis, shown[position].key, checkpoint)
 with sheet.container(key="photo"), widgets.user_errors_shown():
@@ -63,11 +63,11 @@ with sheet.container(key="photo"), widgets.user_errors_shown():
         panels.cutting(state.photos()[position])
     elif diagnosis.pixels is not None:
         is_cut = shown[position] is not state.photos()[position]
-        panels.photo(diagnosis, shown[position].key, checkpoint, is_cut, drawing)
+        panels.photo(diagnosis, shown[position].key, checkpoint, is_cut, rendering)
 with sheet.container(key="steps"):
     panels.steps(diagnosis, shown[position].name, position, len(shown))
 with sheet.container(key="why"):
-    panels.why(diagnosis, track_record, run, drawing)
+    panels.why(diagnosis, track_record, run, rendering)
 if panels.can_tell_apart(diagnosis, state.leaf_is_confirmed()):
     with sheet.container(key="cards"):
         panels.tell_apart(diagnosis)

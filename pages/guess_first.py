@@ -11,14 +11,14 @@ with st.container(key="guess_page"):
         '<p class="below">Train your eye on rendered leaves whose affected area is known exactly. Guess, see the '
         "truth, and watch your bias shrink.</p>"
     )
-    drawing = panels.present_drawing()
+    rendering = panels.current_rendering()
     guess = state.present_guess()
     first, second = st.columns([1.1, 1])
     with first:
-        panels.leaf(drawing, shows_truth=guess is not None)
+        panels.leaf(rendering, shows_truth=guess is not None)
     with second:
         if guess is None:
-            panels.ask(drawing)
+            panels.ask(rendering)
         else:
             panels.answer(guess)
         panels.record(state.guesses())

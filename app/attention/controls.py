@@ -12,11 +12,11 @@ from app import photo_inputs, query_params, state, widgets
 from app.attention import words
 from app.cache import explanations
 from app.cache.diagnoses import diagnose_with_heatmap
-from app.cache.photos import as_shown, drawing_of
+from app.cache.photos import as_shown, rendering_of
 from app.cache.runs import load_model
 from app.photos import photo_files
-from app.photos.drawn_leaves import Drawing
 from app.photos.photo_files import PhotoFile
+from app.photos.rendered_leaves import Rendering
 from app.widgets import sentence
 from hvit.data.classes import crop_title, crops
 from hvit.data.leafsim.address import Address, AddressError
@@ -42,7 +42,7 @@ class DiagnosedPhoto:
     Attributes:
         photo: the photo, or the leaf cut out of it.
         crop: the crop that predictions are restricted to; None for all.
-        drawing: ground truth of a rendered leaf; None for a photo.
+        rendering: ground truth of a rendered leaf; None for a photo.
     """
 
     photo: PhotoFile
@@ -50,11 +50,11 @@ class DiagnosedPhoto:
     checkpoint: Checkpoint
     crop: str | None
     diagnosis: Diagnosis
-    drawing: Drawing | None
+    rendering: Rendering | None
 
     @property
-    def is_drawn(self) -> bool:
-        return self.drawing is not None
+    def is_rendered(self) -> bool:
+        return self.rendering is not None
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def diagnose_shown_photo(run: RunSnapshot, crop: str | None) -> DiagnosedPhoto:
     box = state.cut(whole)
     photo = as_shown(whole, box)
     return DiagnosedPhoto(
-        photo, run, checkpoint, crop, diagnose_with_heatmap(photo, checkpoint, crop), drawing_of(whole, box)
+        photo, run, checkpoint, crop, diagnose_with_heatmap(photo, checkpoint, crop), rendering_of(whole, box)
     )
 
 
@@ -104,7 +104,7 @@ def open_sample_from_url() -> None:
 
 def _choose_sample(text: str) -> None:
     address = Address.parse(text)
-    state.choose_photo(photo_files.drawn(f"Drawn leaf {address.seed}-{address.index}", address))
+    state.choose_photo(photo_files.rendered(f"Drawn leaf {address.seed}-{address.index}", address))
 
 
 def choose_photo(runs: Sequence[RunSnapshot], run: RunSnapshot) -> str | None:

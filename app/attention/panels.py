@@ -74,7 +74,7 @@ def placeholder_map(diagnosed: DiagnosedPhoto, request: ExplanationRequest, styl
         pixels = pictures.enlarged(diagnosis.pixels, MAP_PX)
         if diagnosis.heatmap is not None:
             pixels = overlay_heatmap(pixels, diagnosis.heatmap, opacity=style.opacity)
-        picture(pixels, title, diagnosed.is_drawn, "picture_meanwhile")
+        picture(pixels, title, diagnosed.is_rendered, "picture_meanwhile")
     try:
         yield
     finally:
@@ -113,12 +113,12 @@ def _over_photo(
     if note := no_evidence_note(explanation, diagnosed.checkpoint.classes):
         sentence(note, "notice")
     if explanation.is_empty or not style.shows_map:
-        picture(pictures.enlarged(diagnosed.diagnosis.pixels, MAP_PX), "The photo", diagnosed.is_drawn, key)
+        picture(pictures.enlarged(diagnosed.diagnosis.pixels, MAP_PX), "The photo", diagnosed.is_rendered, key)
         return
     pixels = with_heatmap(diagnosed.diagnosis.pixels, explanation, style.opacity)
     if outlined is not None:
         pixels = pictures.with_outline(pixels, outlined, width_px=1)
-    picture(pixels, title, diagnosed.is_drawn, key)
+    picture(pixels, title, diagnosed.is_rendered, key)
 
 
 def comparison_map(
@@ -209,8 +209,8 @@ def faithfulness(
         + _probability_change(f"Cover {share} at random", test.original, test.random_masked, "chance")
     )
     sentence(words.perturbation_note(test, name), "standing")
-    if diagnosed.drawing is not None and (
-        shares := leaf_shares(explanation, diagnosed.drawing.leaf_mask, diagnosed.drawing.symptom_mask)
+    if diagnosed.rendering is not None and (
+        shares := leaf_shares(explanation, diagnosed.rendering.leaf_mask, diagnosed.rendering.symptom_mask)
     ):
         st.html(_share_bars(shares))
     sentence(words.method_rank_sentence(explanations.recorded_tests(diagnosed.run), request.method), "rank")
@@ -256,7 +256,7 @@ def save(diagnosed: DiagnosedPhoto, explanation: Explanation) -> None:
 
 def link(diagnosed: DiagnosedPhoto) -> None:
     """URL of the current view; it holds a rendered leaf, but not a photo."""
-    can_be_drawn = diagnosed.is_drawn and diagnosed.photo.data is None
+    can_be_drawn = diagnosed.is_rendered and diagnosed.photo.data is None
     state.write_sample_to_query(str(diagnosed.photo.address) if can_be_drawn else None)
     with st.popover("Link"):
         # The run even where it is the first here: elsewhere another may be.

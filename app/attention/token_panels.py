@@ -37,7 +37,7 @@ def squares(diagnosed: DiagnosedPhoto, opacity: float) -> None:
             picture(
                 pictures.enlarged(diagnosed.diagnosis.pixels, MAP_PX),
                 "The photo",
-                diagnosed.is_drawn,
+                diagnosed.is_rendered,
                 "picture_squares",
             )
         return
@@ -50,7 +50,10 @@ def squares(diagnosed: DiagnosedPhoto, opacity: float) -> None:
         square = divmod(names.index(chosen), columns)
         explanation = explanations.square_rollout(diagnosed.photo, diagnosed.checkpoint, stage, square, grid)
         picture(
-            with_heatmap(diagnosed.diagnosis.pixels, explanation, opacity), text, diagnosed.is_drawn, "picture_squares"
+            with_heatmap(diagnosed.diagnosis.pixels, explanation, opacity),
+            text,
+            diagnosed.is_rendered,
+            "picture_squares",
         )
 
 

@@ -74,7 +74,7 @@ def file_of(batch: Batch, results: Results, row: int) -> PhotoFile:
 def photo(batch: Batch, results: Results, row: int) -> None:
     """The photo at screen size, or why it is missing."""
     try:
-        picture(whole_photo(file_of(batch, results, row)), "The photo", is_drawn=False, key="picture_batch")
+        picture(whole_photo(file_of(batch, results, row)), "The photo", is_rendered=False, key="picture_batch")
     except InvalidPhotoError as error:
         if str(results.verdicts[row]) != UNREADABLE:
             sentence(f"The photo is not there any more: {error}", "notice")

@@ -283,5 +283,7 @@ def _test_leaves(path: str, stamp: int) -> list[str]:
         recorded = read_prediction_columns(Run(Path(path)), "test", ("sample_id", "path"))
     except RunError:
         return []
-    drawn = [(sample, name) for sample, name in zip(recorded["sample_id"], recorded["path"]) if name.startswith(SCHEME)]
-    return [name for _, name in sorted(drawn)]  # ids are hashes of the pixels
+    rendered = [
+        (sample, name) for sample, name in zip(recorded["sample_id"], recorded["path"]) if name.startswith(SCHEME)
+    ]
+    return [name for _, name in sorted(rendered)]  # ids are hashes of the pixels

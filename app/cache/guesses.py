@@ -7,7 +7,7 @@ import secrets
 import numpy as np
 import streamlit as st
 
-from app.photos.drawn_leaves import SIDE_PX
+from app.photos.rendered_leaves import SIDE_PX
 from hvit.data.leafsim import Address, render
 from hvit.data.leafsim.plan import plan
 

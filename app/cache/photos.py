@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from app.cache.memory import Memory
-from app.photos import drawn_leaves, pictures
+from app.photos import pictures, rendered_leaves
 from app.photos.photo_files import PhotoFile
 from hvit.data.leafsim import Address
 from hvit.data.photos import InvalidPhotoError, LostPhotoError, decode_photo
@@ -28,21 +28,21 @@ def bytes_of(photo: PhotoFile) -> bytes:
     Raises:
         InvalidPhotoError: the file has gone since it was listed, or is too large.
     """
-    if photo.is_drawn_whole:
-        return _drawing(str(photo.address)).png
+    if photo.is_full_rendering:
+        return _rendering(str(photo.address)).png
     return photo.read()
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _drawing(address: str) -> drawn_leaves.Drawing:
-    return drawn_leaves.make(Address.parse(address))
+def _rendering(address: str) -> rendered_leaves.Rendering:
+    return rendered_leaves.make(Address.parse(address))
 
 
-def drawing_of(photo: PhotoFile, box: pictures.Box | None = None) -> drawn_leaves.Drawing | None:
+def rendering_of(photo: PhotoFile, box: pictures.Box | None = None) -> rendered_leaves.Rendering | None:
     """Ground truth of a rendered leaf, or of the part inside `box`; None for a photo."""
     if photo.address is None:
         return None
-    whole = _drawing(str(photo.address))
+    whole = _rendering(str(photo.address))
     return whole if box is None else whole.cut(box)
 
 

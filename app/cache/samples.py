@@ -17,7 +17,7 @@ from hvit.files import typed_folder
 TILE_PX = 192
 
 
-def is_drawn(path: str) -> bool:
+def is_rendered(path: str) -> bool:
     """Whether the path of a sample is the address of a rendered leaf."""
     return path.startswith(SCHEME)
 
@@ -53,14 +53,14 @@ def picture(path: str, sha256: str | None, photos: dict[str, Path]) -> bytes | N
         sha256: of the photo's file.
         photos: of `photos_in`.
     """
-    if is_drawn(path):
-        return _drawn(path)
+    if is_rendered(path):
+        return _rendered_sample(path)
     found = photos.get(sha256)
     return None if found is None else _read(str(found), sha256)
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)
-def _drawn(address: str) -> bytes:
+def _rendered_sample(address: str) -> bytes:
     return pictures.jpeg(render(Address.parse(address), TILE_PX).picture)
 
 

@@ -50,7 +50,9 @@ def curves(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
         )
         for group in groups
     ]
-    without = [group.name for group, drawn in zip(groups, series) if not any(len(c) for c in drawn.curves)]
+    without = [
+        group.name for group, group_curves in zip(groups, series) if not any(len(c) for c in group_curves.curves)
+    ]
     figure = learning_curves(
         series,
         smoothing,
@@ -62,7 +64,7 @@ def curves(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
     )
     st.plotly_chart(figure, key="learning_curves", config=ZOOM_MODEBAR, alt=f"{titles[chosen]} of {len(groups)} groups")
     notes = []
-    if not each_seed and any(len(drawn.curves) > 1 for drawn in series):
+    if not each_seed and any(len(group_curves.curves) > 1 for group_curves in series):
         notes.append("Line: mean over seeds. Band: from the lowest seed to the highest.")
     if smoothing:
         notes.append("Smoothed by an exponential moving average, each run before the mean.")

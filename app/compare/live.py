@@ -22,7 +22,7 @@ def auto_refresh(
     was_live = panels.is_live(groups)
 
     @st.fragment(run_every=REFRESH_S if was_live else None)
-    def drawn() -> None:
+    def refreshed() -> None:
         with widgets.user_errors_shown():
             fresh = _read_again(groups) if was_live else groups
             panels.status_lines(fresh)
@@ -30,7 +30,7 @@ def auto_refresh(
         if was_live and not panels.is_live(fresh):
             st.rerun()  # reruns the page, which then stops refreshing
 
-    drawn()
+    refreshed()
 
 
 def _read_again(groups: Sequence[SeedGroup[RunSnapshot]]) -> list[SeedGroup[RunSnapshot]]:

@@ -15,8 +15,8 @@ from app.diagnose import tell_apart as apart
 from app.diagnose.area_panel import outlined
 from app.figures.probabilities import class_probabilities
 from app.photos import pictures
-from app.photos.drawn_leaves import Drawing
 from app.photos.photo_files import PhotoFile
+from app.photos.rendered_leaves import Rendering
 from app.theme import SAVE_MODEBAR
 from app.widgets import picture, plain, sentence
 from app.words import joined, percent, where_photos_go
@@ -59,7 +59,7 @@ def verdict(
     crop_is_open: bool,
     leaf_confirmed: bool,
     num_others: int,
-    drawing: Drawing | None = None,
+    rendering: Rendering | None = None,
 ) -> None:
     """Headline, probabilities and caveats of a diagnosis.
 
@@ -67,7 +67,7 @@ def verdict(
         crop_is_open: no crop was chosen.
         leaf_confirmed: the user confirmed that this unfamiliar photo is a leaf.
         num_others: number of other photos that can be read.
-        drawing: ground truth of a rendered leaf; None for a photo.
+        rendering: ground truth of a rendered leaf; None for a photo.
     """
     bold, rest = words.headline(diagnosis, name)
     st.html(f'<h2 class="verdict" role="status"><b>{html.escape(bold)}</b>{html.escape(rest)}</h2>')
@@ -83,8 +83,8 @@ def verdict(
         return
     if diagnosis.verdict == "unfamiliar":
         sentence(words.distance_sentence(diagnosis, track_record), "below")
-    if drawing is not None:
-        bold, rest = ground_truth.compare_prediction(diagnosis, drawing, leaf_confirmed)
+    if rendering is not None:
+        bold, rest = ground_truth.compare_prediction(diagnosis, rendering, leaf_confirmed)
         st.html(f'<p class="truth"><b>{html.escape(bold)}</b> {html.escape(rest)}</p>')
     if diagnosis.verdict == "unfamiliar":
         if not leaf_confirmed:
@@ -94,7 +94,7 @@ def verdict(
     probability_bars(diagnosis, reliable=diagnosis.verdict != "unfamiliar", calibrated=track_record.calibrated)
     for text in words.class_caveats(diagnosis, classes):
         sentence(text)
-    if drawing is None and (text := words.closed_set_caveat(diagnosis, classes)):
+    if rendering is None and (text := words.closed_set_caveat(diagnosis, classes)):
         sentence(text, "standing")
     if crop_is_open and crops(classes):
         with st.container(horizontal=True, vertical_alignment="center", key="standing_line"):
@@ -121,25 +121,25 @@ def probability_bars(diagnosis: Diagnosis, reliable: bool, calibrated: bool) -> 
 
 
 def photo(
-    diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint, is_cut: bool, drawing: Drawing | None = None
+    diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint, is_cut: bool, rendering: Rendering | None = None
 ) -> None:
     """The photo with optional overlays: attention map, measured symptoms, true symptoms; its tools and flags."""
     shows_map = state.shows_map() and diagnosis.heatmap is not None
-    has_outline = drawing is not None and drawing.symptom_mask.any()
+    has_outline = rendering is not None and rendering.symptom_mask.any()
     shows_truth = state.shows_truth() and has_outline
     pixels = overlay_heatmap(diagnosis.pixels, diagnosis.heatmap) if shows_map else diagnosis.pixels
     if shows_truth:
-        pixels = pictures.with_outline(pixels, drawing.symptom_mask)
+        pixels = pictures.with_outline(pixels, rendering.symptom_mask)
     has_area = diagnosis.severity is not None and diagnosis.areas is not None
     shows_area = state.shows_area() and has_area
     if shows_area:
         pixels = outlined(diagnosis, pixels, photo_key, checkpoint)
     layers = (("the map", shows_map), ("the outline", shows_truth), ("the symptoms outlined", shows_area))
     over = [name for name, shown in layers if shown]
-    alt = "The photo" if drawing is None else "The drawn leaf"
-    picture(pixels, alt + (f", with {joined(over)} over it" if over else ""), is_drawn=drawing is not None)
+    alt = "The photo" if rendering is None else "The drawn leaf"
+    picture(pixels, alt + (f", with {joined(over)} over it" if over else ""), is_rendered=rendering is not None)
     if shows_truth:
-        st.html(f'<p class="standing outlined">{html.escape(ground_truth.outline_legend(drawing))}</p>')
+        st.html(f'<p class="standing outlined">{html.escape(ground_truth.outline_legend(rendering))}</p>')
     if shows_map:
         st.html(_heat_legend())
         if diagnosis.verdict == "unfamiliar":
@@ -157,7 +157,7 @@ def photo(
             st.button("Cut out one leaf", type="tertiary", on_click=state.start_cutting)
         asked = st.query_params.to_dict()  # run and crop; a link without them would take them out of the address
         st.page_link("../pages/attention.py", label="Explain on the Attention page", query_params=asked)
-    for text in words.flag_sentences(diagnosis.flags, is_drawn=drawing is not None):
+    for text in words.flag_sentences(diagnosis.flags, is_rendered=rendering is not None):
         sentence(text)
 
 
@@ -202,7 +202,7 @@ def cutting(photo: PhotoFile) -> None:
     if not state.has_box():
         state.put_box(pictures.propose_leaf(pixels))
     name = "The photo" if photo.address is None else "The drawn leaf"
-    picture(pictures.with_box(pixels, state.box()), f"{name} with the box", is_drawn=photo.address is not None)
+    picture(pictures.with_box(pixels, state.box()), f"{name} with the box", is_rendered=photo.address is not None)
     st.slider("Left and right edge, % of the width", 0, 100, key=state.CUT_X, format="%d%%")
     st.slider("Top and bottom edge, % of the height", 0, 100, key=state.CUT_Y, format="%d%%")
     with st.container(horizontal=True):
@@ -211,7 +211,7 @@ def cutting(photo: PhotoFile) -> None:
         st.button("Cancel", type="tertiary", on_click=state.stop_cutting)
 
 
-def why(diagnosis: Diagnosis, track_record: TrackRecord, run: RunSnapshot, drawing: Drawing | None = None) -> None:
+def why(diagnosis: Diagnosis, track_record: TrackRecord, run: RunSnapshot, rendering: Rendering | None = None) -> None:
     """Expanders that explain the numbers, each shown only where the run recorded what it needs."""
     if diagnosis.verdict == "unreadable":
         return
@@ -221,7 +221,7 @@ def why(diagnosis: Diagnosis, track_record: TrackRecord, run: RunSnapshot, drawi
         if track_record.problem:
             widgets.notice(track_record.problem)
     if track_record.ood_threshold is not None and diagnosis.verdict != "unfamiliar":
-        with st.expander(f"How familiar is this {'photo' if drawing is None else 'leaf'}?"):
+        with st.expander(f"How familiar is this {'photo' if rendering is None else 'leaf'}?"):
             st.write(plain(words.distance_sentence(diagnosis, track_record)))
             st.write("Beyond that I give no diagnosis. A leaf can look usual and still show a disease I do not know.")
     crop = crop_of(diagnosis.label)
@@ -232,9 +232,9 @@ def why(diagnosis: Diagnosis, track_record: TrackRecord, run: RunSnapshot, drawi
                 st.write(plain(outdoors))
     if run.plants_known is False:
         sentence(f"{PLANTS_UNKNOWN}.", "standing")
-    if drawing is not None:
+    if rendering is not None:
         with st.expander("How are these drawn?"):
-            for text in ground_truth.about_rendering(drawing, run.name, run.learned_from):
+            for text in ground_truth.about_rendering(rendering, run.name, run.learned_from):
                 st.write(plain(text))
 
 

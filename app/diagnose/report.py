@@ -13,7 +13,7 @@ import numpy as np
 
 from app.cache.diagnoses import Result
 from app.diagnose import ground_truth, words
-from app.photos.drawn_leaves import TAG, Drawing
+from app.photos.rendered_leaves import TAG, Rendering
 from app.words import domain_mismatch, joined, percent
 from hvit.data.classes import crop_title
 from hvit.runs.snapshot import RunSnapshot
@@ -64,14 +64,14 @@ class ReportInfo:
 def report_html(
     names: Sequence[str],
     results: Sequence[Result],
-    drawings: Sequence[Drawing | None],
+    renderings: Sequence[Rendering | None],
     run: RunSnapshot,
     info: ReportInfo | None = None,
 ) -> str:
     """Builds the HTML document: one entry for each photo, embedded pictures, no script.
 
     Args:
-        drawings: ground truth of each rendered leaf; None for a photo.
+        renderings: ground truth of each rendered leaf; None for a photo.
     """
     info = info or ReportInfo()
     pictures = [*info.pictures, *[None] * (len(names) - len(info.pictures))]
@@ -80,10 +80,10 @@ def report_html(
     num_pictured = _num_within_budget(jpegs)
     jpegs[num_pictured:] = [None] * (len(jpegs) - num_pictured)
     wide = [picture is not None and picture is jpeg for picture, jpeg in zip(pictures, jpegs)]
-    entries = "".join(_entry(*entry, run) for entry in zip(names, results, drawings, jpegs, wide, areas))
+    entries = "".join(_entry(*entry, run) for entry in zip(names, results, renderings, jpegs, wide, areas))
     head = html.escape(_head(info, len(names), num_pictured))
-    num_drawn = sum(drawing is not None for drawing in drawings)
-    title = html.escape(words.summary((result.diagnosis for result in results), num_drawn))
+    num_rendered = sum(rendering is not None for rendering in renderings)
+    title = html.escape(words.summary((result.diagnosis for result in results), num_rendered))
     model = html.escape(run.name) + (f". {PLANTS_UNKNOWN}" if run.plants_known is False else "")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Leaf diagnoses</title><style>{_STYLE}</style>'
@@ -132,7 +132,7 @@ def _candidates(diagnosis: Diagnosis) -> str | None:
 def _entry(
     name: str,
     result: Result,
-    drawing: Drawing | None,
+    rendering: Rendering | None,
     jpeg: bytes | None,
     is_wide: bool,
     area: float | None,
@@ -142,17 +142,20 @@ def _entry(
     if jpeg is not None:
         alt = "The photo, and beside it outlines and map" if is_wide else ""
         picture = f'<img alt="{alt}" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'
-    is_drawn = drawing is not None
-    lines = [words.summary_sentence(diagnosis, name), *words.flag_sentences(diagnosis.flags, is_drawn)]
+    is_rendered = rendering is not None
+    lines = [words.summary_sentence(diagnosis, name), *words.flag_sentences(diagnosis.flags, is_rendered)]
     if candidates := _candidates(diagnosis):
         lines.insert(1, candidates)
     if sentences := words.area_sentences(diagnosis):
         lines.append(" ".join(sentences))
     if area is not None:
         lines.append(f"Corrected by the reader: {area_percent(area)} of the leaf.")
-    if is_drawn:
-        lines += [" ".join(ground_truth.compare_prediction(diagnosis, drawing)).strip(), f"{TAG}: {drawing.address}."]
-    if warning := domain_mismatch(run.learned_from, is_drawn, None):
+    if is_rendered:
+        lines += [
+            " ".join(ground_truth.compare_prediction(diagnosis, rendering)).strip(),
+            f"{TAG}: {rendering.address}.",
+        ]
+    if warning := domain_mismatch(run.learned_from, is_rendered, None):
         lines.append(warning)
     paragraphs = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
     start = '<article class="wide">' if is_wide else "<article>"

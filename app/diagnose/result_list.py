@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import state
 from app.cache.diagnoses import Result, diagnose_with_heatmap
-from app.cache.photos import drawing_of
+from app.cache.photos import rendering_of
 from app.diagnose import ground_truth, report, words
 from app.diagnose.area_panel import measured_outlines
 from app.photos import pictures
@@ -41,7 +41,7 @@ def result_list(
     Args:
         crop: that predictions are restricted to; None for all.
     """
-    summary = words.summary((result.diagnosis for result in results), _num_drawn(photos))
+    summary = words.summary((result.diagnosis for result in results), _num_rendered(photos))
     st.html(f'<p class="summary" role="status">{summary}</p>')
     if same := words.copies(state.copies()):
         sentence(same, "standing")
@@ -65,7 +65,7 @@ def _row(index: int, photo: PhotoFile, result: Result, is_chosen: bool) -> None:
         st.button(line, key=f"{kind}_{index}", type="tertiary", on_click=state.choose, args=(index,))
 
 
-def _num_drawn(photos: Sequence[PhotoFile]) -> int:
+def _num_rendered(photos: Sequence[PhotoFile]) -> int:
     return sum(photo.address is not None for photo in photos)
 
 
@@ -74,8 +74,8 @@ def _table(photos: Sequence[PhotoFile], results: Sequence[Result], sha256: str, 
         result.diagnosis.to_row(photo.name) | {"severity_corrected": areas.get((photo.key, sha256))}
         for photo, result in zip(photos, results)
     ]
-    if _num_drawn(photos):
-        rows = [row | ground_truth.csv_columns(drawing_of(photo)) for row, photo in zip(rows, photos)]
+    if _num_rendered(photos):
+        rows = [row | ground_truth.csv_columns(rendering_of(photo)) for row, photo in zip(rows, photos)]
     return to_csv([diagnosis_row(row) for row in rows])
 
 
@@ -95,8 +95,8 @@ def _report(
         [evidence_jpeg(photo, result, checkpoint, crop) for photo, result in zip(photos[:MOST_MAPS], results)],
         [areas.get((photo.key, checkpoint.sha256)) for photo in photos],
     )
-    drawings = [drawing_of(photo) for photo in photos]
-    return report.report_html([photo.name for photo in photos], results, drawings, run, info)
+    renderings = [rendering_of(photo) for photo in photos]
+    return report.report_html([photo.name for photo in photos], results, renderings, run, info)
 
 
 def evidence_jpeg(photo: PhotoFile, result: Result, checkpoint: Checkpoint, crop: str | None) -> bytes | None:

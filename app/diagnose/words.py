@@ -109,15 +109,15 @@ def short_verdict(diagnosis: Diagnosis, name: str) -> str:
     return "".join(headline(diagnosis, name)) if diagnosis.verdict == "named" else list_line(diagnosis)
 
 
-def summary(diagnoses: Iterable[Diagnosis], num_drawn: int = 0) -> str:
+def summary(diagnoses: Iterable[Diagnosis], num_rendered: int = 0) -> str:
     """Counts by verdict: `12 photos: 8 named, 2 unsure, 1 unfamiliar, 1 unreadable`; zeros are left out.
 
     Args:
-        num_drawn: how many of them are drawn leaves.
+        num_rendered: number of rendered leaves among them.
     """
     counts = Counter(d.verdict for d in diagnoses)
-    num_photos = sum(counts.values()) - num_drawn
-    things = [_counted(num_photos, "photo", "photos"), _counted(num_drawn, "drawn leaf", "drawn leaves")]
+    num_photos = sum(counts.values()) - num_rendered
+    things = [_counted(num_photos, "photo", "photos"), _counted(num_rendered, "drawn leaf", "drawn leaves")]
     kinds = [f"{counts[kind]} {kind}" for kind in ("named", "unsure", "unfamiliar", "unreadable") if counts[kind]]
     return f"{' and '.join(thing for thing in things if thing)}: {', '.join(kinds)}"
 
@@ -151,9 +151,9 @@ def closed_set_caveat(diagnosis: Diagnosis, classes: Sequence[str]) -> str | Non
     return f"Not one of my {count} diseases? Then this answer is wrong."
 
 
-def flag_sentences(flags: Iterable[str], is_drawn: bool = False) -> list[str]:
+def flag_sentences(flags: Iterable[str], is_rendered: bool = False) -> list[str]:
     """Sentences on quality flags of the photo, with advice; other advice for rendered leaves."""
-    return [DRAWN_FLAGS[flag] if is_drawn and flag in DRAWN_FLAGS else _flag(flag) for flag in flags]
+    return [DRAWN_FLAGS[flag] if is_rendered and flag in DRAWN_FLAGS else _flag(flag) for flag in flags]
 
 
 def _flag(flag: str) -> str:

@@ -38,7 +38,7 @@ def _picture(identity: str, row: int, maps: tuple[MappedSamples, ...]) -> str | 
     if found is None:  # the pointer was on a map that is not shown any more
         return None
     try:
-        photos = {} if samples.is_drawn(found.paths[row]) else samples.photos_in(state.photos_folder())
+        photos = {} if samples.is_rendered(found.paths[row]) else samples.photos_in(state.photos_folder())
     except ValueError:  # the gallery says why
         photos = {}
     picture = samples.picture(found.paths[row], found.sha256[row], photos)

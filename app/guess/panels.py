@@ -12,25 +12,27 @@ from app.cache.guesses import first_leaf, next_address, rendered
 from app.figures import agreement
 from app.guess import words
 from app.photos import pictures
-from app.photos.drawn_leaves import Drawing, make
+from app.photos.rendered_leaves import Rendering, make
 from app.theme import SAVE_MODEBAR
 from hvit.data.leafsim import Address
 
 
-def leaf(drawing: Drawing, shows_truth: bool) -> None:
+def leaf(rendering: Rendering, shows_truth: bool) -> None:
     """The leaf to rate; with the outline of its symptoms after the guess."""
-    pixels = rendered(str(drawing.address))
-    if shows_truth and drawing.symptom_mask.any():
-        pixels = pictures.with_outline(pixels, drawing.symptom_mask)
-    widgets.picture(pixels, "A rendered leaf" + (" with its symptoms outlined" if shows_truth else ""), is_drawn=True)
+    pixels = rendered(str(rendering.address))
+    if shows_truth and rendering.symptom_mask.any():
+        pixels = pictures.with_outline(pixels, rendering.symptom_mask)
+    widgets.picture(
+        pixels, "A rendered leaf" + (" with its symptoms outlined" if shows_truth else ""), is_rendered=True
+    )
 
 
-def ask(drawing: Drawing) -> None:
+def ask(rendering: Rendering) -> None:
     """Slider and button for the guess."""
     guessed = st.slider("How much of the leaf shows symptoms?", 0.0, 100.0, 0.0, 0.5, format="%.1f %%", key=state.GUESS)
     st.button(
         "That is my guess", type="primary",
-        on_click=state.take_guess, args=(words.Guess(str(drawing.address), guessed / 100, drawing.severity),),
+        on_click=state.take_guess, args=(words.Guess(str(rendering.address), guessed / 100, rendering.severity),),
     )  # fmt: skip
 
 
@@ -63,7 +65,7 @@ def record(guesses: Sequence[words.Guess]) -> None:
         st.button("Start over", type="tertiary", on_click=state.forget_guesses)
 
 
-def present_drawing() -> Drawing:
+def current_rendering() -> Rendering:
     """The current leaf; a new one where none was chosen."""
     address = state.leaf_to_guess()
     if address is None:

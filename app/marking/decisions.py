@@ -36,7 +36,7 @@ def decision_buttons(subject: Subject, keep: Callable[[Review], None]) -> None:
     """An estimate of the area, the candidates, another label, and what is no label.
 
     Args:
-        keep: stores a decision; called before the page is drawn again.
+        keep: stores a decision; called before the rerun.
     """
     area = st.number_input(
         "Discolored area as you see it, % (may stay empty)", 0.0, 100.0, None, 1.0, format="%g",

@@ -33,8 +33,8 @@ class Sample:
     """A sample whose picture is at hand.
 
     Attributes:
-        path, sha256: as the run recorded them; `path` is the address of a drawn leaf.
-        file: of the photo; None of a drawn leaf.
+        path, sha256: as the run recorded them; `path` is the address of a rendered leaf.
+        file: of the photo; None of a rendered leaf.
         line: what there is to say of it.
         label: class in its data set; empty where that is not known.
         predicted, probability: the first class of the run; empty and None where it has no answer.
@@ -51,7 +51,7 @@ class Sample:
     def photo(self) -> PhotoFile:
         """As other pages take it."""
         if self.file is None:
-            return photo_files.drawn(self.path, Address.parse(self.path))
+            return photo_files.rendered(self.path, Address.parse(self.path))
         return photo_files.on_disk(self.file, self.file.name)
 
 

@@ -33,7 +33,7 @@ class PhotoFile:
     problem: str | None = None
 
     @property
-    def is_drawn_whole(self) -> bool:
+    def is_full_rendering(self) -> bool:
         """Whether it is a complete rendered leaf, of which no bytes are stored."""
         return self.address is not None and self.data is None
 
@@ -62,7 +62,7 @@ def too_large(name: str, size: int) -> PhotoFile:
     raise AssertionError(f"{size} bytes are not too many; the limit is {MAX_BYTES}")
 
 
-def drawn(name: str, address: Address) -> PhotoFile:
+def rendered(name: str, address: Address) -> PhotoFile:
     """A rendered leaf; it is not rendered yet."""
     return PhotoFile(name, str(address), address=address)
 

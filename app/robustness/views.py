@@ -165,7 +165,7 @@ def photo(chosen: Selection, runs: Sequence) -> None:
 
 def _choose_photo() -> PhotoFile:
     """A photo of the session, or a rendered leaf where there is none."""
-    given = state.photos() or [photo_files.drawn("Drawn leaf", cache.EXAMPLE)]
+    given = state.photos() or [photo_files.rendered("Drawn leaf", cache.EXAMPLE)]
     names = [f"{number}. {photo.name}" for number, photo in enumerate(given, 1)]
     state.keep_among(state.STRESS_PHOTO, names)
     return given[names.index(st.selectbox("Photo", names, key=state.STRESS_PHOTO))]

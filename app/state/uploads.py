@@ -15,12 +15,12 @@ def choose_run(name: str) -> None:
     st.session_state[RUN] = name
 
 
-def next_drawn() -> int:
+def next_rendered() -> int:
     """Index of the first rendered leaf that was not shown yet."""
     return st.session_state.get(_NEXT_DRAWN, 0)
 
 
-def set_next_drawn(index: int) -> None:
+def set_next_rendered(index: int) -> None:
     """Sets the index of the first rendered leaf that was not shown yet."""
     st.session_state[_NEXT_DRAWN] = index
 

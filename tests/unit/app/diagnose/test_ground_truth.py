@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from app.diagnose import ground_truth
-from app.photos.drawn_leaves import Drawing
+from app.photos.rendered_leaves import Rendering
 from hvit.data.leafsim import CONDITIONS, Address, Plan
 
 NBSP = "\u00a0"
 
 
-def drawing(condition: str, companion: str | None = None, severity: float = 0.18) -> Drawing:
+def rendering(condition: str, companion: str | None = None, severity: float = 0.18) -> Rendering:
     plan = Plan("tomato", condition, companion, False)
-    return Drawing(Address(5, 9), plan, severity, np.ones((4, 4), bool), np.ones((4, 4), bool), b"")
+    return Rendering(Address(5, 9), plan, severity, np.ones((4, 4), bool), np.ones((4, 4), bool), b"")
 
 
 def answer(verdict: str, *names: str, classes=CONDITIONS):
@@ -28,61 +28,61 @@ def answer(verdict: str, *names: str, classes=CONDITIONS):
     [
         (
             answer("named", "Late_blight"),
-            drawing("Late_blight"),
+            rendering("Late_blight"),
             "The answer is right.",
             f"Drawn as: late blight, 18{NBSP}% of the leaf.",
         ),
         (
             answer("named", "Late_blight"),
-            drawing("Rust"),
+            rendering("Rust"),
             "The answer is wrong: drawn as rust,",
             f"18{NBSP}% of the leaf.",
         ),
         (
             answer("named", "Late_blight"),
-            drawing("healthy", severity=0),
+            rendering("healthy", severity=0),
             "The answer is wrong: drawn without a disease.",
             "",
         ),
         (
             answer("named", "healthy"),
-            drawing("healthy", severity=0),
+            rendering("healthy", severity=0),
             "The answer is right.",
             "Drawn without a disease.",
         ),
         (
             answer("named", "Rust"),
-            drawing("Late_blight", "Rust"),
+            rendering("Late_blight", "Rust"),
             "The answer is half right: it names the smaller of two infections.",
             f"Drawn as: late blight and, smaller, rust, together 18{NBSP}% of the leaf.",
         ),
         (
             answer("named", "Scab"),
-            drawing("Late_blight", "Rust"),
+            rendering("Late_blight", "Rust"),
             "The answer is wrong: drawn as late blight and, smaller, rust,",
             f"together 18{NBSP}% of the leaf.",
         ),
         (
             answer("unsure", "Scab", "Rust"),
-            drawing("Rust", severity=0.002),
+            rendering("Rust", severity=0.002),
             "The right name is among these.",
             f"Drawn as: rust, under 1{NBSP}% of the leaf.",
         ),
         (
             answer("unsure", "Scab", "Rust"),
-            drawing("Septoria_leaf_spot"),
+            rendering("Septoria_leaf_spot"),
             "The right name is not among these: drawn as Septoria leaf spot,",
             f"18{NBSP}% of the leaf.",
         ),
         (
             answer("unfamiliar", "Rust"),
-            drawing("Rust"),
+            rendering("Rust"),
             "No answer, so none to check.",
             f"Drawn as: rust, 18{NBSP}% of the leaf.",
         ),
         (
             answer("named", "Tomato___Late_blight", classes=["Tomato___Late_blight", "Tomato___healthy"]),
-            drawing("Late_blight"),
+            rendering("Late_blight"),
             "",
             f"Drawn as: late blight, 18{NBSP}% of the leaf.",
         ),
@@ -94,20 +94,20 @@ def test_an_answer_is_told_to_be_right_or_wrong(diagnosis, drawn, bold, rest):
 
 def test_a_guess_about_an_unfamiliar_leaf_is_judged_when_the_reader_asks_for_it():
     assert (
-        ground_truth.compare_prediction(answer("unfamiliar", "Rust"), drawing("Rust"), leaf_confirmed=True)[0]
+        ground_truth.compare_prediction(answer("unfamiliar", "Rust"), rendering("Rust"), leaf_confirmed=True)[0]
         == "The guess is right."
     )
 
 
 def test_a_run_of_drawings_is_not_for_photos_and_the_address_is_told():
-    said = " ".join(ground_truth.about_rendering(drawing("Rust"), "leafsim-tiny", {"drawings"}))
+    said = " ".join(ground_truth.about_rendering(rendering("Rust"), "leafsim-tiny", {"drawings"}))
     assert "leafsim:v1/5/9" in said and "None is a photograph." in said
     assert "leafsim-tiny learned from drawn leaves only. Do not use it on photos of real leaves." in said
-    assert "leaf45-tiny" not in " ".join(ground_truth.about_rendering(drawing("Rust"), "leaf45-tiny", {"photos"}))
+    assert "leaf45-tiny" not in " ".join(ground_truth.about_rendering(rendering("Rust"), "leaf45-tiny", {"photos"}))
 
 
 def test_the_table_holds_identifiers_and_is_empty_for_a_photo():
-    assert ground_truth.csv_columns(drawing("Late_blight", "Rust")) == {
+    assert ground_truth.csv_columns(rendering("Late_blight", "Rust")) == {
         "address": "leafsim:v1/5/9",
         "drawn_as": "Late_blight; Rust",
         "drawn_severity": 0.18,

@@ -113,9 +113,9 @@ def test_a_run_without_crops_doubts_the_disease_instead():
 
 
 def test_drawn_leaves_are_counted_apart():
-    said = words.summary([SimpleNamespace(verdict="named")] * 5, num_drawn=4)
+    said = words.summary([SimpleNamespace(verdict="named")] * 5, num_rendered=4)
     assert said == "1 photo and 4 drawn leaves: 5 named"
-    assert words.summary([SimpleNamespace(verdict="unsure")], num_drawn=1) == "1 drawn leaf: 1 unsure"
+    assert words.summary([SimpleNamespace(verdict="unsure")], num_rendered=1) == "1 drawn leaf: 1 unsure"
 
 
 def test_accuracy_is_told_of_a_crop_or_of_all():
@@ -152,7 +152,7 @@ def test_accuracy_of_cross_validation_is_not_called_a_test():
 
 
 @pytest.mark.parametrize(
-    "learned_from, is_drawn, better, said",
+    "learned_from, is_rendered, better, said",
     [
         ({"drawings"}, False, "p", "This model learned from drawn leaves only. For a photo choose p."),
         ({"drawings"}, False, None, "This model learned from drawn leaves only. It cannot judge a photo."),
@@ -163,12 +163,12 @@ def test_accuracy_of_cross_validation_is_not_called_a_test():
         (set(), True, "d", None),
     ],
 )
-def test_a_run_is_only_trusted_with_what_it_learned_from(learned_from, is_drawn, better, said):
-    assert shared.domain_mismatch(learned_from, is_drawn, better) == said
+def test_a_run_is_only_trusted_with_what_it_learned_from(learned_from, is_rendered, better, said):
+    assert shared.domain_mismatch(learned_from, is_rendered, better) == said
 
 
 def test_nobody_is_told_to_take_a_drawn_leaf_again():
-    said = words.flag_sentences(["blurred", "dark", "bright", "tiny"], is_drawn=True)
+    said = words.flag_sentences(["blurred", "dark", "bright", "tiny"], is_rendered=True)
     assert not any("take" in sentence for sentence in said)
 
 

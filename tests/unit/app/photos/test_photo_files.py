@@ -24,7 +24,7 @@ def test_a_folder_gives_its_photos_by_name_and_skips_the_rest(tmp_path):
 
 
 def test_a_leaf_to_be_drawn_is_known_by_its_address():
-    leaf = photo_files.drawn("Drawn leaf 1", Address(5, 9))
+    leaf = photo_files.rendered("Drawn leaf 1", Address(5, 9))
     assert leaf.key == "leafsim:v1/5/9" and leaf.data is None
 
 

@@ -23,7 +23,7 @@ TAG = "Drawn by LeafSim, not a photograph"
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Rendering:
     """A rendered leaf for the pages.
 
     Attributes:
@@ -41,17 +41,17 @@ class Drawing:
     leaf_mask: np.ndarray
     png: bytes
 
-    def cut(self, box: pictures.Box) -> Drawing:
+    def cut(self, box: pictures.Box) -> Rendering:
         """The part of the leaf inside `box`; `png` stays the full image."""
         left, top, right, bottom = pictures.edges_px(box, *self.symptom_mask.shape)
         part = slice(top, bottom), slice(left, right)
         return replace(self, symptom_mask=self.symptom_mask[part], leaf_mask=self.leaf_mask[part])
 
 
-def make(address: Address) -> Drawing:
+def make(address: Address) -> Rendering:
     """Renders a leaf."""
     leaf = render(address, SIDE_PX)
-    return Drawing(
+    return Rendering(
         address, leaf.plan, float(leaf.severity), leaf.symptom_mask, leaf.leaf_mask, pictures.png(leaf.picture)
     )
 
@@ -83,7 +83,7 @@ def is_known_to(classes: Collection[str]) -> bool:
     return set(CONDITIONS) <= set(classes)
 
 
-def run_for_drawings(runs: Sequence[RunSnapshot], current: RunSnapshot) -> RunSnapshot | None:
+def run_for_renderings(runs: Sequence[RunSnapshot], current: RunSnapshot) -> RunSnapshot | None:
     """Run for rendered leaves: the current one if it knows them, else the shipped one, else any."""
     knowing = [run for run in runs if is_known_to(run.classes)]
     return current if current in knowing else min(knowing, key=lambda run: run.name != PREFERRED_RUN, default=None)
