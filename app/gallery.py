@@ -1,4 +1,4 @@
-"""Pictures of samples side by side, with what there is to say of each; used wherever a page selects samples."""
+"""Gallery of samples with captions, for every page that selects samples."""
 
 import base64
 import html
@@ -12,9 +12,9 @@ import streamlit as st
 from app import state, widgets
 from app.cache import samples
 from app.cache.reviews import reviews_of, sample_reviews_of
-from app.marking import words
-from app.marking.sample_dialog import Sample, Shown, mark_dialog, plain_photo
-from app.marking.training import train_on_labels
+from app.reviewing import words
+from app.reviewing.sample_dialog import Sample, Shown, review_dialog, plain_photo
+from app.reviewing.training import train_on_labels
 from app.photos.photo_files import PhotoFile
 from hvit.batches.sample_reviews import reviews_by_photo
 
@@ -51,11 +51,11 @@ def gallery(
 ) -> None:
     """Grid of samples, twelve a page; each opens large, to be explained in Attention or marked.
 
-    Where photos are not at hand, words replace the pictures and a box asks for their folder.
+    Where images are not available, a text field asks for the folder of the photos.
 
     Args:
         key: unique for each gallery of a page.
-        run: whose samples these are; it explains them, and their reviews are kept by run.
+        run: of the samples; their reviews are stored by run.
         classes: that a sample can be labeled as, besides those a reviewer types.
         show: makes the large image of a sample.
     """
@@ -75,11 +75,11 @@ def gallery(
     _ask_where_missing(pictures, key)
     train_on_labels(sample_reviews_of(run), reviews, run)
     if state.opened_tile(key) is not None:
-        mark_dialog(key, seen, run, classes, show)
+        review_dialog(key, seen, run, classes, show)
 
 
 def _page_of(tiles: Sequence[Tile], key: str) -> tuple[list[Tile], list[bytes | None], dict[str, Path]]:
-    """The tiles of the page that is turned to, their pictures, and the photos at hand."""
+    """Tiles of the current page, their images, and the available photos by hash."""
     num_pages = -(-len(tiles) // TILES_A_PAGE)
     page = st.pagination(num_pages, key=f"{key}_page") if num_pages > 1 else 1
     shown = list(tiles[(page - 1) * TILES_A_PAGE : page * TILES_A_PAGE])
@@ -99,24 +99,24 @@ def _sample(tile: Tile, photos: Mapping[str, Path]) -> Sample:
 
 
 def ask_for_photos_folder(key: str) -> None:
-    """A box for the folder with the photos of a run that ships without them."""
+    """Text field for the folder with the photos of a run that ships without them."""
     st.text_input(
         "The photos of this run are not shipped (licence). Where is your copy?",
         value=state.photos_folder(),
         placeholder="~/leaf-photos",
         key=state.photos_box_key(key),
-        on_change=_look_into,
+        on_change=_index_folder,
         args=(key,),
     )
 
 
-def _look_into(key: str) -> None:
-    samples.forget_photos_in()
+def _index_folder(key: str) -> None:
+    samples.clear_photo_index()
     state.take_photos_folder(key)
 
 
 def _photos() -> dict[str, Path]:
-    """The photos at hand; a folder that does not hold any is said to, and the page goes on."""
+    """Available photos by hash; a folder without any is an error message, and the page continues."""
     with widgets.progress("Looking for photos") as show:
         try:
             return samples.photos_in(state.photos_folder(), show)

@@ -34,6 +34,21 @@ def user_errors_shown() -> Iterator[None]:
 
 
 @contextmanager
+def errors_noted() -> Iterator[None]:
+    """Context manager for callbacks: the message of a user error is shown as a note after the rerun."""
+    try:
+        yield
+    except ValueError as error:
+        state.note_on_batch(str(error))
+
+
+def call_noting_errors(callback: Callable[..., None], *args) -> None:
+    """Calls a callback within `errors_noted`."""
+    with errors_noted():
+        callback(*args)
+
+
+@contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """Progress bar, shown from the first report of (done, total) to the end."""
     place = st.empty()

@@ -119,17 +119,17 @@ def perturbation_sentence(test: PerturbationTest, class_name: str, is_answer: bo
         is_answer: whether it is the diagnosis of the photo.
     """
     name = class_in_text(class_name)
-    subject = f"The answer '{name}'" if is_answer else f"'{capitalized(name)}'"
+    target = f"The answer '{name}'" if is_answer else f"'{capitalized(name)}'"
     lost, lost_at_random = test.original - test.top_masked, test.original - test.random_masked
     at_random = _random_mask_clause(test)
     rest = f"from {percent(test.original)} to {percent(test.top_masked)}; covering as much at random{at_random}."
     if lost - lost_at_random >= MIN_CHANGE and lost >= MIN_CHANGE:
-        return f"{subject} depends most on the marked area. Covering it lowers it {rest}"
+        return f"{target} depends most on the marked area. Covering it lowers it {rest}"
     if lost >= MIN_CHANGE:
-        return f"{subject} depends on the marked area no more than on others. Covering it lowers it {rest}"
+        return f"{target} depends on the marked area no more than on others. Covering it lowers it {rest}"
     if lost <= -MIN_CHANGE:
-        return f"{subject} does not depend on the marked area. Covering it raises it {rest}"
-    return f"{subject} does not depend on the marked area alone. Covering it hardly changes it: {rest}"
+        return f"{target} does not depend on the marked area. Covering it raises it {rest}"
+    return f"{target} does not depend on the marked area alone. Covering it hardly changes it: {rest}"
 
 
 def _random_mask_clause(test: PerturbationTest) -> str:

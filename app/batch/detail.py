@@ -8,17 +8,16 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import state
-from app.batch.error_notes import errors_noted
 from app.batch.selection import ANY
 from app.cache import batches
 from app.cache.photos import whole_photo
 from app.diagnose import panels as diagnose_panels
 from app.diagnose import tell_apart
 from app.diagnose import words as diagnose_words
-from app.marking import words as marking_words
 from app.photos import photo_files
 from app.photos.photo_files import PhotoFile
-from app.widgets import picture, sentence
+from app.reviewing import words as review_words
+from app.widgets import errors_noted, picture, sentence
 from hvit.batches import Batch
 from hvit.batches.choices import choose_crop, write_note
 from hvit.batches.results import UNREADABLE, WAITING, Results
@@ -46,7 +45,7 @@ def show(batch: Batch, results: Results, reviews: dict[str, dict[str, Review]], 
     _crop(batch, results, row)
     prediction(batch, results, row)
     for review in reviews.get(path, {}).values():
-        sentence(f"{review.reviewer}: {marking_words.decision(review.label, review.verdict)}.", "standing")
+        sentence(f"{review.reviewer}: {review_words.decision(review.label, review.verdict)}.", "standing")
     st.text_input(
         "Note", batches.notes_of(batch).get(path, ""), key=f"note_{path}", on_change=_store_note, args=(batch, path)
     )

@@ -9,11 +9,10 @@ import streamlit as st
 
 from app import photo_inputs, state, widgets
 from app.batch import words
-from app.batch.error_notes import call_noting_errors
 from app.cache import batches
 from app.cache.batches import Scoring
 from app.cache.folders import batches_folder
-from app.widgets import notice, plain, sentence
+from app.widgets import call_noting_errors, notice, plain, sentence
 from hvit.batches import Batch, BatchError, create_batch, delete_batch
 from hvit.batches.photos import add_folder, add_uploads, missing_folders, relink_folder
 from hvit.data.photo_limits import MAX_BYTES

@@ -11,13 +11,12 @@ import streamlit as st
 from app import state
 from app.batch import detail, words
 from app.batch.agreement import agreements
-from app.batch.error_notes import errors_noted
 from app.cache import batches
 from app.cache.photos import whole_photo
 from app.cache.reviews import reviews_of
-from app.marking.decisions import Subject, decision_buttons, undo_button
-from app.marking.training import train_on_labels
-from app.widgets import notice, sentence
+from app.reviewing.decisions import ReviewTarget, decision_buttons, undo_button
+from app.reviewing.training import train_on_labels
+from app.widgets import errors_noted, notice, sentence
 from hvit.batches import Batch
 from hvit.batches.results import Results
 from hvit.batches.reviews import Review, add_review, most_uncertain_first, standing_reviews, undo
@@ -89,7 +88,7 @@ def _steps(path: str) -> None:
     st.html(f"<script>{SWIPE.read_text(encoding='utf-8')}</script>", unsafe_allow_javascript=True)
 
 
-def _reviewed_sample(results: Results, row: int, reviewer: str) -> Subject:
+def _reviewed_sample(results: Results, row: int, reviewer: str) -> ReviewTarget:
     """The candidates of a photo for review; the first is the prediction of the run."""
     path, own = results.photos[row].path, results.label(row)
     blank = Review(
@@ -98,7 +97,7 @@ def _reviewed_sample(results: Results, row: int, reviewer: str) -> Subject:
     )  # fmt: skip
     names = [name for name, _ in results.candidates(row)] or ([own] if own else [])
     titles = [f"Right: {class_title(name)}" if name == own else class_title(name) for name in names]
-    return Subject(path, blank, list(zip(names, titles)), results.classes)
+    return ReviewTarget(path, blank, list(zip(names, titles)), results.classes)
 
 
 def _store(batch: Batch, review: Review) -> None:

@@ -11,12 +11,11 @@ import streamlit as st
 
 from app import state
 from app.batch import detail, export, words
-from app.batch.error_notes import errors_noted
 from app.batch.selection import ANY, ORDERS, REVIEWED, Filter, rows_shown
 from app.cache import batches
 from app.cache.reviews import reviews_of
-from app.marking import words as marking_words
-from app.widgets import notice, sentence
+from app.reviewing import words as review_words
+from app.widgets import errors_noted, notice, sentence
 from app.words import counted
 from hvit.batches import Batch
 from hvit.batches.choices import choose_crop
@@ -133,7 +132,7 @@ def _row(
         "Probability": None if np.isnan(probability) else 100 * probability,
         "Other candidates": words.others(results.candidates(row)),
         "Area": None if np.isnan(area) else 100 * area,
-        "Review": "; ".join(marking_words.decision(review.label, review.verdict) for review in own),
+        "Review": "; ".join(review_words.decision(review.label, review.verdict) for review in own),
         "Flags": words.flags(results.flags[row]),
         "Note": notes.get(path, ""),
     }

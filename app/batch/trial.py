@@ -9,14 +9,13 @@ import streamlit as st
 
 from app import state, theme, widgets
 from app.batch import trial_words as words
-from app.batch.error_notes import errors_noted
 from app.batch.export import XLSX
 from app.batch.selection import ANY
 from app.cache import batches
 from app.cache.reviews import reviews_of
 from app.figures.progress import disease_progress
 from app.theme import NO_MODEBAR
-from app.widgets import notice, sentence
+from app.widgets import errors_noted, notice, sentence
 from hvit.batches import Batch
 from hvit.batches.results import Results
 from hvit.batches.reviews import standing_reviews

@@ -40,7 +40,7 @@ def _photos_by_folder() -> dict[str, dict[str, Path]]:
     return {}
 
 
-def forget_photos_in() -> None:
+def clear_photo_index() -> None:
     """Clears the index of photo folders."""
     _photos_by_folder.clear()
 

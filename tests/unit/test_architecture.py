@@ -102,7 +102,7 @@ FLOORS = {
         {"access_control", "state", "figures"},
         {"cache"},
         {"widgets"},
-        {"marking", "photo_inputs"},
+        {"photo_inputs", "reviewing"},
         {"gallery"},
         {"diagnose", "compare", "data", "evaluation", "feature_space", "guess", "models", "robustness", "severity"},
         # show a verdict, and curves, as the pages below them do

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app import widgets
-from app.marking import words as marking_words
+from app.reviewing import words as review_words
 from app.robustness import panels as robustness_panels
 from hvit.__main__ import make_parser
 from hvit.feature_space.mapped_samples import embed_command
@@ -32,8 +32,8 @@ SHOWN_BY_THE_DASHBOARD = [
     robustness_panels.COMMAND.format(run="leaf45-tiny"),
     widgets.TRAIN_COMMAND,
     widgets.TRAIN_COMMAND + widgets.FROM_NOTHING,
-    marking_words.quick_command(marking_words.shell_word("batches/Field 7/verdicts.csv"), "leaf45-tiny"),
-    marking_words.finetune_command(marking_words.shell_word("batches/Field 7/verdicts.csv")),
+    review_words.quick_command(review_words.shell_word("batches/Field 7/verdicts.csv"), "leaf45-tiny"),
+    review_words.finetune_command(review_words.shell_word("batches/Field 7/verdicts.csv")),
 ]
 
 

@@ -1,11 +1,11 @@
-"""The labels that reviews left: how many, the manifest, and the commands that train on it."""
+"""Labels from reviews: their number, the manifest, and commands that train on it."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from app.cache.folders import relative_to_project
-from app.marking import words
+from app.reviewing import words
 from app.widgets import sentence
 from app.words import counted
 from hvit.batches.layout import VERDICTS
@@ -13,7 +13,7 @@ from hvit.batches.reviews import Review, Reviewed, agreed_labels
 
 
 def train_on_labels(reviewed: Reviewed, reviews: list[Review], run: str) -> None:
-    """The manifest of the labels that stand and how to train on it; nothing before the first label.
+    """Expander with the manifest of agreed labels and commands to train on it; nothing before the first label.
 
     Args:
         run: that the new head starts from.

@@ -1,4 +1,4 @@
-"""What is said about decisions of reviewers and the labels they leave. Pure functions, no drawing."""
+"""Texts on reviews and the labels they give. Pure functions, no drawing."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ DECISIONS = {"not_a_leaf": "not a leaf", "unreadable": "unreadable", "unsure": "
 
 
 def decision(label: str, verdict: str) -> str:
-    """What a reviewer said of a photo: a class, or why there is none."""
+    """A decision as text: a class, or the reason for none."""
     return class_title(label) if label else DECISIONS.get(verdict, verdict)
 
 
 def decisions(reviews: Iterable[Review]) -> str:
-    """The decisions of all reviewers about a photo in a line, each after the reviewer's name."""
+    """Decisions of all reviewers on a photo: `Ana: rust; Ben: unsure`."""
     return "; ".join(f"{review.reviewer}: {decision(review.label, review.verdict)}" for review in reviews)
 
 
 def labels_kept(labels: Labels, file: str) -> str:
-    """How many labels the manifest has, and which photos it leaves out."""
-    said = f"{file} holds {counted(len(labels.agreed), 'label')}, more with each decision."
+    """Number of labels in the manifest, and of contested photos."""
+    text = f"{file} holds {counted(len(labels.agreed), 'label')}, more with each decision."
     if labels.contested:
         is_left = "is" if len(labels.contested) == 1 else "are"
-        said += f" {counted(len(labels.contested), 'photo')} {is_left} left out: reviewers differ."
-    return said
+        text += f" {counted(len(labels.contested), 'photo')} {is_left} left out: reviewers differ."
+    return text
 
 
 def shell_word(text: str) -> str:
-    """A text as one word of a command."""
+    """Quotes a text as one word of a shell command."""
     return shlex.quote(text)
 
 

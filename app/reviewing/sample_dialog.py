@@ -1,4 +1,4 @@
-"""One sample of a gallery, large, with the decisions of a reviewer and the way to Attention."""
+"""Dialog of one sample of a gallery: large picture, decisions of a reviewer, link to Attention."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import streamlit as st
 from app import state
 from app.cache.photos import whole_photo
 from app.cache.reviews import reviews_of, sample_reviews_of
-from app.marking import words
-from app.marking.decisions import Subject, ask_for_reviewer, decision_buttons, undo_button
 from app.photos import photo_files, pictures
 from app.photos.photo_files import PhotoFile
-from app.widgets import notice, picture, sentence
+from app.reviewing import words
+from app.reviewing.decisions import ReviewTarget, ask_for_reviewer, decision_buttons, undo_button
+from app.widgets import errors_noted, notice, picture, sentence
 from hvit.batches.reviews import Review, last_review, undo
 from hvit.batches.sample_reviews import SampleReviews, review_sample, reviews_by_photo
 from hvit.data.leafsim import Address
@@ -30,12 +30,12 @@ SHOWN_PX = 640
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample whose picture is at hand.
+    """A sample whose image is available.
 
     Attributes:
         path, sha256: as the run recorded them; `path` is the address of a rendered leaf.
         file: of the photo; None of a rendered leaf.
-        line: what there is to say of it.
+        line: caption.
         label: class in its data set; empty where that is not known.
         predicted, probability: the first class of the run; empty and None where it has no answer.
     """
@@ -49,7 +49,7 @@ class Sample:
     probability: float | None
 
     def photo(self) -> PhotoFile:
-        """As other pages take it."""
+        """The sample as a photo of the session."""
         if self.file is None:
             return photo_files.rendered(self.path, Address.parse(self.path))
         return photo_files.on_disk(self.file, self.file.name)
@@ -73,7 +73,7 @@ def plain_photo(photo: PhotoFile) -> Shown:
 
 
 @st.dialog("One leaf", width="large", on_dismiss=state.close_tile)
-def mark_dialog(
+def review_dialog(
     gallery: str,
     seen: Sequence[Sample],
     run: str,
@@ -91,7 +91,7 @@ def mark_dialog(
     number = state.opened_tile(gallery)
     if number is None or number >= len(seen):
         sentence("These were all on this page of the gallery.", "below")
-        _undo(sample_reviews_of(run), gallery, seen)
+        _undo_button(sample_reviews_of(run), gallery, seen)
         return
     sample = seen[number]
     left, right = st.columns([3, 2], gap="medium")
@@ -101,11 +101,11 @@ def mark_dialog(
     with right:
         if note := state.take_note_on_batch():
             notice(note)
-        _to_attention(sample, run)
+        _attention_button(sample, run)
         if sample.file is None:
             sentence("A drawn leaf: what it shows is certain, and is not marked.", "standing")
         else:
-            _decide(gallery, seen, number, run, classes)
+            _decisions(gallery, seen, number, run, classes)
     with st.container(horizontal=True, key="tile_steps"):
         before, after = partial(state.open_tile, gallery, number - 1), partial(state.open_tile, gallery, number + 1)
         st.button("Previous", type="tertiary", key="tile_previous", disabled=number == 0, on_click=before)
@@ -122,19 +122,19 @@ def _picture(sample: Sample, show: Callable[[PhotoFile], Shown]) -> None:
         notice(str(error))
         return
     title = "The photo" if sample.file else "The drawn leaf"
-    picture(pictures.shrunk(shown.pixels, SHOWN_PX), title, is_drawn=sample.file is None, key="picture_tile")
+    picture(pictures.shrunk(shown.pixels, SHOWN_PX), title, is_rendered=sample.file is None, key="picture_tile")
     if shown.caption:
         sentence(shown.caption, "standing")
 
 
-def _to_attention(sample: Sample, run: str) -> None:
+def _attention_button(sample: Sample, run: str) -> None:
     if st.button("Explain in Attention", type="tertiary", key="tile_to_attention"):
         state.close_tile()
         state.choose_photo(sample.photo())
         st.switch_page("../pages/attention.py", query_params={state.RUN: run})
 
 
-def _decide(gallery: str, seen: Sequence[Sample], number: int, run: str, classes: Sequence[str]) -> None:
+def _decisions(gallery: str, seen: Sequence[Sample], number: int, run: str, classes: Sequence[str]) -> None:
     sample = seen[number]
     reviewer = ask_for_reviewer("tile_reviewer")
     if not reviewer:
@@ -144,13 +144,13 @@ def _decide(gallery: str, seen: Sequence[Sample], number: int, run: str, classes
     if own:
         sentence(words.decisions(own.values()), "summary")
     blank = Review(reviewer, "", sample.sha256 or "", "", predicted=sample.predicted, probability=sample.probability)
-    subject = Subject(sample.sha256 or sample.path, blank, _candidates(sample), classes)
-    decision_buttons(subject, partial(_keep, sample_reviews_of(run), sample, gallery, number))
-    _undo(sample_reviews_of(run), gallery, seen)
+    target = ReviewTarget(sample.sha256 or sample.path, blank, _candidates(sample), classes)
+    decision_buttons(target, partial(_store, sample_reviews_of(run), sample, gallery, number))
+    _undo_button(sample_reviews_of(run), gallery, seen)
 
 
 def _candidates(sample: Sample) -> list[tuple[str, str]]:
-    """The label and the prediction, as far as they are known, each with the title of its button."""
+    """Label and prediction, where known, each with the title of its button."""
     label, predicted = sample.label, sample.predicted
     if label and label == predicted:
         return [(label, f"Right: {class_title(label)}")]
@@ -158,26 +158,21 @@ def _candidates(sample: Sample) -> list[tuple[str, str]]:
     return [(name, f"{title}: {class_title(name)}") for name, title in named if name]
 
 
-def _keep(reviews: SampleReviews, sample: Sample, gallery: str, number: int, review: Review) -> None:
-    try:
+def _store(reviews: SampleReviews, sample: Sample, gallery: str, number: int, review: Review) -> None:
+    with errors_noted():
         review_sample(reviews, typed_folder(state.photos_folder()), sample.file, review)
         state.open_tile(gallery, number + 1)
-    except ValueError as error:
-        state.note_on_batch(str(error))
 
 
-def _undo(reviews: SampleReviews, gallery: str, seen: Sequence[Sample]) -> None:
+def _undo_button(reviews: SampleReviews, gallery: str, seen: Sequence[Sample]) -> None:
     reviewer = state.reviewer()
     has_any = bool(reviewer) and last_review(reviews_of(reviews), reviewer) is not None
-    undo_button(partial(_take_back, reviews, gallery, seen, reviewer), disabled=not has_any)
+    undo_button(partial(_undo_last, reviews, gallery, seen, reviewer), disabled=not has_any)
 
 
-def _take_back(reviews: SampleReviews, gallery: str, seen: Sequence[Sample], reviewer: str) -> None:
-    try:
+def _undo_last(reviews: SampleReviews, gallery: str, seen: Sequence[Sample], reviewer: str) -> None:
+    with errors_noted():
         last = undo(reviews, reviewer)
-    except ValueError as error:
-        state.note_on_batch(str(error))
-        return
-    for number, sample in enumerate(seen):
-        if last is not None and sample.sha256 == last.sha256:
-            state.open_tile(gallery, number)
+        for number, sample in enumerate(seen):
+            if last is not None and sample.sha256 == last.sha256:
+                state.open_tile(gallery, number)
