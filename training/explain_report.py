@@ -16,6 +16,7 @@ from hvit.explain.ranking import Mean, MethodScore, best_of, ranking
 from hvit.runs import Run, find_run
 from hvit.runs.layout import EXPLANATIONS, in_split
 from training.command_line import reports_os_errors
+from training.tables.marked_section import read_around, section_text
 
 BEGIN, END = "<!-- tables: written by training.explain_report -->", "<!-- end of tables -->"
 SPLIT = "test"
@@ -26,17 +27,14 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         sections = [section(find_run(name)) for name in args.run]
-        text = args.out.read_text(encoding="utf-8")
-        if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(END) < text.index(BEGIN):
-            raise ValueError(f"{args.out} lacks the lines that its tables stand between: {BEGIN} and {END}")
+        before, after = read_around(args.out, BEGIN, END)
     except OSError as error:
         print(f"training.explain_report: {args.out} cannot be read: {error.strerror}", file=sys.stderr)
         return 2
     except ValueError as error:
         print(f"training.explain_report: {error}", file=sys.stderr)
         return 2
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    args.out.write_text(before + "\n\n".join([BEGIN, *sections, END]) + after, encoding="utf-8")
+    args.out.write_text(before + section_text(BEGIN, sections, END) + after, encoding="utf-8")
     print(args.out)
     return 0
 

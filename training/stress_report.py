@@ -17,6 +17,7 @@ from hvit.scoring.robustness import curve, mean_curve, newly_misnamed
 from hvit.scoring.robustness_comparison import PairedDifference, corruption_errors, difference_of_runs, drop, shared
 from hvit.scoring.robustness_records import Robustness, read_robustness
 from training.command_line import reports_os_errors
+from training.tables.marked_section import read_around, section_text
 
 BEGIN, END = "<!-- tables: written by training.stress_report -->", "<!-- end of tables -->"
 COMPARED_AT = (3, 5)  # strengths at which runs are compared
@@ -30,14 +31,11 @@ def main(argv: list[str] | None = None) -> int:
         _check_masks([settings for settings, _ in found])
         sections = [section(*each) for each in found]
         sections += [comparison(found[0][1], other) for _, other in found[1:]]
-        text = args.out.read_text(encoding="utf-8")
-        if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(END) < text.index(BEGIN):
-            raise ValueError(f"{args.out} lacks the lines that its tables stand between: {BEGIN} and {END}")
+        before, after = read_around(args.out, BEGIN, END)
     except ValueError as error:
         print(f"training.stress_report: {error}", file=sys.stderr)
         return 2
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    args.out.write_text(before + "\n\n".join([BEGIN, *sections, END]) + after, encoding="utf-8")
+    args.out.write_text(before + section_text(BEGIN, sections, END) + after, encoding="utf-8")
     print(args.out)
     return 0
 

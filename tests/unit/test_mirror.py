@@ -70,6 +70,7 @@ TESTED_IN = {
     "hvit/*.py": "tests/unit/hvit/commands/test_command_line.py",
     # A program is tested as a whole, and its rooms with it.
     "training/stressing/*.py": "tests/unit/training/test_stress.py",
+    "training/tables/marked_section.py": "tests/unit/training/test_stress_report.py",
     "training/explanation_tests/*.py": "tests/unit/training/test_explain.py",
     "training/explain_report.py": "tests/unit/training/test_explain.py",
     "training/ablations/*.py": "tests/unit/training/test_ablate.py",
