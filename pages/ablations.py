@@ -1,4 +1,4 @@
-"""What each part of a recipe is worth: runs that differ in one change."""
+"""Ablations page: effect of single changes to a training recipe."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Where an answer comes from, and how far to trust the picture of it."""
+"""Attention page: attribution maps of a prediction, and tests of their faithfulness."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Hundreds of photos: scored in the background, in a table to work in."""
+"""Batch page: hundreds of photos scored in the background, with table, review and trial."""
 
 import streamlit as st
 

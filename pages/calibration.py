@@ -1,4 +1,4 @@
-"""Whether the probabilities, sets and limits of a run mean what they say."""
+"""Calibration page: probabilities, prediction sets and rejection thresholds of a run."""
 
 import streamlit as st
 

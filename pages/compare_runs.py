@@ -1,4 +1,4 @@
-"""Runs side by side: how they learned, what they are worth, and whether they differ."""
+"""Compare runs page: learning curves, scores and paired differences of seed groups."""
 
 import streamlit as st
 

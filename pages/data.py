@@ -1,4 +1,4 @@
-"""What a run learned from, and how far that can be trusted."""
+"""Data page: training data of a run, and checks of it."""
 
 import streamlit as st
 

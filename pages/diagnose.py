@@ -1,4 +1,4 @@
-"""From photos of leaves to diagnoses."""
+"""Diagnose page: photos of leaves to diagnoses."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""How good a run is, and where it errs."""
+"""Evaluation page: scores and errors of a run."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Where the leaves of a run lie in its feature space."""
+"""Feature space page: t-SNE map of the samples of a run."""
 
 import streamlit as st
 

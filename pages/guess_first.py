@@ -1,4 +1,4 @@
-"""Raters train here: guess the affected area of a leaf, then see the truth."""
+"""Guess first page: raters estimate severities that are known exactly."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""The family in numbers, and the card of each run."""
+"""Models page: the model family, and the card of each run."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""How answers hold when photos are worse than those a run was tested on."""
+"""Robustness page: accuracy under corruptions and attacks."""
 
 import streamlit as st
 

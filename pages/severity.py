@@ -1,4 +1,4 @@
-"""How well a run measures the share of a leaf with symptoms."""
+"""Severity page: measured against true areas."""
 
 import streamlit as st
 

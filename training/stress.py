@@ -102,7 +102,7 @@ def _plan(run: Run, checkpoint: Checkpoint, args: argparse.Namespace, world: Wor
 
 
 def _runtime(asked: str, checkpoint: Checkpoint) -> str:
-    """What computes: by `AUTO`, ONNX Runtime for a model on the CPU that takes pictures alone."""
+    """Selects the runtime: by `AUTO`, ONNX Runtime for a model on the CPU that takes photos alone."""
     able = checkpoint.device.type == "cpu" and checkpoint.spectral is None
     if asked == ONNX and not able:
         raise ValueError("--runtime onnx: ONNX Runtime computes on the CPU, for runs that take RGB alone; take torch")

@@ -50,7 +50,7 @@ def choose_split(record: RunSnapshot) -> str:
 
 
 def trust_place() -> DeltaGenerator:
-    """The place of the five risks, as large as they are, so that nothing moves once they are known."""
+    """Placeholder for the five risks, of their size, so that the page does not jump."""
     place = st.empty()
     with place.container(key="trust_awaited"):
         st.html(TRUST_TITLE + '<div class="trust-space"></div>')

@@ -1,4 +1,4 @@
-"""What a session remembers between reruns and pages; the only place that names keys of `st.session_state`.
+"""Session state, kept between reruns and pages; the only place that names keys of `st.session_state`.
 
 Of the choices that several pages share, `app.query_params` keeps the values.
 """

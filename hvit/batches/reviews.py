@@ -28,7 +28,7 @@ MANIFEST_COLUMNS = ("path", "label", "sha256", "reviewer", "time")
 
 
 class Reviewed(Protocol):
-    """What has reviews: a batch, or the samples of a run that were marked in a gallery."""
+    """Protocol of what has reviews: a batch, or the samples of a run."""
 
     @property
     def path(self) -> Path:

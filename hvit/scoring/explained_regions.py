@@ -1,4 +1,4 @@
-"""Where explanations of a run lie: their share on the leaf of each photo, and on its symptoms."""
+"""Localization of the explanations of a run: their share on the leaf of each photo, and on its symptoms."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""Which interval belongs to a measured lesion share: that of the calibration group of the crop."""
+"""Prediction intervals of a measured lesion share, by the calibration group of the crop."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def _write_leaf(folder: Path, address: Address, size: int, bands: bool) -> dict[
 
 
 def mask_of(leaf: RenderedLeaf) -> np.ndarray:
-    """What each pixel shows, (S, S) uint8: background, leaf, symptom, halo or stress, each in one class only."""
+    """Segmentation mask, (S, S) uint8: background, leaf, symptom, halo or stress."""
     values = np.full(leaf.leaf_mask.shape, BACKGROUND, np.uint8)
     values[leaf.leaf_mask] = LEAF
     values[leaf.leaf_mask & leaf.stress_mask] = STRESS

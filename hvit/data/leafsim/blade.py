@@ -64,7 +64,7 @@ class Blade:
 
 
 def grow(plan: Plan, size: int, part: Part) -> Blade:
-    """The leaf of a plan, laid into a picture of `size` pixels.
+    """Places the leaf of a plan in an image of `size` px.
 
     Args:
         part: gives the `RandomStream` of a named part.

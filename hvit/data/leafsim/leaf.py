@@ -133,7 +133,7 @@ def _compose(tissue: Tissue, blade: Blade, source: Light, behind: np.ndarray, to
 
 
 def _shadow(thing: np.ndarray, source: Light, rng: RandomStream, length: float) -> np.ndarray:
-    """How much light reaches the ground beside the leaf: less where it is cast in shade, and close to its edge."""
+    """Share of light that reaches the ground: less in the cast shadow, and close to the edge of the leaf."""
     lift = rng.uniform(0.008, 0.08) * length
     dx, dy = (float(v) for v in source.shadow_offset * lift)
     moved = cv2.warpAffine(thing, np.array([[1, 0, dx], [0, 1, dy]], np.float32), thing.shape[::-1])

@@ -10,7 +10,7 @@ from hvit.data.leafsim.random_stream import RandomStream
 
 @dataclass(frozen=True)
 class Light:
-    """Where the light comes from and how hard it is.
+    """A light source: direction and hardness.
 
     Attributes:
         direction: unit vector to the source: across, down, towards the camera.
@@ -24,7 +24,7 @@ class Light:
 
     @property
     def shadow_offset(self) -> np.ndarray:
-        """How far the shadow of a thing moves for each unit of its height: across, down."""
+        """Displacement of a shadow per unit of height: across, down."""
         return -self.direction[:2] / max(float(self.direction[2]), 0.35)
 
 
@@ -38,7 +38,7 @@ def light(rng: RandomStream) -> Light:
 
 
 def shading(source: Light, height: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]:
-    """How bright a relief is.
+    """Brightness of a height map under a light.
 
     Args:
         height: in leaf lengths, (S, S) float32.
