@@ -12,10 +12,10 @@ import streamlit as st
 from app import state, widgets
 from app.cache import samples
 from app.cache.reviews import reviews_of, sample_reviews_of
-from app.reviewing import words
-from app.reviewing.sample_dialog import Sample, Shown, review_dialog, plain_photo
-from app.reviewing.training import train_on_labels
 from app.photos.photo_files import PhotoFile
+from app.reviewing import words
+from app.reviewing.sample_dialog import Sample, Shown, plain_photo, review_dialog
+from app.reviewing.training import train_on_labels
 from hvit.batches.sample_reviews import reviews_by_photo
 
 TILES_A_PAGE = 12

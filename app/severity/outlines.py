@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.cache.diagnoses import look_closely
-from app.cache.photos import drawing_of, whole_photo
+from app.cache.diagnoses import diagnose_with_heatmap
+from app.cache.photos import rendering_of, whole_photo
 from app.cache.runs import load_model
-from app.marking.sample_dialog import Shown
 from app.photos import pictures
+from app.reviewing.sample_dialog import Shown
 from app.severity import words
 from hvit.data.datasets.masks import SYMPTOM, mask_beside
 from hvit.severity.masks import masks_of
@@ -38,9 +38,9 @@ def with_both_masks(record: RunSnapshot, photo: PhotoFile) -> Shown:
 
 def _true_symptoms(photo: PhotoFile) -> np.ndarray | None:
     """Symptoms (H, W) bool of a rendered leaf, or in the mask beside a photo; None without a mask."""
-    drawing = drawing_of(photo)
-    if drawing is not None:
-        return drawing.symptom_mask
+    rendering = rendering_of(photo)
+    if rendering is not None:
+        return rendering.symptom_mask
     mask = None if photo.path is None else mask_beside(photo.path)
     return None if mask is None else mask == SYMPTOM
 
@@ -50,5 +50,5 @@ def _measured_symptoms(record: RunSnapshot, photo: PhotoFile) -> np.ndarray | No
     if not record.can_predict:
         return None
     checkpoint = load_model(record)
-    areas = None if checkpoint.severity is None else look_closely(photo, checkpoint, None).areas
+    areas = None if checkpoint.severity is None else diagnose_with_heatmap(photo, checkpoint, None).areas
     return None if areas is None else masks_of(areas, checkpoint.severity.symptom_threshold)[1]
