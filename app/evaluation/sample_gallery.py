@@ -17,7 +17,7 @@ def sample_gallery(predictions: Predictions, rows: np.ndarray, key: str, suggest
     """Gallery and table of some photos.
 
     Args:
-        claimed: the class to show for each of them; None for the prediction.
+        suggested: the class to show for each of them; None for the prediction.
     """
     if suggested is None:
         lines = [words.tile_line(*_prediction(predictions, row)) for row in rows]

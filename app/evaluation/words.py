@@ -61,7 +61,7 @@ def cell_sentence(true: str | None, predicted: str | None, count: int, n: int) -
     """Describes the images of a selected cell.
 
     Args:
-        true, called: None where any class may be.
+        true, predicted: None where any class may be.
         n: images of the true class, or all.
     """
     if true is None and predicted is None:
