@@ -1,4 +1,7 @@
-"""Prediction sets and verdicts from logits and features: the one place that decides named, unsure or unfamiliar."""
+"""Prediction sets and verdicts (named, unsure, unfamiliar) from logits and features.
+
+A batch applies the same rule to recorded scores, for another crop or another level: `hvit.batches.results`.
+"""
 
 from __future__ import annotations
 

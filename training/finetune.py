@@ -218,7 +218,7 @@ class Finetuning(Training):
     @property
     def is_frozen(self) -> bool:
         """Whether only the head is trained now."""
-        return self.place < self.schedule.freeze_steps
+        return self.schedule_step < self.schedule.freeze_steps
 
     def _freeze(self) -> None:
         """Freezes all but the head, in evaluation mode: no stochastic depth, fixed batch-norm statistics."""

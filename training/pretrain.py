@@ -195,7 +195,7 @@ class Pretraining(Training):
             values["loss"] = float(np.mean(self.seen))
         self.writer.log(self.step, self.step / self.schedule.steps_per_epoch, "holdout", **values)
         self.print_line(f"step {self.step}: " + "  ".join(f"{name} {value:.4f}" for name, value in values.items()))
-        if self.place <= self.schedule.warmup_steps or not self.seen:
+        if self.schedule_step <= self.schedule.warmup_steps or not self.seen:
             return None
         knn = values["knn_top1"] if labeled is not None else None
         return collapse(self.config.method, values["loss"], self.pretext.chance, vectors, knn, self.control)

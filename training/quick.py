@@ -28,7 +28,7 @@ from hvit.scoring.evaluation import Evaluation, record_evaluation
 from hvit.scoring.model_outputs import ModelOutputs
 from hvit.scoring.scores import score
 from hvit.words import PLANTS_UNKNOWN
-from training.calibration.conformal import CalibrationSet, Level, choose_level, supported_levels
+from training.calibration.conformal import CalibrationSet, ChosenLevel, choose_level, supported_levels
 from training.calibration.unknown_classes import rejection_threshold
 from training.frozen_features.cross_validation import FOLDS, CrossValidation, cross_validate
 from training.frozen_features.learning_curve import Gain, gain_of_twice
@@ -209,7 +209,7 @@ def _neighbors(photos: OwnPhotos, seed: int) -> NearestNeighbors:
 
 
 def _summary(
-    document: dict, validated: CrossValidation, photos: OwnPhotos, temperature: float, level: Level, gain: Gain
+    document: dict, validated: CrossValidation, photos: OwnPhotos, temperature: float, level: ChosenLevel, gain: Gain
 ) -> dict:
     """Summary of the run, numbers only; those of each class are in eval/cv/metrics.json."""
     low, high = document["top1_ci"]

@@ -142,7 +142,7 @@ def _bound_in_crop(
     """Replaces the intervals of measured areas by those of the chosen crops, in place."""
     for row in map(int, np.flatnonzero(~np.isnan(severity["lesion_fraction"]))):
         if (crop := crops[row]) is not None:
-            low, high, least, caveat = bounds.around(float(severity["lesion_fraction"][row]), crop)
+            low, high, least, caveat = bounds.interval(float(severity["lesion_fraction"][row]), crop)
             severity["low"][row], severity["high"][row], severity["least_measurable"][row] = low, high, least
             reasons[row] = caveat or ""
 

@@ -27,7 +27,7 @@ class AreaBounds:
         by_name = {group.casefold(): group for group in self.intervals}
         return by_name.get(crop.casefold(), by_name.get(ANY_CROP))
 
-    def around(self, fraction: float, crop: str) -> tuple[float, float, float, str | None]:
+    def interval(self, fraction: float, crop: str) -> tuple[float, float, float, str | None]:
         """Interval of a measured lesion share, the smallest measurable share, and a caveat or None.
 
         Args:

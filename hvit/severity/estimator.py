@@ -144,7 +144,7 @@ class SeverityEstimator:
         if isinstance(measured, str):
             return None, measured
         fraction = measured.lesion_fraction
-        low, high, least, caveat = self.bounds.around(fraction, crop)
+        low, high, least, caveat = self.bounds.interval(fraction, crop)
         severity = Severity(
             lesion_fraction=fraction,
             low=low,

@@ -64,7 +64,7 @@ class CalibrationSet:
 
 
 @dataclass(frozen=True)
-class Level:
+class ChosenLevel:
     """A chosen error level: thresholds, and their coverage and set sizes on held-out folds.
 
     Attributes:
@@ -156,7 +156,7 @@ def cross_fitted_sets(photos: CalibrationSet, alpha: float, strategy: str) -> np
     return sets
 
 
-def choose_level(photos: CalibrationSet, alphas: Sequence[float] = ALPHAS, strategy: str = POOLED) -> Level:
+def choose_level(photos: CalibrationSet, alphas: Sequence[float] = ALPHAS, strategy: str = POOLED) -> ChosenLevel:
     """Largest error level at which at least 60 % of the errors are in a set of two or more, or rejected.
 
     Args:
@@ -176,12 +176,12 @@ def choose_level(photos: CalibrationSet, alphas: Sequence[float] = ALPHAS, strat
     if strategy == BY_CROP:
         crops = photos.predicted_crops
         pooled = tuple(crop for crop in sorted(threshold) if (crops == crop).sum() < fewest_photos(alpha))
-    return Level(alpha, threshold, share, coverage, float(sets.sum(1).mean()), strategy, pooled)
+    return ChosenLevel(alpha, threshold, share, coverage, float(sets.sum(1).mean()), strategy, pooled)
 
 
 def choose_conformal(
     photos: CalibrationSet, alphas: Sequence[float] = ALPHAS, strategies: Sequence[str] = STRATEGIES
-) -> tuple[Level, str, dict[str, Level]]:
+) -> tuple[ChosenLevel, str, dict[str, ChosenLevel]]:
     """Selects the strategy with the smallest sets that covers every data set, else the best-covering one.
 
     A promise is kept where coverage in no data set is below `1 - alpha` by more than a standard error.
@@ -203,15 +203,15 @@ def choose_conformal(
     return chosen, _reason(chosen, bool(kept), compared), compared
 
 
-def _by_size(level: Level) -> float:
+def _by_size(level: ChosenLevel) -> float:
     return level.mean_set_size
 
 
-def _by_coverage(level: Level) -> float:
+def _by_coverage(level: ChosenLevel) -> float:
     return level.lowest_coverage
 
 
-def is_valid(level: Level, sources: np.ndarray) -> bool:
+def is_valid(level: ChosenLevel, sources: np.ndarray) -> bool:
     """Whether coverage of every data set is at least nominal, within one standard error."""
     promise = 1 - level.alpha
     return all(
@@ -220,7 +220,7 @@ def is_valid(level: Level, sources: np.ndarray) -> bool:
     )
 
 
-def _reason(chosen: Level, kept: bool, compared: dict[str, Level]) -> str:
+def _reason(chosen: ChosenLevel, kept: bool, compared: dict[str, ChosenLevel]) -> str:
     rows = "; ".join(
         f"{name}: lowest coverage {100 * level.lowest_coverage:.1f} %, {level.mean_set_size:.2f} classes a set"
         for name, level in compared.items()

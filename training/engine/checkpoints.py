@@ -60,7 +60,7 @@ class Checkpoints:
         """
         world = self._world
         # A new name each time: a shared file system may cache the previous meaning of a name.
-        partial = self.folder / f".partial-{world.of_main(os.getpid())}-{step}"
+        partial = self.folder / f".partial-{world.broadcast(os.getpid())}-{step}"
         tensors = _tensors(model, ema, optimizer)
         record = {"step": step, "ema_updates": None if ema is None else ema.updates, "extra": extra}
         try:

@@ -79,7 +79,7 @@ def _start(kind: type[Training], args: argparse.Namespace, print_plan) -> int:
                 check_not_taken(run_dir, resume=False)
             return 0
         resume = AUTO if world.restarted else args.resume
-        ended = world.of_main(_ended(run_dir, world.restarted) if world.is_main and resume == AUTO else CONTINUE)
+        ended = world.broadcast(_ended(run_dir, world.restarted) if world.is_main and resume == AUTO else CONTINUE)
         if ended != CONTINUE:
             if world.is_main:
                 print(f"{kind.name}: {run_dir} is {Run(run_dir).status}", file=sys.stderr)

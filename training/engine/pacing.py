@@ -68,7 +68,7 @@ class Paced(ABC):
     # How far training has come.
 
     @property
-    def place(self) -> float:
+    def schedule_step(self) -> float:
         """Position on the schedule, in schedule steps; without a clock, the steps done."""
         if self.time_budget is None:
             return self.step
@@ -100,7 +100,7 @@ class Paced(ABC):
     def _passes_validation(self, before: float) -> bool:
         """Whether a validation is due between the previous and the current position."""
         every = self.schedule.eval_every
-        return self.place // every > before // every
+        return self.schedule_step // every > before // every
 
     def _new_progress(self) -> Progress:
         by_clock = self.time_budget is not None and not self.time_budget.is_fixed
@@ -144,7 +144,7 @@ class Paced(ABC):
         budget = self.time_budget
         self.validation_s, self.finish_s = (0.0, 0.0) if budget.is_fixed else self._upkeep_s()
         self.first_validation_s = self.validation_s
-        least_s = self.world.of_main(round(self.validation_s + self.finish_s + budget.used_s))
+        least_s = self.world.broadcast(round(self.validation_s + self.finish_s + budget.used_s))
         if not budget.is_fixed and self.step == 0 and least_s >= budget.budget_s:
             raise ConfigError(
                 f"--minutes {budget.budget_s / 60:g} leaves no time for a step: reading, one validation and what "

@@ -149,7 +149,7 @@ def predict(
         heartbeat()
         batch = stacked([_inputs(cache, indices[row], preprocessing, stream) for row in rows], world.device)
         outputs.append(model(*batch).float().cpu())
-    gathered = torch.zeros(len(indices), world.most(outputs[0].shape[1] if own else 0))
+    gathered = torch.zeros(len(indices), world.max(outputs[0].shape[1] if own else 0))
     for rows, output in zip(own, outputs):
         gathered[rows] = output
     return world.sum(gathered.to(world.device)).cpu().numpy()

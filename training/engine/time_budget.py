@@ -120,7 +120,7 @@ class TimeBudget:
         """
         begins = int(self.progress(step) * PARTS)
         num_steps, ends = self._next(begins, upkeep_s(begins / PARTS)) if self._world.is_main else (0, 0)
-        num_steps, ends = self._world.of_main(num_steps), self._world.of_main(ends)
+        num_steps, ends = self._world.broadcast(num_steps), self._world.broadcast(ends)
         self.segments.append(Segment(step, num_steps, begins, ends))
         self._starts = False
 

@@ -160,7 +160,7 @@ class Training(Paced, ProgramHooks):
         while not self.at_end and not self.ended_early:
             if self.writer and time.monotonic() - self.last_saved > 60 * self.config.checkpoint_minutes:
                 self.signals.save = True  # so that all processes know
-            place = self.place
+            place = self.schedule_step
             outcome = self._timed_step()
             at_end = self.at_end
             if at_end or self._passes_validation(place):
@@ -193,7 +193,7 @@ class Training(Paced, ProgramHooks):
     def train_step(self) -> StepOutcome | None:
         """Takes an optimizer step; returns its outcome, or that of the step before while this one is still computed."""
         schedule = self.schedule
-        lr = schedule.lr(self.place)
+        lr = schedule.lr(self.schedule_step)
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group["lr_scale"]
         self.guard.begin()
@@ -270,7 +270,7 @@ class Training(Paced, ProgramHooks):
                 )
             if begun:
                 check_resumed_config(Run(self.run_dir), self.config)
-        return self.world.of_main(begun)
+        return self.world.broadcast(begun)
 
     def _resume_from(self, step: int) -> None:
         extra = self.states.load(step, self.learner, self.ema, self.optimizer)

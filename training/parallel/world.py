@@ -52,9 +52,9 @@ class World:
 
     def any(self, flag: bool) -> bool:
         """Logical or of `flag` over all processes; every process must call it at the same point."""
-        return bool(self.most(int(flag)))
+        return bool(self.max(int(flag)))
 
-    def most(self, number: int) -> int:
+    def max(self, number: int) -> int:
         """Maximum of `number` over all processes; every process must call it at the same point."""
         if self.size == 1:
             return number
@@ -73,7 +73,7 @@ class World:
         """Mean of a tensor over all processes; every process must call it at the same point."""
         return self.sum(value) / self.size
 
-    def of_main(self, number: int) -> int:
+    def broadcast(self, number: int) -> int:
         """Broadcasts a number from the first process; every process must call it at the same point."""
         tensor = torch.tensor([number], dtype=torch.int64, device=self.device)
         if self.size > 1:

@@ -29,7 +29,7 @@ def stress(blade: Blade, tissue: Tissue, what: Plan, part: Part) -> np.ndarray:
         return np.zeros_like(blade.cover)
     rng = part("stress")
     patches = fractal(part("stress.patches"), blade.pose.size, 4, 3, 0.5)
-    middle = blade.level(patches, rng.uniform(0.15, 0.7))
+    middle = blade.quantile(patches, rng.uniform(0.15, 0.7))
     field: np.ndarray = smoothstep(middle - 0.15, middle + 0.15, patches) * (1 - tissue.necrotic) * (blade.cover > 0.5)
     return field
 

@@ -49,8 +49,8 @@ class Blade:
     def is_strap(self) -> bool:
         return self.species.outline == "strap"
 
-    def level(self, field: np.ndarray, share: float) -> np.float32:
-        """The value that this share of the leaf lies above; less than any of it where `share` is 1 or more."""
+    def quantile(self, field: np.ndarray, share: float) -> np.float32:
+        """Value that a field exceeds on this `share` of the leaf, a quantile; its minimum - 1 for 1 or more."""
         on_leaf = field[::4, ::4][self.cover[::4, ::4] > 0.5]
         if share >= 1 or not len(on_leaf):
             return np.float32(field.min() - 1)
@@ -63,8 +63,8 @@ class Blade:
         return indices
 
 
-def grow(plan: Plan, size: int, part: Part) -> Blade:
-    """Places the leaf of a plan in an image of `size` px.
+def rasterize_blade(plan: Plan, size: int, part: Part) -> Blade:
+    """Rasterizes the leaf of a plan at `size` px.
 
     Args:
         part: gives the `RandomStream` of a named part.

@@ -10,7 +10,7 @@ import numpy as np
 from hvit.data.leafsim import bands as band_model
 from hvit.data.leafsim.address import Address
 from hvit.data.leafsim.background import background
-from hvit.data.leafsim.blade import Blade, grow
+from hvit.data.leafsim.blade import Blade, rasterize_blade
 from hvit.data.leafsim.camera import photograph
 from hvit.data.leafsim.color import linear, mixed
 from hvit.data.leafsim.conditions import PAINTERS
@@ -70,7 +70,7 @@ def render(address: Address, size: int = 160, bands: bool = False, symptoms: boo
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise ValueError(f"cannot render a leaf of {size} px; expected {MIN_SIZE} to {MAX_SIZE}")
     what, part, side = plan(address), partial(RandomStream, address), OVERSAMPLING * size
-    blade = grow(what, side, part)
+    blade = rasterize_blade(what, side, part)
     tissue = healthy(blade, part)
     if symptoms:
         tissue, what = _infected(tissue, blade, what, part)

@@ -83,7 +83,7 @@ def mosaic_virus(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) 
     """Light and dark green fields bounded by veins, blistered."""
     rng = part("mosaic")
     where = fractal(part("mosaic.extent"), blade.pose.size, 2, 2, 0.5)
-    extent = smoothstep(-0.3, 0.3, where - blade.level(where, rng.uniform(0.25, 1.3)))
+    extent = smoothstep(-0.3, 0.3, where - blade.quantile(where, rng.uniform(0.25, 1.3)))
     slow = fractal(part("mosaic.slow"), blade.pose.size, 9, 3, 0.6)
     mottle = 0.55 * slow + 1.6 * (blade.veins.field - 0.5)
     sharp = rng.uniform(0.35, 1.0)
@@ -119,7 +119,7 @@ def spider_mites(tissue: Tissue, blade: Blade, part: Part, amount: float = 1.0) 
     near = 1.2 - 0.9 * np.clip(blade.x, 0, 1) - 0.5 * np.minimum(np.abs(blade.across), 1.2)
     near = near + 0.35 * blade.tone + 0.6 * smoothstep(0.03, 0.0, blade.veins.to_main) * 0.4
     strength = rng.uniform(0.5, 1.0)
-    dense = smoothstep(-0.1, 0.7, near - blade.level(near, rng.uniform(0.12, 1.1)))
+    dense = smoothstep(-0.1, 0.7, near - blade.quantile(near, rng.uniform(0.12, 1.1)))
     points = np.maximum(
         grain(part("mites.fine"), blade.pose.size, 176), 0.9 * grain(part("mites.coarse"), blade.pose.size, 104)
     )

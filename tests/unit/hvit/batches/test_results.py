@@ -4,10 +4,13 @@ import dataclasses
 import shutil
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from hvit.batches.choices import choose_crop, chosen_crops
 from hvit.batches.diagnoses import diagnosis_of
+from hvit.batches.folder import open_batch
+from hvit.batches.layout import SCORES
 from hvit.batches.photos import BatchPhoto, read_photos
 from hvit.batches.results import derive_results
 from hvit.batches.rules import Rules
@@ -159,3 +162,18 @@ def test_a_thousand_photos_are_derived_all_at_once(monkeypatch):
     results = derive_results([BatchPhoto(path, None) for path in table.paths], table, rules, crops)
     assert len(calls) == 1 and len(results) == 1000
     assert all(results.label(i).startswith(f"Crop{i % 9}") for i in range(1000))
+
+
+FIRST_COLUMNS = (  # of the first batches that were scored with a severity head
+    ["path", "sha256", "error", "flags", "severity_reason", "logits", "ood_score"]
+    + ["lesion_fraction", "low", "high", "leaf_fraction", "lesions", "least_measurable"]
+)
+
+
+def test_a_batch_that_was_scored_before_columns_were_added_opens(batch, tmp_path):
+    shutil.copytree(batch.path, tmp_path / "old")
+    for part in (tmp_path / "old" / SCORES).iterdir():
+        pq.write_table(pq.read_table(part).select(FIRST_COLUMNS), part)
+    old = read_scores(open_batch(tmp_path / "old"))
+    assert old.damaged == ()
+    assert old.paths == read_scores(batch).paths
