@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -21,6 +22,26 @@ QUICK_COMMAND = "python -m training.quick path/to/photos --run {run}"
 TRAIN_COMMAND = """python -m training.finetune --config training/configs/own_photos.yaml --run-dir runs/my-leaves \\
     --set "data.dirs=[path/to/photos]\""""
 FROM_NOTHING = " --set init=null --set freeze_epochs=0 --set optim.layer_decay=1 --set epochs=60"
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a page needs of a run.
+
+    Attributes:
+        absence: said of a run that lacks it, after its name.
+        command: makes it; `{run}` stands for the name of the run.
+    """
+
+    absence: str
+    command: str
+
+    def command_for(self, run: str) -> str:
+        """The command that makes it for a run."""
+        return self.command.format(run=run)
+
+
+EVALUATED = Need("was not evaluated yet", "python -m hvit evaluate --run {run} --data path/to/photos --save")
 
 
 @contextmanager
@@ -141,14 +162,42 @@ def choose_shared(label: str, options: Sequence[str], key: str, **settings) -> s
     return value
 
 
-def choose_record(records: Sequence[RunSnapshot]) -> RunSnapshot:
-    """Selects a run, with or without weights; its name is a query parameter."""
+def choose_record(
+    records: Sequence[RunSnapshot], others: Sequence[RunSnapshot] = (), need: Need | None = None
+) -> RunSnapshot:
+    """Selects a run, with or without weights; its name is a query parameter.
+
+    Args:
+        records: to choose from.
+        others: runs that lack what the page needs, or all runs.
+        need: what that is.
+    """
     known = {record.name: record for record in sorted(records, key=lambda r: (r.name != DEFAULT_RUN, r.name))}
-    asked = st.query_params.get(state.RUN)
+    asked = asked_run()
     name = choose_shared("Run", list(known), state.RUN)
-    if asked is not None and asked not in known:
-        notice(f"There is no run {shortened(asked)} here. Until you choose another, this is {name}.")
+    explain_other_run(asked, name, others, need)
     return known[name]
+
+
+def asked_run(key: str = state.RUN) -> str | None:
+    """The run that the address names; to be read before the select box of this key corrects the address."""
+    return st.query_params.get(key)
+
+
+def explain_other_run(asked: str | None, shown: str, records: Sequence[RunSnapshot], need: Need | None) -> None:
+    """Says why a page does not show the run that the address names; nothing where it does.
+
+    Args:
+        asked: of `asked_run`.
+        records: runs that are here and may lack `need`.
+    """
+    if asked is None or asked == shown:
+        return
+    is_here = need is not None and any(record.name == asked for record in records)
+    reason = f"{asked} {need.absence}." if is_here else f"There is no run {shortened(asked)} here."
+    notice(f"{reason} Until you choose another, this is {shown}.")
+    if is_here:
+        st.code(need.command_for(asked), language="bash")
 
 
 def choice(label: str, titles: Mapping[str, str], key: str, labelled: bool = True, initially: str | None = None) -> str:
@@ -172,6 +221,12 @@ def choice(label: str, titles: Mapping[str, str], key: str, labelled: bool = Tru
     )
 
 
+def example_run(records: Sequence[RunSnapshot]) -> str:
+    """Name of a run for a command: the default run, else the first; RUN without any."""
+    names = [record.name for record in records]
+    return DEFAULT_RUN if DEFAULT_RUN in names else next(iter(names), "RUN")
+
+
 def empty_page(verdict: str, text: str, command: str) -> None:
     """A page without anything to show: what is missing, why, and the command that makes it.
 
@@ -184,9 +239,7 @@ def empty_page(verdict: str, text: str, command: str) -> None:
 
 def no_evaluated_run(text: str, records: Sequence[RunSnapshot], troubles: Sequence[Trouble]) -> None:
     """A page that needs recorded predictions while no run has any."""
-    name = records[0].name if records else "RUN"
-    command = f"python -m hvit evaluate --run {name} --data path/to/photos --save"
-    empty_page("No run was evaluated yet.", text, command)
+    empty_page("No run was evaluated yet.", text, EVALUATED.command_for(example_run(records)))
     unreadable_runs(records, troubles)
 
 

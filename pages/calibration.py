@@ -15,9 +15,7 @@ with sheet:
     if not evaluated:
         panels.empty_state(found, troubles)
         st.stop()
-    with st.container(horizontal=True, key="evaluation_choice"):
-        record = evaluation.choose_run(evaluated)
-        split = evaluation.choose_split(record)
+    record, split = evaluation.choose(evaluated, found)
     with widgets.user_errors_shown():
         predictions = evaluations.predictions_of(record, split)
         scores = calibrations.calibration_of(record, split)

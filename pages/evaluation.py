@@ -14,9 +14,7 @@ with sheet:
     if not evaluated:
         panels.empty_state(found, troubles)
         st.stop()
-    with st.container(horizontal=True, key="evaluation_choice"):
-        record = panels.choose_run(evaluated)
-        split = panels.choose_split(record)
+    record, split = panels.choose(evaluated, found)
     trust_place = panels.trust_place()  # filled last: the numbers below do not wait for it
     with widgets.user_errors_shown():
         predictions = evaluations.predictions_of(record, split)

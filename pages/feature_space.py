@@ -8,7 +8,9 @@ from app.feature_space import panels
 from app.feature_space.hover_picture import hover_picture
 
 sheet = st.container(key="space")
-recorded = [record for record in records.all_records()[0] if record.splits]
+found = records.all_records()[0]
+recorded = [record for record in found if record.splits]
+asked = widgets.asked_run()
 with sheet.container(key="space_head"):
     panels.introduction()
     if recorded:
@@ -16,8 +18,9 @@ with sheet.container(key="space_head"):
             record, split, beside = panels.choose_runs(recorded)
 with sheet:
     if not recorded:
-        panels.nothing_recorded()
+        panels.nothing_recorded(found)
         st.stop()
+    widgets.explain_other_run(asked, record.name, found, widgets.EVALUATED)
     if split is None:
         panels.no_map(record)
         st.stop()

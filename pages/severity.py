@@ -13,10 +13,10 @@ measuring = [record for record in found if severities.has_severity(record)]
 with sheet:
     st.html('<h1 class="page-title">Severity</h1>')
     if not measuring:
-        panels.empty_state()
+        panels.empty_state(found)
         widgets.unreadable_runs(found, troubles)
         st.stop()
-    record = widgets.choose_record(measuring)
+    record = widgets.choose_record(measuring, found, panels.MEASURED)
     with widgets.user_errors_shown():
         rows = severities.measured_photos(record)
     head, compared = ([row for row in rows if row.method == method] for method in METHODS)

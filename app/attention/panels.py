@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # most import torch, which the first frame does not wait for
     from streamlit.delta_generator import DeltaGenerator
 
     from hvit.explain.explanation import Explanation
+    from hvit.runs.snapshot import RunSnapshot
 
 MAP_PX = 640  # small photos are enlarged to this, so that colors run smoothly
 
@@ -187,7 +188,7 @@ def faithfulness(
         place: of the sentence that sums up the test, near the map.
     """
     if explanation.is_empty:
-        sentence(words.method_rank_sentence(explanations.recorded_tests(diagnosed.run), request.method), "rank")
+        _method_rank(diagnosed.run, request.method)
         return
     name = request.class_name or diagnosed.diagnosis.label
     test = explanations.perturbation_test(
@@ -213,7 +214,15 @@ def faithfulness(
         shares := leaf_shares(explanation, diagnosed.rendering.leaf_mask, diagnosed.rendering.symptom_mask)
     ):
         st.html(_share_bars(shares))
-    sentence(words.method_rank_sentence(explanations.recorded_tests(diagnosed.run), request.method), "rank")
+    _method_rank(diagnosed.run, request.method)
+
+
+def _method_rank(run: RunSnapshot, method: str) -> None:
+    """Recorded rank of the method, or the command that tests the methods of the run."""
+    tests = explanations.recorded_tests(run)
+    sentence(words.method_rank_sentence(tests, method), "rank")
+    if not tests.methods and tests.problem is None:
+        st.code(f"python -m training.explain --run {run.name} --data path/to/photos", language="bash")
 
 
 def _probability_change(label: str, before: float, after: float, style: str) -> str:

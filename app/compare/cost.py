@@ -44,7 +44,7 @@ def cost(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
     split = panels.choose_split(groups)
     scores = [comparisons.score_of_group(group, split) for group in groups] if split else []
     if not any(scores):
-        panels.not_evaluated()
+        panels.not_evaluated(groups)
         return
     unit = widgets.choice("Against", words.COSTS, state.COST)
     priced = _priced(groups, scores)

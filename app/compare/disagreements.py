@@ -28,7 +28,7 @@ def disagreements(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
         if candidates:
             widgets.sentence("Choose a second run that was evaluated, to compare with.", "below")
         else:
-            panels.not_evaluated()
+            panels.not_evaluated(groups)
         return
     named = {record.name: record for record in candidates}
     first, second = _choose_two(groups, named)

@@ -12,6 +12,7 @@ import streamlit as st
 from app import state, widgets
 from app.cache import comparisons, records
 from app.compare import words
+from app.widgets import EVALUATED
 from app.words import split_title
 from hvit.runs import RunError, live_of
 from hvit.runs.seed_groups import SeedGroup
@@ -127,9 +128,10 @@ def choose_split(groups: Sequence[SeedGroup[RunSnapshot]]) -> str | None:
     return widgets.choose_shared("Evaluated on", options, state.SPLIT, format_func=split_title, width=320)
 
 
-def not_evaluated() -> None:
+def not_evaluated(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """Replacement for scores where no chosen run was evaluated."""
+    commands = [EVALUATED.command_for(record.name) for group in groups for record in group.members]
     st.html(
         '<p class="below">None of these runs was evaluated yet. Their curves are under Curves. To evaluate one:</p>'
     )
-    st.code("python -m hvit evaluate --run RUN --data path/to/photos --save", language="bash")
+    st.code("\n".join(commands), language="bash")

@@ -29,7 +29,7 @@ def verdict(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
     """Paired differences of seed groups, with significance tests."""
     split = panels.choose_split(groups)
     if split is None:
-        panels.not_evaluated()
+        panels.not_evaluated(groups)
         return
     if len(groups) < 2:
         widgets.sentence("Choose a second set of runs to compare with.", "below")

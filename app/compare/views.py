@@ -37,7 +37,7 @@ def scores(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
     color_of = {record.name: colors.series_color(i) for i, group in enumerate(groups) for record in group.members}
     found = [(group, comparisons.score_of_group(group, split)) for group in shown] if split else []
     if not any(score for _, score in found):
-        panels.not_evaluated()
+        panels.not_evaluated(groups)
         return
     rows = [color_of[group.members[0].name] for group, _ in found]
     left, right = st.columns(2, gap="large")

@@ -37,14 +37,29 @@ def empty_state(records: Sequence[RunSnapshot], troubles: Sequence[Trouble]) -> 
     widgets.no_evaluated_run(text, records, troubles)
 
 
-def choose_run(records: Sequence[RunSnapshot]) -> RunSnapshot:
+def choose(evaluated: Sequence[RunSnapshot], found: Sequence[RunSnapshot]) -> tuple[RunSnapshot, str]:
+    """Selects a run and a split; says why a run that the address names is not shown.
+
+    Args:
+        evaluated: runs with recorded predictions.
+        found: all runs.
+    """
+    asked = widgets.asked_run(state.JUDGED)
+    with st.container(horizontal=True, key="evaluation_choice"):
+        record = _choose_run(evaluated)
+        split = _choose_split(record)
+    widgets.explain_other_run(asked, record.name, found, widgets.EVALUATED)
+    return record, split
+
+
+def _choose_run(records: Sequence[RunSnapshot]) -> RunSnapshot:
     """Selects the run; its name is a query parameter."""
     known = {record.name: record for record in sorted(records, key=lambda record: record.name != DEFAULT_RUN)}
     state.keep_among(state.JUDGED, list(known))
     return known[st.selectbox("Run", list(known), key=state.JUDGED, bind="query-params")]
 
 
-def choose_split(record: RunSnapshot) -> str:
+def _choose_split(record: RunSnapshot) -> str:
     """Selects the split."""
     return widgets.choose_shared("Evaluated on", record.splits, state.SPLIT, format_func=split_title)
 

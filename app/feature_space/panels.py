@@ -44,11 +44,12 @@ def introduction() -> None:
     st.html(f'<div><h1>Feature space</h1><p class="below">{html.escape(words.INTRODUCTION)}</p></div>')
 
 
-def nothing_recorded() -> None:
+def nothing_recorded(records: Sequence[RunSnapshot]) -> None:
     """The page while no run has recorded predictions."""
     st.subheader("No run has recorded predictions yet.")
     st.write("Record those of one, and make its map:")
-    st.code("python -m hvit evaluate --run RUN --data path/to/photos --save\n" + embed_command("RUN"), language="bash")
+    name = widgets.example_run(records)
+    st.code(f"{widgets.EVALUATED.command_for(name)}\n{embed_command(name)}", language="bash")
 
 
 def no_map(record: RunSnapshot) -> None:

@@ -21,13 +21,17 @@ from hvit.severity.records import CLASSICAL, HEAD, MeasuredPhoto
 from hvit.words import capitalized
 
 WORST = 24
+MEASURED = widgets.Need(
+    "has no recorded severity of photos with masks",
+    "python -m training.segment --config training/configs/leaf45_severity.yaml --set init={run}",
+)
 
 
-def empty_state() -> None:
+def empty_state(records: Sequence[RunSnapshot]) -> None:
     """The page while no run has recorded severities."""
     text = "A segmentation head learns from photos with masks, on the backbone of a run:"
-    command = "python -m training.segment --config training/configs/leaf45_severity.yaml --set init=RUN"
-    widgets.empty_page("No run measures severity yet.", text, command)
+    able = [record for record in records if record.can_predict]
+    widgets.empty_page("No run measures severity yet.", text, MEASURED.command_for(widgets.example_run(able)))
 
 
 def no_rows(record: RunSnapshot) -> None:

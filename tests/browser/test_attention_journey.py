@@ -133,7 +133,7 @@ def test_a_drawn_leaf_is_in_the_link_and_comes_back_from_it(browser, dashboard):
         page.locator(MAP).wait_for()
         visit.settle()
         page.get_by_role("button", name="Link").click()
-        link = page.get_by_test_id("stCode").inner_text().strip()
+        link = page.get_by_test_id("stCode").filter(has_text="attention?").inner_text().strip()
         assert "sample=leafsim" in link and "run=leafsim-tiny" in link and link.startswith(dashboard)
         page.goto(link)
         page.locator(MAP).wait_for()

@@ -176,6 +176,30 @@ def test_evaluation_without_judged_runs_says_how_to_get_one(runs):
     assert "python -m hvit evaluate" in app.code[0].value
 
 
+@pytest.mark.parametrize("page", ["evaluation", "calibration"])
+def test_a_run_that_was_not_evaluated_is_said_to_be_and_the_command_named(judged, recorded_run, page):
+    bare = recorded_run(judged / "bare", CLASSES, ANSWERS)
+    (bare / "eval" / "test" / "predictions.parquet").unlink()
+    app = opened(page, judged="bare")
+    assert "bare was not evaluated yet. Until you choose another, this is " in words_of(app)
+    assert app.code[0].value == "python -m hvit evaluate --run bare --data path/to/photos --save"
+
+
+@pytest.mark.parametrize("page", ["evaluation", "calibration"])
+def test_a_run_in_the_address_that_is_not_here_is_said_not_to_be(judged, page):
+    assert "There is no run gone here. Until you choose another, this is " in words_of(opened(page, judged="gone"))
+
+
+@pytest.mark.parametrize("view", ["Scores", "Significance", "Cost", "Disagreements"])
+def test_compared_runs_that_were_not_evaluated_are_named_in_the_commands(runs, recorded_run, view):
+    bare = recorded_run(runs / "bare", CLASSES, ANSWERS)
+    (bare / "eval" / "test" / "predictions.parquet").unlink()
+    (bare / "eval" / "test" / "metrics.json").unlink()
+    app = opened("compare_runs", runs=["bare"], view=view)
+    assert not app.exception
+    assert app.code[0].value == "python -m hvit evaluate --run bare --data path/to/photos --save"
+
+
 def test_what_cannot_be_read_is_listed_on_both_pages(judged):
     spoil(judged)
     for page in ("evaluation", "compare_runs"):

@@ -72,6 +72,7 @@ def test_a_photo_gets_a_map_with_its_scale_and_its_test(runs):
     assert "Gradient rollout for" in said and "0.5x" in said and "share, against the average" in said
     assert "Cover marked 10\u00a0%" in said and "mean of 8 draws" in said
     assert "was not tested on this model yet" in said
+    assert any(code.value.startswith("python -m training.explain --run ") for code in app.code)
     assert app.selectbox(key="method").value == "best"
     assert [button.label for button in app.get("download_button")] == [
         "Picture (PNG)", "Numbers (NPY)", "Record (JSON)",
@@ -237,7 +238,7 @@ def test_a_link_opens_the_same_question(runs):
     assert "Grad-CAM, stage 3 for late blight" in said and "Same net, weights randomised" in said
     assert "Square A2 at stage 1" in said and "Head 8" in said
     assert "Drawn by LeafSim, not a photograph" in said
-    link = app.code[0].value
+    link = next(code.value for code in app.code if "sample=" in code.value)
     for part in (
         "run=leafsim-tiny",
         "sample=leafsim",

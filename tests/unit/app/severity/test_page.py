@@ -34,7 +34,18 @@ def opened(page: str) -> AppTest:
 def test_without_a_head_the_page_names_the_program(runs):
     app = opened("severity")
     assert "No run measures severity yet." in words_of(app)
-    assert "training.segment" in app.code[0].value
+    assert app.code[0].value.startswith("python -m training.segment") and app.code[0].value.endswith("init=tiny")
+
+
+def test_a_run_without_recorded_severity_is_said_to_have_none(runs):
+    shutil.copytree(runs / "tiny", runs / "other")
+    record_measured_photos(runs / "tiny", "test", [ROW], {})
+    app = AppTest.from_file(MAIN, default_timeout=60)
+    app.query_params["run"] = "other"
+    app = app.switch_page("../pages/severity.py").run()
+    said = words_of(app)
+    assert "other has no recorded severity of photos with masks. Until you choose another, this is tiny." in said
+    assert app.code[0].value.endswith("init=other")
 
 
 def test_measured_areas_are_compared_with_the_masks(runs):
