@@ -57,7 +57,9 @@ def confusion_matrix(
         "zeroline": False,
         "fixedrange": True,
     }
-    figure.update_xaxes(**axis, range=[-0.5, K - 0.5], tickangle=-90, title={"text": "called", "font": {"size": 12}})
+    figure.update_xaxes(
+        **axis, range=[-0.5, K - 0.5], tickangle=-90, title={"text": "predicted class", "font": {"size": 12}}
+    )
     figure.update_yaxes(**axis, range=[K - 0.5, -0.5], title={"text": "true class", "font": {"size": 12}})
     figure.update_layout(
         height=CELL_PX * K + labels_px + 60,
@@ -130,5 +132,5 @@ def _numbers(confusion: np.ndarray, share: np.ndarray, rates: bool) -> np.ndarra
 
 def _hover_text(titles: Sequence[str], confusion: np.ndarray, share: np.ndarray, i: int, j: int) -> str:
     count, n = int(confusion[i, j]), int(confusion[i].sum())
-    called = "correct" if i == j else f"called {titles[j]}"
+    called = "correct" if i == j else f"predicted {titles[j]}"
     return f"{titles[i]}<br>{called}: {count:,} of {n:,} ({100 * share[i, j]:.1f} %)"

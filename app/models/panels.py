@@ -213,9 +213,18 @@ def _pretrained(record: RunSnapshot) -> None:
 def _notes(record: RunSnapshot) -> None:
     text = model_cards.notes(record)
     if text:
-        tags = (("li" if point else "p", _with_code(line)) for point, line in words.notes_lines(text))
-        body = "".join(f"<{tag}>{line}</{tag}>" for tag, line in tags)
+        body = "".join(
+            _notes_table(block) if tag == "table" else f"<{tag}>{_with_code(block)}</{tag}>"
+            for tag, block in words.notes_blocks(text)
+        )
         st.html(f'<h4>Limits and notes</h4><div class="points">{body}</div>')
+
+
+def _notes_table(text: str) -> str:
+    """HTML of a Markdown table of notes; wide ones scroll."""
+    rows = ["".join(f"<td>{_with_code(cell)}</td>" for cell in cells) for cells in words.table_cells(text)]
+    head, body = "".join(rows[:1]), "".join(f"<tr>{row}</tr>" for row in rows[1:])
+    return f'<div class="scroll"><table class="plain"><thead><tr>{head}</tr></thead>{body}</table></div>'
 
 
 def _with_code(line: str) -> str:

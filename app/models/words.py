@@ -175,17 +175,27 @@ def plants(record: RunSnapshot) -> str | None:
     return f"{PLANTS_UNKNOWN}." if record.plants_known is False and record.classes else None
 
 
-def notes_lines(text: str) -> list[tuple[bool, str]]:
-    """Paragraphs and list items of notes.md: whether each is a list item, and its text."""
-    blocks: list[tuple[bool, str]] = []
-    for line in text.splitlines():
-        stripped = line.strip()
-        if not stripped:
-            blocks.append((False, ""))
-        elif stripped.startswith("- "):
-            blocks.append((True, stripped[2:]))
-        elif blocks and blocks[-1][1]:
-            blocks[-1] = (blocks[-1][0], f"{blocks[-1][1]} {stripped}")
+def notes_blocks(text: str) -> list[tuple[str, str]]:
+    """Blocks of notes.md: "li", "p" or "table" with its text, a table with a line for each row."""
+    blocks: list[tuple[str, str]] = []
+    for line in map(str.strip, text.splitlines()):
+        tag, last = blocks[-1] if blocks else ("p", "")
+        if not line:
+            blocks.append(("p", ""))
+        elif line.startswith("- "):
+            blocks.append(("li", line[2:]))
+        elif line.startswith("|") and tag == "table":
+            blocks[-1] = ("table", f"{last}\n{line}")
+        elif line.startswith("|"):
+            blocks.append(("table", line))
+        elif last and tag != "table":
+            blocks[-1] = (tag, f"{last} {line}")
         else:
-            blocks.append((False, stripped.lstrip("# ")))
+            blocks.append(("p", line.lstrip("# ")))
     return [block for block in blocks if block[1]]
+
+
+def table_cells(text: str) -> list[list[str]]:
+    """Cells of the rows of a Markdown table, without the line that sets its columns."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
+    return [row for row in rows if any(cell.strip("-:") for cell in row)]

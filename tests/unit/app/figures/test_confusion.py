@@ -26,7 +26,7 @@ def test_every_cell_that_holds_a_picture_can_be_clicked():
         ["B___x", "A___x"],
         ["B___x", "B___x"],
     ]
-    assert cells.text[1] == "A: x<br>called A: y: 1 of 10 (10.0 %)" and "correct: 3 of 4" in cells.text[3]
+    assert cells.text[1] == "A: x<br>predicted A: y: 1 of 10 (10.0 %)" and "correct: 3 of 4" in cells.text[3]
 
 
 def test_numbers_are_counts_or_percents():

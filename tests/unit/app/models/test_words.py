@@ -61,13 +61,21 @@ def test_conditions_are_listed_by_crop_with_what_is_healthy_last():
 @pytest.mark.parametrize(
     ("text", "blocks"),
     [
-        ("- One\n  goes on.\n- Two", [(True, "One goes on."), (True, "Two")]),
-        ("First\nparagraph.\n\nSecond.", [(False, "First paragraph."), (False, "Second.")]),
+        ("- One\n  goes on.\n- Two", [("li", "One goes on."), ("li", "Two")]),
+        ("First\nparagraph.\n\nSecond.", [("p", "First paragraph."), ("p", "Second.")]),
+        (
+            "- One:\n\n  | a | b |\n  |---|--:|\nAfter.",
+            [("li", "One:"), ("table", "| a | b |\n|---|--:|"), ("p", "After.")],
+        ),
         ("", []),
     ],
 )
-def test_notes_are_read_as_points_and_paragraphs(text, blocks):
-    assert words.notes_lines(text) == blocks
+def test_notes_are_read_as_points_paragraphs_and_tables(text, blocks):
+    assert words.notes_blocks(text) == blocks
+
+
+def test_a_table_of_notes_has_cells_and_no_rule():
+    assert words.table_cells("| run | top-1 |\n|---|--:|\n| `a` | 94.3 |") == [["run", "top-1"], ["`a`", "94.3"]]
 
 
 @pytest.mark.parametrize(("count", "told"), [(1, "once"), (2, "twice"), (3, "3 times")])
