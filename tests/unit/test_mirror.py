@@ -87,7 +87,7 @@ TESTED_IN = {
     "training/inputs/own_photos.py": "tests/unit/training/test_quick.py",
     "training/inputs/profiler_regions.py": "tests/unit/training/test_profile.py",
     "training/inputs/unlabeled.py": "tests/unit/training/test_pretrain.py",
-    "training/parallel/*.py": "tests/unit/training/engine/test_trainer.py",
+    "training/parallel/*.py": "tests/unit/training/engine/test_entry_point.py",
     "training/segmentation/*.py": "tests/unit/training/test_segment.py",
     "training/self_supervised/*.py": "tests/unit/training/test_pretrain.py",
 }
