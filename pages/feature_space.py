@@ -15,7 +15,7 @@ with sheet.container(key="space_head"):
     panels.introduction()
     if recorded:
         with st.container(key="space_runs"):
-            record, split, beside = panels.choose_runs(recorded)
+            record, split, second = panels.choose_runs(recorded)
 with sheet:
     if not recorded:
         panels.nothing_recorded(found)
@@ -26,6 +26,6 @@ with sheet:
         st.stop()
     with widgets.user_errors_shown():
         samples = maps.mapped_samples(record, split)
-        others = None if beside is None else maps.mapped_samples(beside, split)
-    panels.explore(record, samples, beside, others)
-    hover_picture(*(each for each in (samples, others) if each is not None))
+        second_samples = None if second is None else maps.mapped_samples(second, split)
+    panels.explore(record, samples, second, second_samples)
+    hover_picture(*(each for each in (samples, second_samples) if each is not None))

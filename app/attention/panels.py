@@ -146,11 +146,13 @@ def comparison_map(
     if request.method not in explanations.methods_for(other.checkpoint):
         sentence(words.needs_attention_sentence(other.run.name, request.method), "notice")
         return
-    asked = request.for_classes(other.run.classes, other.diagnosis.label)
-    answer = explanations.explain(other.photo, other.checkpoint, asked, progress)
-    _over_photo(other, answer, style, f"{other.run.name}: {words.map_title(asked)}", "picture_beside")
-    if not answer.is_empty:
-        color_bar(answer.scale, style.opacity)
+    other_request = request.for_classes(other.run.classes, other.diagnosis.label)
+    other_explanation = explanations.explain(other.photo, other.checkpoint, other_request, progress)
+    _over_photo(
+        other, other_explanation, style, f"{other.run.name}: {words.map_title(other_request)}", "picture_beside"
+    )
+    if not other_explanation.is_empty:
+        color_bar(other_explanation.scale, style.opacity)
     bold, rest = verdict_words.headline(other.diagnosis, other.photo.name)
     sentence(f"{other.run.name} says: {bold}{rest}", "below")
 
@@ -269,7 +271,7 @@ def link(diagnosed: DiagnosedPhoto) -> None:
     state.write_sample_to_query(str(diagnosed.photo.address) if can_be_drawn else None)
     with st.popover("Link"):
         # The run even where it is the first here: elsewhere another may be.
-        asked = urlencode({state.RUN: diagnosed.run.name, **st.query_params.to_dict()})
-        st.code(f"{st.context.url or ''}?{asked}", language=None, wrap_lines=True)
+        other_request = urlencode({state.RUN: diagnosed.run.name, **st.query_params.to_dict()})
+        st.code(f"{st.context.url or ''}?{other_request}", language=None, wrap_lines=True)
         if not can_be_drawn:
             st.caption("The link holds everything but the photo.")

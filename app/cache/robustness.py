@@ -24,7 +24,7 @@ from hvit.scoring.robustness_records import Robustness, read_robustness, stress_
 
 if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
     from hvit.runs.checkpoint import Checkpoint
-    from hvit.scoring.stress import StressAnswer
+    from hvit.scoring.stress import StressPrediction
 
 EXAMPLE = Address(5, 49)  # of the test split of a data set that no shipped run learned from
 EXAMPLE_PX, TILE_PX = 160, 256
@@ -78,7 +78,7 @@ def example_pictures(strength: int) -> dict[str, bytes]:
     return {name: pictures.jpeg(pixels) for name, pixels in ({"clean": leaf.picture} | changed).items()}
 
 
-def ladder_of(photo: PhotoFile, checkpoint: Checkpoint, kind: str) -> list[tuple[bytes, StressAnswer]]:
+def ladder_of(photo: PhotoFile, checkpoint: Checkpoint, kind: str) -> list[tuple[bytes, StressPrediction]]:
     """A photo at strengths 0 to 5 of a corruption: image as JPEG, and the prediction of a run.
 
     Raises:
@@ -90,18 +90,18 @@ def ladder_of(photo: PhotoFile, checkpoint: Checkpoint, kind: str) -> list[tuple
 @st.cache_data(max_entries=64, show_spinner=False)
 def _ladder(
     key: str, model: str, kind: str, _photo: PhotoFile, _checkpoint: Checkpoint
-) -> list[tuple[bytes, StressAnswer]]:
+) -> list[tuple[bytes, StressPrediction]]:
     from hvit.scoring.leaf_masks import segmented_leaf_mask
-    from hvit.scoring.stress import clean_answers, corrupted_answers, working_copy
+    from hvit.scoring.stress import predict_clean, predict_corrupted, working_copy
 
     pixels = working_copy(whole_photo(_photo))
     leaf_mask = leaf_mask_from_color if _checkpoint.severity is None else segmented_leaf_mask(_checkpoint)
     with inference:
         mask = leaf_mask(pixels)
-        changed = corrupted_answers(_checkpoint, [pixels], [0], kind, leaf_mask=lambda _: mask)[0]
-        answers = clean_answers(_checkpoint, [pixels]) + changed
-    versions = [corrupt(pixels[None], kind, answer.strength, masks=mask[None])[0] for answer in answers]
-    return [(_tile(version), answer) for version, answer in zip(versions, answers)]
+        changed = predict_corrupted(_checkpoint, [pixels], [0], kind, leaf_mask=lambda _: mask)[0]
+        predictions = predict_clean(_checkpoint, [pixels]) + changed
+    versions = [corrupt(pixels[None], kind, prediction.strength, masks=mask[None])[0] for prediction in predictions]
+    return [(_tile(version), prediction) for version, prediction in zip(versions, predictions)]
 
 
 def _tile(pixels: np.ndarray) -> bytes:

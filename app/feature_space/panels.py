@@ -75,15 +75,15 @@ def choose_runs(recorded: Sequence[RunSnapshot]) -> tuple[RunSnapshot, str | Non
         return known[name], split, None
     options = [NO_RUN, *others]
     state.keep_among(state.BESIDE, options)
-    beside = st.selectbox(
+    second = st.selectbox(
         "Compare with", options, key=state.BESIDE, bind="query-params", on_change=state.draw_selection
     )
-    return known[name], split, known.get(beside)
+    return known[name], split, known.get(second)
 
 
 @st.fragment
 def explore(
-    record: RunSnapshot, samples: MappedSamples, beside: RunSnapshot | None, others: MappedSamples | None
+    record: RunSnapshot, samples: MappedSamples, second: RunSnapshot | None, second_samples: MappedSamples | None
 ) -> None:
     """Everything below the choice of runs; a selection reruns only this fragment."""
     colors = theme.palette(st.context.theme.type)
@@ -94,21 +94,21 @@ def explore(
         drawn_as = mode, highlight, by_click, colors
         with st.container(key="space_map"):
             marker = None if place is None else photo_marker(photo, place)
-            _map(state.MAP, record, samples, *drawn_as, marker, has_neighbor=others is not None)
-        if others is not None:
+            _map(state.MAP, record, samples, *drawn_as, marker, has_neighbor=second_samples is not None)
+        if second_samples is not None:
             with st.container(key="space_beside"):
-                _map(state.MAP_BESIDE, beside, others, *drawn_as)
+                _map(state.MAP_BESIDE, second, second_samples, *drawn_as)
         with st.container(key="space_selection"):
             if place is not None:
                 with st.container(key="space_photo"):
                     photo_panel(photo, place, samples)
-            selection_panel(record, samples, beside, others)
+            selection_panel(record, samples, second, second_samples)
     if place is not None:
         with st.container(key="space_photo_neighbors"):
             neighbors_of_photo(record, place, samples)
     with st.container(key="space_foot"):
         photo_inputs_panel(record)
-        _trust(record, samples, beside, others)
+        _trust(record, samples, second, second_samples)
 
 
 def _controls(record: RunSnapshot, samples: MappedSamples) -> tuple[str, str | None, PhotoFile | None, bool]:
@@ -197,13 +197,13 @@ def _legend(found: Sequence[Group], samples: MappedSamples) -> None:
 
 
 def _trust(
-    record: RunSnapshot, samples: MappedSamples, beside: RunSnapshot | None, others: MappedSamples | None
+    record: RunSnapshot, samples: MappedSamples, second: RunSnapshot | None, second_samples: MappedSamples | None
 ) -> None:
     with st.expander("What this map can tell, and what it cannot"):
         for text in words.limits():
             st.write(plain(text))
         for text in words.quality(samples.map, record.name):
             st.write(plain(text))
-        if others is not None:
-            for text in words.quality(others.map, beside.name):
+        if second_samples is not None:
+            for text in words.quality(second_samples.map, second.name):
                 st.write(plain(text))

@@ -50,7 +50,7 @@ def photo_panel(photo: PhotoFile, placed: PlacedPhoto, samples: MappedSamples) -
         if placed.unfamiliar:
             sentence(words.unfamiliar(placed, samples.ood_threshold), "notice")
         else:
-            sentence(words.answer(placed), "below")
+            sentence(words.prediction(placed), "below")
         sentence(words.position(refined), "standing")
         if not refined:
             st.button("Refine the position", type="tertiary", on_click=state.refine, args=(photo,))

@@ -11,10 +11,10 @@ from hvit.scoring.metrics import wilson
 
 @dataclass(frozen=True)
 class Confusion:
-    """`count` samples of class `label` predicted as `answer`."""
+    """`count` samples of class `label` predicted as `prediction`."""
 
     label: str
-    answer: str
+    prediction: str
     count: int
 
 
@@ -40,10 +40,10 @@ class Summary:
 
 def summarize(samples: MappedSamples, rows: np.ndarray) -> Summary:
     """Statistics of the samples in these rows, at least one."""
-    labels, answers = samples.labels[rows], samples.predicted[rows]
-    right = labels == answers
+    labels, predictions = samples.labels[rows], samples.predicted[rows]
+    right = labels == predictions
     of_class, right_of_class = Counter(labels), Counter(labels[right])
-    wrong = Counter(zip(labels[~right], answers[~right]))
+    wrong = Counter(zip(labels[~right], predictions[~right]))
     ranked = sorted(of_class, key=lambda name: (-of_class[name], name))
     pair = min(wrong, key=lambda pair: (-wrong[pair], pair), default=None)
     return Summary(

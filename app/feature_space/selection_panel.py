@@ -19,7 +19,7 @@ from hvit.words import class_title
 
 
 def selection_panel(
-    record: RunSnapshot, samples: MappedSamples, beside: RunSnapshot | None, others: MappedSamples | None
+    record: RunSnapshot, samples: MappedSamples, second: RunSnapshot | None, second_samples: MappedSamples | None
 ) -> None:
     rows = samples.rows_of(state.selected_samples())
     if not len(rows):
@@ -31,7 +31,7 @@ def selection_panel(
     summary = summarize(samples, rows)
     st.html(f'<p class="summary" role="status">{words.selected_share(len(rows), len(samples.map))}</p>')
     with st.container(key="space_numbers"):
-        _numbers(record, summary, samples, beside, others)
+        _numbers(record, summary, samples, second, second_samples)
     with st.container(key="space_gallery"):
         tiles = [sample_tile(samples, int(row)) for row in shown_first(samples, rows)]
         gallery(tiles, "selected", record.name, record.classes)
@@ -54,16 +54,16 @@ def _numbers(
     record: RunSnapshot,
     summary: Summary,
     samples: MappedSamples,
-    beside: RunSnapshot | None,
-    others: MappedSamples | None,
+    second: RunSnapshot | None,
+    second_samples: MappedSamples | None,
 ) -> None:
-    if others is None:
+    if second_samples is None:
         sentence(f"{words.accuracy(summary)}.", "below")
     else:
         sentence(f"{record.name}: {words.accuracy(summary)}.", "below")
-        shared = others.rows_of(state.selected_samples())
+        shared = second_samples.rows_of(state.selected_samples())
         if len(shared):
-            sentence(f"{beside.name}: {words.accuracy(summarize(others, shared))}.", "below")
+            sentence(f"{second.name}: {words.accuracy(summarize(second_samples, shared))}.", "below")
     if text := words.confusion(summary):
         sentence(text, "standing")
     lines = "".join(

@@ -24,7 +24,7 @@ def point_texts(samples: MappedSamples) -> list[str]:
     """Hover text of each sample: true class, prediction and confidence."""
     titles = {name: class_title(name) for name in {*samples.labels, *samples.classes}}
     in_text = {name: class_in_text(name) for name in samples.classes}
-    rightly = [label == answer for label, answer in zip(samples.labels, samples.predicted)]
+    rightly = [label == prediction for label, prediction in zip(samples.labels, samples.predicted)]
     predictions = ["correct" if r else f"taken for {in_text[a]}" for r, a in zip(rightly, samples.predicted)]
     return [
         f"<b>{titles[label]}</b><br>{prediction}, {percent(p)}"
@@ -34,8 +34,8 @@ def point_texts(samples: MappedSamples) -> list[str]:
 
 def tile_line(samples: MappedSamples, row: int) -> str:
     """Caption of the image of a sample."""
-    answer = samples.predicted[row]
-    what = "correct" if samples.labels[row] == answer else f"taken for {class_in_text(answer)}"
+    prediction = samples.predicted[row]
+    what = "correct" if samples.labels[row] == prediction else f"taken for {class_in_text(prediction)}"
     return f"{what}, {percent(samples.confidence[row])}"
 
 
@@ -55,7 +55,7 @@ def confusion(summary: Summary) -> str | None:
         return None
     of = next(count for name, count, _ in summary.classes if name == found.label)
     return (
-        f"Most often confused: {class_in_text(found.label)} taken for {class_in_text(found.answer)}, "
+        f"Most often confused: {class_in_text(found.label)} taken for {class_in_text(found.prediction)}, "
         f"{found.count} of {of}."
     )
 
@@ -104,7 +104,7 @@ def unfamiliar(photo: PlacedPhoto, ood_threshold: float) -> str:
     )
 
 
-def answer(photo: PlacedPhoto) -> str:
+def prediction(photo: PlacedPhoto) -> str:
     """Prediction of the run for the photo."""
     return f"My answer: {class_in_text(photo.label)}, {percent(photo.confidence)}."
 
@@ -116,12 +116,14 @@ def position(refined: bool) -> str:
     return "Approximate position: the middle of its 15 nearest neighbors. Lines lead to the nearest 10."
 
 
-def neighbors_agree(labels: Sequence[str], answer: str) -> str:
+def neighbors_agree(labels: Sequence[str], prediction: str) -> str:
     """Classes of the true neighbors of a photo."""
     names, counts = np.unique(np.asarray(labels, dtype=str), return_counts=True)
     best = int(np.argmax(counts))
     most = f"{counts[best]} of its {len(labels)} nearest leaves are {class_in_text(str(names[best]))}"
-    return f"{most}, like my answer." if names[best] == answer else f"{most}; my answer was {class_in_text(answer)}."
+    if names[best] == prediction:
+        return f"{most}, like my answer."
+    return f"{most}; my answer was {class_in_text(prediction)}."
 
 
 def no_map(name: str) -> str:

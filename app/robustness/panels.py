@@ -36,13 +36,13 @@ class Selection:
     record: RunSnapshot
     split: str | None
     found: Robustness | None
-    beside: Robustness | None
+    second_found: Robustness | None
     same_masks: bool = True
 
     @property
     def runs(self) -> list[Robustness]:
         """Recorded answers, the second run last."""
-        return [each for each in (self.found, self.beside) if each is not None]
+        return [each for each in (self.found, self.second_found) if each is not None]
 
 
 def candidates(records: Sequence[RunSnapshot]) -> list[RunSnapshot]:
@@ -65,7 +65,7 @@ def choose(records: Sequence[RunSnapshot]) -> Selection:
         split = splits[0] if splits else None
         if len(splits) > 1:
             split = widgets.choose_shared("Evaluated on", splits, state.SPLIT, format_func=split_title)
-        second = _choose_beside(record, split, known)
+        second = _choose_second(record, split, known)
     found = None if split is None else cache.robustness_of(record, split)
     if second is None or split is None:
         return Selection(record, split, found, None)
@@ -73,7 +73,7 @@ def choose(records: Sequence[RunSnapshot]) -> Selection:
     return Selection(record, split, found, cache.robustness_of(second, split), same)
 
 
-def _choose_beside(record: RunSnapshot, split: str | None, known: dict[str, RunSnapshot]) -> RunSnapshot | None:
+def _choose_second(record: RunSnapshot, split: str | None, known: dict[str, RunSnapshot]) -> RunSnapshot | None:
     others = [name for name, other in known.items() if name != record.name and split in cache.stressed_splits(other)]
     if not others:
         return None
@@ -119,10 +119,10 @@ def headline(chosen: Selection) -> None:
         ("Newly misnamed", f"{wrong:,}", f"of {versions:,} changed versions of correctly named pictures"),
         (split_title(chosen.split), f"{len(found):,}", f"{len(set(found.labels))} classes"),
     ]
-    if chosen.beside is not None:
-        errors = corruption_errors(chosen.beside, found)
+    if chosen.second_found is not None:
+        errors = corruption_errors(chosen.second_found, found)
         value = "undefined" if errors.mean is None else f"{errors.mean:.2f}"
-        cells.append(("Corruption error (mCE)", value, f"of {chosen.beside.run}, relative to {found.run}"))
+        cells.append(("Corruption error (mCE)", value, f"of {chosen.second_found.run}, relative to {found.run}"))
     widgets.figures(cells)
     if chosen.split is not None and cache.of_other_weights(chosen.record, chosen.split):
         widgets.notice("These answers are of other weights than the run has now: stress the run again.")

@@ -156,10 +156,10 @@ def photo(chosen: Selection, runs: Sequence) -> None:
         widgets.notice(caution)
     whole_photo(own)  # reports an unreadable photo before the model is loaded
     ladder = cache.ladder_of(own, load_model(chosen.record), kind)
-    _gallery([(picture, _version(answer), words.verdict_line(answer)) for picture, answer in ladder])
-    answers = [answer for _, answer in ladder]
-    widgets.sentence(words.ladder_summary(kind, answers), "below")
-    if any(answer.verdict == NAMED for answer in answers):
+    _gallery([(picture, _version(prediction), words.verdict_line(prediction)) for picture, prediction in ladder])
+    predictions = [prediction for _, prediction in ladder]
+    widgets.sentence(words.ladder_summary(kind, predictions), "below")
+    if any(prediction.verdict == NAMED for prediction in predictions):
         widgets.sentence("One photo shows how the model reacts, not how good it is: that is under Curves.", "standing")
 
 
@@ -171,8 +171,8 @@ def _choose_photo() -> PhotoFile:
     return given[names.index(st.selectbox("Photo", names, key=state.STRESS_PHOTO))]
 
 
-def _version(answer) -> str:
-    return "As it is" if answer.strength == 0 else f"Strength {answer.strength}"
+def _version(prediction) -> str:
+    return "As it is" if prediction.strength == 0 else f"Strength {prediction.strength}"
 
 
 def _gallery(tiles: Sequence[tuple[bytes, str, str]]) -> None:

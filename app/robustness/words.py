@@ -13,7 +13,7 @@ from hvit.verdicts import NAMED, UNFAMILIAR
 from hvit.words import capitalized, class_in_text, class_title
 
 if TYPE_CHECKING:
-    from hvit.scoring.stress import StressAnswer
+    from hvit.scoring.stress import StressPrediction
 
 MEAN = "mean"
 ATTACKS = {"fgsm": "FGSM attack", "pgd": "PGD attack", "random_sign": "Random control"}
@@ -87,24 +87,25 @@ def points(share: float) -> str:
     return f"{100 * share:+.1f}"
 
 
-def verdict_line(answer: StressAnswer) -> str:
+def verdict_line(prediction: StressPrediction) -> str:
     """Prediction for one version of a photo, in a few words."""
-    if answer.verdict == UNFAMILIAR:
-        return f"Unfamiliar (best guess {class_in_text(answer.label)}, {percent(answer.probability)})"
-    if answer.verdict == NAMED:
-        return f"{class_title(answer.label)}, {percent(answer.probability)}"
-    names = [class_in_text(name) for name in answer.prediction_set]
+    if prediction.verdict == UNFAMILIAR:
+        return f"Unfamiliar (best guess {class_in_text(prediction.label)}, {percent(prediction.probability)})"
+    if prediction.verdict == NAMED:
+        return f"{class_title(prediction.label)}, {percent(prediction.probability)}"
+    names = [class_in_text(name) for name in prediction.prediction_set]
     if len(names) > 2:
         return f"Not sure: {len(names)} are possible, most likely {names[0]}"
     return f"Not sure: {' or '.join(names)}"
 
 
-def ladder_summary(kind: str, answers: Sequence[StressAnswer]) -> str:
+def ladder_summary(kind: str, predictions: Sequence[StressPrediction]) -> str:
     """Largest strength at which the prediction of the unchanged photo holds."""
-    first = answers[0]
-    kept = next((i for i, answer in enumerate(answers) if answer.label != first.label), len(answers)) - 1
-    named = [answer for answer in answers[1:] if answer.verdict == NAMED and answer.label != first.label]
-    held = "at every strength" if kept == len(answers) - 1 else f"up to strength {kept}" if kept else "at no strength"
+    first, num = predictions[0], len(predictions)
+    changed = [i for i, prediction in enumerate(predictions) if prediction.label != first.label]
+    kept = (changed[0] if changed else num) - 1
+    named = [predictions[i] for i in changed if predictions[i].verdict == NAMED]
+    held = "at every strength" if kept == num - 1 else f"up to strength {kept}" if kept else "at no strength"
     text = f"{kind_title(kind)}: the most likely class stays the same {held}."
     if named:
         text += f" At strength {named[0].strength} another class is named."

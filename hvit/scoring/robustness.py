@@ -11,7 +11,7 @@ import numpy as np
 from hvit.data.corruptions import CORRUPTIONS
 from hvit.scoring.metrics import Z_95, wilson
 from hvit.scoring.robustness_comparison import PairedDifference, corruption_errors, drop
-from hvit.scoring.robustness_records import CLEAN, Answers, Robustness
+from hvit.scoring.robustness_records import CLEAN, CellPredictions, Robustness
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ def summary(found: Robustness, baseline: Robustness | None = None) -> dict[str, 
     return document
 
 
-def _scores(kind: str, strength: int, answers: Answers) -> CellScores:
-    n, num_correct, num_named = len(answers), int(answers.correct.sum()), int(answers.named.sum())
+def _scores(kind: str, strength: int, predictions: CellPredictions) -> CellScores:
+    n, num_correct, num_named = len(predictions), int(predictions.correct.sum()), int(predictions.named.sum())
     return CellScores(
         kind,
         strength,
@@ -119,10 +119,10 @@ def _scores(kind: str, strength: int, answers: Answers) -> CellScores:
         num_correct / n,
         wilson(num_correct, n),
         num_named / n,
-        float(answers.correct[answers.named].mean()) if num_named else None,
-        float(answers.covered.mean()),
-        float(answers.set_size.mean()),
-        float(answers.accepted.mean()),
+        float(predictions.correct[predictions.named].mean()) if num_named else None,
+        float(predictions.covered.mean()),
+        float(predictions.set_size.mean()),
+        float(predictions.accepted.mean()),
     )
 
 
@@ -130,11 +130,11 @@ def _mean_scores(found: Robustness, kinds: Sequence[str], strength: int) -> Cell
     """Over kinds; at strength 0, of the photos as they are."""
     if strength == 0:
         return _scores("mean", 0, found.clean)
-    answers = [found.cells[kind, strength] for kind in kinds]
-    parts = [_scores(kind, strength, each) for kind, each in zip(kinds, answers)]
-    correct = np.mean([each.correct for each in answers], axis=0)
-    num_named = sum(int(each.named.sum()) for each in answers)
-    right_named = sum(int((each.correct & each.named).sum()) for each in answers)
+    predictions = [found.cells[kind, strength] for kind in kinds]
+    parts = [_scores(kind, strength, each) for kind, each in zip(kinds, predictions)]
+    correct = np.mean([each.correct for each in predictions], axis=0)
+    num_named = sum(int(each.named.sum()) for each in predictions)
+    right_named = sum(int((each.correct & each.named).sum()) for each in predictions)
 
     def mean(name: str) -> float:
         return float(np.mean([getattr(part, name) for part in parts]))

@@ -10,7 +10,7 @@ import numpy as np
 from hvit.data.corruptions import CORRUPTIONS
 from hvit.scoring.comparison import McNemar, mcnemar
 from hvit.scoring.metrics import Z_95
-from hvit.scoring.robustness_records import CLEAN, Answers, Robustness
+from hvit.scoring.robustness_records import CLEAN, CellPredictions, Robustness
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,12 @@ def _restricted(found: Robustness, order: Sequence[tuple[str, str]]) -> Robustne
     rows = [row_of[key] for key in order]
     new_number = {row: number for number, row in enumerate(rows)}
     cells = {}
-    for cell, answers in found.cells.items():
-        kept = answers.only(np.array(rows))
+    for cell, predictions in found.cells.items():
+        kept = predictions.only(np.array(rows))
         numbers = np.array([new_number[int(photo)] for photo in kept.photos], dtype=int)
         sorting = np.argsort(numbers)
-        columns = {name: getattr(kept, name)[sorting] for name in Answers.__dataclass_fields__}
-        cells[cell] = Answers(**columns | {"photos": numbers[sorting]})
+        columns = {name: getattr(kept, name)[sorting] for name in CellPredictions.__dataclass_fields__}
+        cells[cell] = CellPredictions(**columns | {"photos": numbers[sorting]})
     sha256, paths, data, labels = (
         tuple(column[row] for row in rows) for column in (found.sha256, found.paths, found.data, found.labels)
     )
@@ -125,7 +125,7 @@ def _with_cells(found: Robustness, cells: Sequence[tuple[str, int]]) -> Robustne
     return replace(found, cells={cell: found.cells[cell] for cell in cells})
 
 
-def _same_photos(first: Answers, second: Answers) -> bool:
+def _same_photos(first: CellPredictions, second: CellPredictions) -> bool:
     return len(first) > 0 and np.array_equal(first.photos, second.photos)
 
 

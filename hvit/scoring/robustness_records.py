@@ -28,7 +28,7 @@ MAX_KINDS, DECIMALS = 64, 3
 
 
 @dataclass(frozen=True)
-class Answers:
+class CellPredictions:
     """Predictions on n photos under one corruption at one strength.
 
     Attributes:
@@ -52,10 +52,10 @@ class Answers:
     def __len__(self) -> int:
         return len(self.photos)
 
-    def only(self, photos: np.ndarray) -> Answers:
+    def only(self, photos: np.ndarray) -> CellPredictions:
         """Selects photos by row number."""
         rows = np.isin(self.photos, photos)
-        return Answers(*(getattr(self, name)[rows] for name in Answers.__dataclass_fields__))
+        return CellPredictions(*(getattr(self, name)[rows] for name in CellPredictions.__dataclass_fields__))
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Robustness:
     paths: tuple[str, ...]
     data: tuple[str, ...]
     labels: tuple[str, ...]
-    cells: dict[tuple[str, int], Answers]
+    cells: dict[tuple[str, int], CellPredictions]
 
     def __len__(self) -> int:
         return len(self.sha256)
@@ -90,7 +90,7 @@ class Robustness:
         return tuple(sorted(recorded, key=lambda kind: (known.index(kind) if kind in known else len(known), kind)))
 
     @property
-    def clean(self) -> Answers:
+    def clean(self) -> CellPredictions:
         """Predictions on the unchanged photos."""
         return self.cells[CLEAN, 0]
 
@@ -203,7 +203,7 @@ def assembled_rows(run: str, split: str, columns: dict[str, list[Any]]) -> Robus
     for kind, strength in sorted(set(zip(columns["kind"], strengths.tolist()))):
         rows = np.flatnonzero((kinds == kind) & (strengths == strength))
         rows = rows[np.argsort(photo[rows], kind="stable")]
-        cells[kind, strength] = Answers(**{name: column[rows] for name, column in values.items()})
+        cells[kind, strength] = CellPredictions(**{name: column[rows] for name, column in values.items()})
     of_photo = [first[path] for path in numbers]
     texts = {name: tuple(columns[name][row] for row in of_photo) for name in ("sha256", "path", "data", "true_class")}
     return Robustness(run, split, texts["sha256"], texts["path"], texts["data"], texts["true_class"], cells)

@@ -23,7 +23,7 @@ Predict = Callable[[Sequence[np.ndarray]], ModelOutputs]  # photos (H, W, 3) uin
 
 
 @dataclass(frozen=True)
-class StressAnswer:
+class StressPrediction:
     """Prediction on one version of a photo.
 
     Attributes:
@@ -52,15 +52,15 @@ def working_copy(pixels: np.ndarray) -> np.ndarray:
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def clean_answers(
+def predict_clean(
     checkpoint: Checkpoint, photos: Sequence[np.ndarray], predict: Predict | None = None
-) -> list[StressAnswer]:
-    """Predicts unchanged photos, each (H, W, 3) uint8; `predict` as in `corrupted_answers`."""
-    found = _answers(checkpoint, _predicted(checkpoint, photos, predict))
-    return [StressAnswer(CLEAN, 0, *answer) for answer in found]
+) -> list[StressPrediction]:
+    """Predicts unchanged photos, each (H, W, 3) uint8; `predict` as in `predict_corrupted`."""
+    found = _predictions(checkpoint, _predicted(checkpoint, photos, predict))
+    return [StressPrediction(CLEAN, 0, *prediction) for prediction in found]
 
 
-def corrupted_answers(
+def predict_corrupted(
     checkpoint: Checkpoint,
     photos: Sequence[np.ndarray],
     indices: Sequence[int],
@@ -68,7 +68,7 @@ def corrupted_answers(
     seed: int = 0,
     leaf_mask: LeafMask = leaf_mask_from_color,
     predict: Predict | None = None,
-) -> list[list[StressAnswer]]:
+) -> list[list[StressPrediction]]:
     """Predicts photos under one corruption, (photos, strengths 1 to 5).
 
     Args:
@@ -83,10 +83,10 @@ def corrupted_answers(
     for photo, index in zip(photos, indices, strict=True):
         masks = leaf_mask(photo)[None] if corruption_named(kind).needs_mask else None
         versions += [corrupt(photo[None], kind, strength, seed, [index], masks)[0] for strength in STRENGTHS]
-    return _by_photo(kind, _answers(checkpoint, _predicted(checkpoint, versions, predict)))
+    return _by_photo(kind, _predictions(checkpoint, _predicted(checkpoint, versions, predict)))
 
 
-def attacked_answers(
+def predict_attacked(
     checkpoint: Checkpoint,
     photos: Sequence[np.ndarray],
     labels: Sequence[int],
@@ -94,20 +94,20 @@ def attacked_answers(
     attack: str,
     seed: int = 0,
     batch_size: int = 32,
-) -> list[list[StressAnswer]]:
+) -> list[list[StressPrediction]]:
     """Predicts photos under one attack, (photos, strengths 1 to 5); see `attacks.attacked_inputs`."""
     by_strength = [
         attacked_inputs(checkpoint, photos, labels, attack, epsilon, seed=seed, indices=indices) for epsilon in EPSILONS
     ]
     versions = [inputs[row] for row in range(len(photos)) for inputs in by_strength]
-    return _by_photo(attack, _answers(checkpoint, predict_inputs(checkpoint, versions, batch_size)))
+    return _by_photo(attack, _predictions(checkpoint, predict_inputs(checkpoint, versions, batch_size)))
 
 
 def _predicted(checkpoint: Checkpoint, photos: Sequence[np.ndarray], predict: Predict | None) -> ModelOutputs:
     return predict_pixels(checkpoint, photos) if predict is None else predict(photos)
 
 
-def _answers(checkpoint: Checkpoint, outputs: ModelOutputs) -> list[tuple[str, float, str, tuple[str, ...]]]:
+def _predictions(checkpoint: Checkpoint, outputs: ModelOutputs) -> list[tuple[str, float, str, tuple[str, ...]]]:
     """Label, probability, verdict and prediction set of each photo."""
     probs = softmax(outputs.logits, checkpoint.temperature)
     found = verdicts(checkpoint, probs, outputs.stage_features, outputs.photo_logits)
@@ -123,6 +123,8 @@ def _answers(checkpoint: Checkpoint, outputs: ModelOutputs) -> list[tuple[str, f
     ]
 
 
-def _by_photo(kind: str, answers: list[tuple[str, float, str, tuple[str, ...]]]) -> list[list[StressAnswer]]:
-    found = [StressAnswer(kind, STRENGTHS[i % len(STRENGTHS)], *answer) for i, answer in enumerate(answers)]
+def _by_photo(kind: str, predictions: list[tuple[str, float, str, tuple[str, ...]]]) -> list[list[StressPrediction]]:
+    found = [
+        StressPrediction(kind, STRENGTHS[i % len(STRENGTHS)], *prediction) for i, prediction in enumerate(predictions)
+    ]
     return [found[start : start + len(STRENGTHS)] for start in range(0, len(found), len(STRENGTHS))]

@@ -74,12 +74,12 @@ class FinetuneConfig(LoopConfig):
 
     @model_validator(mode="after")
     def _check_class_balancing(self):
-        ways = {
+        options = {
             "data.balance": self.data.balance > 0,
             "loss.class_weights": self.loss.class_weights > 0,
             "loss.name balanced_softmax": self.loss.name == "balanced_softmax",
         }
-        chosen = [way for way, is_chosen in ways.items() if is_chosen]
+        chosen = [option for option, is_chosen in options.items() if is_chosen]
         if len(chosen) > 1:
             raise ValueError(
                 f"{' and '.join(chosen)} each even out the classes, and together count rare ones twice; choose one "

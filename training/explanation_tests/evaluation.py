@@ -87,7 +87,7 @@ class Map:
     """
 
     explanation: Explanation
-    facts: dict
+    columns: dict
 
 
 def stratified(samples: list[Sample], count: int, seed: int) -> list[Sample]:
@@ -128,7 +128,7 @@ def explain_samples(
         DataError: a photo or its bands cannot be read.
         ValueError: a method cannot explain this model.
     """
-    twin = randomized_model(checkpoint.model, seed)
+    randomized = randomized_model(checkpoint.model, seed)
     levels = (
         dict(cascading_randomization(checkpoint.model, seed)) if cascaded and has_attention(checkpoint.model) else {}
     )
@@ -136,9 +136,11 @@ def explain_samples(
     rows, kept = [], []
     for number, sample in enumerate(samples):
         case = _case(checkpoint, sample, preprocessing)
-        maps = {m.name: _map(m, checkpoint.model, twin, levels if number < cascaded else {}, case) for m in methods}
+        maps = {
+            m.name: _map(m, checkpoint.model, randomized, levels if number < cascaded else {}, case) for m in methods
+        }
         for name, control in control_maps(case.inputs[0], int(case.sha256[:8], 16) + seed).items():
-            maps[name] = Map(control, {"is_control": True, **_facts(control, case)})
+            maps[name] = Map(control, {"is_control": True, **_common_columns(control, case)})
         rows += _rows(checkpoint, case, maps, "blur")
         kept.append((case, maps))
         show(number + 1, len(samples))
@@ -179,7 +181,7 @@ def _case(checkpoint: Checkpoint, sample: Sample, preprocessing: Preprocessing) 
     return Case(sample, sha256, inputs, areas, class_index)
 
 
-def _map(method: Method, model: Classifier, twin: Classifier, levels: dict[str, HViT], case: Case) -> Map:
+def _map(method: Method, model: Classifier, randomized: Classifier, levels: dict[str, HViT], case: Case) -> Map:
     """Computes a method's map, its sensitivity to random weights, and its similarity under cascading randomization."""
     images, *beside = case.inputs
 
@@ -192,21 +194,21 @@ def _map(method: Method, model: Classifier, twin: Classifier, levels: dict[str, 
         found,
         {
             "is_control": False,
-            "twin_strength": peak_attribution(explained(twin)),
+            "twin_strength": peak_attribution(explained(randomized)),
             **{SIMILARITY + level: value for level, value in alike.items()},
-            **_facts(found, case),
+            **_common_columns(found, case),
         },
     )
 
 
-def _facts(found: Explanation, case: Case) -> dict:
+def _common_columns(found: Explanation, case: Case) -> dict:
     """Values of methods and controls that do not depend on the baseline: strength of the map, and localization."""
-    facts = {"strength": peak_attribution(found)}
+    columns = {"strength": peak_attribution(found)}
     if case.areas is None:
-        return facts
+        return columns
     shares = attribution_by_region(found, case.areas) or {}
     return {
-        **facts,
+        **columns,
         **{f"{name}_share": share for name, share in shares.items()},
         **{f"{name}_area": float(mask.mean()) for name, mask in case.areas.items()},
         "points_at_lesion": pointing_game(found, case.areas["lesion"]),
@@ -241,7 +243,7 @@ def _rows(checkpoint: Checkpoint, case: Case, maps: dict[str, Map], baseline: Ma
                 "covered_probability": ends[1],
                 "deletion_low_is_good": deletion,
                 "insertion_high_is_good": insertion,
-                **found.facts,
+                **found.columns,
             }
         )
     return rows

@@ -15,10 +15,10 @@ from hvit.scoring.robustness_records import encoded_rows
 from hvit.scoring.stress import (
     LeafMask,
     Predict,
-    StressAnswer,
-    attacked_answers,
-    clean_answers,
-    corrupted_answers,
+    StressPrediction,
+    predict_attacked,
+    predict_clean,
+    predict_corrupted,
     working_copy,
 )
 from training.parallel.world import World
@@ -69,31 +69,33 @@ def do_parts(checkpoint: Checkpoint, plan: Plan, world: World) -> None:
     done = 0
     for chunk in own:
         if not plan.part(chunk).exists():
-            rows = list(_answered(checkpoint, plan, chunk))
+            rows = list(_predicted_rows(checkpoint, plan, chunk))
             write_bytes(plan.part(chunk), encoded_rows(rows))
         done += len(chunk)
         show(done, total)
         world.heartbeat(done)
 
 
-def _answered(checkpoint: Checkpoint, plan: Plan, chunk: range) -> Iterator[dict]:
+def _predicted_rows(checkpoint: Checkpoint, plan: Plan, chunk: range) -> Iterator[dict]:
     """Rows of the photos of a part: each is decoded once, and predicted in all its versions."""
     samples = [plan.samples[i] for i in chunk]
     photos = [read_photo(sample) for sample in samples]
     copies = [working_copy(photo.pixels) for photo in photos]
     indices = [sample_index(photo.sha256) for photo in photos]
-    answers: list[list[StressAnswer]] = [[answer] for answer in clean_answers(checkpoint, copies, plan.predict)]
+    predictions: list[list[StressPrediction]] = [
+        [prediction] for prediction in predict_clean(checkpoint, copies, plan.predict)
+    ]
     for kind in plan.kinds:
-        found = corrupted_answers(checkpoint, copies, indices, kind, plan.seed, plan.leaf_mask, plan.predict)
-        answers = [before + new for before, new in zip(answers, found)]
+        found = predict_corrupted(checkpoint, copies, indices, kind, plan.seed, plan.leaf_mask, plan.predict)
+        predictions = [before + new for before, new in zip(predictions, found)]
     attacked = len([i for i in chunk if i < plan.attacked])
     if attacked:
         labels = [checkpoint.classes.index(sample.label) for sample in samples[:attacked]]
         for attack in ATTACKS:
-            found = attacked_answers(checkpoint, copies[:attacked], labels, indices[:attacked], attack, plan.seed)
-            answers[:attacked] = [before + new for before, new in zip(answers, found)]
-    for sample, photo, versions in zip(samples, photos, answers):
-        yield from (_row(sample, photo.sha256, answer) for answer in versions)
+            found = predict_attacked(checkpoint, copies[:attacked], labels, indices[:attacked], attack, plan.seed)
+            predictions[:attacked] = [before + new for before, new in zip(predictions, found)]
+    for sample, photo, versions in zip(samples, photos, predictions):
+        yield from (_row(sample, photo.sha256, prediction) for prediction in versions)
 
 
 def read_photo(sample: Sample) -> Photo:
@@ -103,17 +105,17 @@ def read_photo(sample: Sample) -> Photo:
         raise DataError(f"{sample.path} cannot be read: {error}") from None
 
 
-def _row(sample: Sample, sha256: str, answer: StressAnswer) -> dict:
+def _row(sample: Sample, sha256: str, prediction: StressPrediction) -> dict:
     return {
         "sample_id": sha256[:16],
         "path": sample.relative,
         "sha256": sha256,
         "data": sample.source,
         "true_class": sample.label,
-        "kind": answer.kind,
-        "strength": answer.strength,
-        "label": answer.label,
-        "probability": answer.probability,
-        "verdict": answer.verdict,
-        "prediction_set": answer.prediction_set,
+        "kind": prediction.kind,
+        "strength": prediction.strength,
+        "label": prediction.label,
+        "probability": prediction.probability,
+        "verdict": prediction.verdict,
+        "prediction_set": prediction.prediction_set,
     }

@@ -52,7 +52,7 @@ def test_attacked_photos_are_of_all_classes(run, color_photos):
 def test_an_interrupted_stress_goes_on_where_it_was(run, color_photos, tmp_path, monkeypatch):
     other = shutil.copytree(run, tmp_path / "other")
     stress(other, color_photos, "--kinds", "noise")
-    true_answers, asked = parts.corrupted_answers, []
+    true_answers, asked = parts.predict_corrupted, []
 
     def stopping(checkpoint, photos, *rest):
         asked.append(len(photos))
@@ -60,12 +60,12 @@ def test_an_interrupted_stress_goes_on_where_it_was(run, color_photos, tmp_path,
             raise KeyboardInterrupt
         return true_answers(checkpoint, photos, *rest)
 
-    monkeypatch.setattr(parts, "corrupted_answers", stopping)
+    monkeypatch.setattr(parts, "predict_corrupted", stopping)
     with pytest.raises(KeyboardInterrupt):
         stress(run, color_photos, "--kinds", "noise")
     assert not (run / "eval" / "test" / "robustness.parquet").exists()
     asked.clear()
-    monkeypatch.setattr(parts, "corrupted_answers", lambda *a: asked.append(len(a[1])) or true_answers(*a))
+    monkeypatch.setattr(parts, "predict_corrupted", lambda *a: asked.append(len(a[1])) or true_answers(*a))
     assert stress(run, color_photos, "--kinds", "noise") == 0
     assert asked == [2]  # the eight of the first part are not asked again
     assert table_of(run) == table_of(other)

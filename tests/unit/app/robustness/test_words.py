@@ -6,13 +6,13 @@ import pytest
 from app.robustness import words
 from hvit.scoring.robustness import CellScores
 from hvit.scoring.robustness_comparison import paired_difference
-from hvit.scoring.stress import StressAnswer
+from hvit.scoring.stress import StressPrediction
 
 LATE, EARLY, HEALTHY = "Tomato___Late_blight", "Tomato___Early_blight", "Tomato___healthy"
 
 
 def answer(strength, label, verdict, *others):
-    return StressAnswer("noise", strength, label, 0.9, verdict, (label, *others))
+    return StressPrediction("noise", strength, label, 0.9, verdict, (label, *others))
 
 
 @pytest.mark.parametrize(

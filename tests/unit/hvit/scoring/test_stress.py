@@ -10,7 +10,7 @@ from hvit.data.leafsim import Address, render
 from hvit.diagnosis import PreparedPhoto, diagnose_prepared
 from hvit.runs.checkpoint import load_checkpoint
 from hvit.scoring.predict import predict_pixels
-from hvit.scoring.stress import MAX_SIDE_PX, attacked_answers, clean_answers, corrupted_answers, working_copy
+from hvit.scoring.stress import MAX_SIDE_PX, predict_attacked, predict_clean, predict_corrupted, working_copy
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def photos():
 
 
 def test_answers_are_those_of_a_diagnosis_of_the_corrupted_photo(checkpoint, photos):
-    found = corrupted_answers(checkpoint, photos, [4, 5], "noise", seed=2)
+    found = predict_corrupted(checkpoint, photos, [4, 5], "noise", seed=2)
     for photo, index, answers in zip(photos, (4, 5), found):
         for strength in (1, 5):
             pixels = corrupt(photo[None], "noise", strength, 2, [index])[0]
@@ -38,18 +38,18 @@ def test_answers_are_those_of_a_diagnosis_of_the_corrupted_photo(checkpoint, pho
 
 def test_answers_do_not_depend_on_the_batch(checkpoint, photos):
     by_seven, singly = (partial(predict_pixels, checkpoint, batch_size=size) for size in (7, 1))
-    together = corrupted_answers(checkpoint, photos, [4, 5], "dust", predict=by_seven)
-    alone = corrupted_answers(checkpoint, photos[1:], [5], "dust", predict=singly)
+    together = predict_corrupted(checkpoint, photos, [4, 5], "dust", predict=by_seven)
+    alone = predict_corrupted(checkpoint, photos[1:], [5], "dust", predict=singly)
     assert [a.label for a in together[1]] == [a.label for a in alone[0]]
     assert [a.probability for a in together[1]] == pytest.approx([a.probability for a in alone[0]], abs=1e-5)
 
 
 def test_photos_as_they_are_have_strength_0(checkpoint, photos):
-    assert [(a.kind, a.strength) for a in clean_answers(checkpoint, photos)] == [("clean", 0), ("clean", 0)]
+    assert [(a.kind, a.strength) for a in predict_clean(checkpoint, photos)] == [("clean", 0), ("clean", 0)]
 
 
 def test_attacked_photos_have_five_strengths(checkpoint, photos):
-    found = attacked_answers(checkpoint, photos, [0, 1], [4, 5], "fgsm")
+    found = predict_attacked(checkpoint, photos, [0, 1], [4, 5], "fgsm")
     assert [[a.strength for a in answers] for answers in found] == [[1, 2, 3, 4, 5], [1, 2, 3, 4, 5]]
 
 
@@ -60,8 +60,8 @@ def test_the_leaf_mask_of_the_caller_is_used(checkpoint, photos):
         asked.append(pixels.shape)
         return np.ones(pixels.shape[:2], bool)
 
-    found = corrupted_answers(checkpoint, photos[:1], [4], "background", leaf_mask=everything)
-    clean = clean_answers(checkpoint, photos[:1])[0]
+    found = predict_corrupted(checkpoint, photos[:1], [4], "background", leaf_mask=everything)
+    clean = predict_clean(checkpoint, photos[:1])[0]
     assert asked == [(64, 64, 3)]  # once for five strengths
     assert [a.probability for a in found[0]] == pytest.approx(5 * [clean.probability], abs=1e-5)
 
