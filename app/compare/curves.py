@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -17,8 +17,16 @@ from hvit.runs.seed_groups import SeedGroup
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.learning_curves import Curve, curve, logged
 
-if TYPE_CHECKING:  # these import torch, which the first frame does not wait for
-    pass
+
+@dataclass(frozen=True)
+class _Choice:
+    """What the controls of the view select."""
+
+    metric: str  # split/metric
+    title: str
+    axis: str
+    smoothing: float
+    each_seed: bool
 
 
 def curves(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
@@ -30,6 +38,32 @@ def curves(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
     if not metrics:
         widgets.sentence("Nothing is logged yet. The first values come after some steps of training.", "below")
         return
+    choice = _controls(metrics)
+    split, metric = choice.metric.split("/", 1)
+    series = [
+        GroupCurves(
+            group.name,
+            [_along(rows[record.name], split, metric, choice.axis) for record in group.members if record.name in rows],
+            any(record.status == "running" for record in group.members),
+        )
+        for group in groups
+    ]
+    figure = learning_curves(
+        series,
+        choice.smoothing,
+        choice.title,
+        words.AXIS_TITLES[choice.axis],
+        choice.each_seed,
+        metric in words.SHARES,
+        theme.palette(st.context.theme.type),
+    )
+    alt = f"{choice.title} of {len(groups)} groups"
+    st.plotly_chart(figure, key="learning_curves", config=ZOOM_MODEBAR, alt=alt)
+    if notes := _notes(series, choice):
+        widgets.sentence(" ".join(notes), "standing")
+
+
+def _controls(metrics: Sequence[tuple[str, str]]) -> _Choice:
     titles = {f"{split}/{metric}": words.metric_title(split, metric) for split, metric in metrics}
     first = "/".join(words.first_metric(metrics))
     options = [first, *(option for option in titles if option != first)]
@@ -41,37 +75,20 @@ def curves(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
         axis = widgets.choice("Along", words.AXES, state.AXIS)
         smoothing = st.slider("Smoothing", 0.0, 0.95, 0.0, 0.05, key=state.SMOOTHING, bind="query-params", width=220)
         each_seed = st.toggle("Each seed", key=state.EACH_SEED, bind="query-params")
-    split, metric = chosen.split("/", 1)
-    series = [
-        GroupCurves(
-            group.name,
-            [_along(rows[record.name], split, metric, axis) for record in group.members if record.name in rows],
-            any(record.status == "running" for record in group.members),
-        )
-        for group in groups
-    ]
-    without = [
-        group.name for group, group_curves in zip(groups, series) if not any(len(c) for c in group_curves.curves)
-    ]
-    figure = learning_curves(
-        series,
-        smoothing,
-        titles[chosen],
-        words.AXIS_TITLES[axis],
-        each_seed,
-        metric in words.SHARES,
-        theme.palette(st.context.theme.type),
-    )
-    st.plotly_chart(figure, key="learning_curves", config=ZOOM_MODEBAR, alt=f"{titles[chosen]} of {len(groups)} groups")
+    return _Choice(chosen, titles[chosen], axis, smoothing, each_seed)
+
+
+def _notes(series: Sequence[GroupCurves], choice: _Choice) -> list[str]:
+    """Sentences on how the curves are drawn, and on groups without the metric."""
     notes = []
-    if not each_seed and any(len(group_curves.curves) > 1 for group_curves in series):
+    if not choice.each_seed and any(len(group.curves) > 1 for group in series):
         notes.append("Line: mean over seeds. Band: from the lowest seed to the highest.")
-    if smoothing:
+    if choice.smoothing:
         notes.append("Smoothed by an exponential moving average, each run before the mean.")
+    without = [group.name for group in series if not any(len(c) for c in group.curves)]
     if without:
         notes.append(f"Not logged by {', '.join(without)}.")
-    if notes:
-        widgets.sentence(" ".join(notes), "standing")
+    return notes
 
 
 def _rows(groups: Sequence[SeedGroup[RunSnapshot]]) -> tuple[dict[str, list[dict]], list[str]]:

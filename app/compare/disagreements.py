@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -94,52 +95,44 @@ def _outcome_counts(numbers: np.ndarray, first: str, second: str) -> None:
 
 
 def _pictures(predictions: Sequence[Predictions], rows: Sequence[np.ndarray], outcome: str) -> None:
-    def prediction_of(which: int, row: int) -> str:
-        a = predictions[which]
-        name = "correct" if a.correct[row] else class_in_text(a.classes[a.predicted[row]])
-        return f"{name}, {percent(float(a.confidence[row]))}"
-
+    """Gallery and CSV of the images of one outcome; `rows` are their numbers in both predictions."""
     first, second = predictions
-    tiles = [
-        Tile(
-            first.paths[i],
-            first.sha256[i],
-            class_title(first.classes[first.labels[i]]),
-            f"first: {prediction_of(0, i)}; second: {prediction_of(1, j)}",
-            label=first.classes[first.labels[i]],
-            predicted=first.classes[first.predicted[i]],
-            probability=float(first.confidence[i]),
-        )
-        for i, j in zip(*rows)
-    ]
     widgets.sentence(words.opened_pictures(first.run), "standing")
+    tiles = [_tile(first, second, i, j) for i, j in zip(*rows)]
     gallery(tiles, f"disagree_{outcome}", first.run, first.classes)
-
-    def csv() -> bytes:
-        return to_csv(
-            [
-                {
-                    "path": predictions[0].paths[i],
-                    "sha256": predictions[0].sha256[i],
-                    "true": predictions[0].classes[predictions[0].labels[i]],
-                    **{
-                        f"{which}_{key}": value
-                        for which, a, row in (("first", predictions[0], i), ("second", predictions[1], j))
-                        for key, value in (
-                            ("run", a.run),
-                            ("called", a.classes[a.predicted[row]]),
-                            ("probability", float(a.confidence[row])),
-                        )
-                    },
-                }
-                for i, j in zip(*rows)
-            ]
-        )
-
     st.download_button(
         f"CSV of {counted(len(tiles), 'picture')}",
-        csv,
-        f"{predictions[0].run}-{predictions[1].run}-{outcome}.csv",
+        lambda: to_csv([_csv_row(first, second, i, j) for i, j in zip(*rows)]),
+        f"{first.run}-{second.run}-{outcome}.csv",
         "text/csv",
         on_click="ignore",
     )
+
+
+def _tile(first: Predictions, second: Predictions, i: int, j: int) -> Tile:
+    label = first.classes[first.labels[i]]
+    return Tile(
+        first.paths[i],
+        first.sha256[i],
+        class_title(label),
+        f"first: {_prediction_line(first, i)}; second: {_prediction_line(second, j)}",
+        label=label,
+        predicted=first.classes[first.predicted[i]],
+        probability=float(first.confidence[i]),
+    )
+
+
+def _prediction_line(predictions: Predictions, row: int) -> str:
+    name = "correct" if predictions.correct[row] else class_in_text(predictions.classes[predictions.predicted[row]])
+    return f"{name}, {percent(float(predictions.confidence[row]))}"
+
+
+def _csv_row(first: Predictions, second: Predictions, i: int, j: int) -> dict[str, Any]:
+    row = {"path": first.paths[i], "sha256": first.sha256[i], "true": first.classes[first.labels[i]]}
+    for which, predictions, number in (("first", first, i), ("second", second, j)):
+        row |= {
+            f"{which}_run": predictions.run,
+            f"{which}_called": predictions.classes[predictions.predicted[number]],
+            f"{which}_probability": float(predictions.confidence[number]),
+        }
+    return row

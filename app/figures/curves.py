@@ -13,7 +13,7 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid",
 
 @dataclass(frozen=True)
 class GroupCurves:
-    """One way to draw.
+    """Curves of one seed group.
 
     Attributes:
         curves: one a run, not smoothed; empty ones are left out.

@@ -29,7 +29,7 @@ class Selection:
         record: the run.
         split: its recorded split; None without any.
         found: its recorded predictions, None where there are none.
-        beside: predictions of a second run, or None.
+        second_found: predictions of a second run, or None.
         same_masks: whether both runs found leaves in the same way.
     """
 

@@ -83,7 +83,7 @@ class Map:
 
     Attributes:
         explanation: by a method or a control.
-        facts: the columns that do not depend on the cover.
+        columns: the values that do not depend on the cover.
     """
 
     explanation: Explanation
