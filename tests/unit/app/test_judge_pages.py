@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from tests.support.evaluated_runs import (
+    ANSWERS,
+    CLASSES,
     REASONS,
     opened,
     spoil,
