@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -70,7 +70,7 @@ def _filters(results: Results) -> Filter:
     return Filter(name, tuple(verdicts), crop, label, low / 100, high / 100, reviewed, order)
 
 
-def _choose(label: str, key: str, options: list[str], title) -> str:
+def _choose(label: str, key: str, options: list[str], title: Callable[[str], str]) -> str:
     state.keep_among(key, options)
     return st.selectbox(label, options, key=key, format_func=title)
 

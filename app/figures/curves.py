@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import plotly.graph_objects as go
 
 from app.theme import PAPER, Palette
@@ -91,7 +92,17 @@ def _hover_text(name: str, seeds: int) -> str:
     return f"{name} ({seeds} seeds)"
 
 
-def _line(x, y, color, dash, width, opacity, name, skip=False, legend=True) -> go.Scatter:
+def _line(
+    x: np.ndarray,
+    y: np.ndarray,
+    color: str,
+    dash: str,
+    width: float,
+    opacity: float,
+    name: str,
+    skip: bool = False,
+    legend: bool = True,
+) -> go.Scatter:
     return go.Scatter(
         x=x.tolist(),
         y=y.tolist(),

@@ -6,6 +6,7 @@ import base64
 import html
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -25,6 +26,9 @@ from hvit.scoring.robustness import CellScores, curve, mean_curve
 from hvit.scoring.robustness_comparison import corruption_errors, difference_of_runs, drop, shared
 from hvit.scoring.robustness_records import Robustness
 from hvit.verdicts import NAMED
+
+if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
+    from hvit.scoring.stress import StressPrediction
 
 SHOWN_STRENGTHS = (3, 5)
 
@@ -171,7 +175,7 @@ def _choose_photo() -> PhotoFile:
     return given[names.index(st.selectbox("Photo", names, key=state.STRESS_PHOTO))]
 
 
-def _version(prediction) -> str:
+def _version(prediction: StressPrediction) -> str:
     return "As it is" if prediction.strength == 0 else f"Strength {prediction.strength}"
 
 
