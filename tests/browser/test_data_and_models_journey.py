@@ -25,7 +25,7 @@ def test_from_the_classes_of_a_run_to_its_pictures_and_on_to_its_card(browser, d
         choose(page, "Class", "Rust")
         page.wait_for_url("**example=Rust**")
         visit.settle()
-        assert page.locator(".gallery img").first.evaluate(LOADED_WIDTH_PX) > 100
+        assert page.locator(".st-key-gallery_data img").first.evaluate(LOADED_WIDTH_PX) > 100
         page.get_by_text("python -m hvit data check leafsim:v1/7/0-99 --save-to leafsim-tiny").wait_for()
 
         page.goto(f"{dashboard}/models?run=leafsim-tiny")
