@@ -93,6 +93,15 @@ def class_title(name: str) -> str:
     return capitalized(class_in_text(name))
 
 
+def label_title(name: str) -> str:
+    """A class as the label that a person gave a photo.
+
+    >>> label_title("Tomato___Late_blight"), label_title("Tomato___healthy")
+    ('Tomato: late blight', 'Tomato: healthy')
+    """
+    return capitalized(spoken(name))
+
+
 def class_in_text(name: str) -> str:
     """A class name within a sentence: `Tomato: late blight`, `late blight`.
 

@@ -21,7 +21,7 @@ from hvit.batches import Batch
 from hvit.batches.results import Results
 from hvit.batches.reviews import Review, add_review, most_uncertain_first, standing_reviews, undo
 from hvit.data.photos import InvalidPhotoError
-from hvit.words import class_title
+from hvit.words import label_title
 
 SWIPE = Path(__file__).with_name("swipe.js")
 
@@ -96,7 +96,7 @@ def _reviewed_sample(results: Results, row: int, reviewer: str) -> ReviewTarget:
         probability=None if own is None else float(results.probability[row]),
     )  # fmt: skip
     names = [name for name, _ in results.candidates(row)] or ([own] if own else [])
-    titles = [f"Right: {class_title(name)}" if name == own else class_title(name) for name in names]
+    titles = [f"Right: {label_title(name)}" if name == own else label_title(name) for name in names]
     return ReviewTarget(path, blank, list(zip(names, titles)), results.classes)
 
 

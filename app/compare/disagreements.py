@@ -18,7 +18,7 @@ from hvit.runs.predictions import Predictions, align_labels, shared_photos
 from hvit.runs.seed_groups import SeedGroup
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.comparison import OUTCOMES, outcomes
-from hvit.words import class_in_text, class_title
+from hvit.words import class_in_text, label_title
 
 
 def disagreements(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
@@ -114,7 +114,7 @@ def _tile(first: Predictions, second: Predictions, i: int, j: int) -> Tile:
     return Tile(
         first.paths[i],
         first.sha256[i],
-        class_title(label),
+        label_title(label),
         f"first: {_prediction_line(first, i)}; second: {_prediction_line(second, j)}",
         label=label,
         predicted=first.classes[first.predicted[i]],

@@ -10,7 +10,7 @@ from app.gallery import Tile, gallery
 from app.words import counted
 from hvit.csv_tables import to_csv
 from hvit.runs.predictions import Predictions
-from hvit.words import class_title
+from hvit.words import label_title
 
 
 def sample_gallery(predictions: Predictions, rows: np.ndarray, key: str, suggested: np.ndarray | None = None) -> None:
@@ -42,7 +42,7 @@ def sample_gallery(predictions: Predictions, rows: np.ndarray, key: str, suggest
 def _tile(predictions: Predictions, row: int, line: str) -> Tile:
     label, predicted = (predictions.classes[numbers[row]] for numbers in (predictions.labels, predictions.predicted))
     return Tile(
-        predictions.paths[row], predictions.sha256[row], class_title(label), line, label=label, predicted=predicted,
+        predictions.paths[row], predictions.sha256[row], label_title(label), line, label=label, predicted=predicted,
         probability=float(predictions.confidence[row]),
     )  # fmt: skip
 

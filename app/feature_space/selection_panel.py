@@ -15,7 +15,7 @@ from app.widgets import sentence
 from hvit.csv_tables import to_csv
 from hvit.feature_space.mapped_samples import MappedSamples
 from hvit.runs.snapshot import RunSnapshot
-from hvit.words import class_title
+from hvit.words import label_title
 
 
 def selection_panel(
@@ -47,7 +47,7 @@ def _before_selection(samples: MappedSamples) -> None:
     if name := state.found_class():
         ids = samples.map.sample_ids[samples.labels == name].tolist()
         if ids:
-            st.button(f"Select all {len(ids):,} of {class_title(name)}", on_click=state.select_samples, args=(ids,))
+            st.button(f"Select all {len(ids):,} of {label_title(name)}", on_click=state.select_samples, args=(ids,))
 
 
 def _numbers(
@@ -67,7 +67,7 @@ def _numbers(
     if text := words.confusion(summary):
         sentence(text, "standing")
     lines = "".join(
-        f"<tr><td>{html.escape(class_title(name))}</td><td>{n:,}</td><td>{right:,}</td></tr>"
+        f"<tr><td>{html.escape(label_title(name))}</td><td>{n:,}</td><td>{right:,}</td></tr>"
         for name, n, right in summary.classes
     )
     st.html(
@@ -99,6 +99,6 @@ def _one_leaf(record: RunSnapshot, samples: MappedSamples, row: int) -> None:
 def sample_tile(samples: MappedSamples, row: int, more: str = "") -> Tile:
     line = words.tile_line(samples, row) + (f"; {more}" if more else "")
     return Tile(
-        samples.paths[row], samples.sha256[row], class_title(samples.labels[row]), line, label=str(samples.labels[row]),
+        samples.paths[row], samples.sha256[row], label_title(samples.labels[row]), line, label=str(samples.labels[row]),
         predicted=str(samples.predicted[row]), probability=float(samples.confidence[row]),
     )  # fmt: skip

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import state
 from hvit.batches.reviews import LABEL, NOT_A_LEAF, NOT_SURE, RIGHT, UNREADABLE, Review
-from hvit.words import class_title
+from hvit.words import label_title
 
 MAX_SHORTCUTS = 5  # candidates with a shortcut
 WITHOUT_LABEL = ((NOT_A_LEAF, "Not a leaf", "n"), (UNREADABLE, "Unreadable", "x"), (NOT_SURE, "Unsure", "u"))
@@ -60,9 +60,9 @@ def _another_label(target: ReviewTarget) -> str:
     named = {name for name, _ in target.candidates[:MAX_SHORTCUTS]}
     label = st.selectbox(
         "Another label",
-        sorted(set(target.classes) - named, key=class_title),
+        sorted(set(target.classes) - named, key=label_title),
         index=None,
-        format_func=class_title,
+        format_func=label_title,
         accept_new_options=True,
         placeholder="choose or type",
         key=f"other_{target.key}",

@@ -23,7 +23,7 @@ from hvit.batches.sample_reviews import SampleReviews, review_sample, reviews_by
 from hvit.data.leafsim import Address
 from hvit.data.photos import InvalidPhotoError
 from hvit.files import typed_folder
-from hvit.words import class_title
+from hvit.words import label_title
 
 SHOWN_PX = 640
 
@@ -153,9 +153,9 @@ def _candidates(sample: Sample) -> list[tuple[str, str]]:
     """Label and prediction, where known, each with the title of its button."""
     label, predicted = sample.label, sample.predicted
     if label and label == predicted:
-        return [(label, f"Right: {class_title(label)}")]
+        return [(label, f"Right: {label_title(label)}")]
     named = [(label, "As labelled"), (predicted, "As predicted")]
-    return [(name, f"{title}: {class_title(name)}") for name, title in named if name]
+    return [(name, f"{title}: {label_title(name)}") for name, title in named if name]
 
 
 def _store(reviews: SampleReviews, sample: Sample, gallery: str, number: int, review: Review) -> None:

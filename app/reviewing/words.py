@@ -8,14 +8,14 @@ from collections.abc import Iterable
 
 from app.words import counted
 from hvit.batches.reviews import Labels, Review
-from hvit.words import class_title
+from hvit.words import label_title
 
 DECISIONS = {"not_a_leaf": "not a leaf", "unreadable": "unreadable", "unsure": "unsure"}
 
 
 def decision(label: str, verdict: str) -> str:
     """A decision as text: a class, or the reason for none."""
-    return class_title(label) if label else DECISIONS.get(verdict, verdict)
+    return label_title(label) if label else DECISIONS.get(verdict, verdict)
 
 
 def decisions(reviews: Iterable[Review]) -> str:

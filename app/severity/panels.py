@@ -91,10 +91,12 @@ def by_condition(rows: Sequence[MeasuredPhoto], compared: Sequence[MeasuredPhoto
             if not part:
                 continue
             scores = severity_scores(part, resamples=0)
+            has_symptoms = any(row.symptom_true for row in part)  # overlap with nothing would read as a failure
             table.append({
                 "method": words.METHODS[method], "condition": label or "all", "photos": scores.n,
-                "compared": scores.measured, "IoU of symptoms": scores.symptom_iou.value,
-                "IoU of the leaf": scores.leaf_iou.value, "concordance": scores.concordance.value,
+                "compared": scores.measured, "IoU of symptoms": scores.symptom_iou.value if has_symptoms else None,
+                "IoU of the leaf": scores.leaf_iou.value,
+                "concordance": scores.concordance.value if has_symptoms else None,
                 "error, points": None if scores.mae.value is None else 100 * scores.mae.value,
             })  # fmt: skip
     formats = dict.fromkeys(("IoU of symptoms", "IoU of the leaf", "concordance"), "%.2f") | {"error, points": "%.1f"}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hvit.console import progress as progress_bar
+from hvit.data.classes import crop_of, is_healthy
 from hvit.data.preprocess import Preprocessing
 from hvit.models.segmentation import SegmentationHead
 from hvit.runs.checkpoint import Checkpoint
@@ -19,6 +20,7 @@ from hvit.severity.intervals import LEAST_IN_BIN, AreaIntervals
 from hvit.severity.records import CLASSICAL, HEAD, MeasuredPhoto
 from hvit.severity.segmentation import resized_probabilities
 from hvit.severity.storage import severity_record, write_head
+from hvit.words import crop_title
 from training.config import ConfigError, SegmentConfig
 from training.segmentation.encoder import EncoderDecoder
 from training.segmentation.mask_datasets import MaskDatasets, MaskedPhotos, with_symptoms
@@ -126,19 +128,24 @@ def calibrated(
 ) -> SeverityEstimator:
     """Fits area intervals and least measurable areas, by crop or data set.
 
+    Healthy leaves without masks calibrate the least measurable area of their crop.
+
     Args:
         draft: without any.
         parts: photos with masks, and the numbers of those that calibrate.
     """
     areas: dict[str, list[tuple[float, float]]] = {}
+    healthy: dict[str, list[tuple[float, float]]] = {}
     for data, photos in parts:
         for i, probabilities in zip(photos, predict(segmenter, data, photos)):
-            true = true_area(_shares(data, i))
-            measured = _measured_area(draft, probabilities) if data.leaf_known[i] else None
-            if measured is not None and true is not None:
-                areas.setdefault(group_name(data.photos.samples[i].source, config.data.crops), []).append(
-                    (measured, true)
-                )
+            sample, true = data.photos.samples[i], true_area(_shares(data, i))
+            measured = _measured_area(draft, probabilities)
+            if measured is None:
+                continue
+            if data.leaf_known[i] and true is not None:
+                areas.setdefault(group_name(sample.source, config.data.crops), []).append((measured, true))
+            elif is_healthy(sample.label) and crop_of(sample.label):
+                healthy.setdefault(crop_title(crop_of(sample.label)), []).append((measured, 0.0))
     if not areas:
         raise ConfigError(
             "the head separates no single leaf in the calibrating photos, so no area can be calibrated; train longer"
@@ -148,6 +155,8 @@ def calibrated(
     least = {group: _least_measurable(table) for group, table in tables.items()}
     fallback = max(value for value in [*least.values(), 0.0] if value is not None)
     filled = {group: fallback if value is None else value for group, value in least.items()}
+    of_healthy = {crop: _least_measurable(np.array(pairs)) for crop, pairs in sorted(healthy.items())}
+    filled |= {crop: value for crop, value in of_healthy.items() if value is not None and crop not in filled}
     return replace(draft, intervals=intervals, least_measurable=filled)
 
 

@@ -47,7 +47,7 @@ class MaskDatasets:
     Attributes:
         selects, calibrates: numbers of the validation photos of each half.
         test: None where the data sets have no test photos.
-        extra: photos of `calibrate_dirs`, all of which calibrate; None without any.
+        extra: photos that calibrate only: of `calibrate_dirs`, and healthy leaves; None without any.
     """
 
     train: MaskedPhotos
@@ -91,7 +91,9 @@ def build_mask_datasets(config: SegmentConfig, world: World) -> MaskDatasets:
 
 
 def list_masked(data: MaskData, world: World) -> tuple[list[MaskSample], list[MaskSample]]:
-    """The samples of all data sets of a configuration, and those of `calibrate_dirs`.
+    """The samples of all data sets of a configuration, and those that calibrate only.
+
+    Those are of `calibrate_dirs`, and the validation photos of `healthy_dirs`.
 
     Raises:
         ConfigError: the configuration names a data set that is not among them, or calibrates on photos that train or
@@ -101,7 +103,7 @@ def list_masked(data: MaskData, world: World) -> tuple[list[MaskSample], list[Ma
     log = log_to_stderr if world.is_main else log_nothing
     samples: list[MaskSample] = read_masked(data.dirs, log) + read_healthy(data.healthy_dirs, log)
     named = {*data.source_weights, *data.leaf_unknown, *data.crops, *data.licences}
-    more = read_masked(data.calibrate_dirs, log)
+    more = read_masked(data.calibrate_dirs, log) + read_healthy(data.healthy_dirs, split="val")
     sources = {sample.source for sample in samples + more}
     if named - sources:
         raise ConfigError(

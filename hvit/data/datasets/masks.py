@@ -107,19 +107,22 @@ def read_masked(dirs: list[Path], log: Callable[[str], None] = lambda line: None
     return samples
 
 
-def read_healthy(dirs: list[Path], log: Callable[[str], None] = lambda line: None) -> list[MaskSample]:
-    """Training photos of the healthy classes of labeled data sets, as masks without symptoms.
+def read_healthy(
+    dirs: list[Path], log: Callable[[str], None] = lambda line: None, split: str = "train"
+) -> list[MaskSample]:
+    """Photos of the healthy classes of labeled data sets, as masks without symptoms.
 
     Args:
         dirs: data sets in a layout of `hvit.data.datasets.reading.read_samples`.
         log: of that function.
+        split: of the photos.
     Returns:
         Samples whose masks are 0 everywhere: background or leaf, but no symptom.
     Raises:
-        DataError: a data set cannot be read, or none has a healthy class with training photos.
+        DataError: a data set cannot be read, or none has a healthy class with training photos, if `split` is train.
     """
-    photos = [s for s in read_samples(dirs, log=log) if s.split == "train" and is_healthy(s.label)] if dirs else []
-    if dirs and not photos:
+    photos = [s for s in read_samples(dirs, log=log) if s.split == split and is_healthy(s.label)] if dirs else []
+    if dirs and not photos and split == "train":
         raise DataError(f"{listed(map(str, dirs))}: no training photos of a class called healthy")
     return [MaskSample(s.path, s.label, s.split, s.group, s.source, s.root, photo=s, is_healthy=True) for s in photos]
 

@@ -267,3 +267,20 @@ def test_a_run_without_severity_cannot_be_compared(temporary_folder, capsys):
     assert segment.main(words) == 0
     assert severity_report.main(["--run", "runs/leaves", "--against", "runs/head"]) == 2
     assert "run head recorded no severity of test photos" in capsys.readouterr().err
+
+
+def test_healthy_leaves_of_a_crop_without_masks_calibrate_its_least_measurable_area(temporary_folder, pack):
+    folder, words = temporary_folder
+    for split in ("train", "val"):
+        (folder / "more" / split / "Tomato___healthy").mkdir(parents=True)
+        (folder / "more" / split / "Pepper___healthy").mkdir(parents=True)
+        for i in range(0, 12, 3):  # without a spot
+            for crop in ("Tomato", "Pepper"):
+                for copy in range(2):
+                    photo = Image.open(pack / "val" / "images" / f"{i}.png").transpose(copy)
+                    photo.save(folder / "more" / split / f"{crop}___healthy" / f"{split}{i}{copy}{crop}.png")
+    extra = ["--set", f"data.healthy_dirs=['{folder / 'more'}']", "--set", "data.crops={}", "--set", "epochs=20"]
+    assert segment.main(words + extra) == 0
+    estimator = load_checkpoint(folder / "runs/leaves").severity
+    assert {"pack", "Tomato", "Pepper"} == set(estimator.least_measurable)
+    assert set(estimator.intervals) == {"pack"}
