@@ -38,9 +38,7 @@ def print_plan(config: SegmentConfig, run_dir: Path, world: World) -> None:
     ]
     print_table(["data set", *SPLITS], rows)
     if calibrating:
-        print(
-            f"\n{len(calibrating):,} more photos calibrate: data.calibrate_dirs, validation photos of data.healthy_dirs."
-        )
+        print(f"\n{len(calibrating):,} more photos calibrate: calibrate_dirs, and validation photos of healthy_dirs.")
     if config.encoder is None:
         head = SegmentationHead(parent.model.stage_dims(), **config.head.model_dump())
         print(f"\nHead      {_parameters(head):,} parameters on the frozen backbone of {parent.name}")
