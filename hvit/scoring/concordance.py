@@ -13,7 +13,7 @@ def concordance_correlation(first: np.ndarray, second: np.ndarray) -> float | No
     Returns:
         In [-1, 1]; None for fewer than two pairs, or where both are one and the same constant to rounding.
 
-    >>> lins_concordance(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]))
+    >>> concordance_correlation(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]))
     1.0
     """
     x, y = np.asarray(first, dtype=float), np.asarray(second, dtype=float)

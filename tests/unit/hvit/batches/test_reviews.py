@@ -53,7 +53,7 @@ def test_quick_and_finetune_read_the_manifest(batch):
     for number in range(6):
         review(batch, number, "label", LATE if number % 2 else HEALTHY)
     manifest = batch.path / "verdicts.csv"
-    samples, _, warnings = own_photos.find(manifest, None, None)
+    samples, _, warnings = own_photos.list_own_photos(manifest, None, None)
     assert sorted(sample.label for sample in samples) == [LATE] * 3 + [HEALTHY] * 3 and len(warnings) <= 1
     assert [sample.label for sample in read_samples([manifest])].count(LATE) == 3
 

@@ -36,7 +36,7 @@ def test_the_labels_of_marked_samples_are_a_manifest_that_training_reads(tmp_pat
     rows, notes = read_manifest(reviews.path / "verdicts.csv")
     assert [(row.path.name, row.label) for row in rows][:2] == [("leaf_01.jpg", LATE), ("leaf_02.jpg", HEALTHY)]
     assert all(row.path.is_file() for row in rows) and notes == []
-    samples, _, _ = own_photos.find(reviews.path / "verdicts.csv", None, None)
+    samples, _, _ = own_photos.list_own_photos(reviews.path / "verdicts.csv", None, None)
     assert sorted(sample.label for sample in samples) == [LATE] * 3 + [HEALTHY] * 2
 
 

@@ -139,7 +139,7 @@ def test_a_state_with_a_damaged_part_is_passed_over(two, tmp_path, capsys, damag
 class _Apart(World):
     """One of several processes whose parts are not added up."""
 
-    def most(self, number: int) -> int:
+    def max(self, number: int) -> int:
         return 2
 
     def sum(self, value: torch.Tensor) -> torch.Tensor:
