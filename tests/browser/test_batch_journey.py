@@ -138,7 +138,7 @@ def test_a_sheet_gives_treatments_and_disease_progress(desk):
 
 
 def test_a_deleted_batch_leaves_the_photos_where_they_are(desk, folders):
-    desk.page.get_by_text("Add photos, or delete this batch").click()
+    desk.unfold("Add photos, or delete this batch")
     desk.page.get_by_text("Delete Field 7 with its uploads").click()
     desk.settle()
     desk.click("button", "Delete this batch")

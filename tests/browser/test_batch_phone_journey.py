@@ -58,7 +58,7 @@ def heic() -> bytes:
 
 
 def test_the_desk_sees_what_the_phone_adds_without_a_reload(phone, desk):
-    phone.page.get_by_text("Add photos, or delete this batch").click()
+    phone.unfold("Add photos, or delete this batch")
     phone.page.get_by_text("Uploaded photos are copied to").first.wait_for()
     files = [
         {"name": "IMG_1.heic", "mimeType": "image/heic", "buffer": heic()},

@@ -48,8 +48,7 @@ def test_an_area_is_measured_and_a_region_left_out(visit, viewport):
     reader.upload([{"name": "leaf.png", "mimeType": "image/png", "buffer": spotted_leaf()}])
     page = reader.page
     page.get_by_text("of the leaf (90 % interval").wait_for()
-    page.get_by_text("Correct the area").click()
-    reader.settle()
+    reader.unfold("Correct the area")
     page.get_by_role("button", name="1", exact=True).click()
     page.get_by_text("Corrected:").wait_for()
     reader.settle()

@@ -19,7 +19,8 @@ LOOKED_UP_BY_STREAMLIT = ("/_stcore/health", "/_stcore/host-config")
 AT_REST = """() => {
   const app = document.querySelector('[data-testid=stApp]'), main = document.querySelector('[data-testid=stMain]');
   const busy = app?.dataset.testScriptState !== 'notRunning'
-    || document.querySelector('[data-stale=true], [data-testid=stSkeleton]');
+    || document.querySelector('[data-stale=true], [data-testid=stSkeleton]')
+    || document.getAnimations().some(e => e.playState === 'running' && isFinite(e.effect?.getComputedTiming().endTime));
   const seen = busy ? null : `${main.scrollHeight} ${main.innerHTML}`;
   const rests = seen !== null && window.lastSeen === seen;
   window.lastSeen = seen;
@@ -68,6 +69,11 @@ class Visit:
 
     def click(self, role: str, name: str, exact: bool = True) -> None:
         self.page.get_by_role(role, name=name, exact=exact).click()
+        self.settle()
+
+    def unfold(self, expander: str) -> None:
+        """Opens an expander; what is clicked while it still grows is missed."""
+        self.page.get_by_text(expander).click()
         self.settle()
 
     def upload(self, files: list[dict]) -> None:
