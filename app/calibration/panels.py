@@ -36,7 +36,7 @@ def headline(
     nll_low, nll_high = scores.nll_ci
     brier_low, brier_high = scores.brier_ci
     low, high = selective.aurc_ci
-    widgets.figures(
+    widgets.metrics(
         [
             ("Calibration error (ECE)", rate(scores.ece), between(scores.ece_ci)),
             ("Negative log-likelihood", f"{scores.nll:.3f}", f"{nll_low:.3f} to {nll_high:.3f} nats"),

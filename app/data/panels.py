@@ -40,7 +40,7 @@ def headline(record: RunSnapshot, balance: Balance, check: dict | None) -> None:
     nouns = words.noun(record)
     cells = [(words.ROLES[role], f"{balance.count(role=role):,}", nouns) for role in balance.roles]
     if cells:
-        widgets.figures([(name[:1].upper() + name[1:], value, note) for name, value, note in cells])
+        widgets.metrics([(name[:1].upper() + name[1:], value, note) for name, value, note in cells])
     known = words.plants_known(record, check)
     sentence(words.plants(known), "caution" if known is False else "standing")
 

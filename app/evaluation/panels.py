@@ -99,7 +99,7 @@ def headline(
         ("Calibration error (ECE)", rate(scores.ece), "15 bins" if calibrated else "run is not calibrated"),
         (split_title(split), f"{scores.n:,}", f"{sum(row.n > 0 for row in scores.per_class)} classes"),
     ]
-    widgets.figures(cells)
+    widgets.metrics(cells)
     notes = ["Intervals of 95 %: Wilson for top-1 accuracy, bootstrap over pictures for macro-F1."]
     if times_evaluated:
         notes.append(times_evaluated)

@@ -166,7 +166,7 @@ def _scores(record: RunSnapshot, scores: RecordedEvaluation) -> None:
         cells.append(("In distribution", rate(found["accepted"]), "of these"))
     what = "Cross-validated" if scores.split == "cv" else "Test"
     cells.append((what, f"{found['n']:,}", "pictures"))
-    widgets.figures(cells)
+    widgets.metrics(cells)
     notes = ["Intervals of 95 %: Wilson for top-1 accuracy, bootstrap for macro-F1."]
     if scores.times_evaluated is not None:
         notes.append(words.times_evaluated(scores.times_evaluated))

@@ -123,7 +123,7 @@ def headline(chosen: Selection) -> None:
         errors = corruption_errors(chosen.second_found, found)
         value = "undefined" if errors.mean is None else f"{errors.mean:.2f}"
         cells.append(("Corruption error (mCE)", value, f"of {chosen.second_found.run}, relative to {found.run}"))
-    widgets.figures(cells)
+    widgets.metrics(cells)
     if chosen.split is not None and cache.of_other_weights(chosen.record, chosen.split):
         widgets.notice("These answers are of other weights than the run has now: stress the run again.")
     if not chosen.same_masks:

@@ -47,7 +47,7 @@ def choose_data(rows: Sequence[MeasuredPhoto]) -> str:
 
 def headline(record: RunSnapshot, data: str) -> None:
     """The main scores of the head, and its gain over color thresholds."""
-    widgets.figures(words.cells(severities.scores(record, data, HEAD)))
+    widgets.metrics(words.cells(severities.scores(record, data, HEAD)))
     widgets.sentence(words.gain(severities.gain_over_classical(record, data)), "standing")
     widgets.sentence(
         "95 % confidence intervals: bootstrap over photos. IoU is pooled over the pixels of all photos.", "standing"
