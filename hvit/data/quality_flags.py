@@ -8,6 +8,7 @@ FLAG_SIDE_PX = 512
 BLURRED_BELOW = 25.0  # variance of the Laplacian of the grey values
 DARK_BELOW = 40.0  # mean grey value, of 255
 LIT_ABOVE = 70.0  # grey value that a twentieth of a photo in enough light reaches, also before a black ground
+BRIGHT, WHITE = (250, 250, 250), (255, 255, 255)
 BRIGHT_ABOVE = 0.5  # share of pixels at 250 or more in every channel, without plain white ground
 
 
@@ -28,7 +29,7 @@ def photo_flags(pixels: np.ndarray, img_size: int) -> list[str]:
         flags.append("blurred")
     if grey.mean() < DARK_BELOW and np.percentile(grey, 95) < LIT_ABOVE:
         flags.append("dark")
-    if (pixels.min(2) >= 250).mean() > BRIGHT_ABOVE and grey.std() < 40:
+    if cv2.countNonZero(cv2.inRange(pixels, BRIGHT, WHITE)) > BRIGHT_ABOVE * grey.size and grey.std() < 40:
         flags.append("bright")
     if min(height, width) < img_size:
         flags.append("tiny")
