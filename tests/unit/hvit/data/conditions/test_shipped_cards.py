@@ -59,3 +59,11 @@ def test_eppo_codes_are_six_capitals_or_digits():
     codes = [p.eppo_code.text for card in read_conditions().values() for p in card.pathogens if p.eppo_code]
     assert codes
     assert all(len(code) == 6 and code.isalnum() and code == code.upper() for code in codes)
+
+
+def test_a_page_has_the_same_title_and_a_pathogen_the_same_code_on_all_cards():
+    cards = read_conditions().values()
+    pages = {source for card in cards for source in card.sources()}
+    assert len(pages) == len({page.address for page in pages})
+    coded = {(p.name.text, p.eppo_code and p.eppo_code.text) for card in cards for p in card.pathogens}
+    assert len(coded) == len({name for name, _ in coded})
