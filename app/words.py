@@ -1,5 +1,6 @@
 """Texts that pages share. Pure functions, no drawing."""
 
+import shlex
 from collections.abc import Collection, Sequence
 
 import hvit.words
@@ -13,6 +14,15 @@ SPLITS = {"test": "test", "val": "validation", "cv": "cross-validation", "train"
 def percent(fraction: float) -> str:
     """`94 %` that does not break at the end of a line."""
     return hvit.words.percent(fraction, space=NBSP)
+
+
+def shell_word(text: str) -> str:
+    """Quotes a text as one word of a shell command, where it needs quotes.
+
+    >>> shell_word("leaf45-tiny"), shell_word("my run")
+    ('leaf45-tiny', "'my run'")
+    """
+    return shlex.quote(text)
 
 
 def joined(names: Sequence[str], last: str = "and") -> str:

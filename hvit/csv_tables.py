@@ -8,6 +8,8 @@ from typing import Any
 
 from hvit.files import write_bytes
 
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins with one is computed by spreadsheet programs
+
 
 def to_csv(rows: list[dict[str, Any]]) -> bytes:
     """Serializes rows of equal keys as CSV for spreadsheets: UTF-8 with a BOM, and no cell can start a formula."""
@@ -20,7 +22,7 @@ def to_csv(rows: list[dict[str, Any]]) -> bytes:
 
 
 def _safe_cell(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if isinstance(value, str) and value.startswith(FORMULA_SIGNS):
         return "'" + value
     return value
 

@@ -17,7 +17,10 @@ with sheet:
         widgets.notice(note)
     if batch is None:
         choices = runs.diagnosing_runs()
-        panels.new_batch(choices) if choices else widgets.no_run_yet()
+        if choices:
+            panels.new_batch(choices)
+        else:
+            widgets.no_run_yet()
         st.stop()
     with widgets.user_errors_shown():
         panels.progress_header(batch)

@@ -21,7 +21,7 @@ from app.diagnose import words as verdict_words
 from app.photo_inputs import is_remote_client
 from app.photos import pictures
 from app.widgets import picture, plain, sentence
-from app.words import percent, where_photos_go
+from app.words import percent, shell_word, where_photos_go
 from hvit.explain.color_scale import ColorScale
 from hvit.explain.export import no_evidence_note
 from hvit.explain.leaf_shares import LeafShares, leaf_shares
@@ -224,7 +224,7 @@ def _method_rank(run: RunSnapshot, method: str) -> None:
     tests = explanations.recorded_tests(run)
     sentence(words.method_rank_sentence(tests, method), "rank")
     if not tests.methods and tests.problem is None:
-        st.code(f"python -m training.explain --run {run.name} --data path/to/photos", language="bash")
+        st.code(f"python -m training.explain --run {shell_word(run.name)} --data path/to/photos", language="bash")
 
 
 def _probability_change(label: str, before: float, after: float, style: str) -> str:

@@ -36,7 +36,7 @@ def downloads(batch: Batch, results: Results, reviews: dict[str, dict[str, Revie
     with st.container(horizontal=True, vertical_alignment="center", key="batch_downloads"):
         for title, suffix, kind, make in tables:
             st.download_button(title, make, f"{batch.name}.{suffix}", kind, on_click="ignore", key=f"batch_{suffix}")
-        if batches.run_of(batch) is None:  # deleted since: its training data is unknown
+        if records.record_of(batch.run) is None:  # deleted or damaged since: its training data is unknown
             return
         has_maps = st.session_state.get(state.REPORT_MAPS, False)
         st.download_button(
@@ -47,7 +47,8 @@ def downloads(batch: Batch, results: Results, reviews: dict[str, dict[str, Revie
             on_click="ignore",
             key="batch_html",
         )
-        st.checkbox(f"with outlines and maps of the first {MOST_MAPS} photos", key=state.REPORT_MAPS)
+        title = f"with outlines and maps of the first {MOST_MAPS} photos"
+        st.checkbox(title, key=state.REPORT_MAPS, disabled=batches.run_with_weights_of(batch) is None)
 
 
 def _report(batch: Batch, results: Results, rows: np.ndarray, has_maps: bool) -> str:
@@ -76,10 +77,10 @@ def _report(batch: Batch, results: Results, rows: np.ndarray, has_maps: bool) ->
 def _maps(
     batch: Batch, results: Results, rows: Sequence[int], entries: Sequence[Result], record: RunSnapshot
 ) -> list[bytes | None]:
-    """JPEG of each photo with outlines and map; None where there are none, or where the weights of the run changed."""
-    checkpoint = runs.load_model(record)
-    if checkpoint.sha256 != batch.run_sha256:
+    """JPEG of each photo with outlines and map; None where there are none, or where the run changed or is gone."""
+    if batches.run_with_weights_of(batch) is None or not record.can_predict:
         return [None] * len(rows)
+    checkpoint = runs.load_model(record)
     return [
         evidence_jpeg(file_of(batch, results, row), entry, checkpoint, results.crops[row])
         for row, entry in zip(rows, entries)

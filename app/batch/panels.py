@@ -134,6 +134,7 @@ def progress_header(batch: Batch) -> None:
 def _rerun_when_added(batch: Batch, seen: int) -> None:
     """Reruns the page when photos were added from another window or device."""
     if batches.scoring_of(batch).total != seen and not state.batch_rows_are_selected():
+        state.keep_note_on_batch()
         st.rerun()
 
 
@@ -163,6 +164,7 @@ def _progress(batch: Batch) -> None:
     _show_progress(batch, scoring)
     is_new = scoring.done != state.scores_seen() and not state.batch_rows_are_selected()
     if not scoring.is_running or is_new:
+        state.keep_note_on_batch()
         st.rerun()
 
 

@@ -23,6 +23,7 @@ from hvit.batches.results import UNREADABLE, Results
 from hvit.batches.reviews import Review, standing_reviews
 from hvit.batches.set_levels import LEVELS
 from hvit.data.classes import crop_title, crops
+from hvit.verdicts import UNFAMILIAR
 from hvit.words import class_title
 
 ROWS_A_PAGE = 100
@@ -101,8 +102,12 @@ def _table(
         height=min(640, 38 + ROW_PX * len(order)),
         on_select="rerun",
         selection_mode="multi-row",
+        placeholder="",
         column_config={
             "Photo": st.column_config.ImageColumn("", width=64),
+            "File": st.column_config.TextColumn(width=160),
+            "Verdict": st.column_config.TextColumn(width=88),
+            "Crop": st.column_config.TextColumn(width=76),
             "Condition": st.column_config.TextColumn(width=150),
             "Other candidates": st.column_config.TextColumn(width=210),
             "Probability": st.column_config.NumberColumn("Probability, %", format="%.1f"),
@@ -120,17 +125,19 @@ def _table(
 def _row(
     batch: Batch, results: Results, row: int, reviews: dict[str, dict[str, Review]], notes: dict[str, str]
 ) -> dict[str, object]:
-    path, label = results.photos[row].path, results.label(row)
-    own = reviews.get(path, {}).values()
+    path, label, candidates = results.photos[row].path, results.label(row), results.candidates(row)
+    if results.verdicts[row] == UNFAMILIAR:  # no condition is claimed of what is unlike the training photos
+        label, candidates = None, [("", 0.0), *candidates]
+    own, crop = reviews.get(path, {}).values(), results.crops[row]
     probability, area = results.probability[row], results.severity["lesion_fraction"][row]
     return {
         "Photo": batches.thumbnail_uri(batch, path),
         "File": results.photos[row].name,
         "Verdict": words.VERDICTS[str(results.verdicts[row])],
-        "Crop": words.crop(label) + ("*" if results.crops[row] else ""),
+        "Crop": f"{crop_title(crop)}*" if crop is not None else words.crop(label),
         "Condition": words.condition(label) if label else results.errors[row],
-        "Probability": None if np.isnan(probability) else 100 * probability,
-        "Other candidates": words.others(results.candidates(row)),
+        "Probability": None if label is None else 100 * probability,
+        "Other candidates": words.others(candidates),
         "Area": None if np.isnan(area) else 100 * area,
         "Review": "; ".join(review_words.decision(review.label, review.verdict) for review in own),
         "Flags": words.flags(results.flags[row]),
@@ -182,7 +189,11 @@ def _retry_unreadable(batch: Batch) -> None:
 def _set_level(batch: Batch) -> None:
     """Selects the error level of the prediction sets."""
     own = None if batch.rules.conformal is None else batch.rules.conformal.alpha
-    if own is None or batches.run_of(batch) is None:
+    if own is None:
+        return
+    if batches.run_with_weights_of(batch) is None:
+        if batch.alpha() is not None:
+            sentence(words.LEVEL_LOST.format(run=batch.run, level=words.level(batch.alpha(), None)), "standing")
         return
     options = [None, *(alpha for alpha in LEVELS if alpha != own)]
     with st.expander("How long the lists of candidates are"):

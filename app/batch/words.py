@@ -32,7 +32,10 @@ STORAGE = (
     "Uploaded photos are copied to {folder} on {computer} and kept there until you delete the batch. Photos of a "
     "folder stay where they are; nothing is copied and nothing is changed. No photo leaves {computer}."
 )
-
+LEVEL_LOST = (
+    "Lists of candidates are as the model was calibrated, not at the level of {level} that was chosen: run {run} is "
+    "gone or has other weights by now."
+)
 ABOUT_AGREEMENT = (
     "Kappa: 1 is perfect agreement, 0 what chance alone gives. Concordance (Lin): 1 only where both estimate the same "
     "area, not merely in proportion. Intervals of 95 %. Doubtful photos are reviewed first, and reviewers see what "

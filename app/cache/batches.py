@@ -22,6 +22,7 @@ from hvit.batches.scores import ScoreReader, ScoreTable
 from hvit.batches.set_levels import conformal_at
 from hvit.batches.worker import start_worker
 from hvit.runs import Run, RunError, Trouble, find_run
+from hvit.runs.layout import CARD
 
 if TYPE_CHECKING:
     from hvit.severity.bounds import AreaBounds
@@ -68,6 +69,16 @@ def run_of(batch: Batch) -> Run | None:
         return None
 
 
+def run_with_weights_of(batch: Batch) -> Run | None:
+    """The run that scores a batch, as it was then; None where it is missing or has other weights by now."""
+    run = run_of(batch)
+    try:
+        card = None if run is None else run.model_card()
+    except RunError:
+        return None
+    return run if card is not None and card.sha256 == batch.run_sha256 else None
+
+
 def photos_of(batch: Batch) -> list[BatchPhoto]:
     """Photos of a batch.
 
@@ -104,6 +115,7 @@ def results_of(batch: Batch) -> Results:
     """
     scores = scores_of(batch)
     stamps = tuple(stamp(batch.path, name) for name in (PHOTOS, CROPS, SETTINGS))
+    stamps += (stamp(runs_folder() / batch.run, CARD),)
     return _results(str(batch.path), batch.created, len(scores), id(scores), stamps, batch, scores)
 
 
@@ -112,7 +124,7 @@ def _results(
     path: str, created: str, num_scores: int, scores_id: int, stamps: tuple, _batch: Batch, _scores: ScoreTable
 ) -> Results:
     conformal, alpha = None, _batch.alpha()
-    if alpha is not None and (run := run_of(_batch)) is not None:
+    if alpha is not None and (run := run_with_weights_of(_batch)) is not None:
         conformal = conformal_at(run, alpha)
     crops = chosen_crops(_batch)
     bounds = _bounds_of(_batch) if crops else None
@@ -121,9 +133,9 @@ def _results(
 
 def _bounds_of(batch: Batch) -> AreaBounds | None:
     """Area intervals of the run that measured a batch; None where it is gone, has other weights by now or no head."""
-    run = run_of(batch)
+    run = run_with_weights_of(batch)
     card = None if run is None else run.model_card()
-    if card is None or card.severity is None or card.sha256 != batch.run_sha256:
+    if card is None or card.severity is None:
         return None
     from hvit.severity.storage import read_bounds  # imports torch, which the first frame does not wait for
 

@@ -12,7 +12,7 @@ from app.cache import calibrations
 from app.calibration import panels, words
 from app.figures.reliability import reliability_with_counts
 from app.figures.trade_offs import Curve, Mark, accepted_by_threshold, coverage_by_set_size, risk_coverage_curves
-from app.words import rate, split_title
+from app.words import rate, shell_word, split_title
 from hvit.data.classes import crop_of, crops
 from hvit.data.unknown_kinds import KNOWN
 from hvit.runs.model_card import DetectorRecord
@@ -166,7 +166,7 @@ def rejection(record: RunSnapshot, split: str, predictions: Predictions) -> None
     if ood is None:
         panels.missing(
             "This run has no detector of unfamiliar photos. One is fitted when a run is calibrated:",
-            [f"python -m training.calibrate --run {record.name} --data path/to/photos"],
+            [f"python -m training.calibrate --run {shell_word(record.name)} --data path/to/photos"],
         )
         return
     found = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.words import between, counted, joined, percent, rate
+from app.words import between, counted, joined, percent, rate, shell_word
 from hvit.data.classes import crop_title
 from hvit.data.unknown_kinds import GREEN, KNOWN, NOT_LEAF, UNKNOWN_CROP, UNKNOWN_DISEASE
 from hvit.scoring.calibration_curves import CalibrationScores
@@ -243,6 +243,7 @@ def threshold_sentence(share: float, threshold: float, found: Sequence[Detection
 
 def distance_commands(run: str) -> list[str]:
     """Commands that record distances of known and of unknown photos."""
+    run = shell_word(run)
     return [
         f"python -m hvit evaluate --run {run} --data path/to/photos --save-distances",
         f"python -m hvit evaluate --run {run} --data path/to/unknown-photos --unknown-classes report --save-distances",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from app.words import counted, rate
+from app.words import counted, rate, shell_word
 from hvit.data.classes import crops, spoken
 from hvit.data.leafsim.address import AddressError, Span
 from hvit.scoring.metrics import wilson
@@ -164,7 +164,7 @@ def checked(report: dict, nouns: str) -> str:
 def check_command(record: RunSnapshot) -> str:
     """Command that records the check."""
     places = [_sample(name) for name in data_sets(record)] or ["path/to/photos"]
-    return f"python -m hvit data check {' '.join(places)} --save-to {record.name}"
+    return f"python -m hvit data check {' '.join(places)} --save-to {shell_word(record.name)}"
 
 
 def _sample(name: str) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import widgets
 from app.cache import trust
-from app.words import between, rate
+from app.words import between, rate, shell_word
 from hvit.runs.predictions import Predictions
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.audit_rows import REGIONS, TITLES, AttributionShare, Cue, Transfer
@@ -24,7 +24,7 @@ def shortcuts(record: RunSnapshot, predictions: Predictions, scores: SplitScores
         audit = trust.audit_of(record, predictions.split)
     if audit is None:
         widgets.sentence("What this run answers without color, detail, leaf or background was not measured:", "below")
-        command = f"python -m training.audit --run {record.name} --data path/to/photos"
+        command = f"python -m training.audit --run {shell_word(record.name)} --data path/to/photos"
         st.code(command + ("" if predictions.split == "test" else f" --split {predictions.split}"), language="bash")
         return
     if record.card is not None and audit.weights_sha256 != record.card.sha256:

@@ -13,7 +13,7 @@ from app import state, widgets
 from app.cache import costs, evaluations, model_cards, model_family
 from app.models import words
 from app.widgets import sentence
-from app.words import between, rate
+from app.words import between, rate, shell_word
 from hvit.csv_tables import to_csv
 from hvit.paper import intended_use
 from hvit.runs.layout import CARD, CONFIG
@@ -264,13 +264,13 @@ def _for_a_paper(record: RunSnapshot) -> None:
         return
     with st.expander("For a paper"):
         st.write("The Methods paragraph, from what this run recorded, with BibTeX:")
-        st.code(f"python -m hvit methods --run {record.name}", language="bash")
+        st.code(f"python -m hvit methods --run {shell_word(record.name)}", language="bash")
         st.download_button(
             "Methods", lambda: _methods_text(record), f"{record.name}_methods.md", "text/markdown", on_click="ignore"
         )
         if record.splits:
             st.write("Figures, vector graphics at the width of a column:")
-            st.code(FIGURE_COMMANDS.format(run=record.name), language="bash")
+            st.code(FIGURE_COMMANDS.format(run=shell_word(record.name)), language="bash")
 
 
 def _methods_text(record: RunSnapshot) -> str:

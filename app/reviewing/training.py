@@ -7,7 +7,7 @@ import streamlit as st
 from app.cache.folders import relative_to_project
 from app.reviewing import words
 from app.widgets import sentence
-from app.words import counted
+from app.words import counted, shell_word
 from hvit.batches.layout import VERDICTS
 from hvit.batches.reviews import Review, Reviewed, agreed_labels
 
@@ -26,7 +26,7 @@ def train_on_labels(reviewed: Reviewed, reviews: list[Review], run: str) -> None
         if len({review.label for review in labels.agreed.values()}) < 2:
             sentence("Training needs photos of at least two conditions.", "standing")
         else:
-            place = words.shell_word(relative_to_project(reviewed.path / VERDICTS))
+            place = shell_word(relative_to_project(reviewed.path / VERDICTS))
             st.write("A new head for the same model, in about a minute:")
             st.code(words.quick_command(place, run), language="bash")
             st.write("All of its weights, in an hour or more:")

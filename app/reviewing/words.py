@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Iterable
 
-from app.words import counted
+from app.words import counted, shell_word
 from hvit.batches.reviews import Labels, Review
 from hvit.words import label_title
 
@@ -32,19 +32,14 @@ def labels_kept(labels: Labels, file: str) -> str:
     return text
 
 
-def shell_word(text: str) -> str:
-    """Quotes a text as one word of a shell command."""
-    return shlex.quote(text)
-
-
 def quick_command(manifest: str, run: str) -> str:
     """Command that trains a new head on the labels."""
-    return f"python -m training.quick {manifest} --run {run} --run-dir runs/reviewed"
+    return f"python -m training.quick {manifest} --run {shell_word(run)} --run-dir runs/reviewed"
 
 
 def finetune_command(manifest: str) -> str:
     """Command that trains all weights on them."""
     return (
         "python -m training.finetune --config training/configs/own_photos.yaml --run-dir runs/reviewed \\\n"
-        f"    --set {shell_word(f'data.dirs=[{json.dumps(shlex.split(manifest)[0])}]')}"
+        f"    --set {shell_word(f'data.dirs=[{json.dumps(shlex.split(manifest)[0], ensure_ascii=False)}]')}"
     )

@@ -10,7 +10,7 @@ import streamlit as st
 from app import state, widgets
 from app.cache import robustness as cache
 from app.robustness import words
-from app.words import between, rate, split_title
+from app.words import between, rate, shell_word, split_title
 from hvit.runs import DEFAULT_RUN
 from hvit.runs.snapshot import RunSnapshot
 from hvit.scoring.robustness import mean_curve, newly_misnamed
@@ -95,7 +95,7 @@ def empty_state() -> None:
 def not_stressed(record: RunSnapshot) -> None:
     """Replacement for scores where a run has none; the other views work."""
     widgets.sentence(f"{record.name} was not stressed yet. 300 photos take about five minutes on two cores:", "below")
-    st.code(COMMAND.format(run=record.name), language="bash")
+    st.code(COMMAND.format(run=shell_word(record.name)), language="bash")
 
 
 def headline(chosen: Selection) -> None:

@@ -8,6 +8,7 @@ from app.state.keys import BATCH, BATCH_FOLDER
 
 _BATCH_INBOX = "_batch_inbox"
 _BATCH_NOTE = "_batch_note"
+_BATCH_NOTE_SHOWN = "_batch_note_shown"
 _BATCH_ORDERS = "_batch_orders"
 _BATCH_OPENED = "_batch_opened"
 _BATCH_DONE = "_batch_done"
@@ -41,7 +42,14 @@ def note_on_batch(note: str | None) -> None:
 
 def take_note_on_batch() -> str | None:
     """Returns the note and clears it."""
-    return st.session_state.pop(_BATCH_NOTE, None)
+    note = st.session_state.pop(_BATCH_NOTE, None)
+    st.session_state[_BATCH_NOTE_SHOWN] = note
+    return note
+
+
+def keep_note_on_batch() -> None:
+    """Keeps the note shown for a rerun that no user asked for, which would take it away unread."""
+    st.session_state.setdefault(_BATCH_NOTE, st.session_state.get(_BATCH_NOTE_SHOWN))
 
 
 def batch_order(key: str, paths: Sequence[str]) -> list[str]:

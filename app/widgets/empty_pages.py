@@ -64,7 +64,7 @@ def how_to_train(run_name: str | None = None) -> None:
     """
     st.write("Sort your photos into folders named `Crop___Condition`, for example `Tomato___Late_blight`. Then:")
     if run_name is not None:
-        st.code(QUICK_COMMAND.format(run=run_name), language="bash")
+        st.code(QUICK_COMMAND.format(run=words.shell_word(run_name)), language="bash")
         st.write("That takes a minute. Fine-tuning takes some minutes and is sometimes better (docs/own-photos.md):")
     st.code(TRAIN_COMMAND + ("" if run_name else FROM_NOTHING), language="bash")
 

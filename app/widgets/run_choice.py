@@ -27,7 +27,7 @@ class Need:
 
     def command_for(self, run: str) -> str:
         """The command that makes it for a run."""
-        return self.command.format(run=run)
+        return self.command.format(run=words.shell_word(run))
 
 
 def choose_run(runs: Sequence[RunSnapshot]) -> RunSnapshot:

@@ -169,6 +169,11 @@ def delete_batch(batch: Batch) -> None:
         hidden = batch.path.with_name(f".deleted {batch.name}")
         shutil.rmtree(hidden, ignore_errors=True)
         batch.path.rename(hidden)  # first: no half of a batch is ever listed
-        for link in (hidden / FOLDERS).iterdir():
+        for link in _links(hidden / FOLDERS):
             link.unlink()
         shutil.rmtree(hidden)
+
+
+def _links(folder: Path) -> list[Path]:
+    """Links in a folder; a copied batch may hold real folders instead, or none."""
+    return [path for path in folder.iterdir() if path.is_symlink()] if folder.is_dir() else []

@@ -11,11 +11,13 @@ from pathlib import Path, PurePosixPath
 
 from hvit.batches.folder import Batch, BatchError
 from hvit.batches.layout import FOLDERS, PHOTOS, THUMBNAILS, UPLOADS
-from hvit.batches.logs import append_rows, locked, read_rows, write_errors
-from hvit.data.datasets.folders import list_photos
+from hvit.batches.logs import LINE_BREAKS, append_rows, locked, read_rows, write_errors
+from hvit.data.datasets.folders import describe, list_photos
 from hvit.files import typed_folder, write_bytes
 
 COLUMNS = ("path", "sha256")
+MAX_NAME_BYTES = 200  # systems end at 255, and a number or the ending of a temporary file is added
+BROKEN_NAME = "a line break in its name: rename it"
 
 
 @dataclass(frozen=True)
@@ -77,14 +79,15 @@ def add_uploads(batch: Batch, uploads: Iterable[tuple[str, bytes]]) -> int:
 
 
 def safe_name(name: str) -> str:
-    """The last part of an uploaded file's name, without characters that some systems refuse.
+    """The last part of an uploaded file's name, without characters that some systems refuse, and not too long for them.
 
     >>> safe_name("C:\\\\photos\\\\leaf: 1.jpg"), safe_name("../../.hidden")
     ('leaf_ 1.jpg', 'hidden')
     """
     last = re.split(r"[\\/]", name)[-1]
     kept = "".join(c if c.isprintable() and c not in '<>:"|?*' else "_" for c in last)
-    return " ".join(kept.split())[-120:].strip(" .") or "photo"
+    end = " ".join(kept.split()).encode()[-MAX_NAME_BYTES:].decode(errors="ignore")
+    return end.strip(" .") or "photo"
 
 
 def _free_path(folder: Path, name: str) -> Path:
@@ -118,9 +121,11 @@ def add_folder(batch: Batch, typed: str) -> tuple[int, str | None]:
         raise BatchError(f"No photo lies in {root}. I look for JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP and TIFF files.")
     known = {photo.path for photo in read_photos(batch)}
     paths = [path.relative_to(batch.path).as_posix() for path in listing.photos]
-    new = [path for path in paths if path not in known]
+    broken = [path for path in paths if LINE_BREAKS.search(path)]
+    new = [path for path in paths if path not in known and path not in broken]
     append_rows(batch.path / PHOTOS, COLUMNS, [{"path": path, "sha256": ""} for path in new])
-    return len(new), listing.note
+    names = [PurePosixPath(*PurePosixPath(path).parts[2:]).as_posix() for path in broken]
+    return len(new), describe(root, listing.passed_over | ({BROKEN_NAME: names} if names else {}))
 
 
 def link_folder(path: Path, root: Path) -> Path:
@@ -130,6 +135,7 @@ def link_folder(path: Path, root: Path) -> Path:
         BatchError: it cannot be created.
     """
     with locked(path), write_errors(path):
+        (path / FOLDERS).mkdir(exist_ok=True)  # copies leave out empty folders
         links = sorted((path / FOLDERS).iterdir(), key=lambda link: link.name)
         for link in links:
             if link.resolve() == root:

@@ -14,8 +14,9 @@ import numpy as np
 
 from hvit.batches.choices import now
 from hvit.batches.layout import REVIEWS, VERDICTS
-from hvit.batches.logs import append_rows, locked, read_rows, write_errors
+from hvit.batches.logs import LINE_BREAKS, append_rows, locked, read_rows, write_errors
 from hvit.batches.results import Results
+from hvit.csv_tables import FORMULA_SIGNS
 from hvit.files import write_bytes
 from hvit.verdicts import UNFAMILIAR, UNSURE
 
@@ -66,8 +67,8 @@ def add_review(reviewed: Reviewed, review: Review) -> None:
     """Appends a decision, waits until it is on the disk, and rewrites the manifest.
 
     Raises:
-        ValueError: the decision is none of `DECISIONS`, a name or label is missing or not one of the run's classes,
-            or the area is outside [0, 1].
+        ValueError: the decision is none of `DECISIONS`, a name or label is missing or begins like a formula, the name
+            of the photo has a line break, or the area is outside [0, 1].
         BatchError: it cannot be written.
     """
     _check(review)
@@ -83,6 +84,11 @@ def _check(review: Review) -> None:
         raise ValueError("a review needs the name of its reviewer; type one")
     if review.verdict in (RIGHT, LABEL) and not review.label.strip():
         raise ValueError("choose a label")
+    for what, text in (("name of the reviewer", review.reviewer), ("label", review.label)):
+        if text.startswith(FORMULA_SIGNS):  # verdicts.csv is opened in spreadsheet programs, and read by trainings
+            raise ValueError(f"the {what} begins with {text[0]!r}, which spreadsheets compute; begin with a letter")
+    if LINE_BREAKS.search(review.path):
+        raise ValueError("the name of the photo has a line break; rename it")
     if review.area is not None and not 0 <= review.area <= 1:
         raise ValueError(f"the area is {review.area:g}, expected a share between 0 and 1")
 

@@ -74,4 +74,6 @@ def _spellings(name: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFC", text.strip().replace("\\", "/")).casefold().removeprefix("./")
+    """A name for comparison: case, kinds and numbers of spaces, and kinds of slashes do not count."""
+    spaced = " ".join(text.replace("\\", "/").split())
+    return unicodedata.normalize("NFC", spaced).casefold().removeprefix("./")

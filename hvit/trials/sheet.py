@@ -17,8 +17,15 @@ PLOT = ("plot", "plot_id", "parzelle", "parcela", "parcelle")
 TREATMENT = ("treatment", "trt", "behandlung", "tratamiento", "traitement")
 REPLICATE = ("replicate", "rep", "block", "wiederholung", "repetition")
 DATE = ("date", "datum", "day", "fecha")
+WORKBOOKS = (".xlsx", ".xlsm")
+CELL_ERRORS = ("#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!")
+EMPTY_IN_WORKBOOK = "; a merged cell, or a formula that was never computed, counts as empty"
+YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[ T].*)?")
+DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4}|\d{2})(?: .*)?")
+EITHER_FIRST = re.compile(r"(\d{1,2})([-/])(\d{1,2})\2(\d{4})(?: .*)?")
 Day = date
 MAX_BYTES = 20 * 2**20
+MAX_UNPACKED_BYTES = 200 * 2**20
 MAX_ROWS = 100_000
 
 
@@ -70,10 +77,11 @@ def read_sheet(file: Path) -> Sheet:
     are understood. Only file and plot are needed.
 
     Raises:
-        SheetError: it cannot be read, lacks a column or a cell, a date is not one, or a plot has two treatments.
+        SheetError: it cannot be read, lacks a column or a cell, has a column twice, a date is not one, or a plot has
+            two treatments.
     """
     try:
-        if file.suffix.lower() in (".xlsx", ".xlsm"):
+        if file.suffix.lower() in WORKBOOKS:
             lines, notes = _xlsx_rows(file), []
         else:
             table = read_table(file, (FILE, PLOT))
@@ -96,37 +104,71 @@ def _column(row: Mapping[str, Any], names: Sequence[str]) -> str:
 
 def _xlsx_rows(file: Path) -> list[tuple[int, dict[str, Any]]]:
     """Rows of the first sheet of a workbook, with the names of columns in lower case."""
-    from zipfile import BadZipFile
-
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    if file.stat().st_size > MAX_BYTES:
-        raise SheetError(f"{file.name} is larger than {MAX_BYTES >> 20} MB; save the sheet of the trial alone")
-    try:
-        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-        cells = [list(row) for row in book.worksheets[0].iter_rows(values_only=True, max_row=MAX_ROWS)]
-        book.close()
-    except (BadZipFile, InvalidFileException, KeyError, IndexError, ValueError, OSError) as error:
-        raise SheetError(f"{file.name} is not a workbook that can be read ({error}); save it as CSV") from None
+    cells = _xlsx_cells(file)
     if not cells:
-        raise SheetError(f"{file.name} is empty; expected columns file, plot, treatment, replicate, date")
+        raise SheetError(f"the first sheet of {file.name} is empty; put the columns file, plot, ... there")
     header = [clean_name(str(cell or "")).casefold() for cell in cells[0]]
     for names in (FILE, PLOT):
         if not set(names) & set(header):
             found = ", ".join(filter(None, header)) or "none"
             raise SheetError(f"{file.name}: expected columns file (or pattern) and plot, got {found}")
+    if twice := sorted({name for name in header if name and header.count(name) > 1}):
+        raise SheetError(f"{file.name} has two columns {twice[0]}; take one away")
     rows = [(number, dict(zip(header, row))) for number, row in enumerate(cells[1:], 2)]
     return [(number, row) for number, row in rows if any(cell not in (None, "") for cell in row.values())]
 
 
+def _xlsx_cells(file: Path) -> list[list[Any]]:
+    """Values of all cells of the first sheet."""
+    import xml.etree.ElementTree
+    import zipfile
+    import zlib
+
+    import openpyxl
+
+    if file.stat().st_size > MAX_BYTES:
+        raise SheetError(f"{file.name} is larger than {MAX_BYTES >> 20} MB; save the sheet of the trial alone")
+    try:
+        with zipfile.ZipFile(file) as archive:
+            if (size := sum(member.file_size for member in archive.infolist())) > MAX_UNPACKED_BYTES:
+                raise SheetError(f"{file.name} unpacks to {size >> 20:,} MB; save the sheet of the trial alone")
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+        rows = book.worksheets[0].iter_rows(values_only=True, max_row=MAX_ROWS + 1)
+        cells = [list(row) for row in rows]
+        book.close()
+    except SheetError:
+        raise
+    # What zip, zlib, XML and openpyxl raise on a damaged workbook has no common class: all of it means the same.
+    except (
+        zipfile.BadZipFile, zlib.error, xml.etree.ElementTree.ParseError, NotImplementedError, EOFError,
+        KeyError, IndexError, AttributeError, TypeError, ValueError, OSError, RuntimeError,
+    ) as error:  # fmt: skip
+        raise SheetError(f"{file.name} is not a workbook that can be read ({error}); save it as CSV") from None
+    if len(cells) > MAX_ROWS:
+        raise SheetError(f"{file.name} has more than {MAX_ROWS:,} lines; save the lines of this trial alone")
+    return cells
+
+
 def _row(file: Path, number: int, row: Mapping[str, Any], columns: Mapping[Any, str], read_date: Any) -> SheetRow:
-    texts = {kind: _text(row[name]) if name else "" for kind, name in columns.items()}
+    cells = {kind: row[name] if name else None for kind, name in columns.items()}
+    for kind in (FILE, PLOT, TREATMENT, REPLICATE):
+        _check_cell(file, number, columns[kind], cells[kind])
+    texts = {kind: _text(cell) for kind, cell in cells.items()}
     for kind, what in ((FILE, "file or pattern"), (PLOT, "plot")):
         if not texts[kind]:
-            raise SheetError(f"{file.name}: line {number} has no {what}")
+            hint = EMPTY_IN_WORKBOOK if file.suffix.lower() in WORKBOOKS else ""
+            raise SheetError(f"{file.name}: line {number} has no {what}{hint}")
     when = read_date(number, row[columns[DATE]]) if columns[DATE] else None
     return SheetRow(number, texts[FILE], texts[PLOT], texts[TREATMENT], texts[REPLICATE], when)
+
+
+def _check_cell(file: Path, number: int, column: str, cell: Any) -> None:
+    """Refuses what a spreadsheet program made of a cell: an error of a formula, or a date of a number such as 3-7."""
+    where = f"{file.name}: line {number}, column {column}"
+    if isinstance(cell, datetime | date):
+        raise SheetError(f"{where} is the date {cell:%Y-%m-%d}; format the column as text and type its values again")
+    if isinstance(cell, str) and cell.strip() in CELL_ERRORS:
+        raise SheetError(f"{where} holds the error {cell.strip()} of a formula; type its value")
 
 
 def _text(cell: Any) -> str:
@@ -139,11 +181,11 @@ def _text(cell: Any) -> str:
 def _date_reader(file: Path, cells: Sequence[tuple[int, Any]]) -> Any:
     """Function that parses a cell as a date, None for an empty one; `line` is named in errors.
 
-    The order of day and month in dates with slashes is inferred from the full column.
+    The order of day and month in dates such as 3/7/2026 or 3-7-2026 is inferred from the full column.
     """
-    slashed = [m for _, cell in cells if (m := re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", _text(cell)))]
-    day_first = any(int(m[1]) > 12 for m in slashed)
-    month_first = any(int(m[2]) > 12 for m in slashed)
+    either = [m for _, cell in cells if (m := EITHER_FIRST.fullmatch(_text(cell)))]
+    day_first = any(int(m[1]) > 12 for m in either)
+    month_first = any(int(m[3]) > 12 for m in either)
 
     def read(number: int, cell: Any) -> date | None:
         if isinstance(cell, datetime):
@@ -153,26 +195,32 @@ def _date_reader(file: Path, cells: Sequence[tuple[int, Any]]) -> Any:
         text = _text(cell)
         if not text:
             return None
-        try:
-            if m := re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T].*)?", text):
-                return date(int(m[1]), int(m[2]), int(m[3]))
-            if m := re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", text):
-                return date(int(m[3]), int(m[2]), int(m[1]))
-            if m := re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", text):
-                if day_first == month_first:
-                    raise SheetError(
-                        f"{file.name}: line {number} has the date {text}, of which day and month cannot be told "
-                        "apart; write dates as 2026-07-31"
-                    )
-                day, month = (1, 2) if day_first else (2, 1)
-                return date(int(m[3]), int(m[month]), int(m[day]))
-        except SheetError:
-            raise
-        except ValueError:  # no such day
-            pass
-        raise SheetError(f"{file.name}: line {number} has the date {text[:40]!r}; write dates as 2026-07-31")
+        if EITHER_FIRST.fullmatch(text) and day_first == month_first:
+            raise SheetError(
+                f"{file.name}: line {number} has the date {text}, of which day and month cannot be told apart; write "
+                "dates as 2026-07-31"
+            )
+        if (found := _parse_date(text, day_first)) is None:
+            raise SheetError(f"{file.name}: line {number} has the date {text[:40]!r}; write dates as 2026-07-31")
+        return found
 
     return read
+
+
+def _parse_date(text: str, day_first: bool) -> date | None:
+    """A date from text; None where it is none, or there is no such day."""
+    if m := YEAR_FIRST.fullmatch(text):
+        year, month, day = m[1], m[3], m[4]
+    elif m := DOTTED.fullmatch(text):
+        day, month, year = m[1], m[2], m[3]
+    elif m := EITHER_FIRST.fullmatch(text):
+        (day, month), year = (m[1], m[3]) if day_first else (m[3], m[1]), m[4]
+    else:
+        return None
+    try:
+        return date(int(year) + 2000 * (len(year) == 2), int(month), int(day))
+    except ValueError:
+        return None
 
 
 def _check_treatments(file: Path, rows: Sequence[SheetRow]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from app import widgets
 from app.reviewing import words as review_words
 from app.robustness import panels as robustness_panels
+from app.words import shell_word
 from hvit.__main__ import make_parser
 from hvit.feature_space.mapped_samples import embed_command
 from training.config import FinetuneConfig, PretrainConfig, load_config
@@ -32,8 +33,8 @@ SHOWN_BY_THE_DASHBOARD = [
     robustness_panels.COMMAND.format(run="leaf45-tiny"),
     widgets.TRAIN_COMMAND,
     widgets.TRAIN_COMMAND + widgets.FROM_NOTHING,
-    review_words.quick_command(review_words.shell_word("batches/Field 7/verdicts.csv"), "leaf45-tiny"),
-    review_words.finetune_command(review_words.shell_word("batches/Field 7/verdicts.csv")),
+    review_words.quick_command(shell_word("batches/Field 7/verdicts.csv"), "leaf45-tiny"),
+    review_words.finetune_command(shell_word("batches/Field 7/verdicts.csv")),
 ]
 
 

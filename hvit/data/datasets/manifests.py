@@ -65,7 +65,7 @@ def read_table(file: Path, needed: tuple[tuple[str, ...], ...]) -> Table:
     text, note = _decoded(file, data)
     rows = _split_at_best(file, text, needed)
     if rows is None:
-        wanted = " and ".join(" (or ".join(names) + ")" * (len(names) - 1) for names in needed)
+        wanted = " and ".join(first + (f" (or {', '.join(others)})" if others else "") for first, *others in needed)
         raise DataError(f"{file}: expected columns {wanted}, got {', '.join(_columns_found(text)) or 'none'}")
     (_, header), *lines = rows
     columns = tuple(clean_name(name).casefold() for name in header)

@@ -142,3 +142,55 @@ def test_the_level_of_sets_is_kept(tmp_path, card):
     assert open_batch(batch.path).alpha() == 0.05
     batch.choose_alpha(None)
     assert batch.alpha() is None
+
+
+def test_photos_with_unusual_names_are_found_under_them(tmp_path, tiny_run):
+    names = [
+        "a  b.jpg",
+        "Screenshot 9.41\u202fPM.jpg",
+        "no\u00a0break.jpg",
+        " 葉.JPG",
+        "=1+1.jpg",
+        "a\\b.jpg",
+        'a"b.jpg',
+    ]
+    (tmp_path / "photos").mkdir()
+    for number, name in enumerate(names):
+        (tmp_path / "photos" / name).write_bytes(leaf(number))
+    batch = new_batch(tmp_path / "batches", tiny_run, tmp_path / "photos")
+    assert {photo.name for photo in read_photos(batch)} == set(names)
+    assert all((batch.path / photo.path).is_file() for photo in read_photos(batch))
+
+
+def test_a_photo_whose_name_has_a_line_break_is_left_out_and_named(tmp_path, card):
+    batch = create_batch(tmp_path / "batches", "field", "tiny", card)
+    photos = write_leaves(tmp_path / "photos", 1)
+    (photos / "new\nline.jpg").write_bytes(leaf(1))
+    added, note = add_folder(batch, str(photos))
+    assert added == 1 and note == f"{photos}: passed over 1 (a line break in its name: rename it: new\\nline.jpg)"
+
+
+@pytest.mark.parametrize("name", ["葉" * 120, "🌿" * 90, "a" * 400])
+def test_an_upload_with_a_very_long_name_is_kept(tmp_path, card, name):
+    batch = create_batch(tmp_path, "field", "tiny", card)
+    assert add_uploads(batch, [(f"{name}.jpg", leaf(1)), (f"{name}.jpg", leaf(2))]) == 2
+    assert all(photo.name.endswith(".jpg") and photo.name[0] == name[0] for photo in read_photos(batch))
+
+
+def test_a_copy_with_real_folders_in_place_of_links_is_deleted_with_them(tmp_path, tiny_run):
+    photos = write_leaves(tmp_path / "photos", 1)
+    batch = new_batch(tmp_path / "batches", tiny_run, photos)
+    (batch.path / "folders" / "1").unlink()
+    write_leaves(batch.path / "folders" / "1", 1)
+    delete_batch(batch)
+    assert list((tmp_path / "batches").iterdir()) == [] and len(list(photos.iterdir())) == 1
+
+
+def test_a_copy_without_empty_folders_takes_photos_and_is_deleted(tmp_path, card):
+    batch = create_batch(tmp_path / "batches", "field", "tiny", card)
+    (batch.path / "folders").rmdir()
+    assert add_folder(batch, str(write_leaves(tmp_path / "photos", 1))) == (1, None)
+    other = create_batch(tmp_path / "batches", "other", "tiny", card)
+    (other.path / "folders").rmdir()
+    delete_batch(other)
+    assert [path.name for path in (tmp_path / "batches").iterdir()] == ["field"]

@@ -79,3 +79,9 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     with pytest.raises(BatchError, match="No space left on device; nothing was changed"):
         append_rows(file, COLUMNS, [row("b")])
     assert file.read_bytes() == before
+
+
+def test_spaces_of_every_kind_and_number_stay(tmp_path):
+    names = ["a  b.jpg", " begins.jpg", "Screenshot 9.41\u202fPM.jpg", "no\u00a0break.jpg", "tab\there.jpg"]
+    append_rows(tmp_path / "notes.csv", COLUMNS, map(row, names))
+    assert read_rows(tmp_path / "notes.csv", COLUMNS) == list(map(row, names))

@@ -96,6 +96,8 @@ def test_labels_on_which_reviewers_differ_are_left_out(batch):
         ("right", LATE, " ", None, "needs the name of its reviewer"),
         ("wrong", LATE, "Ana", None, "expected one of right, label"),
         ("right", LATE, "Ana", 1.5, "expected a share between 0 and 1"),
+        ("label", "=1+1", "Ana", None, "the label begins with '=', which spreadsheets compute"),
+        ("unsure", "", "@Ana", None, "the name of the reviewer begins with '@'"),
     ],
 )
 def test_a_review_that_says_nothing_is_refused(batch, verdict, label, reviewer, area, said):

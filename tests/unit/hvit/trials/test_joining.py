@@ -55,3 +55,10 @@ def test_brackets_may_belong_to_a_name():
 
 def test_names_are_compared_in_one_form_of_unicode():
     assert plots(join_sheet(sheet(("U\u0308bung", "1")), ["\u00dcbung.jpg"])) == ["1"]
+
+
+def test_kinds_and_numbers_of_spaces_do_not_count():
+    joined = join_sheet(
+        sheet(("Screenshot 9.41 PM", "1"), ("a b.jpg", "2")), ["Screenshot 9.41\u202fPM.jpg", "a  b.jpg"]
+    )
+    assert plots(joined) == ["1", "2"]

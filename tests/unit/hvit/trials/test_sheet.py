@@ -5,6 +5,7 @@ from datetime import date, datetime
 import openpyxl
 import pytest
 
+from hvit.trials import sheet as sheet_module
 from hvit.trials.sheet import SheetError, read_sheet
 
 
@@ -46,6 +47,10 @@ def test_a_workbook_is_read_with_its_dates_and_numbers(tmp_path):
         (["7/31/2026"], date(2026, 7, 31)),
         (["2026-07-31T08:00"], date(2026, 7, 31)),
         (["1/7/2026", "13/7/2026"], date(2026, 7, 1)),
+        (["2026/7/31"], date(2026, 7, 31)),
+        (["31-07-2026"], date(2026, 7, 31)),
+        (["31.07.26"], date(2026, 7, 31)),
+        (["31.07.2026 14:03"], date(2026, 7, 31)),
     ],
 )
 def test_dates_are_read_as_they_are_written(tmp_path, cells, found):
@@ -63,6 +68,8 @@ def test_dates_are_read_as_they_are_written(tmp_path, cells, found):
         ("file;plot;date\na;1;soon\n", "line 2 has the date 'soon'; write dates as 2026-07-31"),
         ("file;plot;date\na;1;2026-02-30\n", "line 2 has the date '2026-02-30'"),
         ("file;plot;date\na;1;1/2/2026\n", "day and month cannot be told apart"),
+        ("file;plot;date\na;1;31/7-2026\n", "line 2 has the date '31/7-2026'"),
+        ("file;plot;treatment\na;1;#N/A\n", "line 2, column treatment holds the error #N/A of a formula"),
         ("file;plot;treatment\na;1;A\nb;1;B\n", "plot 1 has treatment A in line 2 and B in line 3"),
     ],
 )
@@ -87,3 +94,58 @@ def test_a_workbook_without_the_columns_is_refused(tmp_path):
     book.save(tmp_path / "sheet.xlsx")
     with pytest.raises(SheetError, match=r"expected columns file \(or pattern\) and plot, got name, plot"):
         read_sheet(tmp_path / "sheet.xlsx")
+
+
+def workbook(path, *rows):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([["file", "plot", "plot"], ["a", 1, 2]], "has two columns plot; take one away"),
+        (
+            [["file", "plot"], ["a", datetime(2026, 7, 3)]],
+            "line 2, column plot is the date 2026-07-03; format the column",
+        ),
+        ([["file", "plot"], ["a", "#REF!"]], "line 2, column plot holds the error #REF! of a formula"),
+        (
+            [["file", "plot"], ["a", '=A2&"1"']],
+            "line 2 has no plot; a merged cell, or a formula that was never computed",
+        ),
+        ([], "the first sheet of sheet.xlsx is empty"),
+    ],
+)
+def test_what_a_spreadsheet_program_made_of_a_cell_is_said(tmp_path, rows, said):
+    with pytest.raises(SheetError, match=said):
+        read_sheet(workbook(tmp_path / "sheet.xlsx", *rows))
+
+
+def test_a_workbook_damaged_anywhere_is_read_or_refused(tmp_path):
+    whole = workbook(tmp_path / "sheet.xlsx", ["file", "plot"], *([f"{i}.jpg", i] for i in range(40))).read_bytes()
+    refused = 0
+    for start in range(0, len(whole), 97):
+        damaged = bytearray(whole)
+        damaged[start : start + 3] = b"\xff" * len(damaged[start : start + 3])
+        (tmp_path / "sheet.xlsx").write_bytes(damaged)
+        try:
+            read_sheet(tmp_path / "sheet.xlsx")
+        except SheetError:
+            refused += 1
+    assert refused > 10
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(sheet_module, "MAX_UNPACKED_BYTES", 100)
+    with pytest.raises(SheetError, match="unpacks to 0 MB; save the sheet of the trial alone"):
+        read_sheet(workbook(tmp_path / "sheet.xlsx", ["file", "plot"], ["a", 1]))
+
+
+def test_lines_beyond_the_limit_are_not_left_out_in_silence(tmp_path, monkeypatch):
+    monkeypatch.setattr(sheet_module, "MAX_ROWS", 2)
+    with pytest.raises(SheetError, match="has more than 2 lines"):
+        read_sheet(workbook(tmp_path / "sheet.xlsx", ["file", "plot"], ["a", 1], ["b", 2]))
