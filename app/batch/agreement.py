@@ -11,6 +11,7 @@ import numpy as np
 from hvit.batches.results import Results
 from hvit.batches.reviews import Review
 from hvit.scoring.agreement import Agreement, cohen_kappa, lin_concordance
+from hvit.verdicts import UNFAMILIAR
 
 Standing = Mapping[str, Mapping[str, Review]]  # by path and reviewer
 MODEL = "the model"
@@ -35,7 +36,8 @@ class Pair:
 def agreements(results: Results, standing: Standing) -> list[Pair]:
     """Agreement of the model with each reviewer, then of each pair of reviewers.
 
-    Between the model and a reviewer photos count that have a class from both; between reviewers all decisions do.
+    Between the model and a reviewer photos count that have a class from both: of unfamiliar ones the model claims none.
+    Between reviewers all decisions count.
     """
     reviewers = sorted({name for by_reviewer in standing.values() for name in by_reviewer})
     pairs = [_model_agreement(results, standing, reviewer) for reviewer in reviewers]
@@ -49,7 +51,7 @@ def _model_agreement(results: Results, standing: Standing, reviewer: str) -> Pai
         review, label = standing.get(photo.path, {}).get(reviewer), results.label(row)
         if review is None or label is None:
             continue
-        if review.label:
+        if review.label and results.verdicts[row] != UNFAMILIAR:
             labels.append((label, review.label))
         measured = results.severity["lesion_fraction"][row]
         if review.area is not None and not np.isnan(measured):

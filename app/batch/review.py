@@ -21,6 +21,7 @@ from hvit.batches import Batch
 from hvit.batches.results import Results
 from hvit.batches.reviews import Review, add_review, most_uncertain_first, standing_reviews, undo
 from hvit.data.photos import InvalidPhotoError
+from hvit.verdicts import UNFAMILIAR
 from hvit.words import label_title
 
 SWIPE = Path(__file__).with_name("swipe.js")
@@ -89,8 +90,9 @@ def _steps(path: str) -> None:
 
 
 def _reviewed_sample(results: Results, row: int, reviewer: str) -> ReviewTarget:
-    """The candidates of a photo for review; the first is the prediction of the run."""
-    path, own = results.photos[row].path, results.label(row)
+    """The candidates of a photo for review; the first is the prediction of the run, which has none where unfamiliar."""
+    path = results.photos[row].path
+    own = None if results.verdicts[row] == UNFAMILIAR else results.label(row)
     blank = Review(
         reviewer, path, results.sha256[row] or "", "", predicted=own or "",
         probability=None if own is None else float(results.probability[row]),

@@ -26,6 +26,7 @@ from hvit.files import typed_folder
 from hvit.words import label_title
 
 SHOWN_PX = 640
+KEYS = Path(__file__).with_name("dialog_keys.js")
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def review_dialog(
         run, classes: whose samples these are.
         show: makes the image of a sample.
     """
+    st.html(f"<script>{KEYS.read_text(encoding='utf-8')}</script>", unsafe_allow_javascript=True)
     number = state.opened_tile(gallery)
     if number is None or number >= len(seen):
         sentence("These were all on this page of the gallery.", "below")

@@ -48,7 +48,8 @@ class Review:
             reviewer's last decision about the photo back.
         label: class name for "right" and "label", else empty.
         area: discolored share of the leaf as the reviewer estimates it, in [0, 1]; None where not estimated.
-        predicted, probability: the run's first class at that time; empty and None of a photo without scores.
+        predicted, probability: the run's first class at that time; empty and None of a photo without scores or
+            unfamiliar.
         time: ISO 8601, UTC.
     """
 
