@@ -6,11 +6,14 @@ from pathlib import Path
 from torch import nn
 
 from hvit.console import print_table
+from hvit.data.datasets.folders import listed
 from hvit.data.datasets.reading import SPLITS
 from hvit.models.segmentation import SegmentationHead
 from hvit.runs import INFO
+from hvit.words import counted
 from training.config import ConfigError, SegmentConfig
 from training.dry_run.finetune_plan import print_rates
+from training.dry_run.mask_checks import check_masks
 from training.engine.schedule import Schedule
 from training.parallel.world import World
 from training.segmentation.encoder import build_encoder_decoder
@@ -30,13 +33,19 @@ def print_plan(config: SegmentConfig, run_dir: Path, world: World) -> None:
     for split in ("train", "val"):
         if not any(split == s.split for s in samples):
             raise ConfigError(f"data.dirs hold no {split} photos; expected DIR/{split}/images and DIR/{split}/masks")
+    symptoms, unreadable = check_masks([*samples, *calibrating], config.data.leaf_unknown)
     print(f"Plan of {run_dir}; nothing is trained or written.")
     if (run_dir / INFO).exists():
         print("This folder holds a run already: choose another --run-dir, or go on with it: --resume.")
     rows = [
-        [source, *(counts[source, split] for split in SPLITS)] for source in dict.fromkeys(s.source for s in samples)
+        [source, *(counts[source, split] for split in SPLITS), symptoms.get(source, "")]
+        for source in dict.fromkeys(s.source for s in samples)
     ]
-    print_table(["data set", *SPLITS], rows)
+    print_table(["data set", *SPLITS, "with symptoms"], rows)
+    if unreadable:
+        print(
+            f"\n{counted(len(unreadable), 'photo')} cannot be read and will be left out: {listed(map(str, unreadable))}"
+        )
     if calibrating:
         print(f"\n{len(calibrating):,} more photos calibrate: calibrate_dirs, and validation photos of healthy_dirs.")
     if config.encoder is None:

@@ -14,6 +14,7 @@ from training.config import ConfigError, MaskData, SegmentConfig
 from training.inputs.datasets import cache_of
 from training.parallel.world import World
 
+NO_SYMPTOM = "no mask of the training photos has a symptom (value 2), so there is nothing to learn"
 HALF = 128  # of 255: a pixel belongs to the class that covers half of it
 
 
@@ -74,7 +75,7 @@ def build_mask_datasets(config: SegmentConfig, world: World) -> MaskDatasets:
     train, val = (open_masked(parts[split], config, world) for split in ("train", "val"))
     test, extra = (open_masked(part, config, world) if part else None for part in (parts["test"], more))
     if not with_symptoms(train, np.arange(len(train))):
-        raise ConfigError("no mask of the training photos has a symptom (value 2), so there is nothing to learn")
+        raise ConfigError(NO_SYMPTOM)
     for part in (train, val, test, extra):
         if part is not None:
             check_leaf(part)
@@ -102,14 +103,8 @@ def list_masked(data: MaskData, world: World) -> tuple[list[MaskSample], list[Ma
     """
     log = log_to_stderr if world.is_main else log_nothing
     samples: list[MaskSample] = read_masked(data.dirs, log) + read_healthy(data.healthy_dirs, log)
-    named = {*data.source_weights, *data.leaf_unknown, *data.crops, *data.licences}
     more = read_masked(data.calibrate_dirs, log) + read_healthy(data.healthy_dirs, split="val")
-    sources = {sample.source for sample in samples + more}
-    if named - sources:
-        raise ConfigError(
-            f"data names {', '.join(sorted(named - sources))}, which is none of the data sets; those are "
-            f"{', '.join(sorted(sources))}"
-        )
+    _check_names(data, {sample.source for sample in samples + more})
     used = {sample.photo.path.resolve() for sample in samples if sample.split != "test"}
     shared = [sample.relative for sample in more if sample.photo.path.resolve() in used]
     if shared:
@@ -120,6 +115,21 @@ def list_masked(data: MaskData, world: World) -> tuple[list[MaskSample], list[Ma
     return samples, more
 
 
+def _check_names(data: MaskData, sources: set[str]) -> None:
+    """Checks that the options for single data sets name data sets that are there.
+
+    Raises:
+        ConfigError: one names another.
+    """
+    for option in ("source_weights", "leaf_unknown", "crops", "licences"):
+        unknown = set(getattr(data, option)) - sources
+        if unknown:
+            raise ConfigError(
+                f"data.{option} names {', '.join(sorted(unknown))}, which is none of the data sets; each is named by "
+                f"the last part of its folder: {', '.join(sorted(sources))}"
+            )
+
+
 def check_leaf(data: MaskedPhotos) -> None:
     """Checks that the masks of each data set show leaves, unless it is listed in `leaf_unknown`.
 
@@ -128,10 +138,15 @@ def check_leaf(data: MaskedPhotos) -> None:
     """
     for source in np.unique(data.sources[data.leaf_known]):
         if not _has_class(data, np.flatnonzero(data.sources == source), LEAF):
-            raise ConfigError(
-                f"no mask of {source} has a pixel of leaf (value 1); where masks tell symptoms alone, add the data set "
-                f"to data.leaf_unknown: [{source}]"
-            )
+            raise leaf_missing(source)
+
+
+def leaf_missing(source: str) -> ConfigError:
+    """Error of a data set whose masks show no leaf."""
+    return ConfigError(
+        f"no mask of {source} has a pixel of leaf (value 1); where masks tell symptoms alone, add the data set "
+        f"to data.leaf_unknown: [{source}]"
+    )
 
 
 def with_symptoms(data: MaskedPhotos, photos: np.ndarray) -> list[str]:

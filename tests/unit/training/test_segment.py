@@ -143,6 +143,55 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(temporary_folder, capsys):
     assert not (folder / "runs/head").exists()
 
 
+@pytest.mark.parametrize(
+    ("split", "spoil", "message"),
+    [
+        ("train", lambda mask: mask.convert("P"), "is a palette PNG"),
+        ("train", lambda mask: mask.convert("RGB"), "is a PNG of mode RGB"),
+        ("val", lambda mask: mask.resize((40, 32), 0), "has 40x32 px, and its photo 80x64"),
+        ("test", lambda mask: mask.point(lambda value: 127 * value), "has the values 127"),
+    ],
+    ids=["palette", "color", "size", "values"],
+)
+def test_a_dry_run_reads_the_masks_as_training_does(temporary_folder, pack, tmp_path, split, spoil, message, capsys):
+    _, words = temporary_folder
+    (tmp_path / "spoiled").mkdir()
+    spoiled = shutil.copytree(pack, tmp_path / "spoiled" / "pack")
+    file = spoiled / split / "masks" / "1.png"
+    with Image.open(file) as mask:
+        spoil(mask).save(file)
+    assert segment.main([*words, "--dry-run", "--set", f"data.dirs=['{spoiled}']"]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("shown", "message"), [([0, 2, 2], "data.leaf_unknown: [pack]"), ([0, 1, 1], "nothing to learn")]
+)
+def test_a_dry_run_refuses_masks_that_teach_nothing(temporary_folder, pack, tmp_path, shown, message, capsys):
+    _, words = temporary_folder
+    (tmp_path / "same").mkdir()
+    same = shutil.copytree(pack, tmp_path / "same" / "pack")
+    for file in same.glob("*/masks/*.png"):
+        with Image.open(file) as mask:
+            Image.fromarray(np.array(shown, np.uint8)[np.asarray(mask)]).save(file)
+    assert segment.main([*words, "--dry-run", "--set", f"data.dirs=['{same}']"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_dry_run_counts_masks_with_symptoms(temporary_folder, capsys):
+    _, words = temporary_folder
+    assert segment.main([*words, "--dry-run"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("pack"))
+    assert row.split() == ["pack", "16", "12", "4", "20"]  # of 16, 12 and 4 photos 10, 8 and 2
+
+
+def test_an_option_for_a_data_set_that_is_not_there_is_named(temporary_folder, capsys):
+    _, words = temporary_folder
+    assert segment.main([*words, "--dry-run", "--set", "data.crops={leaves/pack: Tomato}"]) == 2
+    err = capsys.readouterr().err
+    assert "data.crops names leaves/pack" in err and "last part of its folder: pack" in err
+
+
 def test_a_head_that_finds_no_leaf_is_not_installed(temporary_folder, capsys):
     folder, words = temporary_folder
     assert segment.main([*words, "--set", "epochs=0.1"]) == 2
