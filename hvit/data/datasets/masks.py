@@ -18,7 +18,6 @@ from hvit.data.leafsim import SCHEME, Address, Span, render
 from hvit.data.photo_limits import LIMIT, MAX_PIXELS
 from hvit.data.photos import LeastSides, Photo, read_photo
 from hvit.files import file_sha256
-from hvit.words import counted
 
 BACKGROUND, LEAF, SYMPTOM = range(3)  # values of a mask
 RENDER_PX = 224  # of leaves rendered with their masks
@@ -238,10 +237,10 @@ def _matched(images: Path, photos: list[Path], masks: Path, log: Callable[[str],
     if lacking:
         first = by_name[lacking[0]].relative_to(images).as_posix()
         hint = _near_miss(lacking[0], masks, files)
-        raise DataError(f"{masks} has no mask for {counted(len(lacking), 'photo')}, the first is {first}{hint}")
+        raise DataError(f"{masks}: missing masks: {len(lacking)}, the first that of {first}{hint}")
     spare = [pngs[name].relative_to(masks).as_posix() for name in pngs if name not in by_name]
     if spare:
-        log(f"{masks}: {counted(len(spare), 'mask')} without a photo, not used: {listed(spare)}")
+        log(f"{masks}: masks without a photo are not used: {listed(spare)}")
     return {photo: pngs[name] for name, photo in by_name.items()}
 
 

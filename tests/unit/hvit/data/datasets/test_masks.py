@@ -48,7 +48,7 @@ def test_rendered_leaves_have_masks_of_their_own():
 
 def test_a_missing_mask_is_named(pack):
     (pack / "train/masks/b.png").unlink()
-    with pytest.raises(DataError, match=r"no mask for 1 photo, the first is b.jpg"):
+    with pytest.raises(DataError, match=r"missing masks: 1, the first that of b.jpg"):
         read_masked([pack])
 
 
@@ -131,7 +131,7 @@ def test_a_mask_without_a_photo_is_said_and_left_out(pack):
     (pack / "train/images/b.jpg").unlink()
     notes = []
     assert len(read_masked([pack], notes.append)) == 1
-    assert "1 mask without a photo, not used: b.png" in notes[0]
+    assert "masks without a photo are not used: b.png" in notes[0]
 
 
 def test_names_in_nfc_and_nfd_are_the_same(pack):
