@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -14,6 +15,7 @@ from hvit.scoring.severity import Estimate, SeverityScores, iou_difference, read
 from hvit.severity.records import CLASSICAL, HEAD, MeasuredPhoto
 
 SPLIT = "test"  # `training.segment` evaluates on it
+SEGMENT = "segment"  # kind of its runs
 
 
 def has_severity(record: RunSnapshot) -> bool:
@@ -35,12 +37,36 @@ def scores(record: RunSnapshot, data: str, method: str) -> SeverityScores:
     return _scores(*_key(record), data, method)
 
 
-def gain_over_classical(record: RunSnapshot, data: str) -> Estimate:
-    """Symptom IoU of the head minus that of color thresholds, paired by photo.
+def baselines(record: RunSnapshot, records: Sequence[RunSnapshot]) -> dict[str, RunSnapshot]:
+    """Methods that the head of a run is compared with, and the runs that recorded them.
 
-    Undefined where the thresholds were not measured on the same photos.
+    Color thresholds, and encoders that were trained end to end.
+
+    Raises:
+        RunError: a record is damaged.
     """
-    return _gain(*_key(record), data)
+    trained = [r for r in records if r.kind == SEGMENT and r.info.parent == record.name and has_severity(r)]
+    return {CLASSICAL: record} | {row.method: run for run in trained for row in measured_photos(run)[:1]}
+
+
+def measured_by_method(recorded: Mapping[str, RunSnapshot]) -> dict[str, list[MeasuredPhoto]]:
+    """Recorded rows of each method of a run.
+
+    Raises:
+        RunError: a record is damaged.
+    """
+    return {method: [r for r in measured_photos(run) if r.method == method] for method, run in recorded.items()}
+
+
+def gain_over(record: RunSnapshot, baseline: RunSnapshot, method: str, data: str) -> Estimate:
+    """Symptom IoU of the head minus that of a method, paired by photo.
+
+    Undefined where the method was not measured on the same photos.
+
+    Args:
+        baseline: the run that recorded the method; the run of the head itself records color thresholds.
+    """
+    return _gain(*_key(record), *_key(baseline), method, data)
 
 
 def _key(record: RunSnapshot) -> tuple:
@@ -58,8 +84,8 @@ def _scores(path: str, stamps: tuple, data: str, method: str) -> SeverityScores:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _gain(path: str, stamps: tuple, data: str) -> Estimate:
-    rows = [r for r in _measured(path, stamps) if r.data == data]
-    first, second = ([r for r in rows if r.method == method] for method in (CLASSICAL, HEAD))
+def _gain(path: str, stamps: tuple, baseline: str, baseline_stamps: tuple, method: str, data: str) -> Estimate:
+    first = [r for r in _measured(baseline, baseline_stamps) if (r.data, r.method) == (data, method)]
+    second = [r for r in _measured(path, stamps) if (r.data, r.method) == (data, HEAD)]
     same = sorted(row.path for row in first) == sorted(row.path for row in second)
     return iou_difference(first, second) if first and same else Estimate(None, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import streamlit as st
@@ -17,7 +17,7 @@ from app.theme import SAVE_MODEBAR
 from app.words import rate
 from hvit.data.classes import spoken
 from hvit.runs.snapshot import RunSnapshot
-from hvit.severity.records import CLASSICAL, HEAD, MeasuredPhoto
+from hvit.severity.records import HEAD, MeasuredPhoto
 from hvit.words import capitalized
 
 WORST = 24
@@ -45,10 +45,11 @@ def choose_data(rows: Sequence[MeasuredPhoto]) -> str:
     return widgets.choice("Photos", names, state.SEVERITY_DATA, labelled=False)
 
 
-def headline(record: RunSnapshot, data: str) -> None:
-    """The main scores of the head, and its gain over color thresholds."""
+def headline(record: RunSnapshot, data: str, baselines: Mapping[str, RunSnapshot]) -> None:
+    """The main scores of the head, and its gain over each baseline, with the run that recorded it."""
     widgets.metrics(words.cells(severities.scores(record, data, HEAD)))
-    widgets.sentence(words.gain(severities.gain_over_classical(record, data)), "standing")
+    for method, baseline in baselines.items():
+        widgets.sentence(words.gain(severities.gain_over(record, baseline, method, data), method), "standing")
     widgets.sentence(
         "95 % confidence intervals: bootstrap over photos. IoU is pooled over the pixels of all photos.", "standing"
     )
@@ -80,12 +81,12 @@ def agreements(record: RunSnapshot, data: str, rows: Sequence[MeasuredPhoto]) ->
     widgets.sentence(words.limits(limits), "standing")
 
 
-def by_condition(rows: Sequence[MeasuredPhoto], compared: Sequence[MeasuredPhoto]) -> None:
+def by_condition(rows_by_method: Mapping[str, Sequence[MeasuredPhoto]]) -> None:
     """Table by method and condition."""
     from hvit.scoring.severity import severity_scores
 
     table = []
-    for method, own in ((HEAD, rows), (CLASSICAL, compared)):
+    for method, own in rows_by_method.items():
         for label in ["", *sorted({row.label for row in own} - {""})]:
             part = [row for row in own if not label or row.label == label]
             if not part:
@@ -93,7 +94,7 @@ def by_condition(rows: Sequence[MeasuredPhoto], compared: Sequence[MeasuredPhoto
             scores = severity_scores(part, resamples=0)
             has_symptoms = any(row.symptom_true for row in part)  # overlap with nothing would read as a failure
             table.append({
-                "method": words.METHODS[method], "condition": label or "all", "photos": scores.n,
+                "method": words.method_title(method), "condition": label or "all", "photos": scores.n,
                 "compared": scores.measured, "IoU of symptoms": scores.symptom_iou.value if has_symptoms else None,
                 "IoU of the leaf": scores.leaf_iou.value,
                 "concordance": scores.concordance.value if has_symptoms else None,

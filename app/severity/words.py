@@ -4,6 +4,7 @@ import numpy as np
 
 from hvit.scoring.concordance import LimitsOfAgreement
 from hvit.scoring.severity import Estimate, SeverityScores
+from hvit.severity.records import CLASSICAL, HEAD
 
 TITLES = {
     "coffee": "Coffee leaves, masks by hand",
@@ -11,7 +12,8 @@ TITLES = {
     "rice-tungro": "Rice tungro, symptom masks by hand",
 }
 BOTH_MASKS = "Opened, a photo is shown with its symptoms outlined twice: as in its mask, and as measured."
-METHODS = {"head": "Segmentation head", "classical": "Color thresholds"}
+METHODS = {HEAD: "Segmentation head", CLASSICAL: "Color thresholds"}
+THRESHOLDS = "color thresholds that were tuned on training photos of the same data set"
 
 
 def data_title(name: str) -> str:
@@ -73,13 +75,16 @@ def limits(found: LimitsOfAgreement) -> str:
     )
 
 
-def gain(estimate: Estimate) -> str:
-    """Gain of the head over color thresholds on the same photos."""
+def method_title(method: str) -> str:
+    """Title of a method; an encoder that was trained end to end is called by its own name."""
+    return METHODS.get(method) or method.removeprefix("timm:")
+
+
+def gain(estimate: Estimate, method: str) -> str:
+    """Gain of the head over another method on the same photos."""
     if estimate.value is None or estimate.interval is None:
-        return "Color thresholds were not measured on these photos."
+        return f"Not measured on these photos: {method_title(method)}."
     low, high = estimate.interval
     verdict = "better than" if low > 0 else "worse than" if high < 0 else "not significantly different from"
-    return (
-        f"Symptom IoU {estimate.value:+.2f} ({low:+.2f} to {high:+.2f}): {verdict} color thresholds that were tuned on "
-        "training photos of the same data set."
-    )
+    other = THRESHOLDS if method == CLASSICAL else f"{method_title(method)}, trained end to end on the same masks"
+    return f"Symptom IoU {estimate.value:+.2f} ({low:+.2f} to {high:+.2f}): {verdict} {other}."

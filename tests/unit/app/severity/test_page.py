@@ -1,5 +1,6 @@
 """The Severity page and Guess first, opened through `app/main.py`."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -127,7 +128,21 @@ def test_methods_on_other_photos_are_not_compared(runs):
     record_measured_photos(runs / "tiny", "test", [*rows, *other], {})
     app = opened("severity")
     assert not app.exception
-    assert "Color thresholds were not measured on these photos." in words_of(app)
+    assert "Not measured on these photos: Color thresholds." in words_of(app)
+
+
+def test_an_encoder_trained_end_to_end_is_compared_with_the_head(runs):
+    rows = [replace(ROW, path=f"leafsim:v1/4/{i}", area_true=0.1 + i / 100) for i in range(12)]
+    record_measured_photos(runs / "tiny", "test", rows, {})
+    (runs / "encoder").mkdir()
+    info = {"schema_version": 1, "status": "done", "kind": "segment", "parent": "tiny"}
+    (runs / "encoder" / "run.json").write_text(json.dumps(info))
+    encoder = [replace(row, method="timm:tf_efficientnet_lite0", symptom_both=4) for row in rows]
+    record_measured_photos(runs / "encoder", "test", encoder, {})
+    app = opened("severity")
+    assert "better than tf_efficientnet_lite0, trained end to end on the same masks" in words_of(app)
+    assert "tf_efficientnet_lite0" in list(app.dataframe[0].value["Method"])
+    assert app.selectbox(key="run").options == ["tiny"]
 
 
 def test_a_single_photo_without_symptoms_is_shown(runs):

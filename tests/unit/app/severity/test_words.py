@@ -19,10 +19,10 @@ def test_figures_that_are_undefined_are_left_out():
 
 
 def test_a_gain_is_called_by_its_interval():
-    assert "better than" in words.gain(Estimate(0.1, (0.05, 0.15)))
-    assert "not significantly different" in words.gain(Estimate(0.1, (-0.05, 0.15)))
-    assert "worse than" in words.gain(Estimate(-0.1, (-0.15, -0.05)))
-    assert "not measured" in words.gain(NONE)
+    assert "better than" in words.gain(Estimate(0.1, (0.05, 0.15)), "classical")
+    assert "not significantly different" in words.gain(Estimate(0.1, (-0.05, 0.15)), "classical")
+    assert "worse than" in words.gain(Estimate(-0.1, (-0.15, -0.05)), "classical")
+    assert "Not measured" in words.gain(NONE, "classical")
 
 
 def test_limits_are_in_points():
