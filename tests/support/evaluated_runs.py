@@ -1,11 +1,6 @@
-"""Runs with recorded predictions, and pages opened on them through `app/main.py`."""
+"""Recorded predictions of small runs, and folders that are no run or damaged."""
 
-import json
 from pathlib import Path
-
-from streamlit.testing.v1 import AppTest
-
-from tests.support.pages import MAIN
 
 CLASSES = ["Potato___Late_blight", "Tomato___Early_blight", "Tomato___Late_blight", "Tomato___healthy"]
 POTATO, EARLY, LATE, HEALTHY = CLASSES
@@ -20,24 +15,6 @@ REASONS = (
     "**torn**: run.json of run torn is damaged",
     "config.yaml of run plain-1 is damaged",
 )
-
-
-def opened(page: str, **query: str | list[str]) -> AppTest:
-    app = AppTest.from_file(MAIN, default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.switch_page(f"../pages/{page}.py").run()
-
-
-def words_of(app: AppTest) -> str:
-    assert not app.exception
-    parts = [element.proto.body for element in app.get("html")] + [element.value for element in app.markdown]
-    parts += [element.value for element in app.subheader] + [element.label for element in app.expander]
-    return "\n".join(parts + [button.label for button in app.button])
-
-
-def figure(app: AppTest, number: int = 0) -> dict:
-    return json.loads(app.get("plotly_chart")[number].proto.spec)
 
 
 def spoil(runs: Path) -> None:

@@ -9,8 +9,6 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
 MAIN = ROOT / "app" / "main.py"
 
 
@@ -34,11 +32,12 @@ def change_card(runs: Path, change) -> None:
     path.write_text(json.dumps(card))
 
 
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(MAIN, default_timeout=60)
+def open_page(page: str = "diagnose", /, **query: str | list[str]) -> AppTest:
+    """Opens a page of `pages/` through the router, with these query parameters."""
+    app = AppTest.from_file(MAIN, default_timeout=300)
     for key, value in query.items():
         app.query_params[key] = value
-    return app.run()
+    return app.switch_page(f"../pages/{page}.py").run()
 
 
 def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
@@ -46,15 +45,21 @@ def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
     return app.run()
 
 
-def words_of(app: AppTest) -> str:
-    """All text on the page; the parts drawn as HTML too."""
+def page_text(app: AppTest) -> str:
+    """Text of the page: HTML as its source, Markdown, headings, code, labels of expanders and buttons."""
     assert not app.exception
-    parts = [element.proto.body for element in app.get("html")] + [element.value for element in app.markdown]
-    return "\n".join(parts + [button.label for button in app.button])
+    parts = [element.proto.body for element in app.get("html")]
+    parts += [element.value for element in (*app.markdown, *app.subheader, *app.code)]
+    return "\n".join(parts + [element.label for element in (*app.expander, *app.button)])
+
+
+def figure(app: AppTest, number: int = 0) -> dict:
+    """A Plotly figure of the page."""
+    return json.loads(app.get("plotly_chart")[number].proto.spec)
 
 
 def bars(app: AppTest) -> dict:
-    return json.loads(app.get("plotly_chart")[0].proto.spec)["data"][0]
+    return figure(app)["data"][0]
 
 
 def press(app: AppTest, label: str) -> AppTest:

@@ -8,16 +8,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from hvit.batches.reviews import read_reviews
 from hvit.batches.sample_reviews import sample_reviews
 from hvit.data.inspection.check import record_check
 from hvit.files import file_sha256
 from hvit.runs import Run, write_manifest
+from tests.support.pages import ROOT, open_page, page_text
 from tests.support.recorded_runs import CLASSES, write_records
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -52,22 +50,9 @@ def report(**changes) -> dict:
     } | changes  # fmt: skip
 
 
-def opened(page: str, **query: str) -> AppTest:
-    app = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=120).run()
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.switch_page(f"../pages/{page}.py").run()
-
-
-def words_of(app: AppTest) -> str:
-    assert not app.exception
-    parts = [element.proto.body for element in app.get("html")] + [element.value for element in app.markdown]
-    return "\n".join(parts + [code.value for code in app.code] + [expander.label for expander in app.expander])
-
-
 def test_the_data_page_counts_what_the_run_recorded(runs):
-    app = opened("data")
-    said = words_of(app)
+    app = open_page("data")
+    said = page_text(app)
     assert "hand learned from 10 photos of 2 data sets, with 4 conditions of 2 crops." in said
     assert "Plants unknown: accuracy may be too high" in said and "CC BY 4.0" in said
     bars = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
@@ -75,21 +60,21 @@ def test_the_data_page_counts_what_the_run_recorded(runs):
 
 
 def test_a_data_set_can_be_shown_alone(runs):
-    app = opened("data")
+    app = open_page("data")
     app.selectbox(key="data_set").set_value("field").run()
     bars = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
     assert bars[0]["name"] == "training, 1"
 
 
 def test_without_a_recorded_check_the_command_that_makes_one_is_shown(runs):
-    assert "python -m hvit data check photos --save-to hand" in words_of(opened("data"))
+    assert "python -m hvit data check photos --save-to hand" in page_text(open_page("data"))
 
 
 def test_a_recorded_check_is_told(runs):
     run, leak = Run(runs / "hand"), {"count": 1, "first": [["photos/train/1.jpg", "photos/test/2.jpg"]]}
     found = report(leaks={"exact": leak, "near": {"count": 0, "first": []}, "group": {"count": 0, "first": []}})
     record_check(run, found | {"exact_copies": leak}, [Photo("t0")])
-    said = words_of(opened("data"))
+    said = page_text(open_page("data"))
     assert "1 exact copy in two splits" in said and "The pairs in two splits (1)" in said
     assert "Checked: 1 of the 22 photos of this run." in said and "--save-to" not in said
 
@@ -114,25 +99,25 @@ class Photo:
 )
 def test_damaged_records_are_said_to_be_and_the_data_page_stays(runs, file, told):
     (runs / "hand" / file).write_bytes(b"\xffnothing")
-    assert told in words_of(opened("data"))
+    assert told in page_text(open_page("data"))
 
 
 def test_a_damaged_configuration_is_said_to_be_on_both_pages(runs):
     (runs / "hand" / "split.csv").unlink()
     (runs / "hand" / "config.yaml").write_text("a: [")
     for page in ("data", "models"):
-        assert "config.yaml of run hand is damaged" in words_of(opened(page))
+        assert "config.yaml of run hand is damaged" in page_text(open_page(page))
 
 
 def test_a_run_without_list_says_that_this_copy_lacks_it(runs):
     (runs / "hand" / "split.csv").unlink()
-    assert "How many of each class is not in this copy of the run." in words_of(opened("data"))
+    assert "How many of each class is not in this copy of the run." in page_text(open_page("data"))
 
 
 def test_drawn_leaves_need_no_list_and_come_with_pictures(tmp_path, monkeypatch):
     write_records(tmp_path / "runs" / "drawn", config={"data": {"dirs": ["leafsim:v1/7/0-39"]}}, photos="leafsim:v1/7")
     monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "runs"))
-    said = words_of(opened("data"))
+    said = page_text(open_page("data"))
     assert "drawn learned from 32 drawn leaves" in said and "data:image/jpeg;base64" in said
     assert "are not shipped" not in said
 
@@ -144,7 +129,7 @@ def test_an_example_is_marked_in_the_reviews_of_its_run(runs, tmp_path, monkeypa
     Image.new("RGB", (80, 64), "green").save(tmp_path / "photos" / "one.png")
     split = (runs / "hand" / "split.csv").read_text()
     (runs / "hand" / "split.csv").write_text(split.replace(",t2,", f",{file_sha256(tmp_path / 'photos' / 'one.png')},"))
-    app = opened("data", example=CLASSES[0])
+    app = open_page("data", example=CLASSES[0])
     next(button for button in app.button if button.label == "Look closer").click().run()
     app.text_input(key="tile_reviewer").set_value("Ana").run()
     assert "Explain in Attention" in [button.label for button in app.button]
@@ -154,21 +139,21 @@ def test_an_example_is_marked_in_the_reviews_of_its_run(runs, tmp_path, monkeypa
 
 
 def test_without_photos_at_hand_words_stand_where_pictures_would(runs):
-    app = opened("data")
-    assert "no picture here" in words_of(app)
+    app = open_page("data")
+    assert "no picture here" in page_text(app)
     assert any("Where is your copy?" in box.label for box in app.text_input)
 
 
 @pytest.mark.parametrize("page", ["data", "models"])
 def test_without_runs_both_pages_say_how_to_get_one(page, tmp_path, monkeypatch):
     monkeypatch.setenv("HVIT_RUNS", str(tmp_path))
-    said = words_of(opened(page))
+    said = page_text(open_page(page))
     assert "There is no run here yet." in said and "training.finetune" in said
 
 
 @pytest.mark.parametrize("page", ["data", "models"])
 def test_a_run_that_is_not_here_is_named_and_another_shown(runs, page):
-    said = words_of(opened(page, run="gone"))
+    said = page_text(open_page(page, run="gone"))
     assert "There is no run gone here. Until you choose another, this is hand." in said
 
 
@@ -176,11 +161,11 @@ def test_a_run_that_is_not_here_is_named_and_another_shown(runs, page):
 def test_what_cannot_be_read_is_listed_with_its_reason(runs, page):
     (runs / "broken").mkdir()
     (runs / "broken" / "run.json").write_text("{")
-    assert "run.json of run broken is damaged" in words_of(opened(page))
+    assert "run.json of run broken is damaged" in page_text(open_page(page))
 
 
 def test_the_card_tells_figures_with_their_intervals(runs):
-    said = words_of(opened("models"))
+    said = page_text(open_page("models"))
     for fact in ("75.0\xa0%", "46.8 to 91.1\xa0%", "mean size 1.5", "Test was evaluated once.", "CC BY 4.0",
                  "python -m training.finetune --config x.yaml", f"{0:064x}", "not in this copy",
                  "It tells 4 conditions of 2 crops apart", "The 4 conditions it knows"):  # fmt: skip
@@ -194,8 +179,8 @@ def test_the_card_of_a_run_without_records_shows_what_there_is(tmp_path, monkeyp
         (run / name).unlink()
     shutil.rmtree(run / "eval")
     monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "runs"))
-    app = opened("models")
-    said = words_of(app)
+    app = open_page("models")
+    said = page_text(app)
     assert "This run is not finished: failed." in said and "%" not in said.split("The family")[0].split("Model card")[1]
     assert "python -m hvit methods" not in said
 
@@ -203,7 +188,7 @@ def test_the_card_of_a_run_without_records_shows_what_there_is(tmp_path, monkeyp
 def test_an_incomplete_card_is_said_to_be(runs):
     card = json.loads((runs / "hand" / "model.json").read_text())
     (runs / "hand" / "model.json").write_text(json.dumps(card | {"conformal": {"method": "lac"}}))
-    assert "model.json of run hand lacks conformal.alpha" in words_of(opened("models"))
+    assert "model.json of run hand lacks conformal.alpha" in page_text(open_page("models"))
 
 
 PRETRAINED = {
@@ -213,10 +198,10 @@ PRETRAINED = {
 
 
 def test_the_card_tells_which_weights_a_run_started_from(runs):
-    assert "Weights it started from" not in words_of(opened("models"))
+    assert "Weights it started from" not in page_text(open_page("models"))
     card = json.loads((runs / "hand" / "model.json").read_text())
     (runs / "hand" / "model.json").write_text(json.dumps(card | {"pretrained": PRETRAINED}))
-    said = words_of(opened("models"))
+    said = page_text(open_page("models"))
     for fact in ("Weights it started from", "starting from weights trained on ImageNet-1k.", "tf_efficientnet_lite0",
                  "a &lt;page&gt;", "Apache 2.0", "5" * 64):  # fmt: skip
         assert fact in said, fact
@@ -225,26 +210,26 @@ def test_the_card_tells_which_weights_a_run_started_from(runs):
 def test_a_damaged_origin_of_weights_is_said_to_be(runs):
     card = json.loads((runs / "hand" / "model.json").read_text())
     (runs / "hand" / "model.json").write_text(json.dumps(card | {"pretrained": {"source": 3}}))
-    assert "model.json of run hand has a damaged section pretrained" in words_of(opened("models"))
+    assert "model.json of run hand has a damaged section pretrained" in page_text(open_page("models"))
 
 
 def test_damaged_scores_are_said_to_be(runs):
     (runs / "hand" / "eval" / "test" / "metrics.json").write_text("[]")
-    assert "eval/test/metrics.json of run hand is damaged" in words_of(opened("models"))
+    assert "eval/test/metrics.json of run hand is damaged" in page_text(open_page("models"))
 
 
 def test_the_whole_family_is_listed_with_its_sizes(runs):
-    said = words_of(opened("models"))
+    said = page_text(open_page("models"))
     assert all(fact in said for fact in ("HViT-T", "5,143,896", "HViT-L", "303,209,608", "33.50"))
     assert all(fact in said for fact in ("HViT-T conv", "5,172,120", "EfficientNet-Lite"))
 
 
 def test_time_is_measured_on_request_and_comes_with_its_range(runs):
-    app = opened("models")
-    assert "one photo, 1 thread" not in words_of(app)
+    app = open_page("models")
+    assert "one photo, 1 thread" not in page_text(app)
     app.get("button_group")[0].set_value(["hvit_tiny"]).run()
     next(button for button in app.button if button.label == "Measure").click().run()
-    said = words_of(app)
+    said = page_text(app)
     assert "one photo, 1 thread" in said and " ms (" in said
     assert "does other things too" in said
 

@@ -5,29 +5,22 @@ import sys
 
 import pytest
 
-from tests.support.evaluated_runs import (
-    ANSWERS,
-    CLASSES,
-    REASONS,
-    opened,
-    spoil,
-    words_of,
-)
-from tests.support.pages import ROOT
+from tests.support.evaluated_runs import ANSWERS, CLASSES, REASONS, spoil
+from tests.support.pages import ROOT, open_page, page_text
 
 
 @pytest.mark.parametrize("page", ["evaluation", "calibration"])
 def test_a_run_that_was_not_evaluated_is_said_to_be_and_the_command_named(judged, recorded_run, page):
     bare = recorded_run(judged / "bare", CLASSES, ANSWERS)
     (bare / "eval" / "test" / "predictions.parquet").unlink()
-    app = opened(page, judged="bare")
-    assert "bare was not evaluated yet. Until you choose another, this is " in words_of(app)
+    app = open_page(page, judged="bare")
+    assert "bare was not evaluated yet. Until you choose another, this is " in page_text(app)
     assert app.code[0].value == "python -m hvit evaluate --run bare --data path/to/photos --save"
 
 
 @pytest.mark.parametrize("page", ["evaluation", "calibration"])
 def test_a_run_in_the_address_that_is_not_here_is_said_not_to_be(judged, page):
-    assert "There is no run gone here. Until you choose another, this is " in words_of(opened(page, judged="gone"))
+    assert "There is no run gone here. Until you choose another, this is " in page_text(open_page(page, judged="gone"))
 
 
 @pytest.mark.parametrize("view", ["Scores", "Significance", "Cost", "Disagreements"])
@@ -35,7 +28,7 @@ def test_compared_runs_that_were_not_evaluated_are_named_in_the_commands(runs, r
     bare = recorded_run(runs / "bare", CLASSES, ANSWERS)
     (bare / "eval" / "test" / "predictions.parquet").unlink()
     (bare / "eval" / "test" / "metrics.json").unlink()
-    app = opened("compare_runs", runs=["bare"], view=view)
+    app = open_page("compare_runs", runs=["bare"], view=view)
     assert not app.exception
     assert app.code[0].value == "python -m hvit evaluate --run bare --data path/to/photos --save"
 
@@ -43,7 +36,7 @@ def test_compared_runs_that_were_not_evaluated_are_named_in_the_commands(runs, r
 def test_what_cannot_be_read_is_listed_on_both_pages(judged):
     spoil(judged)
     for page in ("evaluation", "compare_runs"):
-        said = words_of(opened(page)).replace("\\", "")
+        said = page_text(open_page(page)).replace("\\", "")
         assert all(reason in said for reason in REASONS)
 
 
@@ -61,8 +54,8 @@ def test_what_cannot_be_read_is_listed_on_both_pages(judged):
     ],
 )
 def test_a_link_with_the_former_title_of_an_option_still_chooses_it(judged, page, query, key, chosen):
-    app = opened(page, **query)
-    assert words_of(app) and app.session_state[key] == chosen
+    app = open_page(page, **query)
+    assert page_text(app) and app.session_state[key] == chosen
 
 
 def test_the_first_frame_of_both_pages_imports_no_torch():

@@ -4,14 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.evaluated_runs import (
-    ANSWERS,
-    BETTER,
-    CLASSES,
-    figure,
-    opened,
-    words_of,
-)
+from tests.support.evaluated_runs import ANSWERS, BETTER, CLASSES
+from tests.support.pages import figure, open_page, page_text
 
 
 @pytest.fixture
@@ -33,8 +27,8 @@ def ablation(runs, recorded_run) -> Path:
 
 
 def test_an_ablation_shows_what_each_change_costs_and_how_the_variants_learned(ablation):
-    app = opened("ablations")
-    said = words_of(app)
+    app = open_page("ablations")
+    said = page_text(app)
     assert (
         "2 seeds each, evaluated on 16 pictures." in said
         and "Not evaluated yet, and not in the table: parts-vit-0." in said
@@ -49,13 +43,13 @@ def test_an_ablation_shows_what_each_change_costs_and_how_the_variants_learned(a
 
 
 def test_without_an_ablation_the_page_says_how_to_make_one(judged):
-    app = opened("ablations")
-    assert "No ablation here yet." in words_of(app) and "training.ablate" in app.code[0].value
+    app = open_page("ablations")
+    assert "No ablation here yet." in page_text(app) and "training.ablate" in app.code[0].value
 
 
 def test_an_ablation_that_cannot_be_compared_says_why_and_still_shows_its_curves(ablation, recorded_run):
     tags = ["ablation=parts", "variant=vit"]
     recorded_run(ablation / "parts-vit-1", CLASSES, ANSWERS[:4], 1, {"optim": {"ema_decay": 0.5}}, tags=tags)
-    app = opened("ablations")
-    assert "was evaluated on other photos" in words_of(app)
+    app = open_page("ablations")
+    assert "was evaluated on other photos" in page_text(app)
     assert len(figure(app)["data"]) > 2

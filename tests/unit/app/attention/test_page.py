@@ -13,7 +13,7 @@ from hvit.explain.color_scale import LIFT
 from hvit.explain.explanation import Explanation
 from hvit.explain.methods import gradient_rollout
 from hvit.words import class_in_text, class_title
-from tests.support.pages import MAIN, change_card, leaf, press, upload, words_of
+from tests.support.pages import MAIN, change_card, leaf, open_page, page_text, press, upload
 from tests.support.weighted_runs import CLASSES
 
 SAMPLE = "leafsim:v1/7/9"
@@ -33,15 +33,12 @@ def runs(tiny_run, drawn_run, tmp_path, monkeypatch) -> Path:
     return tmp_path / "runs"
 
 
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(MAIN, default_timeout=60)
-    for key, value in {"run": "tiny", **query}.items():
-        app.query_params[key] = value
-    return app.switch_page("../pages/attention.py").run()
+def open_attention(**query: str) -> AppTest:
+    return open_page("attention", **{"run": "tiny"} | query)
 
 
 def with_photo(**query: str) -> AppTest:
-    return upload(opened(**query), ("a.jpg", leaf(1)))
+    return upload(open_attention(**query), ("a.jpg", leaf(1)))
 
 
 def choose(app: AppTest, key: str, value) -> AppTest:
@@ -61,14 +58,14 @@ def pictures(app: AppTest) -> list[str]:
 
 
 def test_an_empty_page_asks_for_a_photo(runs):
-    app = opened()
-    assert "Show me a leaf." in words_of(app) and len(app.file_uploader) == 1
+    app = open_attention()
+    assert "Show me a leaf." in page_text(app) and len(app.file_uploader) == 1
     assert app.get("image") == [] and app.get("download_button") == []
 
 
 def test_a_photo_gets_a_map_with_its_scale_and_its_test(runs):
     app = with_photo()
-    said = words_of(app)
+    said = page_text(app)
     assert "Gradient rollout for" in said and "0.5x" in said and "share, against the average" in said
     assert "Cover marked 10\u00a0%" in said and "mean of 8 draws" in said
     assert "was not tested on this model yet" in said
@@ -88,8 +85,8 @@ def test_where_nothing_speaks_for_the_class_the_page_says_so_and_shows_no_map(ru
         return Explanation(nothing, "gradient_rollout", index, {"residual": residual}, LIFT, True, None, (index,))
 
     monkeypatch.setattr(gradient_rollout, "explain", finds_nothing)
-    app = upload(opened(), ("nothing.jpg", leaf(7777)))  # no map of it is remembered
-    said = words_of(app)
+    app = upload(open_attention(), ("nothing.jpg", leaf(7777)))  # no map of it is remembered
+    said = page_text(app)
     name = class_in_text(CLASSES[class_index[0]])
     assert f"Gradient rollout found no place that speaks for {name}." in said
     assert "share, against the average" not in said and "Cover marked" not in said
@@ -97,13 +94,11 @@ def test_where_nothing_speaks_for_the_class_the_page_says_so_and_shows_no_map(ru
 
 
 def test_photos_given_on_diagnose_are_explained_here(runs):
-    app = AppTest.from_file(MAIN, default_timeout=60)
-    app.query_params["run"] = "tiny"
-    app = upload(app.run(), ("a.jpg", leaf(1)), ("b.jpg", leaf(2)))
+    app = upload(open_page("diagnose", run="tiny"), ("a.jpg", leaf(1)), ("b.jpg", leaf(2)))
     app = press(app, "Next")
     assert [link.proto.label for link in app.get("page_link")] == ["Explain on the Attention page"]
     app = app.switch_page("../pages/attention.py").run()
-    assert "Gradient rollout for" in words_of(app)
+    assert "Gradient rollout for" in page_text(app)
     assert app.selectbox(key="photo_menu").value == 1
 
 
@@ -112,14 +107,14 @@ def test_another_class_has_another_map_and_another_photo_begins_with_its_answer(
     answer = value(app, "explain")
     other = next(name for name in CLASSES if name != answer)
     app = choose(app, "explain", other)
-    assert f"Gradient rollout for {class_title(other)}".lower() in words_of(app).lower()
+    assert f"Gradient rollout for {class_title(other)}".lower() in page_text(app).lower()
     app = choose(app, "photo_menu", 0)
     assert value(app, "explain") == answer
 
 
 def test_a_difference_says_which_color_speaks_for_which_class(runs):
     app = choose(with_photo(), "explain", "difference")
-    said = words_of(app)
+    said = page_text(app)
     assert "Brown speaks for" in said and "Grey: no difference." in said and " rather than " in said
 
 
@@ -127,21 +122,23 @@ def test_a_difference_says_which_color_speaks_for_which_class(runs):
 def test_between_two_classes_the_difference_comes_first(runs, threshold, count, first):
     change_card(runs, lambda card: card["conformal"].update(threshold=threshold))
     app = with_photo()
-    assert (f"I am not sure{'. Most likely one of these' if count == 2 else f': {count}'}" in words_of(app)) == (
+    assert (f"I am not sure{'. Most likely one of these' if count == 2 else f': {count}'}" in page_text(app)) == (
         count > 1
     )
-    assert (value(app, "explain") == "difference") == first == ("Brown speaks for" in words_of(app))
+    assert (value(app, "explain") == "difference") == first == ("Brown speaks for" in page_text(app))
 
 
 def test_a_method_without_class_greys_the_classes(runs):
     app = choose(with_photo(), "method", "rollout")
     chips = next(group for group in app.button_group if group.key == "explain")
     assert (
-        chips.proto.disabled and NO_CLASS in words_of(app) and "This map is the same for every class." in words_of(app)
+        chips.proto.disabled
+        and NO_CLASS in page_text(app)
+        and "This map is the same for every class." in page_text(app)
     )
     app = choose(app, "method", "gradcam")
     assert not next(group for group in app.button_group if group.key == "explain").proto.disabled
-    assert NO_CLASS not in words_of(app)
+    assert NO_CLASS not in page_text(app)
 
 
 def test_while_a_slow_method_computes_the_map_of_a_fast_one_is_shown_and_only_then(runs, monkeypatch):
@@ -162,7 +159,7 @@ def test_while_a_slow_method_computes_the_map_of_a_fast_one_is_shown_and_only_th
 
 def test_the_stage_counts_where_the_method_has_stages(runs):
     app = with_photo(method="Grad-CAM", stage="2")
-    assert "Grad-CAM, stage 2 for" in words_of(app) and "Brown speaks for it" in words_of(app)
+    assert "Grad-CAM, stage 2 for" in page_text(app) and "Brown speaks for it" in page_text(app)
     app = choose(app, "method", "occlusion")
     stage = next(group for group in app.button_group if group.key == "stage")
     assert stage.proto.disabled and "This method has no stages." in stage.label
@@ -179,17 +176,17 @@ def test_a_square_shows_what_it_looks_at_and_all_squares_go_back(runs):
     app = with_photo()
     assert "looks here, at stage" not in str([group.label for group in app.button_group])
     app = choose(app, "square", "B2")
-    assert "Square B2 at stage 4: what its one token looks at" in words_of(app)
+    assert "Square B2 at stage 4: what its one token looks at" in page_text(app)
     app = choose(app, "square_stage", 1)
-    assert "Square B2 at stage 2: what its 16 tokens look at" in words_of(app)
+    assert "Square B2 at stage 2: what its 16 tokens look at" in page_text(app)
     app = press(app, "All squares")
-    assert value(app, "square") is None and "Square B2" not in words_of(app)
+    assert value(app, "square") is None and "Square B2" not in page_text(app)
 
 
 def test_only_stages_that_attend_have_heads_to_show(runs, conv_run):
     shutil.copytree(conv_run, runs / "conv")
     app = with_photo(run="conv", method="Attention rollout", stage="1", block="Stage 1, block 1")
-    assert "Attention rollout, stage 1" in words_of(app)
+    assert "Attention rollout, stage 1" in page_text(app)
     blocks = next(box for box in app.selectbox if box.key == "block")
     assert blocks.options[0] == "not shown" and blocks.value == "nothing"
     assert blocks.options[1:] == [f"Stage {name}" for name in ("3, block 1", "3, block 2", "3, block 3", "3, block 4",
@@ -200,41 +197,41 @@ def test_only_stages_that_attend_have_heads_to_show(runs, conv_run):
 
 def test_heads_of_a_block_are_shown_on_request(runs):
     app = choose(with_photo(), "block", "3.1")
-    assert "Head 4" in words_of(app) and "Head 5" not in words_of(app)
+    assert "Head 4" in page_text(app) and "Head 5" not in page_text(app)
 
 
 def test_the_twin_stands_beside_the_map(runs):
-    said = words_of(choose(with_photo(), "with", "twin"))
+    said = page_text(choose(with_photo(), "with", "twin"))
     assert "Same net, weights randomised" in said and "rank correlation" in said
 
 
 def test_another_model_is_asked_the_same_and_its_own_answer_where_it_lacks_the_class(runs):
-    said = words_of(choose(with_photo(), "with", "leafsim-tiny"))
+    said = page_text(choose(with_photo(), "with", "leafsim-tiny"))
     assert "leafsim-tiny: Gradient rollout for" in said and "leafsim-tiny says: " in said
 
 
 def test_an_unfamiliar_photo_shows_nothing_until_the_reader_asks(runs):
     change_card(runs, lambda card: card["ood"].update(threshold=0.0))
     app = with_photo()
-    said = words_of(app)
+    said = page_text(app)
     assert "There is no diagnosis to explain." in said and "it says nothing about disease." in said
     assert app.get("image") == []
     app = press(app, "Show anyway")
-    assert "Gradient rollout for" in words_of(app) and "There is no diagnosis to explain." in words_of(app)
-    assert "The answer " not in words_of(app)
+    assert "Gradient rollout for" in page_text(app) and "There is no diagnosis to explain." in page_text(app)
+    assert "The answer " not in page_text(app)
 
 
 def test_a_broken_file_says_why(runs):
-    app = upload(opened(), ("broken.jpg", leaf(1)[:700]))
-    assert "broken.jpg cannot be read:" in words_of(app) and app.get("image") == []
+    app = upload(open_attention(), ("broken.jpg", leaf(1)[:700]))
+    assert "broken.jpg cannot be read:" in page_text(app) and app.get("image") == []
 
 
 def test_a_link_opens_the_same_question(runs):
-    app = opened(
+    app = open_attention(
         run="leafsim-tiny", sample=SAMPLE, method="Grad-CAM", stage="3", square="A2", square_stage="1",
         block="Stage 4, block 2", explain="Late blight", **{"with": "Same net, weights randomised"},
     )  # fmt: skip
-    said = words_of(app)
+    said = page_text(app)
     assert "Grad-CAM, stage 3 for late blight" in said and "Same net, weights randomised" in said
     assert "Square A2 at stage 1" in said and "Head 8" in said
     assert "Drawn by LeafSim, not a photograph" in said
@@ -254,21 +251,21 @@ def test_a_class_outside_the_first_few_is_a_chip_where_the_address_asks_for_it(r
     def options(app: AppTest) -> list[str]:
         return next(group.options for group in app.button_group if group.key == "explain")
 
-    first = options(opened(run="leafsim-tiny", sample=SAMPLE))
+    first = options(open_attention(run="leafsim-tiny", sample=SAMPLE))
     classes = json.loads((runs / "leafsim-tiny" / "model.json").read_text())["classes"]
     rare = next(name for name in classes if class_title(name) not in first)
-    app = opened(run="leafsim-tiny", sample=SAMPLE, **{"explain": class_title(rare)})
+    app = open_attention(run="leafsim-tiny", sample=SAMPLE, **{"explain": class_title(rare)})
     assert value(app, "explain") == rare and options(app) == [*first[:-1], class_title(rare), "Difference"]
 
 
 def test_the_map_of_a_drawn_leaf_is_held_against_what_was_drawn(runs):
-    said = words_of(opened(run="leafsim-tiny", sample=SAMPLE))
+    said = page_text(open_attention(run="leafsim-tiny", sample=SAMPLE))
     assert "On: lesion " in said and "Area: lesion " in said
-    assert "On: lesion" not in words_of(with_photo())
+    assert "On: lesion" not in page_text(with_photo())
 
 
 def test_an_address_that_names_no_leaf_is_said_to(runs):
-    said = words_of(opened(run="leafsim-tiny", sample="leafsim:v9/1"))
+    said = page_text(open_attention(run="leafsim-tiny", sample="leafsim:v9/1"))
     assert "leafsim:v9/1" in said
 
 
@@ -280,7 +277,7 @@ def test_test_leaves_of_a_run_come_one_after_another_and_into_the_address(runs):
     folder.mkdir(parents=True)
     table = {"sample_id": ["b", "a"], "path": ["leafsim:v1/7/19", "leafsim:v1/7/29"]}
     pq.write_table(pa.table(table), folder / "predictions.parquet")
-    app = press(opened(run="leafsim-tiny"), "A test leaf of leafsim-tiny")
+    app = press(open_attention(run="leafsim-tiny"), "A test leaf of leafsim-tiny")
     assert "7/29" in str(app.query_params["sample"])
     app = press(app, "Another test leaf")
     assert "7/19" in str(app.query_params["sample"])
@@ -292,7 +289,7 @@ def test_test_leaves_of_a_run_come_one_after_another_and_into_the_address(runs):
 
 def test_a_crop_restricts_the_answer_here_too(runs):
     app = with_photo(crop="Potato")
-    assert "Potato: early blight" in words_of(app)
+    assert "Potato: early blight" in page_text(app)
     assert next(group for group in app.button_group if group.key == "explain").options == ["Potato: early blight"]
 
 
@@ -312,10 +309,10 @@ def test_a_baseline_offers_the_methods_that_need_no_attention(runs):
     writer.finish("done", {"top1": None})
     app = with_photo(run="resnet", **{"with": "Same net, weights randomised"})
     assert app.selectbox(key="method").options[1:] == ["Integrated gradients", "Occlusion"]
-    said = words_of(app)
+    said = page_text(app)
     assert "Occlusion for" in said and "rank correlation" in said and "Choose a square" not in said
     app = choose(choose(with_photo(), "method", "gradcam"), "with", "resnet")
-    assert "resnet is a baseline." in words_of(app)
+    assert "resnet is a baseline." in page_text(app)
 
 
 def write_tests(run: Path, twin_strength: float, margins: dict[str, float]) -> None:
@@ -349,27 +346,27 @@ def test_the_best_method_in_test_comes_first_and_every_method_tells_its_rank(run
     write_tests(runs / "tiny", 0.0, {"gradcam": 0.4, "occlusion": 0.1, "edges": 0.2})
     app = with_photo()
     assert app.selectbox(key="method").options[0] == "Best in test: Grad-CAM"
-    said = words_of(app)
+    said = page_text(app)
     assert "Grad-CAM, stage 4 for" in said and "In 10 test photos: 1st of 2 methods.<" in said
-    said = words_of(choose(app, "method", "occlusion"))
+    said = page_text(choose(app, "method", "occlusion"))
     assert "2nd of 2 methods. Did not beat the model-free controls under both covers." in said
-    assert "was not tested on this model yet" in words_of(choose(app, "method", "gradient_rollout"))
+    assert "was not tested on this model yet" in page_text(choose(app, "method", "gradient_rollout"))
 
 
 def test_a_map_no_stronger_than_those_of_the_twin_says_that_nothing_stands_out(runs):
     told = "No area stands out. That is common on leaves without symptoms."
     write_tests(runs / "tiny", 1e6, {"gradcam": 0.4, "edges": 0.2})
     app = with_photo()
-    assert told in words_of(app)
-    assert told not in words_of(choose(app, "stage", 0))  # the twin was measured at the last stage only
+    assert told in page_text(app)
+    assert told not in page_text(choose(app, "stage", 0))  # the twin was measured at the last stage only
     write_tests(runs / "tiny", 0.0, {"gradcam": 0.4, "edges": 0.2})
-    assert told not in words_of(with_photo())
+    assert told not in page_text(with_photo())
 
 
 def test_a_damaged_record_of_tests_says_so_and_leaves_the_map_alone(runs):
     (runs / "tiny" / "eval" / "test").mkdir(parents=True)
     (runs / "tiny" / "eval" / "test" / "explain.parquet").write_bytes(b"no parquet")
-    said = words_of(with_photo())
+    said = page_text(with_photo())
     assert "are damaged; copy the run again" in said and "Gradient rollout for" in said
 
 

@@ -16,7 +16,7 @@ from hvit.batches.scores import read_scores
 from hvit.batches.scoring import score_batch
 from hvit.runs.checkpoint import load_checkpoint
 from tests.support.batches import new_batch, scored_batch, write_leaves
-from tests.support.pages import MAIN, leaf, press, words_of
+from tests.support.pages import leaf, open_page, page_text, press
 
 
 @pytest.fixture
@@ -37,13 +37,6 @@ def folders(tiny_run, tmp_path, monkeypatch):
     return tmp_path
 
 
-def opened(**query) -> AppTest:
-    app = AppTest.from_file(MAIN, default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.switch_page("../pages/batch.py").run()
-
-
 def only_batch(folders):
     (batch,), troubles = list_batches(folders / "batches")
     assert troubles == []
@@ -51,60 +44,60 @@ def only_batch(folders):
 
 
 def test_an_empty_page_asks_for_photos_and_says_where_they_are_kept(folders):
-    said = words_of(opened())
+    said = page_text(open_page("batch"))
     assert "kept there until you delete the batch" in said and "Score these photos" in said
 
 
 def test_a_typed_folder_becomes_a_batch(folders):
     write_leaves(folders / "photos", 3)
-    app = opened()
+    app = open_page("batch")
     app.text_input(key="batch_folder").set_value(str(folders / "photos"))
     app.text_input(key="batch_name").set_value("Plot 7")
     app = press(app, "Score these photos")
-    said = words_of(app)
+    said = page_text(app)
     assert "3 photos, all scored" in said and only_batch(folders).name == "Plot 7"
     assert list(app.dataframe[0].value["File"]) and len(app.dataframe[0].value) == 3
 
 
 def test_uploads_become_a_batch_and_more_can_be_added(folders):
-    app = opened()
+    app = open_page("batch")
     app.file_uploader[0].set_value([("a.jpg", leaf(1), "image/jpeg"), ("broken.jpg", leaf(2)[:700], "image/jpeg")])
     app = press(app.run(), "Score these photos")
-    assert "2 photos, all scored" in words_of(app) and "1 unreadable" in words_of(app)
+    assert "2 photos, all scored" in page_text(app) and "1 unreadable" in page_text(app)
     app.file_uploader[0].set_value([("b.jpg", leaf(3), "image/jpeg")])
     app = press(app.run(), "Add these photos")
-    assert "3 photos, all scored" in words_of(app)
+    assert "3 photos, all scored" in page_text(app)
     assert [photo.name for photo in read_photos(only_batch(folders))] == ["a.jpg", "broken.jpg", "b.jpg"]
 
 
 def test_a_folder_that_is_not_there_leaves_no_batch(folders):
-    app = opened()
+    app = open_page("batch")
     app.text_input(key="batch_folder").set_value("/nowhere/at/all")
     app = press(app, "Score these photos")
-    assert "There is no folder /nowhere/at/all" in words_of(app)
+    assert "There is no folder /nowhere/at/all" in page_text(app)
     assert list_batches(folders / "batches") == ([], [])
 
 
 def test_nothing_given_is_said_so(folders):
-    assert "Choose photos, or name a folder, first." in words_of(press(opened(), "Score these photos"))
+    assert "Choose photos, or name a folder, first." in page_text(press(open_page("batch"), "Score these photos"))
 
 
 def test_an_interrupted_batch_goes_on_by_itself_and_a_stopped_one_when_asked(folders):
     batch = new_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 2))
     (batch.path / "stop").touch()
-    app = opened()
-    assert "0 of 2 photos are scored. Stopped" in words_of(app)
-    assert "2 photos, all scored" in words_of(press(app, "Continue"))
+    app = open_page("batch")
+    assert "0 of 2 photos are scored. Stopped" in page_text(app)
+    assert "2 photos, all scored" in page_text(press(app, "Continue"))
     write_leaves(folders / "photos", 3)
     cached._workers().clear()  # as after a restart
     other = new_batch(folders / "batches", folders / "runs" / "tiny", folders / "photos")
-    assert "3 photos, all scored" in words_of(opened(batch=other.name))
+    assert "3 photos, all scored" in page_text(open_page("batch", batch=other.name))
 
 
 def test_a_crop_is_set_for_all_and_no_photo_is_scored_again(folders, monkeypatch):
     batch = scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 3))
     before = list((batch.path / "scores").iterdir())
-    app = opened()
+    app = open_page("batch")
     app.selectbox(key="set_crop").set_value("potato")
     app = press(app.run(), "Set for all 3 shown")
     assert set(app.dataframe[0].value["Crop"]) == {"Potato*"}
@@ -114,7 +107,7 @@ def test_a_crop_is_set_for_all_and_no_photo_is_scored_again(folders, monkeypatch
 
 def test_the_table_is_filtered_by_condition(folders):
     scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 6))
-    app = opened()
+    app = open_page("batch")
     options = app.selectbox(key="condition").options
     app.selectbox(key="condition").select(options[1])
     app = app.run()
@@ -124,30 +117,30 @@ def test_the_table_is_filtered_by_condition(folders):
 
 def test_a_batch_is_deleted_once_the_box_is_ticked(folders):
     batch = scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 2))
-    app = opened()
+    app = open_page("batch")
     assert next(button for button in app.button if button.label == "Delete this batch").disabled
     app.checkbox(key=f"sure_{batch.name}").check()
     app = press(app.run(), "Delete this batch")
-    assert list_batches(folders / "batches") == ([], []) and "Score these photos" in words_of(app)
+    assert list_batches(folders / "batches") == ([], []) and "Score these photos" in page_text(app)
 
 
 def test_folders_that_are_no_batches_have_a_sentence_each(folders):
     (folders / "batches" / "half").mkdir(parents=True)
     scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 1))
-    said = words_of(opened())
+    said = page_text(open_page("batch"))
     assert "Half is not a batch, or was half written" in said and "1 photo, all scored" in said
 
 
 def test_a_damaged_file_is_one_sentence(folders):
     batch = scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 1))
     (batch.path / "photos.csv").write_text("nothing\nhere\n")
-    assert "photos.csv of batch field has no column path" in words_of(opened())
+    assert "photos.csv of batch field has no column path" in page_text(open_page("batch"))
 
 
 def reviewing(folders, count=3) -> AppTest:
     scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", count))
-    app = opened(part="Review")
-    assert "Type your name" in words_of(app)
+    app = open_page("batch", part="Review")
+    assert "Type your name" in page_text(app)
     app.text_input(key="reviewer").set_value("Ana")
     return app.run()
 
@@ -158,15 +151,15 @@ def decide(app: AppTest, key: str) -> AppTest:
 
 def test_photos_are_reviewed_one_by_one_and_undone(folders):
     app = reviewing(folders)
-    assert "Ana: 0 of 3 photos reviewed" in words_of(app)
+    assert "Ana: 0 of 3 photos reviewed" in page_text(app)
     app = decide(decide(app, "1"), "n")
-    assert "Ana: 2 of 3 photos reviewed" in words_of(app)
+    assert "Ana: 2 of 3 photos reviewed" in page_text(app)
     batch = only_batch(folders)
     assert [review.verdict for review in read_reviews(batch)] == ["right", "not_a_leaf"]
     app = decide(app, "undo")
-    assert "Ana: 1 of 3 photos reviewed" in words_of(app)
+    assert "Ana: 1 of 3 photos reviewed" in page_text(app)
     app = decide(decide(app, "u"), "x")
-    assert "Every photo has a decision of yours." in words_of(app)
+    assert "Every photo has a decision of yours." in page_text(app)
 
 
 def test_decisions_have_one_key_each(folders):
@@ -180,7 +173,7 @@ def test_the_commands_that_train_on_the_labels_stand_there_once_there_are_two_co
     batch = only_batch(folders)
     paths = [photo.path for photo in read_photos(batch)]
     add_review(batch, Review("Ana", paths[0], "", "label", "Tomato___Late_blight"))
-    assert "at least two conditions" in words_of(app.run())
+    assert "at least two conditions" in page_text(app.run())
     add_review(batch, Review("Ana", paths[1], "", "label", "Tomato___healthy"))
     app = app.run()
     assert [code.value.split()[2] for code in app.code] == ["training.quick", "training.finetune"]
@@ -189,8 +182,8 @@ def test_the_commands_that_train_on_the_labels_stand_there_once_there_are_two_co
 
 def with_sheet(folders, text: str) -> AppTest:
     scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 6))
-    app = opened(part="Trial")
-    assert "Give the sheet of your trial" in words_of(app)
+    app = open_page("batch", part="Trial")
+    assert "Give the sheet of your trial" in page_text(app)
     app.file_uploader[0].set_value([("sheet.csv", text.encode(), "text/csv")])
     return app.run()
 
@@ -198,7 +191,7 @@ def with_sheet(folders, text: str) -> AppTest:
 def test_a_sheet_gives_treatments_plots_and_disease_progress(folders):
     lines = [f"leaf_0{i};{i % 2};{'AB'[i % 2]};2026-07-0{1 + i // 2}" for i in range(5)]
     app = with_sheet(folders, "\n".join(["file;plot;treatment;date", *lines, "gone;9;C;"]))
-    said = words_of(app)
+    said = page_text(app)
     assert "5 of 6 photos have their place by 6 lines." in said
     assert [code.value for code in app.code][:2] == ["leaf_05.jpg", "line 7: gone (plot 9)"]
     treatments, plots, areas = (frame.value for frame in app.dataframe)
@@ -208,23 +201,23 @@ def test_a_sheet_gives_treatments_plots_and_disease_progress(folders):
 
 def test_a_sheet_that_cannot_be_read_is_one_sentence_and_not_kept(folders):
     app = with_sheet(folders, "file;plot\n;1\n")
-    assert "sheet.csv: line 2 has no file or pattern" in words_of(app)
-    assert "Give the sheet of your trial" in words_of(app.run())
+    assert "sheet.csv: line 2 has no file or pattern" in page_text(app)
+    assert "Give the sheet of your trial" in page_text(app.run())
 
 
 def test_the_page_asks_where_a_moved_folder_is(folders):
     photos = write_leaves(folders / "photos", 2)
     scored_batch(folders / "batches", folders / "runs" / "tiny", photos)
     photos.rename(folders / "moved")
-    app = opened()
-    assert f"The folder {photos} is not there any more." in words_of(app)
+    app = open_page("batch")
+    assert f"The folder {photos} is not there any more." in page_text(app)
     box = next(box for box in app.text_input if box.label == "Where is it now?")
     app = box.set_value(str(folders / "moved")).run()
-    assert "is not there any more" not in words_of(app)
+    assert "is not there any more" not in page_text(app)
 
 
 def test_files_are_filtered_by_part_of_their_name(folders):
     scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 3))
-    app = opened()
+    app = open_page("batch")
     app.text_input(key="file").set_value("_01")
     assert list(app.run().dataframe[0].value["File"]) == ["leaf_01.jpg"]

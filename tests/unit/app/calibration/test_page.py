@@ -1,16 +1,14 @@
 """The Calibration page, opened through `app/main.py`."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from hvit.runs import Run
 from hvit.scoring.distances import Distances, record_distances
+from tests.support.pages import figure, open_page, page_text
 
-ROOT = Path(__file__).resolve().parents[4]
 CLASSES = ["Potato___Late_blight", "Tomato___Early_blight", "Tomato___Late_blight", "Tomato___healthy"]
 POTATO, EARLY, LATE, HEALTHY = CLASSES
 ANSWERS = [(LATE, LATE)] * 4 + [(EARLY, EARLY)] * 4 + [(HEALTHY, HEALTHY)] * 2  # 10 of 16 correct
@@ -42,55 +40,41 @@ def with_distances(run: Run) -> None:
     record_distances(run, "test", Distances(data, texts, np.array(hashes), texts, scores, sizes, DETECTOR))
 
 
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.switch_page("../pages/calibration.py").run()
-
-
-def words_of(app: AppTest) -> str:
-    assert not app.exception
-    parts = [element.proto.body for element in app.get("html")] + [element.value for element in app.markdown]
-    return "\n".join(parts + [element.value for element in app.subheader] + [element.value for element in app.code])
-
-
-def figure(app: AppTest) -> dict:
-    return json.loads(app.get("plotly_chart")[0].proto.spec)
-
-
 def test_without_predictions_the_page_says_how_to_record_them(tmp_path, monkeypatch):
     monkeypatch.setenv("HVIT_RUNS", str(tmp_path))
-    assert "python -m hvit evaluate --run RUN --data path/to/photos --save" in words_of(opened())
+    assert "python -m hvit evaluate --run RUN --data path/to/photos --save" in page_text(open_page("calibration"))
 
 
 def test_the_scores_come_with_intervals_and_a_table(run):
-    app = opened(judged="plain")
-    assert "the mean probability is 27.5 points higher than the accuracy" in words_of(app)  # 90 and 62.5 %
+    app = open_page("calibration", judged="plain")
+    assert "the mean probability is 27.5 points higher than the accuracy" in page_text(app)  # 90 and 62.5 %
     table = app.dataframe[0].value
     assert table["Photos"].tolist() == [16] and table["Top-1, %"].tolist() == [62.5]
     assert figure(app)["data"][2]["type"] == "bar"
 
 
 def test_the_level_moves_the_sets(run):
-    app = opened(judged="plain", calibration="Prediction sets")
+    app = open_page("calibration", judged="plain", calibration="Prediction sets")
     assert app.select_slider[0].value == 0.075  # the strictest that 16 photos hold, and the nearest to 2 %
-    before = words_of(app)
-    after = words_of(app.select_slider[0].set_value(0.2).run())
+    before = page_text(app)
+    after = page_text(app.select_slider[0].set_value(0.2).run())
     assert "for 7.5 % of the photos" in before and "for 20 % of the photos" in after
     assert "As served" not in before
 
 
 def test_a_link_leads_to_a_level(run):
-    app = opened(judged="plain", calibration="Prediction sets", level="15 %")
+    app = open_page("calibration", judged="plain", calibration="Prediction sets", level="15 %")
     assert app.select_slider[0].value == 0.15
-    assert opened(judged="plain", calibration="Prediction sets", level="odd").select_slider[0].value == 0.075
+    assert (
+        open_page("calibration", judged="plain", calibration="Prediction sets", level="odd").select_slider[0].value
+        == 0.075
+    )
 
 
 def test_sets_as_served_are_shown_beside_and_by_crop(run):
     with_distances(run)
-    app = opened(judged="plain", calibration="Prediction sets", sets="as served")
-    assert "As served (level 10 %" in words_of(app) and "keep two classes at least" in words_of(app)
+    app = open_page("calibration", judged="plain", calibration="Prediction sets", sets="as served")
+    assert "As served (level 10 %" in page_text(app) and "keep two classes at least" in page_text(app)
     by_crop = app.dataframe[1].value
     assert by_crop["Crop"].tolist() == ["Tomato"] and by_crop["Photos"].tolist() == [16]
     # four photos lie between 8 and 12: their sets have two classes, all others one
@@ -98,28 +82,28 @@ def test_sets_as_served_are_shown_beside_and_by_crop(run):
 
 
 def test_selective_accuracy_begins_with_all_photos_and_has_an_area(run):
-    app = opened(judged="plain", calibration="Selective accuracy")
+    app = open_page("calibration", judged="plain", calibration="Selective accuracy")
     points, areas = app.dataframe[0].value, app.dataframe[1].value
     assert (points["Answered, %"][0], points["Photos"][0], points["Correct, %"][0]) == (100.0, 16, 62.5)
     assert areas["Order by chance x 1000"].tolist() == [375.0] and areas["Data set"].tolist() == ["All photos"]
 
 
 def test_without_a_detector_the_page_says_how_to_fit_one(run):
-    said = words_of(opened(judged="plain", calibration="Unfamiliar photos"))
+    said = page_text(open_page("calibration", judged="plain", calibration="Unfamiliar photos"))
     assert "python -m training.calibrate --run plain" in said
 
 
 def test_without_distances_the_page_says_how_to_record_them(run):
     with_distances(run)
     change_card(run, ood={"method": "vim", "file": "r.npz", "threshold": 1.0, "sha256": "f" * 64})
-    said = words_of(opened(judged="plain", calibration="Unfamiliar photos"))
+    said = page_text(open_page("calibration", judged="plain", calibration="Unfamiliar photos"))
     assert "--unknown-classes report --save-distances" in said and "is not recorded for this run" in said
 
 
 def test_a_threshold_shows_what_it_accepts(run):
     with_distances(run)
-    app = opened(judged="plain", calibration="Unfamiliar photos", accepted="75 %")
-    said = words_of(app)
+    app = open_page("calibration", judged="plain", calibration="Unfamiliar photos", accepted="75 %")
+    said = page_text(app)
     assert (
         "A limit of 12.00 accepts 75.0\u00a0% of the known photos, and under 1\u00a0% of the leaves of unknown" in said
     )
@@ -132,5 +116,5 @@ def test_a_threshold_shows_what_it_accepts(run):
 def test_damaged_distances_are_one_sentence(run):
     with_distances(run)
     (run.path / "eval/test/rejection.parquet").write_bytes(b"x")
-    said = words_of(opened(judged="plain", calibration="Unfamiliar photos"))
+    said = page_text(open_page("calibration", judged="plain", calibration="Unfamiliar photos"))
     assert "distances in eval/test/rejection.parquet of run plain are damaged" in said

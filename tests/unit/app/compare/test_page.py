@@ -8,21 +8,13 @@ from PIL import Image
 from hvit.batches.reviews import read_reviews
 from hvit.batches.sample_reviews import sample_reviews
 from hvit.models import create_model
-from tests.support.evaluated_runs import (
-    ANSWERS,
-    CLASSES,
-    EARLY,
-    LATE,
-    POTATO,
-    figure,
-    opened,
-    words_of,
-)
+from tests.support.evaluated_runs import ANSWERS, CLASSES, EARLY, LATE, POTATO
+from tests.support.pages import figure, open_page, page_text
 
 
 def test_compare_lists_ways_and_offers_those_that_belong_together(judged, recorded_run):
     recorded_run(judged / "plain-high", CLASSES, ANSWERS, 0, {"optim": {"lr": 9.0}})
-    app = opened("compare_runs")
+    app = open_page("compare_runs")
     frame = app.dataframe[0].value
     assert frame["Runs"].tolist() == ["better", "plain", "plain-high"] and frame["Seeds"].tolist()[:2] == ["0, 1"] * 2
     app = next(button for button in app.button if button.label.startswith("plain:")).click().run()
@@ -31,7 +23,7 @@ def test_compare_lists_ways_and_offers_those_that_belong_together(judged, record
 
 
 def test_seeds_are_drawn_as_mean_and_range_or_each(judged):
-    app = opened("compare_runs", runs=["plain", "better"])
+    app = open_page("compare_runs", runs=["plain", "better"])
     assert [trace["name"] for trace in figure(app)["data"]] == [
         "range of plain", "plain (2 seeds)", "range of better", "better (2 seeds)"
     ]  # fmt: skip
@@ -40,7 +32,7 @@ def test_seeds_are_drawn_as_mean_and_range_or_each(judged):
 
 
 def test_metric_axis_and_smoothing_are_in_the_address(judged):
-    app = opened("compare_runs", runs=["plain"], metric="Training: loss", axis="Epoch", smoothing="0.5")
+    app = open_page("compare_runs", runs=["plain"], metric="Training: loss", axis="Epoch", smoothing="0.5")
     line = figure(app)["data"][-1]
     assert line["x"] == [1, 2, 3] and line["y"][0] == pytest.approx(1.05)  # mean of 1.0 and 1.1
     assert line["y"][1] == pytest.approx((0.25 * 1.05 + 0.5 * 0.55) / 0.75)
@@ -48,14 +40,14 @@ def test_metric_axis_and_smoothing_are_in_the_address(judged):
 
 
 def test_scores_stand_with_their_intervals(judged):
-    frame = opened("compare_runs", runs=["plain", "better"], view="Scores").dataframe[0].value.set_index("Runs")
+    frame = open_page("compare_runs", runs=["plain", "better"], view="Scores").dataframe[0].value.set_index("Runs")
     assert frame["Top-1 accuracy, %"].to_dict() == pytest.approx({"plain": 62.5, "better": 100 * 13 / 16})
     assert frame.loc["plain", "Seeds evaluated"] == "2 of 2" and frame.loc["plain", "Top-1 accuracy: 95 %"]
 
 
 def test_better_or_chance_is_told_by_paired_tests(judged):
     """The better runs are right on 3 pictures more, on none less: McNemar 2 * (1/2)^3 = 0.25, Holm 2 * 0.25."""
-    app = opened("compare_runs", runs=["plain", "better"], view="Significance")
+    app = open_page("compare_runs", runs=["plain", "better"], view="Significance")
     frame = app.dataframe[0].value
     assert frame["Only the first correct"].tolist() == [0, 0] and frame["Only the second correct"].tolist() == [3, 3]
     assert frame["p"].tolist() == [0.25] * 2 and frame["p, corrected"].tolist() == [0.5] * 2
@@ -65,7 +57,7 @@ def test_better_or_chance_is_told_by_paired_tests(judged):
 def test_runs_on_other_pictures_are_said_not_to_compare(judged, recorded_run):
     recorded_run(judged / "few", CLASSES, ANSWERS[:5], 0, {"lr": 1})
     recorded_run(judged / "relabelled", CLASSES, [(POTATO, POTATO)] * 16, 0, {"lr": 2})
-    said = words_of(opened("compare_runs", runs=["few", "plain", "relabelled"], view="Significance"))
+    said = page_text(open_page("compare_runs", runs=["few", "plain", "relabelled"], view="Significance"))
     assert "few and plain: compared on the one seed in common; 1 more run left out" in said
     assert "not evaluated on the same pictures (5 and 16); compared on the 5 they share" in said
     assert "few and relabelled: they were not evaluated on the same pictures, so that they cannot be compared" in said
@@ -73,7 +65,7 @@ def test_runs_on_other_pictures_are_said_not_to_compare(judged, recorded_run):
 
 
 def test_only_what_differs_is_told_of_settings(judged):
-    app = opened("compare_runs", runs=["plain", "better"], view="Settings")
+    app = open_page("compare_runs", runs=["plain", "better"], view="Settings")
     assert app.dataframe[0].value.values.tolist() == [["optim.lr", "0.5", "0.25"], ["init", "none", "runs/x"]]
     app.toggle(key="all_settings").set_value(True).run()
     assert "data.dirs" in app.dataframe[0].value["Setting"].tolist()
@@ -81,7 +73,7 @@ def test_only_what_differs_is_told_of_settings(judged):
 
 def test_a_setting_that_an_older_run_did_not_record_is_marked(judged, recorded_run):
     recorded_run(judged / "older", CLASSES, ANSWERS, 0, {"optim": {"lr": 0.7}})
-    frame = opened("compare_runs", runs=["older", "better"], view="Settings").dataframe[0].value
+    frame = open_page("compare_runs", runs=["older", "better"], view="Settings").dataframe[0].value
     assert frame.set_index("Setting").loc["init"].tolist() == ["not recorded", "runs/x"]
 
 
@@ -89,12 +81,12 @@ def test_more_runs_than_colors_are_all_compared(runs, recorded_run):
     names = [f"run{letter}" for letter in "abcdefghij"]
     for number, name in enumerate(names):
         recorded_run(runs / name, CLASSES, ANSWERS, 0, {"optim": {"lr": 0.1 * (1 + number)}})
-    app = opened("compare_runs", runs=names, view="Scores")
+    app = open_page("compare_runs", runs=names, view="Scores")
     assert app.multiselect[0].value == names and app.dataframe[0].value["Runs"].tolist() == names
 
 
 def test_accuracy_stands_against_counted_cost(judged):
-    app = opened("compare_runs", runs=["plain", "better"], view="Cost")
+    app = open_page("compare_runs", runs=["plain", "better"], view="Cost")
     frame = app.dataframe[0].value
     model = create_model("hvit_tiny", num_classes=4, img_size=64)
     millions = round(sum(p.numel() for p in model.parameters()) / 1e6, 3)
@@ -102,29 +94,31 @@ def test_accuracy_stands_against_counted_cost(judged):
 
 
 def test_the_time_of_one_photo_is_measured_when_asked_and_models_that_are_alike_once(judged):
-    app = opened("compare_runs", runs=["plain", "better"], view="Cost", cost="Time")
-    assert "was not measured here yet" in words_of(app) and not app.get("plotly_chart")
+    app = open_page("compare_runs", runs=["plain", "better"], view="Cost", cost="Time")
+    assert "was not measured here yet" in page_text(app) and not app.get("plotly_chart")
     next(button for button in app.button if button.label == "Measure").click().run()
-    assert "Medians of 10 turns on one thread" in words_of(app) and len(app.get("plotly_chart")) == 1
+    assert "Medians of 10 turns on one thread" in page_text(app) and len(app.get("plotly_chart")) == 1
     first, second = app.dataframe[0].value["One photo, ms"]
     assert first == second > 0
 
 
 def test_disagreements_of_two_runs_open_their_pictures(judged):
-    app = opened("compare_runs", runs=["plain", "better"], view="Disagreements")
-    assert "There is none." in words_of(app)  # no picture on which only the first is correct
-    app = opened("compare_runs", runs=["plain", "better"], view="Disagreements", outcome="only the second is correct")
-    said = words_of(app)
+    app = open_page("compare_runs", runs=["plain", "better"], view="Disagreements")
+    assert "There is none." in page_text(app)  # no picture on which only the first is correct
+    app = open_page(
+        "compare_runs", runs=["plain", "better"], view="Disagreements", outcome="only the second is correct"
+    )
+    said = page_text(app)
     assert said.count("<figure>") == 3 and "first: Tomato: early blight, 90\u00a0%; second: correct, 90\u00a0%" in said
     assert app.selectbox(key="first").value == "plain-0" and app.selectbox(key="second").value == "better-0"
 
 
 def test_a_disagreement_on_a_drawn_leaf_leads_to_attention_and_is_not_marked(judged):
     query = {"runs": ["plain", "better"], "view": "Disagreements", "outcome": "only the second is correct"}
-    app = opened("compare_runs", **query)
-    assert "explained by plain-0, the first run" in words_of(app)
+    app = open_page("compare_runs", **query)
+    assert "explained by plain-0, the first run" in page_text(app)
     next(button for button in app.button if button.label == "Look closer").click().run()
-    said = words_of(app)
+    said = page_text(app)
     assert "Explain in Attention" in said and "what it shows is certain, and is not marked" in said
 
 
@@ -137,7 +131,7 @@ def test_a_photo_two_runs_disagree_on_is_marked_in_the_reviews_of_the_first(runs
     recorded_run(runs / "first", CLASSES, [(LATE, EARLY)], 0, {"lr": 1}, photos=[photo])
     recorded_run(runs / "second", CLASSES, [(LATE, LATE)], 0, {"lr": 2}, photos=[photo])
     query = {"runs": ["first", "second"], "view": "Disagreements", "outcome": "only the second is correct"}
-    app = opened("compare_runs", **query, first="first", second="second")
+    app = open_page("compare_runs", **query, first="first", second="second")
     next(button for button in app.button if button.label == "Look closer").click().run()
     app.text_input(key="tile_reviewer").set_value("Ana").run()
     next(button for button in app.button if button.label == "As labelled: Tomato: late blight").click().run()
@@ -151,23 +145,23 @@ def test_how_a_run_stands_is_told(judged, recorded_run):
     recorded_run(judged / "silent", CLASSES, ANSWERS, 0, {"lr": 3}, status=None)
     info = json.loads((judged / "silent" / "run.json").read_text())
     (judged / "silent" / "run.json").write_text(json.dumps(info | {"heartbeat": "2020-01-01T00:00:00+00:00"}))
-    said = words_of(opened("compare_runs", runs=["live", "failed", "silent"]))
+    said = page_text(open_page("compare_runs", runs=["live", "failed", "silent"]))
     assert "live is running: epoch 3.0, step 30, last sign of life" in said
     assert "failed failed: epoch 3.0" in said and "silent has stopped without an end" in said
 
 
 def test_damaged_curves_of_one_run_leave_the_others(judged):
     (judged / "plain-0" / "metrics.jsonl").write_text("nonsense\n{}\n")
-    app = opened("compare_runs", runs=["plain", "better"])
-    assert "line 1 of metrics.jsonl of run plain-0 is damaged" in words_of(app)
+    app = open_page("compare_runs", runs=["plain", "better"])
+    assert "line 1 of metrics.jsonl of run plain-0 is damaged" in page_text(app)
     assert [trace["name"] for trace in figure(app)["data"]] == ["plain", "range of better", "better (2 seeds)"]
 
 
 def test_a_run_that_has_logged_nothing_says_so(runs, recorded_run):
     recorded_run(runs / "fresh", CLASSES, ANSWERS, status=None, epochs=0)
-    assert "Nothing is logged yet." in words_of(opened("compare_runs", runs=["fresh"]))
+    assert "Nothing is logged yet." in page_text(open_page("compare_runs", runs=["fresh"]))
 
 
 def test_without_runs_compare_says_how_to_train(runs):
-    app = opened("compare_runs")
-    assert "There is no run here yet." in words_of(app) and "training.finetune" in app.code[0].value
+    app = open_page("compare_runs")
+    assert "There is no run here yet." in page_text(app) and "training.finetune" in app.code[0].value

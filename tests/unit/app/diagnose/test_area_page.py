@@ -11,7 +11,7 @@ import pytest
 from hvit.diagnosis import diagnose
 from hvit.runs.checkpoint import load_checkpoint
 from tests.support.color_heads import add_color_head, spotted_leaf
-from tests.support.pages import opened, words_of
+from tests.support.pages import open_page, page_text
 
 SPOTS = 2 * math.pi * 16**2 / (math.pi * 100 * 60)  # share of the leaf
 
@@ -41,19 +41,19 @@ def test_the_area_of_two_spots_is_measured_with_an_interval(runs):
 
 
 def test_the_page_says_the_area_and_takes_a_correction_into_the_csv(runs):
-    app = with_leaf(opened())
-    assert "of the leaf (90 % interval" in words_of(app)
+    app = with_leaf(open_page())
+    assert "of the leaf (90 % interval" in page_text(app)
     pills = next(group for group in app.get("button_group") if "leave out" in group.proto.label)
     assert len(pills.options) == 2
     slider = next(slider for slider in app.slider if "Strictness" in slider.label)
     slider.set_value(0.95).run()
-    assert "Corrected:" in words_of(app)
+    assert "Corrected:" in page_text(app)
 
 
 def test_a_leaf_without_spots_has_no_area(runs):
     found = diagnose(load_checkpoint(runs / "tiny"), spotted_leaf(0))
     assert found.severity.lesion_fraction == 0
-    assert "No discolored area found." in words_of(with_leaf(opened(), spots=0))
+    assert "No discolored area found." in page_text(with_leaf(open_page(), spots=0))
 
 
 def test_predict_gives_areas_in_json_and_csv(runs, tmp_path, capsys):
@@ -74,14 +74,14 @@ def test_predict_gives_areas_in_json_and_csv(runs, tmp_path, capsys):
 def test_a_correction_belongs_to_the_head_whose_regions_it_numbers(runs):
     shutil.copytree(runs / "tiny", runs / "other")
     with_threshold(runs / "other", 0.3)
-    app = with_leaf(opened())
+    app = with_leaf(open_page())
     slider = next(slider for slider in app.slider if "Strictness" in slider.label)
     assert slider.value == 0.3
     app.session_state["run"] = "tiny"
     app.run()
     slider = next(slider for slider in app.slider if "Strictness" in slider.label)
     assert slider.value == 0.5
-    assert "Corrected:" not in words_of(app)
+    assert "Corrected:" not in page_text(app)
 
 
 def with_threshold(run, threshold: float):

@@ -16,38 +16,38 @@ from app.cache import photos as cached_photos
 from app.cache.runs import inference
 from app.diagnose import result_list
 from hvit import diagnosis
-from tests.support.pages import ROOT, bars, change_card, leaf, opened, press, upload, words_of
+from tests.support.pages import ROOT, bars, change_card, leaf, open_page, page_text, press, upload
 
 
 def test_an_empty_page_asks_for_a_photo(runs):
-    app = opened()
-    assert "Show me a leaf." in words_of(app)
+    app = open_page()
+    assert "Show me a leaf." in page_text(app)
     assert app.get("plotly_chart") == []
 
 
 def test_photos_get_a_verdict_and_a_row_each(runs):
-    app = upload(opened(), ("a.jpg", leaf(1)), ("b.jpg", leaf(2)))
-    said = words_of(app)
+    app = upload(open_page(), ("a.jpg", leaf(1)), ("b.jpg", leaf(2)))
+    said = page_text(app)
     assert "2 photos: " in said
     assert "a.jpg" in said and "b.jpg" in said and "1 of 2" in said
     assert len(app.get("download_button")) == 2
 
 
 def test_the_same_photo_twice_is_one_photo(runs):
-    app = upload(opened(), ("a.jpg", leaf(1)), ("copy of a.jpg", leaf(1)))
-    said = words_of(app)
+    app = upload(open_page(), ("a.jpg", leaf(1)), ("copy of a.jpg", leaf(1)))
+    said = page_text(app)
     assert "1 photo: " in said and "listed once: copy of a.jpg (as a.jpg)." in said
-    assert "listed once" not in words_of(upload(press(app, "Start over"), ("a.jpg", leaf(1)), ("b.jpg", leaf(2))))
+    assert "listed once" not in page_text(upload(press(app, "Start over"), ("a.jpg", leaf(1)), ("b.jpg", leaf(2))))
 
 
 def test_photos_stay_when_more_are_added(runs):
-    app = upload(upload(opened(), ("a.jpg", leaf(1))), ("b.jpg", leaf(2)))
-    assert "2 photos: " in words_of(app)
+    app = upload(upload(open_page(), ("a.jpg", leaf(1))), ("b.jpg", leaf(2)))
+    assert "2 photos: " in page_text(app)
 
 
 def test_a_broken_file_says_why_and_stops_nothing(runs):
-    app = upload(opened(), ("broken.jpg", leaf(1)[:700]), ("b.jpg", leaf(2)))
-    said = words_of(app)
+    app = upload(open_page(), ("broken.jpg", leaf(1)[:700]), ("b.jpg", leaf(2)))
+    said = page_text(app)
     assert "broken.jpg cannot be read:" in said and "The other photo is done." in said
     assert "1 unreadable" in said
 
@@ -59,9 +59,9 @@ def test_a_file_of_any_type_reaches_the_list_with_its_reason(runs):
         ("film.mov", b"\0\0\0\x14ftypqt  " + bytes(90), "video/quicktime"), ("nothing", b"", ""),
         ("large.bin", bytes(50_000_001), "application/octet-stream"),
     ]  # fmt: skip
-    app = opened()
+    app = open_page()
     app.file_uploader[0].set_value(files)
-    said = words_of(app.run())
+    said = page_text(app.run())
     assert "7 photos: " in said and "6 unreadable" in said
     for name, reason in (
         ("HEIC", "HEIC format"), ("NEF", "camera raw file"), ("notes", "it contains text"), ("film", "it is a film"),
@@ -71,7 +71,7 @@ def test_a_file_of_any_type_reaches_the_list_with_its_reason(runs):
 
 
 def test_the_uploader_takes_files_of_any_type(runs):
-    assert list(opened().file_uploader[0].proto.type) == []
+    assert list(open_page().file_uploader[0].proto.type) == []
 
 
 def test_a_photo_is_decoded_once_for_all_that_the_page_shows_of_it(runs, monkeypatch):
@@ -79,11 +79,11 @@ def test_a_photo_is_decoded_once_for_all_that_the_page_shows_of_it(runs, monkeyp
     true_decode = diagnosis.decode_photo
     monkeypatch.setattr(diagnosis, "decode_photo", lambda data, least: decoded.append(len(data)) or true_decode(data))
     monkeypatch.setattr(cached_photos, "decode_photo", lambda *_: pytest.fail("decoded a second time"))
-    app = upload(opened(), ("a.jpg", leaf(11)), ("b.jpg", leaf(12)), ("c.jpg", leaf(13)[:500]))
-    assert "3 photos: " in words_of(app) and len(decoded) == 3
+    app = upload(open_page(), ("a.jpg", leaf(11)), ("b.jpg", leaf(12)), ("c.jpg", leaf(13)[:500]))
+    assert "3 photos: " in page_text(app) and len(decoded) == 3
     next(button for button in app.button if button.label == "Next").click().run()
     next(button for button in app.button if button.label == "Cut out one leaf").click().run()
-    assert "Diagnose this leaf" in words_of(app) and len(decoded) == 3
+    assert "Diagnose this leaf" in page_text(app) and len(decoded) == 3
 
 
 def test_nobody_waits_while_a_photo_is_decoded(runs, monkeypatch):
@@ -95,35 +95,35 @@ def test_nobody_waits_while_a_photo_is_decoded(runs, monkeypatch):
         return true_decode(data)
 
     monkeypatch.setattr(diagnosis, "decode_photo", decode)
-    upload(opened(), ("a.jpg", leaf(21)), ("b.jpg", leaf(22)))
+    upload(open_page(), ("a.jpg", leaf(21)), ("b.jpg", leaf(22)))
     assert held == [False, False]
 
 
 def test_more_photos_than_are_remembered_are_all_listed(runs, monkeypatch):
     monkeypatch.setattr(diagnoses, "MAX_CACHED", 3)
-    app = upload(opened(), *((f"{i}.jpg", leaf(30 + i)) for i in range(7)))
-    assert "7 photos: " in words_of(app)
+    app = upload(open_page(), *((f"{i}.jpg", leaf(30 + i)) for i in range(7)))
+    assert "7 photos: " in page_text(app)
     next(button for button in app.button if button.label == "Next").click().run()
-    assert "7 photos: " in words_of(app)
+    assert "7 photos: " in page_text(app)
 
 
 @pytest.mark.parametrize("text", ["~nosuchuser/x", "a" * 5000, "nul\0inside", "file://[", "'", "<b>*x*</b>"], ids=ascii)
 def test_any_text_may_be_typed_as_a_folder(text, runs):
-    app = opened()
+    app = open_page()
     app.text_input(key="folder_path").set_value(text).run()
-    assert "There is no folder" in words_of(app)
+    assert "There is no folder" in page_text(app)
 
 
 def test_a_cut_out_whose_photo_has_gone_is_its_row_and_the_others_stay(runs, tmp_path):
     (tmp_path / "photos").mkdir()
     for i in (1, 2):
         (tmp_path / "photos" / f"{i}.jpg").write_bytes(leaf(40 + i))
-    app = opened()
+    app = open_page()
     app.text_input(key="folder_path").set_value(str(tmp_path / "photos")).run()
     next(button for button in app.button if button.label == "Cut out one leaf").click().run()
     (tmp_path / "photos" / "1.jpg").unlink()
     next(button for button in app.button if button.label == "Diagnose this leaf").click().run()
-    assert "2 photos: " in words_of(app) and "1 unreadable" in words_of(app)
+    assert "2 photos: " in page_text(app) and "1 unreadable" in page_text(app)
 
 
 ODD_NAMES = [
@@ -143,45 +143,45 @@ def test_a_file_of_any_name_is_a_row_of_the_list_and_of_what_is_downloaded(runs,
         true_list(photos, results, run, checkpoint, crop)
 
     monkeypatch.setattr(result_list, "_downloads", keep)
-    app = upload(opened(), *((name, b"\xff\xd8" + bytes([i])) for i, name in enumerate(ODD_NAMES)))
-    assert f"{len(ODD_NAMES)} photos: " in words_of(app)
+    app = upload(open_page(), *((name, b"\xff\xd8" + bytes([i])) for i, name in enumerate(ODD_NAMES)))
+    assert f"{len(ODD_NAMES)} photos: " in page_text(app)
     rows = list(csv.DictReader(io.StringIO(made[0], newline="")))
     assert len(rows) == len(ODD_NAMES) and made[1].count("cannot be read") >= len(ODD_NAMES)
     assert rows[9]["file"].startswith("'=cmd") and "<img src=http" not in made[1]
 
 
 def test_a_file_name_cannot_format_the_page(runs):
-    said = words_of(upload(opened(), ("<b>*x*</b>.jpg", b"no picture")))
+    said = page_text(upload(open_page(), ("<b>*x*</b>.jpg", b"no picture")))
     assert "<b>*x*</b>" not in said
     assert "&lt;b&gt;*x*&lt;/b&gt;.jpg cannot be read:" in said
 
 
 def test_a_chosen_crop_restricts_the_answer(runs):
-    app = upload(opened(crop="Potato"), ("a.jpg", leaf(1)))
+    app = upload(open_page(crop="Potato"), ("a.jpg", leaf(1)))
     assert list(bars(app)["customdata"]) == ["Potato: early blight"]
-    assert "Not one of my" not in words_of(app)
+    assert "Not one of my" not in page_text(app)
 
 
 def test_a_run_that_takes_bands_answers_from_color_and_says_so(runs, bands_run, indices_run):
     said = {}
     for run in (bands_run, indices_run):
         shutil.copytree(run, runs / run.name)
-        app = upload(opened(run=run.name), ("a.jpg", leaf(1)))
+        app = upload(open_page(run=run.name), ("a.jpg", leaf(1)))
         assert not app.exception and len(bars(app)["customdata"]) == 3
-        said[run.name] = "answers from color alone" in words_of(app)
+        said[run.name] = "answers from color alone" in page_text(app)
     assert said == {"bands": True, "indices": False}
 
 
 def test_crop_and_run_are_in_the_address(runs):
     shutil.copytree(runs / "tiny", runs / "other")
-    app = opened(run="tiny")
+    app = open_page(run="tiny")
     app.selectbox(key="crop_menu").set_value("tomato").run()
     assert app.query_params == {"crop": "Tomato", "run": "tiny"}
 
 
 def test_back_to_an_address_with_another_run_and_crop_chooses_both(runs):
     shutil.copytree(runs / "tiny", runs / "other")
-    app = opened(run="tiny", crop="Tomato")
+    app = open_page(run="tiny", crop="Tomato")
     app.selectbox(key="run").set_value("other").run()
     app.selectbox(key="crop_menu").set_value("potato").run()
     assert app.query_params == {"crop": "Potato"}  # the first run is the default
@@ -192,7 +192,7 @@ def test_back_to_an_address_with_another_run_and_crop_chooses_both(runs):
 
 def test_run_and_crop_stay_when_another_page_is_opened(runs):
     shutil.copytree(runs / "tiny", runs / "other")
-    app = opened(run="tiny", crop="Tomato")
+    app = open_page(run="tiny", crop="Tomato")
     app.query_params.clear()
     app.switch_page("../pages/attention.py").run()
     assert app.selectbox(key="run").value == "tiny" and app.query_params["run"] == "tiny"
@@ -202,7 +202,7 @@ def test_probabilities_are_called_calibrated_only_where_a_temperature_was_fitted
     axis = {}
     for temperature in (1.5, None):
         change_card(runs, partial(dict.update, temperature=temperature))
-        figure = json.loads(upload(opened(), ("a.jpg", leaf(1))).get("plotly_chart")[0].proto.spec)
+        figure = json.loads(upload(open_page(), ("a.jpg", leaf(1))).get("plotly_chart")[0].proto.spec)
         axis[temperature] = figure["layout"]["xaxis"]["title"]["text"]
     assert axis[1.5].startswith("calibrated probability") and axis[None].startswith("uncalibrated probability")
 
@@ -211,15 +211,15 @@ def test_a_phone_is_told_where_photos_go_and_sees_no_folders(runs, monkeypatch):
     from app import photo_inputs
 
     monkeypatch.setattr(photo_inputs, "is_remote_client", lambda: True)
-    app = opened()
-    assert "go to the computer that runs HViT" in words_of(app) and not app.text_input
-    assert "stay on this computer" not in words_of(app)
+    app = open_page()
+    assert "go to the computer that runs HViT" in page_text(app) and not app.text_input
+    assert "stay on this computer" not in page_text(app)
 
 
 def test_another_run_without_the_chosen_crop_is_asked_without_a_crop(runs):
     shutil.copytree(runs / "tiny", runs / "other")
     change_card(runs, lambda card: card.update(classes=["Rice___Blast", "Rice___Tungro", "Rice___healthy"]))
-    app = opened(crop="Tomato")
+    app = open_page(crop="Tomato")
     assert app.session_state["crop"] == "tomato"
     app.selectbox(key="run").set_value("tiny").run()
     assert not app.exception
@@ -229,61 +229,61 @@ def test_another_run_without_the_chosen_crop_is_asked_without_a_crop(runs):
 def test_a_photo_that_has_gone_is_said_to_be_gone(runs, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "1.jpg").write_bytes(leaf(1))
-    app = opened()
+    app = open_page()
     app.text_input(key="folder_path").set_value(str(tmp_path / "photos")).run()
     next(button for button in app.button if button.label == "Cut out one leaf").click().run()
     (tmp_path / "photos" / "1.jpg").unlink()
     next(button for button in app.button if button.label == "Diagnose this leaf").click().run()
-    assert "the file cannot be opened: No such file or directory." in words_of(app)
+    assert "the file cannot be opened: No such file or directory." in page_text(app)
 
 
 def test_without_a_crop_every_name_carries_a_doubt(runs):
-    assert "Not one of my 2 crops? Then this answer is wrong:" in words_of(upload(opened(), ("a.jpg", leaf(1))))
+    assert "Not one of my 2 crops? Then this answer is wrong:" in page_text(upload(open_page(), ("a.jpg", leaf(1))))
 
 
 def test_another_crop_gets_no_answer_but_the_crops_that_are_known(runs):
-    app = upload(opened(crop="Another crop"), ("a.jpg", leaf(1)))
-    said = words_of(app)
+    app = upload(open_page(crop="Another crop"), ("a.jpg", leaf(1)))
+    said = page_text(app)
     assert "I cannot name diseases of this crop." in said and "I know potato and tomato." in said
     assert app.get("plotly_chart") == []
 
 
 def test_an_unfamiliar_photo_gets_no_name_until_the_reader_insists(runs):
     change_card(runs, lambda card: card["ood"].update(threshold=0.0))
-    app = upload(opened(), ("a.jpg", leaf(1)))
-    said = words_of(app)
+    app = upload(open_page(), ("a.jpg", leaf(1)))
+    said = page_text(app)
     assert "This does not look like any leaf I know. No diagnosis." in said
     assert "Usual: up to 0.00." in said and app.get("plotly_chart") == []
     next(button for button in app.button if button.label.startswith("It is a leaf")).click().run()
-    assert "Unreliable: my best guess is" in words_of(app)
+    assert "Unreliable: my best guess is" in page_text(app)
     assert len(app.get("plotly_chart")) == 1
 
 
 def test_a_leaf_can_be_cut_out_and_taken_back(runs):
-    app = upload(opened(), ("a.jpg", leaf(1)))
+    app = upload(open_page(), ("a.jpg", leaf(1)))
     next(button for button in app.button if button.label == "Cut out one leaf").click().run()
     assert len(app.slider) == 2
     app.slider(key="cut_x").set_value((10, 70)).run()
     next(button for button in app.button if button.label == "Diagnose this leaf").click().run()
-    assert "a (cut).png" in words_of(app) and len(app.slider) == 0
+    assert "a (cut).png" in page_text(app) and len(app.slider) == 0
     next(button for button in app.button if button.label == "Back to the whole photo").click().run()
-    assert "a (cut).png" not in words_of(app)
+    assert "a (cut).png" not in page_text(app)
 
 
 def test_the_map_comes_with_its_fixed_scale(runs):
-    app = upload(opened(), ("a.jpg", leaf(1)))
-    assert "2x the average" not in words_of(app)
+    app = upload(open_page(), ("a.jpg", leaf(1)))
+    assert "2x the average" not in page_text(app)
     app.toggle(key="show_map").set_value(True).run()
-    assert "0.5x" in words_of(app) and "2x the average" in words_of(app)
+    assert "0.5x" in page_text(app) and "2x the average" in page_text(app)
 
 
 def test_a_folder_on_this_computer_is_read(runs, tmp_path):
     (tmp_path / "photos").mkdir()
     for seed in range(10):
         (tmp_path / "photos" / f"{seed}.jpg").write_bytes(leaf(seed))
-    app = opened()
+    app = open_page()
     app.text_input(key="folder_path").set_value(str(tmp_path / "photos")).run()
-    assert "10 photos: " in words_of(app) and "1 of 10" in words_of(app)
+    assert "10 photos: " in page_text(app) and "1 of 10" in page_text(app)
 
 
 def test_what_is_passed_over_in_a_folder_is_said_in_one_line(runs, tmp_path):
@@ -292,23 +292,23 @@ def test_what_is_passed_over_in_a_folder_is_said_in_one_line(runs, tmp_path):
     (folder / "a.jpg").write_bytes(leaf(1))
     (folder / "notes.txt").write_text("wet")
     (folder / "._a.jpg").write_bytes(b"Mac")
-    app = opened()
+    app = open_page()
     app.text_input(key="folder_path").set_value(str(folder)).run()
-    assert all(word in words_of(app) for word in ("passed over 1 (hidden", "._a.jpg", "notes.txt"))
+    assert all(word in page_text(app) for word in ("passed over 1 (hidden", "._a.jpg", "notes.txt"))
     app.text_input(key="folder_path").set_value(str(tmp_path / "none")).run()
-    assert "passed over" not in words_of(app)
+    assert "passed over" not in page_text(app)
 
 
 def test_a_folder_that_is_missing_is_said_to_be(runs, tmp_path):
-    app = opened()
+    app = open_page()
     app.text_input(key="folder_path").set_value(str(tmp_path / "none")).run()
-    assert "There is no folder" in words_of(app)
+    assert "There is no folder" in page_text(app)
 
 
 def test_without_a_run_the_page_says_how_to_get_one(tmp_path, monkeypatch):
     (tmp_path / "none").mkdir()
     monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "none"))
-    app = opened()
+    app = open_page()
     assert not app.exception
     assert app.subheader[0].value == "There is no trained model here yet."
     assert "training.finetune" in app.code[0].value
@@ -319,23 +319,23 @@ def test_changed_weights_are_refused_in_one_sentence(runs):
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    assert "was changed or damaged after it was written; copy the run again" in words_of(opened())
+    assert "was changed or damaged after it was written; copy the run again" in page_text(open_page())
 
 
 def test_a_run_that_does_not_exist_is_named(runs):
-    assert "no run tinny; did you mean tiny?" in words_of(opened(run="tinny"))
+    assert "no run tinny; did you mean tiny?" in page_text(open_page(run="tinny"))
 
 
 def test_a_half_written_run_says_what_is_missing(runs):
     shutil.copytree(runs / "tiny", runs / "half")
     (runs / "half" / "model.safetensors").unlink()
-    assert "run half has no model.safetensors" in words_of(opened(run="half"))
+    assert "run half has no model.safetensors" in page_text(open_page(run="half"))
 
 
 def test_damaged_records_leave_the_diagnosis_alone(runs):
     (runs / "tiny" / "eval" / "test").mkdir(parents=True, exist_ok=True)
     (runs / "tiny" / "eval" / "test" / "predictions.parquet").write_bytes(b"not parquet")
-    said = words_of(upload(opened(), ("a.jpg", leaf(1))))
+    said = page_text(upload(open_page(), ("a.jpg", leaf(1))))
     assert "1 photo: " in said and "are damaged; copy the run again" in said
 
 
@@ -357,8 +357,8 @@ def set_plants(runs: Path, known: bool | None) -> None:
 @pytest.mark.parametrize(("known", "said"), [(False, True), (True, False), (None, False)])
 def test_where_plants_are_unknown_the_page_says_so(runs, known, said):
     set_plants(runs, known)
-    app = upload(opened(), ("a.jpg", leaf(1)))
-    assert ("Plants unknown: accuracy may be too high." in words_of(app)) == said
+    app = upload(open_page(), ("a.jpg", leaf(1)))
+    assert ("Plants unknown: accuracy may be too high." in page_text(app)) == said
 
 
 def test_cross_validation_tells_how_good_a_run_without_a_test_is(runs):
@@ -372,11 +372,11 @@ def test_cross_validation_tells_how_good_a_run_without_a_test_is(runs):
     pq.write_table(
         pa.table({"label": [classes[i % 3] for i in range(120)], "logits": logits}), folder / "predictions.parquet"
     )
-    said = words_of(upload(opened(), ("a.jpg", leaf(1))))
+    said = page_text(upload(open_page(), ("a.jpg", leaf(1))))
     assert "the first name was right for 100 of 100 photos held out in turn" in said
 
 
 def test_another_crop_is_told_the_quick_way_to_a_run_of_its_own(runs):
-    app = opened(crop="Another crop")
+    app = open_page(crop="Another crop")
     assert app.code[0].value == "python -m training.quick path/to/photos --run tiny"
     assert "training.finetune" in app.code[1].value

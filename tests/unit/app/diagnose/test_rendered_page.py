@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.support.pages import bars, leaf, opened, press, upload, words_of
+from tests.support.pages import bars, leaf, open_page, page_text, press, upload
 
 
 @pytest.fixture
@@ -23,12 +23,12 @@ def both_runs(runs, drawn_run) -> Path:
 
 def four_drawn_leaves() -> AppTest:
     """The page with four drawn leaves and the run of photos chosen: its address asks for it."""
-    return press(opened(run="tiny"), "Four drawn leaves")
+    return press(open_page(run="tiny"), "Four drawn leaves")
 
 
 def test_four_drawn_leaves_come_with_a_run_that_knows_them(both_runs):
     app = four_drawn_leaves()
-    said = words_of(app)
+    said = page_text(app)
     assert "4 drawn leaves: " in said
     assert all(f"**Drawn leaf {i}**" in said for i in (1, 2, 3, 4))
     assert "Drawn by LeafSim, not a photograph" in said and "How are these drawn?" in [e.label for e in app.expander]
@@ -39,15 +39,15 @@ def test_four_drawn_leaves_come_with_a_run_that_knows_them(both_runs):
 
 def test_each_press_gives_the_next_four(both_runs):
     app = press(four_drawn_leaves(), "Four drawn leaves")
-    assert "8 drawn leaves: " in words_of(app) and "**Drawn leaf 8**" in words_of(app)
-    assert "5 of 8" in words_of(app)
+    assert "8 drawn leaves: " in page_text(app) and "**Drawn leaf 8**" in page_text(app)
+    assert "5 of 8" in page_text(app)
 
 
 def test_the_truth_stands_beside_every_answer(both_runs):
     app = four_drawn_leaves()
     without_disease = 0
     for i in range(4):
-        said = words_of(app.button(key=f"open_{i}").click().run())
+        said = page_text(app.button(key=f"open_{i}").click().run())
         assert any(text in said for text in ("The answer is ", "The right name is "))
         without_disease += "rawn without a disease." in said
         assert ("Outline what was drawn" in [t.label for t in app.toggle]) != ("rawn without a disease." in said)
@@ -58,48 +58,48 @@ def test_what_was_drawn_can_be_outlined(both_runs):
     app = four_drawn_leaves()
     while not any(t.label == "Outline what was drawn" for t in app.toggle):
         app = press(app, "Next")
-    assert "The white line" not in words_of(app)
+    assert "The white line" not in page_text(app)
     app.toggle(key="show_truth").set_value(True).run()
-    assert "The white line runs around everything drawn as a symptom" in words_of(app)
+    assert "The white line runs around everything drawn as a symptom" in page_text(app)
 
 
 def test_a_cut_drawn_leaf_is_still_a_drawn_leaf(both_runs):
     app = press(four_drawn_leaves(), "Cut out one leaf")
-    assert "Drawn by LeafSim" in words_of(app)
-    said = words_of(press(app, "Diagnose this leaf"))
+    assert "Drawn by LeafSim" in page_text(app)
+    said = page_text(press(app, "Diagnose this leaf"))
     assert "Drawn leaf 1 (cut)" in said and "Drawn by LeafSim" in said and "4 drawn leaves: " in said
 
 
 def test_without_a_run_that_knows_drawn_leaves_none_are_offered(runs):
-    assert "Four drawn leaves" not in words_of(opened())
-    assert "No photo?" not in words_of(opened())
+    assert "Four drawn leaves" not in page_text(open_page())
+    assert "No photo?" not in page_text(open_page())
 
 
 def test_a_photo_shown_to_a_run_of_drawings_is_not_trusted_and_another_run_is_a_click_away(both_runs):
-    app = upload(opened(run="leafsim-tiny"), ("a.jpg", leaf(1)))
-    assert "This model learned from drawn leaves only. For a photo choose tiny." in words_of(app)
-    said = words_of(press(app, "Use tiny"))
+    app = upload(open_page(run="leafsim-tiny"), ("a.jpg", leaf(1)))
+    assert "This model learned from drawn leaves only. For a photo choose tiny." in page_text(app)
+    said = page_text(press(app, "Use tiny"))
     assert "drawn leaves only" not in said and "Not one of my 2 crops?" in said
 
 
 def test_a_drawn_leaf_shown_to_a_run_of_photos_is_not_trusted_either(both_runs):
     app = four_drawn_leaves()
     app.selectbox(key="run").set_value("tiny").run()
-    said = words_of(app)
+    said = page_text(app)
     assert "This model learned from photos only. For a drawn leaf choose leafsim-tiny." in said
     assert "The answer is" not in said and "Drawn as: " in said
-    assert "learned from photos only" not in words_of(press(app, "Use leafsim-tiny"))
+    assert "learned from photos only" not in page_text(press(app, "Use leafsim-tiny"))
 
 
 def test_a_run_without_crops_asks_for_none_and_takes_it_out_of_the_address(both_runs):
-    app = opened(run="leafsim-tiny", crop="Tomato")
+    app = open_page(run="leafsim-tiny", crop="Tomato")
     assert "crop" not in app.query_params
     assert [box.key for box in app.selectbox] == ["run"]
     app = upload(app, ("a.jpg", leaf(1)))
-    assert "crops?" not in words_of(app)
+    assert "crops?" not in page_text(app)
 
 
 def test_a_crop_chosen_before_does_not_restrict_a_run_without_crops(both_runs):
-    app = press(opened(run="tiny", crop="Tomato"), "Four drawn leaves")
-    assert "4 drawn leaves: " in words_of(app)
-    assert "not like tomato" not in words_of(app) and len(bars(app)["customdata"]) >= 3
+    app = press(open_page(run="tiny", crop="Tomato"), "Four drawn leaves")
+    assert "4 drawn leaves: " in page_text(app)
+    assert "not like tomato" not in page_text(app) and len(bars(app)["customdata"]) >= 3

@@ -16,8 +16,8 @@ from streamlit.testing.v1 import AppTest
 from app.state import MAPS
 from hvit.feature_space import read_map
 from hvit.runs import Run
+from tests.support.pages import ROOT, open_page, page_text
 
-ROOT = Path(__file__).resolve().parents[4]
 CLASSES = ["Potato___Early_blight", "Tomato___Late_blight", "Tomato___healthy"]
 
 
@@ -29,20 +29,6 @@ def runs(write_mapped_run, tmp_path, monkeypatch) -> Path:
     write_mapped_run(folder / "second", 60, CLASSES, seed=1, shift=50)
     monkeypatch.setenv("HVIT_RUNS", str(folder))
     return folder
-
-
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=60)
-    app.switch_page("../pages/feature_space.py")
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.run()
-
-
-def words_of(app: AppTest) -> str:
-    assert not app.exception
-    parts = [element.proto.body for element in app.get("html")] + [element.value for element in app.markdown]
-    return "\n".join(parts + [button.label for button in app.button])
 
 
 def traces(app: AppTest, chart: int = 0) -> list[dict]:
@@ -66,16 +52,16 @@ def press(app: AppTest, label: str) -> AppTest:
 
 
 def test_the_map_shows_each_crop_with_its_count(runs):
-    app = opened()
+    app = open_page("feature_space")
     assert [trace["name"] for trace in traces(app)] == ["Potato", "Tomato"]
-    said = words_of(app)
+    said = page_text(app)
     assert "Potato <span>20</span>" in said and "Tomato <span>40</span>" in said
     assert "All 60: 80\u00a0% correct" in said and "Draw around some points" in said
 
 
 def test_a_selection_is_counted_in_words_in_the_legend_and_in_pictures(runs):
-    app = select(opened(), list(range(10)), runs)
-    said = words_of(app)
+    app = select(open_page("feature_space"), list(range(10)), runs)
+    said = page_text(app)
     assert "10 of 60 leaves selected" in said and "80\u00a0% correct (95\u00a0%: 49 to 94" in said
     assert "Potato <span>4 / 20</span>" in said and "Tomato <span>6 / 40</span>" in said
     assert said.count("data:image/jpeg;base64,") == 10
@@ -84,36 +70,36 @@ def test_a_selection_is_counted_in_words_in_the_legend_and_in_pictures(runs):
 
 
 def test_the_figure_does_not_change_with_a_selection_made_on_it(runs):
-    app = opened()
+    app = open_page("feature_space")
     before = app.get("plotly_chart")[0].proto.spec
     assert select(app, [1, 2, 3], runs).get("plotly_chart")[0].proto.spec == before
 
 
 def test_a_selection_stays_when_the_color_changes_and_is_drawn_then(runs):
-    app = select(opened(), list(range(10)), runs)
+    app = select(open_page("feature_space"), list(range(10)), runs)
     app.button_group(key="color").set_value("correct").run()
-    assert "10 of 60 leaves selected" in words_of(app)
+    assert "10 of 60 leaves selected" in page_text(app)
     right, wrong = traces(app)
     assert (right["name"], wrong["name"]) == ("Correct", "Wrong")
     assert (len(right["selectedpoints"]), len(wrong["selectedpoints"])) == (8, 2)
 
 
 def test_one_leaf_comes_with_its_neighbors_in_feature_space(runs):
-    said = words_of(select(opened(), [7], runs))
+    said = page_text(select(open_page("feature_space"), [7], runs))
     assert "One leaf, and the nearest to it in feature space" in said
     assert said.count("<figure>") == 11 and said.count("; distance ") == 10
 
 
 def test_nothing_can_be_selected_again_on_a_map_without_the_old_line(runs):
-    app = select(opened(), [1, 2], runs)
+    app = select(open_page("feature_space"), [1, 2], runs)
     before = app.get("plotly_chart")[0].proto.id
     app = press(app, "Select nothing")
-    assert "Draw around some points" in words_of(app)
+    assert "Draw around some points" in page_text(app)
     assert app.get("plotly_chart")[0].proto.id != before
 
 
 def test_a_class_is_found_and_can_be_selected_as_a_whole(runs):
-    app = opened()
+    app = open_page("feature_space")
     app.selectbox(key="class").set_value("Tomato___Late_blight").run()
     assert [trace["name"] for trace in traces(app)] == [
         "All others",
@@ -121,78 +107,80 @@ def test_a_class_is_found_and_can_be_selected_as_a_whole(runs):
         "Tomato: late blight, taken for another",
         "Tomato: late blight, correct",
     ]
-    said = words_of(press(app, "Select all 20 of Tomato: late blight"))
+    said = page_text(press(app, "Select all 20 of Tomato: late blight"))
     assert "20 of 60 leaves selected" in said
 
 
 @pytest.mark.parametrize("which", [0, 1])
 def test_another_run_is_set_beside_and_the_same_leaves_stand_out_there(runs, which):
-    app = select(opened(run="first", beside="second"), list(range(10)), runs, which=MAPS[which])
-    said = words_of(app)
+    app = select(open_page("feature_space", run="first", beside="second"), list(range(10)), runs, which=MAPS[which])
+    said = page_text(app)
     assert "first: 80\u00a0% correct" in said and "second: 80\u00a0% correct" in said
     assert [len(trace["selectedpoints"]) for trace in traces(app, 1 - which)] == [4, 6]
     assert all("selectedpoints" not in trace for trace in traces(app, which))  # the browser shows what was drawn there
 
 
 def test_the_address_carries_the_whole_state(runs):
-    app = opened(run="second", beside="first", color="Confidence", **{"class": "Tomato: late blight"})
+    app = open_page(
+        "feature_space", run="second", beside="first", color="Confidence", **{"class": "Tomato: late blight"}
+    )
     assert app.selectbox(key="run").value == "second" and app.selectbox(key="beside").value == "first"
     assert app.button_group(key="color").value == "confidence"
     assert app.selectbox(key="class").value == "Tomato___Late_blight"
-    said = words_of(app)
+    said = page_text(app)
     assert said.index('<p class="summary">second</p>') < said.index('<p class="summary">first</p>')
 
 
 @pytest.mark.parametrize(("former", "mode"), [("Strangeness", "strangeness"), ("Right or wrong", "correct")])
 def test_a_link_with_the_former_title_of_a_color_still_chooses_it(runs, former, mode):
-    app = opened(run="first", color=former)
-    assert words_of(app) and app.session_state["color"] == mode
+    app = open_page("feature_space", run="first", color=former)
+    assert page_text(app) and app.session_state["color"] == mode
 
 
 def test_a_run_chosen_here_does_not_disturb_a_page_that_cannot_use_it(with_weights):
-    app = opened(run="first")
+    app = open_page("feature_space", run="first")
     app.switch_page("../pages/diagnose.py").run()
-    assert "Show me a leaf." in words_of(app) and app.selectbox(key="run").value == "tiny"
+    assert "Show me a leaf." in page_text(app) and app.selectbox(key="run").value == "tiny"
 
 
 def test_a_run_without_a_map_says_what_makes_one(runs):
     shutil.copytree(runs / "first", runs / "bare")
     (runs / "bare" / "eval" / "test" / "tsne.npz").unlink()
-    app = opened(run="bare")
-    assert "There is no map of bare yet." in words_of(app)
+    app = open_page("feature_space", run="bare")
+    assert "There is no map of bare yet." in page_text(app)
     assert app.code[0].value == "python -m training.embed --run bare" and app.get("plotly_chart") == []
-    assert opened().selectbox(key="run").value == "first"  # runs with a map come first
+    assert open_page("feature_space").selectbox(key="run").value == "first"  # runs with a map come first
 
 
 def test_without_any_recorded_run_the_page_says_how_to_record_one(tmp_path, monkeypatch):
     (tmp_path / "none").mkdir()
     monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "none"))
-    app = opened()
+    app = open_page("feature_space")
     assert not app.exception and "No run has recorded predictions yet." in app.subheader[0].value
     assert "--save" in app.code[0].value and "training.embed" in app.code[0].value
 
 
 def test_a_damaged_map_is_said_to_be(runs):
     (runs / "first" / "eval" / "test" / "tsne.npz").write_bytes(b"no map")
-    assert "is damaged or not a map; make it again" in words_of(opened(run="first"))
+    assert "is damaged or not a map; make it again" in page_text(open_page("feature_space", run="first"))
 
 
 def test_a_map_of_other_predictions_is_not_shown(runs, write_mapped_run):
     write_mapped_run(runs / "larger", 90, CLASSES)
     shutil.copy(runs / "larger/eval/test/tsne.npz", runs / "first/eval/test/tsne.npz")
-    app = opened(run="first")
-    assert "does not belong to the predictions recorded there now" in words_of(app)
-    assert "python -m training.embed --run first --split test" in words_of(app)
+    app = open_page("feature_space", run="first")
+    assert "does not belong to the predictions recorded there now" in page_text(app)
+    assert "python -m training.embed --run first --split test" in page_text(app)
 
 
 def test_the_quality_of_the_map_and_its_limits_are_told(runs):
-    said = words_of(opened()).replace("\\", "")
+    said = page_text(open_page("feature_space")).replace("\\", "")
     assert "75\u00a0% of the leaves, the 10 nearest on the map of 70\u00a0%" in said
     assert "Trustworthiness of the map: 0.950" in said and "The space between two groups" in said
 
 
 def test_a_run_without_weights_says_that_it_cannot_look_at_photos(runs):
-    assert "The weights of first are not in this copy" in words_of(opened())
+    assert "The weights of first are not in this copy" in page_text(open_page("feature_space"))
 
 
 @pytest.fixture
@@ -218,7 +206,7 @@ def change_limit(run: Path, threshold: float) -> None:
 
 
 def with_photo() -> AppTest:
-    app = opened(run="tiny")
+    app = open_page("feature_space", run="tiny")
     out = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (96, 96, 3), dtype=np.uint8)).save(out, "PNG")
     app.file_uploader[0].set_value([("mine.png", out.getvalue(), "image/png")])
@@ -228,19 +216,19 @@ def with_photo() -> AppTest:
 
 def test_a_photo_is_placed_among_the_leaves_with_its_neighbors_and_refined_on_request(with_weights):
     app = with_photo()
-    said = words_of(app)
+    said = page_text(app)
     assert "My answer: " in said and "Approximate position" in said
     assert said.count("; distance ") == 10 and "of its 10 nearest leaves are" in said
     photo = traces(app)[-1]
     assert photo["name"] == "your photo" and photo["marker"]["symbol"] == "diamond"
     app = press(app, "Refine the position")
-    assert "Placed by t-SNE" in words_of(app)
+    assert "Placed by t-SNE" in page_text(app)
 
 
 def test_an_unfamiliar_photo_is_hollow_and_gets_no_answer(with_weights):
     change_limit(with_weights, 0.0)
     app = with_photo()
-    said = words_of(app)
+    said = page_text(app)
     assert "This does not look like any leaf I know, so it is drawn hollow." in said and "My answer" not in said
     assert traces(app)[-1]["marker"]["symbol"] == "diamond-open"
 
@@ -249,7 +237,7 @@ def test_a_map_made_with_other_weights_places_no_photo(with_weights):
     path = with_weights / "eval" / "test" / "tsne.npz"
     found = read_map(path)
     replace(found, about=found.about | {"weights": "0" * 64}).save(path)
-    assert "are not those its map was made with" in words_of(with_photo())
+    assert "are not those its map was made with" in page_text(with_photo())
 
 
 def test_the_first_frame_waits_for_neither_torch_nor_the_makers_of_maps():

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.support.pages import MAIN
+from tests.support.pages import open_page, page_text
 from tests.support.stressed_runs import record_answers
 
 ANSWERS = {("clean", 0): "CCCCCcCCWu"} | {("noise", s): "CCCCCcCWWu"[:-s] + "w" * s for s in range(1, 6)}
@@ -30,49 +30,37 @@ def stressed(runs, tiny_run):
     return runs
 
 
-def opened(**query) -> AppTest:
-    app = AppTest.from_file(MAIN, default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.switch_page("../pages/robustness.py").run()
-
-
-def words_of(app: AppTest) -> str:
-    assert not app.exception
-    return "\n".join([element.proto.body for element in app.get("html")] + [code.value for code in app.code])
-
-
 def lines_of(app: AppTest, number: int) -> list[dict]:
     return json.loads(app.get("plotly_chart")[number].proto.spec)["data"]
 
 
 def test_a_run_that_was_not_stressed_shows_the_command(runs):
-    assert "python -m training.stress --run tiny --data path/to/photos" in words_of(opened())
+    assert "python -m training.stress --run tiny --data path/to/photos" in page_text(open_page("robustness"))
 
 
 def test_without_any_run_the_page_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("HVIT_RUNS", str(tmp_path))
-    said = words_of(opened())
+    said = page_text(open_page("robustness"))
     assert "No run was stressed yet." in said and "training.stress --run RUN" in said
 
 
 def test_curves_are_those_of_the_recorded_answers(stressed):
-    app = opened(stressed="tiny", change="Sensor noise")
+    app = open_page("robustness", stressed="tiny", change="Sensor noise")
     assert lines_of(app, 0)[0]["y"] == [0.8, 0.7, 0.7, 0.7, 0.6, 0.5]
-    said = words_of(app)
+    said = page_text(app)
     assert "80.0\u00a0%" in said and "10" in said
     assert "Sensor noise at strength 5, tiny: -30.0 points of accuracy" in said
 
 
 def test_two_runs_stand_side_by_side(stressed):
-    app = opened(stressed="tiny", against_run="worse", change="Sensor noise")
+    app = open_page("robustness", stressed="tiny", against_run="worse", change="Sensor noise")
     assert [line["name"] for line in lines_of(app, 0)] == ["tiny", "worse"]
-    said = words_of(app)
+    said = page_text(app)
     assert "worse against tiny at strength 3:" in said and "Corruption error (mCE)" in said
 
 
 def test_the_table_holds_every_kind_and_run(stressed):
-    app = opened(stressed="tiny", against_run="worse", robustness="Table")
+    app = open_page("robustness", stressed="tiny", against_run="worse", robustness="Table")
     table = app.dataframe[0].value
     assert list(table["Kind"]) == 2 * ["All corruptions, mean"] + 2 * ["Sensor noise"]
     assert table["5, %"].tolist() == pytest.approx([50, 10, 50, 10])
@@ -80,13 +68,13 @@ def test_the_table_holds_every_kind_and_run(stressed):
 
 
 def test_the_kinds_are_shown_on_a_leaf_at_a_chosen_strength(runs):
-    said = words_of(opened(robustness="The sixteen kinds", strong="5"))
+    said = page_text(open_page("robustness", robustness="The sixteen kinds", strong="5"))
     assert said.count("<figure>") == 17 and "Degrees: 180" in said and "Drawn by LeafSim" in said
 
 
 def test_a_photo_goes_through_a_ladder(runs):
-    app = opened(robustness="Your photo", ladder="Turned")
-    said = words_of(app)
+    app = open_page("robustness", robustness="Your photo", ladder="Turned")
+    said = page_text(app)
     assert said.count("<figure>") == 6 and "Strength 5" in said and "Turned: the most likely class" in said
     assert "This model learned from photos only." in said
 
@@ -94,21 +82,21 @@ def test_a_photo_goes_through_a_ladder(runs):
 def test_an_uploaded_photo_takes_the_place_of_the_leaf(runs):
     from tests.support.pages import leaf
 
-    app = opened(robustness="Your photo")
+    app = open_page("robustness", robustness="Your photo")
     app.file_uploader[0].set_value([("mine.jpg", leaf(1), "image/jpeg")])
     app.run()
     assert next(box for box in app.selectbox if box.label == "Photo").options == ["1. mine.jpg"]
-    assert words_of(app).count("<figure>") == 6
+    assert page_text(app).count("<figure>") == 6
 
 
 def test_a_photo_that_cannot_be_read_is_said_to(runs):
-    app = opened(robustness="Your photo")
+    app = open_page("robustness", robustness="Your photo")
     app.file_uploader[0].set_value([("notes.jpg", b"not a photo", "image/jpeg")])
     app.run()
-    assert "is not a picture" in words_of(app)
+    assert "is not a picture" in page_text(app)
 
 
 def test_a_damaged_table_is_a_sentence(stressed):
     (stressed / "tiny" / "eval" / "test" / "robustness.parquet").write_bytes(b"PAR1 nonsense PAR1")
-    said = words_of(opened(stressed="tiny"))
+    said = page_text(open_page("robustness", stressed="tiny"))
     assert "answers in eval/test/robustness.parquet of run tiny are damaged; copy the run again" in said

@@ -13,7 +13,7 @@ from hvit.files import file_sha256
 from hvit.scoring.severity import record_measured_photos
 from hvit.severity.records import MeasuredPhoto
 from tests.support.color_heads import add_color_head, spotted_leaf
-from tests.support.pages import MAIN, press, words_of
+from tests.support.pages import open_page, page_text, press
 
 ROW = MeasuredPhoto(
     "leafsim:v1/4/9", "0" * 64, "leafsim-v1-4", "Rust", "head", True, 100, 50, 50, 45, 10, 9, 8, 0.2, 0.18, 0.1, 0.3, 2,
@@ -28,23 +28,17 @@ def runs(tiny_run, tmp_path, monkeypatch):
     return tmp_path / "runs"
 
 
-def opened(page: str) -> AppTest:
-    return AppTest.from_file(MAIN, default_timeout=60).switch_page(f"../pages/{page}.py").run()
-
-
 def test_without_a_head_the_page_names_the_program(runs):
-    app = opened("severity")
-    assert "No run measures severity yet." in words_of(app)
+    app = open_page("severity")
+    assert "No run measures severity yet." in page_text(app)
     assert app.code[0].value.startswith("python -m training.segment") and app.code[0].value.endswith("init=tiny")
 
 
 def test_a_run_without_recorded_severity_is_said_to_have_none(runs):
     shutil.copytree(runs / "tiny", runs / "other")
     record_measured_photos(runs / "tiny", "test", [ROW], {})
-    app = AppTest.from_file(MAIN, default_timeout=60)
-    app.query_params["run"] = "other"
-    app = app.switch_page("../pages/severity.py").run()
-    said = words_of(app)
+    app = open_page("severity", run="other")
+    said = page_text(app)
     assert "other has no recorded severity of photos with masks. Until you choose another, this is tiny." in said
     assert app.code[0].value.endswith("init=other")
 
@@ -54,7 +48,7 @@ def test_measured_areas_are_compared_with_the_masks(runs):
     compared = [replace(row, method="classical", symptom_both=4, low=None, high=None) for row in rows]
     lost = replace(ROW, path="leafsim:v1/4/99", area=None, low=None, high=None, reason="several leaves")
     record_measured_photos(runs / "tiny", "test", [*rows, *compared, lost, replace(lost, method="classical")], {})
-    told = words_of(opened("severity"))
+    told = page_text(open_page("severity"))
     assert "IoU of symptoms" in told and "Bland-Altman" in told
     assert "better than color thresholds" in told
     assert "1 because of: several leaves" in told
@@ -67,9 +61,9 @@ def test_a_photo_with_a_large_error_opens_and_can_be_marked(runs, tmp_path, monk
     Image.new("RGB", (80, 64), "green").save(tmp_path / "photos" / "one.png")
     photo = replace(ROW, path="coffee/one.png", sha256=file_sha256(tmp_path / "photos" / "one.png"), data="coffee")
     record_measured_photos(runs / "tiny", "test", [replace(photo, label="Coffee___Rust")], {})
-    app = press(opened("severity"), "Look closer")
+    app = press(open_page("severity"), "Look closer")
     app.text_input(key="tile_reviewer").set_value("Ana").run()
-    said = words_of(app)
+    said = page_text(app)
     assert "Explain in Attention" in said and "As labelled: Coffee: rust" in said
 
 
@@ -90,45 +84,45 @@ def masked_photo(tmp_path, monkeypatch):
 def test_an_opened_photo_shows_its_mask_and_what_was_measured(runs, masked_photo):
     add_color_head(runs / "tiny")
     record_measured_photos(runs / "tiny", "test", [masked_photo], {})
-    app = press(opened("severity"), "Look closer")
-    assert "White: symptoms in the mask. Orange: symptoms as measured." in words_of(app)
+    app = press(open_page("severity"), "Look closer")
+    assert "White: symptoms in the mask. Orange: symptoms as measured." in page_text(app)
 
 
 def test_an_opened_photo_without_a_head_at_hand_shows_its_mask_alone(runs, masked_photo):
     record_measured_photos(runs / "tiny", "test", [masked_photo], {})
-    app = press(opened("severity"), "Look closer")
-    assert "White: symptoms in the mask. The head of this run is not at hand." in words_of(app)
+    app = press(open_page("severity"), "Look closer")
+    assert "White: symptoms in the mask. The head of this run is not at hand." in page_text(app)
 
 
 def test_a_mask_that_cannot_be_read_is_named_and_the_photo_can_be_marked(runs, masked_photo, tmp_path):
     (tmp_path / "coffee" / "test" / "masks" / "one.png").write_bytes(b"x")
     record_measured_photos(runs / "tiny", "test", [masked_photo], {})
-    said = words_of(press(opened("severity"), "Look closer"))
+    said = page_text(press(open_page("severity"), "Look closer"))
     assert "cannot be read as a mask" in said and "Explain in Attention" in said
 
 
 def test_damaged_severities_are_one_sentence(runs):
     record_measured_photos(runs / "tiny", "test", [replace(ROW, area=7.0)], {})
-    app = opened("severity")
+    app = open_page("severity")
     assert not app.exception
-    assert "damaged values" in words_of(app)
+    assert "damaged values" in page_text(app)
 
 
 @pytest.mark.parametrize("rows", [[replace(ROW, method="classical")], [replace(ROW, method="other")]])
 def test_a_record_without_a_photo_that_the_head_measured_is_said(runs, rows):
     record_measured_photos(runs / "tiny", "test", rows, {})
-    app = opened("severity")
+    app = open_page("severity")
     assert not app.exception
-    assert "Run tiny recorded no photo that its segmentation head measured." in words_of(app)
+    assert "Run tiny recorded no photo that its segmentation head measured." in page_text(app)
 
 
 def test_methods_on_other_photos_are_not_compared(runs):
     rows = [replace(ROW, path=f"leafsim:v1/4/{i}", area_true=0.1 + i / 100) for i in range(6)]
     other = [replace(row, method="classical", path=f"{row.path}0") for row in rows]
     record_measured_photos(runs / "tiny", "test", [*rows, *other], {})
-    app = opened("severity")
+    app = open_page("severity")
     assert not app.exception
-    assert "Not measured on these photos: Color thresholds." in words_of(app)
+    assert "Not measured on these photos: Color thresholds." in page_text(app)
 
 
 def test_an_encoder_trained_end_to_end_is_compared_with_the_head(runs):
@@ -139,8 +133,8 @@ def test_an_encoder_trained_end_to_end_is_compared_with_the_head(runs):
     (runs / "encoder" / "run.json").write_text(json.dumps(info))
     encoder = [replace(row, method="timm:tf_efficientnet_lite0", symptom_both=4) for row in rows]
     record_measured_photos(runs / "encoder", "test", encoder, {})
-    app = opened("severity")
-    assert "better than tf_efficientnet_lite0, trained end to end on the same masks" in words_of(app)
+    app = open_page("severity")
+    assert "better than tf_efficientnet_lite0, trained end to end on the same masks" in page_text(app)
     assert "tf_efficientnet_lite0" in list(app.dataframe[0].value["Method"])
     assert app.selectbox(key="run").options == ["tiny"]
 
@@ -148,29 +142,29 @@ def test_an_encoder_trained_end_to_end_is_compared_with_the_head(runs):
 def test_a_single_photo_without_symptoms_is_shown(runs):
     healthy = replace(ROW, symptom_true=0, symptom_predicted=0, symptom_both=0)
     record_measured_photos(runs / "tiny", "test", [healthy], {})
-    app = opened("severity")
+    app = open_page("severity")
     assert not app.exception
-    assert "Largest errors" in words_of(app)
+    assert "Largest errors" in page_text(app)
 
 
 def test_a_file_that_is_no_table_is_one_sentence(runs):
     record_measured_photos(runs / "tiny", "test", [ROW], {})
     (runs / "tiny" / "eval" / "test" / "severity.parquet").write_bytes(b"PAR1 nothing PAR1")
-    app = opened("severity")
+    app = open_page("severity")
     assert not app.exception
-    assert "copy the run again" in words_of(app)
+    assert "copy the run again" in page_text(app)
 
 
 def test_a_guess_is_answered_by_the_truth_and_the_next_leaf_is_another(runs):
-    app = opened("guess_first")
+    app = open_page("guess_first")
     app.slider[0].set_value(12.5).run()
     press(app, "That is my guess")
-    told = words_of(app)
+    told = page_text(app)
     assert "True: " in told and "1 guess: bias" in told
     press(app, "Next leaf")
     assert app.slider[0].value == 0.0
     press(app, "That is my guess")
-    assert "2 guesses" in words_of(app)
+    assert "2 guesses" in page_text(app)
 
 
 def test_a_second_click_is_no_second_guess(runs):
@@ -189,5 +183,5 @@ def test_a_second_click_is_no_second_guess(runs):
 def test_another_session_starts_with_another_leaf(runs, monkeypatch):
     numbers = iter(range(100))
     monkeypatch.setattr("app.cache.guesses.secrets.randbelow", lambda most: next(numbers))
-    first, second = opened("guess_first"), opened("guess_first")
+    first, second = open_page("guess_first"), open_page("guess_first")
     assert first.session_state["_leaf_to_guess"] != second.session_state["_leaf_to_guess"]

@@ -10,6 +10,7 @@ import pytest
 
 from hvit.runs import Run, RunError, find_run, survey
 from hvit.runs.checkpoint import CheckpointError, load_checkpoint
+from tests.support.pages import open_page
 from tests.support.weighted_runs import CLASSES
 
 
@@ -330,31 +331,21 @@ def all_bad(tiny_run, runs, monkeypatch) -> Path:
     return runs
 
 
-def _opened(page: str, **query: str):
-    from streamlit.testing.v1 import AppTest
-
-    app = AppTest.from_file(Path(__file__).resolve().parents[4] / "app" / "main.py", default_timeout=300).run()
-    assert not app.exception
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.switch_page(f"../pages/{page}.py").run()
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_beside_all_bad_runs(all_bad, page):
-    app = _opened(page)
+    app = open_page(page)
     assert not app.exception
 
 
 @pytest.mark.parametrize("page", ["data", "models"])
 @pytest.mark.parametrize("name", DAMAGED)
 def test_a_page_of_a_run_with_a_damaged_part_opens(all_bad, page, name):
-    assert not _opened(page, run=name).exception
+    assert not open_page(page, run=name).exception
 
 
 def test_a_run_of_3000_letters_in_the_address_is_one_sentence(all_bad):
     for page in ("diagnose", "models"):
-        app = _opened(page, run="x" * 3000)
+        app = open_page(page, run="x" * 3000)
         assert not app.exception
         assert not any("x" * 300 in element.proto.body for element in app.get("html"))
 
