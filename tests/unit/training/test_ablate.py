@@ -1,5 +1,8 @@
 """Ablations: what follows from a plan, and the program from the first training to the table."""
 
+import contextlib
+import importlib
+import io
 import json
 import os
 import signal
@@ -7,9 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from tests.support.micro_trainings import MICRO
+from training import ablate
 from training.ablations.plan import AblationPlan, trials_of
 from training.config import ConfigError, load_config
 
@@ -20,19 +26,35 @@ ROOT = Path(__file__).parents[3]
 def plan(tiny_config, color_photos, tmp_path) -> Path:
     path = tmp_path / "plan.yaml"
     path.write_text(
-        f"name: parts\nconfig: {tiny_config}\nset: [epochs=2]\nseeds: [4]\ndata: ['{color_photos}']\ntta: true\n"
+        f"name: parts\nconfig: {tiny_config}\nset: ['{MICRO}', epochs=2]\nseeds: [4]\n"
+        f"data: ['{color_photos}']\ntta: true\n"
         "variants: {without_ema: [optim.ema_decay=0]}\n"
     )
     return path
 
 
+class _CallInThisProcess:
+    """In the place of `subprocess.Popen`: calls `main` of the program here, which saves its imports."""
+
+    def __init__(self, words: list[str], stdout, start_new_session: bool):
+        module = importlib.import_module("hvit.__main__" if words[2] == "hvit" else words[2])
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            self.returncode = module.main(words[3:])
+        self._printed = printed.getvalue().encode()
+
+    def communicate(self) -> tuple[bytes, None]:
+        return self._printed, None
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    programs = SimpleNamespace(Popen=_CallInThisProcess, PIPE=subprocess.PIPE)
+    monkeypatch.setattr(ablate, "subprocess", programs)
+
+
 def _words(plan: Path, runs: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "training.ablate", "--plan", str(plan), "--runs", str(runs), *more]
-
-
-def _run(words: list[str]) -> subprocess.CompletedProcess:
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    return ["--plan", str(plan), "--runs", str(runs), *more]
 
 
 def _plan(path: Path, *changed: str) -> AblationPlan:
@@ -69,11 +91,11 @@ def test_a_plan_that_cannot_be_carried_out_is_refused_before_anything_runs(plan,
         trials_of(_plan(plan, change), tmp_path)
 
 
-def test_an_ablation_is_trained_judged_told_and_not_done_twice(plan, tmp_path):
+def test_an_ablation_is_trained_evaluated_and_not_done_twice(plan, tmp_path, capsys, in_this_process):
     runs = tmp_path / "runs"
-    done = _run(_words(plan, runs, "--json"))
-    assert done.returncode == 0, done.stderr
-    full, without = json.loads(done.stdout)
+    assert ablate.main(_words(plan, runs, "--json")) == 0
+    first = capsys.readouterr().out
+    full, without = json.loads(first)
     assert (full["variant"], full["gain"], without["variant"]) == ("full", None, "without_ema")
     assert without["gain"]["gain"] == pytest.approx(without["top1"] - full["top1"])
     assert 0 <= full["top1_tta"] <= 1
@@ -82,20 +104,23 @@ def test_an_ablation_is_trained_judged_told_and_not_done_twice(plan, tmp_path):
     listed = json.loads((runs / "parts-full-4" / "manifest.json").read_text())["files"]
     assert "eval/test/tta.json" in listed
 
-    again = _run(_words(plan, runs, "--json"))
-    assert again.stdout == done.stdout and again.stderr.count("(trained)") == 2
+    assert ablate.main(_words(plan, runs, "--json")) == 0
+    out, err = capsys.readouterr()
+    assert out == first and err.count("(trained)") == 2
     assert json.loads((runs / "parts-full-4" / "run.json").read_text()) == info
 
     plan.write_text(plan.read_text().replace("epochs=2", "epochs=3"))
-    other = _run(_words(plan, runs))
-    assert other.returncode == 2 and "was made with another epochs than the plan asks for" in other.stderr
+    assert ablate.main(_words(plan, runs)) == 2
+    assert "was made with another epochs than the plan asks for" in capsys.readouterr().err
 
 
-def test_a_stop_is_handed_on_and_the_same_command_goes_on(plan, tmp_path):
+def test_a_stop_signal_is_forwarded_and_the_same_command_can_resume(plan, tmp_path, capsys):
     plan.write_text(plan.read_text().replace("epochs=2", "epochs=2000"))
     runs = tmp_path / "runs"
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    program = subprocess.Popen(_words(plan, runs), cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "training.ablate", *_words(plan, runs)]
+    program = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True
+    )
     log = runs / "parts-full-4" / "metrics.jsonl"
     deadline = time.monotonic() + 120
     while not (log.exists() and log.stat().st_size) and time.monotonic() < deadline and program.poll() is None:
@@ -104,13 +129,11 @@ def test_a_stop_is_handed_on_and_the_same_command_goes_on(plan, tmp_path):
     said = program.communicate(timeout=60)[1]
     assert program.returncode == 75 and "run the same command to continue" in said
     assert json.loads((log.parent / "run.json").read_text())["status"] == "preempted"
-    listed = _run(_words(plan, runs, "--dry-run"))
-    assert "begun" in listed.stdout
+    assert ablate.main(_words(plan, runs, "--dry-run")) == 0 and "begun" in capsys.readouterr().out
 
 
-@pytest.mark.slow
-def test_one_that_fails_is_named_and_the_others_go_on(plan, tmp_path):
+def test_a_failed_training_is_named_and_the_others_run(plan, tmp_path, capsys, in_this_process):
     plan.write_text(plan.read_text().replace("{without_ema", "{broken: [init=runs/nowhere], without_ema"))
-    done = _run(_words(plan, tmp_path / "runs", "--only", "broken", "full"))
-    assert done.returncode == 1 and "failed: parts-broken-4" in done.stderr
+    assert ablate.main(_words(plan, tmp_path / "runs", "--only", "broken", "full")) == 1
+    assert "failed: parts-broken-4" in capsys.readouterr().err
     assert (tmp_path / "runs" / "parts-full-4" / "eval" / "test" / "predictions.parquet").exists()

@@ -2,9 +2,6 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,11 +9,11 @@ import torch
 
 from hvit.diagnosis import diagnose
 from hvit.runs.checkpoint import load_checkpoint
+from tests.support.process_groups import run_group
 from training import finetune
 from training.config import ConfigError, load_config
 from training.parallel.world import join_world
 
-ROOT = Path(__file__).parents[3]
 FREEZE = ["epochs=4", "freeze_epochs=2", "eval_every=100", "log_every=1"]
 
 
@@ -148,11 +145,7 @@ def test_processes_agree_on_the_frozen_part_and_on_when_to_stop(tiny_config, par
     alone = _train(tiny_config, tmp_path / "alone", options)
     words = ["--config", tiny_config, "--run-dir", tmp_path / "two", "--set", "batch_size=8"]
     words += [word for option in options for word in ("--set", option)]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [*launcher, "-m", "training.finetune", *map(str, words)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
+    assert run_group(finetune.main, 2, [str(word) for word in words]) == [0, 0]
     summaries = [json.loads((run / "run.json").read_text())["summary"] for run in (alone, tmp_path / "two")]
     assert summaries[0]["stopped_at_step"] == summaries[1]["stopped_at_step"]
     one, two = (_losses(run) for run in (alone, tmp_path / "two"))

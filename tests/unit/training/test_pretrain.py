@@ -2,10 +2,7 @@
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -16,12 +13,12 @@ import torch
 from hvit.data.datasets.reading import Sample
 from hvit.runs import Run
 from hvit.runs.checkpoint import CheckpointError, load_checkpoint
+from tests.support.process_groups import run_group
 from training import finetune, pretrain
 from training.config import ConfigError, PretrainConfig, load_config
 from training.engine.optim import adamw
 from training.parallel.world import join_world
 
-ROOT = Path(__file__).parents[3]
 MICRO = "{name: hvit_tiny, embed_dims: [16, 32, 64, 128], depths: [1, 1, 1, 1], head_dim: 16}"
 METHODS = ["simclr", "mae"]
 
@@ -168,12 +165,8 @@ def test_a_stopped_run_goes_on_exactly(config_file, tmp_path, monkeypatch, stop_
 @pytest.mark.parametrize("method", METHODS)
 def test_two_processes_learn_what_one_does(config_file, tmp_path, method):
     assert _pretrain(config_file, tmp_path / "alone", f"method={method}") == 0
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     words = _words(config_file, tmp_path / "two", f"method={method}", "batch_size=8")
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [*launcher, "-m", "training.pretrain", *words]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
+    assert run_group(pretrain.main, 2, words) == [0, 0]
     one, two = ({row["step"]: row["loss"] for row in _rows(tmp_path / name, "train")} for name in ("alone", "two"))
     assert one.keys() == two.keys() and len(one) >= 8
     assert max(abs(one[step] - two[step]) for step in one) < 1e-4

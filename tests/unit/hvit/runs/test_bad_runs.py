@@ -321,14 +321,22 @@ DAMAGED = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def all_bad(tiny_run, runs, monkeypatch) -> Path:
+@pytest.fixture(scope="module")
+def bad_runs(tiny_run, tmp_path_factory) -> Path:
+    """A runs folder with one good run, `good`, and each of the bad ones; tests must not change it."""
+    folder = tmp_path_factory.mktemp("bad") / "runs"
+    shutil.copytree(tiny_run, folder / "good")
     for name, (spoil, _) in UNLISTED.items():
-        spoil(shutil.copytree(tiny_run, runs / name))
+        spoil(shutil.copytree(tiny_run, folder / name))
     for name, spoil in DAMAGED.items():
-        spoil(shutil.copytree(tiny_run, runs / name))
-    monkeypatch.setenv("HVIT_RUNS", str(runs))
-    return runs
+        spoil(shutil.copytree(tiny_run, folder / name))
+    return folder
+
+
+@pytest.fixture
+def all_bad(bad_runs, monkeypatch) -> Path:
+    monkeypatch.setenv("HVIT_RUNS", str(bad_runs))
+    return bad_runs
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -110,6 +110,10 @@ def eager(monkeypatch):
 
 
 def test_stored_answers_by_onnx_runtime_are_those_of_the_teacher(tiny_config, teacher, tmp_path):
+    _compare(tiny_config, teacher, tmp_path, "augment.mix_probability=1.0", features=1)
+
+
+def test_outputs_are_stored_for_every_image_size(tiny_config, teacher, tmp_path, eager):
     phases = "phases=[{until: 0.5, img_size: 64}, {until: 1.0, img_size: 96, mix_probability: 1.0}]"
     _compare(tiny_config, teacher, tmp_path, phases, features=1)
     assert len(list((tmp_path / "cache").glob("answers-*.bin"))) == 2

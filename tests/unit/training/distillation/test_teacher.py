@@ -1,10 +1,7 @@
 """Learning from a teacher: its answers by hand, exact resume, and what is refused."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +12,7 @@ from torch import nn
 
 from hvit.data.preprocess import Preprocessing
 from hvit.runs.checkpoint import load_checkpoint
+from tests.support.process_groups import run_group
 from training import finetune
 from training.config import ConfigError, DistillConfig, load_config
 from training.distillation.teacher import (
@@ -27,7 +25,6 @@ from training.distillation.teacher import (
 )
 from training.parallel.world import join_world
 
-ROOT = Path(__file__).parents[4]
 MICRO = "model={name: hvit_tiny, embed_dims: [16, 16, 32, 32], depths: [1, 1, 1, 1], head_dim: 16}"
 SHORT = ["epochs=2", "log_every=1", "eval_every=1", "rejection_photos=100"]
 
@@ -234,11 +231,7 @@ def test_two_processes_learn_from_a_teacher_as_one_does(tiny_config, second, tmp
     options = [MICRO, *SHORT, f"distill={{teacher: '{second}', features: 0.5}}"]
     alone = _train(tiny_config, tmp_path / "alone", options)
     words = _words(tiny_config, tmp_path / "two", [*options, "batch_size=8"])
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [*launcher, "-m", "training.finetune", *words]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
+    assert run_group(finetune.main, 2, words) == [0, 0]
     one, two = (_losses(run) for run in (alone, tmp_path / "two"))
     assert len(one) == 6 and max(abs(one[step] - two[step]) for step in one) < 1e-5
 

@@ -1,20 +1,15 @@
 """The auxiliary masked loss beside the labels: what it changes, and what stays exact with it."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
 from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint
+from tests.support.process_groups import run_group
 from training import finetune
 from training.config import ConfigError, load_config
 from training.parallel.world import join_world
 
-ROOT = Path(__file__).parents[4]
 MICRO = (
     "model={name: hvit_tiny, embed_dims: [16, 32, 64, 128], depths: [1, 1, 1, 1], head_dim: 16, drop_path_rate: 0.0}"
 )
@@ -72,12 +67,8 @@ def test_a_frozen_backbone_paints_nothing(tiny_config, tmp_path):
 def test_two_processes_learn_what_one_does(tiny_config, tmp_path):
     overrides = [*AUX, "epochs=3"]
     assert finetune.main(_words(tiny_config, tmp_path / "alone", overrides)) == 0
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     words = _words(tiny_config, tmp_path / "two", [*overrides, "batch_size=8"])
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [*launcher, "-m", "training.finetune", *words]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
+    assert run_group(finetune.main, 2, words) == [0, 0]
     one, two = _losses(tmp_path / "alone"), _losses(tmp_path / "two")
     assert one.keys() == two.keys() and len(one) >= 9
     assert max(abs(one[step] - two[step]) for step in one) < 1e-4

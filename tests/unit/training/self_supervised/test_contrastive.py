@@ -1,19 +1,16 @@
 """The contrastive loss: against a library, by hand, and over several processes."""
 
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from training.parallel.world import World
+from tests.support.process_groups import run_group
+from training.parallel.world import World, join_world
 from training.self_supervised.contrastive import chance_loss, contrastive_loss
 
-ROOT = Path(__file__).parents[4]
 HERE = World(0, 1, torch.device("cpu"))
 
 
@@ -57,38 +54,29 @@ def test_the_same_projection_everywhere_costs_what_chance_does(decoupled):
     assert chance_loss(5, decoupled) == pytest.approx(math.log(8 if decoupled else 9))
 
 
+def _save_loss_and_gradient(first: torch.Tensor, second: torch.Tensor, out: Path) -> None:
+    with join_world("cpu") as world:
+        part = slice(3 * world.rank, 3 * world.rank + 3)
+        weight = torch.eye(8).requires_grad_()
+        loss = contrastive_loss(first[part] @ weight, second[part] @ weight, 0.3, True, world)
+        loss.backward()
+        found = world.mean(loss.detach()), world.mean(weight.grad)
+        if world.is_main:
+            torch.save(found, out)
+    # Threads of the group that outlive it now and then abort a process whose work is done.
+    tasks = Path("/proc/self/task")
+    threads = [(thread / "comm").read_text() for thread in tasks.iterdir()] if tasks.is_dir() else []
+    assert not any("gloo" in name for name in threads)
+
+
 def test_two_processes_have_the_loss_and_the_gradient_of_one(tmp_path):
     """Each holds half of six photos; the mean of the losses and of the gradients, as DDP takes it, is that of one."""
     first, second = _projections()
     weight = torch.eye(8).requires_grad_()
     whole = contrastive_loss(first @ weight, second @ weight, 0.3, True, HERE)
     whole.backward()
-    program = tmp_path / "program.py"
-    program.write_text(
-        "import os, sys, torch\n"
-        "from training.self_supervised.contrastive import contrastive_loss\n"
-        "from training.parallel.world import join_world\n"
-        "first, second, out = torch.load(sys.argv[1]), torch.load(sys.argv[2]), sys.argv[3]\n"
-        "with join_world('cpu') as world:\n"
-        "    part = slice(3 * world.rank, 3 * world.rank + 3)\n"
-        "    weight = torch.eye(8).requires_grad_()\n"
-        "    loss = contrastive_loss(first[part] @ weight, second[part] @ weight, 0.3, True, world)\n"
-        "    loss.backward()\n"
-        "    found = world.mean(loss.detach()), world.mean(weight.grad)\n"
-        "    if world.is_main:\n"
-        "        torch.save(found, out)\n"
-        # Threads of the group that outlive it now and then abort a process whose work is done.
-        "tasks = '/proc/self/task'\n"
-        "threads = os.listdir(tasks) if os.path.isdir(tasks) else []\n"
-        "assert not any('gloo' in open(f'{tasks}/{thread}/comm').read() for thread in threads)\n"
-    )
-    torch.save(first, tmp_path / "first.pt")
-    torch.save(second, tmp_path / "second.pt")
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command = [*launcher, program, tmp_path / "first.pt", tmp_path / "second.pt", tmp_path / "found.pt"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    args = first, second, tmp_path / "found.pt"
+    assert run_group(_save_loss_and_gradient, 2, *args) == [0, 0]
     loss, gradient = torch.load(tmp_path / "found.pt")
     torch.testing.assert_close(loss, whole.detach())
     torch.testing.assert_close(gradient, weight.grad)
