@@ -97,7 +97,7 @@ def test_the_files_hold_what_is_on_the_screen(desktop):
     desktop.settle()
 
 
-def test_the_randomised_twin_stands_beside_the_map(desktop):
+def test_the_map_with_random_weights_is_shown_beside_the_map(desktop):
     select(desktop, "Compare with", "Same net, weights randomised")
     left, right = (desktop.page.locator(place).bounding_box() for place in (MAP, ".st-key-picture_beside img"))
     assert left["y"] == pytest.approx(right["y"], abs=2) and left["width"] == pytest.approx(right["width"], abs=2)
@@ -123,7 +123,7 @@ def test_on_a_phone_a_square_is_as_large_as_a_finger(phone):
     assert phone.overflow_px() == 0
 
 
-def test_a_drawn_leaf_is_in_the_link_and_comes_back_from_it(browser, dashboard):
+def test_a_rendered_leaf_is_in_the_link_and_comes_back_from_it(browser, dashboard):
     with closing(Visit(browser, dashboard, DESKTOP)) as visit:
         page = visit.page
         page.get_by_role("button", name="Four drawn leaves").click()

@@ -58,7 +58,7 @@ def tick(visit: Visit, row: int) -> None:
     visit.settle()
 
 
-def test_a_batch_is_stopped_and_goes_on(desk):
+def test_a_stopped_batch_resumes(desk):
     desk.page.get_by_role("button", name="Stop", exact=True).click()
     desk.page.get_by_text("Stopped: what is done stays.").wait_for()
     desk.page.get_by_role("button", name="Continue", exact=True).click()

@@ -33,7 +33,7 @@ def test_every_photo_has_its_verdict_and_the_broken_one_its_reason(desktop):
     assert desktop.page.get_by_text("The other 2 photos are done.").is_visible()
 
 
-def test_the_bars_are_drawn_and_the_map_has_a_scale(desktop):
+def test_the_bars_are_shown_and_the_map_has_a_scale(desktop):
     page = desktop.page
     page.get_by_role("button", name="one.jpg").click()
     page.locator(".js-plotly-plot .bars path").first.wait_for()
@@ -70,7 +70,7 @@ def test_on_a_phone_nothing_hangs_over_the_edge(phone):
     assert phone.overflow_px() == 0
 
 
-def test_on_a_phone_the_verdict_stands_above_the_photo_and_the_model_last(phone):
+def test_on_a_phone_the_verdict_is_above_the_photo_and_the_model_last(phone):
     tops = [
         phone.page.locator(place).first.bounding_box()["y"]
         for place in (
@@ -95,7 +95,7 @@ def without_photo(request, browser, dashboard) -> Iterator[Visit]:
         yield visit
 
 
-def test_four_drawn_leaves_are_marked_as_drawn_and_bring_their_run(without_photo):
+def test_four_rendered_leaves_are_labeled_as_rendered_and_select_their_run(without_photo):
     page = without_photo.page
     assert page.locator(".summary").inner_text().startswith("4 drawn leaves: ")
     assert "run=leafsim-tiny" in page.url
@@ -106,7 +106,7 @@ def test_four_drawn_leaves_are_marked_as_drawn_and_bring_their_run(without_photo
     assert without_photo.overflow_px() == 0
 
 
-def test_the_truth_of_a_drawn_leaf_is_told_and_can_be_outlined(without_photo):
+def test_the_truth_of_a_rendered_leaf_is_shown_and_can_be_outlined(without_photo):
     page = without_photo.page
     conditions = set()
     for i in (4, 3, 2, 1):
@@ -125,7 +125,7 @@ def test_the_truth_of_a_drawn_leaf_is_told_and_can_be_outlined(without_photo):
     assert without_photo.overflow_px() == 0
 
 
-def test_table_and_report_say_which_leaves_are_drawn(without_photo):
+def test_table_and_report_say_which_leaves_are_rendered(without_photo):
     rows = without_photo.download_rows("CSV")
     assert [row["file"] for row in rows] == [f"Drawn leaf {i}" for i in (1, 2, 3, 4)]
     assert all(row["address"].startswith("leafsim:v1/") and row["drawn_as"] for row in rows)
@@ -133,7 +133,7 @@ def test_table_and_report_say_which_leaves_are_drawn(without_photo):
     assert all(f"Drawn by LeafSim, not a photograph: {row['address']}." in report for row in rows)
 
 
-def test_a_photo_and_a_run_of_drawn_leaves_are_kept_apart(without_photo):
+def test_a_photo_and_a_run_of_rendered_leaves_are_kept_apart(without_photo):
     page = without_photo.page
     page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files([FILES[0]])
     page.get_by_text("This model learned from drawn leaves only. For a photo choose leaf45-tiny.").wait_for()

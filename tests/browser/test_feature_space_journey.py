@@ -66,7 +66,7 @@ def test_a_leaf_shows_its_picture_while_the_pointer_is_on_it(visit):
     assert maps.overflow_px() == 0 and maps.outside == [] and maps.complaints == []
 
 
-def test_leaves_are_drawn_around_counted_seen_and_exported(visit):
+def test_leaves_are_lassoed_counted_viewed_and_exported(visit):
     maps = visit()
     page = maps.page
     for radius in (0.3, 0.46, 0.35):
@@ -83,7 +83,7 @@ def test_leaves_are_drawn_around_counted_seen_and_exported(visit):
     assert maps.outside == [] and maps.complaints == []
 
 
-def test_a_leaf_is_clicked_and_two_runs_stand_side_by_side(visit):
+def test_a_clicked_leaf_is_selected_and_two_runs_are_shown_side_by_side(visit):
     maps = visit(beside="mapped-b", color="Correct or wrong")
     page = maps.page
     assert page.locator(".js-plotly-plot").count() == 2

@@ -83,7 +83,7 @@ def num_scored(season: Season) -> int:
     return len(read_scores(open_batch(season.batch))) if (season.batch / "batch.json").exists() else 0
 
 
-def test_photos_are_scored_stopped_half_way_and_continued_after_a_restart(season):
+def test_scoring_photos_stops_half_way_and_resumes_after_a_restart(season):
     desk, began = season.desk, time.monotonic()
     desk.page.get_by_label("Name").fill(BATCH)
     desk.page.get_by_label("or a folder on this computer").fill(str(season.folder / "photos"))

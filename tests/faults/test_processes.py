@@ -282,7 +282,7 @@ def test_ctrl_c_at_torchrun_saves(micro, tmp_path):
 
 
 @pytest.mark.case("T5")
-def test_sigusr1_at_any_process_saves_and_goes_on(micro, straight, tmp_path):
+def test_sigusr1_to_any_process_saves_and_training_continues(micro, straight, tmp_path):
     with Program(tmp_path / "run", "--config", micro, "--set", "checkpoint_minutes=60") as program:
         program.reach(5)
         os.kill(program.worker(1).pid, signal.SIGUSR1)
@@ -310,7 +310,7 @@ def test_a_hanging_process_ends_all_and_is_named(micro, tmp_path, told, fault, e
 
 
 @pytest.mark.case("T8")
-def test_a_run_goes_on_with_another_number_of_processes(micro, tmp_path, told):
+def test_a_run_resumes_on_another_number_of_processes(micro, tmp_path, told):
     words = ["--config", micro, "--set", "epochs=16"]  # 24 steps of 32 photos
     with Program(tmp_path / "alone", *words, "--set", "batch_size=32", processes=0) as alone:
         assert alone.end() == 0, alone.said()
@@ -335,7 +335,7 @@ def test_a_run_goes_on_with_another_number_of_processes(micro, tmp_path, told):
 
 
 @pytest.mark.case("T19")
-def test_a_sharded_run_goes_on_with_another_number_of_processes(micro, tmp_path, told):
+def test_a_sharded_run_resumes_on_another_number_of_processes(micro, tmp_path, told):
     """And where nothing is divided any more, and where it is again."""
     words = ["--config", micro, "--set", "epochs=16", "--set", "sharded=true"]  # 24 steps of 32 photos
     with Program(tmp_path / "alone", *words, "--set", "batch_size=32", processes=0) as alone:
@@ -427,7 +427,7 @@ def test_the_head_of_a_sharded_net_learns_alone_and_then_all_of_it(micro, tmp_pa
 
 @pytest.mark.case("T20")
 @pytest.mark.parametrize("sharded", ["false", "true"])
-def test_two_nodes_that_find_each_other_learn_what_one_process_does(micro, tmp_path, told, sharded):
+def test_two_nodes_by_rendezvous_have_the_losses_of_one_process(micro, tmp_path, told, sharded):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -504,7 +504,7 @@ SLURM = {  # of two nodes that are this machine
 }
 
 
-def test_a_slurm_job_of_two_nodes_goes_on_after_its_time_and_after_a_killed_process(micro, straight, tmp_path):
+def test_a_slurm_job_of_two_nodes_resumes_after_its_time_limit_and_after_a_killed_process(micro, straight, tmp_path):
     run_dir, asked, log = tmp_path / "run", tmp_path / "asked", tmp_path / "log"
     for name, text in SLURM.items():
         (program := tmp_path / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
@@ -540,7 +540,7 @@ def test_a_slurm_job_of_two_nodes_goes_on_after_its_time_and_after_a_killed_proc
 
 
 @pytest.mark.parametrize("processes", [0, 2])
-def test_a_compiled_training_learns_what_a_plain_one_does(micro, tmp_path, processes):
+def test_a_compiled_training_has_the_losses_of_an_eager_one(micro, tmp_path, processes):
     words = ["--config", micro, "--set", "accum_steps=2", "--set", "model.drop_path_rate=0.2", "--device", "cpu"]
     words += ["--set", "epochs=2", "--set", "checkpoint_minutes=5"]
     found = []

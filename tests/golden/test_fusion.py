@@ -158,7 +158,7 @@ def test_checkpointing_changes_no_gradient_of_the_spectral_stream():
         torch.testing.assert_close(checkpointed, plain, atol=1e-6, rtol=1e-5)
 
 
-def test_bf16_on_the_cpu_agrees_between_its_two_ways(model):
+def test_bf16_attention_with_gradients_agrees_with_the_fused_kernel_on_the_cpu(model):
     images, spectral = draw(2, 3, 64, 64), draw(2, 5, 64, 64, seed=1)
     with torch.autocast("cpu", torch.bfloat16):
         with_gradients = model(images, spectral)

@@ -30,7 +30,7 @@ def test_indices_of_a_picture_are_those_of_its_pixels():
     torch.testing.assert_close(vegetation_indices(pixels), expected, atol=1e-6, rtol=0)
 
 
-def test_gli_tells_nothing_that_exg_does_not():
+def test_gli_is_a_function_of_exg():
     """With g = G / (R + G + B): ExG = 3g - 1 and GLI = (3g - 1) / (g + 1), so GLI = 3 ExG / (ExG + 4)."""
     colors = torch.randint(1, 256, (1, 3, 40, 40), generator=torch.Generator().manual_seed(0))
     exg, _, gli, _ = vegetation_indices(colors)[0]

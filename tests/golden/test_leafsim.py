@@ -34,7 +34,7 @@ def test_a_leaf_looks_as_it_did_when_version_1_was_fixed(name):
     assert leaf.plan.condition == GOLDEN[name]["condition"] and leaf.plan.species == GOLDEN[name]["species"]
 
 
-def test_the_tolerance_tells_leaves_apart():
+def test_the_tolerance_separates_different_leaves():
     thumbnails = [np.array(row["thumbnail"], dtype=float).reshape(8, 8, 3) for row in GOLDEN.values()]
     for i, first in enumerate(thumbnails):
         assert all(_rmse(first, other) > 10 * TOLERANCE for other in thumbnails[:i])

@@ -25,7 +25,7 @@ def test_the_sides_that_records_were_computed_at_stay_the_same(photo, expected):
     assert fitted_sides(*photo, 128) == expected
 
 
-def test_recorded_predictions_of_drawn_leaves_are_those_of_evaluate():
+def test_recorded_predictions_of_rendered_leaves_are_those_of_evaluate():
     recorded = pq.read_table(RUN / "eval" / "test" / "predictions.parquet").to_pylist()
     rows = [recorded[i] for i in (0, 500, 1001, 1502, 2003, 2399)]
     samples = [RenderedSample.of(Address.parse(row["path"])) for row in rows]

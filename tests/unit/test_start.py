@@ -86,7 +86,7 @@ def test_a_used_default_port_gives_the_next_free_one(capsys, monkeypatch):
     assert "Port 8501 is in use" in capsys.readouterr().out
 
 
-def test_an_old_python_is_told_what_is_needed_in_one_sentence():
+def test_an_old_python_gets_one_sentence_about_the_required_version():
     """The file runs with a version number from the past; nothing after the check is reached."""
     code = f"import sys; sys.version_info = (3, 9, 2, 'final', 0); exec(open({str(ROOT / 'start.py')!r}).read())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -116,7 +116,7 @@ def test_a_photos_folder_that_is_not_there_is_refused_before_anything_is_set_up(
     assert stopped.value.code == 2 and "--photos: there is no folder" in capsys.readouterr().err
 
 
-def test_lan_prints_the_address_and_a_code_that_only_the_dashboard_is_told(monkeypatch, capsys):
+def test_lan_prints_the_address_and_a_code_that_only_the_dashboard_gets(monkeypatch, capsys):
     class Dashboard:
         def __init__(self, command, cwd, env):
             started.append((command, env))
@@ -145,7 +145,7 @@ def test_lan_prints_the_address_and_a_code_that_only_the_dashboard_is_told(monke
     assert "HVIT_PHONE_CODE" not in env and "127.0.0.1" in command and "code" not in capsys.readouterr().out
 
 
-def test_the_dashboard_is_told_where_photos_are(tmp_path, monkeypatch):
+def test_the_dashboard_gets_the_folder_of_photos(tmp_path, monkeypatch):
     class Dashboard:
         def __init__(self, command, cwd, env):
             self.photos = env["HVIT_PHOTOS"]

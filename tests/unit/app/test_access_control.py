@@ -138,7 +138,7 @@ def test_a_phone_is_asked_for_the_code_and_this_machine_is_not():
     assert ask(guard, "websocket", client="192.168.1.9", origin=OWN)[0] == 1008
 
 
-def test_a_code_lets_one_phone_in_and_the_next_is_said():
+def test_a_code_admits_one_phone_and_the_next_code_is_printed():
     said = []
     guard = access_control.AccessControl(_inside, code="abcd-efgh", announce=said.append)
     assert ask(guard, **PHONE, form={"code": "wrong"})[0] == 401 and not said

@@ -70,7 +70,7 @@ def test_without_a_recorded_check_the_command_that_makes_one_is_shown(runs):
     assert "python -m hvit data check photos --save-to hand" in page_text(open_page("data"))
 
 
-def test_a_recorded_check_is_told(runs):
+def test_a_recorded_check_is_shown(runs):
     run, leak = Run(runs / "hand"), {"count": 1, "first": [["photos/train/1.jpg", "photos/test/2.jpg"]]}
     found = report(leaks={"exact": leak, "near": {"count": 0, "first": []}, "group": {"count": 0, "first": []}})
     record_check(run, found | {"exact_copies": leak}, [Photo("t0")])
@@ -97,12 +97,12 @@ class Photo:
         ("eval/test/predictions.parquet", "predictions of run hand on test are damaged; copy the run again"),
     ],
 )
-def test_damaged_records_are_said_to_be_and_the_data_page_stays(runs, file, told):
+def test_damaged_records_are_reported_and_the_data_page_stays(runs, file, told):
     (runs / "hand" / file).write_bytes(b"\xffnothing")
     assert told in page_text(open_page("data"))
 
 
-def test_a_damaged_configuration_is_said_to_be_on_both_pages(runs):
+def test_a_damaged_configuration_is_reported_on_both_pages(runs):
     (runs / "hand" / "split.csv").unlink()
     (runs / "hand" / "config.yaml").write_text("a: [")
     for page in ("data", "models"):
@@ -114,7 +114,7 @@ def test_a_run_without_list_says_that_this_copy_lacks_it(runs):
     assert "How many of each class is not in this copy of the run." in page_text(open_page("data"))
 
 
-def test_drawn_leaves_need_no_list_and_come_with_pictures(tmp_path, monkeypatch):
+def test_rendered_leaves_need_no_list_and_come_with_pictures(tmp_path, monkeypatch):
     write_records(tmp_path / "runs" / "drawn", config={"data": {"dirs": ["leafsim:v1/7/0-39"]}}, photos="leafsim:v1/7")
     monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "runs"))
     said = page_text(open_page("data"))
@@ -138,7 +138,7 @@ def test_an_example_is_marked_in_the_reviews_of_its_run(runs, tmp_path, monkeypa
     assert (review.path, review.label, review.predicted) == ("folders/1/one.png", CLASSES[0], "")
 
 
-def test_without_photos_at_hand_words_stand_where_pictures_would(runs):
+def test_without_photos_a_text_replaces_the_pictures(runs):
     app = open_page("data")
     assert "no picture here" in page_text(app)
     assert any("Where is your copy?" in box.label for box in app.text_input)
@@ -152,7 +152,7 @@ def test_without_runs_both_pages_say_how_to_get_one(page, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("page", ["data", "models"])
-def test_a_run_that_is_not_here_is_named_and_another_shown(runs, page):
+def test_a_missing_run_is_named_and_another_shown(runs, page):
     said = page_text(open_page(page, run="gone"))
     assert "There is no run gone here. Until you choose another, this is hand." in said
 
@@ -164,7 +164,7 @@ def test_what_cannot_be_read_is_listed_with_its_reason(runs, page):
     assert "run.json of run broken is damaged" in page_text(open_page(page))
 
 
-def test_the_card_tells_figures_with_their_intervals(runs):
+def test_the_card_shows_scores_with_their_intervals(runs):
     said = page_text(open_page("models"))
     for fact in ("75.0\xa0%", "46.8 to 91.1\xa0%", "mean size 1.5", "Test was evaluated once.", "CC BY 4.0",
                  "python -m training.finetune --config x.yaml", f"{0:064x}", "not in this copy",
@@ -185,7 +185,7 @@ def test_the_card_of_a_run_without_records_shows_what_there_is(tmp_path, monkeyp
     assert "python -m hvit methods" not in said
 
 
-def test_an_incomplete_card_is_said_to_be(runs):
+def test_an_incomplete_card_is_reported(runs):
     card = json.loads((runs / "hand" / "model.json").read_text())
     (runs / "hand" / "model.json").write_text(json.dumps(card | {"conformal": {"method": "lac"}}))
     assert "model.json of run hand lacks conformal.alpha" in page_text(open_page("models"))
@@ -197,7 +197,7 @@ PRETRAINED = {
 }  # fmt: skip
 
 
-def test_the_card_tells_which_weights_a_run_started_from(runs):
+def test_the_card_shows_the_weights_a_run_started_from(runs):
     assert "Weights it started from" not in page_text(open_page("models"))
     card = json.loads((runs / "hand" / "model.json").read_text())
     (runs / "hand" / "model.json").write_text(json.dumps(card | {"pretrained": PRETRAINED}))
@@ -207,13 +207,13 @@ def test_the_card_tells_which_weights_a_run_started_from(runs):
         assert fact in said, fact
 
 
-def test_a_damaged_origin_of_weights_is_said_to_be(runs):
+def test_a_damaged_origin_of_weights_is_reported(runs):
     card = json.loads((runs / "hand" / "model.json").read_text())
     (runs / "hand" / "model.json").write_text(json.dumps(card | {"pretrained": {"source": 3}}))
     assert "model.json of run hand has a damaged section pretrained" in page_text(open_page("models"))
 
 
-def test_damaged_scores_are_said_to_be(runs):
+def test_damaged_scores_are_reported(runs):
     (runs / "hand" / "eval" / "test" / "metrics.json").write_text("[]")
     assert "eval/test/metrics.json of run hand is damaged" in page_text(open_page("models"))
 

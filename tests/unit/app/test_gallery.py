@@ -31,17 +31,17 @@ def no_folder(monkeypatch):
     monkeypatch.delenv("HVIT_PHOTOS", raising=False)
 
 
-def test_drawn_leaves_are_drawn_again_twelve_a_page():
+def test_rendered_leaves_are_rendered_again_twelve_per_page():
     app = opened([f"leafsim:v1/1/{i}" for i in range(13)], [None] * 13)
     assert html_of(app).count("data:image/jpeg;base64,") == 12 and not app.text_input
     assert "Leaf 11" in html_of(app) and "Leaf 12" not in html_of(app)
 
 
-def test_what_is_said_of_a_sample_is_text_and_no_markup():
+def test_the_caption_of_a_sample_is_text_and_no_markup():
     assert "taken for &lt;b&gt;" in html_of(opened(["leafsim:v1/1/0"], [None]))
 
 
-def test_without_photos_words_stand_in_their_place_until_a_folder_is_named(tmp_path):
+def test_without_photos_a_text_replaces_them_until_a_folder_is_named(tmp_path):
     photo = tmp_path / "elsewhere" / "renamed.png"
     photo.parent.mkdir()
     Image.new("RGB", (80, 64), "green").save(photo)
@@ -51,7 +51,7 @@ def test_without_photos_words_stand_in_their_place_until_a_folder_is_named(tmp_p
     assert html_of(app).count("no picture here") == 1 and html_of(app).count("data:image/jpeg;base64,") == 1
 
 
-def test_a_folder_that_is_not_there_is_said_and_the_page_goes_on(tmp_path):
+def test_a_missing_folder_is_reported_and_the_page_stays_usable(tmp_path):
     app = opened(["set/1.jpg"], ["0" * 64])
     app.text_input[0].set_value(str(tmp_path / "nowhere")).run()
     assert re.search("There is no folder .*nowhere", html_of(app)) and "no picture here" in html_of(app)
@@ -118,7 +118,7 @@ def test_decisions_wait_for_the_name_of_a_reviewer(photos):
     assert not any(button.key.startswith("review_") for button in app.button)
 
 
-def test_a_drawn_leaf_opens_but_is_not_marked(photos):
+def test_a_rendered_leaf_opens_but_is_not_marked(photos):
     app = AppTest.from_function(marking_page, default_timeout=60, args=(["leafsim:v1/1/0"], [None])).run()
     assert "what it shows is certain" in html_of(press(app, "open_tile_g_0"))
 

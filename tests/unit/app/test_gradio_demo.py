@@ -69,7 +69,7 @@ def test_a_file_of_any_type_is_answered_in_words(client, tmp_path, name, data, w
     assert words in ask(client, tmp_path / name)[0]
 
 
-def test_a_model_of_drawn_leaves_says_that_it_cannot_judge_a_photo(drawn_run, client):
+def test_a_model_of_rendered_leaves_says_that_it_cannot_diagnose_a_photo(drawn_run, client):
     from app import gradio_demo
     from hvit.runs.checkpoint import load_checkpoint
 
@@ -87,7 +87,7 @@ def test_an_unknown_run_is_one_line_and_exit_2(capsys):
     assert said.startswith("app.gradio_demo: no run no-such-run") and said.count("\n") == 1
 
 
-def test_a_model_judged_without_knowing_the_plants_says_so(tiny_run, tmp_path, client):
+def test_a_model_evaluated_without_knowing_the_plants_says_so(tiny_run, tmp_path, client):
     from app import gradio_demo
     from hvit.runs.checkpoint import load_checkpoint
 

@@ -10,7 +10,7 @@ from tests.support.pages import ROOT, open_page, page_text
 
 
 @pytest.mark.parametrize("page", ["evaluation", "calibration"])
-def test_a_run_that_was_not_evaluated_is_said_to_be_and_the_command_named(judged, recorded_run, page):
+def test_a_run_that_was_not_evaluated_is_named_with_the_command(judged, recorded_run, page):
     bare = recorded_run(judged / "bare", CLASSES, ANSWERS)
     (bare / "eval" / "test" / "predictions.parquet").unlink()
     app = open_page(page, judged="bare")
@@ -19,7 +19,7 @@ def test_a_run_that_was_not_evaluated_is_said_to_be_and_the_command_named(judged
 
 
 @pytest.mark.parametrize("page", ["evaluation", "calibration"])
-def test_a_run_in_the_address_that_is_not_here_is_said_not_to_be(judged, page):
+def test_a_missing_run_in_the_address_is_reported(judged, page):
     assert "There is no run gone here. Until you choose another, this is " in page_text(open_page(page, judged="gone"))
 
 

@@ -4,7 +4,7 @@ import pytest
 from hvit.calibration import fit_conformal, fit_temperature, prediction_set, set_thresholds, softmax
 
 
-def test_temperature_recovers_the_one_the_labels_were_drawn_at():
+def test_temperature_recovers_the_one_the_labels_were_sampled_at():
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (4000, 5))
     labels = np.array([rng.choice(5, p=p) for p in softmax(logits, 2.0)])

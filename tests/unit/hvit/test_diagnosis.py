@@ -126,7 +126,7 @@ def test_the_mirror_image_is_averaged_in_probability(checkpoint):
     assert apart(both, {name: (here[name] + mirrored[name]) / 2 for name in here}) < 1e-5
 
 
-def test_an_unreadable_photo_is_a_verdict_and_nothing_else_is_told(checkpoint):
+def test_an_unreadable_photo_has_a_verdict_and_nothing_else(checkpoint):
     found = diagnose(checkpoint, b"%PDF-1.7")
     row = found.to_row("bill.jpg")
     assert list(row) == FIELDS
@@ -230,7 +230,7 @@ def test_a_verdict_of_a_run_without_crops(verdict, names, probs, message):
     assert verdict_message(verdict, names, probs, classes) == message
 
 
-def test_the_bare_word_healthy_is_never_said():
+def test_the_bare_word_healthy_is_never_shown():
     apple = ("Apple___Scab", "Apple___Rust", "Apple___healthy")
     assert verdict_message("named", ["Apple___healthy"], [0.9], apple) == "Apple: none of the 2 apple diseases I know."
     plain = ("healthy", "rust", "spot")

@@ -132,7 +132,7 @@ def export_proto():
     return onnx.ModelProto()
 
 
-def test_what_cannot_be_exported_is_told_in_a_line(tiny_run, tmp_path, capsys):
+def test_what_cannot_be_exported_is_reported_in_a_line(tiny_run, tmp_path, capsys):
     from hvit.models import create_model
 
     baseline = create_model("timm:resnet18", num_classes=3)

@@ -17,7 +17,7 @@ def test_answers_come_in_the_order_of_the_calls(workers):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_call_that_fails_raises_in_its_place_and_the_others_go_on(workers):
+def test_a_call_that_fails_raises_in_order_and_the_others_still_run(workers):
     first, second, third = run_in_order([partial(int, text) for text in ("1", "two", "3")], workers)
     assert first() == 1 and third() == 3
     with pytest.raises(ValueError, match="two"):

@@ -49,5 +49,5 @@ def test_classes_ruled_out_beforehand_are_never_in_a_set():
     assert at_least_two(np.array([[True, False, False]]), only, np.array([True])).tolist() == [[True, False, False]]
 
 
-def test_without_sets_the_likeliest_class_stands_alone():
+def test_without_prediction_sets_only_the_likeliest_class_is_named():
     assert conformal_sets(PROBS, CLASSES, None).sum(1).tolist() == [1, 1, 1]

@@ -14,7 +14,7 @@ def test_shipped_configurations_load(path):
     assert kind_of(path) is kind and load_config(path, [], kind).epochs > 0
 
 
-def test_a_configuration_of_the_other_program_is_told_apart(tiny_config):
+def test_a_configuration_of_the_other_program_is_recognized(tiny_config):
     pretraining = next(path for path in SHIPPED if path.stem == "leafsim_mae")
     with pytest.raises(ConfigError, match="unknown key method; that is a key of training.pretrain"):
         load_config(pretraining, [])

@@ -50,7 +50,7 @@ def test_recorded_predictions_name_leaves_that_anyone_can_draw(trained):
     assert table["label"] == [plan(address).label() for address in addresses]
 
 
-def test_the_page_of_results_tells_conditions_severities_and_that_leaves_are_drawn(trained, photo_folder, tmp_path):
+def test_the_results_have_tables_by_condition_and_severity_of_rendered_leaves(trained, photo_folder, tmp_path):
     out = tmp_path / "results.md"
     assert report.main(["--run", str(trained), "--strange", str(photo_folder), "--out", str(out)]) == 0
     page = out.read_text()

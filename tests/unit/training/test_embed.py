@@ -75,7 +75,7 @@ def test_missing_features_are_computed_with_the_weights(run, photo_folder):
         assert np.abs(archive["stage4"].astype(np.float32) - expected).max() < 1e-2
 
 
-def test_the_same_seed_gives_the_same_map_and_another_run_is_laid_like_it(run, tmp_path):
+def test_the_same_seed_gives_the_same_map_and_another_run_is_aligned_with_it(run, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(run, other)
     assert embed.main(["--run", str(run)]) == 0
@@ -94,7 +94,7 @@ def test_several_splits_share_a_map_in_the_folder_of_the_first(run):
     assert found.rows[found.splits == "test"].tolist() == list(range(12))
 
 
-def test_drawn_leaves_bring_their_severity(drawn_run, tmp_path):
+def test_rendered_leaves_bring_their_severity(drawn_run, tmp_path):
     from hvit.data.leafsim import Address, render
 
     path = tmp_path / "leafsim-tiny"

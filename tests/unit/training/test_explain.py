@@ -80,7 +80,7 @@ def test_a_row_is_what_the_parts_say_of_its_photo(recorded):
     assert table["lesion_area"][i] == pytest.approx(leaf.symptom_mask.mean())
 
 
-def test_weights_are_drawn_anew_for_as_many_photos_as_asked_for(recorded):
+def test_weights_are_randomized_for_the_requested_number_of_photos(recorded):
     table = Run(recorded).explanations("test")
     known = {path for path, value in zip(table["path"], table["similarity_stem"]) if value is not None}
     assert len(known) == 1

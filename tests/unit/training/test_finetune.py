@@ -82,7 +82,7 @@ def test_a_run_that_breaks_says_so(tiny_config, tmp_path, monkeypatch):
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
 
 
-def test_a_stopped_run_goes_on_as_if_it_had_not_been(tiny_config, tmp_path):
+def test_a_stopped_run_resumes_bit_for_bit(tiny_config, tmp_path):
     settings = [MICRO, "epochs=40", "log_every=1", "eval_every=8"]
     words = ["--config", tiny_config, *(word for setting in settings for word in ("--set", setting))]
     words += ["--run-dir", tmp_path / "stopped"]

@@ -73,18 +73,18 @@ def _after_steps(run, steps: int) -> dict[str, torch.Tensor]:
     ],
     ids=lambda options: options[0],
 )
-def test_an_option_changes_what_is_learned(tiny_config, uneven, tmp_path, options):
+def test_an_option_changes_the_weights(tiny_config, uneven, tmp_path, options):
     plain = _after_steps(_built(tiny_config, tmp_path / "plain", [uneven]), 1)
     changed = _after_steps(_built(tiny_config, tmp_path / "changed", [uneven, *options]), 1)
     assert not torch.equal(plain["backbone.patch_embed.conv1.weight"], changed["backbone.patch_embed.conv1.weight"])
 
 
-def test_the_loss_is_told_how_often_each_class_is_drawn(tiny_config, uneven, tmp_path):
+def test_balanced_softmax_gets_the_sampling_frequency_of_each_class(tiny_config, uneven, tmp_path):
     run = _built(tiny_config, tmp_path / "run", [uneven, "loss.name=balanced_softmax"])
     torch.testing.assert_close(run.loss.shift.exp(), torch.tensor([16 / 26, 8 / 26, 2 / 26]))
 
 
-def test_low_layers_learn_slower(tiny_config, tmp_path):
+def test_layer_decay_lowers_the_rate_of_early_layers(tiny_config, tmp_path):
     run = _built(tiny_config, tmp_path / "run", ["optim.layer_decay=0.5", "optim.warmup_epochs=0"])
     _after_steps(run, 1)
     rates = [group["lr"] for group in run.optimizer.param_groups]
@@ -105,7 +105,7 @@ def test_a_frozen_backbone_stays_as_it_came_until_it_thaws(tiny_config, parent, 
     assert not any(torch.equal(now[name], came[name]) for name in came if name.endswith("qkv.weight"))
 
 
-def test_batch_norm_gathers_nothing_while_frozen(tiny_config, baseline, tmp_path):
+def test_batch_norm_statistics_stay_while_frozen(tiny_config, baseline, tmp_path):
     run = _built(tiny_config, tmp_path / "run", [f"init={baseline}", "model.name=timm:test_resnet", *FREEZE])
     came = load_checkpoint(baseline).model.state_dict()
     after = _after_steps(run, 2)
@@ -114,7 +114,7 @@ def test_batch_norm_gathers_nothing_while_frozen(tiny_config, baseline, tmp_path
 
 
 @pytest.mark.case("T15")
-def test_a_run_stopped_while_frozen_goes_on_exactly(tiny_config, parent, tmp_path, monkeypatch, stop_after):
+def test_a_run_stopped_while_frozen_resumes_exactly(tiny_config, parent, tmp_path, monkeypatch, stop_after):
     options = [f"init={parent}", *FREEZE, "optim.layer_decay=0.7", "loss.name=focal", "early_stopping.metric=nll"]
     options += ["early_stopping.patience=9"]
     straight = _train(tiny_config, tmp_path / "straight", options)

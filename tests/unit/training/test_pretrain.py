@@ -55,7 +55,7 @@ def _rows(run_dir, split) -> list[dict]:
     return [row for row in Run(run_dir).metrics() if row["split"] == split]
 
 
-def test_a_run_is_written_whole(pretrained):
+def test_a_complete_run_is_written(pretrained):
     run = Run(pretrained)
     assert run.status == "done" and run.info.kind == "pretrain" and run.damaged_files() == []
     looks = _rows(pretrained, "holdout")
@@ -147,7 +147,7 @@ def test_a_pattern_is_read_off_the_names_of_photos_with_labels_alone(config_file
     assert len(run.datasets.learns) == len(run.datasets.known) + 1
 
 
-def test_a_stopped_run_goes_on_exactly(config_file, tmp_path, monkeypatch, stop_after):
+def test_a_stopped_run_resumes_exactly(config_file, tmp_path, monkeypatch, stop_after):
     assert _pretrain(config_file, tmp_path / "straight", "method=simclr", "epochs=5") == 0
     stop_after(4)
     words = _words(config_file, tmp_path / "stopped", "method=simclr", "epochs=5")
@@ -163,7 +163,7 @@ def test_a_stopped_run_goes_on_exactly(config_file, tmp_path, monkeypatch, stop_
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_two_processes_learn_what_one_does(config_file, tmp_path, method):
+def test_two_processes_have_the_losses_of_one(config_file, tmp_path, method):
     assert _pretrain(config_file, tmp_path / "alone", f"method={method}") == 0
     words = _words(config_file, tmp_path / "two", f"method={method}", "batch_size=8")
     assert run_group(pretrain.main, 2, words) == [0, 0]
@@ -210,7 +210,7 @@ def test_what_makes_no_sense_is_refused(config_file, overrides, expected):
         load_config(config_file, overrides, PretrainConfig)
 
 
-def test_what_is_not_said_of_the_method_is_filled_in_and_can_be_read_again(config_file, tmp_path):
+def test_unset_options_of_the_method_get_defaults_that_can_be_read_again(config_file, tmp_path):
     config = load_config(config_file, ["method=mae"], PretrainConfig)
     assert config.masked.mask_ratio == 0.6 and config.contrastive is None
     saved = tmp_path / "saved.yaml"

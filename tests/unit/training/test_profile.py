@@ -43,6 +43,6 @@ def test_pictures_that_cost_nothing_are_those_of_the_first_batch_of_their_size()
     assert [views.unique().tolist() for views in made] == [[1.0], [2.0], [1.0]]
 
 
-def test_mistakes_are_told_in_a_line(tmp_path, capsys):
+def test_mistakes_are_reported_in_a_line(tmp_path, capsys):
     assert profile.main(["--config", str(tmp_path / "none.yaml")]) == 2
     assert "no configuration file" in capsys.readouterr().err

@@ -91,11 +91,11 @@ def test_every_figure_is_recorded(made):
     assert "eval/cv/predictions.parquet" in json.loads((made / "manifest.json").read_text())["files"]
 
 
-def test_colors_are_told_apart_when_held_out(made):
+def test_held_out_accuracy_on_colors_is_high(made):
     assert Run(made).info.summary["cv_top1"] > 0.7
 
 
-def test_a_held_out_answer_comes_from_a_head_that_did_not_learn_it(made, own, tiny_run):
+def test_a_held_out_prediction_is_of_a_head_not_fitted_to_that_photo(made, own, tiny_run):
     """With shuffled names, held-out photos are named by chance, while the final head knows its own photos."""
     photos = extract_features(load_checkpoint(tiny_run), read_samples([own]), False, [])
     rng = np.random.default_rng(0)
@@ -294,6 +294,6 @@ def test_of_a_divided_data_set_test_is_left_alone(color_photos):
     assert warnings == ["12 test photos are not used; evaluate the run on them at the end"]
 
 
-def test_drawn_leaves_are_photos_too():
+def test_rendered_leaves_are_photos_too():
     samples, known, warnings = list_own_photos(Path("leafsim:v1/7/0-99"), None, None)
     assert len(samples) == 90 and known and warnings[0].startswith("10 test photos")

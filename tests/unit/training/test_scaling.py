@@ -7,7 +7,7 @@ import pytest
 from training import scaling
 
 
-def test_two_processes_learn_what_one_does(tiny_config, tmp_path, capsys):
+def test_two_processes_have_the_losses_of_one(tiny_config, tmp_path, capsys):
     words = ["--config", str(tiny_config), "--set", "batch_size=16", "--steps", "2", "--turns", "1", "--device", "cpu"]
     words += ["--processes", "1", "2", "--out", str(tmp_path / "scaling.json")]
     assert scaling.main(words) == 0
@@ -27,7 +27,7 @@ def test_two_processes_learn_what_one_does(tiny_config, tmp_path, capsys):
         (["--set", "data.dirs=[/nowhere]", "--turns", "1"], "/nowhere"),
     ],
 )
-def test_mistakes_are_told(tiny_config, capsys, words, told):
+def test_mistakes_are_reported(tiny_config, capsys, words, told):
     assert scaling.main(["--config", str(tiny_config), *words, "--device", "cpu"]) == 2
     assert told in capsys.readouterr().err
 

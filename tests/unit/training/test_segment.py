@@ -96,7 +96,7 @@ def test_a_run_without_a_head_says_so(temporary_folder):
     assert (diagnosis.severity, diagnosis.severity_reason) == (None, "run leaves has no severity head")
 
 
-def test_a_stopped_training_goes_on_to_the_same_head(temporary_folder, stop_after):
+def test_a_stopped_training_resumes_to_the_same_head(temporary_folder, stop_after):
     folder, words = temporary_folder
     assert segment.main(words) == 0
     whole = (folder / "runs/leaves" / FILE).read_bytes()
@@ -108,7 +108,7 @@ def test_a_stopped_training_goes_on_to_the_same_head(temporary_folder, stop_afte
     assert (folder / "runs/leaves" / FILE).read_bytes() == whole
 
 
-def test_other_weights_make_the_head_useless_and_diagnosis_goes_on(temporary_folder):
+def test_other_weights_disable_the_head_and_diagnosis_still_works(temporary_folder):
     folder, words = temporary_folder
     assert segment.main(words) == 0
     card = folder / "runs/leaves/model.json"
@@ -244,7 +244,7 @@ def test_masks_without_a_symptom_anywhere_are_refused(temporary_folder, pack, tm
     assert "no mask of the training photos has a symptom (value 2)" in capsys.readouterr().err
 
 
-def test_masks_that_tell_symptoms_alone_must_be_declared(temporary_folder, pack, tmp_path, capsys):
+def test_masks_of_symptoms_alone_must_be_declared(temporary_folder, pack, tmp_path, capsys):
     _, words = temporary_folder
     options = _with_changed_masks(pack, tmp_path, "*/masks/*.png", lambda mask: np.where(mask == 2, mask, 0))
     assert segment.main([*words, *options]) == 2

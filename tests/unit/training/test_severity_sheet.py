@@ -21,7 +21,7 @@ def test_a_sheet_has_three_rows_of_tiles(run, tmp_path):
     assert cv2.imread(str(out)).shape == (3 * (TILE_PX + TEXT_PX), 2 * TILE_PX, 3)
 
 
-def test_outlines_of_both_masks_are_drawn():
+def test_outlines_of_both_masks_are_shown():
     photo, true = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), bool)
     true[10:30, 10:30] = True
     shown = outlined(photo, true, np.roll(true, 20, axis=1))

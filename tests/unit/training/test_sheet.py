@@ -80,6 +80,6 @@ def test_hardly_any_view_hides_all_symptoms():
     assert 0 < np.mean(hidden) < 0.03  # 1 % of 1,200 views in `docs/training.md`
 
 
-def test_a_cache_in_memory_holds_the_pictures_drawn():
+def test_a_cache_in_memory_holds_rendered_samples():
     sample = RenderedSample.of(Address(1, 3))
     assert np.array_equal(in_memory([sample])[0], sample.read().pixels)

@@ -49,7 +49,7 @@ def test_attacked_photos_are_of_all_classes(run, color_photos):
     assert len({found.labels[i] for i in found.cells["pgd", 1].photos}) == 3
 
 
-def test_an_interrupted_stress_goes_on_where_it_was(run, color_photos, tmp_path, monkeypatch):
+def test_an_interrupted_stress_test_resumes_where_it_stopped(run, color_photos, tmp_path, monkeypatch):
     other = shutil.copytree(run, tmp_path / "other")
     stress(other, color_photos, "--kinds", "noise")
     true_answers, asked = parts.predict_corrupted, []
@@ -82,7 +82,7 @@ def test_parts_of_another_seed_are_not_taken(run, color_photos, monkeypatch):
     assert len(list((run / "checkpoints").iterdir())) == 2
 
 
-def test_two_processes_record_what_one_does(run, color_photos, tmp_path, monkeypatch):
+def test_two_processes_record_the_metrics_of_one(run, color_photos, tmp_path, monkeypatch):
     other = shutil.copytree(run, tmp_path / "other")
     stress(other, color_photos, "--kinds", "noise")
     true_parts = program.do_parts

@@ -15,7 +15,7 @@ from training import transfer as program
 from training.transfer import COUNTERPARTS, counterpart, transfer
 
 
-def test_every_counterpart_is_a_condition_that_is_drawn():
+def test_every_counterpart_is_a_condition_that_leafsim_renders():
     assert set(COUNTERPARTS.values()) <= set(CONDITIONS)
     assert counterpart("Corn_(maize)___Common_rust") == counterpart("Coffee___Rust") == "Rust"
     assert counterpart("Peach___healthy") == "healthy" and counterpart("Grape___Esca_(Black_Measles)") is None

@@ -200,7 +200,7 @@ def test_heads_of_a_block_are_shown_on_request(runs):
     assert "Head 4" in page_text(app) and "Head 5" not in page_text(app)
 
 
-def test_the_twin_stands_beside_the_map(runs):
+def test_the_randomized_map_is_shown_beside_the_map(runs):
     said = page_text(choose(with_photo(), "with", "twin"))
     assert "Same net, weights randomised" in said and "rank correlation" in said
 
@@ -258,13 +258,13 @@ def test_a_class_outside_the_first_few_is_a_chip_where_the_address_asks_for_it(r
     assert value(app, "explain") == rare and options(app) == [*first[:-1], class_title(rare), "Difference"]
 
 
-def test_the_map_of_a_drawn_leaf_is_held_against_what_was_drawn(runs):
+def test_the_map_of_a_rendered_leaf_is_compared_with_its_masks(runs):
     said = page_text(open_attention(run="leafsim-tiny", sample=SAMPLE))
     assert "On: lesion " in said and "Area: lesion " in said
     assert "On: lesion" not in page_text(with_photo())
 
 
-def test_an_address_that_names_no_leaf_is_said_to(runs):
+def test_an_address_that_names_no_leaf_is_reported(runs):
     said = page_text(open_attention(run="leafsim-tiny", sample="leafsim:v9/1"))
     assert "leafsim:v9/1" in said
 
@@ -342,7 +342,7 @@ def write_tests(run: Path, twin_strength: float, margins: dict[str, float]) -> N
     pq.write_table(table, run / "eval" / "test" / "explain.parquet")
 
 
-def test_the_best_method_in_test_comes_first_and_every_method_tells_its_rank(runs):
+def test_the_best_tested_method_is_first_and_every_method_shows_its_rank(runs):
     write_tests(runs / "tiny", 0.0, {"gradcam": 0.4, "occlusion": 0.1, "edges": 0.2})
     app = with_photo()
     assert app.selectbox(key="method").options[0] == "Best in test: Grad-CAM"
@@ -353,7 +353,7 @@ def test_the_best_method_in_test_comes_first_and_every_method_tells_its_rank(run
     assert "was not tested on this model yet" in page_text(choose(app, "method", "gradient_rollout"))
 
 
-def test_a_map_no_stronger_than_those_of_the_twin_says_that_nothing_stands_out(runs):
+def test_a_map_no_stronger_than_with_random_weights_says_that_nothing_stands_out(runs):
     told = "No area stands out. That is common on leaves without symptoms."
     write_tests(runs / "tiny", 1e6, {"gradcam": 0.4, "edges": 0.2})
     app = with_photo()

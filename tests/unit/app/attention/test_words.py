@@ -29,20 +29,20 @@ def diagnosis(verdict="named", prediction_set=(BLIGHT,), **probabilities):
     return SimpleNamespace(verdict=verdict, prediction_set=list(prediction_set), probabilities=probabilities)
 
 
-def test_a_map_that_holds_up_is_said_to():
+def test_a_marked_area_whose_covering_lowers_the_probability_is_what_the_prediction_depends_on():
     assert said(0.94, 0.21, 0.90) == (
         "The answer 'Tomato: early blight' depends most on the marked area. Covering it lowers it from 94 % to 21 %; "
         "covering as much at random, to 90 %."
     )
 
 
-def test_a_map_no_better_than_chance_is_said_to_be():
+def test_a_marked_area_no_better_than_a_random_one_is_reported_as_such():
     assert said(0.94, 0.60, 0.62).startswith(
         "The answer 'Tomato: early blight' depends on the marked area no more than on others."
     )
 
 
-def test_an_answer_that_stays_and_one_that_grows_are_not_said_to_depend():
+def test_a_probability_that_stays_or_grows_is_not_said_to_depend_on_the_covered_area():
     assert "does not depend on the marked area alone. Covering it hardly changes it: from 94 % to 92 %" in said(
         0.94, 0.92, 0.93
     )
@@ -103,7 +103,7 @@ def test_squares_are_named_like_those_of_a_chessboard():
 
 
 @pytest.mark.parametrize(("stage", "told"), [(3, "its one token looks at"), (2, "its 4 tokens"), (0, "its 64 tokens")])
-def test_a_square_tells_how_many_tokens_look(stage, told):
+def test_a_square_shows_how_many_tokens_attend(stage, told):
     assert told in words.square_caption("B2", stage)
 
 
@@ -155,7 +155,7 @@ def test_every_method_has_a_title_and_limits():
     assert set(words.METHOD_TITLES) == set(words.LIMITATIONS) == set(METHODS)
 
 
-def test_a_baseline_is_told_which_methods_fit_it():
+def test_an_error_names_the_methods_that_work_for_a_baseline():
     assert words.needs_attention_sentence("resnet", "gradcam") == (
         "resnet is a baseline. Grad-CAM looks inside an HViT; choose integrated gradients or occlusion."
     )

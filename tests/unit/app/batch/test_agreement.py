@@ -53,6 +53,6 @@ def test_a_reviewer_without_a_class_is_not_compared_with_the_model(results):
     assert agreements(results, standing(Ana=[("unsure", "", None)])) == []
 
 
-def test_an_undefined_kappa_is_said_to_be(results):
+def test_an_undefined_kappa_is_reported_as_undefined(results):
     (pair,) = agreements(results, standing(Ana=[("right", EARLY, None)]))
     assert "kappa undefined, as all are alike" in words.agreement(pair)[0]

@@ -36,7 +36,7 @@ def test_a_report_holds_the_photos_in_their_order_with_hashes(batch):
     assert batch.run_sha256 in text and all(sha in text for sha in cached.results_of(batch).sha256)
 
 
-def test_maps_stand_beside_photos_with_a_diagnosis(batch):
+def test_maps_are_shown_beside_photos_with_a_diagnosis(batch):
     results = cached.results_of(batch)
     with_diagnosis = sum(verdict in ("named", "unsure") for verdict in results.verdicts)
     assert report(batch, True).count("beside it outlines and map") == with_diagnosis

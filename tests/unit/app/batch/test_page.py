@@ -78,11 +78,11 @@ def test_a_folder_that_is_not_there_leaves_no_batch(folders):
     assert list_batches(folders / "batches") == ([], [])
 
 
-def test_nothing_given_is_said_so(folders):
+def test_scoring_without_photos_asks_for_some(folders):
     assert "Choose photos, or name a folder, first." in page_text(press(open_page("batch"), "Score these photos"))
 
 
-def test_an_interrupted_batch_goes_on_by_itself_and_a_stopped_one_when_asked(folders):
+def test_an_interrupted_batch_resumes_by_itself_and_a_stopped_one_on_request(folders):
     batch = new_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 2))
     (batch.path / "stop").touch()
     app = open_page("batch")
@@ -168,7 +168,7 @@ def test_decisions_have_one_key_each(folders):
     assert {"1", "n", "x", "u", "s", "l", "z"} <= set(keys) and len(keys) == len(set(keys))
 
 
-def test_the_commands_that_train_on_the_labels_stand_there_once_there_are_two_conditions(folders):
+def test_commands_to_train_on_the_labels_are_shown_from_two_conditions(folders):
     app = reviewing(folders)
     batch = only_batch(folders)
     paths = [photo.path for photo in read_photos(batch)]

@@ -32,12 +32,12 @@ def test_candidates_after_the_first_are_listed_up_to_three():
     assert words.others(candidates).count("Tomato: c") == 3 and words.others(candidates).endswith(", +2")
 
 
-def test_what_was_left_out_is_said():
+def test_what_was_left_out_is_reported():
     assert words.skipped_note(0, 3, None) is None
     assert words.skipped_note(0, 0, None) == "All of these photos are in the batch already."
     assert words.skipped_note(2, 1, "Passed over: x") == "2 files of more than 50 MB were left out. Passed over: x"
 
 
-def test_where_photos_are_kept_is_said_for_this_computer_and_for_a_phone():
+def test_the_place_of_photos_is_stated_for_this_computer_and_for_a_phone():
     assert "kept there until you delete the batch" in words.storage_note("/b", False)
     assert "No photo leaves the computer that runs HViT." in words.storage_note("/b", True)

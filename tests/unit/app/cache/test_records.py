@@ -30,7 +30,7 @@ def write(path: Path, seed: int = 0, status: str | None = "done", epochs: int = 
     return writer
 
 
-def test_runs_are_listed_with_and_without_weights_as_they_stand(folder):
+def test_runs_are_listed_with_their_status_with_and_without_weights(folder):
     write(folder / "done", seed=3)
     write(folder / "failed", status="failed")
     write(folder / "live", status=None)
@@ -52,7 +52,7 @@ def test_runs_are_listed_with_and_without_weights_as_they_stand(folder):
     assert records.record_of("nowhere") is None
 
 
-def test_a_damaged_part_is_told_and_the_rest_is_kept(folder):
+def test_a_damaged_part_is_reported_and_the_rest_is_kept(folder):
     write(folder / "one")
     (folder / "one" / "config.yaml").write_text("{")
     (folder / "one" / "metrics.jsonl").write_text("nonsense\n{}\n")
@@ -62,7 +62,7 @@ def test_a_damaged_part_is_told_and_the_rest_is_kept(folder):
         records.curves(record)
 
 
-def test_what_a_training_writes_is_seen_at_the_next_look(folder):
+def test_new_lines_of_a_training_are_read_on_the_next_poll(folder):
     writer = write(folder / "one", status=None)
     assert len(records.curves(records.record_of("one"))) == 22
     writer.log(30, 3, "val", top1=0.75)
@@ -71,7 +71,7 @@ def test_what_a_training_writes_is_seen_at_the_next_look(folder):
     assert records.record_of("one").status == "done"
 
 
-def test_the_split_that_judges_a_run_comes_first(folder):
+def test_the_split_that_scores_a_run_is_listed_first(folder):
     write(folder / "one")
     for split in ("alpha", "cv", "test"):
         (folder / "one" / "eval" / split).mkdir(parents=True)
@@ -86,7 +86,7 @@ def test_a_log_that_has_not_changed_is_not_read_again(folder):
     assert records.curves(records.record_of("one")) is records.curves(records.record_of("one"))
 
 
-def test_a_runs_folder_that_is_not_there_is_said_to_be(tmp_path, monkeypatch):
+def test_a_missing_runs_folder_is_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "gone"))
     assert f"HVIT_RUNS is {tmp_path}/gone, and there is no such" in page_text(open_page())
     monkeypatch.setenv("HVIT_RUNS", str(tmp_path))

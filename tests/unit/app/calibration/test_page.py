@@ -71,7 +71,7 @@ def test_a_link_leads_to_a_level(run):
     )
 
 
-def test_sets_as_served_are_shown_beside_and_by_crop(run):
+def test_prediction_sets_as_served_are_also_shown_by_crop(run):
     with_distances(run)
     app = open_page("calibration", judged="plain", calibration="Prediction sets", sets="as served")
     assert "As served (level 10 %" in page_text(app) and "keep two classes at least" in page_text(app)

@@ -12,7 +12,7 @@ from tests.support.evaluated_runs import ANSWERS, CLASSES, EARLY, LATE, POTATO
 from tests.support.pages import figure, open_page, page_text
 
 
-def test_compare_lists_ways_and_offers_those_that_belong_together(judged, recorded_run):
+def test_compare_lists_seed_groups_and_offers_those_that_belong_together(judged, recorded_run):
     recorded_run(judged / "plain-high", CLASSES, ANSWERS, 0, {"optim": {"lr": 9.0}})
     app = open_page("compare_runs")
     frame = app.dataframe[0].value
@@ -22,7 +22,7 @@ def test_compare_lists_ways_and_offers_those_that_belong_together(judged, record
     assert app.query_params["runs"] == ["plain", "plain-high"]
 
 
-def test_seeds_are_drawn_as_mean_and_range_or_each(judged):
+def test_seeds_are_plotted_as_mean_and_range_or_singly(judged):
     app = open_page("compare_runs", runs=["plain", "better"])
     assert [trace["name"] for trace in figure(app)["data"]] == [
         "range of plain", "plain (2 seeds)", "range of better", "better (2 seeds)"
@@ -39,13 +39,13 @@ def test_metric_axis_and_smoothing_are_in_the_address(judged):
     assert figure(app)["layout"]["xaxis"]["title"]["text"] == "epochs"
 
 
-def test_scores_stand_with_their_intervals(judged):
+def test_scores_are_shown_with_their_intervals(judged):
     frame = open_page("compare_runs", runs=["plain", "better"], view="Scores").dataframe[0].value.set_index("Runs")
     assert frame["Top-1 accuracy, %"].to_dict() == pytest.approx({"plain": 62.5, "better": 100 * 13 / 16})
     assert frame.loc["plain", "Seeds evaluated"] == "2 of 2" and frame.loc["plain", "Top-1 accuracy: 95 %"]
 
 
-def test_better_or_chance_is_told_by_paired_tests(judged):
+def test_better_or_chance_is_decided_by_paired_tests(judged):
     """The better runs are right on 3 pictures more, on none less: McNemar 2 * (1/2)^3 = 0.25, Holm 2 * 0.25."""
     app = open_page("compare_runs", runs=["plain", "better"], view="Significance")
     frame = app.dataframe[0].value
@@ -54,7 +54,7 @@ def test_better_or_chance_is_told_by_paired_tests(judged):
     assert figure(app)["layout"]["annotations"][0]["text"].startswith("plain \u2192 better<br><b>+18.8 points")
 
 
-def test_runs_on_other_pictures_are_said_not_to_compare(judged, recorded_run):
+def test_runs_on_other_photos_are_reported_as_not_comparable(judged, recorded_run):
     recorded_run(judged / "few", CLASSES, ANSWERS[:5], 0, {"lr": 1})
     recorded_run(judged / "relabelled", CLASSES, [(POTATO, POTATO)] * 16, 0, {"lr": 2})
     said = page_text(open_page("compare_runs", runs=["few", "plain", "relabelled"], view="Significance"))
@@ -64,7 +64,7 @@ def test_runs_on_other_pictures_are_said_not_to_compare(judged, recorded_run):
     assert "One run of each says nothing of other seeds" in said
 
 
-def test_only_what_differs_is_told_of_settings(judged):
+def test_only_settings_that_differ_are_listed(judged):
     app = open_page("compare_runs", runs=["plain", "better"], view="Settings")
     assert app.dataframe[0].value.values.tolist() == [["optim.lr", "0.5", "0.25"], ["init", "none", "runs/x"]]
     app.toggle(key="all_settings").set_value(True).run()
@@ -85,7 +85,7 @@ def test_more_runs_than_colors_are_all_compared(runs, recorded_run):
     assert app.multiselect[0].value == names and app.dataframe[0].value["Runs"].tolist() == names
 
 
-def test_accuracy_stands_against_counted_cost(judged):
+def test_accuracy_is_plotted_against_counted_cost(judged):
     app = open_page("compare_runs", runs=["plain", "better"], view="Cost")
     frame = app.dataframe[0].value
     model = create_model("hvit_tiny", num_classes=4, img_size=64)
@@ -113,7 +113,7 @@ def test_disagreements_of_two_runs_open_their_pictures(judged):
     assert app.selectbox(key="first").value == "plain-0" and app.selectbox(key="second").value == "better-0"
 
 
-def test_a_disagreement_on_a_drawn_leaf_leads_to_attention_and_is_not_marked(judged):
+def test_a_disagreement_on_a_rendered_leaf_links_to_attention_and_cannot_be_reviewed(judged):
     query = {"runs": ["plain", "better"], "view": "Disagreements", "outcome": "only the second is correct"}
     app = open_page("compare_runs", **query)
     assert "explained by plain-0, the first run" in page_text(app)
@@ -139,7 +139,7 @@ def test_a_photo_two_runs_disagree_on_is_marked_in_the_reviews_of_the_first(runs
     assert (review.path, review.label, review.predicted) == ("folders/1/one.png", LATE, EARLY)
 
 
-def test_how_a_run_stands_is_told(judged, recorded_run):
+def test_the_status_of_a_run_is_shown(judged, recorded_run):
     recorded_run(judged / "live", CLASSES, ANSWERS, 0, {"lr": 1}, status=None)
     recorded_run(judged / "failed", CLASSES, ANSWERS, 0, {"lr": 2}, status="failed")
     recorded_run(judged / "silent", CLASSES, ANSWERS, 0, {"lr": 3}, status=None)

@@ -30,7 +30,7 @@ LAST = {"epoch": 2.5, "step": 1200}
         ("unknown", None, None, "a: its status is not known."),
     ],
 )
-def test_how_a_run_stands_is_one_sentence(status, heartbeat, last, said):
+def test_the_status_of_a_run_is_one_sentence(status, heartbeat, last, said):
     told = words.state_of_run("a", status, RunInfo(heartbeat=heartbeat), NOW, last).replace("\u00a0", " ")
     assert told.endswith(said) or said in told
 

@@ -53,7 +53,7 @@ def test_what_lies_in_one_split_is_what_does_not_cross():
     assert text.startswith("2 exact copies and 795 pairs of near-duplicates") and not attention
 
 
-def test_plants_across_splits_are_told_where_plants_are_known():
+def test_plants_in_two_splits_are_reported_where_plants_are_known():
     leaks = {"exact": found(0), "near": found(0), "group": found(3)}
     assert line("Plants across splits", leaks=leaks) == ("3 plants in two splits.", True)
 
@@ -62,7 +62,7 @@ def test_plants_across_splits_are_told_where_plants_are_known():
     ("top1", "largest", "attention"),
     [(0.528, 0.073, True), (0.082, 0.135, False), (0.15, 0.135, False)],
 )
-def test_a_background_that_tells_the_class_is_marked(top1, largest, attention):
+def test_a_background_that_predicts_the_class_is_marked(top1, largest, attention):
     control = {"top1": top1, "n": 1677, "largest_class": largest}
     title, text, marked = words.background(control, "photos")
     assert marked is attention and f"{100 * top1:.1f}\xa0%" in text and "1,677" in text
@@ -72,7 +72,7 @@ def test_without_splits_there_is_no_background_control():
     assert words.background(None, "photos")[1] == "Not told: it takes a training and a test split."
 
 
-def test_the_extent_of_a_check_is_told():
+def test_the_extent_of_a_check_is_shown():
     assert words.checked(report(), "photos").startswith("Checked: all 10 photos of this run.")
     part = report(photos_of_run=24000, photos_of_run_checked=4000)
     assert words.checked(part, "drawn leaves").startswith("Checked: 4,000 of the 24,000 drawn leaves of this run.")
@@ -87,7 +87,7 @@ def test_the_extent_of_a_check_is_told():
         (22, 0, "Healthy has nothing to learn from."),
     ],
 )
-def test_how_uneven_classes_are_is_told_of_what_was_learned_from(rust, healthy, told):
+def test_class_imbalance_is_of_the_training_photos(rust, healthy, told):
     counts = {("d", "Rust", "train"): rust, ("d", "healthy", "train"): healthy, ("d", "healthy", "test"): 500}
     assert told in words.evenness(Balance(counts, "split.csv"))
 
@@ -108,7 +108,7 @@ def test_the_table_has_a_row_a_data_set_and_class():
         ("leafsim:v1/1/10-99", "leafsim:v1/1/10-99"),
     ],
 )
-def test_of_many_drawn_leaves_the_command_checks_the_first(place, told):
+def test_of_many_rendered_leaves_the_command_checks_the_first(place, told):
     run = SimpleNamespace(name="mine", config={"data": {"dirs": [place]}})
     assert words.check_command(run) == f"python -m hvit data check {told} --save-to mine"
 

@@ -38,7 +38,7 @@ def test_a_stricter_threshold_takes_doubtful_spots_away():
     assert corrected(probabilities(), ESTIMATOR, Correction(0.7)).lesion_fraction == pytest.approx(100 / 1600)
 
 
-def test_numbers_are_drawn_on_an_enlarged_photo():
+def test_region_numbers_are_written_on_an_enlarged_photo():
     photo = np.zeros((64, 64, 3), np.uint8)
     shown = with_numbers(photo, numbered_regions(probabilities(), ESTIMATOR))
     assert shown.shape == (960, 960, 3)
@@ -49,7 +49,7 @@ def diagnosis(severity, reason=None, verdict="named"):
     return SimpleNamespace(verdict=verdict, severity=severity, severity_reason=reason)
 
 
-def test_an_area_is_said_with_its_interval_class_and_spots():
+def test_an_area_is_reported_with_its_interval_class_and_spots():
     said = words.area_sentences(diagnosis(Severity(0.042, 0.029, 0.058, 0.4, 12)))
     assert said == [
         "Symptoms on 4.2 % of the leaf (90 % interval 2.9 % to 5.8 %).",
@@ -57,7 +57,7 @@ def test_an_area_is_said_with_its_interval_class_and_spots():
     ]
 
 
-def test_a_crop_that_was_never_validated_is_said():
+def test_a_crop_that_was_never_validated_is_reported():
     said = words.area_sentences(diagnosis(Severity(0.2, 0.1, 0.3, 0.4, 1), "lesions never validated on tomato"))
     assert said[-1] == "Lesions never validated on tomato: take the area as a guess."
 
@@ -82,15 +82,15 @@ def test_a_spot_that_rounds_to_nothing_is_not_shown_as_zero():
     assert said[0] == "Symptoms on under 0.1 % of the leaf (90 % interval 0.0 % to 2.0 %)."
 
 
-def test_a_leaf_without_a_spot_is_said_to_have_none():
+def test_a_leaf_without_a_spot_is_reported_as_having_none():
     assert words.area_sentences(diagnosis(Severity(0.0, 0.0, 0.01, 0.4, 0))) == ["No discolored area found."]
 
 
-def test_without_an_area_the_reason_is_said():
+def test_without_an_area_the_reason_is_shown():
     found = words.area_sentences(diagnosis(None, "several leaves; photograph one leaf alone"))
     assert found == ["Area with symptoms: not measured, because several leaves; photograph one leaf alone."]
 
 
 @pytest.mark.parametrize("verdict", ["unfamiliar", "unreadable"])
-def test_nothing_is_said_of_the_area_where_there_is_no_diagnosis(verdict):
+def test_the_area_is_not_mentioned_without_a_diagnosis(verdict):
     assert words.area_sentences(diagnosis(None, "the photo is unfamiliar", verdict)) == []

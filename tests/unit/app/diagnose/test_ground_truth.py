@@ -88,18 +88,18 @@ def answer(verdict: str, *names: str, classes=CONDITIONS):
         ),
     ],
 )
-def test_an_answer_is_told_to_be_right_or_wrong(diagnosis, drawn, bold, rest):
+def test_an_answer_is_marked_correct_or_wrong(diagnosis, drawn, bold, rest):
     assert ground_truth.compare_prediction(diagnosis, drawn) == (bold, rest)
 
 
-def test_a_guess_about_an_unfamiliar_leaf_is_judged_when_the_reader_asks_for_it():
+def test_a_guess_about_an_unfamiliar_leaf_is_evaluated_on_request():
     assert (
         ground_truth.compare_prediction(answer("unfamiliar", "Rust"), rendering("Rust"), leaf_confirmed=True)[0]
         == "The guess is right."
     )
 
 
-def test_a_run_of_drawings_is_not_for_photos_and_the_address_is_told():
+def test_a_run_of_rendered_leaves_is_not_for_photos_and_the_address_is_corrected():
     said = " ".join(ground_truth.about_rendering(rendering("Rust"), "leafsim-tiny", {"drawings"}))
     assert "leafsim:v1/5/9" in said and "None is a photograph." in said
     assert "leafsim-tiny learned from drawn leaves only. Do not use it on photos of real leaves." in said

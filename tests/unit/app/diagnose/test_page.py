@@ -207,7 +207,7 @@ def test_probabilities_are_called_calibrated_only_where_a_temperature_was_fitted
     assert axis[1.5].startswith("calibrated probability") and axis[None].startswith("uncalibrated probability")
 
 
-def test_a_phone_is_told_where_photos_go_and_sees_no_folders(runs, monkeypatch):
+def test_a_phone_sees_where_photos_go_and_no_folders(runs, monkeypatch):
     from app import photo_inputs
 
     monkeypatch.setattr(photo_inputs, "is_remote_client", lambda: True)
@@ -226,7 +226,7 @@ def test_another_run_without_the_chosen_crop_is_asked_without_a_crop(runs):
     assert app.session_state["crop"] == "not_sure"
 
 
-def test_a_photo_that_has_gone_is_said_to_be_gone(runs, tmp_path):
+def test_a_photo_that_was_removed_is_reported_as_gone(runs, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "1.jpg").write_bytes(leaf(1))
     app = open_page()
@@ -286,7 +286,7 @@ def test_a_folder_on_this_computer_is_read(runs, tmp_path):
     assert "10 photos: " in page_text(app) and "1 of 10" in page_text(app)
 
 
-def test_what_is_passed_over_in_a_folder_is_said_in_one_line(runs, tmp_path):
+def test_files_skipped_in_a_folder_are_reported_in_one_line(runs, tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()
     (folder / "a.jpg").write_bytes(leaf(1))
@@ -299,7 +299,7 @@ def test_what_is_passed_over_in_a_folder_is_said_in_one_line(runs, tmp_path):
     assert "passed over" not in page_text(app)
 
 
-def test_a_folder_that_is_missing_is_said_to_be(runs, tmp_path):
+def test_a_missing_folder_is_reported(runs, tmp_path):
     app = open_page()
     app.text_input(key="folder_path").set_value(str(tmp_path / "none")).run()
     assert "There is no folder" in page_text(app)
@@ -361,7 +361,7 @@ def test_where_plants_are_unknown_the_page_says_so(runs, known, said):
     assert ("Plants unknown: accuracy may be too high." in page_text(app)) == said
 
 
-def test_cross_validation_tells_how_good_a_run_without_a_test_is(runs):
+def test_a_run_without_a_test_split_is_scored_by_cross_validation(runs):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -376,7 +376,7 @@ def test_cross_validation_tells_how_good_a_run_without_a_test_is(runs):
     assert "the first name was right for 100 of 100 photos held out in turn" in said
 
 
-def test_another_crop_is_told_the_quick_way_to_a_run_of_its_own(runs):
+def test_another_crop_gets_the_command_to_train_a_run_of_its_own(runs):
     app = open_page(crop="Another crop")
     assert app.code[0].value == "python -m training.quick path/to/photos --run tiny"
     assert "training.finetune" in app.code[1].value

@@ -26,7 +26,7 @@ def four_drawn_leaves() -> AppTest:
     return press(open_page(run="tiny"), "Four drawn leaves")
 
 
-def test_four_drawn_leaves_come_with_a_run_that_knows_them(both_runs):
+def test_four_rendered_leaves_select_a_run_that_knows_them(both_runs):
     app = four_drawn_leaves()
     said = page_text(app)
     assert "4 drawn leaves: " in said
@@ -43,7 +43,7 @@ def test_each_press_gives_the_next_four(both_runs):
     assert "5 of 8" in page_text(app)
 
 
-def test_the_truth_stands_beside_every_answer(both_runs):
+def test_the_truth_is_shown_beside_every_prediction(both_runs):
     app = four_drawn_leaves()
     without_disease = 0
     for i in range(4):
@@ -54,7 +54,7 @@ def test_the_truth_stands_beside_every_answer(both_runs):
     assert without_disease == 1
 
 
-def test_what_was_drawn_can_be_outlined(both_runs):
+def test_rendered_masks_can_be_outlined(both_runs):
     app = four_drawn_leaves()
     while not any(t.label == "Outline what was drawn" for t in app.toggle):
         app = press(app, "Next")
@@ -63,14 +63,14 @@ def test_what_was_drawn_can_be_outlined(both_runs):
     assert "The white line runs around everything drawn as a symptom" in page_text(app)
 
 
-def test_a_cut_drawn_leaf_is_still_a_drawn_leaf(both_runs):
+def test_a_cut_rendered_leaf_is_still_a_rendered_leaf(both_runs):
     app = press(four_drawn_leaves(), "Cut out one leaf")
     assert "Drawn by LeafSim" in page_text(app)
     said = page_text(press(app, "Diagnose this leaf"))
     assert "Drawn leaf 1 (cut)" in said and "Drawn by LeafSim" in said and "4 drawn leaves: " in said
 
 
-def test_without_a_run_that_knows_drawn_leaves_none_are_offered(runs):
+def test_without_a_run_that_knows_rendered_leaves_none_are_offered(runs):
     assert "Four drawn leaves" not in page_text(open_page())
     assert "No photo?" not in page_text(open_page())
 
@@ -82,7 +82,7 @@ def test_a_photo_shown_to_a_run_of_drawings_is_not_trusted_and_another_run_is_a_
     assert "drawn leaves only" not in said and "Not one of my 2 crops?" in said
 
 
-def test_a_drawn_leaf_shown_to_a_run_of_photos_is_not_trusted_either(both_runs):
+def test_a_rendered_leaf_shown_to_a_run_of_photos_is_not_trusted_either(both_runs):
     app = four_drawn_leaves()
     app.selectbox(key="run").set_value("tiny").run()
     said = page_text(app)

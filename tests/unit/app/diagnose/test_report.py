@@ -21,7 +21,7 @@ def test_a_report_says_where_plants_are_unknown(known, said):
 RUN = run_snapshot(classes=("Tomato___Rust", "Tomato___Scab", "Tomato___healthy"))
 
 
-def test_a_report_lists_every_candidate_and_how_it_came_about():
+def test_a_report_lists_every_candidate_and_how_it_was_reached():
     diagnosis = SimpleNamespace(
         verdict="unsure", error=None, sha256="ab12", flags=[], message="",
         probabilities={"Tomato___Rust": 0.5, "Tomato___Scab": 0.3, "Tomato___healthy": 0.2},

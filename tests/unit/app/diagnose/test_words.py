@@ -35,7 +35,7 @@ def test_no_disease_is_never_called_healthy():
     assert "healthy" not in said + words.list_line(healthy) + words.class_title("Apple___healthy")
 
 
-def test_two_possible_conditions_are_both_told():
+def test_two_possible_conditions_are_both_named():
     unsure = diagnosis("unsure", {"Tomato___Early_blight": 0.56, "Tomato___Late_blight": 0.38}, set_size=2)
     assert words.headline(unsure, "a.jpg")[0] == "I am not sure. Most likely one of these:"
     assert words.below_headline(unsure) == (
@@ -81,7 +81,7 @@ def test_kinds_that_do_not_occur_are_left_out_of_the_summary():
         ),
     ],
 )
-def test_what_the_run_never_saw_is_read_off_its_classes(label, said):
+def test_conditions_the_run_never_saw_follow_from_its_classes(label, said):
     assert words.class_caveats(diagnosis("named", {label: 0.9}), CLASSES) == said
 
 
@@ -112,13 +112,13 @@ def test_a_run_without_crops_doubts_the_disease_instead():
     assert words.closed_set_caveat(healthy, plain) is None and words.closed_set_caveat(rust, CLASSES) is None
 
 
-def test_drawn_leaves_are_counted_apart():
+def test_rendered_leaves_are_counted_apart():
     said = words.summary([SimpleNamespace(verdict="named")] * 5, num_rendered=4)
     assert said == "1 photo and 4 drawn leaves: 5 named"
     assert words.summary([SimpleNamespace(verdict="unsure")], num_rendered=1) == "1 drawn leaf: 1 unsure"
 
 
-def test_accuracy_is_told_of_a_crop_or_of_all():
+def test_accuracy_is_shown_for_one_crop_or_for_all():
     track_record = SimpleNamespace(
         top1=SimpleNamespace(share=0.9, n=1200), learned_from=frozenset({"photos"}), evaluated_on="test"
     )
@@ -167,7 +167,7 @@ def test_a_run_is_only_trusted_with_what_it_learned_from(learned_from, is_render
     assert shared.domain_mismatch(learned_from, is_rendered, better) == said
 
 
-def test_nobody_is_told_to_take_a_drawn_leaf_again():
+def test_no_advice_to_retake_a_rendered_leaf():
     said = words.flag_sentences(["blurred", "dark", "bright", "tiny"], is_rendered=True)
     assert not any("take" in sentence for sentence in said)
 
@@ -237,11 +237,11 @@ UNSURE = diagnosis("unsure", {"Apple___Apple_scab": 0.6, "Apple___healthy": 0.4}
         (NAMED, SimpleNamespace(field=None), []),
     ],
 )
-def test_what_was_counted_outdoors_is_said_beside(answer, track_record, said):
+def test_the_count_of_field_photos_is_shown_too(answer, track_record, said):
     assert words.field_sentences(answer, track_record) == said
 
 
-def test_accuracy_outdoors_is_told_apart():
+def test_accuracy_on_field_photos_is_shown_separately():
     assert words.field_accuracy_sentence("apple", _on_field(50, top1=_count(0.82, 50))) == (
         "On field photos of apple: right for 82 of 100 (n = 50)."
     )

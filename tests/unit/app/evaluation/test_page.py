@@ -103,13 +103,13 @@ def test_the_other_views_of_evaluation_open(judged, view):
         assert "labels of 16 are worth a second look" in said and "These leaves are drawn" in said
 
 
-def test_evaluation_without_judged_runs_says_how_to_get_one(runs):
+def test_without_evaluated_runs_the_page_says_how_to_get_one(runs):
     app = open_page("evaluation")
     assert "No run was evaluated yet." in page_text(app)
     assert "python -m hvit evaluate" in app.code[0].value
 
 
-def test_damaged_predictions_are_told_in_one_sentence(judged):
+def test_damaged_predictions_are_reported_in_one_sentence(judged):
     (judged / "plain-0" / "eval" / "test" / "predictions.parquet").write_bytes(b"nonsense")
     assert "predictions of run plain-0 on test are damaged" in page_text(open_page("evaluation", judged="plain-0"))
     said = page_text(open_page("compare_runs", runs=["plain", "better"], view="Scores"))

@@ -57,7 +57,7 @@ def test_where_nothing_is_familiar_all_is_called_unfamiliar(make_samples):
     }
 
 
-def test_drawn_conditions_are_grouped_by_what_they_look_like(make_samples):
+def test_rendered_conditions_are_grouped_by_appearance(make_samples):
     classes = sorted(CONDITIONS)
     rust, scab, spot = (classes.index(name) for name in ("Rust", "Scab", "Bacterial_spot"))
     samples = make_samples(classes=classes, labels=[rust, scab, spot], answers=[0, 0, 0])
@@ -67,7 +67,7 @@ def test_drawn_conditions_are_grouped_by_what_they_look_like(make_samples):
     assert found["Rust"].color == PAPER.hues[2]  # the same on every map of drawn leaves
 
 
-def test_every_drawn_condition_has_a_look_and_there_are_at_most_nine():
+def test_every_rendered_condition_has_an_appearance_group_of_at_most_nine():
     assert set(groups.LOOK_OF) == {*CONDITIONS, EARLY_STRESS}
     assert len(groups.LOOKS) <= len(PAPER.hues) == len(DARK.hues) == 9
 
@@ -80,7 +80,7 @@ def test_beyond_nine_classes_without_crops_the_rarest_share_the_grey(make_sample
     assert len(found[0].rows) == 3
 
 
-def test_a_class_stands_out_with_what_was_taken_for_it(samples):
+def test_a_class_is_highlighted_with_the_samples_predicted_as_it(samples):
     found = highlighted(samples, "Tomato___Late_blight", PAPER)
     assert told(found) == {
         "All others": [0, 5],

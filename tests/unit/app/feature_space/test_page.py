@@ -75,7 +75,7 @@ def test_the_figure_does_not_change_with_a_selection_made_on_it(runs):
     assert select(app, [1, 2, 3], runs).get("plotly_chart")[0].proto.spec == before
 
 
-def test_a_selection_stays_when_the_color_changes_and_is_drawn_then(runs):
+def test_a_selection_stays_and_is_highlighted_when_the_color_changes(runs):
     app = select(open_page("feature_space"), list(range(10)), runs)
     app.button_group(key="color").set_value("correct").run()
     assert "10 of 60 leaves selected" in page_text(app)
@@ -112,7 +112,7 @@ def test_a_class_is_found_and_can_be_selected_as_a_whole(runs):
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_another_run_is_set_beside_and_the_same_leaves_stand_out_there(runs, which):
+def test_a_second_run_is_shown_with_the_same_leaves_highlighted(runs, which):
     app = select(open_page("feature_space", run="first", beside="second"), list(range(10)), runs, which=MAPS[which])
     said = page_text(app)
     assert "first: 80\u00a0% correct" in said and "second: 80\u00a0% correct" in said
@@ -160,7 +160,7 @@ def test_without_any_recorded_run_the_page_says_how_to_record_one(tmp_path, monk
     assert "--save" in app.code[0].value and "training.embed" in app.code[0].value
 
 
-def test_a_damaged_map_is_said_to_be(runs):
+def test_a_damaged_map_is_reported(runs):
     (runs / "first" / "eval" / "test" / "tsne.npz").write_bytes(b"no map")
     assert "is damaged or not a map; make it again" in page_text(open_page("feature_space", run="first"))
 
@@ -173,7 +173,7 @@ def test_a_map_of_other_predictions_is_not_shown(runs, write_mapped_run):
     assert "python -m training.embed --run first --split test" in page_text(app)
 
 
-def test_the_quality_of_the_map_and_its_limits_are_told(runs):
+def test_the_quality_of_the_map_and_its_limits_are_shown(runs):
     said = page_text(open_page("feature_space")).replace("\\", "")
     assert "75\u00a0% of the leaves, the 10 nearest on the map of 70\u00a0%" in said
     assert "Trustworthiness of the map: 0.950" in said and "The space between two groups" in said

@@ -9,7 +9,7 @@ from hvit.feature_space import Place
 from hvit.feature_space.mapped_samples import PlacedPhoto
 
 
-def test_the_text_of_a_point_tells_class_answer_and_confidence(samples):
+def test_the_hover_text_of_a_point_has_class_prediction_and_confidence(samples):
     texts = words.point_texts(samples)
     assert texts[0] == f"<b>Potato: early blight</b><br>correct, 99{NBSP}%"
     assert texts[3] == f"<b>Tomato: late blight</b><br>taken for Tomato: no disease I know, 60{NBSP}%"
@@ -27,7 +27,7 @@ def test_the_confusion_is_counted_against_its_class(samples):
     assert words.confusion(summarize(samples, np.array([0]))) is None
 
 
-def test_an_unfamiliar_photo_is_said_to_land_somewhere_as_everything_does():
+def test_the_text_on_an_unfamiliar_photo_says_that_every_photo_gets_a_place():
     place = Place(0, 0, np.arange(3), np.zeros(3))
     said = words.unfamiliar(PlacedPhoto(place, 1.4, True, "Tomato___healthy", 0.9), 0.8)
     assert "drawn hollow" in said and "(1.40)" in said and "(0.80)" in said and "healthy" not in said

@@ -11,7 +11,7 @@ def line(*values: float) -> Curve:
     return Curve(np.arange(1.0, len(values) + 1), np.array(values))
 
 
-def test_seeds_become_a_mean_in_a_band_and_go_on_thin_beyond_the_shortest():
+def test_seeds_are_a_mean_in_a_band_and_thin_lines_beyond_the_shortest():
     figure = learning_curves(
         [GroupCurves("a", [line(1, 2, 3, 4), line(3, 4), Curve(np.array([]), np.array([]))])], 0, "", ""
     )
@@ -21,7 +21,7 @@ def test_seeds_become_a_mean_in_a_band_and_go_on_thin_beyond_the_shortest():
     assert list(mean.y) == [2, 3] and mean.name == "a (2 seeds)" and mean.showlegend
 
 
-def test_each_seed_can_have_its_line_and_the_way_one_entry_in_the_legend():
+def test_each_seed_can_have_its_line_and_the_seed_group_one_legend_entry():
     figure = learning_curves([GroupCurves("a", [line(1, 2), line(3, 4)])], 0, "", "", each_seed=True)
     assert [list(trace.y) for trace in figure.data] == [[1, 2], [3, 4]]
     assert [trace.showlegend for trace in figure.data] == [True, False]
@@ -33,7 +33,7 @@ def test_a_smoothed_curve_has_the_recorded_one_behind_it():
     assert list(smooth.y) == pytest.approx([1, 1 / 3, 5 / 7])
 
 
-def test_ways_are_told_apart_by_color_and_dash_and_a_running_one_by_its_end():
+def test_seed_groups_differ_by_color_and_dash_and_a_running_one_is_marked():
     figure = learning_curves(
         [GroupCurves("a", [line(1, 2)]), GroupCurves("b", [line(5)], running=True)], 0, "F1", "steps"
     )

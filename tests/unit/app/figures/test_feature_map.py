@@ -33,7 +33,7 @@ def test_rows_are_a_flat_list_as_a_browser_returns_others_as_objects():
     assert np.asarray(feature_map(XY, GROUPS, TEXTS).data[0].customdata).ndim == 1
 
 
-def test_a_selection_is_told_by_position_in_each_trace():
+def test_a_selection_becomes_selected_points_of_each_trace():
     figure = feature_map(XY, GROUPS, TEXTS, selected=[1, 2])
     assert [list(trace.selectedpoints) for trace in figure.data] == [[1], [1]]
     only_apple = feature_map(XY, GROUPS, TEXTS, selected=[0])
@@ -61,7 +61,7 @@ def test_dragging_draws_unless_points_are_clicked():
     assert feature_map(XY, GROUPS, TEXTS, by_click=True).layout.dragmode == "pan"
 
 
-def test_the_number_of_leaves_and_the_missing_unit_are_said():
+def test_the_number_of_leaves_and_the_missing_unit_are_reported():
     text = feature_map(XY, GROUPS, TEXTS).layout.annotations[0].text
     assert "n = 4" in text and "no unit" in text
 

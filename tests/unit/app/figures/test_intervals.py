@@ -28,7 +28,7 @@ def test_only_gains_clear_of_zero_have_a_color():
     assert low == -high and high > 0.2
 
 
-def test_what_stands_below_the_axis_fits_a_phone_and_has_room():
+def test_long_axis_titles_wrap_and_enlarge_the_margin():
     short = shares(["a"], [0.5], [None], [""], "macro-F1, n = 4", ["#111111"])
     long = shares(
         ["a"], [0.5], [None], [""], "gain in right at first name, 95 % interval, 3 pairs of runs", ["#111111"]
@@ -46,7 +46,7 @@ def test_cost_is_logarithmic_where_models_differ_much():
     assert figure.data[0].error_y.array[0] == pytest.approx(0.1) and figure.data[1].error_y.array[0] == 0
 
 
-def test_reliability_tells_how_many_pictures_it_rests_on():
+def test_reliability_shows_the_number_of_photos():
     figure = reliability_diagram([0.5, 0.9], [0.4, 0.95], [10, 12])
     assert list(figure.data[1].x) == [0.5, 0.9] and list(figure.data[1].customdata) == [10, 12]
     assert "n = 22" in figure.layout.xaxis.title.text

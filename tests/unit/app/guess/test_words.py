@@ -19,6 +19,6 @@ def test_the_concordance_comes_after_twenty_guesses():
     assert "Lin's concordance 1.00" in summary(guesses)
 
 
-def test_bias_and_error_are_told_apart():
+def test_bias_and_error_are_separate_numbers():
     said = summary([Guess("a", 0.3, 0.2), Guess("b", 0.1, 0.2)])
     assert said.startswith("2 guesses: bias +0.0 points, mean absolute error 10.0 points.")

@@ -38,7 +38,7 @@ def test_a_backbone_names_nothing():
     assert words.summary_sentence(backbone, None) == "HViT-T: a backbone that learned from photos without labels."
 
 
-def test_calibration_is_told_only_where_there_is_one():
+def test_calibration_is_described_only_where_there_is_one():
     assert words.calibration(record()) == ["Probabilities are not calibrated: read them as an order, not as chances."]
     sets = {"alpha": 0.02, "method": "lac", "threshold": 0.9}
     card = model_card(["Rust"], temperature=0.641, conformal=sets, ood=DETECTOR)
@@ -47,7 +47,7 @@ def test_calibration_is_told_only_where_there_is_one():
     assert "98\xa0%" in said[1] and "0.69" in said[2]
 
 
-def test_the_command_is_told_as_it_was_typed_but_for_going_on():
+def test_the_command_is_shown_as_typed_without_resume():
     info = RunInfo(argv=("-m", "training.finetune", "--set", "data.dirs=[a b]", "--resume"))
     assert words.made_by(record(info=info)) == "python -m training.finetune --set 'data.dirs=[a b]'"
     assert words.made_by(record()) is None
@@ -79,9 +79,9 @@ def test_a_table_of_notes_has_cells_and_no_rule():
 
 
 @pytest.mark.parametrize(("count", "told"), [(1, "once"), (2, "twice"), (3, "3 times")])
-def test_how_often_test_was_read_is_told(count, told):
+def test_the_number_of_test_evaluations_is_shown(count, told):
     assert words.times_evaluated(count) == f"Test was evaluated {told}."
 
 
-def test_memory_of_weights_is_told_in_people_s_units():
+def test_memory_of_weights_is_shown_in_readable_units():
     assert words.memory(5_143_896) == "21 MB" and words.memory(303_209_608) == "1.2 GB"

@@ -23,7 +23,7 @@ def test_a_folder_gives_its_photos_by_name_and_skips_the_rest(tmp_path):
     assert found[1].read() == (tmp_path / "b" / "2.jpg").read_bytes()
 
 
-def test_a_leaf_to_be_drawn_is_known_by_its_address():
+def test_a_leaf_to_be_rendered_is_identified_by_its_address():
     leaf = photo_files.rendered("Drawn leaf 1", Address(5, 9))
     assert leaf.key == "leafsim:v1/5/9" and leaf.data is None
 
@@ -35,7 +35,7 @@ def test_a_changed_file_gets_a_new_key(tmp_path):
     assert photo_files.in_folder(str(tmp_path))[0][0].key != before
 
 
-def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path):
+def test_a_folder_that_is_not_there_is_reported_as_missing(tmp_path):
     with pytest.raises(photo_files.FolderError, match="There is no folder"):
         photo_files.in_folder(str(tmp_path / "none"))
 
@@ -52,7 +52,7 @@ def test_a_folder_lists_heic_heif_and_avif_too(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["~nosuchuser/x", "a" * 5000, "nul\0inside", "file://[", '"', "\ud800"], ids=ascii)
-def test_any_text_that_names_no_folder_is_said_to_be_none(text):
+def test_any_text_that_names_no_folder_is_reported(text):
     with pytest.raises(photo_files.FolderError, match="There is no folder"):
         photo_files.in_folder(text)
 

@@ -26,7 +26,7 @@ def test_the_heat_scale_runs_from_dark_to_light():
     assert dark.sum() < middle.sum() < light.sum()
 
 
-def test_the_same_heat_has_the_same_color_in_every_picture():
+def test_the_same_attribution_has_the_same_color_in_every_picture():
     photo = np.full((8, 8, 3), 120, np.uint8)
     alone = overlay_heatmap(photo, np.full((2, 2), 0.5, np.float32))
     beside_more = overlay_heatmap(photo, np.array([[0.5, 0.5], [0.5, 1.0]], np.float32))

@@ -45,13 +45,13 @@ def test_a_cut_leaf_keeps_the_truth_of_its_part():
     assert part.severity == made.severity
 
 
-def test_only_a_run_with_all_conditions_knows_drawn_leaves():
+def test_only_a_run_with_all_conditions_knows_rendered_leaves():
     assert rendered_leaves.is_known_to([*CONDITIONS, "Early_stress"])
     assert not rendered_leaves.is_known_to(CONDITIONS[1:])
     assert rendered_leaves.run_for_renderings([PHOTOS], PHOTOS) is None
 
 
-def test_the_present_run_stays_where_it_knows_drawn_leaves_and_else_the_shipped_one_comes_first():
+def test_the_current_run_stays_if_it_knows_rendered_leaves_else_the_shipped_one_is_first():
     mine, shipped = run("a-mine"), run("leafsim-tiny")
     assert rendered_leaves.run_for_renderings([PHOTOS, mine, shipped], PHOTOS) == shipped
     assert rendered_leaves.run_for_renderings([PHOTOS, mine, shipped], mine) == mine

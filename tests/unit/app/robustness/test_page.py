@@ -52,7 +52,7 @@ def test_curves_are_those_of_the_recorded_answers(stressed):
     assert "Sensor noise at strength 5, tiny: -30.0 points of accuracy" in said
 
 
-def test_two_runs_stand_side_by_side(stressed):
+def test_two_runs_are_shown_side_by_side(stressed):
     app = open_page("robustness", stressed="tiny", against_run="worse", change="Sensor noise")
     assert [line["name"] for line in lines_of(app, 0)] == ["tiny", "worse"]
     said = page_text(app)
@@ -89,7 +89,7 @@ def test_an_uploaded_photo_takes_the_place_of_the_leaf(runs):
     assert page_text(app).count("<figure>") == 6
 
 
-def test_a_photo_that_cannot_be_read_is_said_to(runs):
+def test_an_unreadable_photo_is_reported(runs):
     app = open_page("robustness", robustness="Your photo")
     app.file_uploader[0].set_value([("notes.jpg", b"not a photo", "image/jpeg")])
     app.run()

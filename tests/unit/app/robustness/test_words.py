@@ -29,33 +29,33 @@ def test_a_verdict_in_a_few_words(given, said):
     assert words.verdict_line(given) == said
 
 
-def test_a_ladder_on_which_the_answer_holds():
+def test_a_prediction_kept_at_every_severity():
     ladder = [answer(strength, LATE, "named") for strength in range(6)]
     assert (
         words.ladder_summary("noise", ladder) == "Sensor noise: the most likely class stays the same at every strength."
     )
 
 
-def test_a_ladder_on_which_another_class_is_named():
+def test_a_severity_at_which_another_class_is_predicted():
     ladder = [answer(s, LATE, "named") for s in range(3)] + [answer(3, EARLY, "unsure"), answer(4, EARLY, "named")]
     assert words.ladder_summary("noise", ladder) == (
         "Sensor noise: the most likely class stays the same up to strength 2. At strength 4 another class is named."
     )
 
 
-def test_a_ladder_that_loses_the_answer_at_once():
+def test_a_prediction_lost_at_the_first_severity():
     ladder = [answer(0, LATE, "named"), answer(1, EARLY, "unsure"), answer(2, LATE, "unsure")]
     assert "stays the same at no strength." in words.ladder_summary("turn", ladder)
 
 
-def test_a_drop_is_told_in_points_with_its_interval():
+def test_a_drop_in_accuracy_is_in_points_with_its_interval():
     change = paired_difference(np.array([1, 1, 1, 0], bool), np.array([1, 0, 0, 0], bool))
     said = words.drop_sentence("tiny", "noise", 5, change)
     assert said.startswith("Sensor noise at strength 5, tiny: -50.0 points of accuracy (")
     assert said.endswith("from 75.0 to 25.0\u00a0%.")
 
 
-def test_a_difference_that_may_be_chance_is_said_to():
+def test_a_difference_that_may_be_chance_is_called_not_significant():
     change = paired_difference(np.array([1, 0], bool), np.array([0, 0], bool))
     assert words.comparison_sentence("a", "b", 3, change).endswith("p = 1: no significant difference.")
     clear = paired_difference(np.ones(30, bool), np.zeros(30, bool))
@@ -78,5 +78,5 @@ def test_a_row_of_the_table_leaves_a_gap_where_nothing_is_named():
     }
 
 
-def test_the_amount_of_a_kind_is_told_in_its_unit():
+def test_the_strength_of_a_corruption_is_shown_in_its_unit():
     assert words.amount_line("turn", 4) == "Degrees: 90"

@@ -34,7 +34,7 @@ def test_without_a_head_the_page_names_the_program(runs):
     assert app.code[0].value.startswith("python -m training.segment") and app.code[0].value.endswith("init=tiny")
 
 
-def test_a_run_without_recorded_severity_is_said_to_have_none(runs):
+def test_a_run_without_recorded_severity_is_named(runs):
     shutil.copytree(runs / "tiny", runs / "other")
     record_measured_photos(runs / "tiny", "test", [ROW], {})
     app = open_page("severity", run="other")
@@ -109,7 +109,7 @@ def test_damaged_severities_are_one_sentence(runs):
 
 
 @pytest.mark.parametrize("rows", [[replace(ROW, method="classical")], [replace(ROW, method="other")]])
-def test_a_record_without_a_photo_that_the_head_measured_is_said(runs, rows):
+def test_a_record_without_a_photo_that_the_head_measured_is_reported(runs, rows):
     record_measured_photos(runs / "tiny", "test", rows, {})
     app = open_page("severity")
     assert not app.exception

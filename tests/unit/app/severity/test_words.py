@@ -30,7 +30,7 @@ def test_limits_are_in_points():
     assert said == ("On average -1.1 points; 95 % of the differences lie between -6.2 and +4.1 points (Bland-Altman).")
 
 
-def test_outlines_are_named_by_their_color_and_what_is_absent_is_said():
+def test_outlines_are_named_by_their_color_and_absent_ones_are_listed():
     spot, none = np.ones((2, 2), bool), np.zeros((2, 2), bool)
     assert words.outlines(spot, none) == "White: symptoms in the mask. Orange: no symptoms as measured."
     said = words.outlines(None, None)

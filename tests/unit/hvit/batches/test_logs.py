@@ -63,7 +63,7 @@ def test_several_writers_lose_no_row(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_is_said_to_be_one(tmp_path):
+def test_a_read_only_folder_is_reported(tmp_path):
     folder = tmp_path / "batch"
     folder.mkdir()
     folder.chmod(0o500)

@@ -136,13 +136,13 @@ def _runs(pid):
         return False
 
 
-def test_a_read_only_batch_is_said_to_be_one(batch, tiny_run, monkeypatch):
+def test_a_read_only_batch_is_reported(batch, tiny_run, monkeypatch):
     monkeypatch.setattr(worker.os, "access", lambda path, mode: False)  # root may write everywhere
     with pytest.raises(BatchError, match="lies in a folder that cannot be written; copy it"):
         start_worker(batch, tiny_run.parent)
 
 
-def test_other_weights_do_not_go_on_with_a_batch(batch, tiny_run):
+def test_a_batch_does_not_resume_with_other_weights(batch, tiny_run):
     other = replace(load_checkpoint(tiny_run), sha256="f" * 64)
     with pytest.raises(BatchError, match="begun with other weights of run tiny"):
         score_batch(batch, other, 1)
@@ -177,7 +177,7 @@ def blank_row(path, logits):
     return dict.fromkeys(COLUMNS) | {"path": path, "logits": logits}
 
 
-def test_a_moved_batch_goes_on(tmp_path, tiny_run):
+def test_a_moved_batch_resumes(tmp_path, tiny_run):
     batch = new_batch(tmp_path / "batches", tiny_run, write_leaves(tmp_path / "photos", 3))
     batch.path.rename(tmp_path / "elsewhere")
     moved = open_batch(tmp_path / "elsewhere")

@@ -404,7 +404,7 @@ def test_bands_that_do_not_fit_the_command_are_refused(bands, capsys, words, exp
     assert expected in refusal(capsys, "predict", *words)
 
 
-def test_a_run_that_knows_early_stress_is_asked_for_it_with_the_bands_of_drawn_leaves(tmp_path, monkeypatch, capsys):
+def test_a_run_that_knows_early_stress_is_asked_for_it_with_the_bands_of_rendered_leaves(tmp_path, monkeypatch, capsys):
     from hvit.data.leafsim import BANDS, CONDITIONS, EARLY_STRESS, Address, plan
 
     monkeypatch.chdir(tmp_path)

@@ -122,7 +122,7 @@ def test_a_folder_to_write_into_must_be_named(here, capsys):
     assert "--out" in refusal(capsys, "explain", "leaf.jpg", "--run", "tiny")
 
 
-def test_what_a_spectral_stream_sees_is_said(here, capsys):
+def test_the_input_of_a_spectral_stream_is_described(here, capsys):
     def explained(run):
         status, out, err = answer(capsys, "explain", "leaf.jpg", "--run", run, "--out", "maps", "--json")
         assert status == 0 and err.count("\n") == 1 and json.loads(out)["error"] is None

@@ -75,7 +75,7 @@ def test_a_mistake_is_one_line_and_nothing_is_written(here, capsys, words, expec
     assert not list(here.glob("f.*"))
 
 
-def test_classes_that_become_crops_are_told_on_stderr(here, capsys):
+def test_classes_that_become_crops_are_listed_on_stderr(here, capsys):
     classes = [f"Crop{k % 4}___Condition_{k:02d}" for k in range(40)]
     write_records(here / "runs" / "many", classes=classes)
     status, out, err = answer(capsys, "figure", "confusion", "--run", "many", "--out", "f.svg")
@@ -102,7 +102,7 @@ def test_methods_of_an_unknown_run_names_the_nearest(here, capsys):
     assert status == 2 and out == "" and "did you mean hand?" in err
 
 
-def test_the_command_line_does_without_matplotlib_until_a_figure_is_drawn():
+def test_matplotlib_is_not_imported_before_a_figure_is_drawn():
     script = "import sys, hvit.__main__ as m; m.make_parser(); assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)
 

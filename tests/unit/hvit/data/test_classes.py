@@ -25,7 +25,7 @@ CLASSES = ["Apple___Scab", "Corn_(maize)___Common_rust", "Pepper,_bell___Bacteri
         ("طماطم___صحي", "طماطم"),
     ],
 )
-def test_the_crop_stands_before_three_underscores(name, crop):
+def test_the_crop_precedes_three_underscores(name, crop):
     assert crop_of(name) == crop
 
 

@@ -126,7 +126,7 @@ def test_what_is_transparent_is_white():
 
 @pytest.mark.case("D1")
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
-def test_of_an_animation_the_first_frame_is_read_and_it_is_said(kind):
+def test_of_an_animation_the_first_frame_is_read_with_a_note(kind):
     frames = [Image.fromarray(np.full((80, 100, 3), value, np.uint8)) for value in (200, 20, 90)]
     photo = decode_photo(saved(frames[0], kind, save_all=True, append_images=frames[1:]))
     assert photo.animated and np.abs(photo.pixels.astype(int) - 200).max() < 8
@@ -209,7 +209,7 @@ def test_files_cut_short_are_refused(kind, share):
 
 
 @pytest.mark.case("D1")
-def test_a_jpeg_cut_short_is_said_to_end_too_early():
+def test_a_truncated_jpeg_is_reported_as_ending_too_early():
     data = saved(SMOOTH, "JPEG")
     assert refusal(data[: len(data) // 2]) == "the file ends too early. Copy it again from the camera."
 

@@ -40,7 +40,7 @@ def test_every_layout_gives_the_same_planes(tmp_path, name, values, how):
     assert read.dtype == np.float32 and np.array_equal(read, PLANES)
 
 
-def test_whole_numbers_are_divided_by_what_stands_for_full_reflectance(tmp_path):
+def test_integer_bands_are_divided_by_the_value_of_full_reflectance(tmp_path):
     counts = (PLANES * 32768).astype(np.uint16)
     read = read_bands(save(tmp_path / "a.tif", counts, photometric="minisblack"), 5, 32768.0)
     np.testing.assert_allclose(read, PLANES, atol=1 / 32768)
@@ -100,7 +100,7 @@ def test_bands_are_found_beside_their_photo_and_are_no_photos(tmp_path):
     assert [path.name for path in find_photos(tmp_path)] == ["a.jpg", "b.jpg", "c.jpg"]
 
 
-def test_bands_of_a_written_set_of_drawn_leaves_are_found(tmp_path):
+def test_bands_of_a_written_set_of_rendered_leaves_are_found(tmp_path):
     from hvit.data.datasets.synthesize import synthesize
 
     addresses = [Address(7, i) for i in range(3)]
@@ -135,7 +135,7 @@ def test_a_damaged_description_of_a_stream_is_refused(change):
         SpectralStream.from_dict(described | change)
 
 
-def test_drawn_leaves_under_stress_are_a_class_only_where_bands_name_them():
+def test_rendered_leaves_under_stress_are_a_class_only_where_bands_name_them():
     span = ["leafsim:v1/7/0-199"]
     seen, shown = read_samples(span), read_samples(span, early_stress=True)
     assert [s.label for s in shown] == [plan(Address(7, i)).label(bands=True) for i in range(200)]
@@ -144,7 +144,7 @@ def test_drawn_leaves_under_stress_are_a_class_only_where_bands_name_them():
     assert [s.relative for s in seen] == [s.relative for s in shown]
 
 
-def test_drawn_bands_are_those_of_the_leaf_and_others_are_refused():
+def test_rendered_bands_are_those_of_the_leaf_and_others_are_refused():
     sample = RenderedSample.of(Address(7, 3))
     photo, bands = sample.read_with_bands(5, 1.0)
     assert np.array_equal(bands, render(Address(7, 3), bands=True).bands)

@@ -41,7 +41,7 @@ def test_as_many_pixels_are_covered_as_asked_for(share):
         assert (after[:, :, torch.from_numpy(changed(images, after))] == 0).all()
 
 
-def test_the_strongest_places_are_covered_and_those_that_speak_against_come_last():
+def test_the_strongest_units_are_covered_first_and_negative_ones_last():
     images, values = pictures(64, 64), np.array([[-9.0, 1.0], [2.0, 0.0]])
     quarters = changed(images, mask_strongest(images, values, 0.5)).reshape(2, 32, 2, 32).mean((1, 3))
     assert quarters.tolist() == [[0, 1], [1, 0]]

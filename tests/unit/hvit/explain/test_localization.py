@@ -66,7 +66,7 @@ def test_overlap_is_of_an_area_as_large_as_the_lesions():
     assert lesion_iou(scores([[1, 0]]), np.zeros((4, 4), bool)) is None
 
 
-def test_the_areas_of_a_drawn_leaf_fill_the_photo_as_the_model_sees_it():
+def test_the_areas_of_a_rendered_leaf_cover_the_preprocessed_photo():
     index = next(i for i in range(100) if plan(Address(1, i)).condition == "Early_blight")
     leaf = render(Address(1, index), 160)
     areas = region_masks(leaf)

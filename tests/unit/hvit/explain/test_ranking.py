@@ -122,7 +122,7 @@ def test_truth_is_averaged_over_photos_with_a_lesion():
     assert score.overlap.value == 0.25 and score.similarity == {"head": 0.5}
 
 
-def test_without_known_symptoms_nothing_is_said_of_them(table):
+def test_without_known_symptoms_they_are_not_mentioned(table):
     score = ranking(table)[0]
     assert score.shares == score.areas == score.similarity == {} and score.pointing is score.overlap is None
 

@@ -32,7 +32,7 @@ def found() -> FeatureMap:
     return made()
 
 
-def test_a_map_tells_how_far_to_trust_it(found):
+def test_a_map_shows_how_far_to_trust_it(found):
     about = found.about
     assert about["accuracy_in_space"] == 1 and about["accuracy_on_map"] == 1
     assert 0.8 < about["trustworthiness"] <= 1 and about["trustworthiness_n"] == N
@@ -82,7 +82,7 @@ def test_a_refined_photo_stays_with_its_class(found):
     assert (labels[near] == 1).all()
 
 
-def test_what_is_saved_is_read_again_and_places_alike(found, tmp_path):
+def test_a_saved_map_is_read_again_and_places_new_samples_alike(found, tmp_path):
     found.save(tmp_path / "tsne.npz")
     again = read_map(tmp_path / "tsne.npz")
     for name in ("splits", "rows", "sample_ids", "coordinates", "features", "neighbors"):
@@ -100,7 +100,7 @@ def test_no_pickle_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("cut", [0, 100, -200])
-def test_a_damaged_file_is_said_to_be(found, tmp_path, cut):
+def test_a_damaged_file_is_reported(found, tmp_path, cut):
     path = tmp_path / "tsne.npz"
     found.save(path)
     path.write_bytes(path.read_bytes()[:cut])
@@ -122,7 +122,7 @@ def test_embeddings_of_another_length_are_refused(found):
         found.place(np.ones(5))
 
 
-def test_a_map_is_laid_like_another_by_the_samples_both_hold(found):
+def test_a_map_is_aligned_with_another_by_their_common_samples(found):
     names = np.concatenate([ids(40), ids(30, first=1000)])  # 40 of 70 are shared
     alone, alike = made(seed=1, names=names), made(seed=1, like=found, names=names)
     assert alike.about["aligned_samples"] == 40
@@ -147,5 +147,5 @@ def test_too_few_samples_and_equal_ones_are_refused():
         fit_map(np.ones((20, 4)), equal, equal, np.arange(20), equal)
 
 
-def test_what_is_told_of_a_map_is_json(found):
+def test_the_description_of_a_map_is_json(found):
     assert json.loads(json.dumps(found.about, allow_nan=False)) == found.about

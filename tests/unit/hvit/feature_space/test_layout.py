@@ -51,7 +51,7 @@ def test_procrustes_leaves_the_size_alone():
     assert np.ptp(laid, axis=0) == pytest.approx(3 * np.ptp(points, axis=0), rel=1e-5)
 
 
-def test_a_map_begun_like_another_ends_like_it(clusters, coordinates):
+def test_a_map_initialized_from_another_stays_similar(clusters, coordinates):
     features, _ = clusters
     turned = coordinates @ np.array([[0.0, 1], [-1, 0]])
     again = fit_layout(features, seed=3, start=turned)

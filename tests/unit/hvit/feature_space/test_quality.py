@@ -23,7 +23,7 @@ def test_trustworthiness_is_that_of_sklearn(arrays):
     assert 0.5 < value < 0.95  # this map does lose some
 
 
-def test_many_samples_are_judged_by_a_drawn_part_of_them(arrays, monkeypatch):
+def test_trustworthiness_of_many_samples_is_computed_on_a_random_subset(arrays, monkeypatch):
     features, coordinates, _ = arrays
     monkeypatch.setattr(quality, "MAX_SAMPLES", 50)
     value, count = quality.trustworthiness(features, coordinates)

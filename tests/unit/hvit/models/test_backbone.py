@@ -90,7 +90,7 @@ def test_a_token_of_nothing_is_itself():
     assert torch.equal(weights, torch.eye(9)[4].expand(1, 2, 2, 9))
 
 
-def test_how_much_attention_adds_is_told_by_norms():
+def test_the_contribution_of_attention_is_measured_by_norms():
     torch.manual_seed(0)
     block, tokens = Block(8, 4, 2.0, 0.0).eval(), torch.randn(3, 5, 8)
     with torch.no_grad():

@@ -17,7 +17,7 @@ def model(request):
     return create_model(request.param, num_classes=5, img_size=64, drop_path_rate=0.2).eval()
 
 
-def test_both_ways_give_the_logits_of_timm_for_a_photo_that_is_not_square(model):
+def test_forward_and_forward_stages_give_the_logits_of_timm_for_a_photo_that_is_not_square(model):
     with torch.no_grad():
         logits, features = model.forward_stages(WIDE)
         torch.testing.assert_close(logits, model.net(WIDE))

@@ -60,7 +60,7 @@ def test_painting_each_unit_in_its_mean_costs_1():
     assert loss.item() == pytest.approx(1.0, rel=1e-3)
 
 
-def test_a_decoder_sees_where_units_were_and_paints_all():
+def test_the_decoder_gets_positions_and_reconstructs_all_units():
     torch.manual_seed(0)
     decoder = MaskedDecoder(MICRO.embed_dims, dim=64, depth=1).eval()
     kept = torch.tensor([[0, 2, 3]])

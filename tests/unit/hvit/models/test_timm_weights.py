@@ -168,7 +168,7 @@ def test_timm_s_own_weights_come_from_its_hub_and_then_from_the_cache(net, hub):
     assert origin.mean == tuple(net.pretrained_cfg["mean"])
 
 
-def test_a_hub_whose_weights_do_not_fit_or_which_lacks_them_is_told_in_one_sentence(hub):
+def test_weights_missing_from_the_hub_or_of_wrong_shape_are_one_sentence(hub):
     hub.blob = save({"a": torch.ones(2)})
     with pytest.raises(PretrainedWeightsError, match=r"timm's weights of test_efficientnet cannot be downloaded \("):
         weights_from_hub(NAME)
@@ -176,7 +176,7 @@ def test_a_hub_whose_weights_do_not_fit_or_which_lacks_them_is_told_in_one_sente
         weights_from_hub("timm:test_resnet")
 
 
-def test_no_network_is_told_in_one_sentence(monkeypatch, tmp_path):
+def test_no_network_is_one_sentence(monkeypatch, tmp_path):
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)

@@ -28,7 +28,7 @@ def save_map(run, coordinates, rows):
     ).save(run / "eval" / "test" / "tsne.npz")  # fmt: skip
 
 
-def test_what_was_named_wrongly_is_a_cross_and_each_class_has_its_number(mapped):
+def test_errors_are_crosses_and_each_class_has_its_number(mapped):
     drawn = feature_map.draw(Run(mapped), 85)
     dots, crosses = drawn.figure.axes[0].collections
     assert len(dots.get_offsets()) == 9 and len(crosses.get_offsets()) == 3
@@ -37,7 +37,7 @@ def test_what_was_named_wrongly_is_a_cross_and_each_class_has_its_number(mapped)
     assert key[0] == "1  Potato: early blight" and len(key) == 4
 
 
-def test_the_caption_tells_how_far_the_map_can_be_trusted(mapped):
+def test_the_caption_says_how_far_the_map_can_be_trusted(mapped):
     drawn = feature_map.draw(Run(mapped), 85)
     assert "12 test photos" in drawn.caption and "Trustworthiness 0.500" in drawn.caption
     assert "25.0 % rightly in feature space and 75.0 % on the map" in drawn.caption
@@ -66,7 +66,7 @@ def test_boxes_that_do_not_touch_stay():
     assert np.array_equal(feature_map.separate_boxes(centers, np.full((2, 2), 2.0)), centers)
 
 
-def test_without_a_map_the_command_that_makes_one_is_told(records):
+def test_without_a_map_the_command_that_makes_one_is_shown(records):
     with pytest.raises(RunError, match="no map on test; make one: python -m training.embed --run hand"):
         feature_map.draw(Run(records), 85)
 

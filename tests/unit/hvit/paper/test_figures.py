@@ -113,13 +113,13 @@ def test_shades_only_grow_darker():
     assert all(after < before for before, after in zip(values, values[1:]))
 
 
-def test_curves_are_drawn_with_lines_and_markers_of_their_own(seeds):
+def test_each_curve_is_plotted_with_its_own_line_style_and_marker(seeds):
     groups = sources.groups_of([Run(path) for path in seeds])
     lines = curves.draw(groups, 85).figure.axes[0].get_lines()
     assert len({line.get_linestyle() for line in lines}) == len({line.get_marker() for line in lines}) == 2
 
 
-def test_more_series_than_can_be_told_apart_are_refused(tmp_path):
+def test_more_series_than_colors_are_refused(tmp_path):
     runs = [Run(write_records(tmp_path / f"r{i}", config={"epochs": i})) for i in range(len(style.SERIES) + 1)]
     with pytest.raises(style.FigureError, match="are distinguishable in grey"):
         curves.draw(sources.groups_of(runs), 85)
@@ -198,7 +198,7 @@ def test_runs_that_differ_by_their_seed_are_one_group_in_the_order_given(seeds):
         sources.groups_of([Run(seeds[0]), Run(seeds[0])])
 
 
-def test_compare_tells_mean_and_interval_of_each_way(seeds):
+def test_compare_shows_mean_and_interval_of_each_seed_group(seeds):
     caption = compare.draw(sources.groups_of([Run(path) for path in seeds]), 85).caption
     # 9 of 12 and 7 of 12 right: 66.7 % on average; the other way alone 58.3 %, with Wilson's interval.
     low, high = wilson(7, 12)
@@ -230,7 +230,7 @@ def test_a_metric_that_was_not_recorded_is_named_with_the_nearest(records):
         curves.draw(group, 85, "top2")
 
 
-def test_drawn_leaves_and_unknown_plants_are_said_below_every_figure(tmp_path):
+def test_rendered_leaves_and_unknown_plants_are_noted_below_every_figure(tmp_path):
     run = Run(write_records(tmp_path / "drawn", photos="leafsim:v1/7", info={"plants_known": False}))
     for drawn in (confusion.draw(run, 85), reliability.draw(run, 85), compare.draw(sources.groups_of([run]), 85)):
         assert "drawn by LeafSim" in drawn.caption and "Plants unknown" in drawn.caption
@@ -244,7 +244,7 @@ def test_a_run_without_answers_says_how_to_record_them(records, tmp_path):
         confusion.draw(Run(run), 85, split="none")
 
 
-def test_the_number_of_photos_stands_beside_each_row(records):
+def test_each_row_shows_its_number_of_photos(records):
     axes = confusion.draw(Run(records), 85).figure.axes[0]
     beside = [text for text in axes.texts if text.get_color() == style.QUIET]
     assert [text.get_text() for text in beside] == ["n", "4", "2", "3", "3"]

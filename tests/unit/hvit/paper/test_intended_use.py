@@ -18,7 +18,7 @@ def record(classes=CLASSES, config=PHOTOS, kind="finetune") -> RunSnapshot:
     )  # fmt: skip
 
 
-def test_what_a_run_is_not_for_is_read_off_its_classes():
+def test_out_of_scope_uses_follow_from_the_classes_of_a_run():
     description = " ".join(out_of_scope_uses(record()))
     assert "Healthy leaves of grape and pepper: it never saw one" in description
     assert "Telling conditions of grape and pepper apart: it knows one." in description
@@ -30,7 +30,7 @@ def test_a_run_is_meant_for_its_crops():
     assert intended_uses(record()) == ["A first opinion on photos of single leaves of grape, pepper and tomato."]
 
 
-def test_a_run_of_drawn_leaves_is_not_for_photos():
+def test_a_run_of_rendered_leaves_is_not_for_photos():
     drawn = record(("Rust", "healthy"), DRAWN)
     assert "Photos of real leaves: it never saw one." in out_of_scope_uses(drawn)
     assert "without photos" in intended_uses(drawn)[0]

@@ -58,7 +58,7 @@ def entries(bibtex: str) -> dict[str, dict[str, str]]:
     return found
 
 
-def test_every_recorded_fact_is_told(full):
+def test_every_recorded_fact_is_shown(full):
     text = methods_of(Run(full)).text
     for fact in (
         "HViT-T", "from random weights", "4 classes of 2 crops", "10 % of the photos of each class", "CC BY-SA 3.0",
@@ -87,7 +87,7 @@ def test_a_model_that_begins_with_convolutions_says_whose_and_cites_them(tmp_pat
     assert {"sandler2018mobilenetv2", "tan2019efficientnet"} <= set(entries(methods.bibtex))
 
 
-def test_what_was_not_recorded_is_not_told(tmp_path):
+def test_what_was_not_recorded_is_not_shown(tmp_path):
     run = write_records(tmp_path / "bare", card={"temperature": None})
     methods = methods_of(Run(run))
     for word in ("calibrat", "Temperature", "conformal", "rejected", "AdamW", "mixup", "smoothing", "minutes",
@@ -107,7 +107,7 @@ def test_what_was_not_recorded_is_not_told(tmp_path):
         ({"model": {"name": "hvit_tiny", "drop_path_rate": 0.0}}, {"huang2016stochastic"}),
     ],
 )
-def test_a_method_that_was_not_used_is_neither_told_nor_cited(tmp_path, change, gone):
+def test_a_method_that_was_not_used_is_neither_described_nor_cited(tmp_path, change, gone):
     run = write_records(tmp_path / "run", config=FULL | change, card=CARD, info=INFO)
     methods = methods_of(Run(run))
     every = set(entries(methods_of(Run(write_records(tmp_path / "all", config=FULL, card=CARD, info=INFO))).bibtex))
@@ -144,11 +144,11 @@ def test_all_references_parse_and_have_author_title_and_year():
         ("my-photos", "", []),
     ],
 )
-def test_a_data_set_is_cited_where_its_name_or_licence_tells_which_it_is(name, licence, keys):
+def test_a_data_set_is_cited_where_its_name_or_licence_identifies_it(name, licence, keys):
     assert cited_for(name, licence) == keys
 
 
-def test_a_parent_that_is_at_hand_is_told_first(full, tmp_path):
+def test_a_parent_run_that_is_at_hand_is_suggested_first(full, tmp_path):
     pre = write_records(
         tmp_path / "pre",
         config={
@@ -168,7 +168,7 @@ def test_a_parent_that_is_at_hand_is_told_first(full, tmp_path):
     assert "chen2020simclr" not in methods_of(run).keys
 
 
-def test_a_run_of_frozen_features_tells_its_head_and_its_folds(tmp_path):
+def test_a_run_of_frozen_features_describes_its_head_and_its_folds(tmp_path):
     config = {
         "data": {"dirs": ["photos"]}, "model": {"name": "hvit_tiny", "frozen": True}, "folds": 5,
         "head": {"kind": "logistic regression", "C": 0.1},
@@ -185,7 +185,7 @@ PRETRAINED = {
 }  # fmt: skip
 
 
-def test_pretrained_weights_are_told_with_their_source_licence_and_data(tmp_path):
+def test_pretrained_weights_are_described_with_source_licence_and_data(tmp_path):
     run = write_records(tmp_path / "run", config=FULL, card=CARD | {"pretrained": PRETRAINED}, info=INFO)
     methods = methods_of(Run(run))
     for fact in (
@@ -197,7 +197,7 @@ def test_pretrained_weights_are_told_with_their_source_licence_and_data(tmp_path
     assert "deng2009imagenet" in entries(methods.bibtex) and "random weights" not in methods.text
 
 
-def test_what_nobody_said_of_pretrained_weights_is_not_told(tmp_path):
+def test_unknown_facts_of_pretrained_weights_are_left_out(tmp_path):
     unknown = PRETRAINED | {"licence": "unknown", "trained_on": "unknown"}
     child = INFO | {"parent": "first"}
     run = write_records(tmp_path / "run", config=FULL, card=CARD | {"pretrained": unknown}, info=child)

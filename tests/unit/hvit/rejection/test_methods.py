@@ -29,7 +29,7 @@ def test_every_method_is_one(photos):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_what_was_saved_scores_as_before(name, photos, tmp_path):
+def test_a_saved_detector_gives_the_same_scores(name, photos, tmp_path):
     features, logits, labels, others, other_logits, *_ = photos
     fitted = METHODS[name].fit(features, logits, labels)
     fitted.save(tmp_path / "rejection.npz")
@@ -38,7 +38,7 @@ def test_what_was_saved_scores_as_before(name, photos, tmp_path):
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if name != "energy"])
-def test_strange_features_score_higher(name, photos):
+def test_out_of_distribution_features_score_higher(name, photos):
     features, logits, labels, *_ = photos
     fitted = METHODS[name].fit(features, logits, labels)
     far = [stage[:50] + 30 * np.random.default_rng(1).normal(size=stage.shape[1]) for stage in features]

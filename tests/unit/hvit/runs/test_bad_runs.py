@@ -340,7 +340,7 @@ def all_bad(bad_runs, monkeypatch) -> Path:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_opens_beside_all_bad_runs(all_bad, page):
+def test_every_page_opens_in_a_folder_of_bad_runs(all_bad, page):
     app = open_page(page)
     assert not app.exception
 

@@ -69,7 +69,7 @@ def test_a_run_of_before_does_not_say_whether_plants_were_known(tmp_path):
     assert Run(tmp_path / "one").plants_known is None
 
 
-def test_test_photos_judge_a_run_before_cross_validation_does(tmp_path):
+def test_test_photos_score_a_run_before_cross_validation_does(tmp_path):
     _writer(tmp_path / "one")
     assert Run(tmp_path / "one").evaluated_split is None
     for split in ("cv", "test"):
@@ -242,7 +242,7 @@ def test_an_unknown_run_names_the_nearest(tmp_path):
         find_run("leaf45-tinny", tmp_path)
 
 
-def test_a_run_that_trains_tells_how_far_it_is(tmp_path):
+def test_a_run_in_training_shows_its_progress(tmp_path):
     writer = _writer(tmp_path / "one")
     assert Run(tmp_path / "one").live is None and Run(tmp_path / "one").row()["progress"] is None
     writer.progress(120, 400, 38.4, 750.0)

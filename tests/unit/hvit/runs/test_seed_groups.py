@@ -13,7 +13,7 @@ class Member:
     kind: str = "finetune"
 
 
-def test_runs_that_differ_only_in_the_seed_are_one_way():
+def test_runs_that_differ_only_in_the_seed_are_one_seed_group():
     runs = [Member(f"tenth-mae-{seed}", seed, {"seed": seed, "optim": {"lr": 1.0}}) for seed in (2, 0, 1)]
     runs += [Member("tenth-mae-high", 0, {"seed": 0, "optim": {"lr": 2.0}})]
     runs += [Member("sketch", 0, {"seed": 0, "optim": {"lr": 1.0}}, "pretrain"), Member("bare", None, None)]
@@ -21,7 +21,7 @@ def test_runs_that_differ_only_in_the_seed_are_one_way():
     assert ways == {"tenth-mae": [0, 1, 2], "tenth-mae-high": [0], "sketch": [0], "bare": [None]}
 
 
-def test_runs_that_start_from_runs_of_their_own_seed_are_one_way():
+def test_runs_that_start_from_runs_of_their_own_seed_are_one_seed_group():
     own = [Member(f"mae-{seed}", seed, {"seed": seed, "init": f"runs/pre-{seed}"}) for seed in (0, 1)]
     same = [Member(f"mae-{seed}", seed, {"seed": seed, "init": "runs/pre-0"}) for seed in (0, 1)]
     others = [Member(f"mae-{seed}", seed, {"seed": seed, "init": f"runs/{name}"}) for seed, name in enumerate("ab")]
@@ -36,13 +36,13 @@ def test_an_option_that_is_off_is_as_if_it_were_not_there():
     assert [way.seeds for way in group_by_seed([*runs, Member("b", 0, before | {"spectral": 1})])] == [[0, 1], [0]]
 
 
-def test_how_a_training_is_kept_running_makes_no_other_way():
+def test_settings_that_change_no_results_do_not_split_a_seed_group():
     runs = [Member("a-0", 0, {"seed": 0, "lr": 1, "log_every": 50, "data": {"cache_dir": "cache", "side": 160}})]
     runs += [Member("a-1", 1, {"seed": 1, "lr": 1, "hang_minutes": 10.0, "skip_limit": 10, "data": {"side": 160}})]
     assert [way.seeds for way in group_by_seed(runs)] == [[0, 1]]
 
 
-def test_two_ways_are_never_named_alike():
+def test_two_seed_groups_never_have_the_same_name():
     runs = [Member(f"a-{i}", i % 2, {"seed": i % 2, "lr": i // 2}) for i in range(4)]
     assert [way.name for way in group_by_seed(runs)] == ["a-0, a-1", "a-2, a-3"]
 
@@ -65,7 +65,7 @@ def test_configurations_are_flattened_with_their_lists_of_groups():
     }
 
 
-def test_only_differences_are_told():
+def test_only_differences_are_shown():
     configs = [
         {"lr": 1, "ema": True, "spectral": None, "seed": 0},
         {"lr": 1.0, "ema": 1, "spectral": {"kind": "bands"}, "seed": 0},

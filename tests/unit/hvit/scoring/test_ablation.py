@@ -58,14 +58,14 @@ def test_only_shared_seeds_are_compared(tmp_path):
     assert without.num_seeds == 2 and without.gain.runs == 1 and without.gain.gain == 0.0
 
 
-def test_without_a_judged_full_variant_there_is_no_table(tmp_path):
+def test_without_an_evaluated_full_variant_there_is_no_table(tmp_path):
     assert ablations([run(tmp_path, "without", 0, LABELS)]) == {}
     plain = run(tmp_path / "x", "full", 0, LABELS)
     plain.info = replace(plain.info, tags=())
     assert ablations([plain]) == {}
 
 
-def test_runs_judged_on_other_photos_are_not_compared(tmp_path):
+def test_runs_evaluated_on_other_photos_are_not_compared(tmp_path):
     runs = [run(tmp_path, "full", 0, LABELS), run(tmp_path, "without", 0, LABELS[:4], labels=LABELS[:4])]
     with pytest.raises(ValueError, match="was evaluated on other photos"):
         ablations(runs)

@@ -29,7 +29,7 @@ def cue(name: str, lost: float | None = 0.1, top1: float = 0.5, low: float = 0.4
     return Cue(name, 100, top1, (low, 0.6), 0.9, lost, None if lost is None else (0.0, 0.2), guess)
 
 
-def test_what_is_lost_counts_photos_that_were_right():
+def test_the_loss_under_corruption_counts_photos_that_were_correct():
     """Of four, three right; changed, one of those goes wrong and the fourth becomes right."""
     found = measure_cue("grey", np.array([1, 1, 1, 0], bool), np.array([1, 1, 0, 1], bool), np.array([0, 0, 1, 1]))
     assert (found.n, found.top1, found.clean_top1, found.guess) == (4, 0.75, 0.75, 0.5)
@@ -37,7 +37,7 @@ def test_what_is_lost_counts_photos_that_were_right():
     assert found.lost_ci[0] < found.lost < found.lost_ci[1]
 
 
-def test_where_nothing_was_right_nothing_can_be_lost():
+def test_without_correct_photos_no_accuracy_can_be_lost():
     found = measure_cue("grey", np.zeros(2, bool), np.ones(2, bool), np.array([0, 1]))
     assert found.lost is None and audit_words.meaning(found) == "No photo was right to begin with."
 

@@ -34,7 +34,7 @@ def test_coverage_counts_intervals_that_hold_the_truth():
     assert severity_scores(rows).coverage.value == 0.5
 
 
-def test_masks_that_do_not_tell_the_leaf_have_no_leaf_iou():
+def test_masks_without_a_leaf_outline_have_no_leaf_iou():
     rows = [replace(ROW, leaf_known=False, area_true=None)]
     scores = severity_scores(rows)
     assert (scores.leaf_iou.value, scores.concordance.value, scores.measured) == (None, None, 0)

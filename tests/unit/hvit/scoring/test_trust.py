@@ -44,7 +44,7 @@ def robust_rows(kind: str, strength: int, named: list[int]) -> list[dict]:
     ]  # fmt: skip
 
 
-def test_field_photos_are_told_from_those_of_the_laboratory(path):
+def test_field_and_laboratory_photos_are_distinguished(path):
     """Twelve field photos, three of them wrong."""
     write_records(path, photos="mine", config={"data": {"dirs": ["mine"], "field": ["mine"]}})
     line = lines_of(path)["outdoors"]
@@ -58,7 +58,7 @@ def test_without_field_photos_outdoors_is_not_measured(path):
     assert line.wrong is None and line.n == 0 and "--data path/to/field-photos" in line.command
 
 
-def test_a_run_of_drawn_leaves_says_so(path):
+def test_a_run_of_rendered_leaves_says_so(path):
     write_records(path, config={"data": {"dirs": ["leafsim:v1/1/0-9"]}}, photos="leafsim:v1/1")
     assert "learned from drawn leaves" in lines_of(path)["outdoors"].text
 
@@ -72,7 +72,7 @@ def test_unknown_diseases_that_are_accepted_count_as_wrong(path):
     assert "of 4 photos of diseases it never learned are not called unfamiliar; 25.0 % are given a single" in line.text
 
 
-def test_the_nearest_kind_of_unknown_that_is_recorded_is_told(path):
+def test_the_nearest_recorded_kind_of_unknown_is_shown(path):
     write_records(path, card={"ood": OOD})
     record_distances(Run(path), "val", stranger("not_leaf", [3.0]))
     record_distances(Run(path), "val", stranger("unknown_crop", [0.5, 3.0]))
@@ -110,7 +110,7 @@ def test_answers_of_other_weights_do_not_count(path, weights, measured):
     assert (lines_of(path)["turned"].wrong is not None) == measured
 
 
-def test_the_background_is_told_with_what_the_corners_give_away(path):
+def test_the_background_control_shows_the_accuracy_of_the_corners(path):
     write_records(path)
     none = {"count": 0, "first": []}
     report = {

@@ -76,7 +76,7 @@ def test_where_no_single_leaf_stands_apart_the_reason_is_given(estimator, leaf, 
     assert estimator.estimate(probabilities(leaf, np.zeros_like(leaf)), "Coffee") == (None, reason)
 
 
-def test_a_leaf_that_is_hardly_told_from_its_ground_is_not_measured(estimator):
+def test_a_leaf_hardly_separable_from_its_background_is_not_measured(estimator):
     doubtful = 0.6 * probabilities(LEAF, SYMPTOM) + 0.4 / 3
     assert estimator.estimate(doubtful, "Coffee") == (None, UNCLEAR)
 

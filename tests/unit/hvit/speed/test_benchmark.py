@@ -121,7 +121,7 @@ def test_the_command_prints_and_writes_one_document(tmp_path, capsys):
         (["--device", "cuda"], "there is no CUDA device here"),
     ],
 )
-def test_mistakes_are_told_in_a_line(words, said, capsys, monkeypatch):
+def test_mistakes_are_reported_in_a_line(words, said, capsys, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert main(["benchmark", *words]) == 2
     assert said in capsys.readouterr().err

@@ -73,7 +73,7 @@ def test_dates_are_read_as_they_are_written(tmp_path, cells, found):
         ("file;plot;treatment\na;1;A\nb;1;B\n", "plot 1 has treatment A in line 2 and B in line 3"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_line(tmp_path, text, said):
+def test_errors_name_their_line(tmp_path, text, said):
     with pytest.raises(SheetError, match=said):
         read_sheet(write(tmp_path / "sheet.csv", text))
 

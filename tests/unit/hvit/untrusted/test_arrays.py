@@ -75,7 +75,7 @@ def test_a_header_that_does_not_fit_its_array_is_refused(tmp_path, header, said)
         read_npz(_zip(tmp_path / "x.npz", {"a.npy": data}), None, LIMIT)
 
 
-def test_ways_of_packing_that_numpy_does_not_write_are_refused(tmp_path):
+def test_compression_that_numpy_does_not_write_is_refused(tmp_path):
     small = {"a.npy": _npy(np.zeros(3))}
     with pytest.raises(UntrustedFileError, match="compressed in another way"):
         read_npz(_zip(tmp_path / "lzma.npz", small, zipfile.ZIP_LZMA), None, LIMIT)

@@ -109,7 +109,7 @@ def eager(monkeypatch):
     monkeypatch.setattr(stored_answers, "OnnxSession", EagerSession)
 
 
-def test_stored_answers_by_onnx_runtime_are_those_of_the_teacher(tiny_config, teacher, tmp_path):
+def test_stored_outputs_by_onnx_runtime_are_those_of_the_teacher(tiny_config, teacher, tmp_path):
     _compare(tiny_config, teacher, tmp_path, "augment.mix_probability=1.0", features=1)
 
 
@@ -119,7 +119,7 @@ def test_outputs_are_stored_for_every_image_size(tiny_config, teacher, tmp_path,
     assert len(list((tmp_path / "cache").glob("answers-*.bin"))) == 2
 
 
-def test_stored_answers_are_those_of_the_teacher_at_every_aspect(tiny_config, teacher, tmp_path, eager):
+def test_stored_outputs_are_those_of_the_teacher_at_every_aspect(tiny_config, teacher, tmp_path, eager):
     _compare(tiny_config, teacher, tmp_path, "square=0.3", features=0)
 
 
@@ -146,7 +146,7 @@ def _compare(tiny_config, teacher, tmp_path, change, features) -> None:
     assert len(shown) == 24 and len(np.unique(np.concatenate(shown))) <= run.repeated.num_samples == 96
 
 
-def test_a_run_with_stored_answers_goes_on_to_the_bit(tiny_config, teacher, tmp_path, eager, stop_after, monkeypatch):
+def test_a_run_with_stored_outputs_resumes_bit_for_bit(tiny_config, teacher, tmp_path, eager, stop_after, monkeypatch):
     options = [MICRO, *SHORT, f"distill={{teacher: '{teacher}', views: 2}}", f"data.cache_dir={tmp_path / 'cache'}"]
     assert _train(tiny_config, tmp_path / "straight", options) == 0
     stop_after(9)
@@ -156,7 +156,7 @@ def test_a_run_with_stored_answers_goes_on_to_the_bit(tiny_config, teacher, tmp_
     assert weights[0] == weights[1]
 
 
-def test_answers_that_were_interrupted_go_on_where_they_were(tiny_config, teacher, tmp_path, eager, monkeypatch):
+def test_storing_outputs_resumes_where_it_was_interrupted(tiny_config, teacher, tmp_path, eager, monkeypatch):
     cache = tmp_path / "cache"
     options = [MICRO, *SHORT, f"distill={{teacher: '{teacher}', views: 4}}", f"data.cache_dir={cache}"]
     true_call, calls = stored_answers.OnnxSession.__call__, []

@@ -174,7 +174,7 @@ def _last_state(run_dir: Path) -> bytes:
 
 
 @pytest.mark.parametrize("features", [0.0, 0.5])
-def test_a_stopped_run_with_teachers_goes_on_to_the_bit(
+def test_a_stopped_run_with_teachers_resumes_bit_for_bit(
     tiny_config, teacher, second, tmp_path, stop_after, monkeypatch, features
 ):
     options = [MICRO, *SHORT, f"distill={{teacher: ['{teacher}', '{second}'], features: {features}}}", "accum_steps=2"]
@@ -190,7 +190,7 @@ def test_a_stopped_run_with_teachers_goes_on_to_the_bit(
     assert not any("projection" in name for name in load_checkpoint(straight).model.state_dict())
 
 
-def test_a_run_goes_on_only_with_the_teacher_it_began_with(
+def test_a_run_resumes_only_with_the_teacher_it_began_with(
     tiny_config, teacher, second, tmp_path, stop_after, monkeypatch, capsys
 ):
     shutil.copytree(teacher, tmp_path / "a" / "teacher")
@@ -218,7 +218,7 @@ def test_a_teacher_changes_what_is_learned_and_not_what_training_begins_with(tin
     assert not torch.equal(taught.learner.projections[0].weight, before)
 
 
-def test_the_linear_map_rests_while_the_backbone_is_frozen(tiny_config, teacher, second, tmp_path):
+def test_the_feature_projection_is_not_trained_while_the_backbone_is_frozen(tiny_config, teacher, second, tmp_path):
     options = [MICRO, f"init={second}", "freeze_epochs=1", f"distill={{teacher: '{teacher}', features: 1}}"]
     run = _built(tiny_config, tmp_path / "run", options)
     before = run.learner.projections[0].weight.clone()
@@ -227,7 +227,7 @@ def test_the_linear_map_rests_while_the_backbone_is_frozen(tiny_config, teacher,
     assert torch.equal(run.learner.projections[0].weight, before)
 
 
-def test_two_processes_learn_from_a_teacher_as_one_does(tiny_config, second, tmp_path):
+def test_two_processes_with_a_teacher_have_the_losses_of_one(tiny_config, second, tmp_path):
     options = [MICRO, *SHORT, f"distill={{teacher: '{second}', features: 0.5}}"]
     alone = _train(tiny_config, tmp_path / "alone", options)
     words = _words(tiny_config, tmp_path / "two", [*options, "batch_size=8"])

@@ -78,7 +78,7 @@ def test_a_step_after_loading_is_the_step_that_would_have_been(tmp_path):
 
 @pytest.mark.case("C1")
 @pytest.mark.parametrize("kills", [15, pytest.param(100, marks=pytest.mark.faults)])
-def test_being_killed_while_saving_leaves_the_state_before(learned, tmp_path, record_property, kills):
+def test_being_killed_while_saving_leaves_the_previous_checkpoint(learned, tmp_path, record_property, kills):
     states, draws = Checkpoints(tmp_path), random.Random(0)
     states.save(1, *learned, {})
     began = time.monotonic()
@@ -108,7 +108,7 @@ def test_being_killed_while_saving_leaves_the_state_before(learned, tmp_path, re
 
 
 @pytest.mark.case("C2")
-def test_a_full_disk_leaves_the_states_that_were_there(two_states, learned):
+def test_a_full_disk_keeps_existing_checkpoints(two_states, learned):
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limit[1]))  # bytes of a file: less than the tensors take
     try:
@@ -122,7 +122,7 @@ def test_a_full_disk_leaves_the_states_that_were_there(two_states, learned):
 @pytest.mark.case("C3")
 @pytest.mark.parametrize("damage", ["flip", "cut", "lose"])
 @pytest.mark.parametrize("name", [state.TENSORS, state.STATE, state.MANIFEST, "best.safetensors"])
-def test_a_damaged_state_is_passed_over_for_the_one_before(learned, tmp_path, capsys, name, damage):
+def test_a_damaged_checkpoint_is_skipped_for_the_previous_one(learned, tmp_path, capsys, name, damage):
     states = Checkpoints(tmp_path / "checkpoints")
     (best := tmp_path / "best.safetensors").write_bytes(b"weights")
     for step in (1, 2):
@@ -142,14 +142,14 @@ def test_a_damaged_state_is_passed_over_for_the_one_before(learned, tmp_path, ca
     assert states.newest() == 2
 
 
-def test_where_no_state_is_intact_each_is_named_with_its_reason(two_states):
+def test_where_no_checkpoint_is_intact_each_is_named_with_its_reason(two_states):
     for step in (1, 2):
         (two_states.folder / f"step-{step:08d}" / state.TENSORS).write_bytes(b"")
     with pytest.raises(ConfigError, match="step-00000002: tensors.* is damaged.*; step-00000001: tensors.* is damaged"):
         two_states.newest()
 
 
-def test_a_state_of_an_older_version_is_said_to_be_one(two_states):
+def test_a_checkpoint_of_an_older_version_is_reported_as_such(two_states):
     shutil.rmtree(two_states.folder / "step-00000001")
     (two_states.folder / "step-00000002" / state.MANIFEST).unlink()
     (two_states.folder / "step-00000002" / state.STATE).write_text('{"step": 2, "sha256": "0", "extra": {}}')
@@ -226,7 +226,7 @@ def test_a_state_that_cannot_be_removed_stops_nothing(two_states, learned, monke
 
 
 @pytest.mark.case("C6")
-def test_a_damaged_newer_state_does_not_push_a_good_one_out(two_states, learned):
+def test_a_damaged_newer_checkpoint_does_not_evict_a_good_one(two_states, learned):
     two_states.save(5, *learned, {})
     (two_states.folder / "step-00000005" / state.TENSORS).write_bytes(b"")
     assert two_states.newest() == 2
@@ -234,7 +234,7 @@ def test_a_damaged_newer_state_does_not_push_a_good_one_out(two_states, learned)
     assert _names(two_states.folder) == ["step-00000002", "step-00000003"]
 
 
-def test_a_file_beside_a_state_is_put_back(learned, tmp_path):
+def test_a_file_saved_with_a_checkpoint_is_restored(learned, tmp_path):
     states, best = Checkpoints(tmp_path), tmp_path / "best.safetensors"
     best.write_bytes(b"first")
     states.save(1, *learned, {}, [best])
@@ -242,5 +242,5 @@ def test_a_file_beside_a_state_is_put_back(learned, tmp_path):
     assert states.restore(1, best.name).read_bytes() == b"first"
 
 
-def test_where_nothing_was_saved_there_is_no_newest_state(tmp_path):
+def test_where_nothing_was_saved_there_is_no_newest_checkpoint(tmp_path):
     assert Checkpoints(tmp_path / "nowhere").newest() is None

@@ -33,7 +33,7 @@ def test_a_stop_ends_at_once_where_no_step_is_to_be_finished():
 
 @pytest.mark.case("T12")
 @pytest.mark.case("T5")
-def test_a_request_to_save_saves_and_goes_on(words, run_dir, straight, at_step):
+def test_a_request_to_save_saves_and_training_continues(words, run_dir, straight, at_step):
     at_step(3, lambda run: os.kill(os.getpid(), signal.SIGUSR1))
     seen = []
     at_step(4, lambda run: seen.extend(path.name for path in run.states.folder.glob("step-*")))
@@ -41,7 +41,7 @@ def test_a_request_to_save_saves_and_goes_on(words, run_dir, straight, at_step):
     assert seen == ["step-00000004"] and losses_of(run_dir) == straight[0] and last_state_of(run_dir) == straight[1]
 
 
-def test_one_command_begins_a_run_goes_on_with_it_and_leaves_a_finished_one(words, run_dir, straight, stop_after):
+def test_one_command_starts_resumes_and_then_keeps_a_finished_run(words, run_dir, straight, stop_after):
     stop_after(3)
     assert finetune.main([*words, "--resume", "auto"]) == 75
     assert finetune.main([*words, "--resume", "auto"]) == 0
@@ -68,7 +68,7 @@ def test_an_exit_status_is_left_where_a_file_is_named_for_it(words, run_dir, sto
 
 
 @pytest.mark.parametrize(("told", "kept"), [([6, 4], 4), ([4, 6], 4), ([3, 1], 3), ([1], 1), ([6, 6], 6), ([6, 0], 0)])
-def test_what_a_process_knows_of_itself_stands_before_what_it_knows_of_others(left, told, kept):
+def test_the_own_exit_status_of_a_process_precedes_what_it_reports_of_others(left, told, kept):
     for status in told:
         leave_status(status)
     assert left.read_text() == f"{kept}\n"

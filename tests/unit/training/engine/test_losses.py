@@ -34,7 +34,7 @@ def test_cross_entropy_equals_torch(logits, targets, smoothing):
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_class_weights_equal_torch_and_are_one_on_average_over_what_is_drawn(logits, targets, smoothing):
+def test_class_weights_equal_torch_and_average_to_one_over_sampled_photos(logits, targets, smoothing):
     loss = loss_of(smoothing=smoothing, class_weights=1.0)
     torch.testing.assert_close(loss.weights, torch.tensor([0.5, 1.0, 1 / 0.6, 2.5]))  # 1 / (4 * share)
     assert (loss.weights * SHARES).sum().item() == pytest.approx(1)

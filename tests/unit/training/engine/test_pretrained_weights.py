@@ -83,7 +83,7 @@ def test_a_run_from_random_weights_records_none_and_keeps_the_usual_pixels(tiny_
     assert training.origin is None and training.preprocessing == Preprocessing(64)
 
 
-def test_a_stopped_run_goes_on_without_the_file_of_weights(tiny_config, tmp_path, stop_after):
+def test_a_stopped_run_resumes_without_the_file_of_weights(tiny_config, tmp_path, stop_after):
     path, run_dir = write_weights(tmp_path / "w.safetensors", NAME), tmp_path / "run"
     command = ["--config", str(tiny_config), "--run-dir", str(run_dir)]
     command += words(*OVERRIDES, f"model.weights={path}", "epochs=2")
@@ -107,7 +107,7 @@ def test_the_front_of_a_conv_size_takes_the_weights_of_its_net(tiny_config, tmp_
     torch.testing.assert_close(model.backbone.patch_embed.stem.weight.data, expected)
 
 
-def test_timm_stands_for_the_weights_of_its_hub(tiny_config, weights, monkeypatch):
+def test_the_word_timm_means_the_weights_of_its_hub(tiny_config, weights, monkeypatch):
     config = load_config(tiny_config, [*OVERRIDES, "model.weights=timm"])
     assert config.model.weights == "timm" and config.model_dump(mode="json")["model"]["weights"] == "timm"
     monkeypatch.setattr(start, "weights_from_hub", lambda architecture: (architecture, load_pretrained(weights)))

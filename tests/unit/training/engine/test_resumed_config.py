@@ -73,7 +73,7 @@ def test_epochs_may_not_change_before_a_run_is_done(stopped, capsys):
     assert "epochs was 2.0 and is now 4.0 (epochs can grow once a run is done)" in capsys.readouterr().err
 
 
-def test_a_run_that_is_done_goes_on_for_more_epochs_and_not_for_fewer(words, run_dir):
+def test_a_finished_run_resumes_for_more_epochs_and_not_for_fewer(words, run_dir):
     assert finetune.main(words) == 0
     assert resumed(words, "epochs=1") == 2
     assert Run(run_dir).status == "done"
@@ -111,7 +111,7 @@ def test_sections_are_laid_flat():
 
 
 @pytest.mark.parametrize("wrong", ["garbage\n", '{"epoch": 3}\n', "[1, 2]\n"])
-def test_a_damaged_line_of_metrics_is_dropped_with_a_word_and_the_run_goes_on(stopped, run_dir, wrong, capsys):
+def test_a_damaged_line_of_metrics_is_dropped_with_a_warning_and_the_run_resumes(stopped, run_dir, wrong, capsys):
     metrics = run_dir / "metrics.jsonl"
     metrics.write_text(wrong + metrics.read_text() + wrong + '{"step": 9, "ep')
     (run_dir / "skipped.jsonl").write_text(wrong)

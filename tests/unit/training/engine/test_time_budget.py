@@ -79,7 +79,7 @@ def test_out_of_time_the_schedule_still_comes_to_its_end(seconds):
     assert last.num_steps == 6 and end == last.end_step and budget.progress(end) == 1.0
 
 
-def test_the_first_step_of_a_shape_does_not_tell_the_speed(seconds):
+def test_the_first_step_of_a_shape_is_not_used_to_estimate_speed(seconds):
     budget = TimeBudget(1000.0, [1.0], lambda progress: 1.0, ALONE)
     budget.plan_segment(0, lambda progress: 0.0)
     for step in range(12):
@@ -89,7 +89,7 @@ def test_the_first_step_of_a_shape_does_not_tell_the_speed(seconds):
     assert budget.segments[1] == Segment(12, round((1000 - 248) / 20), 0, 50_000)
 
 
-def test_a_resumed_budget_goes_on_with_the_time_that_was_left(seconds):
+def test_a_resumed_budget_continues_with_the_time_left(seconds):
     budget = TimeBudget(1000.0, [1.0], lambda progress: 1.0, ALONE)
     step = _run_through(budget, seconds, lambda progress: 2.0, stop=250)
     state = json.loads(json.dumps(budget.state))
@@ -148,7 +148,7 @@ def _rates(run_dir) -> list[float]:
     return [row["lr"] for row in Run(run_dir).metrics() if row["split"] == "train"]
 
 
-def test_a_run_by_the_clock_ends_decayed_and_its_replay_has_the_same_weights(tiny_config, tmp_path, quick, stop_after):
+def test_the_replay_of_a_run_with_a_time_budget_has_the_same_weights(tiny_config, tmp_path, quick, stop_after):
     run_dir = tmp_path / "clocked"
     assert finetune.main(_words(tiny_config, run_dir, "--minutes", "0.05")) == 0
     info, rates = Run(run_dir).info, _rates(run_dir)
@@ -168,7 +168,7 @@ def test_a_run_by_the_clock_ends_decayed_and_its_replay_has_the_same_weights(tin
     assert (stopped / "model.safetensors").read_bytes() == (run_dir / "model.safetensors").read_bytes()
 
 
-def test_a_stopped_run_by_the_clock_goes_on_with_what_was_left(tiny_config, tmp_path, quick, stop_after):
+def test_a_stopped_run_with_a_time_budget_resumes_with_the_time_left(tiny_config, tmp_path, quick, stop_after):
     run_dir = tmp_path / "run"
     stop_after(30)
     assert finetune.main(_words(tiny_config, run_dir, "--minutes", "0.05")) == 75
@@ -181,7 +181,7 @@ def test_a_stopped_run_by_the_clock_goes_on_with_what_was_left(tiny_config, tmp_
     assert json.loads((run_dir / TIME_BUDGET).read_text())["segments"][-1]["ends"] == PARTS
 
 
-def test_a_run_by_epochs_can_go_on_by_the_clock(tiny_config, tmp_path, quick, stop_after):
+def test_a_run_by_epochs_can_resume_with_a_time_budget(tiny_config, tmp_path, quick, stop_after):
     run_dir = tmp_path / "run"
     stop_after(6)
     assert finetune.main(_words(tiny_config, run_dir)) == 75  # a quarter of its 24 steps

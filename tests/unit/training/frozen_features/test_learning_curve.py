@@ -38,7 +38,7 @@ def test_a_flat_curve_promises_nothing():
         (_curve([0.4, 0.2, 0.1, 0.1]), "the curve bends"),
     ],
 )
-def test_nothing_is_said_where_nothing_can_be_known(curve, reason):
+def test_nothing_is_reported_where_nothing_is_known(curve, reason):
     gain = gain_of_twice(curve, np.arange(curve.wrong.shape[2]))
     assert gain.gain is None and gain.sentence() is None and gain.reason.startswith(reason)
 
@@ -86,7 +86,7 @@ def test_sizes_are_counted_and_more_photos_of_overlapping_clouds_help():
     assert all(row["top1_ci"][0] < row["top1"] < row["top1_ci"][1] for row in curve.rows())
 
 
-def test_a_share_at_which_classes_cannot_shrink_is_not_drawn():
+def test_a_train_fraction_too_small_for_every_class_is_left_out():
     rng = np.random.default_rng(0)
     labels = np.arange(40) % 8  # five photos a class: an eighth of four is one, twice as much as it should be
     points = rng.normal(size=(8, 6))[labels] + rng.normal(size=(40, 6))

@@ -18,7 +18,7 @@ def test_order_does_not_depend_on_what_was_asked_before():
     assert [asked_backwards(np.array([g]))[0] for g in reversed(range(90))] == list(reversed(asked_in_order))
 
 
-def test_weights_decide_how_often_a_photo_is_drawn():
+def test_weights_decide_how_often_a_photo_is_sampled():
     drawn = Sampler(np.array([3.0, 1.0, 1.0, 1.0]), seed=0)(np.arange(4 * 300))
     counts = np.bincount(drawn, minlength=4)
     assert counts[0] == 600  # 3/6 of 1200

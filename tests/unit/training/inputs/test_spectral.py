@@ -130,7 +130,7 @@ def test_indices_are_those_of_the_view():
     torch.testing.assert_close(spectral, (vegetation_indices(views) - 0.1) / 0.5)
 
 
-def test_two_accumulated_halves_learn_what_one_batch_does(cache):
+def test_gradients_accumulated_over_two_halves_are_those_of_one_batch(cache):
     """The same gradients, with a dropout at which different draws would show."""
     labels, gradients = np.arange(len(cache)) % 2, []
     criterion = ClassificationLoss(config_of().loss, 0.0, torch.tensor([0.5, 0.5]), ["a", "b"])

@@ -107,7 +107,7 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
-def test_a_preemption_saves_before_it_is_handed_on(modal_app, tmp_path, monkeypatch, interruptible):
+def test_a_preemption_saves_before_it_is_forwarded(modal_app, tmp_path, monkeypatch, interruptible):
     class Preempted(subprocess.Popen):
         def wait(self, timeout=None):
             if timeout is not None:

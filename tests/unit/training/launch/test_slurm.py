@@ -86,7 +86,7 @@ def until_told_to_stop(tell: str) -> str:
         pytest.param("tell 6; exit 0", None, 0, id="a process was lost, and done after a restart"),
     ],
 )
-def test_a_job_that_ends_by_itself_tells_how_and_is_not_started_again(tmp_path, tasks, before, status):
+def test_a_job_that_ends_by_itself_reports_its_status_and_is_not_restarted(tmp_path, tasks, before, status):
     job = Job(tmp_path, tasks, before)
     assert job.end() == status, job.said
     assert job.asked == []
@@ -133,7 +133,7 @@ def test_a_job_without_a_run_is_refused(tmp_path):
     assert job.said == "slurm.sh: name the run: --run-dir runs/NAME\n"
 
 
-def test_what_sbatch_reads_stands_before_the_first_command():
+def test_sbatch_directives_precede_the_first_command():
     lines = SCRIPT.read_text().splitlines()
     options = [number for number, line in enumerate(lines) if line.startswith("#SBATCH ")]
     first = next(number for number, line in enumerate(lines) if line and not line.startswith("#"))

@@ -72,7 +72,7 @@ def _train_sharded(words: list[str]) -> None:
 
 
 @pytest.mark.case("T19")
-def test_two_processes_with_half_of_each_weight_learn_what_one_does(alone, two):
+def test_two_processes_with_sharded_weights_have_the_losses_of_one(alone, two):
     one, other = _rows(alone), _rows(two)
     assert [row["split"] for row in one] == [row["split"] for row in other] and len(one) == 6 + 3
     for row, same in zip(one, other):
@@ -94,7 +94,7 @@ def test_a_model_that_begins_with_convolutions_learns_the_same_with_half_of_each
 
 
 @pytest.mark.case("T19")
-def test_what_they_learned_is_one_file_that_answers_alike(alone, two):
+def test_a_sharded_training_exports_one_file_with_the_logits_of_one_process(alone, two):
     images = torch.linspace(-1, 1, 2 * 3 * 64 * 64).reshape(2, 3, 64, 64)
     logits = [load_checkpoint(run).model(images).detach() for run in (alone, two)]
     torch.testing.assert_close(*logits, atol=2e-3, rtol=0)  # of weights that were rounded to float16
@@ -103,7 +103,7 @@ def test_what_they_learned_is_one_file_that_answers_alike(alone, two):
 
 
 @pytest.mark.case("T19")
-def test_one_process_goes_on_with_what_two_saved_in_parts(tiny_config, two, tmp_path):
+def test_one_process_resumes_the_sharded_checkpoint_of_two(tiny_config, two, tmp_path):
     run_dir = shutil.copytree(two, tmp_path / "run")
     shutil.rmtree(run_dir / "checkpoints" / "step-00000006")
     assert finetune.main([*_words(tiny_config, run_dir, MICRO), "--resume"]) == 0
@@ -115,7 +115,7 @@ def test_one_process_goes_on_with_what_two_saved_in_parts(tiny_config, two, tmp_
 
 @pytest.mark.case("C3")
 @pytest.mark.parametrize("damage", ["flip", "lose", "add", "forge"])
-def test_a_state_with_a_damaged_part_is_passed_over(two, tmp_path, capsys, damage):
+def test_a_sharded_checkpoint_with_a_damaged_part_is_skipped(two, tmp_path, capsys, damage):
     states = Checkpoints(shutil.copytree(two / "checkpoints", tmp_path / "checkpoints"))
     folder = states.folder / "step-00000006"
     first, second = sorted((folder / "shards").iterdir())

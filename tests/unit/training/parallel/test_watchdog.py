@@ -41,7 +41,7 @@ def _watched(limit_s: float, operations: dict, alive, moves) -> list[str]:
 
 
 @pytest.mark.case("T6")
-def test_the_process_that_began_the_fewest_operations_is_the_one_that_hangs():
+def test_the_process_with_the_fewest_started_operations_is_reported_as_hanging():
     said = _watched(0.5, {0: 9, 1: 8, 2: 9}, alive=(0, 1, 2), moves=())
     assert len(said) == 3 and set(said) == {"process 1 of 3 hangs: no progress at step 7 for 0 s"}
 
@@ -52,5 +52,5 @@ def test_a_process_without_a_sign_of_life_is_gone():
     assert said and all(line.startswith("process 2 of 3 is gone: no sign of life") for line in said)
 
 
-def test_who_waits_for_a_process_that_works_does_not_accuse_it():
+def test_waiting_for_a_working_process_is_no_hang():
     assert _watched(0.5, {0: 8, 1: 9, 2: 9}, alive=(0, 1, 2), moves=(0,)) == []

@@ -30,7 +30,7 @@ def _losses(run_dir) -> dict[int, float]:
     return {row["step"]: row["loss"] for row in Run(run_dir).metrics() if row["split"] == "train"}
 
 
-def test_the_loss_is_that_of_the_labels_plus_so_many_times_that_of_painting(tiny_config, tmp_path):
+def test_the_loss_adds_the_weighted_reconstruction_loss_to_that_of_the_labels(tiny_config, tmp_path):
     first = []
     for weight in (0.0, 0.5, 1.0):
         overrides = [MICRO, "epochs=0.3", "log_every=1", f"aux_mae_weight={weight}"]
@@ -41,7 +41,7 @@ def test_the_loss_is_that_of_the_labels_plus_so_many_times_that_of_painting(tiny
     assert first[1] - first[0] == pytest.approx(painting / 2, rel=1e-4)
 
 
-def test_painting_changes_what_the_backbone_learns_and_the_run_keeps_no_decoder(tiny_config, tmp_path):
+def test_reconstruction_changes_the_backbone_and_the_run_keeps_no_decoder(tiny_config, tmp_path):
     weights = []
     for name, overrides in (("plain", [MICRO]), ("joint", AUX)):
         run = _built(tiny_config, tmp_path / name, overrides)
@@ -53,7 +53,7 @@ def test_painting_changes_what_the_backbone_learns_and_the_run_keeps_no_decoder(
     assert not any("decoder" in name for name in load_checkpoint(tmp_path / "run").model.state_dict())
 
 
-def test_a_frozen_backbone_paints_nothing(tiny_config, tmp_path):
+def test_a_frozen_backbone_has_no_reconstruction_loss(tiny_config, tmp_path):
     assert finetune.main(_words(tiny_config, tmp_path / "parent", [MICRO, "epochs=0.4"])) == 0
     frozen = [f"init={tmp_path / 'parent'}", "freeze_epochs=2", *AUX]
     run = _built(tiny_config, tmp_path / "run", frozen)
@@ -64,7 +64,7 @@ def test_a_frozen_backbone_paints_nothing(tiny_config, tmp_path):
     assert changed == {"model.head.weight", "model.head.bias"}
 
 
-def test_two_processes_learn_what_one_does(tiny_config, tmp_path):
+def test_two_processes_have_the_losses_of_one(tiny_config, tmp_path):
     overrides = [*AUX, "epochs=3"]
     assert finetune.main(_words(tiny_config, tmp_path / "alone", overrides)) == 0
     words = _words(tiny_config, tmp_path / "two", [*overrides, "batch_size=8"])

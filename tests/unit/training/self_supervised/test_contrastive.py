@@ -47,7 +47,7 @@ def test_the_decoupled_loss_is_nt_xent_with_the_pair_taken_out_of_the_sum():
 
 
 @pytest.mark.parametrize("decoupled", [False, True])
-def test_the_same_projection_everywhere_costs_what_chance_does(decoupled):
+def test_identical_projections_have_the_loss_of_chance(decoupled):
     same = F.normalize(torch.ones(5, 4), dim=-1)
     loss = contrastive_loss(same, same, 0.2, decoupled, HERE)
     assert loss.item() == pytest.approx(chance_loss(5, decoupled), abs=1e-5)

@@ -29,7 +29,7 @@ def test_effective_rank_of_uneven_directions_by_hand():
     assert effective_rank(np.concatenate([values, -values])) == pytest.approx(expected)
 
 
-def test_neighbors_and_probe_name_what_is_told_apart():
+def test_neighbors_and_probe_classify_separable_features():
     labels = np.repeat(["a", "b", "c"], 30)
     places = np.repeat(np.eye(3), 30, 0) + RNG.normal(scale=0.1, size=(90, 3))
     assert knn_top1(places[::2], labels[::2], places[1::2], labels[1::2]) == 1
@@ -38,7 +38,7 @@ def test_neighbors_and_probe_name_what_is_told_apart():
     assert knn_top1(places[::2], labels[::2], places[1::2], shuffled) < 0.7
 
 
-def test_a_healthy_run_goes_on():
+def test_a_training_without_collapse_continues():
     assert collapse("simclr", 3.0, 5.0, HEALTHY, 0.5, 0.4) is None
     assert collapse("mae", 0.8, 1.0, HEALTHY + 3, 0.5, 0.4) is None
     assert collapse("simclr", 3.0, 5.0, HEALTHY, None, None) is None

@@ -50,7 +50,7 @@ def test_photos_stay_in_their_file_on_the_cpu_and_where_they_would_not_fit(cache
     assert not cache.make_resident(torch.device("cuda")) and cache.resident is None
 
 
-def test_what_is_resident_is_read_there(cache):
+def test_a_resident_cache_is_read_from_memory(cache):
     photos, shrink = np.array([1, 2]), np.ones(2, dtype=int)
     expected = cache.canvas_on(photos, shrink, CPU)[0]
     cache.resident = DevicePhotos(cache.pixels, cache.sizes, cache.offsets, CPU)

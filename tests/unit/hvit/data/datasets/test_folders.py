@@ -29,7 +29,7 @@ def names(listing):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("depth", ["", "Rust", "Rust/plant7"])
-def test_leftovers_are_passed_over_at_any_depth_and_said(tmp_path, leftover, depth):
+def test_leftover_files_are_skipped_at_any_depth_and_reported(tmp_path, leftover, depth):
     touch(tmp_path / "Rust" / "plant7" / "leaf.jpg")
     touch(tmp_path / depth / leftover)
     listing = list_photos(tmp_path)
@@ -41,7 +41,7 @@ def test_names_that_only_resemble_leftovers_are_kept():
     assert not any(map(is_leftover, ["Icon", "recycle", "macosx", "thumbs.jpg", "_leaf.jpg", "Tomato___healthy"]))
 
 
-def test_files_that_are_no_photos_are_said_with_examples(tmp_path):
+def test_files_that_are_no_photos_are_reported_with_examples(tmp_path):
     touch(tmp_path / "a.jpg")
     for i in range(5):
         touch(tmp_path / f"note{i}.txt")
@@ -133,7 +133,7 @@ def test_only_regular_files_are_photos(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
-def test_a_name_that_is_not_utf8_is_said_in_one_printable_line(tmp_path):
+def test_a_name_that_is_not_utf8_is_reported_in_one_printable_line(tmp_path):
     touch(tmp_path / "a.jpg")
     with open(os.fsencode(tmp_path) + b"/caf\xe9.jpg", "wb"):
         pass

@@ -60,7 +60,7 @@ def test_two_names_of_one_split_are_refused(tmp_path, names, capsys):
     assert len(said.splitlines()) == 1 and all(name in said for name in names) and "names of one split" in said
 
 
-def test_what_lies_beside_splits_is_said(tmp_path):
+def test_folders_beside_the_splits_are_reported(tmp_path):
     fill(tmp_path, "train", "test", "trainset")
     touch(tmp_path / "train" / "loose.jpg")
     (tmp_path / "val").mkdir()
@@ -160,7 +160,7 @@ def test_classes_below_are_found_by_hand():
     assert classes_below([("day 1", "1.jpg"), ("day 2", "1.jpg")]) is None
 
 
-def test_the_reason_is_told_where_all_photos_were_passed_over(tmp_path):
+def test_the_reason_is_given_where_all_photos_were_skipped(tmp_path):
     touch(tmp_path / "Rust" / "notes.txt")
     (tmp_path / "Scab").symlink_to(tmp_path / "gone")
     with pytest.raises(DataError, match=r"no photos; .*a link to nothing, or to itself: Scab.*no photo by its ending"):

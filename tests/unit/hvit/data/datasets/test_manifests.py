@@ -47,7 +47,7 @@ def test_unicode_is_read_with_and_without_a_mark(folder, encoding):
     assert class_names(read(folder, "path,label\nRust/p0.jpg,番茄___锈病\n", encoding)[0]) == ["番茄___锈病"]
 
 
-def test_a_western_table_is_read_and_said(folder):
+def test_a_table_in_a_western_encoding_is_read_and_reported(folder):
     samples, (note,) = read(folder, "path;label\nRust\\p0.jpg;Café___Maladie d’été\n".replace("’", "'"), "cp1252")
     assert class_names(samples) == ["Café___Maladie d'été"] and "is read as Windows-1252" in note
 
@@ -93,7 +93,7 @@ def test_what_cannot_be_followed_is_refused_by_its_line(folder, text, words):
         read(folder, text)
 
 
-def test_a_workbook_is_told_how_to_save_it(folder):
+def test_an_error_about_a_workbook_says_how_to_export_it(folder):
     (folder / "photos.xlsx").write_bytes(b"PK\x03\x04")
     with pytest.raises(DataError, match="workbook of a spreadsheet program; save it as a table: .*CSV UTF-8"):
         read_samples([folder / "photos.xlsx"])

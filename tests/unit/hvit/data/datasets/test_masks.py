@@ -127,7 +127,7 @@ def test_two_folders_of_one_split_are_refused(pack, other):
         read_masked([pack])
 
 
-def test_a_mask_without_a_photo_is_said_and_left_out(pack):
+def test_a_mask_without_a_photo_is_reported_and_left_out(pack):
     (pack / "train/images/b.jpg").unlink()
     notes = []
     assert len(read_masked([pack], notes.append)) == 1

@@ -69,7 +69,7 @@ def test_a_leaf_named_twice_is_refused():
         read_samples([SPAN, "leafsim:v1/7/20-40"])
 
 
-def test_a_picture_is_drawn_and_its_hash_is_that_of_its_address():
+def test_a_rendered_sample_has_the_hash_of_its_address():
     photo = RenderedSample.of(Address(7, 3)).read()
     assert np.array_equal(photo.pixels, render(Address(7, 3), 160).picture)
     assert photo.sha256 == hashlib.sha256(b"leafsim:v1/7/3").hexdigest()
@@ -81,7 +81,7 @@ def test_drawing_is_worth_several_processes_and_reading_is_not(photo_folder, mon
     assert readers(read_samples([photo_folder]) * 100) == 1
 
 
-def test_the_cache_holds_what_is_drawn_and_draws_it_once(small, tmp_path, monkeypatch):
+def test_an_existing_cache_renders_nothing_again(small, tmp_path, monkeypatch):
     cache = open_cache(small, 160, tmp_path)
     assert np.array_equal(cache[4], render(Address(7, 4), 64).picture)
     monkeypatch.setattr(cache_module, "run_in_order", None)
@@ -112,7 +112,7 @@ def test_a_cache_that_is_not_finished_leaves_no_file(small, tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
-def test_drawn_leaves_are_checked_like_photos(small):
+def test_rendered_leaves_are_checked_like_photos(small):
     report = check(small)
     assert report["photos"] == 30 and report["unreadable"] == [] and report["plants_known"]
     assert report["exact_copies"]["count"] == report["leaks"]["group"]["count"] == 0
@@ -126,6 +126,6 @@ def test_the_command_checks_a_span(capsys):
     assert "expected leafsim:v1/7/0-4999" in capsys.readouterr().err
 
 
-def test_leaves_without_an_end_are_not_drawn_as_files(tmp_path, capsys):
+def test_more_leaves_than_a_data_set_may_have_are_refused(tmp_path, capsys):
     assert main(["data", "synthesize", "--out", str(tmp_path / "d"), "--n", "99999999999"]) == 2
     assert "more than a data set may have: 1,000,000" in capsys.readouterr().err and not (tmp_path / "d").exists()

@@ -71,14 +71,14 @@ def test_pictures_masks_and_truth_are_those_of_the_renderer(leaves):
         ]
 
 
-def test_a_mask_gives_each_pixel_its_most_telling_value():
+def test_pixels_in_overlapping_masks_get_the_most_specific_class():
     leaf = render(Address(5, 0), SIZE)
     flat = {"leaf": "11111", "symptom": "00110", "halo": "00010", "stress": "01110"}
     arrays = {f"{name}_mask": np.array([[int(bit) for bit in bits]], bool) for name, bits in flat.items()}
     assert mask_of(type(leaf)(**vars(leaf) | arrays)).tolist() == [[1, 4, 2, 3, 1]]
 
 
-def test_nothing_but_pixels_tells_the_class(leaves):
+def test_files_of_all_classes_have_one_format_and_one_pattern_of_names(leaves):
     pictures = [Image.open(leaves / row["path"]) for row in rows_of(leaves)]
     assert {(p.format, p.mode, p.size, tuple(p.info)) for p in pictures} == {("PNG", "RGB", (SIZE, SIZE), ())}
     assert [row["path"].split("/")[-1] for row in rows_of(leaves)] == [f"{i:06d}.png" for i in range(30)]

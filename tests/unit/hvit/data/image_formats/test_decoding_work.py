@@ -225,7 +225,7 @@ def test_the_picture_of_a_gif_in_blocks_of_one_byte_is_refused():
     assert "too many blocks" in refusal(data[:-2] + b"\1\0" * 2_000_000 + b"\0;")
 
 
-def test_a_gif_of_any_length_is_walked_to_its_second_frame_only():
+def test_a_gif_is_parsed_to_its_second_frame_only():
     frames = [Image.new("P", (80, 80), i) for i in range(6)]
     data = saved(frames[0], "GIF", save_all=True, append_images=frames[1:], optimize=False)
     assert work_of(gif_work, data) < 6400 + 50 * 100

@@ -45,7 +45,7 @@ def saved(kind):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF"])
-def test_formats_are_told_by_content(kind):
+def test_formats_are_recognized_by_content(kind):
     assert format_of(saved(kind)) == kind
 
 
@@ -57,7 +57,7 @@ def test_formats_are_told_by_content(kind):
         (b"avis", [], "AVIF"),
     ],
 )  # fmt: skip
-def test_heif_and_avif_are_told_by_their_brands(major, others, kind):
+def test_heif_and_avif_are_recognized_by_their_brands(major, others, kind):
     assert format_of(ftyp(major, *others)) == kind
 
 

@@ -86,7 +86,7 @@ def test_a_photo_in_tiles_is_read_and_costs_what_its_tiles_have():
     assert 0 < work.pixels - 6 * 128 * 128 - 0.8 * (len(data) - 2000) < 60_000  # the boxes
 
 
-def test_of_a_sequence_the_first_frame_is_read_and_it_is_said():
+def test_of_a_sequence_the_first_frame_is_read_with_a_note():
     photo = decode_photo(avif(save_all=True, append_images=[SMOOTH.rotate(90), SMOOTH.rotate(180)]))
     assert photo.animated and far_from(photo.pixels) < 6
 
@@ -201,7 +201,7 @@ def test_the_sides_in_hevc_headers_are_those_written_there():
     assert hevc_pictures(struct.pack(">H", len(sps(640, 480))) + sps(640, 480), 2) == (0, (640, 480))
 
 
-def test_a_heic_whose_stream_is_larger_than_it_tells_is_refused():
+def test_a_heic_whose_stream_is_larger_than_declared_is_refused():
     assert "Copy it again" in refusal(file_of({1: b"hvc1"}, {}, (640, 480), hvcc(sps(640, 480))))
     told = refusal(file_of({1: b"hvc1"}, {}, (640, 480), hvcc(sps(9000, 7000))))
     assert "parts of 63 megapixels each: more to decode" in told

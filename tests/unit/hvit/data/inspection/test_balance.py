@@ -33,7 +33,7 @@ def run(tmp_path):
     return path
 
 
-def test_parts_come_from_the_list_of_the_run_and_test_from_its_answers(run):
+def test_roles_are_read_from_split_csv_and_test_from_predictions(run):
     balance = balance_of(Run(run))
     assert balance.role_source == "split.csv" and balance.sources == ["field", "photos"]
     assert balance.roles == ["train", "select", "calibrate", "test"]
@@ -43,12 +43,12 @@ def test_parts_come_from_the_list_of_the_run_and_test_from_its_answers(run):
     assert balance.count("photos", CLASSES[0]) == 1 + 1 + 4 and balance.count("field") == 1
 
 
-def test_folds_are_photos_that_learned_and_were_judged(run):
+def test_photos_of_all_folds_are_counted_as_cross_validation(run):
     write_split(run, [["photos/1.jpg", "a", CLASSES[0], "fold 1", ""], ["photos/2.jpg", "b", CLASSES[0], "fold 2", ""]])
     assert balance_of(Run(run)).count(role="cv") == 2
 
 
-def test_addresses_of_drawn_leaves_tell_what_the_list_would(tmp_path):
+def test_addresses_of_rendered_leaves_replace_the_list_of_photos(tmp_path):
     config = {"data": {"dirs": ["leafsim:v1/7/0-199"], "calibrate_only": []}, "seed": 0}
     run = Run(write_records(tmp_path / "drawn", config=config))
     balance, name = balance_of(run), plan(Address(7, 0)).condition

@@ -124,12 +124,12 @@ def background_of(colors, tmp_path, count=12):
     return check(read_samples([tmp_path / "d"]))["background_control"]
 
 
-def test_a_background_that_tells_the_class_is_found(tmp_path):
+def test_a_background_that_predicts_the_class_is_found(tmp_path):
     control = background_of([(10, 10, 10), (200, 200, 200), (90, 60, 120)], tmp_path)
     assert control == {"top1": 1.0, "n": 36, "largest_class": pytest.approx(1 / 3)}
 
 
-def test_one_background_for_all_tells_nothing(tmp_path):
+def test_one_background_for_all_predicts_nothing(tmp_path):
     assert background_of([(90, 60, 120)] * 3, tmp_path)["top1"] == pytest.approx(1 / 3)
 
 
@@ -160,7 +160,7 @@ def test_the_command_prints_one_json_document_and_writes_nothing(data, capsys):
     assert sorted(data.rglob("*")) == before
 
 
-def test_the_command_tells_people_what_it_found(data, capsys):
+def test_the_command_prints_what_it_found(data, capsys):
     shutil.copy(data / "train/Tomato___healthy/00.jpg", data / "test/Tomato___healthy/copy.jpg")
     assert main(["data", "check", str(data)]) == 0
     out = capsys.readouterr().out

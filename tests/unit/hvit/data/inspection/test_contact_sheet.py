@@ -23,7 +23,7 @@ def test_another_seed_shows_other_photos_and_the_same_seed_the_same(photo_folder
     assert np.array_equal(sheets[0], sheets[1]) and not np.array_equal(sheets[0], sheets[2])
 
 
-def test_the_command_writes_a_picture_of_drawn_leaves(tmp_path, capsys):
+def test_the_command_writes_a_picture_of_rendered_leaves(tmp_path, capsys):
     out = tmp_path / "sheet.png"
     assert main(["data", "sheet", "leafsim:v1/7/0-9", "--out", str(out), "--columns", "1", "--size", "64"]) == 0
     assert str(out) in capsys.readouterr().out

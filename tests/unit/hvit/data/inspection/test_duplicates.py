@@ -80,6 +80,6 @@ def test_the_one_near_duplicate_among_thousands_is_found():
     assert found.tolist() == [[10, 2500]]
 
 
-def test_drawn_leaves_of_the_tests_are_no_near_duplicates_of_each_other():
+def test_rendered_leaves_of_the_tests_are_no_near_duplicates_of_each_other():
     leaves = [draw_leaf(c, seed) for c in range(3) for seed in range(8)]
     assert pairs_of(leaves) == []

@@ -33,7 +33,7 @@ def _thumbnail(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(picture, (16, 16), interpolation=cv2.INTER_AREA).astype(float)
 
 
-def test_a_leaf_is_the_same_whatever_was_drawn_before():
+def test_a_leaf_is_the_same_whatever_was_rendered_before():
     first = render(Address(7, 42), 64, bands=True)
     render(Address(7, 43), 64)
     again = render(Address(7, 42), 64, bands=True)
@@ -76,7 +76,7 @@ def test_masks_agree_with_severity(condition):
         assert 0.2 < leaf.leaf_mask.mean() < 0.95
 
 
-def test_a_companion_is_drawn_and_stays_the_smaller_infection():
+def test_a_second_infection_is_rendered_and_stays_smaller_than_the_first():
     mixed = [a for a in (Address(33, i) for i in range(400)) if plan(a).companion is not None]
     assert 0.05 < len(mixed) / 400 < 0.15
     drawn = 0
@@ -125,6 +125,6 @@ def test_bands_are_reflectances_of_a_leaf_on_the_ground():
 
 
 @pytest.mark.parametrize("size", [16, 4096])
-def test_sizes_that_cannot_be_drawn_are_refused(size):
+def test_sizes_that_cannot_be_rendered_are_refused(size):
     with pytest.raises(ValueError, match="expected 32 to 1024"):
         render(Address(7, 42), size)

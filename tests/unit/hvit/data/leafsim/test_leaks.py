@@ -12,7 +12,7 @@ from hvit.data.leafsim import leaf as leaf_module
 from hvit.data.leafsim.plan import HEALTHY, SPECIES
 
 
-def test_the_background_alone_tells_no_condition():
+def test_the_background_alone_predicts_no_condition():
     samples = read_samples(["leafsim:v1/61/0-599"])
     corners = np.stack([corner_patches(render(Address(61, i), 80).picture) for i in range(len(samples))])
     n = 200
@@ -45,7 +45,7 @@ def _grown(mask: np.ndarray) -> np.ndarray:
     return cv2.dilate(mask.astype(np.uint8), np.ones((17, 17))) > 0  # JPEG blocks and a blurred lens reach beyond
 
 
-def test_shape_tells_no_condition_but_that_gray_leaf_spot_needs_a_strap():
+def test_shape_predicts_no_condition_but_gray_leaf_spot():
     seen = {name: Counter() for name in CONDITIONS}
     for index in range(12000):
         what = plan(Address(63, index))

@@ -96,7 +96,7 @@ def test_shares_of_each_image_sum_to_one(details):
 
 @pytest.mark.parametrize("residual", [0.0, 0.3, 0.5, "norms"])
 @pytest.mark.parametrize("image", [0, 1])
-def test_the_walk_equals_the_product_of_full_matrices(details, image, residual):
+def test_the_recursion_equals_the_product_of_full_matrices(details, image, residual):
     expected = explicit(details.stages, image, residual).mean(0)
     assert expected.max() / expected.mean() > 1.5  # a flat map would pass whatever the order
     equal(rollout(details, residual)[image], expected)
