@@ -21,7 +21,7 @@ from hvit.models.sparse import VisibleUnits
 from training.command_line import config_parser, reports_os_errors
 from training.config import FinetuneConfig, PretrainConfig, ViewConfig, load_classifier_config
 from training.inputs.augment import BLOCK, augment, batch_sides
-from training.inputs.masking import kept_units
+from training.inputs.masking import sample_visible_indices
 from training.inputs.mixing import mix
 
 LEAVES = Path("leafsim:v1/1/0-199")
@@ -113,7 +113,7 @@ def _hidden(
     side = max(64, side // UNIT_PX * UNIT_PX)  # multiples of a unit
     numbers = np.arange(VIEWS - 1)
     views = augment(cache, numbers % len(cache), numbers, (side, side), config.augment, config.seed, CPU)
-    visible = VisibleUnits.of(kept_units(config.seed, numbers, (side, side), ratio), side, side)
+    visible = VisibleUnits.of(sample_visible_indices(config.seed, numbers, (side, side), ratio), side, side)
     return f"Hidden: {100 * ratio:.0f} % of the units of {UNIT_PX} px", _tiles(visible.blanked(views))
 
 

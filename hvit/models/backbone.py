@@ -162,19 +162,19 @@ class Backbone(nn.Module):
             outputs.append(tokens)
         return outputs
 
-    def visible_stages(self, images: Tensor, kept: Tensor) -> list[Tensor]:
+    def visible_stages(self, images: Tensor, visible_indices: Tensor) -> list[Tensor]:
         """Outputs of the four stages for the visible 32-px units alone; the masked units are not computed.
 
         The outputs do not depend on masked pixels. With all units visible they are those of `stage_tokens`.
 
         Args:
             images: (B, 3, H, W), sides multiples of 32 and at least 64 px.
-            kept: indices of the visible units in row-major order, (B, V) int64, without repeats in an image.
+            visible_indices: indices of the visible units in row-major order, (B, V) int64, without repeats in an image.
         Returns:
             Four of (B, V, T, C), before any norm, with T = 64, 16, 4, 1 tokens of a unit, in row-major order.
         Raises:
-            ValueError: the sides are no multiples of 32, `kept` does not fit them, or this backbone has other
-                windows or convolutional stages.
+            ValueError: the sides are no multiples of 32, `visible_indices` does not fit them, or this backbone has
+                other windows or convolutional stages.
         """
         if self.config.front is not None:
             raise ValueError(
@@ -186,13 +186,13 @@ class Backbone(nn.Module):
         if self.config.window_tokens != (*SIDES[:2], 0, 0):
             windows = self.config.window_tokens
             raise ValueError(f"window_tokens are {windows}; masking needs (8, 4, 0, 0)")
-        visible = VisibleUnits.of(kept, height, width)
+        visible = VisibleUnits.of(visible_indices, height, width)
         embeddings, outputs = self.position_embeddings(height, width), []
         units = visible.gather(self.patch_embed(visible.blanked(images)), SIDES[0])
         for stage, embedding, side in zip(self.stages, embeddings, SIDES):
             assert isinstance(stage, Stage)
             units = stage.forward_visible(units, embedding, visible, side, self.grad_checkpointing and self.training)
-            outputs.append(units.reshape(*kept.shape, *units.shape[1:]))
+            outputs.append(units.reshape(*visible_indices.shape, *units.shape[1:]))
         return outputs
 
     def stage_records(

@@ -77,20 +77,20 @@ class MaskedDecoder(nn.Module):
         self.apply(initialize)
         nn.init.trunc_normal_(self.mask_token, std=0.02)
 
-    def forward(self, stages: list[Tensor], kept: Tensor, grid: tuple[int, int]) -> Tensor:
+    def forward(self, stages: list[Tensor], visible_indices: Tensor, grid: tuple[int, int]) -> Tensor:
         """Predicts the pixels of all units.
 
         Args:
             stages: normalized tokens of the visible units, four of (B, V, T, C).
-            kept: indices of the visible units, (B, V).
+            visible_indices: indices of the visible units, (B, V).
             grid: rows and columns of units.
         Returns:
             (B, units, 3*32*32), in the layout of `unit_pixels`.
         """
         fused: Tensor = self.fused_norm(sum(layer(tokens.flatten(2)) for layer, tokens in zip(self.fuse, stages)))
-        B, units, dim = len(kept), grid[0] * grid[1], fused.shape[-1]
+        B, units, dim = len(visible_indices), grid[0] * grid[1], fused.shape[-1]
         tokens = self.mask_token.to(fused.dtype).expand(B, units, dim)
-        tokens = tokens.scatter(1, kept[..., None].expand(-1, -1, dim), fused)
+        tokens = tokens.scatter(1, visible_indices[..., None].expand(-1, -1, dim), fused)
         tokens = tokens + grid_positions(*grid, dim, tokens.device).to(tokens)
         for block in self.blocks:
             tokens = block(tokens, B)
@@ -111,9 +111,9 @@ class MaskedAutoencoder(nn.Module):
         super().__init__()
         self.backbone, self.decoder = backbone, decoder
 
-    def forward(self, images: Tensor, kept: Tensor) -> Tensor:
-        """Reconstruction loss, a scalar, of images (B, 3, H, W) whose visible units are `kept` (B, V)."""
-        return reconstruction_loss(self.backbone, self.decoder, images, kept)
+    def forward(self, images: Tensor, visible_indices: Tensor) -> Tensor:
+        """Reconstruction loss, a scalar, of images (B, 3, H, W) whose visible units are `visible_indices` (B, V)."""
+        return reconstruction_loss(self.backbone, self.decoder, images, visible_indices)
 
     def no_weight_decay(self) -> set[str]:
         """Names of the parameters, besides norms and biases, that get no weight decay."""
@@ -134,14 +134,14 @@ class JointModel(nn.Module):
         self.model, self.decoder = model, decoder
 
     def forward(
-        self, images: Tensor, kept: Tensor, spectral: Tensor | None = None, present: Tensor | None = None
+        self, images: Tensor, visible_indices: Tensor, spectral: Tensor | None = None, present: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Logits (B, K) of images (B, 3, H, W), and the reconstruction loss with visible units `kept` (B, V).
+        """Logits (B, K) of images (B, 3, H, W), and the reconstruction loss given `visible_indices` (B, V).
 
         `spectral` and `present`: as for `HViT.forward`; they take no part in the reconstruction.
         """
         logits = self.model(images) if spectral is None else self.model(images, spectral, present)
-        return logits, reconstruction_loss(self.model.backbone, self.decoder, images, kept)
+        return logits, reconstruction_loss(self.model.backbone, self.decoder, images, visible_indices)
 
     def no_weight_decay(self) -> set[str]:
         """Names of the parameters, besides norms and biases, that get no weight decay."""
@@ -154,23 +154,23 @@ class JointModel(nn.Module):
         return layers | {name: top for name, _ in self.named_parameters() if name.startswith("decoder.")}
 
 
-def reconstruction_loss(backbone: Backbone, decoder: MaskedDecoder, images: Tensor, kept: Tensor) -> Tensor:
+def reconstruction_loss(backbone: Backbone, decoder: MaskedDecoder, images: Tensor, visible_indices: Tensor) -> Tensor:
     """Mean squared error of the reconstructed pixels over the masked units; 1 for predicting each unit's mean.
 
     Args:
         images: (B, 3, H, W), sides multiples of 32.
-        kept: indices of the visible units, (B, V), V below the number of units of an image.
+        visible_indices: indices of the visible units, (B, V), V below the number of units of an image.
     Raises:
         ValueError: no unit is masked.
     """
     grid = (images.shape[-2] // UNIT_PX, images.shape[-1] // UNIT_PX)
-    if kept.shape[1] >= grid[0] * grid[1]:
+    if visible_indices.shape[1] >= grid[0] * grid[1]:
         raise ValueError(f"all {grid[0] * grid[1]} units of the images are visible; expected at least one masked unit")
-    stages = backbone.visible_stages(images, kept)
+    stages = backbone.visible_stages(images, visible_indices)
     stages = [backbone.normalized(tokens, stage) for stage, tokens in enumerate(stages)]
-    predicted = decoder(stages, kept, grid).float()
+    predicted = decoder(stages, visible_indices, grid).float()
     error: Tensor = (predicted - unit_pixels(images.float(), normalize=True)).square().mean(-1)  # (B, units)
-    masked = torch.ones_like(error).scatter(1, kept, 0.0)
+    masked = torch.ones_like(error).scatter(1, visible_indices, 0.0)
     return (error * masked).sum() / masked.sum()
 
 

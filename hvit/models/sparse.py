@@ -21,25 +21,26 @@ class VisibleUnits:
     """The visible units of a batch, the same number in each image.
 
     Attributes:
-        kept: indices of the visible units in row-major order, (B, V) int64, without repeats in an image.
+        indices: of the visible units in row-major order, (B, V) int64, without repeats in an image.
         rows, columns: grid of units of an image.
     """
 
-    kept: Tensor
+    indices: Tensor
     rows: int
     columns: int
 
     @classmethod
-    def of(cls, kept: Tensor, height: int, width: int) -> "VisibleUnits":
-        """Checks `kept` against the image size in px, multiples of 32.
+    def of(cls, visible_indices: Tensor, height: int, width: int) -> "VisibleUnits":
+        """Checks `visible_indices` against the image size in px, multiples of 32.
 
         Raises:
-            ValueError: `kept` is empty, or has more units than an image.
+            ValueError: `visible_indices` is empty, or has more units than an image.
         """
         rows, columns = height // UNIT_PX, width // UNIT_PX
-        if kept.ndim != 2 or not 1 <= kept.shape[1] <= rows * columns:
-            raise ValueError(f"kept is {tuple(kept.shape)}; expected (B, V) with V from 1 to {rows * columns} units")
-        return cls(kept, rows, columns)
+        if visible_indices.ndim != 2 or not 1 <= visible_indices.shape[1] <= rows * columns:
+            shape = tuple(visible_indices.shape)
+            raise ValueError(f"visible_indices has shape {shape}; expected (B, V), V from 1 to {rows * columns} units")
+        return cls(visible_indices, rows, columns)
 
     @property
     def total(self) -> int:
@@ -49,17 +50,17 @@ class VisibleUnits:
     @property
     def flat(self) -> Tensor:
         """Indices of the visible units among the units of the whole batch, (B*V,)."""
-        first = torch.arange(len(self.kept), device=self.kept.device)[:, None] * self.total
-        return (self.kept + first).flatten()
+        first = torch.arange(len(self.indices), device=self.indices.device)[:, None] * self.total
+        return (self.indices + first).flatten()
 
     def visible(self) -> Tensor:
         """Mask of the visible units, (B, units) bool."""
-        mask = torch.zeros(len(self.kept), self.total, dtype=torch.bool, device=self.kept.device)
-        return mask.scatter(1, self.kept, True)
+        mask = torch.zeros(len(self.indices), self.total, dtype=torch.bool, device=self.indices.device)
+        return mask.scatter(1, self.indices, True)
 
     def scatter(self, units: Tensor, side: int) -> Tensor:
         """Scatters visible units (B*V, side*side, C) into a grid of zeros, (B, H, W, C)."""
-        B, C = len(self.kept), units.shape[-1]
+        B, C = len(self.indices), units.shape[-1]
         everywhere = units.new_zeros(B * self.total, side * side, C).index_copy(0, self.flat, units)
         return grid_of(everywhere, side, (B, self.rows * side, self.columns * side, C))
 

@@ -147,8 +147,8 @@ class Stage(nn.Module):
             units = visible.gather(self.merge.conv(grid.permute(0, 3, 1, 2)).permute(0, 2, 3, 1), side)
         units = visible.gather(self.position(visible.scatter(units, side)), side)
         if embedding is not None:
-            units = units + visible.gather(embedding.expand(len(visible.kept), -1, -1, -1), side)
-        shape, num_images = units.shape, len(visible.kept)
+            units = units + visible.gather(embedding.expand(len(visible.indices), -1, -1, -1), side)
+        shape, num_images = units.shape, len(visible.indices)
         # With windows, a unit is one; with global attention, all visible units of an image are one.
         windows = units if self.window_tokens else units.reshape(num_images, -1, shape[-1])
         for block in self.blocks:

@@ -20,7 +20,7 @@ from training.engine.losses import ClassificationLoss
 from training.engine.schedule import Schedule
 from training.inputs.augment import batch_sides
 from training.inputs.datasets import fewer, read_all
-from training.inputs.masking import kept_units
+from training.inputs.masking import sample_visible_indices
 from training.inputs.sampler import class_shares, sample_weights
 from training.parallel.world import World
 
@@ -188,8 +188,8 @@ def _print_memory(model: Classifier, config: FinetuneConfig, world: World) -> No
         spectral = [torch.zeros(count, bands, height, width, device=world.device)] if bands else []
         if config.aux_mae_weight == 0:
             return learner(images, *spectral)
-        kept = kept_units(0, np.arange(count), (height, width), config.masked.mask_ratio)
-        return learner(images, kept.to(world.device), *spectral)
+        visible_indices = sample_visible_indices(0, np.arange(count), (height, width), config.masked.mask_ratio)
+        return learner(images, visible_indices.to(world.device), *spectral)
 
     model.set_grad_checkpointing(False)
     activations = activation_bytes(learner, run, config.batch_size, config.precision, world.device)

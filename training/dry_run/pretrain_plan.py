@@ -12,7 +12,7 @@ from training.config import ConfigError, PretrainConfig
 from training.dry_run.finetune_plan import UNDIVIDED, divided, largest_sides, print_photos, print_rates
 from training.dry_run.memory import activation_bytes, print_memory
 from training.engine.schedule import Schedule
-from training.inputs.masking import kept_units
+from training.inputs.masking import sample_visible_indices
 from training.parallel.world import World
 from training.self_supervised.pretext import PRETEXTS
 
@@ -62,8 +62,8 @@ def _print_memory(module: torch.nn.Module, config: PretrainConfig, world: World)
     def run(count: int):
         if config.method == "simclr":
             return module(torch.zeros(2 * count, 3, height, width, device=world.device))
-        kept = kept_units(0, np.arange(count), (height, width), config.masked.mask_ratio)
-        return module(torch.zeros(count, 3, height, width, device=world.device), kept.to(world.device))
+        visible_indices = sample_visible_indices(0, np.arange(count), (height, width), config.masked.mask_ratio)
+        return module(torch.zeros(count, 3, height, width, device=world.device), visible_indices.to(world.device))
 
     activations = activation_bytes(module, run, config.batch_size, config.precision, world.device)
     views = "two views of" if config.method == "simclr" else ""

@@ -24,7 +24,7 @@ from training.distillation.stored_outputs import StoredTeacher
 from training.distillation.teacher import Teacher, distillation_loss
 from training.engine.losses import ClassificationLoss
 from training.inputs.augment import augment, batch_sides
-from training.inputs.masking import kept_units
+from training.inputs.masking import sample_visible_indices
 from training.inputs.mixing import mix
 from training.inputs.profiler_regions import BACKWARD
 from training.inputs.random_streams import uniform
@@ -83,12 +83,14 @@ def train_step(
         set_drop_paths(model, config.seed, numbers, world.device)
         last = part == config.accum_steps - 1
         average_gradients(step_model, last)
-        painting = guesses = None
+        reconstruction = guesses = None
         with torch.autocast(world.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
             images, *spectral = model_batch(views, numbers, preprocessing, stream, config.spectral, config.seed)
             if config.aux_mae_weight > 0 and not frozen:
-                kept = to_device(kept_units(config.seed, samples, sides, config.masked.mask_ratio), world.device)
-                logits, painting = step_model(images, kept, *spectral)
+                visible_indices = to_device(
+                    sample_visible_indices(config.seed, samples, sides, config.masked.mask_ratio), world.device
+                )
+                logits, reconstruction = step_model(images, visible_indices, *spectral)
             elif config.learns_features and not frozen:
                 logits, guesses = step_model(images, *spectral)
             else:
@@ -96,8 +98,8 @@ def train_step(
         loss = loss_of(logits, targets)
         if teacher is not None:
             loss = distillation_loss(loss, logits, teacher(views[:, :3], samples, progress), config.distill, guesses)
-        if painting is not None:
-            loss = loss + config.aux_mae_weight * painting
+        if reconstruction is not None:
+            loss = loss + config.aux_mae_weight * reconstruction
         with record_function(BACKWARD):
             (loss / config.accum_steps).backward()
         total += loss.detach() / config.accum_steps

@@ -11,7 +11,7 @@ from training.inputs.random_streams import uniform
 MASK = 5000  # random stream
 
 
-def kept_units(seed: int, samples: np.ndarray, sides: tuple[int, int], mask_ratio: float) -> Tensor:
+def sample_visible_indices(seed: int, samples: np.ndarray, sides: tuple[int, int], mask_ratio: float) -> Tensor:
     """Samples the visible units of each view, independently of other views.
 
     Args:

@@ -15,7 +15,7 @@ from training.config import PretrainConfig
 from training.engine.initial_weights import decoder_for
 from training.engine.steps import set_drop_paths
 from training.inputs.augment import augment
-from training.inputs.masking import kept_units
+from training.inputs.masking import sample_visible_indices
 from training.parallel.world import World
 from training.self_supervised.contrastive import chance_loss, contrastive_loss
 
@@ -93,9 +93,9 @@ class MaskedAutoencoding(Pretext):
 
     def loss(self, step_module: nn.Module, cache: PhotoCache, photos: np.ndarray, samples: np.ndarray, sides) -> Tensor:
         views = self._views(cache, photos, samples, sides)
-        kept = kept_units(self.config.seed, samples, sides, self.config.masked.mask_ratio)
+        visible_indices = sample_visible_indices(self.config.seed, samples, sides, self.config.masked.mask_ratio)
         with self._autocast():
-            return step_module(views, to_device(kept, self.world.device))
+            return step_module(views, to_device(visible_indices, self.world.device))
 
     def compared(self) -> nn.Module:
         return self.model

@@ -25,7 +25,7 @@ class _Paints(torch.nn.Module):
         super().__init__()
         self.painted = painted
 
-    def forward(self, stages, kept, grid):
+    def forward(self, stages, visible_indices, grid):
         return self.painted
 
 
@@ -54,7 +54,7 @@ def test_the_loss_counts_masked_units_alone():
     assert loss.item() == pytest.approx((1**2 + 4**2) / 2, rel=1e-4)
 
 
-def test_painting_each_unit_in_its_mean_costs_1():
+def test_predicting_the_mean_of_each_unit_has_loss_1():
     backbone, images = HViT(MICRO).backbone, torch.rand(2, 3, 64, 64)
     loss = reconstruction_loss(backbone, _Paints(torch.zeros(2, 4, 3072)), images, torch.tensor([[0], [3]]))
     assert loss.item() == pytest.approx(1.0, rel=1e-3)
@@ -63,17 +63,17 @@ def test_painting_each_unit_in_its_mean_costs_1():
 def test_the_decoder_gets_positions_and_reconstructs_all_units():
     torch.manual_seed(0)
     decoder = MaskedDecoder(MICRO.embed_dims, dim=64, depth=1).eval()
-    kept = torch.tensor([[0, 2, 3]])
+    visible_indices = torch.tensor([[0, 2, 3]])
     stages = [torch.randn(1, 3, side * side, C) for side, C in zip((8, 4, 2, 1), MICRO.embed_dims)]
-    painted = decoder(stages, kept, (2, 3))
+    painted = decoder(stages, visible_indices, (2, 3))
     assert painted.shape == (1, 6, 3 * 32 * 32)
-    swapped = decoder([tokens[:, [1, 0, 2]] for tokens in stages], kept[:, [1, 0, 2]], (2, 3))
+    swapped = decoder([tokens[:, [1, 0, 2]] for tokens in stages], visible_indices[:, [1, 0, 2]], (2, 3))
     torch.testing.assert_close(swapped, painted)  # the order they come in is nothing
     elsewhere = decoder(stages, torch.tensor([[0, 2, 5]]), (2, 3))
     assert (elsewhere - painted).abs().max() > 1e-3  # the place is
 
 
-def test_every_stage_gets_a_gradient_from_painting():
+def test_every_stage_gets_a_gradient_from_the_reconstruction():
     torch.manual_seed(0)
     autoencoder = MaskedAutoencoder(HViT(MICRO).backbone, MaskedDecoder(MICRO.embed_dims, 64, 1))
     autoencoder(torch.rand(2, 3, 96, 96), torch.tensor([[0, 4], [7, 1]])).backward()
@@ -90,10 +90,10 @@ def test_a_joint_model_gives_the_logits_of_its_classifier_and_layers_for_all_it_
     torch.manual_seed(0)
     model = HViT(MICRO).eval()
     joint = JointModel(model, MaskedDecoder(MICRO.embed_dims, 64, 1)).eval()
-    images, kept = torch.rand(2, 3, 64, 64), torch.tensor([[0], [3]])
-    logits, painting = joint(images, kept)
+    images, visible_indices = torch.rand(2, 3, 64, 64), torch.tensor([[0], [3]])
+    logits, reconstruction = joint(images, visible_indices)
     assert torch.equal(logits, model(images))
-    assert torch.equal(painting, reconstruction_loss(model.backbone, joint.decoder, images, kept))
+    assert torch.equal(reconstruction, reconstruction_loss(model.backbone, joint.decoder, images, visible_indices))
     names = {name for name, _ in joint.named_parameters()}
     layers = joint.layer_groups()
     assert set(layers) == names and joint.no_weight_decay() <= names

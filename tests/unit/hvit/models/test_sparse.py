@@ -22,7 +22,7 @@ def backbone() -> Backbone:
     return backbone
 
 
-def _kept(count: int, units: int, images: int = 2) -> torch.Tensor:
+def _visible_indices(count: int, units: int, images: int = 2) -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
     return torch.stack([torch.randperm(units, generator=generator)[:count] for _ in range(images)])
 
@@ -31,8 +31,8 @@ def _kept(count: int, units: int, images: int = 2) -> torch.Tensor:
 @torch.no_grad()
 def test_with_all_units_the_stages_are_those_of_the_dense_path(backbone, sides):
     images = torch.randn(2, 3, *sides)
-    visible = VisibleUnits.of(_kept(sides[0] * sides[1] // 1024, sides[0] * sides[1] // 1024), *sides)
-    sparse = backbone.visible_stages(images, visible.kept)
+    visible = VisibleUnits.of(_visible_indices(sides[0] * sides[1] // 1024, sides[0] * sides[1] // 1024), *sides)
+    sparse = backbone.visible_stages(images, visible.indices)
     for dense, units, side in zip(backbone.stage_tokens(images), sparse, SIDES):
         assert units.shape == (2, visible.total, side * side, dense.shape[-1])
         torch.testing.assert_close(visible.scatter(units.flatten(0, 1), side), dense, atol=2e-5, rtol=1e-5)
@@ -40,30 +40,34 @@ def test_with_all_units_the_stages_are_those_of_the_dense_path(backbone, sides):
 
 @torch.no_grad()
 def test_masked_pixels_change_nothing(backbone):
-    images, kept = torch.randn(2, 3, 96, 96), _kept(4, 9)
-    shown = VisibleUnits.of(kept, 96, 96).blanked(torch.ones_like(images)).bool()
+    images, visible_indices = torch.randn(2, 3, 96, 96), _visible_indices(4, 9)
+    shown = VisibleUnits.of(visible_indices, 96, 96).blanked(torch.ones_like(images)).bool()
     others = torch.where(shown, images, torch.full_like(images, float("nan")))
-    for ours, theirs in zip(backbone.visible_stages(images, kept), backbone.visible_stages(others, kept)):
+    for ours, theirs in zip(
+        backbone.visible_stages(images, visible_indices), backbone.visible_stages(others, visible_indices)
+    ):
         assert torch.equal(ours, theirs)
     visible = torch.where(shown, images + 0.1, images)
-    assert not torch.equal(backbone.visible_stages(visible, kept)[3], backbone.visible_stages(images, kept)[3])
+    assert not torch.equal(
+        backbone.visible_stages(visible, visible_indices)[3], backbone.visible_stages(images, visible_indices)[3]
+    )
 
 
 @torch.no_grad()
 def test_the_order_of_visible_units_does_not_matter(backbone):
-    images, kept = torch.randn(2, 3, 96, 96), _kept(5, 9)
-    turned = kept.flip(1)
-    for ours, theirs in zip(backbone.visible_stages(images, kept), backbone.visible_stages(images, turned)):
+    images, visible_indices = torch.randn(2, 3, 96, 96), _visible_indices(5, 9)
+    turned = visible_indices.flip(1)
+    for ours, theirs in zip(backbone.visible_stages(images, visible_indices), backbone.visible_stages(images, turned)):
         torch.testing.assert_close(ours, theirs.flip(1), atol=2e-5, rtol=1e-5)
 
 
 def test_checkpointing_changes_no_gradient(backbone):
-    images, kept, gradients = torch.randn(2, 3, 64, 96), _kept(3, 6), []
+    images, visible_indices, gradients = torch.randn(2, 3, 64, 96), _visible_indices(3, 6), []
     for checkpointed in (False, True):
         backbone.train()
         backbone.grad_checkpointing = checkpointed
         backbone.zero_grad()
-        sum(stage.square().mean() for stage in backbone.visible_stages(images, kept)).backward()
+        sum(stage.square().mean() for stage in backbone.visible_stages(images, visible_indices)).backward()
         gradients.append([parameter.grad.clone() for parameter in backbone.parameters() if parameter.grad is not None])
     backbone.grad_checkpointing = False
     backbone.eval()
@@ -78,7 +82,10 @@ def test_masking_three_fifths_costs_less_than_half(monkeypatch):
     monkeypatch.setattr(Attention, "forward", lambda self, tokens: self.forward_with_weights(tokens)[0])
     backbone, images = create_model("hvit_small", num_classes=0).backbone.eval(), torch.zeros(1, 3, 224, 224)
     costs = []
-    for run in (lambda: backbone.stage_tokens(images), lambda: backbone.visible_stages(images, _kept(20, 49, 1))):
+    for run in (
+        lambda: backbone.stage_tokens(images),
+        lambda: backbone.visible_stages(images, _visible_indices(20, 49, 1)),
+    ):
         with FlopCounterMode(display=False) as counter:
             run()
         costs.append(counter.get_total_flops())
@@ -86,16 +93,16 @@ def test_masking_three_fifths_costs_less_than_half(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("sides", "kept", "expected"),
+    ("sides", "visible_indices", "expected"),
     [
-        ((96, 100), _kept(2, 9), "multiples of 32 px"),
+        ((96, 100), _visible_indices(2, 9), "multiples of 32 px"),
         ((96, 96), torch.zeros(2, 0, dtype=torch.int64), "V from 1 to 9 units"),
         ((96, 96), torch.zeros(2, 10, dtype=torch.int64), "V from 1 to 9 units"),
     ],
 )
-def test_units_that_do_not_fit_are_refused(backbone, sides, kept, expected):
+def test_units_that_do_not_fit_are_refused(backbone, sides, visible_indices, expected):
     with pytest.raises(ValueError, match=expected):
-        backbone.visible_stages(torch.zeros(2, 3, *sides), kept)
+        backbone.visible_stages(torch.zeros(2, 3, *sides), visible_indices)
 
 
 def test_other_windows_than_units_are_refused():

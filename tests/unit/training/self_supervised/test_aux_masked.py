@@ -36,9 +36,9 @@ def test_the_loss_adds_the_weighted_reconstruction_loss_to_that_of_the_labels(ti
         overrides = [MICRO, "epochs=0.3", "log_every=1", f"aux_mae_weight={weight}"]
         assert finetune.main(_words(tiny_config, tmp_path / str(weight), overrides)) == 0
         first.append(_losses(tmp_path / str(weight))[1])
-    painting = first[2] - first[0]
-    assert 0.9 < painting < 1.3  # of a decoder that has learned nothing
-    assert first[1] - first[0] == pytest.approx(painting / 2, rel=1e-4)
+    reconstruction = first[2] - first[0]
+    assert 0.9 < reconstruction < 1.3  # of a decoder that has learned nothing
+    assert first[1] - first[0] == pytest.approx(reconstruction / 2, rel=1e-4)
 
 
 def test_reconstruction_changes_the_backbone_and_the_run_keeps_no_decoder(tiny_config, tmp_path):
@@ -90,4 +90,4 @@ def test_what_makes_no_sense_is_refused(tiny_config, overrides, expected):
 
 def test_the_plan_counts_the_decoder(tiny_config, tmp_path, capsys):
     assert finetune.main([*_words(tiny_config, tmp_path / "run", AUX), "--dry-run"]) == 0
-    assert "0.5 times that of painting 60 % of each picture" in capsys.readouterr().out
+    assert "0.5 times that of reconstruction 60 % of each picture" in capsys.readouterr().out
