@@ -95,7 +95,7 @@ def attribution_map(
     color_bar(explanation.scale, style.opacity)
     if request.against is not None:
         sentence(words.colors_of_difference(request.class_name, request.against), "below")
-    elif explanation.scale.knee is not None:
+    elif explanation.scale.linthresh is not None:
         sentence(words.SIGNED, "standing")
     if explanations.exceeds_randomized_model(diagnosed.run, request, explanation) is False:
         sentence(words.NOTHING_EXCEEDS_RANDOMIZED, "notice")

@@ -3,7 +3,7 @@
 Values are never normalized by the minimum or maximum of a map: a flat map looks flat, and two photos can be compared.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,18 +16,18 @@ class ColorScale:
     Attributes:
         unit: label of the color bar.
         ticks: values at the ticks of the color bar; the first and the last are its limits, where values are clipped.
-        knee: None for a logarithmic scale between two positive limits. Otherwise a symmetric scale around 0, linear
-            well below this absolute value and logarithmic well above, like `SymLogNorm(linthresh=knee)`.
+        linthresh: None for a logarithmic scale between two positive limits. Otherwise a symmetric scale around 0,
+            linear well below this absolute value and logarithmic well above, like `SymLogNorm`.
     """
 
     unit: str
     ticks: tuple[float, ...]
-    knee: float | None = None
+    linthresh: float | None = None
 
     @property
     def labels(self) -> list[str]:
         """Tick labels."""
-        return [f"{tick:g}x" if self.knee is None else f"{tick:+g}" if tick else "0" for tick in self.ticks]
+        return [f"{tick:g}x" if self.linthresh is None else f"{tick:+g}" if tick else "0" for tick in self.ticks]
 
     def normalize(self, values: np.ndarray) -> np.ndarray:
         """Values of any shape -> positions on the scale in [0, 1], float32.
@@ -37,17 +37,18 @@ class ColorScale:
         """
         low, high = self.ticks[0], self.ticks[-1]
         positions: np.ndarray
-        if self.knee is None:
+        if self.linthresh is None:
             positions = np.log(np.clip(values, low, high) / low) / np.log(high / low)
         else:
-            strength = np.log1p(np.abs(values) / self.knee) / np.log1p(high / self.knee)
+            strength = np.log1p(np.abs(values) / self.linthresh) / np.log1p(high / self.linthresh)
             positions = (1 + np.sign(values) * np.minimum(strength, 1)) / 2
         result: np.ndarray = positions.astype(np.float32)
         return result
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields and the kind of the scale, for JSON."""
-        return {"kind": "log" if self.knee is None else "signed log", **asdict(self), "ticks": list(self.ticks)}
+        """The fields and the kind of the scale, for JSON, where `linthresh` is called knee."""
+        kind = "log" if self.linthresh is None else "signed log"
+        return {"kind": kind, "unit": self.unit, "ticks": list(self.ticks), "knee": self.linthresh}
 
 
 # Lift: share of a cell divided by the uniform share 1/N. 1 is the average, in the middle.
@@ -55,13 +56,13 @@ LIFT = ColorScale("share, against the average", (0.5, 1.0, 2.0))
 # Contributions to the logit of a class. The limits hold over 99 % of the values of leaf33-tiny on 30 validation photos.
 # Where the cells sum to a logit, values are multiplied by the number of cells, so that they do not depend on the size
 # of the cells: the logit of a photo with this value everywhere. Pixels vary far more than tokens, hence two scales.
-FEATURE_CONTRIBUTION = ColorScale("score, were all like this place", (-10.0, -2.0, 0.0, 2.0, 10.0), knee=2.0)
-PIXEL_CONTRIBUTION = ColorScale("score, were all like this place", (-300.0, -50.0, 0.0, 50.0, 300.0), knee=25.0)
-SCORE_DROP = ColorScale("score lost by hiding this place", (-2.0, -0.5, 0.0, 0.5, 2.0), knee=0.25)
+FEATURE_CONTRIBUTION = ColorScale("score, were all like this place", (-10.0, -2.0, 0.0, 2.0, 10.0), linthresh=2.0)
+PIXEL_CONTRIBUTION = ColorScale("score, were all like this place", (-300.0, -50.0, 0.0, 50.0, 300.0), linthresh=25.0)
+SCORE_DROP = ColorScale("score lost by hiding this place", (-2.0, -0.5, 0.0, 0.5, 2.0), linthresh=0.25)
 # Difference of two lifts: the limits hold 97 % of the values of leaf33-tiny on 20 validation photos, about as many as
 # those of `LIFT`.
 LIFT_DIFFERENCE = ColorScale(
-    "share for one class less the other, in average shares", (-2.0, -0.5, 0.0, 0.5, 2.0), knee=0.5
+    "share for one class less the other, in average shares", (-2.0, -0.5, 0.0, 0.5, 2.0), linthresh=0.5
 )
 
 

@@ -41,7 +41,7 @@ def apply_colormap(heatmap: np.ndarray, colors: tuple[str, ...] = SEQUENTIAL_COL
 
 def colormap_of(scale: ColorScale) -> tuple[str, ...]:
     """Colors of a scale: a diverging colormap where it has a sign, otherwise a sequential one."""
-    return SEQUENTIAL_COLORS if scale.knee is None else DIVERGING_COLORS
+    return SEQUENTIAL_COLORS if scale.linthresh is None else DIVERGING_COLORS
 
 
 def overlay_heatmap(

@@ -23,7 +23,7 @@ def test_lift_is_logarithmic_from_half_to_twice_the_average():
 
 def test_a_signed_scale_by_hand():
     """Knee 1 and end 3: a value v stands log2(1 + |v|) / 2 of the way to its end."""
-    scale = ColorScale("points", (-3.0, 0.0, 3.0), knee=1.0)
+    scale = ColorScale("points", (-3.0, 0.0, 3.0), linthresh=1.0)
     np.testing.assert_allclose(
         scale.normalize(np.array([-9.0, -3, -1, 0, 1, 3, 9])), [0, 0, 0.25, 0.5, 0.75, 1, 1], atol=1e-6
     )

@@ -25,7 +25,7 @@ def test_a_difference_turned_round_has_the_other_sign(model, name):
 
 def test_shares_lose_their_whole_and_gain_a_sign(model):
     one, other = (explained(model, "gradient_rollout", drawn_photos()[0], k) for k in (1, 3))
-    assert one.scale.knee is None
+    assert one.scale.linthresh is None
     found = difference(one, other)
     assert found.attribution.sum() == pytest.approx(0, abs=1e-5)
     assert found.scale.ticks[0] == -found.scale.ticks[-1]
