@@ -83,7 +83,7 @@ def test_a_run_that_breaks_says_so(tiny_config, tmp_path, monkeypatch):
 
 
 def test_a_stopped_run_resumes_bit_for_bit(tiny_config, tmp_path):
-    settings = [MICRO, "epochs=40", "log_every=1", "eval_every=8"]
+    settings = [MICRO, "epochs=20", "log_every=1", "eval_every=8"]
     words = ["--config", tiny_config, *(word for setting in settings for word in ("--set", setting))]
     words += ["--run-dir", tmp_path / "stopped"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

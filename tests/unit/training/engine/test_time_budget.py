@@ -139,7 +139,7 @@ def quick(monkeypatch):
 
 def _words(config, run_dir, *words) -> list[str]:
     changes = [MICRO, "log_every=1", "rejection_photos=100", "epochs=8", "eval_every=4", "optim.warmup_epochs=1"]
-    changes += ["phases=[{until: 0.5, img_size: 32}, {until: 1.0, img_size: 64}]"]
+    changes += ["phases=[{until: 0.5, img_size: 64}, {until: 1.0, img_size: 96}]"]
     changed = [word for change in changes for word in ("--set", change)]
     return ["--config", str(config), "--run-dir", str(run_dir), "--device", "cpu", *changed, *words]
 
