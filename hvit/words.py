@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from hvit.data.classes import crop_of, crop_title, crops, is_healthy, spoken
-from hvit.runs import STALE_S, Live
+from hvit.runs import STALE_S, LiveProgress
 
 if TYPE_CHECKING:
     from hvit.severity.estimator import Severity
@@ -54,7 +54,7 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
 
 
-def training_progress(live: Live) -> str:
+def training_progress(live: LiveProgress) -> str:
     """Progress of a training run: "step 120 of 800, 141 img/s, about 12 min 30 s left"."""
     parts = [f"step {live.step:,} of {live.total_steps:,}"]
     if live.silent_s > STALE_S:

@@ -14,7 +14,7 @@ from app.cache import comparisons, records
 from app.compare import words
 from app.widgets import EVALUATED
 from app.words import split_title
-from hvit.runs import RunError, live_of
+from hvit.runs import RunError, live_progress
 from hvit.runs.seed_groups import SeedGroup
 from hvit.runs.snapshot import RunSnapshot
 
@@ -98,7 +98,7 @@ def status_lines(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
         for record in group.members:
             if record.status in NOT_QUIET:
                 text = words.state_of_run(
-                    record.name, record.status, record.info, now, _last_row(record), live_of(record.info)
+                    record.name, record.status, record.info, now, _last_row(record), live_progress(record.info)
                 )
                 st.html(f'<p class="run-state {record.status}" role="status">{html.escape(text)}</p>')
             if record.problem:

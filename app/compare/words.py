@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.words import NBSP, between, counted, joined, rate
-from hvit.runs import Live, RunInfo
+from hvit.runs import LiveProgress, RunInfo
 from hvit.runs.seed_groups import ABSENT
 from hvit.scoring.comparison import Gain
 from hvit.words import training_progress
@@ -70,7 +70,7 @@ def seeds(numbers: Sequence[int | None]) -> str:
 
 
 def state_of_run(
-    name: str, status: str, info: RunInfo, now: datetime, last: dict | None, live: Live | None = None
+    name: str, status: str, info: RunInfo, now: datetime, last: dict | None, live: LiveProgress | None = None
 ) -> str:
     """Status of a run in one sentence.
 

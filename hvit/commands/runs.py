@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from hvit.console import Subparsers, print_json, print_table
-from hvit.runs import Live, Run, RunError
+from hvit.runs import LiveProgress, Run, RunError
 from hvit.words import PLANTS_UNKNOWN, training_progress
 
 EXAMPLES = """examples:
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
                     len(row["classes"] or []) or None,
                     row["started"],
                     "yes" if row["can_predict"] else "no",
-                    training_progress(Live(**row["progress"])) if row["progress"] else None,
+                    training_progress(LiveProgress(**row["progress"])) if row["progress"] else None,
                 ]
                 for row in rows
             ],

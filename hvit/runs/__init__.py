@@ -5,7 +5,7 @@ from hvit.runs.listing import Trouble, find_run, list_runs, shortened, survey
 from hvit.runs.model_card import ModelCard
 from hvit.runs.provenance import public
 from hvit.runs.reader import Run, RunError, training_data_kinds
-from hvit.runs.run_info import STALE_S, Live, RunInfo, live_of, status_of
+from hvit.runs.run_info import STALE_S, LiveProgress, RunInfo, live_progress, status_of
 from hvit.runs.writer import (
     HEARTBEAT_S,
     RunLock,
@@ -27,7 +27,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "STALE_S",
     "TEST_EVALUATIONS",
-    "Live",
+    "LiveProgress",
     "ModelCard",
     "Run",
     "RunError",
@@ -38,7 +38,7 @@ __all__ = [
     "add_to_manifest",
     "find_run",
     "list_runs",
-    "live_of",
+    "live_progress",
     "training_data_kinds",
     "public",
     "check_not_taken",

@@ -24,7 +24,7 @@ from hvit.runs.layout import (
     run_name,
 )
 from hvit.runs.model_card import ModelCard
-from hvit.runs.run_info import Live, RunInfo, live_of, status_of
+from hvit.runs.run_info import LiveProgress, RunInfo, live_progress, status_of
 from hvit.untrusted import (
     Nan,
     UntrustedFileError,
@@ -82,9 +82,9 @@ class Run:
         return status_of(self.info)
 
     @property
-    def live(self) -> Live | None:
+    def progress_now(self) -> LiveProgress | None:
         """Progress of a run that trains, or did until its heartbeat stopped; None after its end."""
-        return live_of(self.info)
+        return live_progress(self.info)
 
     @cached_property
     def config(self) -> dict[str, Any] | None:
@@ -258,7 +258,7 @@ class Run:
             "started": self.info.started,
             "ended": self.info.ended,
             "heartbeat": self.info.heartbeat,
-            "progress": asdict(self.live) if self.live else None,
+            "progress": asdict(self.progress_now) if self.progress_now else None,
             "can_predict": self.can_predict,
         }
 

@@ -119,7 +119,7 @@ class RunInfo:
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveProgress:
     """Progress of training as of now.
 
     Attributes:
@@ -145,7 +145,7 @@ def status_of(info: RunInfo) -> str:
     return info.status if info.status in STATUSES else "unknown"
 
 
-def live_of(info: RunInfo) -> Live | None:
+def live_progress(info: RunInfo) -> LiveProgress | None:
     """Progress of a training run, or of one whose heartbeat stopped; None where it ended, or recorded none."""
     progress, status = info.progress, status_of(info)
     if status not in ("running", "stopped") or progress is None:
@@ -156,7 +156,7 @@ def live_of(info: RunInfo) -> Live | None:
     left_s = progress.left_s
     if left_s is not None:
         left_s = None if status == "stopped" else max(0.0, left_s - step_age_s)
-    return Live(progress.step, progress.total_steps, progress.images_per_s, left_s, silent_s, step_age_s)
+    return LiveProgress(progress.step, progress.total_steps, progress.images_per_s, left_s, silent_s, step_age_s)
 
 
 def age_s(stamp: str | None) -> float:

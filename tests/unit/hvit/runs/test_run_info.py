@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hvit.runs.run_info import GitState, Progress, RunInfo, live_of, status_of
+from hvit.runs.run_info import GitState, Progress, RunInfo, live_progress, status_of
 from hvit.untrusted import UntrustedFileError
 
 DOCUMENT = {
@@ -54,5 +54,5 @@ def test_a_run_is_stopped_a_minute_after_its_last_heartbeat():
 
 def test_without_a_step_there_is_no_progress_to_show():
     now = datetime.now(UTC).isoformat()
-    assert live_of(RunInfo(status="running", heartbeat=now, progress=Progress(total_steps=9, at=now))) is None
-    assert live_of(RunInfo(status="running", heartbeat=now, progress=Progress(3, 9, at=now))).step == 3
+    assert live_progress(RunInfo(status="running", heartbeat=now, progress=Progress(total_steps=9, at=now))) is None
+    assert live_progress(RunInfo(status="running", heartbeat=now, progress=Progress(3, 9, at=now))).step == 3

@@ -244,14 +244,14 @@ def test_an_unknown_run_names_the_nearest(tmp_path):
 
 def test_a_run_in_training_shows_its_progress(tmp_path):
     writer = _writer(tmp_path / "one")
-    assert Run(tmp_path / "one").live is None and Run(tmp_path / "one").row()["progress"] is None
+    assert Run(tmp_path / "one").progress_now is None and Run(tmp_path / "one").row()["progress"] is None
     writer.progress(120, 400, 38.4, 750.0)
     writer._write()
-    live = Run(tmp_path / "one").live
+    live = Run(tmp_path / "one").progress_now
     assert (live.step, live.total_steps, live.images_per_s) == (120, 400, 38.4) and 745 < live.left_s <= 750
-    assert training_progress(Run(tmp_path / "one").live).startswith("step 120 of 400, 38 img/s, about 12 min ")
+    assert training_progress(Run(tmp_path / "one").progress_now).startswith("step 120 of 400, 38 img/s, about 12 min ")
     writer.finish("done", {})
-    assert Run(tmp_path / "one").live is None and Run(tmp_path / "one").info.process is None
+    assert Run(tmp_path / "one").progress_now is None and Run(tmp_path / "one").info.process is None
 
 
 def test_a_run_that_fell_silent_says_since_when_and_promises_no_end(tmp_path):
@@ -260,8 +260,8 @@ def test_a_run_that_fell_silent_says_since_when_and_promises_no_end(tmp_path):
     writer._write()
     _change(tmp_path / "one", heartbeat=(datetime.now(UTC) - timedelta(hours=3)).isoformat())
     run = Run(tmp_path / "one")
-    assert run.status == "stopped" and run.live.left_s is None
-    assert training_progress(run.live) == "step 120 of 400, silent for 3 h 00 min"
+    assert run.status == "stopped" and run.progress_now.left_s is None
+    assert training_progress(run.progress_now) == "step 120 of 400, silent for 3 h 00 min"
 
 
 def test_a_run_that_lives_but_makes_no_step_says_so(tmp_path):
@@ -269,7 +269,7 @@ def test_a_run_that_lives_but_makes_no_step_says_so(tmp_path):
     writer.progress(120, 400, 38.4, 750.0)
     old = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
     _change(tmp_path / "one", progress=vars(writer.info.progress) | {"at": old})
-    assert "no step for 5 min 0" in training_progress(Run(tmp_path / "one").live)
+    assert "no step for 5 min 0" in training_progress(Run(tmp_path / "one").progress_now)
 
 
 def test_a_run_gives_signs_of_life_whatever_it_does(tmp_path, monkeypatch):
