@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hvit.calibration import prediction_set, set_thresholds
-from hvit.rejection import Rejector
+from hvit.rejection import OodDetector
 
 if TYPE_CHECKING:
     from hvit.runs.checkpoint import Checkpoint
@@ -72,7 +72,7 @@ def decide(
     probs: np.ndarray,
     classes: Sequence[str],
     conformal: ConformalRecord | None,
-    ood: Rejector | None,
+    ood: OodDetector | None,
     features: list[np.ndarray],
     photo_logits: np.ndarray,
 ) -> Verdicts:

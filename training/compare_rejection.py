@@ -20,7 +20,7 @@ from hvit.calibration import softmax
 from hvit.console import Parser, print_json, print_table, progress
 from hvit.data.datasets.reading import DataError, Sample, read_samples, readers
 from hvit.device import chosen_device
-from hvit.rejection import METHODS, Rejector
+from hvit.rejection import METHODS, OodDetector
 from hvit.runs import Run, find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.scoring.model_outputs import ModelOutputs
@@ -144,7 +144,7 @@ def _row(name: str, checkpoint: Checkpoint, photos: Photos, acceptance: Acceptan
     reference, calibrating, held = photos.reference, photos.calibrating, photos.held
     method = METHODS[name].fit(reference.features, reference.logits, reference.labels)
     scores = method.score(calibrating.features, calibrating.logits)
-    ood = Rejector(method, rejection_threshold(scores, calibrating.sources, acceptance))
+    ood = OodDetector(method, rejection_threshold(scores, calibrating.sources, acceptance))
     temperature = checkpoint.temperature
     chosen = calibration_set(calibrating, temperature, acceptance.field_sets, ood.accepts(scores))
     level, _, _ = choose_conformal(chosen, levels_for(len(calibrating)))
@@ -199,7 +199,7 @@ def _unknown_scores(known: Verdicts, unknown: Verdicts) -> dict:
     }
 
 
-def _second_threshold(left_out, scores, ood: Rejector, known, held: LabeledFeatures) -> dict:
+def _second_threshold(left_out, scores, ood: OodDetector, known, held: LabeledFeatures) -> dict:
     """Share of known photos still named when at most 8 % of the photos of left-out classes are."""
     quantile = unsure_quantile(left_out, MAX_NAMED)
     limit = min(float(np.quantile(scores, quantile)), ood.threshold)

@@ -19,7 +19,7 @@ from hvit.feature_space import FeatureMap, MapError, fit_map, read_map
 from hvit.feature_space.feature_map import MIN_SAMPLES
 from hvit.processes import run_in_order
 from hvit.runs import DEFAULT_RUN, ModelCard, Run, RunError, find_run
-from hvit.runs.checkpoint import load_checkpoint, load_rejector, read_card
+from hvit.runs.checkpoint import load_checkpoint, load_ood_detector, read_card
 from hvit.runs.layout import FEATURE_MAP, FEATURES, PREDICTIONS, in_split
 from hvit.runs.predictions import read_prediction_columns
 from hvit.runs.results import record_results
@@ -223,7 +223,7 @@ def _strangeness(run: Run, card: ModelCard, samples: Samples) -> np.ndarray | No
     record = card.ood
     if record is None or not (run.path / record.file).exists():
         return None
-    return load_rejector(run.path, record).score(samples.stages, samples.logits)
+    return load_ood_detector(run.path, record).score(samples.stages, samples.logits)
 
 
 def _severity(paths: np.ndarray) -> np.ndarray | None:

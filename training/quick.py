@@ -17,7 +17,7 @@ from hvit.console import Parser, at_least, escape_unprintable, print_json, print
 from hvit.data.caching.photo_cache import data_fingerprint
 from hvit.device import chosen_device
 from hvit.models import HViT
-from hvit.rejection import Rejector
+from hvit.rejection import OodDetector
 from hvit.rejection.neighbors import NearestNeighbors
 from hvit.runs import DEFAULT_RUN, INFO, RunError, RunWriter, find_run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
@@ -177,7 +177,7 @@ def _write_run(writer: RunWriter, parent: Checkpoint, photos: OwnPhotos, seed: i
         parent.card.licences,  # the backbone learned from those data; whose the new photos are, their owner knows
         temperature=temperature,
         conformal=level.to_record(),
-        ood=Rejector(_neighbors(photos, seed), threshold),
+        ood=OodDetector(_neighbors(photos, seed), threshold),
         spectral=parent.spectral,
         pretrained=parent.card.pretrained,
         half=False,  # the head is then the fitted one to the last digit that counts

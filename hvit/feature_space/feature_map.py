@@ -55,7 +55,7 @@ class FeatureMap:
         mean, components: of the PCA, (C,) and (D, C) float32.
         neighbors: row indices of the nearest neighbors by all dimensions of the embedding, nearest first, (N, k).
         distances: to them, in [0, 2], (N, k) float32.
-        strangeness: out-of-distribution score, (N,) float32; None without a rejector.
+        strangeness: out-of-distribution score, (N,) float32; None without a detector.
         severity: symptomatic share of each rendered leaf, (N,) float32; None unless all samples are rendered.
         about: seed, perplexity, quality and source of the map.
     """

@@ -4,7 +4,7 @@ from hvit.rejection.energy import Energy
 from hvit.rejection.mahalanobis import HalfRelativeMahalanobis, Mahalanobis, RelativeMahalanobis
 from hvit.rejection.method import RejectionFileError, RejectionMethod
 from hvit.rejection.neighbors import NearestNeighbors, NearestNeighborsLastStages
-from hvit.rejection.rejector import Rejector
+from hvit.rejection.ood_detector import OodDetector
 from hvit.rejection.vim import VirtualLogit
 
 # By the name in model.json, `ood.method`.
@@ -21,4 +21,4 @@ METHODS: dict[str, type[RejectionMethod]] = {
     )
 }
 
-__all__ = ["METHODS", "RejectionFileError", "RejectionMethod", "Rejector"]
+__all__ = ["METHODS", "OodDetector", "RejectionFileError", "RejectionMethod"]

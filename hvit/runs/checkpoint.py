@@ -13,7 +13,7 @@ from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import SpectralStream
 from hvit.files import file_sha256
 from hvit.models import Classifier, HViT, create_model
-from hvit.rejection import METHODS, RejectionFileError, Rejector
+from hvit.rejection import METHODS, OodDetector, RejectionFileError
 from hvit.runs.layout import CARD, WEIGHTS, run_name
 from hvit.runs.model_card import (
     ConformalRecord,
@@ -61,7 +61,7 @@ class Checkpoint:
     preprocessing: Preprocessing
     temperature: float
     conformal: ConformalRecord | None
-    ood: Rejector | None
+    ood: OodDetector | None
     sha256: str
     device: torch.device
     spectral: SpectralStream | None = None
@@ -122,9 +122,9 @@ def load_checkpoint(run_dir: Path, device: str | torch.device = "cpu", headless:
     device = torch.device(device)
     severity, problem = _severity_of(run_dir, card, model, device)
     model = model.float().eval().requires_grad_(False)
-    ood = load_rejector(run_dir, card.ood)
+    ood = load_ood_detector(run_dir, card.ood)
     if ood is not None:
-        _check_rejector(run_dir, ood, model)
+        _check_ood_detector(run_dir, ood, model)
     return Checkpoint(
         model=model.to(device),
         card=card,
@@ -215,7 +215,7 @@ def _check_shapes(name: str, architecture: str, found: dict[str, tuple[int, ...]
         )
 
 
-def _check_rejector(run_dir: Path, ood: Rejector, model: Classifier) -> None:
+def _check_ood_detector(run_dir: Path, ood: OodDetector, model: Classifier) -> None:
     """Scores features of zeros: the arrays of a detector must have the widths of the model's stages and classes."""
     features = [np.zeros((1, width), dtype=np.float32) for width in model.stage_dims()]
     try:
@@ -231,7 +231,7 @@ def _check_rejector(run_dir: Path, ood: Rejector, model: Classifier) -> None:
         )
 
 
-def load_rejector(run_dir: Path, record: DetectorRecord | None) -> Rejector | None:
+def load_ood_detector(run_dir: Path, record: DetectorRecord | None) -> OodDetector | None:
     """Loads the out-of-distribution detector that `ood` of model.json describes; None without one.
 
     Raises:
@@ -263,4 +263,4 @@ def load_rejector(run_dir: Path, record: DetectorRecord | None) -> Rejector | No
         method = METHODS[record.method].load(path)
     except RejectionFileError as error:
         raise CheckpointError(f"{name} of run {run_dir.name} {error}; calibrate the run again") from None
-    return Rejector(method, record.threshold, record.unsure_threshold)
+    return OodDetector(method, record.threshold, record.unsure_threshold)

@@ -12,7 +12,7 @@ from hvit.data.preprocess import Preprocessing
 from hvit.data.spectral import SpectralStream
 from hvit.files import file_sha256, write_bytes, write_json
 from hvit.models import Classifier
-from hvit.rejection import Rejector
+from hvit.rejection import OodDetector
 from hvit.runs.checkpoint import read_card
 from hvit.runs.layout import CARD, REJECTION, WEIGHTS
 from hvit.runs.model_card import (
@@ -37,7 +37,7 @@ def save_checkpoint(
     licences: dict[str, str],
     temperature: float | None = None,
     conformal: ConformalRecord | None = None,
-    ood: Rejector | None = None,
+    ood: OodDetector | None = None,
     half: bool = True,
     spectral: SpectralStream | None = None,
     pretrained: Origin | None = None,
@@ -80,7 +80,7 @@ def save_checkpoint(
     write_json(run_dir / CARD, card.to_dict())
 
 
-def save_calibration(run_dir: Path, temperature: float, conformal: ConformalRecord, ood: Rejector | None) -> None:
+def save_calibration(run_dir: Path, temperature: float, conformal: ConformalRecord, ood: OodDetector | None) -> None:
     """Replaces the calibration in `model.json` and the file of its detector, and lists both in the run's manifest.
 
     The detector goes to a file named by its content first, then `model.json` names it, then the old one is removed: a
@@ -115,7 +115,7 @@ def save_severity(run_dir: Path, record: dict[str, Any]) -> None:
     update_manifest(run_dir, [CARD, record["file"]])
 
 
-def _rejection_record(ood: Rejector, path: Path) -> DetectorRecord:
+def _rejection_record(ood: OodDetector, path: Path) -> DetectorRecord:
     unsure = None if ood.unsure_threshold is None else float(ood.unsure_threshold)
     return DetectorRecord(ood.method.name, path.name, float(ood.threshold), file_sha256(path), unsure)
 

@@ -29,7 +29,7 @@ def _write_run(run: Path, classes: list[str], data: str) -> None:
 
     from hvit.data.preprocess import Preprocessing
     from hvit.models import create_model
-    from hvit.rejection import METHODS, Rejector
+    from hvit.rejection import METHODS, OodDetector
     from hvit.runs.model_card import ConformalRecord
     from hvit.runs.saving import save_checkpoint
 
@@ -41,7 +41,7 @@ def _write_run(run: Path, classes: list[str], data: str) -> None:
     save_checkpoint(
         run, model, "hvit_tiny", arguments, classes, Preprocessing(64), "drawn", {}, temperature=1.0,
         conformal=ConformalRecord(0.1, "lac", 0.6),
-        ood=Rejector(METHODS["knn"].fit(features, None, None), 2.0),
+        ood=OodDetector(METHODS["knn"].fit(features, None, None), 2.0),
     )  # fmt: skip
     info = {"schema_version": 1, "status": "done", "kind": "finetune", "summary": {}}
     (run / "run.json").write_text(json.dumps(info))

@@ -27,7 +27,7 @@ def write_run(
     from hvit.data.preprocess import Preprocessing
     from hvit.data.spectral import SpectralStream
     from hvit.models import create_model
-    from hvit.rejection import METHODS, Rejector
+    from hvit.rejection import METHODS, OodDetector
     from hvit.runs import RunWriter
     from hvit.runs.model_card import ConformalRecord
     from hvit.runs.saving import save_checkpoint
@@ -55,7 +55,7 @@ def write_run(
         {"drawn": "none"},
         temperature=1.5,
         conformal=ConformalRecord(0.02, "lac", 0.6),
-        ood=Rejector(detector, 2.0),
+        ood=OodDetector(detector, 2.0),
         spectral=stream,
     )
     writer.finish("done", {"top1": None})

@@ -19,7 +19,7 @@ from hvit.data.leafsim import EARLY_STRESS
 from hvit.data.preprocess import Preprocessing
 from hvit.device import chosen_device
 from hvit.models import Classifier
-from hvit.rejection import METHODS, Rejector
+from hvit.rejection import METHODS, OodDetector
 from hvit.runs import INFO, Run
 from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.runs.layout import SPLIT
@@ -161,7 +161,7 @@ def calibrate(
     method = METHODS[options.ood_method].fit(known.features, known.logits, known.labels)
     scores = method.score(photos.features, photos.logits)
     acceptance = Acceptance(options.accepted_laboratory, options.accepted_field, tuple(field_sets))
-    ood = Rejector(method, rejection_threshold(scores, photos.sources, acceptance))
+    ood = OodDetector(method, rejection_threshold(scores, photos.sources, acceptance))
     calibrates = calibration_set(photos, temperature, field_sets, ood.accepts(scores))
     strategies = STRATEGIES if options.conformal == AUTO else (options.conformal,)
     level, reason, compared = choose_conformal(calibrates, levels_for(len(photos)), strategies)

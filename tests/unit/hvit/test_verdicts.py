@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hvit.rejection import METHODS, Rejector
+from hvit.rejection import METHODS, OodDetector
 from hvit.runs.model_card import ConformalRecord
 from hvit.verdicts import at_least_two, conformal_sets, decide
 
@@ -15,7 +15,7 @@ def _energy(*values: float) -> np.ndarray:
 
 
 def test_named_unsure_and_unfamiliar():
-    ood = Rejector(METHODS["energy"].fit(), threshold=1.0)
+    ood = OodDetector(METHODS["energy"].fit(), threshold=1.0)
     conformal = ConformalRecord(0.1, "lac", 0.7)
     said = decide(PROBS, CLASSES, conformal, ood, [], _energy(0.0, 0.5, 1.5))
     assert said.words.tolist() == ["named", "unsure", "unfamiliar"]
@@ -24,7 +24,7 @@ def test_named_unsure_and_unfamiliar():
 
 
 def test_a_photo_beyond_the_second_threshold_is_unsure_between_its_two_likeliest_classes():
-    ood = Rejector(METHODS["energy"].fit(), threshold=1.0, unsure_threshold=0.2)
+    ood = OodDetector(METHODS["energy"].fit(), threshold=1.0, unsure_threshold=0.2)
     said = decide(PROBS, CLASSES, ConformalRecord(0.1, "lac", 0.3), ood, [], _energy(0.5, 0.1, 2.0))
     assert said.words.tolist() == ["unsure", "named", "unfamiliar"]
     assert said.sets[0].tolist() == [True, True, False]

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import logsumexp
 from sklearn.covariance import EmpiricalCovariance
 
-from hvit.rejection import METHODS, RejectionFileError, RejectionMethod, Rejector
+from hvit.rejection import METHODS, OodDetector, RejectionFileError, RejectionMethod
 from hvit.rejection.mahalanobis import RIDGE
 
 DIMS = (4, 6, 8, 12)
@@ -109,15 +109,15 @@ def test_the_scale_of_features_does_not_matter_to_neighbors(photos):
 
 
 def test_the_second_threshold_lies_below_the_first():
-    rejector = Rejector(METHODS["energy"].fit(), threshold=2.0, unsure_threshold=1.0)
+    detector = OodDetector(METHODS["energy"].fit(), threshold=2.0, unsure_threshold=1.0)
     scores = np.array([0.5, 1.0, 1.5, 2.0, 2.5])
-    assert rejector.accepts(scores).tolist() == [True, True, True, True, False]
-    assert rejector.may_name(scores).tolist() == [True, True, False, False, False]
+    assert detector.accepts(scores).tolist() == [True, True, True, True, False]
+    assert detector.may_name(scores).tolist() == [True, True, False, False, False]
 
 
 def test_without_a_second_threshold_all_that_is_accepted_may_be_named():
-    rejector = Rejector(METHODS["energy"].fit(), threshold=2.0)
-    assert rejector.may_name(np.array([2.0, 2.1])).tolist() == [True, False]
+    detector = OodDetector(METHODS["energy"].fit(), threshold=2.0)
+    assert detector.may_name(np.array([2.0, 2.1])).tolist() == [True, False]
 
 
 def test_the_file_of_another_method_is_refused(photos, tmp_path):

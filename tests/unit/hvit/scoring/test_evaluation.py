@@ -11,7 +11,7 @@ import pytest
 from hvit.calibration import softmax
 from hvit.data.datasets.reading import DataError, Sample, read_samples
 from hvit.diagnosis import diagnose, diagnose_many
-from hvit.rejection import METHODS, Rejector
+from hvit.rejection import METHODS, OodDetector
 from hvit.runs import Run
 from hvit.runs.checkpoint import load_checkpoint
 from hvit.runs.model_card import ConformalRecord
@@ -57,7 +57,7 @@ def test_scores_by_hand(checkpoint):
         checkpoint,
         temperature=2.0,
         conformal=ConformalRecord(0.1, "lac", 0.65),  # a class is in the set from 0.35
-        ood=Rejector(METHODS["knn"].fit([np.stack([near] * 10)] * 4, None, None), threshold=0.5),
+        ood=OodDetector(METHODS["knn"].fit([np.stack([near] * 10)] * 4, None, None), threshold=0.5),
     )
     found = score(known, ModelOutputs((2 * np.log(probs)).astype(np.float32), features, []), labels)
     assert list(found) == KEYS

@@ -9,7 +9,7 @@ from hvit.rejection.method import RejectionMethod
 
 
 @dataclass(frozen=True)
-class Rejector:
+class OodDetector:
     """Rejects photos unlike the training photos.
 
     Attributes:
