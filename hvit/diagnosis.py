@@ -53,7 +53,8 @@ class Diagnosis:
             not_like_<crop>.
         run: name of the run.
         pixels: the upright photo, (H, W, 3) uint8; a large one is reduced, see `PreparedPhoto`.
-        heatmap: attention rollout, (h, w) float32 in [0, 1]: lift on a log scale, 0.5x to 2x the average; if asked for.
+        heatmap: attention rollout, (h, w) float32 in [0, 1]: relative share on a log scale,
+            0.5x to 2x the average; if asked for.
             None also where the run is a baseline, which has no attention to follow.
         areas: probability of background, leaf and symptom, (h, w, 3) float32; None without pixels, or a severity head.
         latency_ms: from bytes to here, of this photo alone; None in batches.

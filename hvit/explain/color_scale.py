@@ -32,7 +32,7 @@ class ColorScale:
     def normalize(self, values: np.ndarray) -> np.ndarray:
         """Values of any shape -> positions on the scale in [0, 1], float32.
 
-        >>> LIFT.normalize(np.array([0.5, 1.0, 2.0, 9.0])).tolist()
+        >>> RELATIVE_SHARE.normalize(np.array([0.5, 1.0, 2.0, 9.0])).tolist()
         [0.0, 0.5, 1.0, 1.0]
         """
         low, high = self.ticks[0], self.ticks[-1]
@@ -51,17 +51,17 @@ class ColorScale:
         return {"kind": kind, "unit": self.unit, "ticks": list(self.ticks), "knee": self.linthresh}
 
 
-# Lift: share of a cell divided by the uniform share 1/N. 1 is the average, in the middle.
-LIFT = ColorScale("share, against the average", (0.5, 1.0, 2.0))
+# Share of a cell divided by the uniform share 1/N. 1 is the average, in the middle.
+RELATIVE_SHARE = ColorScale("share, against the average", (0.5, 1.0, 2.0))
 # Contributions to the logit of a class. The limits hold over 99 % of the values of leaf33-tiny on 30 validation photos.
 # Where the cells sum to a logit, values are multiplied by the number of cells, so that they do not depend on the size
 # of the cells: the logit of a photo with this value everywhere. Pixels vary far more than tokens, hence two scales.
 FEATURE_CONTRIBUTION = ColorScale("score, were all like this place", (-10.0, -2.0, 0.0, 2.0, 10.0), linthresh=2.0)
 PIXEL_CONTRIBUTION = ColorScale("score, were all like this place", (-300.0, -50.0, 0.0, 50.0, 300.0), linthresh=25.0)
 SCORE_DROP = ColorScale("score lost by hiding this place", (-2.0, -0.5, 0.0, 0.5, 2.0), linthresh=0.25)
-# Difference of two lifts: the limits hold 97 % of the values of leaf33-tiny on 20 validation photos, about as many as
-# those of `LIFT`.
-LIFT_DIFFERENCE = ColorScale(
+# Difference of two relative shares: the limits hold 97 % of the values of leaf33-tiny on 20 validation photos, about
+# as many as those of `RELATIVE_SHARE`.
+RELATIVE_SHARE_DIFFERENCE = ColorScale(
     "share for one class less the other, in average shares", (-2.0, -0.5, 0.0, 0.5, 2.0), linthresh=0.5
 )
 

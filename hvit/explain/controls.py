@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from hvit.explain.color_scale import LIFT, resample_area
+from hvit.explain.color_scale import RELATIVE_SHARE, resample_area
 from hvit.explain.explanation import Explanation
 
 CELL_PX = 4
@@ -50,4 +50,4 @@ def _shares(values: np.ndarray, name: str, arguments: dict[str, Any]) -> Explana
     """Normalizes values to a sum of 1; uniform where all are 0, as in a photo without edges."""
     total = values.sum()
     shares = values / total if total > 0 else np.full(values.shape, 1 / values.size)
-    return Explanation(shares.astype(np.float32), name, None, arguments, LIFT, is_additive=True)
+    return Explanation(shares.astype(np.float32), name, None, arguments, RELATIVE_SHARE, is_additive=True)

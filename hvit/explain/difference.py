@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hvit.explain.color_scale import LIFT, LIFT_DIFFERENCE
+from hvit.explain.color_scale import RELATIVE_SHARE, RELATIVE_SHARE_DIFFERENCE
 from hvit.explain.explanation import Explanation
 
 
@@ -18,8 +18,8 @@ def difference(one: Explanation, other: Explanation) -> Explanation:
         raise ValueError(f"{one.method} and {other.method} cannot be compared; use one method and its arguments twice")
     if one.class_index is None or one.class_index == other.class_index:
         raise ValueError(f"a difference needs two classes; {one.method} was given one or none")
-    if one.scale == LIFT:
-        scale = LIFT_DIFFERENCE
+    if one.scale == RELATIVE_SHARE:
+        scale = RELATIVE_SHARE_DIFFERENCE
     else:
         scale = replace(one.scale, unit=f"{one.scale.unit}, one class less the other")
     return replace(

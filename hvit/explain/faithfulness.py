@@ -142,7 +142,7 @@ def area_under_curve(curve: np.ndarray) -> float:
 
 
 def peak_attribution(explanation: Explanation) -> float:
-    """Largest absolute value of an attribution, on the color scale of the method: a lift, or a logit."""
+    """Largest absolute value of an attribution, on the color scale of the method: a relative share, or a logit."""
     return float(np.abs(explanation.values).max())
 
 

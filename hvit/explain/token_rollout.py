@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from hvit.explain.color_scale import LIFT
+from hvit.explain.color_scale import RELATIVE_SHARE
 from hvit.explain.explanation import Explanation
 from hvit.explain.methods.rollout import head_rollout, query_rollout
 
@@ -36,7 +36,7 @@ def square_rollout(
     with torch.inference_mode():
         share = query_rollout(model.forward_details(*inputs), stage, queries).mean(1)[0]
     arguments = {"residual": RESIDUAL, "stage": stage, "square": list(square)}
-    return Explanation(share.cpu().numpy(), "rollout", None, arguments, LIFT, is_additive=True)
+    return Explanation(share.cpu().numpy(), "rollout", None, arguments, RELATIVE_SHARE, is_additive=True)
 
 
 def head_rollouts(model: HViT, inputs: tuple[Tensor, ...], stage: int, block: int) -> list[Explanation]:
@@ -52,6 +52,6 @@ def head_rollouts(model: HViT, inputs: tuple[Tensor, ...], stage: int, block: in
         shares = [head_rollout(details, stage, block, head)[0].cpu().numpy() for head in heads]
     fixed = {"residual": RESIDUAL, "stage": stage, "block": block}
     return [
-        Explanation(share, "rollout", None, fixed | {"head": head}, LIFT, is_additive=True)
+        Explanation(share, "rollout", None, fixed | {"head": head}, RELATIVE_SHARE, is_additive=True)
         for head, share in enumerate(shares)
     ]

@@ -15,7 +15,7 @@ Convolutions are as in `rollout`: weighted by the norm of their contributions, i
 import torch
 from torch import Tensor
 
-from hvit.explain.color_scale import LIFT
+from hvit.explain.color_scale import RELATIVE_SHARE
 from hvit.explain.explanation import Explanation, check_inputs
 from hvit.explain.methods.rollout import Residual, check_residual, propagate
 from hvit.models.hvit import HViT
@@ -67,7 +67,7 @@ def explain(
         "gradient_rollout",
         class_index,
         arguments,
-        LIFT,
+        RELATIVE_SHARE,
         is_additive=True,
         no_evidence_for=no_evidence_for,
     )

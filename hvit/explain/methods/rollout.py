@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hvit.explain.color_scale import LIFT
+from hvit.explain.color_scale import RELATIVE_SHARE
 from hvit.explain.explanation import Explanation, check_inputs
 from hvit.models.details import Details
 from hvit.models.hvit import HViT
@@ -62,7 +62,8 @@ def explain(
     check_inputs(model, images)
     with torch.no_grad():
         share = rollout(model.forward_details(images, spectral, present), residual, stage)[0]
-    return Explanation(share.cpu().numpy(), "rollout", None, {"residual": residual, "stage": stage}, LIFT, True)
+    arguments = {"residual": residual, "stage": stage}
+    return Explanation(share.cpu().numpy(), "rollout", None, arguments, RELATIVE_SHARE, True)
 
 
 def rollout(details: Details, residual: Residual = 0.5, stage: int = 3) -> Tensor:
@@ -191,10 +192,10 @@ def check_residual(residual: Residual) -> None:
         raise ValueError(f"residual is {residual!r}, expected a weight between 0 and 1, or 'norms'")
 
 
-def lift(share: Tensor) -> Tensor:
-    """Lift: shares (..., H, W) divided by the uniform share 1/(H*W); 1 is the average.
+def relative_share(share: Tensor) -> Tensor:
+    """Relative share: shares (..., H, W) divided by the uniform share 1/(H*W); 1 is the average.
 
-    >>> lift(torch.tensor([[0.5, 0.25], [0.25, 0.0]])).tolist()
+    >>> relative_share(torch.tensor([[0.5, 0.25], [0.25, 0.0]])).tolist()
     [[2.0, 1.0], [1.0, 0.0]]
     """
     return share * (share.shape[-2] * share.shape[-1])
@@ -225,4 +226,4 @@ def rollout_heatmap(
 
 def heatmap_of(details: Details, residual: Residual = 0.5) -> np.ndarray:
     """Rollout heatmap of the first image of a recorded forward pass: (H/4, W/4) float32 in [0, 1]."""
-    return LIFT.normalize(lift(rollout(details, residual))[0].cpu().numpy())
+    return RELATIVE_SHARE.normalize(relative_share(rollout(details, residual))[0].cpu().numpy())

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.attention import panels, words
-from hvit.explain.color_scale import LIFT
+from hvit.explain.color_scale import RELATIVE_SHARE
 from hvit.explain.explanation import Explanation
 from hvit.explain.methods import gradient_rollout
 from hvit.words import class_in_text, class_title
@@ -82,7 +82,8 @@ def test_where_nothing_speaks_for_the_class_the_page_says_so_and_shows_no_map(ru
     def finds_nothing(model, images, index, spectral=None, present=None, residual=0.5):
         class_index.append(index)
         nothing = np.zeros((16, 16), np.float32)
-        return Explanation(nothing, "gradient_rollout", index, {"residual": residual}, LIFT, True, None, (index,))
+        arguments = {"residual": residual}
+        return Explanation(nothing, "gradient_rollout", index, arguments, RELATIVE_SHARE, True, None, (index,))
 
     monkeypatch.setattr(gradient_rollout, "explain", finds_nothing)
     app = upload(open_attention(), ("nothing.jpg", leaf(7777)))  # no map of it is remembered

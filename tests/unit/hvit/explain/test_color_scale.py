@@ -6,8 +6,8 @@ import pytest
 from hvit.explain import METHODS
 from hvit.explain.color_scale import (
     FEATURE_CONTRIBUTION,
-    LIFT,
     PIXEL_CONTRIBUTION,
+    RELATIVE_SHARE,
     SCORE_DROP,
     ColorScale,
     resample_area,
@@ -18,7 +18,7 @@ from hvit.explain.overlay import DIVERGING_COLORS, SEQUENTIAL_COLORS, overlay_he
 
 def test_lift_is_logarithmic_from_half_to_twice_the_average():
     values = np.array([0.0, 0.5, 2**-0.5, 1.0, 2**0.5, 2.0, 9.0])
-    np.testing.assert_allclose(LIFT.normalize(values), [0, 0, 0.25, 0.5, 0.75, 1, 1], atol=1e-6)
+    np.testing.assert_allclose(RELATIVE_SHARE.normalize(values), [0, 0, 0.25, 0.5, 0.75, 1, 1], atol=1e-6)
 
 
 def test_a_signed_scale_by_hand():
@@ -29,7 +29,7 @@ def test_a_signed_scale_by_hand():
     )
 
 
-@pytest.mark.parametrize("scale", [LIFT, FEATURE_CONTRIBUTION, PIXEL_CONTRIBUTION, SCORE_DROP])
+@pytest.mark.parametrize("scale", [RELATIVE_SHARE, FEATURE_CONTRIBUTION, PIXEL_CONTRIBUTION, SCORE_DROP])
 def test_the_neutral_value_is_in_the_middle_and_the_ticks_in_order(scale):
     positions = scale.normalize(np.array(scale.ticks))
     assert positions[0] == 0 and positions[-1] == 1 and positions[len(positions) // 2] == pytest.approx(0.5)
@@ -43,7 +43,7 @@ def test_a_value_has_its_color_whatever_lies_beside_it():
 
 
 def share(attribution):
-    return Explanation(attribution.astype(np.float32), "rollout", None, {}, LIFT, is_additive=True)
+    return Explanation(attribution.astype(np.float32), "rollout", None, {}, RELATIVE_SHARE, is_additive=True)
 
 
 def test_resampling_takes_means_of_what_lies_under_each_cell():

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from hvit.explain.color_scale import LIFT, SCORE_DROP
+from hvit.explain.color_scale import RELATIVE_SHARE, SCORE_DROP
 from hvit.explain.explanation import Explanation
 from hvit.explain.faithfulness import (
     BLUR,
@@ -130,7 +130,7 @@ def test_curves_agree_with_a_plain_loop_over_pixels(baseline):
 
 def test_strength_is_the_largest_lift_or_the_largest_score_of_either_sign():
     shares = np.array([[0.5, 0.25], [0.25, 0.0]], np.float32)
-    assert peak_attribution(Explanation(shares, "rollout", None, {}, LIFT, is_additive=True)) == 2
+    assert peak_attribution(Explanation(shares, "rollout", None, {}, RELATIVE_SHARE, is_additive=True)) == 2
     lost = np.array([[0.5, -3.0]], np.float32)
     assert peak_attribution(Explanation(lost, "occlusion", 1, {}, SCORE_DROP, is_additive=False)) == 3
 

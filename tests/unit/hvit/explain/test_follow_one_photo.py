@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hvit.explain import METHODS
-from hvit.explain.color_scale import FEATURE_CONTRIBUTION, LIFT, PIXEL_CONTRIBUTION, SCORE_DROP
+from hvit.explain.color_scale import FEATURE_CONTRIBUTION, PIXEL_CONTRIBUTION, RELATIVE_SHARE, SCORE_DROP
 from hvit.models import create_model
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "explanations.md"
@@ -63,13 +63,14 @@ def test_shapes_and_receptive_fields_of_each_stage(measured):
 
 def test_the_methods_and_their_scales():
     scales = {
-        "rollout": LIFT, "gradient_rollout": LIFT, "integrated_gradients": PIXEL_CONTRIBUTION, "occlusion": SCORE_DROP,
+        "rollout": RELATIVE_SHARE, "gradient_rollout": RELATIVE_SHARE,
+        "integrated_gradients": PIXEL_CONTRIBUTION, "occlusion": SCORE_DROP,
         "gradcam": FEATURE_CONTRIBUTION,
     }  # fmt: skip
     expected = []
     for name, method in METHODS.items():
         low, high = scales[name].labels[0], scales[name].labels[-1]
-        average = " the average" if scales[name] is LIFT else ""
+        average = " the average" if scales[name] is RELATIVE_SHARE else ""
         depends, models = "yes" if method.depends_on_class else "no", "yes" if method.any_model else "HViT"
         expected.append([f"`{name}`", depends, f"{low} to {high}{average}", models])
     assert [[row[0], row[1], row[3], row[4]] for row in table("method")] == expected

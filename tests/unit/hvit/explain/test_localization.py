@@ -6,7 +6,7 @@ import torch
 
 from hvit.data.leafsim import Address, plan, render
 from hvit.data.preprocess import Preprocessing
-from hvit.explain.color_scale import LIFT, SCORE_DROP
+from hvit.explain.color_scale import RELATIVE_SHARE, SCORE_DROP
 from hvit.explain.controls import control_maps
 from hvit.explain.explanation import Explanation
 from hvit.explain.localization import REGIONS, attribution_by_region, lesion_iou, pointing_game, region_masks
@@ -36,7 +36,7 @@ def test_shares_are_those_of_what_speaks_for_the_answer():
 
 
 def test_an_even_map_has_the_shares_of_the_areas_on_any_grid():
-    even = Explanation(np.full((3, 7), 1 / 21, np.float32), "rollout", None, {}, LIFT, is_additive=True)
+    even = Explanation(np.full((3, 7), 1 / 21, np.float32), "rollout", None, {}, RELATIVE_SHARE, is_additive=True)
     assert attribution_by_region(even, QUARTERS) == pytest.approx(
         {"lesion": 0.25, "healthy_leaf": 0.25, "background": 0.5}
     )
@@ -75,8 +75,8 @@ def test_the_areas_of_a_rendered_leaf_cover_the_preprocessed_photo():
     image = Preprocessing(128)(leaf.picture)
     masked = torch.from_numpy(areas["lesion"].astype(np.uint8)).float()[None, None]
     seen = torch.nn.functional.interpolate(masked, image.shape[-2:], mode="area")[0, 0].numpy()
-    found = Explanation((seen / seen.sum()).astype(np.float32), "rollout", None, {}, LIFT, is_additive=True)
-    turned = Explanation(found.attribution[::-1, ::-1], "rollout", None, {}, LIFT, is_additive=True)
+    found = Explanation((seen / seen.sum()).astype(np.float32), "rollout", None, {}, RELATIVE_SHARE, is_additive=True)
+    turned = Explanation(found.attribution[::-1, ::-1], "rollout", None, {}, RELATIVE_SHARE, is_additive=True)
     assert attribution_by_region(found, areas)["lesion"] > 0.8 > 0.5 > attribution_by_region(turned, areas)["lesion"]
     assert lesion_iou(found, areas["lesion"]) > 0.8 and pointing_game(found, areas["lesion"]) == 1
 

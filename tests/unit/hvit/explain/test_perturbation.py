@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from hvit.explain.color_scale import LIFT
+from hvit.explain.color_scale import RELATIVE_SHARE
 from hvit.explain.explanation import Explanation
 from hvit.explain.perturbation import NUM_RANDOM_MASKS, masked_cells, perturbation_test
 
@@ -35,7 +35,7 @@ def marks(row: int, column: int) -> Explanation:
     """A map of squares of 16 px with all its weight on one."""
     attribution = np.zeros((4, 4), np.float32)
     attribution[row, column] = 1
-    return Explanation(attribution, "rollout", None, {}, LIFT, is_additive=True)
+    return Explanation(attribution, "rollout", None, {}, RELATIVE_SHARE, is_additive=True)
 
 
 def test_covering_what_the_model_looks_at_lowers_the_answer_more_than_chance():

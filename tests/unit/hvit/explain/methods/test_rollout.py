@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from hvit.explain.methods.rollout import explain, head_rollout, lift, query_rollout, rollout, rollout_heatmap
+from hvit.explain.methods.rollout import explain, head_rollout, query_rollout, relative_share, rollout, rollout_heatmap
 from hvit.models import ModelConfig, create_model
 from hvit.models.conv_front import InvertedResidual
 from hvit.models.layers import grid_of, windows_of
@@ -232,7 +232,7 @@ def test_what_is_not_in_the_model_is_refused(plain_details, ask, told):
 
 def test_lift_is_against_an_even_share():
     share = torch.tensor([[0.0, 0.125], [0.25, 0.625]])
-    torch.testing.assert_close(lift(share), torch.tensor([[0.0, 0.5], [1.0, 2.5]]))
+    torch.testing.assert_close(relative_share(share), torch.tensor([[0.0, 0.5], [1.0, 2.5]]))
 
 
 def test_one_pass_gives_logits_features_and_heatmap(model, images, details):
