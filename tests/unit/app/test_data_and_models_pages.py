@@ -90,16 +90,16 @@ class Photo:
 
 
 @pytest.mark.parametrize(
-    ("file", "told"),
+    ("file", "expected"),
     [
         ("split.csv", "split.csv of run hand is damaged; copy the run again"),
         ("data_check.json", "data_check.json of run hand is damaged; make it again"),
         ("eval/test/predictions.parquet", "predictions of run hand on test are damaged; copy the run again"),
     ],
 )
-def test_damaged_records_are_reported_and_the_data_page_stays(runs, file, told):
+def test_damaged_records_are_reported_and_the_data_page_stays(runs, file, expected):
     (runs / "hand" / file).write_bytes(b"\xffnothing")
-    assert told in page_text(open_page("data"))
+    assert expected in page_text(open_page("data"))
 
 
 def test_a_damaged_configuration_is_reported_on_both_pages(runs):

@@ -78,7 +78,7 @@ def test_every_seed_begins_with_its_pretraining_and_all_start_from_it(plan, tmp_
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         ("variants={full: []}", "full is the variant without a change"),
         ("variants={a: [optim.lrr=1]}", "a: unknown key optim.lrr; did you mean lr?"),
@@ -86,8 +86,8 @@ def test_every_seed_begins_with_its_pretraining_and_all_start_from_it(plan, tmp_
         ("name=My Parts", "name"),
     ],
 )
-def test_a_plan_that_cannot_be_carried_out_is_refused_before_anything_runs(plan, tmp_path, change, said):
-    with pytest.raises(ConfigError, match=said.replace("?", r"\?")):
+def test_a_plan_that_cannot_be_carried_out_is_refused_before_anything_runs(plan, tmp_path, change, expected):
+    with pytest.raises(ConfigError, match=expected.replace("?", r"\?")):
         trials_of(_plan(plan, change), tmp_path)
 
 

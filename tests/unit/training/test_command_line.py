@@ -6,7 +6,7 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("program", "words", "said"),
+    ("program", "words", "expected"),
     [
         ("finetune", ["--config", "x", "--dryrun"], "unknown option --dryrun; did you mean --dry-run?"),
         ("finetune", ["--config", "x", "--minutes", "abc"], "'abc' is no number of minutes"),
@@ -21,9 +21,9 @@ import pytest
         ("explain_report", ["--ot", "x"], "did you mean --out?"),
     ],
 )
-def test_a_mistake_in_the_command_is_one_line(program, words, said, capsys):
+def test_a_mistake_in_the_command_is_one_line(program, words, expected, capsys):
     with pytest.raises(SystemExit) as ended:
         importlib.import_module(f"training.{program}").main(words)
     out, err = capsys.readouterr()
     assert ended.value.code == 2 and out == "" and err.count("\n") == 1
-    assert err.startswith(f"training.{program}: ") and said in err
+    assert err.startswith(f"training.{program}: ") and expected in err

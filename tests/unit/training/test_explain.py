@@ -144,17 +144,17 @@ def test_classes_take_turns_and_the_choice_belongs_to_a_seed(photo_folder):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (["--methods", "rolout"], "no method 'rolout'; did you mean rollout?"),
         (["--split", "tset"], "no photos in split 'tset'; splits here: test, train, val"),
         (["--run", "no-such-run"], "no run no-such-run"),
     ],
 )
-def test_mistakes_are_named_in_one_line(drawn_run, capsys, words, told):
+def test_mistakes_are_named_in_one_line(drawn_run, capsys, words, expected):
     assert program.main(["--run", str(drawn_run), "--data", LEAVES, *words]) == 2
     error = capsys.readouterr().err
-    assert told in error and error.count("\n") == 1
+    assert expected in error and error.count("\n") == 1
     assert not (drawn_run / "eval").exists()
 
 

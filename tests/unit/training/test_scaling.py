@@ -20,16 +20,16 @@ def test_two_processes_have_the_losses_of_one(tiny_config, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "words, told",
+    "words, expected",
     [
         (["--set", "batch_size=16", "--processes", "1", "4"], "batch_size 16 cannot be divided"),
         (["--set", "batch_size=16", "--processes", "3"], "batch_size 16 cannot be divided"),
         (["--set", "data.dirs=[/nowhere]", "--turns", "1"], "/nowhere"),
     ],
 )
-def test_mistakes_are_reported(tiny_config, capsys, words, told):
+def test_mistakes_are_reported(tiny_config, capsys, words, expected):
     assert scaling.main(["--config", str(tiny_config), *words, "--device", "cpu"]) == 2
-    assert told in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
 
 
 def test_words_for_groups():

@@ -92,7 +92,7 @@ HEADER = "path,split,class,extra"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         (None, "cannot be read: No such file"),
         ("path,extra\na.jpg,severity=1", "expected columns path and split and extra"),
@@ -103,12 +103,12 @@ HEADER = "path,split,class,extra"
         (f"{HEADER}\na.jpg,test,Coffee___Rust,severity=1", "coffee"),
     ],
 )
-def test_mistakes_in_the_grades_are_one_sentence(run, tmp_path, text, said, capsys):
+def test_mistakes_in_the_grades_are_one_sentence(run, tmp_path, text, expected, capsys):
     if text is not None:
         (tmp_path / "grades.csv").write_text(text)
     assert main(["--run", str(run), "--grades", str(tmp_path / "grades.csv")]) == 2
     err = capsys.readouterr().err
-    assert said in err and "Traceback" not in err and err.count("\n") == 1
+    assert expected in err and "Traceback" not in err and err.count("\n") == 1
 
 
 def test_a_photo_that_cannot_be_read_is_named(run, tmp_path, capsys):

@@ -102,9 +102,11 @@ def test_squares_are_named_like_those_of_a_chessboard():
     assert [words.square_name(0, column) for column in (25, 26, 51, 52)] == ["Z1", "AA1", "AZ1", "BA1"]
 
 
-@pytest.mark.parametrize(("stage", "told"), [(3, "its one token looks at"), (2, "its 4 tokens"), (0, "its 64 tokens")])
-def test_a_square_shows_how_many_tokens_attend(stage, told):
-    assert told in words.square_caption("B2", stage)
+@pytest.mark.parametrize(
+    ("stage", "expected"), [(3, "its one token looks at"), (2, "its 4 tokens"), (0, "its 64 tokens")]
+)
+def test_a_square_shows_how_many_tokens_attend(stage, expected):
+    assert expected in words.square_caption("B2", stage)
 
 
 JUDGED = RecordedTests(("gradcam", "rollout", "occlusion"), frozenset({"gradcam"}), ("gradcam",), num_photos=200)

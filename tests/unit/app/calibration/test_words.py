@@ -30,11 +30,11 @@ def test_an_ece_that_binning_explains_is_called_so():
 
 
 @pytest.mark.parametrize(
-    ("confidence", "said"), [(0.9, "15.0 points higher"), (0.6, "15.0 points lower"), (0.752, "agree")]
+    ("confidence", "expected"), [(0.9, "15.0 points higher"), (0.6, "15.0 points lower"), (0.752, "agree")]
 )
-def test_the_gap_between_probability_and_accuracy_has_a_direction(confidence, said):
+def test_the_gap_between_probability_and_accuracy_has_a_direction(confidence, expected):
     probs = np.tile([confidence, 1 - confidence], (4, 1))
-    assert said in words.confidence_gap(score_calibration(probs, np.array([0, 0, 0, 1])))
+    assert expected in words.confidence_gap(score_calibration(probs, np.array([0, 0, 0, 1])))
 
 
 def test_a_level_says_what_its_sets_hold_and_cost():

@@ -14,7 +14,7 @@ LAST = {"epoch": 2.5, "step": 1200}
 
 
 @pytest.mark.parametrize(
-    ("status", "heartbeat", "last", "said"),
+    ("status", "heartbeat", "last", "expected"),
     [
         (
             "running",
@@ -30,9 +30,9 @@ LAST = {"epoch": 2.5, "step": 1200}
         ("unknown", None, None, "a: its status is not known."),
     ],
 )
-def test_the_status_of_a_run_is_one_sentence(status, heartbeat, last, said):
+def test_the_status_of_a_run_is_one_sentence(status, heartbeat, last, expected):
     told = words.state_of_run("a", status, RunInfo(heartbeat=heartbeat), NOW, last).replace("\u00a0", " ")
-    assert told.endswith(said) or said in told
+    assert told.endswith(expected) or expected in told
 
 
 def test_a_run_that_trains_says_how_far_it_is_and_how_long_it_needs():

@@ -34,17 +34,17 @@ def test_nothing_found_asks_for_no_attention():
 
 
 @pytest.mark.parametrize(
-    ("exact", "near", "told"),
+    ("exact", "near", "expected"),
     [
         (1, 0, "1 exact copy in two splits"),
         (0, 11, "11 pairs of near-duplicates in two splits"),
         (2, 1, "2 exact copies and 1 pair of near-duplicates in two splits"),
     ],
 )
-def test_leaks_are_counted_and_marked(exact, near, told):
+def test_leaks_are_counted_and_marked(exact, near, expected):
     leaks = {"exact": found(exact), "near": found(near), "group": found(0)}
     text, attention = line("Across splits", leaks=leaks, exact_copies=found(exact), near_duplicates=found(near))
-    assert text.startswith(told) and attention
+    assert text.startswith(expected) and attention
 
 
 def test_what_lies_in_one_split_is_what_does_not_cross():
@@ -79,7 +79,7 @@ def test_the_extent_of_a_check_is_shown():
 
 
 @pytest.mark.parametrize(
-    ("rust", "healthy", "told"),
+    ("rust", "healthy", "expected"),
     [
         (40, 20, "Rust, has twice as many as the rarest, Healthy (40 and 20 to learn from)."),
         (60, 20, "Rust, has 3 times as many"),
@@ -87,9 +87,9 @@ def test_the_extent_of_a_check_is_shown():
         (22, 0, "Healthy has nothing to learn from."),
     ],
 )
-def test_class_imbalance_is_of_the_training_photos(rust, healthy, told):
+def test_class_imbalance_is_of_the_training_photos(rust, healthy, expected):
     counts = {("d", "Rust", "train"): rust, ("d", "healthy", "train"): healthy, ("d", "healthy", "test"): 500}
-    assert told in words.evenness(Balance(counts, "split.csv"))
+    assert expected in words.evenness(Balance(counts, "split.csv"))
 
 
 def test_the_table_has_a_row_a_data_set_and_class():
@@ -101,16 +101,16 @@ def test_the_table_has_a_row_a_data_set_and_class():
 
 
 @pytest.mark.parametrize(
-    ("place", "told"),
+    ("place", "expected"),
     [
         ("data/field-256", "data/field-256"),
         ("leafsim:v1/1/0-23999", "leafsim:v1/1/0-3999"),
         ("leafsim:v1/1/10-99", "leafsim:v1/1/10-99"),
     ],
 )
-def test_of_many_rendered_leaves_the_command_checks_the_first(place, told):
+def test_of_many_rendered_leaves_the_command_checks_the_first(place, expected):
     run = SimpleNamespace(name="mine", config={"data": {"dirs": [place]}})
-    assert words.check_command(run) == f"python -m hvit data check {told} --save-to mine"
+    assert words.check_command(run) == f"python -m hvit data check {expected} --save-to mine"
 
 
 @pytest.mark.parametrize(

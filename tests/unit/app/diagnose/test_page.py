@@ -354,11 +354,11 @@ def set_plants(runs: Path, known: bool | None) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"plants_known": known}))
 
 
-@pytest.mark.parametrize(("known", "said"), [(False, True), (True, False), (None, False)])
-def test_where_plants_are_unknown_the_page_says_so(runs, known, said):
+@pytest.mark.parametrize(("known", "expected"), [(False, True), (True, False), (None, False)])
+def test_where_plants_are_unknown_the_page_says_so(runs, known, expected):
     set_plants(runs, known)
     app = upload(open_page(), ("a.jpg", leaf(1)))
-    assert ("Plants unknown: accuracy may be too high." in page_text(app)) == said
+    assert ("Plants unknown: accuracy may be too high." in page_text(app)) == expected
 
 
 def test_a_run_without_a_test_split_is_scored_by_cross_validation(runs):

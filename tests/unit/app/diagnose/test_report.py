@@ -10,12 +10,12 @@ from hvit.severity.estimator import Severity
 from tests.support.snapshots import run_snapshot
 
 
-@pytest.mark.parametrize(("known", "said"), [(False, True), (True, False), (None, False)])
-def test_a_report_says_where_plants_are_unknown(known, said):
+@pytest.mark.parametrize(("known", "expected"), [(False, True), (True, False), (None, False)])
+def test_a_report_says_where_plants_are_unknown(known, expected):
     run = run_snapshot(classes=("a", "b"), plants_known=known)
     assert (
         "Model: mine. Plants unknown: accuracy may be too high. Prob" in report.report_html([], [], [], run)
-    ) == said
+    ) == expected
 
 
 RUN = run_snapshot(classes=("Tomato___Rust", "Tomato___Scab", "Tomato___healthy"))

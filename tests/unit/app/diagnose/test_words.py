@@ -68,7 +68,7 @@ def test_kinds_that_do_not_occur_are_left_out_of_the_summary():
 
 
 @pytest.mark.parametrize(
-    "label, said",
+    "label, expected",
     [
         ("Apple___Apple_scab", []),
         ("Tomato___Late_blight", ["This model never saw a healthy tomato leaf: it would call one diseased."]),
@@ -81,8 +81,8 @@ def test_kinds_that_do_not_occur_are_left_out_of_the_summary():
         ),
     ],
 )
-def test_conditions_the_run_never_saw_follow_from_its_classes(label, said):
-    assert words.class_caveats(diagnosis("named", {label: 0.9}), CLASSES) == said
+def test_conditions_the_run_never_saw_follow_from_its_classes(label, expected):
+    assert words.class_caveats(diagnosis("named", {label: 0.9}), CLASSES) == expected
 
 
 def test_without_crops_sentences_begin_with_a_capital_and_name_no_crop():
@@ -152,7 +152,7 @@ def test_accuracy_of_cross_validation_is_not_called_a_test():
 
 
 @pytest.mark.parametrize(
-    "learned_from, is_rendered, better, said",
+    "learned_from, is_rendered, better, expected",
     [
         ({"drawings"}, False, "p", "This model learned from drawn leaves only. For a photo choose p."),
         ({"drawings"}, False, None, "This model learned from drawn leaves only. It cannot judge a photo."),
@@ -163,8 +163,8 @@ def test_accuracy_of_cross_validation_is_not_called_a_test():
         (set(), True, "d", None),
     ],
 )
-def test_a_run_is_only_trusted_with_what_it_learned_from(learned_from, is_rendered, better, said):
-    assert shared.domain_mismatch(learned_from, is_rendered, better) == said
+def test_a_run_is_only_trusted_with_what_it_learned_from(learned_from, is_rendered, better, expected):
+    assert shared.domain_mismatch(learned_from, is_rendered, better) == expected
 
 
 def test_no_advice_to_retake_a_rendered_leaf():
@@ -220,7 +220,7 @@ UNSURE = diagnosis("unsure", {"Apple___Apple_scab": 0.6, "Apple___healthy": 0.4}
 
 
 @pytest.mark.parametrize(
-    "answer, track_record, said",
+    "answer, track_record, expected",
     [
         (
             NAMED,
@@ -237,8 +237,8 @@ UNSURE = diagnosis("unsure", {"Apple___Apple_scab": 0.6, "Apple___healthy": 0.4}
         (NAMED, SimpleNamespace(field=None), []),
     ],
 )
-def test_the_count_of_field_photos_is_shown_too(answer, track_record, said):
-    assert words.field_sentences(answer, track_record) == said
+def test_the_count_of_field_photos_is_shown_too(answer, track_record, expected):
+    assert words.field_sentences(answer, track_record) == expected
 
 
 def test_accuracy_on_field_photos_is_shown_separately():

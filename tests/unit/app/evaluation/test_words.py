@@ -9,7 +9,7 @@ ROW = {"time": "2026-11-04T04:06:18+00:00", "top1": 0.5}
 
 
 @pytest.mark.parametrize(
-    ("rows", "split", "said"),
+    ("rows", "split", "expected"),
     [
         ([], "test", None),
         ([ROW], "val", None),
@@ -18,9 +18,9 @@ ROW = {"time": "2026-11-04T04:06:18+00:00", "top1": 0.5}
         ([ROW, {"top1": 0.6}], "test", "2 times (4 Nov 2026 and an unknown day). A choice made by looking at test"),
     ],
 )
-def test_the_number_of_test_evaluations_is_shown(rows, split, said):
+def test_the_number_of_test_evaluations_is_shown(rows, split, expected):
     told = words.times_evaluated(rows, split)
-    assert told == said if said is None else said in told
+    assert told == expected if expected is None else expected in told
 
 
 def test_without_crops_there_is_no_wrong_one():

@@ -78,9 +78,9 @@ def test_a_table_of_notes_has_cells_and_no_rule():
     assert words.table_cells("| run | top-1 |\n|---|--:|\n| `a` | 94.3 |") == [["run", "top-1"], ["`a`", "94.3"]]
 
 
-@pytest.mark.parametrize(("count", "told"), [(1, "once"), (2, "twice"), (3, "3 times")])
-def test_the_number_of_test_evaluations_is_shown(count, told):
-    assert words.times_evaluated(count) == f"Test was evaluated {told}."
+@pytest.mark.parametrize(("count", "expected"), [(1, "once"), (2, "twice"), (3, "3 times")])
+def test_the_number_of_test_evaluations_is_shown(count, expected):
+    assert words.times_evaluated(count) == f"Test was evaluated {expected}."
 
 
 def test_memory_of_weights_is_shown_in_readable_units():

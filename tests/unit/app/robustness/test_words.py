@@ -16,7 +16,7 @@ def answer(strength, label, verdict, *others):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "expected"),
     [
         (answer(1, LATE, "named"), "Tomato: late blight, 90\u00a0%"),
         (answer(1, HEALTHY, "named"), "Tomato: no disease I know, 90\u00a0%"),
@@ -25,8 +25,8 @@ def answer(strength, label, verdict, *others):
         (answer(1, LATE, "unfamiliar"), "Unfamiliar (best guess Tomato: late blight, 90\u00a0%)"),
     ],
 )
-def test_a_verdict_in_a_few_words(given, said):
-    assert words.verdict_line(given) == said
+def test_a_verdict_in_a_few_words(given, expected):
+    assert words.verdict_line(given) == expected
 
 
 def test_a_prediction_kept_at_every_severity():

@@ -90,7 +90,7 @@ def test_labels_on_which_reviewers_differ_are_left_out(batch):
 
 
 @pytest.mark.parametrize(
-    ("verdict", "label", "reviewer", "area", "said"),
+    ("verdict", "label", "reviewer", "area", "expected"),
     [
         ("right", "", "Ana", None, "choose a label"),
         ("right", LATE, " ", None, "needs the name of its reviewer"),
@@ -100,8 +100,8 @@ def test_labels_on_which_reviewers_differ_are_left_out(batch):
         ("unsure", "", "@Ana", None, "the name of the reviewer begins with '@'"),
     ],
 )
-def test_a_review_that_says_nothing_is_refused(batch, verdict, label, reviewer, area, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_review_that_says_nothing_is_refused(batch, verdict, label, reviewer, area, expected):
+    with pytest.raises(ValueError, match=expected):
         review(batch, 0, verdict, label, reviewer=reviewer, area=area)
     assert read_reviews(batch) == []
 

@@ -189,7 +189,7 @@ def test_one_photo_is_not_counted_as_photos(here, photo_folder, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (["predict", "photos", "--rnu", "tiny"], "--run"),
         (["evaluate", "--rnu", "tiny", "--data", "photos"], "did you mean --run?"),
@@ -214,8 +214,8 @@ def test_one_photo_is_not_counted_as_photos(here, photo_folder, capsys):
         (["data", "check", "none.csv"], "none.csv: no such table"),
     ],
 )
-def test_a_mistake_is_one_line_that_says_what_to_do(here, capsys, words, told):
-    assert told in refusal(capsys, *words)
+def test_a_mistake_is_one_line_that_says_what_to_do(here, capsys, words, expected):
+    assert expected in refusal(capsys, *words)
 
 
 def test_cuda_that_is_not_there_is_refused(here, capsys):
@@ -314,15 +314,15 @@ def test_photos_of_unknown_classes_alone_leave_no_predictions_to_save(here, caps
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (["--save", "--save-distances"], "leave --save-distances out"),
         (["--tta", "--save-distances"], "leave the other option out"),
         (["--unknown-kind", "green"], "add --unknown-classes report"),
     ],
 )
-def test_options_of_distances_that_contradict_others_are_refused(here, capsys, words, said):
-    assert said in refusal(capsys, "evaluate", "--run", "tiny", "--data", "photos", *words)
+def test_options_of_distances_that_contradict_others_are_refused(here, capsys, words, expected):
+    assert expected in refusal(capsys, "evaluate", "--run", "tiny", "--data", "photos", *words)
 
 
 def test_runs_are_listed_with_their_classes(here, capsys):

@@ -98,7 +98,7 @@ def test_an_unreadable_photo_is_one_line_and_exit_1(here, capsys, more):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (["leaf.jpg", "--method", "rollout", "--class", CLASSES[0]], "gradient_rollout and integrated_gradients do"),
         (["leaf.jpg", "--method", "gradcm"], "did you mean gradcam?"),
@@ -112,9 +112,9 @@ def test_an_unreadable_photo_is_one_line_and_exit_1(here, capsys, more):
         (["leaf.jpg", "--out", "leaf.jpg"], "is a file; name a folder"),
     ],
 )
-def test_a_mistake_is_one_line_that_says_what_to_do(here, capsys, words, told):
+def test_a_mistake_is_one_line_that_says_what_to_do(here, capsys, words, expected):
     given = [*words, *([] if "--run" in words else ["--run", "tiny"]), *([] if "--out" in words else ["--out", "maps"])]
-    assert told in refusal(capsys, "explain", *given)
+    assert expected in refusal(capsys, "explain", *given)
     assert not Path("maps").exists()
 
 

@@ -132,7 +132,7 @@ def test_the_card_as_json_has_the_risks_in_full(evaluated, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (["--run", "hnad"], "no run hnad; did you mean hand?"),
         (["--run", "hand", "--out", "card.pdf"], "expected a name that ends in .md"),
@@ -140,6 +140,6 @@ def test_the_card_as_json_has_the_risks_in_full(evaluated, capsys):
         (["--run", "wide-0"], "metrics.json"),
     ],
 )
-def test_a_card_that_cannot_be_made_is_refused_in_one_line(evaluated, capsys, words, said):
+def test_a_card_that_cannot_be_made_is_refused_in_one_line(evaluated, capsys, words, expected):
     status, out, err = answer(capsys, "card", *words)
-    assert status == 2 and out == "" and said in err and err.count("\n") == 1
+    assert status == 2 and out == "" and expected in err and err.count("\n") == 1

@@ -26,7 +26,7 @@ def test_of_equal_photos_the_first_by_name_counts(tmp_path):
     assert index_photos(tmp_path) == {red: tmp_path / "a.png"}
 
 
-@pytest.mark.parametrize(("name", "said"), [("nowhere", "There is no folder"), (".", "No photo lies in")])
-def test_a_folder_without_photos_is_refused(tmp_path, name, said):
-    with pytest.raises(ValueError, match=said):
+@pytest.mark.parametrize(("name", "expected"), [("nowhere", "There is no folder"), (".", "No photo lies in")])
+def test_a_folder_without_photos_is_refused(tmp_path, name, expected):
+    with pytest.raises(ValueError, match=expected):
         index_photos(tmp_path / name)

@@ -117,7 +117,7 @@ def test_a_spectral_picture_takes_part_in_the_answer(photos, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "told"),
+    ("name", "arguments", "expected"),
     [
         ("rollout", {"class_index": 1}, "gradient_rollout and integrated_gradients do"),
         ("gradcam", {"class_index": 5}, "there are 5 classes"),
@@ -133,8 +133,8 @@ def test_a_spectral_picture_takes_part_in_the_answer(photos, name):
         ("occlusion", {"square_px": 80}, "up to 64"),
     ],
 )
-def test_arguments_out_of_range_are_refused(model, photos, name, arguments, told):
-    with pytest.raises(ValueError, match=told):
+def test_arguments_out_of_range_are_refused(model, photos, name, arguments, expected):
+    with pytest.raises(ValueError, match=expected):
         METHODS[name](model, photos[0], **arguments)
 
 

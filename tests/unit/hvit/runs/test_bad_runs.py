@@ -123,7 +123,7 @@ def test_a_folder_whose_name_is_no_text_is_one_sentence(runs):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         ("a: 2026-99-99", "month must be in"),
         ("a: " + "[" * 100_000, "nested more than 50"),
@@ -134,11 +134,11 @@ def test_a_folder_whose_name_is_no_text_is_one_sentence(runs):
         ("model: x", "model 'x'; expected an object"),
     ],
 )
-def test_a_bad_configuration_is_one_sentence(bad, content, said):
+def test_a_bad_configuration_is_one_sentence(bad, content, expected):
     write("config.yaml", content)(bad)
     with pytest.raises(RunError, match="^config.yaml of run bad .*; copy the run again$") as refused:
         Run(bad).config  # noqa: B018
-    assert said in str(refused.value)
+    assert expected in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["x" * 3000, "a/" * 3000, "..", "a\0b", "\udcff"])
@@ -176,7 +176,7 @@ def test_a_wrong_line_of_metrics_is_named(bad, line):
 
 
 @pytest.mark.parametrize(
-    ("document", "said"),
+    ("document", "expected"),
     [
         ({"n": "x"}, "n 'x'"),
         ({"top1": 7}, "top1 7; expected a number from 0 to 1"),
@@ -186,9 +186,9 @@ def test_a_wrong_line_of_metrics_is_named(bad, line):
         ([1], "is damaged"),
     ],
 )
-def test_scores_of_other_types_are_refused(bad, document, said):
+def test_scores_of_other_types_are_refused(bad, document, expected):
     write("eval/test/metrics.json", json.dumps(document))(bad)
-    with pytest.raises(RunError, match=f"^eval/test/metrics.json of run bad .*{said}"):
+    with pytest.raises(RunError, match=f"^eval/test/metrics.json of run bad .*{expected}"):
         Run(bad).evaluation("test")
 
 

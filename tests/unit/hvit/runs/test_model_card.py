@@ -44,7 +44,7 @@ def test_optional_parts_are_none_where_they_are_absent():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         ({"sha256": ...}, "lacks sha256"),
         ({"pretrained": {}}, "has a damaged section pretrained"),
@@ -52,6 +52,6 @@ def test_optional_parts_are_none_where_they_are_absent():
         ({"preprocessing": {"img_size": 64}}, r"lacks preprocessing\.mean, preprocessing\.std"),
     ],
 )
-def test_a_card_that_lacks_something_or_lies_is_refused(change, said):
-    with pytest.raises(UntrustedFileError, match=said):
+def test_a_card_that_lacks_something_or_lies_is_refused(change, expected):
+    with pytest.raises(UntrustedFileError, match=expected):
         model_card(["Tomato___Rust"], **change)

@@ -38,7 +38,7 @@ def test_answers_are_calibrated_probabilities(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rows", "classes", "said"),
+    ("rows", "classes", "expected"),
     [
         ([("a", "1", "Mildew", [0.0, 1.0, 0.0])], CLASSES, "Mildew, which the run does not know"),
         ([("a", "1", "Scab", [0.0, 1.0])], CLASSES, "one score for each of its 3 classes"),
@@ -46,8 +46,8 @@ def test_answers_are_calibrated_probabilities(tmp_path):
         ([("a", "1", "Scab", [0.0, 1.0, 0.0])], [], "lists no classes"),
     ],
 )
-def test_predictions_that_do_not_fit_are_refused(tmp_path, rows, classes, said):
-    with pytest.raises(RunError, match=said):
+def test_predictions_that_do_not_fit_are_refused(tmp_path, rows, classes, expected):
+    with pytest.raises(RunError, match=expected):
         read_predictions(write(tmp_path / "one", rows, classes), "test")
 
 

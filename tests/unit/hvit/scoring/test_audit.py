@@ -61,7 +61,7 @@ def test_newcombes_interval_is_that_of_his_paper():
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "expected"),
     [
         (cue("grey", 0.02), "it does not depend on color"),
         (cue("grey", 0.5), "depends on color, and so on light and camera"),
@@ -75,8 +75,8 @@ def test_newcombes_interval_is_that_of_his_paper():
         (cue("corners", None), "that sees four corners alone is right on 50 % (30 % by guessing)"),
     ],
 )
-def test_each_row_says_what_it_means(row, said):
-    assert said in audit_words.meaning(row)
+def test_each_row_says_what_it_means(row, expected):
+    assert expected in audit_words.meaning(row)
 
 
 def test_every_cue_has_a_title_and_a_meaning_at_every_amount():
@@ -159,7 +159,7 @@ def test_one_photo_has_no_interval():
 
 
 @pytest.mark.parametrize(
-    ("region", "interval", "said"),
+    ("region", "interval", "expected"),
     [
         ("leaf", (0.1, 0.3), "puts 70 % of its attribution on the leaf, which covers 50 % of the photo: "),
         ("lesion", (0.1, 0.3), "within the leaf on symptoms, which cover 50 % of the leaf: "),
@@ -167,10 +167,10 @@ def test_one_photo_has_no_interval():
         ("leaf", (-0.3, -0.1), "less than by chance"),
     ],
 )
-def test_a_share_says_what_it_means(region, interval, said):
+def test_a_share_says_what_it_means(region, interval, expected):
     row = AttributionShare(region, "gradient_rollout", 9, 0.7, 0.5, 0.2, interval)
     assert audit_words.attribution_meaning(row).startswith("Gradient rollout puts")
-    assert said in audit_words.attribution_meaning(row)
+    assert expected in audit_words.attribution_meaning(row)
 
 
 def test_an_audit_of_before_has_masks_by_color_and_no_attribution(run):

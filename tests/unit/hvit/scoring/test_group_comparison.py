@@ -71,15 +71,15 @@ def test_of_one_run_each_the_seeds_need_not_be_equal():
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "said"),
+    ("first", "second", "expected"),
     [
         (group("x"), group("y", LABELS), "x and y: x has no predictions on test"),
         (group("x", LABELS, HALF), group("y", LABELS, HALF, seeds=[5, 6]), "x and y have no seed in common"),
     ],
 )
-def test_groups_that_cannot_be_paired_say_why(first, second, said):
+def test_groups_that_cannot_be_paired_say_why(first, second, expected):
     pairs, note = pair_by_seed(first, second, "test")
-    assert pairs == [] and note.startswith(said)
+    assert pairs == [] and note.startswith(expected)
 
 
 def test_a_gain_is_positive_where_the_second_group_is_better():

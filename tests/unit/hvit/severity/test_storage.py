@@ -126,7 +126,7 @@ def forged(folder, record, data: bytes) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         (lambda v: torch.full_like(v, float("nan")), "no finite numbers"),
         (lambda v: torch.full_like(v, float("inf")), "no finite numbers"),
@@ -138,10 +138,10 @@ def forged(folder, record, data: bytes) -> dict:
     ],
     ids=["nan", "inf", "int64", "bool", "complex", "float8", "shapes"],
 )
-def test_weights_that_are_no_numbers_of_the_head_are_refused(stored, change, said):
+def test_weights_that_are_no_numbers_of_the_head_are_refused(stored, change, expected):
     folder, record, _ = stored
     tensors = {name: change(value) for name, value in load((folder / FILE).read_bytes()).items()}
-    with pytest.raises(SeverityHeadError, match=said):
+    with pytest.raises(SeverityHeadError, match=expected):
         read_head(folder, forged(folder, record, save(tensors)), DIMS, WEIGHTS)
 
 

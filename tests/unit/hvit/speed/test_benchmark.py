@@ -114,14 +114,14 @@ def test_the_command_prints_and_writes_one_document(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (["--models", "resnet_18"], "timm has no model 'resnet_18'; did you mean timm:resnet18?"),
         (["--profile", "--mode", "train"], "--profile takes a forward pass on the CPU apart"),
         (["--device", "cuda"], "there is no CUDA device here"),
     ],
 )
-def test_mistakes_are_reported_in_a_line(words, said, capsys, monkeypatch):
+def test_mistakes_are_reported_in_a_line(words, expected, capsys, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert main(["benchmark", *words]) == 2
-    assert said in capsys.readouterr().err
+    assert expected in capsys.readouterr().err

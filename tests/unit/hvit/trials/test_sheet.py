@@ -59,7 +59,7 @@ def test_dates_are_read_as_they_are_written(tmp_path, cells, found):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("photo;name\na;b\n", "expected columns"),
         ("file;plot\n", "has no lines"),
@@ -73,8 +73,8 @@ def test_dates_are_read_as_they_are_written(tmp_path, cells, found):
         ("file;plot;treatment\na;1;A\nb;1;B\n", "plot 1 has treatment A in line 2 and B in line 3"),
     ],
 )
-def test_errors_name_their_line(tmp_path, text, said):
-    with pytest.raises(SheetError, match=said):
+def test_errors_name_their_line(tmp_path, text, expected):
+    with pytest.raises(SheetError, match=expected):
         read_sheet(write(tmp_path / "sheet.csv", text))
 
 

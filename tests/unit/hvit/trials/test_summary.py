@@ -73,11 +73,11 @@ def test_audpc_is_the_trapezoid_rule():
 
 
 @pytest.mark.parametrize(
-    ("days", "percent", "said"),
+    ("days", "percent", "expected"),
     [([0], [1], "at least 2"), ([0, 1], [1], "same number"), ([0, 0], [1, 2], "must rise")],
 )
-def test_audpc_of_a_curve_that_is_none_is_refused(days, percent, said):
-    with pytest.raises(ValueError, match=said):
+def test_audpc_of_a_curve_that_is_none_is_refused(days, percent, expected):
+    with pytest.raises(ValueError, match=expected):
         audpc(days, percent)
 
 

@@ -57,7 +57,7 @@ def test_a_size_that_is_a_lie_is_not_believed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("header", "said"),
+    ("header", "expected"),
     [
         ("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }", "does not fit|not as many"),
         ("{'descr': '<f8', 'fortran_order': False, 'shape': (-1,), }", "is no array"),
@@ -68,10 +68,10 @@ def test_a_size_that_is_a_lie_is_not_believed(tmp_path):
         ("[1]", "is no array"),
     ],
 )
-def test_a_header_that_does_not_fit_its_array_is_refused(tmp_path, header, said):
+def test_a_header_that_does_not_fit_its_array_is_refused(tmp_path, header, expected):
     text = header.encode() + b"\n"
     data = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(8)
-    with pytest.raises(UntrustedFileError, match=said):
+    with pytest.raises(UntrustedFileError, match=expected):
         read_npz(_zip(tmp_path / "x.npz", {"a.npy": data}), None, LIMIT)
 
 

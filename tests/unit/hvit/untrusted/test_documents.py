@@ -8,7 +8,7 @@ from hvit.untrusted import UntrustedFileError, parse_json, parse_yaml
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         (b"[" * 100_000 + b"]" * 100_000, "nested more than 50 deep"),
         (b'{"a":' * 51 + b"1" + b"}" * 51, "nested more than 50 deep"),
@@ -22,8 +22,8 @@ from hvit.untrusted import UntrustedFileError, parse_json, parse_yaml
         (b'{"a": 1} x', "damaged"),
     ],
 )
-def test_json_beyond_the_limits_is_refused(text, said):
-    with pytest.raises(UntrustedFileError, match=said):
+def test_json_beyond_the_limits_is_refused(text, expected):
+    with pytest.raises(UntrustedFileError, match=expected):
         parse_json(text)
 
 
@@ -52,7 +52,7 @@ MERGES = "a0: &a0 {k: v}\n" + "".join(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("a: " + "[" * 100_000, "nested more than 50 deep"),
         ("- " * 3000 + "x", "nested more than 50 deep"),
@@ -71,8 +71,8 @@ MERGES = "a0: &a0 {k: v}\n" + "".join(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 
         ("a: *b", "damaged"),
     ],
 )
-def test_yaml_beyond_the_limits_is_refused(text, said):
-    with pytest.raises(UntrustedFileError, match=said):
+def test_yaml_beyond_the_limits_is_refused(text, expected):
+    with pytest.raises(UntrustedFileError, match=expected):
         parse_yaml(text)
 
 

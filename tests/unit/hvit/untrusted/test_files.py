@@ -13,7 +13,7 @@ def _pipe(path):
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "expected"),
     [
         (_pipe, "a pipe, not a file"),
         (lambda path: path.mkdir(), "a folder, not a file"),
@@ -21,10 +21,10 @@ def _pipe(path):
         (lambda path: path.symlink_to(path.name), "cannot be read: Too many levels"),
     ],
 )
-def test_only_regular_files_are_opened(tmp_path, make, said):
+def test_only_regular_files_are_opened(tmp_path, make, expected):
     make(tmp_path / "run.json")
     for read in (lambda path: read_bytes(path, 10), lambda path: list(read_lines(path))):
-        with pytest.raises(UntrustedFileError, match=said):
+        with pytest.raises(UntrustedFileError, match=expected):
             read(tmp_path / "run.json")
 
 

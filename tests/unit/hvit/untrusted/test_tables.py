@@ -24,7 +24,7 @@ def test_columns_come_back_and_others_are_passed_over(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("columns", "said"),
+    ("columns", "expected"),
     [
         ({"label": [1, 2]}, "column label is of type int64"),
         ({"label": ["a", None]}, "column label has gaps"),
@@ -33,8 +33,8 @@ def test_columns_come_back_and_others_are_passed_over(tmp_path):
         ({"logits": pa.array([[1.0], None])}, "column logits has gaps"),
     ],
 )
-def test_columns_of_other_types_are_refused(tmp_path, columns, said):
-    with pytest.raises(UntrustedFileError, match=said):
+def test_columns_of_other_types_are_refused(tmp_path, columns, expected):
+    with pytest.raises(UntrustedFileError, match=expected):
         read_parquet(_write(tmp_path / "p", **columns), COLUMNS)
 
 

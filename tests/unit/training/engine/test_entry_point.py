@@ -67,9 +67,11 @@ def test_an_exit_status_is_left_where_a_file_is_named_for_it(words, run_dir, sto
     assert finetune.main([*words, "--resume"]) == 0 and left.read_text() == "0\n"
 
 
-@pytest.mark.parametrize(("told", "kept"), [([6, 4], 4), ([4, 6], 4), ([3, 1], 3), ([1], 1), ([6, 6], 6), ([6, 0], 0)])
-def test_the_own_exit_status_of_a_process_precedes_what_it_reports_of_others(left, told, kept):
-    for status in told:
+@pytest.mark.parametrize(
+    ("expected", "kept"), [([6, 4], 4), ([4, 6], 4), ([3, 1], 3), ([1], 1), ([6, 6], 6), ([6, 0], 0)]
+)
+def test_the_own_exit_status_of_a_process_precedes_what_it_reports_of_others(left, expected, kept):
+    for status in expected:
         leave_status(status)
     assert left.read_text() == f"{kept}\n"
 

@@ -175,10 +175,12 @@ def test_a_mask_beside_a_photo_that_its_camera_rotated_has_the_sides_of_the_upri
     assert read_masked([pack])[0].read().pixels.shape == (64, 80, 3)
 
 
-@pytest.mark.parametrize(("mode", "said"), [("RGB", "mode RGB"), ("I;16", "mode I;16"), ("1", "mode 1"), ("LA", "LA")])
-def test_a_png_of_another_mode_is_named(pack, mode, said):
+@pytest.mark.parametrize(
+    ("mode", "expected"), [("RGB", "mode RGB"), ("I;16", "mode I;16"), ("1", "mode 1"), ("LA", "LA")]
+)
+def test_a_png_of_another_mode_is_named(pack, mode, expected):
     Image.new(mode, (80, 64)).save(pack / "train/masks/a.png")
-    with pytest.raises(DataError, match=f"{said}; save the mask as 8-bit grey"):
+    with pytest.raises(DataError, match=f"{expected}; save the mask as 8-bit grey"):
         read_masked([pack])[0].read()
 
 

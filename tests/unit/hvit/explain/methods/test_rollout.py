@@ -216,7 +216,7 @@ def test_a_residual_outside_zero_to_one_is_refused(details, residual):
 
 
 @pytest.mark.parametrize(
-    ("ask", "told"),
+    ("ask", "expected"),
     [
         (lambda details: rollout(details, stage=4), "there are 4"),
         (lambda details: query_rollout(details, 3, [6]), "stage 3 has 6"),
@@ -225,8 +225,8 @@ def test_a_residual_outside_zero_to_one_is_refused(details, residual):
         (lambda details: head_rollout(details, 1, 0, 2), "2 blocks of 2 heads"),
     ],
 )
-def test_what_is_not_in_the_model_is_refused(plain_details, ask, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_is_not_in_the_model_is_refused(plain_details, ask, expected):
+    with pytest.raises(ValueError, match=expected):
         ask(plain_details)
 
 
