@@ -26,8 +26,8 @@ def phone(browser, dashboard) -> Iterator[Visit]:
 
 
 def test_every_photo_has_its_verdict_and_the_broken_one_its_reason(desktop):
-    said = desktop.page.locator(".summary").inner_text()
-    assert said.startswith("3 photos: ") and "1 unreadable" in said
+    text = desktop.page.locator(".summary").inner_text()
+    assert text.startswith("3 photos: ") and "1 unreadable" in text
     desktop.click("button", "broken.jpg", exact=False)
     desktop.page.get_by_text("broken.jpg cannot be read:", exact=True).wait_for()
     assert desktop.page.get_by_text("The other 2 photos are done.").is_visible()

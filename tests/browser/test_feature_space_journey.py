@@ -72,9 +72,9 @@ def test_leaves_are_lassoed_counted_viewed_and_exported(visit):
     for radius in (0.3, 0.46, 0.35):
         maps.draw_around(0.5, 0.5, radius)
     maps.settle()
-    said = page.locator(SAID).first.inner_text()
-    count = int(said.split(" of ")[0].replace(",", ""))
-    assert 100 < count < NUM_LEAVES and said.endswith("of 5,000 leaves selected")
+    text = page.locator(SAID).first.inner_text()
+    count = int(text.split(" of ")[0].replace(",", ""))
+    assert 100 < count < NUM_LEAVES and text.endswith("of 5,000 leaves selected")
     assert page.locator("[class*=st-key-gallery_] img").first.evaluate(LOADED_WIDTH_PX) > 100
     assert page.locator("[class*=st-key-gallery_] figure").count() == 12
     rows = maps.download_rows("CSV")

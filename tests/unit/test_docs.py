@@ -49,9 +49,9 @@ def test_a_command_is_understood(command, monkeypatch):
 
 
 def test_own_photos_goes_from_drawing_to_training():
-    told = " ".join(commands(ROOT / "docs" / "own-photos.md"))
+    text = " ".join(commands(ROOT / "docs" / "own-photos.md"))
     for program in ("data synthesize", "data check", "training.quick", "training.finetune", "hvit evaluate"):
-        assert program in told
+        assert program in text
 
 
 def test_tests_that_hold_the_cases_of_the_wild_exist():

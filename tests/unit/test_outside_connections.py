@@ -57,9 +57,9 @@ def test_a_test_that_reaches_out_fails_though_it_copes(tmp_path, request):
         "    pass\n"
     )
     words = ["-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider", str(tmp_path)]
-    told = subprocess.run([sys.executable, *words], cwd=request.config.rootpath, capture_output=True, text=True)
-    assert told.returncode == 1 and "2 passed, 1 error" in told.stdout
-    assert "getaddrinfo to 'example.org'" in told.stdout
+    text = subprocess.run([sys.executable, *words], cwd=request.config.rootpath, capture_output=True, text=True)
+    assert text.returncode == 1 and "2 passed, 1 error" in text.stdout
+    assert "getaddrinfo to 'example.org'" in text.stdout
 
 
 @pytest.mark.parametrize(

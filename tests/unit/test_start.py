@@ -39,8 +39,8 @@ def installed(monkeypatch):
 
 def test_the_first_start_says_how_large_and_the_second_does_nothing(place, installed, capsys):
     start.set_up([start.RUNNING], cpu=False)
-    said = capsys.readouterr().out
-    assert "GB to download" in said and "minutes" in said
+    text = capsys.readouterr().out
+    assert "GB to download" in text and "minutes" in text
     assert installed == [["-r", str(place / start.RUNNING)]]
     start.set_up([start.RUNNING], cpu=False)
     assert len(installed) == 1 and capsys.readouterr().out == ""
@@ -135,10 +135,10 @@ def test_lan_prints_the_address_and_a_code_that_only_the_dashboard_gets(monkeypa
     monkeypatch.setattr(start.signal, "signal", lambda *_: None)
     monkeypatch.setattr(start, "answers", lambda port: True)
     start.serve(8501, False, lan="192.0.2.7")
-    said = capsys.readouterr().out
+    text = capsys.readouterr().out
     command, env = started.pop()
     code = env["HVIT_PHONE_CODE"]
-    assert "open http://192.0.2.7:8501 and type the code " + code in said and "come to this computer" in said
+    assert "open http://192.0.2.7:8501 and type the code " + code in text and "come to this computer" in text
     assert "0.0.0.0" in command and code not in " ".join(command)
     start.serve(8501, False)
     command, env = started.pop()

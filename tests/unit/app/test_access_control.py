@@ -139,11 +139,11 @@ def test_a_phone_is_asked_for_the_code_and_this_machine_is_not():
 
 
 def test_a_code_admits_one_phone_and_the_next_code_is_printed():
-    said = []
-    guard = access_control.AccessControl(_inside, code="abcd-efgh", announce=said.append)
-    assert ask(guard, **PHONE, form={"code": "wrong"})[0] == 401 and not said
+    text = []
+    guard = access_control.AccessControl(_inside, code="abcd-efgh", announce=text.append)
+    assert ask(guard, **PHONE, form={"code": "wrong"})[0] == 401 and not text
     status, headers = ask(guard, **PHONE, form={"code": " ABCD-EFGH "})
-    assert status == 303 and guard.code in said[0] and guard.code != "abcd-efgh"
+    assert status == 303 and guard.code in text[0] and guard.code != "abcd-efgh"
     cookie = headers[b"set-cookie"].decode()
     assert "HttpOnly" in cookie and "SameSite=Strict" in cookie
     ticket = cookie.partition(";")[0]

@@ -52,9 +52,9 @@ def report(**changes) -> dict:
 
 def test_the_data_page_counts_what_the_run_recorded(runs):
     app = open_page("data")
-    said = page_text(app)
-    assert "hand learned from 10 photos of 2 data sets, with 4 conditions of 2 crops." in said
-    assert "Plants unknown: accuracy may be too high" in said and "CC BY 4.0" in said
+    text = page_text(app)
+    assert "hand learned from 10 photos of 2 data sets, with 4 conditions of 2 crops." in text
+    assert "Plants unknown: accuracy may be too high" in text and "CC BY 4.0" in text
     bars = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
     assert [bar["name"] for bar in bars[:2]] == ["training, 10", "test, 12"]
 
@@ -74,9 +74,9 @@ def test_a_recorded_check_is_shown(runs):
     run, leak = Run(runs / "hand"), {"count": 1, "first": [["photos/train/1.jpg", "photos/test/2.jpg"]]}
     found = report(leaks={"exact": leak, "near": {"count": 0, "first": []}, "group": {"count": 0, "first": []}})
     record_check(run, found | {"exact_copies": leak}, [Photo("t0")])
-    said = page_text(open_page("data"))
-    assert "1 exact copy in two splits" in said and "The pairs in two splits (1)" in said
-    assert "Checked: 1 of the 22 photos of this run." in said and "--save-to" not in said
+    text = page_text(open_page("data"))
+    assert "1 exact copy in two splits" in text and "The pairs in two splits (1)" in text
+    assert "Checked: 1 of the 22 photos of this run." in text and "--save-to" not in text
 
 
 class Photo:
@@ -117,9 +117,9 @@ def test_a_run_without_list_says_that_this_copy_lacks_it(runs):
 def test_rendered_leaves_need_no_list_and_come_with_pictures(tmp_path, monkeypatch):
     write_records(tmp_path / "runs" / "drawn", config={"data": {"dirs": ["leafsim:v1/7/0-39"]}}, photos="leafsim:v1/7")
     monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "runs"))
-    said = page_text(open_page("data"))
-    assert "drawn learned from 32 drawn leaves" in said and "data:image/jpeg;base64" in said
-    assert "are not shipped" not in said
+    text = page_text(open_page("data"))
+    assert "drawn learned from 32 drawn leaves" in text and "data:image/jpeg;base64" in text
+    assert "are not shipped" not in text
 
 
 def test_an_example_is_marked_in_the_reviews_of_its_run(runs, tmp_path, monkeypatch):
@@ -147,14 +147,14 @@ def test_without_photos_a_text_replaces_the_pictures(runs):
 @pytest.mark.parametrize("page", ["data", "models"])
 def test_without_runs_both_pages_say_how_to_get_one(page, tmp_path, monkeypatch):
     monkeypatch.setenv("HVIT_RUNS", str(tmp_path))
-    said = page_text(open_page(page))
-    assert "There is no run here yet." in said and "training.finetune" in said
+    text = page_text(open_page(page))
+    assert "There is no run here yet." in text and "training.finetune" in text
 
 
 @pytest.mark.parametrize("page", ["data", "models"])
 def test_a_missing_run_is_named_and_another_shown(runs, page):
-    said = page_text(open_page(page, run="gone"))
-    assert "There is no run gone here. Until you choose another, this is hand." in said
+    text = page_text(open_page(page, run="gone"))
+    assert "There is no run gone here. Until you choose another, this is hand." in text
 
 
 @pytest.mark.parametrize("page", ["data", "models"])
@@ -165,12 +165,12 @@ def test_what_cannot_be_read_is_listed_with_its_reason(runs, page):
 
 
 def test_the_card_shows_scores_with_their_intervals(runs):
-    said = page_text(open_page("models"))
+    text = page_text(open_page("models"))
     for fact in ("75.0\xa0%", "46.8 to 91.1\xa0%", "mean size 1.5", "Test was evaluated once.", "CC BY 4.0",
                  "python -m training.finetune --config x.yaml", f"{0:064x}", "not in this copy",
                  "It tells 4 conditions of 2 crops apart", "The 4 conditions it knows"):  # fmt: skip
-        assert fact in said, fact
-    assert "<li>Few &lt;b&gt;photos&lt;/b&gt;.</li>" in said  # notes cannot format the page
+        assert fact in text, fact
+    assert "<li>Few &lt;b&gt;photos&lt;/b&gt;.</li>" in text  # notes cannot format the page
 
 
 def test_the_card_of_a_run_without_records_shows_what_there_is(tmp_path, monkeypatch):
@@ -180,9 +180,9 @@ def test_the_card_of_a_run_without_records_shows_what_there_is(tmp_path, monkeyp
     shutil.rmtree(run / "eval")
     monkeypatch.setenv("HVIT_RUNS", str(tmp_path / "runs"))
     app = open_page("models")
-    said = page_text(app)
-    assert "This run is not finished: failed." in said and "%" not in said.split("The family")[0].split("Model card")[1]
-    assert "python -m hvit methods" not in said
+    text = page_text(app)
+    assert "This run is not finished: failed." in text and "%" not in text.split("The family")[0].split("Model card")[1]
+    assert "python -m hvit methods" not in text
 
 
 def test_an_incomplete_card_is_reported(runs):
@@ -201,10 +201,10 @@ def test_the_card_shows_the_weights_a_run_started_from(runs):
     assert "Weights it started from" not in page_text(open_page("models"))
     card = json.loads((runs / "hand" / "model.json").read_text())
     (runs / "hand" / "model.json").write_text(json.dumps(card | {"pretrained": PRETRAINED}))
-    said = page_text(open_page("models"))
+    text = page_text(open_page("models"))
     for fact in ("Weights it started from", "starting from weights trained on ImageNet-1k.", "tf_efficientnet_lite0",
                  "a &lt;page&gt;", "Apache 2.0", "5" * 64):  # fmt: skip
-        assert fact in said, fact
+        assert fact in text, fact
 
 
 def test_a_damaged_origin_of_weights_is_reported(runs):
@@ -219,9 +219,9 @@ def test_damaged_scores_are_reported(runs):
 
 
 def test_the_whole_family_is_listed_with_its_sizes(runs):
-    said = page_text(open_page("models"))
-    assert all(fact in said for fact in ("HViT-T", "5,143,896", "HViT-L", "303,209,608", "33.50"))
-    assert all(fact in said for fact in ("HViT-T conv", "5,172,120", "EfficientNet-Lite"))
+    text = page_text(open_page("models"))
+    assert all(fact in text for fact in ("HViT-T", "5,143,896", "HViT-L", "303,209,608", "33.50"))
+    assert all(fact in text for fact in ("HViT-T conv", "5,172,120", "EfficientNet-Lite"))
 
 
 def test_time_is_measured_on_request_and_comes_with_its_range(runs):
@@ -229,9 +229,9 @@ def test_time_is_measured_on_request_and_comes_with_its_range(runs):
     assert "one photo, 1 thread" not in page_text(app)
     app.get("button_group")[0].set_value(["hvit_tiny"]).run()
     next(button for button in app.button if button.label == "Measure").click().run()
-    said = page_text(app)
-    assert "one photo, 1 thread" in said and " ms (" in said
-    assert "does other things too" in said
+    text = page_text(app)
+    assert "one photo, 1 thread" in text and " ms (" in text
+    assert "does other things too" in text
 
 
 def test_the_first_frame_of_both_pages_imports_no_torch_and_no_matplotlib():

@@ -83,8 +83,8 @@ def test_an_unknown_run_is_one_line_and_exit_2(capsys):
     from app import gradio_demo
 
     assert gradio_demo.main(["--run", "no-such-run"]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("app.gradio_demo: no run no-such-run") and said.count("\n") == 1
+    text = capsys.readouterr().err
+    assert text.startswith("app.gradio_demo: no run no-such-run") and text.count("\n") == 1
 
 
 def test_a_model_evaluated_without_knowing_the_plants_says_so(tiny_run, tmp_path, client):
@@ -93,10 +93,10 @@ def test_a_model_evaluated_without_knowing_the_plants_says_so(tiny_run, tmp_path
 
     shutil.copytree(tiny_run, tmp_path / "tiny")
     info = json.loads((tmp_path / "tiny" / "run.json").read_text())
-    for known, said in ((False, True), (True, False)):
+    for known, text in ((False, True), (True, False)):
         (tmp_path / "tiny" / "run.json").write_text(json.dumps(info | {"plants_known": known}))
-        told = json.dumps(gradio_demo.build(load_checkpoint(tmp_path / "tiny")).get_config_file(), default=str)
-        assert ("Plants unknown: accuracy may be too high." in told) == said
+        printed = json.dumps(gradio_demo.build(load_checkpoint(tmp_path / "tiny")).get_config_file(), default=str)
+        assert ("Plants unknown: accuracy may be too high." in printed) == text
 
 
 @pytest.fixture(scope="module")

@@ -36,8 +36,8 @@ def test_compared_runs_that_were_not_evaluated_are_named_in_the_commands(runs, r
 def test_what_cannot_be_read_is_listed_on_both_pages(judged):
     spoil(judged)
     for page in ("evaluation", "compare_runs"):
-        said = page_text(open_page(page)).replace("\\", "")
-        assert all(reason in said for reason in REASONS)
+        text = page_text(open_page(page)).replace("\\", "")
+        assert all(reason in text for reason in REASONS)
 
 
 @pytest.mark.parametrize(

@@ -131,8 +131,8 @@ def test_an_unreadable_photo_has_a_verdict_and_nothing_else(checkpoint):
     row = found.to_row("bill.jpg")
     assert list(row) == FIELDS
     assert found.verdict == "unreadable" and "PDF" in found.error and found.error in found.message
-    told = {"file", "sha256", "error", "verdict", "message", "run"}
-    assert row["flags"] == [] and all(row[key] is None for key in set(FIELDS) - told - {"flags"})
+    text = {"file", "sha256", "error", "verdict", "message", "run"}
+    assert row["flags"] == [] and all(row[key] is None for key in set(FIELDS) - text - {"flags"})
 
 
 def test_a_row_has_the_fields_of_the_contract_in_their_order(checkpoint):

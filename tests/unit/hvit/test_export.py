@@ -95,10 +95,10 @@ def test_a_severity_head_that_is_not_there_cannot_be_exported(tiny_run, tmp_path
 
 def test_the_file_says_what_it_takes_to_use_it(exported, bands_run):
     session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
-    told, card = session.get_modelmeta().custom_metadata_map, json.loads((bands_run / "model.json").read_text())
-    assert told["run"] == "bands" and told["sha256"] == card["sha256"]
+    text, card = session.get_modelmeta().custom_metadata_map, json.loads((bands_run / "model.json").read_text())
+    assert text["run"] == "bands" and text["sha256"] == card["sha256"]
     for key in ("classes", "preprocessing", "temperature", "conformal", "spectral"):
-        assert json.loads(told[key]) == card[key]
+        assert json.loads(text[key]) == card[key]
     assert [(one.name, one.shape[1]) for one in session.get_inputs()] == [("pixels", 3), ("bands", 2)]
 
 

@@ -17,23 +17,23 @@ def _energy(*values: float) -> np.ndarray:
 def test_named_unsure_and_unfamiliar():
     ood = OodDetector(METHODS["energy"].fit(), threshold=1.0)
     conformal = ConformalRecord(0.1, "lac", 0.7)
-    said = decide(PROBS, CLASSES, conformal, ood, [], _energy(0.0, 0.5, 1.5))
-    assert said.words.tolist() == ["named", "unsure", "unfamiliar"]
-    assert said.scores == pytest.approx([0.0, 0.5, 1.5])
-    assert said.sets.tolist() == [[True, False, False], [True, True, False], [False, False, True]]
+    text = decide(PROBS, CLASSES, conformal, ood, [], _energy(0.0, 0.5, 1.5))
+    assert text.words.tolist() == ["named", "unsure", "unfamiliar"]
+    assert text.scores == pytest.approx([0.0, 0.5, 1.5])
+    assert text.sets.tolist() == [[True, False, False], [True, True, False], [False, False, True]]
 
 
 def test_a_photo_beyond_the_second_threshold_is_unsure_between_its_two_likeliest_classes():
     ood = OodDetector(METHODS["energy"].fit(), threshold=1.0, unsure_threshold=0.2)
-    said = decide(PROBS, CLASSES, ConformalRecord(0.1, "lac", 0.3), ood, [], _energy(0.5, 0.1, 2.0))
-    assert said.words.tolist() == ["unsure", "named", "unfamiliar"]
-    assert said.sets[0].tolist() == [True, True, False]
-    assert said.sets[2].sum() == 1  # an unfamiliar photo keeps its set
+    text = decide(PROBS, CLASSES, ConformalRecord(0.1, "lac", 0.3), ood, [], _energy(0.5, 0.1, 2.0))
+    assert text.words.tolist() == ["unsure", "named", "unfamiliar"]
+    assert text.sets[0].tolist() == [True, True, False]
+    assert text.sets[2].sum() == 1  # an unfamiliar photo keeps its set
 
 
 def test_without_rejection_all_are_accepted():
-    said = decide(PROBS, CLASSES, ConformalRecord(0.1, "lac", 0.3), None, [], None)
-    assert said.scores is None and said.accepted.all()
+    text = decide(PROBS, CLASSES, ConformalRecord(0.1, "lac", 0.3), None, [], None)
+    assert text.scores is None and text.accepted.all()
 
 
 def test_the_crop_of_the_likeliest_class_chooses_the_threshold():

@@ -126,8 +126,8 @@ def test_a_stop_signal_is_forwarded_and_the_same_command_can_resume(plan, tmp_pa
     while not (log.exists() and log.stat().st_size) and time.monotonic() < deadline and program.poll() is None:
         time.sleep(0.1)
     program.send_signal(signal.SIGTERM)
-    said = program.communicate(timeout=60)[1]
-    assert program.returncode == 75 and "run the same command to continue" in said
+    text = program.communicate(timeout=60)[1]
+    assert program.returncode == 75 and "run the same command to continue" in text
     assert json.loads((log.parent / "run.json").read_text())["status"] == "preempted"
     assert ablate.main(_words(plan, runs, "--dry-run")) == 0 and "begun" in capsys.readouterr().out
 

@@ -57,8 +57,8 @@ def test_a_class_that_the_run_does_not_know_is_named_and_nothing_is_written(run,
 
 def test_the_words_are_printed_with_the_table(run, photo_folder, capsys):
     assert main(["--run", "tiny", "--data", str(photo_folder)]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("tiny, 12 photos") and "Background alone" in said and "- " in said
+    text = capsys.readouterr().out
+    assert text.startswith("tiny, 12 photos") and "Background alone" in text and "- " in text
 
 
 def test_the_best_tested_method_says_where_it_looks_by_the_masks_of_the_head(run, photo_folder, monkeypatch):

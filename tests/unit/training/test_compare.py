@@ -21,8 +21,8 @@ def _run(tiny_run, folder, name: str, seed: int, wrong: int, photos: int = 120):
     (run / "run.json").write_text(json.dumps(info))
     classes = sorted(set(LABELS))
     truth = np.array([classes.index(label) for label in LABELS[:photos]])
-    said = np.where(np.arange(photos) < wrong, (truth + 1) % 3, truth)
-    logits = np.eye(3, dtype=np.float32)[said]
+    text = np.where(np.arange(photos) < wrong, (truth + 1) % 3, truth)
+    logits = np.eye(3, dtype=np.float32)[text]
     paths = [f"p/{i:03d}.jpg" for i in range(photos)]
     table = {"path": paths, "sha256": paths, "label": LABELS[:photos], "logits": list(logits)}
     (run / "eval" / "test").mkdir(parents=True)

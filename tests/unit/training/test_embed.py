@@ -118,9 +118,9 @@ def test_at_most_so_many_points_are_mapped_the_same_share_of_each_class():
 
 def test_a_split_without_predictions_is_named_with_the_command(run, capsys):
     assert embed.main(["--run", str(run), "--split", "val"]) == 2
-    said = told(capsys)
-    assert "no recorded predictions on val; it has some on test, train" in said
-    assert "python -m hvit evaluate --run tiny --data DIR --split val --save" in said
+    text = told(capsys)
+    assert "no recorded predictions on val; it has some on test, train" in text
+    assert "python -m hvit evaluate --run tiny --data DIR --split val --save" in text
 
 
 def test_a_run_to_align_with_needs_a_map(run, capsys):

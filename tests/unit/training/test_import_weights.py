@@ -49,8 +49,8 @@ def test_options_end_in_the_file(foreign, tmp_path, capsys):
 def test_a_mistake_is_one_line_and_writes_nothing(foreign, tmp_path, capsys, monkeypatch, options, expected):
     monkeypatch.chdir(tmp_path)
     assert import_weights.main([str(foreign), *options]) == 2
-    said = capsys.readouterr()
-    assert expected in said.err and said.err.count("\n") == 1 and said.out == ""
+    text = capsys.readouterr()
+    assert expected in text.err and text.err.count("\n") == 1 and text.out == ""
     assert list(tmp_path.iterdir()) == []
 
 
@@ -61,8 +61,8 @@ def test_a_file_that_cannot_be_read_leaves_the_one_that_was_there(foreign, tmp_p
     assert import_weights.main([str(broken), *AS, "--out", str(out)]) == 2
     assert import_weights.main([str(tmp_path / "none.pth"), *AS, "--out", str(out)]) == 2
     assert import_weights.main([str(out), *AS, "--out", str(out)]) == 2
-    said = capsys.readouterr().err.splitlines()
-    assert "truncated" in said[0] and "no file of weights" in said[1] and "is the file to import" in said[2]
+    text = capsys.readouterr().err.splitlines()
+    assert "truncated" in text[0] and "no file of weights" in text[1] and "is the file to import" in text[2]
     assert out.read_bytes() == b"before" and len(list(tmp_path.iterdir())) == 2
 
 

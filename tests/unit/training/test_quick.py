@@ -151,8 +151,8 @@ def test_folds_are_the_same_whatever_the_order_of_the_photos(own):
 def test_a_pattern_makes_plants_known(own, tiny_run, tmp_path, capsys):
     assert _quick(own, tmp_path / "mine", tiny_run, "--group-from", r"([^/]+-\d+)_", "--json") == 0
     out, err = capsys.readouterr()
-    told = json.loads(out)
-    assert told["plants_known"] and told["summary"]["cv_groups"] == 19
+    text = json.loads(out)
+    assert text["plants_known"] and text["summary"]["cv_groups"] == 19
     assert Run(tmp_path / "mine").plants_known is True
     with open(tmp_path / "mine" / "split.csv", newline="") as lines:
         rows = list(csv.DictReader(lines))
@@ -167,11 +167,11 @@ def test_a_table_makes_plants_known(own, tiny_run, tmp_path, capsys):
     assert _quick(own, tmp_path / "mine", tiny_run, "--groups-csv", str(tmp_path / "plants.csv"), "--json") == 0
     assert json.loads(capsys.readouterr().out)["summary"]["cv_groups"] == 19
     (tmp_path / "plants.csv").write_text("\n".join(["path,group", *rows[1:]]))
-    said = _refusal(capsys, own, tmp_path / "b", tiny_run, "--groups-csv", str(tmp_path / "plants.csv"))
-    assert "has no group for 1 of 38 photos, the first is Potato___Early_blight/Potato___Early_blight-0_0.png" in said
+    text = _refusal(capsys, own, tmp_path / "b", tiny_run, "--groups-csv", str(tmp_path / "plants.csv"))
+    assert "has no group for 1 of 38 photos, the first is Potato___Early_blight/Potato___Early_blight-0_0.png" in text
     (tmp_path / "plants.csv").write_text("path,plant\n")
-    said = _refusal(capsys, own, tmp_path / "b", tiny_run, "--groups-csv", str(tmp_path / "plants.csv"))
-    assert "expected columns path and group, got path, plant" in said
+    text = _refusal(capsys, own, tmp_path / "b", tiny_run, "--groups-csv", str(tmp_path / "plants.csv"))
+    assert "expected columns path and group, got path, plant" in text
 
 
 def test_a_manifest_with_a_group_column_makes_plants_known(own, tmp_path):
@@ -227,17 +227,17 @@ def test_a_class_that_cannot_be_held_out_is_refused(own, tiny_run, tmp_path, cap
     shutil.copytree(own, tmp_path / "own")
     for path in sorted((tmp_path / "own" / CLASSES[2]).glob("*.png"))[1:]:
         path.unlink()
-    said = _refusal(capsys, tmp_path / "own", tmp_path / "mine", tiny_run)
-    assert said.startswith("training.quick: class Tomato___healthy cannot be held out: its only photo")
-    said = _refusal(capsys, own, tmp_path / "mine", tiny_run, "--group-from", "(healthy|[^/]+-.*)")
-    assert "class Tomato___healthy cannot be held out: all its 6 photos must stay together" in said
+    text = _refusal(capsys, tmp_path / "own", tmp_path / "mine", tiny_run)
+    assert text.startswith("training.quick: class Tomato___healthy cannot be held out: its only photo")
+    text = _refusal(capsys, own, tmp_path / "mine", tiny_run, "--group-from", "(healthy|[^/]+-.*)")
+    assert "class Tomato___healthy cannot be held out: all its 6 photos must stay together" in text
     assert not (tmp_path / "mine").exists()
 
 
 def test_one_class_alone_is_refused(own, tiny_run, tmp_path, capsys):
     shutil.copytree(own / CLASSES[0], tmp_path / "own" / CLASSES[0])
-    said = _refusal(capsys, tmp_path / "own", tmp_path / "mine", tiny_run)
-    assert "Potato___Early_blight is the only class" in said
+    text = _refusal(capsys, tmp_path / "own", tmp_path / "mine", tiny_run)
+    assert "Potato___Early_blight is the only class" in text
 
 
 def test_a_broken_photo_is_left_out_and_named(own, tiny_run, tmp_path):
@@ -277,15 +277,15 @@ def test_mistakes_get_one_line(own, tmp_path, tiny_run, capsys):
     assert "no run nowhere" in _refusal(capsys, own, tmp_path / "mine", "nowhere")
     assert "is a file; name the folder" in _refusal(capsys, next(own.rglob("*.png")), tmp_path / "mine", tiny_run)
     assert "its photos lie in no folder of a class" in _refusal(capsys, own / CLASSES[0], tmp_path / "mine", tiny_run)
-    said = _refusal(capsys, own, tmp_path / "mine", tiny_run, "--group-from", "(plant)?Potato|Tomato")
-    assert "finds nothing in own/Potato" in said
+    text = _refusal(capsys, own, tmp_path / "mine", tiny_run, "--group-from", "(plant)?Potato|Tomato")
+    assert "finds nothing in own/Potato" in text
     (tmp_path / "file").write_text("")
     assert _refusal(capsys, own, tmp_path / "file" / "mine", tiny_run).endswith(": Not a directory")
     assert "is not a regular expression" in _refusal(capsys, own, tmp_path / "mine", tiny_run, "--group-from", "(")
-    for words, said in ((["--sede", "1"], "did you mean --seed?"), (["--seed", "x"], "whole number")):
+    for words, text in ((["--sede", "1"], "did you mean --seed?"), (["--seed", "x"], "whole number")):
         with pytest.raises(SystemExit) as end:
             quick.main([str(own), *words])
-        assert end.value.code == 2 and said in capsys.readouterr().err
+        assert end.value.code == 2 and text in capsys.readouterr().err
 
 
 def test_of_a_divided_data_set_test_is_left_alone(color_photos):

@@ -43,17 +43,17 @@ def test_tables_stand_between_their_marks(stressed):
 
 def test_a_comparison_corrects_for_the_number_of_comparisons(stressed):
     one, other = (read_robustness(Run(stressed / name), "test") for name in ("first", "second"))
-    said = program.comparison(one, other)
-    assert "Holm's correction for 2 comparisons" in said
-    assert "| 0.062 |" in said  # 6 of 6 differ: twice 2 / 2^6
+    text = program.comparison(one, other)
+    assert "Holm's correction for 2 comparisons" in text
+    assert "| 0.062 |" in text  # 6 of 6 differ: twice 2 / 2^6
 
 
 def test_runs_with_different_leaf_masks_are_not_compared(stressed, capsys):
     about = ABOUT | {"run": "second", "leaf_masks": "first"}
     record_robustness(stressed / "second", "test", rows_of(WORSE), about)
     assert report(stressed, "first", "second") == 2
-    said = capsys.readouterr().err
-    assert "(first by color, second by the segmentation head of first); stress all runs with the same" in said
+    text = capsys.readouterr().err
+    assert "(first by color, second by the segmentation head of first); stress all runs with the same" in text
 
 
 def test_a_run_without_records_is_refused(stressed, tiny_run, capsys):

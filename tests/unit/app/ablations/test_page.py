@@ -28,10 +28,10 @@ def ablation(runs, recorded_run) -> Path:
 
 def test_an_ablation_shows_what_each_change_costs_and_how_the_variants_learned(ablation):
     app = open_page("ablations")
-    said = page_text(app)
+    text = page_text(app)
     assert (
-        "2 seeds each, evaluated on 16 pictures." in said
-        and "Not evaluated yet, and not in the table: parts-vit-0." in said
+        "2 seeds each, evaluated on 16 pictures." in text
+        and "Not evaluated yet, and not in the table: parts-vit-0." in text
     )
     table = app.dataframe[0].value.set_index("Variant")
     assert table.loc["Without EMA", "Change of top-1 accuracy, points"] == pytest.approx(100 * (10 - 13) / 16)

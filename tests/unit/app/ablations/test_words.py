@@ -13,9 +13,9 @@ def row(variant: str, seeds: int, gain: Gain | None = None) -> AblationRow:
 
 
 def test_a_basis_says_how_many_seeds_and_pictures_and_warns_of_few():
-    told = words.basis([row("full", 2), row("without_ema", 2, GAIN)])
-    assert told.startswith("One training with one change at a time, 2 seeds each, evaluated on 1,677 pictures.")
-    assert "Fewer than 3 seeds" in told
+    text = words.basis([row("full", 2), row("without_ema", 2, GAIN)])
+    assert text.startswith("One training with one change at a time, 2 seeds each, evaluated on 1,677 pictures.")
+    assert "Fewer than 3 seeds" in text
     assert "Fewer" not in words.basis([row("full", 3), row("plain", 3, GAIN)])
     assert "1 to 3 seeds each." in words.basis([row("full", 3), row("plain", 1)])
 

@@ -65,10 +65,10 @@ def test_an_empty_page_asks_for_a_photo(runs):
 
 def test_a_photo_gets_a_map_with_its_scale_and_its_test(runs):
     app = with_photo()
-    said = page_text(app)
-    assert "Gradient rollout for" in said and "0.5x" in said and "share, against the average" in said
-    assert "Cover marked 10\u00a0%" in said and "mean of 8 draws" in said
-    assert "was not tested on this model yet" in said
+    text = page_text(app)
+    assert "Gradient rollout for" in text and "0.5x" in text and "share, against the average" in text
+    assert "Cover marked 10\u00a0%" in text and "mean of 8 draws" in text
+    assert "was not tested on this model yet" in text
     assert any(code.value.startswith("python -m training.explain --run ") for code in app.code)
     assert app.selectbox(key="method").value == "best"
     assert [button.label for button in app.get("download_button")] == [
@@ -87,10 +87,10 @@ def test_where_nothing_speaks_for_the_class_the_page_says_so_and_shows_no_map(ru
 
     monkeypatch.setattr(gradient_rollout, "explain", finds_nothing)
     app = upload(open_attention(), ("nothing.jpg", leaf(7777)))  # no map of it is remembered
-    said = page_text(app)
+    text = page_text(app)
     name = class_in_text(CLASSES[class_index[0]])
-    assert f"Gradient rollout found no place that speaks for {name}." in said
-    assert "share, against the average" not in said and "Cover marked" not in said
+    assert f"Gradient rollout found no place that speaks for {name}." in text
+    assert "share, against the average" not in text and "Cover marked" not in text
     assert "The photo" in pictures(app)
 
 
@@ -115,8 +115,8 @@ def test_another_class_has_another_map_and_another_photo_begins_with_its_answer(
 
 def test_a_difference_says_which_color_speaks_for_which_class(runs):
     app = choose(with_photo(), "explain", "difference")
-    said = page_text(app)
-    assert "Brown speaks for" in said and "Grey: no difference." in said and " rather than " in said
+    text = page_text(app)
+    assert "Brown speaks for" in text and "Grey: no difference." in text and " rather than " in text
 
 
 @pytest.mark.parametrize(("threshold", "count", "first"), [(0.97, 2, True), (0.0, 1, False), (1.0, 3, False)])
@@ -202,20 +202,20 @@ def test_heads_of_a_block_are_shown_on_request(runs):
 
 
 def test_the_randomized_map_is_shown_beside_the_map(runs):
-    said = page_text(choose(with_photo(), "with", "twin"))
-    assert "Same net, weights randomised" in said and "rank correlation" in said
+    text = page_text(choose(with_photo(), "with", "twin"))
+    assert "Same net, weights randomised" in text and "rank correlation" in text
 
 
 def test_another_model_is_asked_the_same_and_its_own_answer_where_it_lacks_the_class(runs):
-    said = page_text(choose(with_photo(), "with", "leafsim-tiny"))
-    assert "leafsim-tiny: Gradient rollout for" in said and "leafsim-tiny says: " in said
+    text = page_text(choose(with_photo(), "with", "leafsim-tiny"))
+    assert "leafsim-tiny: Gradient rollout for" in text and "leafsim-tiny says: " in text
 
 
 def test_an_unfamiliar_photo_shows_nothing_until_the_reader_asks(runs):
     change_card(runs, lambda card: card["ood"].update(threshold=0.0))
     app = with_photo()
-    said = page_text(app)
-    assert "There is no diagnosis to explain." in said and "it says nothing about disease." in said
+    text = page_text(app)
+    assert "There is no diagnosis to explain." in text and "it says nothing about disease." in text
     assert app.get("image") == []
     app = press(app, "Show anyway")
     assert "Gradient rollout for" in page_text(app) and "There is no diagnosis to explain." in page_text(app)
@@ -232,10 +232,10 @@ def test_a_link_opens_the_same_question(runs):
         run="leafsim-tiny", sample=SAMPLE, method="Grad-CAM", stage="3", square="A2", square_stage="1",
         block="Stage 4, block 2", explain="Late blight", **{"with": "Same net, weights randomised"},
     )  # fmt: skip
-    said = page_text(app)
-    assert "Grad-CAM, stage 3 for late blight" in said and "Same net, weights randomised" in said
-    assert "Square A2 at stage 1" in said and "Head 8" in said
-    assert "Drawn by LeafSim, not a photograph" in said
+    text = page_text(app)
+    assert "Grad-CAM, stage 3 for late blight" in text and "Same net, weights randomised" in text
+    assert "Square A2 at stage 1" in text and "Head 8" in text
+    assert "Drawn by LeafSim, not a photograph" in text
     link = next(code.value for code in app.code if "sample=" in code.value)
     for part in (
         "run=leafsim-tiny",
@@ -260,14 +260,14 @@ def test_a_class_outside_the_first_few_is_a_chip_where_the_address_asks_for_it(r
 
 
 def test_the_map_of_a_rendered_leaf_is_compared_with_its_masks(runs):
-    said = page_text(open_attention(run="leafsim-tiny", sample=SAMPLE))
-    assert "On: lesion " in said and "Area: lesion " in said
+    text = page_text(open_attention(run="leafsim-tiny", sample=SAMPLE))
+    assert "On: lesion " in text and "Area: lesion " in text
     assert "On: lesion" not in page_text(with_photo())
 
 
 def test_an_address_that_names_no_leaf_is_reported(runs):
-    said = page_text(open_attention(run="leafsim-tiny", sample="leafsim:v9/1"))
-    assert "leafsim:v9/1" in said
+    text = page_text(open_attention(run="leafsim-tiny", sample="leafsim:v9/1"))
+    assert "leafsim:v9/1" in text
 
 
 def test_test_leaves_of_a_run_come_one_after_another_and_into_the_address(runs):
@@ -310,8 +310,8 @@ def test_a_baseline_offers_the_methods_that_need_no_attention(runs):
     writer.finish("done", {"top1": None})
     app = with_photo(run="resnet", **{"with": "Same net, weights randomised"})
     assert app.selectbox(key="method").options[1:] == ["Integrated gradients", "Occlusion"]
-    said = page_text(app)
-    assert "Occlusion for" in said and "rank correlation" in said and "Choose a square" not in said
+    text = page_text(app)
+    assert "Occlusion for" in text and "rank correlation" in text and "Choose a square" not in text
     app = choose(choose(with_photo(), "method", "gradcam"), "with", "resnet")
     assert "resnet is a baseline." in page_text(app)
 
@@ -347,28 +347,28 @@ def test_the_best_tested_method_is_first_and_every_method_shows_its_rank(runs):
     write_tests(runs / "tiny", 0.0, {"gradcam": 0.4, "occlusion": 0.1, "edges": 0.2})
     app = with_photo()
     assert app.selectbox(key="method").options[0] == "Best in test: Grad-CAM"
-    said = page_text(app)
-    assert "Grad-CAM, stage 4 for" in said and "In 10 test photos: 1st of 2 methods.<" in said
-    said = page_text(choose(app, "method", "occlusion"))
-    assert "2nd of 2 methods. Did not beat the model-free controls under both covers." in said
+    text = page_text(app)
+    assert "Grad-CAM, stage 4 for" in text and "In 10 test photos: 1st of 2 methods.<" in text
+    text = page_text(choose(app, "method", "occlusion"))
+    assert "2nd of 2 methods. Did not beat the model-free controls under both covers." in text
     assert "was not tested on this model yet" in page_text(choose(app, "method", "gradient_rollout"))
 
 
 def test_a_map_no_stronger_than_with_random_weights_says_that_nothing_stands_out(runs):
-    told = "No area stands out. That is common on leaves without symptoms."
+    text = "No area stands out. That is common on leaves without symptoms."
     write_tests(runs / "tiny", 1e6, {"gradcam": 0.4, "edges": 0.2})
     app = with_photo()
-    assert told in page_text(app)
-    assert told not in page_text(choose(app, "stage", 0))  # the twin was measured at the last stage only
+    assert text in page_text(app)
+    assert text not in page_text(choose(app, "stage", 0))  # the twin was measured at the last stage only
     write_tests(runs / "tiny", 0.0, {"gradcam": 0.4, "edges": 0.2})
-    assert told not in page_text(with_photo())
+    assert text not in page_text(with_photo())
 
 
 def test_a_damaged_record_of_tests_says_so_and_leaves_the_map_alone(runs):
     (runs / "tiny" / "eval" / "test").mkdir(parents=True)
     (runs / "tiny" / "eval" / "test" / "explain.parquet").write_bytes(b"no parquet")
-    said = page_text(with_photo())
-    assert "are damaged; copy the run again" in said and "Gradient rollout for" in said
+    text = page_text(with_photo())
+    assert "are damaged; copy the run again" in text and "Gradient rollout for" in text
 
 
 def test_the_page_does_not_wait_for_torch():

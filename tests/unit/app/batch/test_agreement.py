@@ -44,9 +44,9 @@ def test_the_model_is_compared_where_there_is_a_class_and_reviewers_in_all(resul
     assert second.classes.observed == 1.0 and second.classes.value == 1.0
     assert (both.first, both.second, both.classes.n, both.area.n) == ("Ana", "Ben", 4, 3)
     assert both.classes.observed == 0.75
-    said = words.agreement(both)
-    assert said[0].startswith("Ana and Ben, conditions: 75\u00a0% of 4 photos alike; kappa ")
-    assert said[1].startswith("Ana and Ben, area: concordance 0.57")
+    text = words.agreement(both)
+    assert text[0].startswith("Ana and Ben, conditions: 75\u00a0% of 4 photos alike; kappa ")
+    assert text[1].startswith("Ana and Ben, area: concordance 0.57")
 
 
 def test_a_reviewer_without_a_class_is_not_compared_with_the_model(results):

@@ -44,8 +44,8 @@ def only_batch(folders):
 
 
 def test_an_empty_page_asks_for_photos_and_says_where_they_are_kept(folders):
-    said = page_text(open_page("batch"))
-    assert "kept there until you delete the batch" in said and "Score these photos" in said
+    text = page_text(open_page("batch"))
+    assert "kept there until you delete the batch" in text and "Score these photos" in text
 
 
 def test_a_typed_folder_becomes_a_batch(folders):
@@ -54,8 +54,8 @@ def test_a_typed_folder_becomes_a_batch(folders):
     app.text_input(key="batch_folder").set_value(str(folders / "photos"))
     app.text_input(key="batch_name").set_value("Plot 7")
     app = press(app, "Score these photos")
-    said = page_text(app)
-    assert "3 photos, all scored" in said and only_batch(folders).name == "Plot 7"
+    text = page_text(app)
+    assert "3 photos, all scored" in text and only_batch(folders).name == "Plot 7"
     assert list(app.dataframe[0].value["File"]) and len(app.dataframe[0].value) == 3
 
 
@@ -127,8 +127,8 @@ def test_a_batch_is_deleted_once_the_box_is_ticked(folders):
 def test_folders_that_are_no_batches_have_a_sentence_each(folders):
     (folders / "batches" / "half").mkdir(parents=True)
     scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 1))
-    said = page_text(open_page("batch"))
-    assert "Half is not a batch, or was half written" in said and "1 photo, all scored" in said
+    text = page_text(open_page("batch"))
+    assert "Half is not a batch, or was half written" in text and "1 photo, all scored" in text
 
 
 def test_a_damaged_file_is_one_sentence(folders):
@@ -191,8 +191,8 @@ def with_sheet(folders, text: str) -> AppTest:
 def test_a_sheet_gives_treatments_plots_and_disease_progress(folders):
     lines = [f"leaf_0{i};{i % 2};{'AB'[i % 2]};2026-07-0{1 + i // 2}" for i in range(5)]
     app = with_sheet(folders, "\n".join(["file;plot;treatment;date", *lines, "gone;9;C;"]))
-    said = page_text(app)
-    assert "5 of 6 photos have their place by 6 lines." in said
+    text = page_text(app)
+    assert "5 of 6 photos have their place by 6 lines." in text
     assert [code.value for code in app.code][:2] == ["leaf_05.jpg", "line 7: gone (plot 9)"]
     treatments, plots, areas = (frame.value for frame in app.dataframe)
     assert list(treatments["Treatment"].unique()) == ["A", "B"] and len(plots) == 5 and len(areas) == 2

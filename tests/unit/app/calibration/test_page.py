@@ -89,32 +89,32 @@ def test_selective_accuracy_begins_with_all_photos_and_has_an_area(run):
 
 
 def test_without_a_detector_the_page_says_how_to_fit_one(run):
-    said = page_text(open_page("calibration", judged="plain", calibration="Unfamiliar photos"))
-    assert "python -m training.calibrate --run plain" in said
+    text = page_text(open_page("calibration", judged="plain", calibration="Unfamiliar photos"))
+    assert "python -m training.calibrate --run plain" in text
 
 
 def test_without_distances_the_page_says_how_to_record_them(run):
     with_distances(run)
     change_card(run, ood={"method": "vim", "file": "r.npz", "threshold": 1.0, "sha256": "f" * 64})
-    said = page_text(open_page("calibration", judged="plain", calibration="Unfamiliar photos"))
-    assert "--unknown-classes report --save-distances" in said and "is not recorded for this run" in said
+    text = page_text(open_page("calibration", judged="plain", calibration="Unfamiliar photos"))
+    assert "--unknown-classes report --save-distances" in text and "is not recorded for this run" in text
 
 
 def test_a_threshold_shows_what_it_accepts(run):
     with_distances(run)
     app = open_page("calibration", judged="plain", calibration="Unfamiliar photos", accepted="75 %")
-    said = page_text(app)
+    text = page_text(app)
     assert (
-        "A limit of 12.00 accepts 75.0\u00a0% of the known photos, and under 1\u00a0% of the leaves of unknown" in said
+        "A limit of 12.00 accepts 75.0\u00a0% of the known photos, and under 1\u00a0% of the leaves of unknown" in text
     )
     table = app.dataframe[0].value
     assert table["Accepted, %"].tolist() == [75.0, 0.0] and table["Given a single name, %"].tolist() == [50.0, 0.0]
     assert table["AUROC"].tolist()[1] == 1.0
-    assert "no leaf at all" in said
+    assert "no leaf at all" in text
 
 
 def test_damaged_distances_are_one_sentence(run):
     with_distances(run)
     (run.path / "eval/test/rejection.parquet").write_bytes(b"x")
-    said = page_text(open_page("calibration", judged="plain", calibration="Unfamiliar photos"))
-    assert "distances in eval/test/rejection.parquet of run plain are damaged" in said
+    text = page_text(open_page("calibration", judged="plain", calibration="Unfamiliar photos"))
+    assert "distances in eval/test/rejection.parquet of run plain are damaged" in text

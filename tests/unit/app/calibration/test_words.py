@@ -39,17 +39,17 @@ def test_the_gap_between_probability_and_accuracy_has_a_direction(confidence, ex
 
 def test_a_level_says_what_its_sets_hold_and_cost():
     scores = SetScores("all", 100, 0.97, (0.92, 0.99), 1.25, 0.8, 0.95)
-    said = words.level_sentence(0.02, scores, True)
-    assert "for 2 % of the photos hold it for 97.0\u00a0% (92.0 to 99.0\u00a0%) and have 1.25 classes" in said
-    assert "80.0\u00a0% of the photos get a single name, and 95.0\u00a0% of those names are correct." in said
+    text = words.level_sentence(0.02, scores, True)
+    assert "for 2 % of the photos hold it for 97.0\u00a0% (92.0 to 99.0\u00a0%) and have 1.25 classes" in text
+    assert "80.0\u00a0% of the photos get a single name, and 95.0\u00a0% of those names are correct." in text
     assert words.level_sentence(0.02, scores, False).endswith("That is less than promised.")
     assert "those names" not in words.level_sentence(0.02, SetScores("all", 1, 1, (0, 1), 2, 0, None), True)
 
 
 def test_a_threshold_says_what_it_lets_through():
     found = [detection("known", 0.95), detection("not_leaf", 0.04), detection("unknown_disease", 0.3)]
-    said = words.threshold_sentence(0.95, 5.8, found)
-    assert said == (
+    text = words.threshold_sentence(0.95, 5.8, found)
+    assert text == (
         "A limit of 5.80 accepts 95.0\u00a0% of the known photos, and 30\u00a0% of the unknown diseases and "
         "4\u00a0% of the photos without a leaf."
     )

@@ -57,11 +57,11 @@ def test_better_or_chance_is_decided_by_paired_tests(judged):
 def test_runs_on_other_photos_are_reported_as_not_comparable(judged, recorded_run):
     recorded_run(judged / "few", CLASSES, ANSWERS[:5], 0, {"lr": 1})
     recorded_run(judged / "relabelled", CLASSES, [(POTATO, POTATO)] * 16, 0, {"lr": 2})
-    said = page_text(open_page("compare_runs", runs=["few", "plain", "relabelled"], view="Significance"))
-    assert "few and plain: compared on the one seed in common; 1 more run left out" in said
-    assert "not evaluated on the same pictures (5 and 16); compared on the 5 they share" in said
-    assert "few and relabelled: they were not evaluated on the same pictures, so that they cannot be compared" in said
-    assert "One run of each says nothing of other seeds" in said
+    text = page_text(open_page("compare_runs", runs=["few", "plain", "relabelled"], view="Significance"))
+    assert "few and plain: compared on the one seed in common; 1 more run left out" in text
+    assert "not evaluated on the same pictures (5 and 16); compared on the 5 they share" in text
+    assert "few and relabelled: they were not evaluated on the same pictures, so that they cannot be compared" in text
+    assert "One run of each says nothing of other seeds" in text
 
 
 def test_only_settings_that_differ_are_listed(judged):
@@ -108,8 +108,8 @@ def test_disagreements_of_two_runs_open_their_pictures(judged):
     app = open_page(
         "compare_runs", runs=["plain", "better"], view="Disagreements", outcome="only the second is correct"
     )
-    said = page_text(app)
-    assert said.count("<figure>") == 3 and "first: Tomato: early blight, 90\u00a0%; second: correct, 90\u00a0%" in said
+    text = page_text(app)
+    assert text.count("<figure>") == 3 and "first: Tomato: early blight, 90\u00a0%; second: correct, 90\u00a0%" in text
     assert app.selectbox(key="first").value == "plain-0" and app.selectbox(key="second").value == "better-0"
 
 
@@ -118,8 +118,8 @@ def test_a_disagreement_on_a_rendered_leaf_links_to_attention_and_cannot_be_revi
     app = open_page("compare_runs", **query)
     assert "explained by plain-0, the first run" in page_text(app)
     next(button for button in app.button if button.label == "Look closer").click().run()
-    said = page_text(app)
-    assert "Explain in Attention" in said and "what it shows is certain, and is not marked" in said
+    text = page_text(app)
+    assert "Explain in Attention" in text and "what it shows is certain, and is not marked" in text
 
 
 def test_a_photo_two_runs_disagree_on_is_marked_in_the_reviews_of_the_first(runs, recorded_run, tmp_path, monkeypatch):
@@ -145,9 +145,9 @@ def test_the_status_of_a_run_is_shown(judged, recorded_run):
     recorded_run(judged / "silent", CLASSES, ANSWERS, 0, {"lr": 3}, status=None)
     info = json.loads((judged / "silent" / "run.json").read_text())
     (judged / "silent" / "run.json").write_text(json.dumps(info | {"heartbeat": "2020-01-01T00:00:00+00:00"}))
-    said = page_text(open_page("compare_runs", runs=["live", "failed", "silent"]))
-    assert "live is running: epoch 3.0, step 30, last sign of life" in said
-    assert "failed failed: epoch 3.0" in said and "silent has stopped without an end" in said
+    text = page_text(open_page("compare_runs", runs=["live", "failed", "silent"]))
+    assert "live is running: epoch 3.0, step 30, last sign of life" in text
+    assert "failed failed: epoch 3.0" in text and "silent has stopped without an end" in text
 
 
 def test_damaged_curves_of_one_run_leave_the_others(judged):

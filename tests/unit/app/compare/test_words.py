@@ -31,14 +31,14 @@ LAST = {"epoch": 2.5, "step": 1200}
     ],
 )
 def test_the_status_of_a_run_is_one_sentence(status, heartbeat, last, expected):
-    told = words.state_of_run("a", status, RunInfo(heartbeat=heartbeat), NOW, last).replace("\u00a0", " ")
-    assert told.endswith(expected) or expected in told
+    text = words.state_of_run("a", status, RunInfo(heartbeat=heartbeat), NOW, last).replace("\u00a0", " ")
+    assert text.endswith(expected) or expected in text
 
 
 def test_a_run_that_trains_says_how_far_it_is_and_how_long_it_needs():
     live = LiveProgress(1203, 13640, 141.3, 2410.0, 4.0, 1.0)
-    told = words.state_of_run("a", "running", RunInfo(heartbeat="2026-11-25T11:59:56+00:00"), NOW, LAST, live)
-    assert told.replace("\u00a0", " ") == (
+    text = words.state_of_run("a", "running", RunInfo(heartbeat="2026-11-25T11:59:56+00:00"), NOW, LAST, live)
+    assert text.replace("\u00a0", " ") == (
         "a is running: step 1,203 of 13,640, 141 img/s, about 40 min 10 s left, last sign of life 4 s ago."
     )
 

@@ -50,36 +50,36 @@ def diagnosis(severity, reason=None, verdict="named"):
 
 
 def test_an_area_is_reported_with_its_interval_class_and_spots():
-    said = words.area_sentences(diagnosis(Severity(0.042, 0.029, 0.058, 0.4, 12)))
-    assert said == [
+    text = words.area_sentences(diagnosis(Severity(0.042, 0.029, 0.058, 0.4, 12)))
+    assert text == [
         "Symptoms on 4.2 % of the leaf (90 % interval 2.9 % to 5.8 %).",
         "Area class 3 to 6 %, 12 spots.",
     ]
 
 
 def test_a_crop_that_was_never_validated_is_reported():
-    said = words.area_sentences(diagnosis(Severity(0.2, 0.1, 0.3, 0.4, 1), "lesions never validated on tomato"))
-    assert said[-1] == "Lesions never validated on tomato: take the area as a guess."
+    text = words.area_sentences(diagnosis(Severity(0.2, 0.1, 0.3, 0.4, 1), "lesions never validated on tomato"))
+    assert text[-1] == "Lesions never validated on tomato: take the area as a guess."
 
 
 def test_an_area_below_the_least_measurable_one_is_not_given():
-    said = words.area_sentences(diagnosis(Severity(0.004, 0.0, 0.01, 0.4, 1, least_measurable=0.02)))
-    assert said == ["Under 2.0 % of the leaf is discolored: too little to be told from none with certainty."]
+    text = words.area_sentences(diagnosis(Severity(0.004, 0.0, 0.01, 0.4, 1, least_measurable=0.02)))
+    assert text == ["Under 2.0 % of the leaf is discolored: too little to be told from none with certainty."]
 
 
 def test_specks_too_small_to_be_spots_are_no_discolored_area():
-    said = words.area_sentences(diagnosis(Severity(0.0001, 0.0, 0.02, 0.4, 0)))
-    assert said == ["No discolored area found."]
+    text = words.area_sentences(diagnosis(Severity(0.0001, 0.0, 0.02, 0.4, 0)))
+    assert text == ["No discolored area found."]
 
 
 def test_the_least_measurable_area_itself_is_measured():
-    said = words.area_sentences(diagnosis(Severity(0.02, 0.0, 0.05, 0.4, 1, least_measurable=0.02)))
-    assert said[0] == "Symptoms on 2.0 % of the leaf (90 % interval 0.0 % to 5.0 %)."
+    text = words.area_sentences(diagnosis(Severity(0.02, 0.0, 0.05, 0.4, 1, least_measurable=0.02)))
+    assert text[0] == "Symptoms on 2.0 % of the leaf (90 % interval 0.0 % to 5.0 %)."
 
 
 def test_a_spot_that_rounds_to_nothing_is_not_shown_as_zero():
-    said = words.area_sentences(diagnosis(Severity(0.0004, 0.0, 0.02, 0.4, 1)))
-    assert said[0] == "Symptoms on under 0.1 % of the leaf (90 % interval 0.0 % to 2.0 %)."
+    text = words.area_sentences(diagnosis(Severity(0.0004, 0.0, 0.02, 0.4, 1)))
+    assert text[0] == "Symptoms on under 0.1 % of the leaf (90 % interval 0.0 % to 2.0 %)."
 
 
 def test_a_leaf_without_a_spot_is_reported_as_having_none():

@@ -100,9 +100,9 @@ def test_a_guess_about_an_unfamiliar_leaf_is_evaluated_on_request():
 
 
 def test_a_run_of_rendered_leaves_is_not_for_photos_and_the_address_is_corrected():
-    said = " ".join(ground_truth.about_rendering(rendering("Rust"), "leafsim-tiny", {"drawings"}))
-    assert "leafsim:v1/5/9" in said and "None is a photograph." in said
-    assert "leafsim-tiny learned from drawn leaves only. Do not use it on photos of real leaves." in said
+    text = " ".join(ground_truth.about_rendering(rendering("Rust"), "leafsim-tiny", {"drawings"}))
+    assert "leafsim:v1/5/9" in text and "None is a photograph." in text
+    assert "leafsim-tiny learned from drawn leaves only. Do not use it on photos of real leaves." in text
     assert "leaf45-tiny" not in " ".join(ground_truth.about_rendering(rendering("Rust"), "leaf45-tiny", {"photos"}))
 
 

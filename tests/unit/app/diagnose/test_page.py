@@ -27,16 +27,16 @@ def test_an_empty_page_asks_for_a_photo(runs):
 
 def test_photos_get_a_verdict_and_a_row_each(runs):
     app = upload(open_page(), ("a.jpg", leaf(1)), ("b.jpg", leaf(2)))
-    said = page_text(app)
-    assert "2 photos: " in said
-    assert "a.jpg" in said and "b.jpg" in said and "1 of 2" in said
+    text = page_text(app)
+    assert "2 photos: " in text
+    assert "a.jpg" in text and "b.jpg" in text and "1 of 2" in text
     assert len(app.get("download_button")) == 2
 
 
 def test_the_same_photo_twice_is_one_photo(runs):
     app = upload(open_page(), ("a.jpg", leaf(1)), ("copy of a.jpg", leaf(1)))
-    said = page_text(app)
-    assert "1 photo: " in said and "listed once: copy of a.jpg (as a.jpg)." in said
+    text = page_text(app)
+    assert "1 photo: " in text and "listed once: copy of a.jpg (as a.jpg)." in text
     assert "listed once" not in page_text(upload(press(app, "Start over"), ("a.jpg", leaf(1)), ("b.jpg", leaf(2))))
 
 
@@ -47,9 +47,9 @@ def test_photos_stay_when_more_are_added(runs):
 
 def test_a_broken_file_says_why_and_stops_nothing(runs):
     app = upload(open_page(), ("broken.jpg", leaf(1)[:700]), ("b.jpg", leaf(2)))
-    said = page_text(app)
-    assert "broken.jpg cannot be read:" in said and "The other photo is done." in said
-    assert "1 unreadable" in said
+    text = page_text(app)
+    assert "broken.jpg cannot be read:" in text and "The other photo is done." in text
+    assert "1 unreadable" in text
 
 
 def test_a_file_of_any_type_reaches_the_list_with_its_reason(runs):
@@ -61,8 +61,8 @@ def test_a_file_of_any_type_reaches_the_list_with_its_reason(runs):
     ]  # fmt: skip
     app = open_page()
     app.file_uploader[0].set_value(files)
-    said = page_text(app.run())
-    assert "7 photos: " in said and "6 unreadable" in said
+    text = page_text(app.run())
+    assert "7 photos: " in text and "6 unreadable" in text
     for name, reason in (
         ("HEIC", "HEIC format"), ("NEF", "camera raw file"), ("notes", "it contains text"), ("film", "it is a film"),
         ("nothing", "it is empty"), ("large", "it has 50.1 MB"),
@@ -151,9 +151,9 @@ def test_a_file_of_any_name_is_a_row_of_the_list_and_of_what_is_downloaded(runs,
 
 
 def test_a_file_name_cannot_format_the_page(runs):
-    said = page_text(upload(open_page(), ("<b>*x*</b>.jpg", b"no picture")))
-    assert "<b>*x*</b>" not in said
-    assert "&lt;b&gt;*x*&lt;/b&gt;.jpg cannot be read:" in said
+    text = page_text(upload(open_page(), ("<b>*x*</b>.jpg", b"no picture")))
+    assert "<b>*x*</b>" not in text
+    assert "&lt;b&gt;*x*&lt;/b&gt;.jpg cannot be read:" in text
 
 
 def test_a_chosen_crop_restricts_the_answer(runs):
@@ -163,13 +163,13 @@ def test_a_chosen_crop_restricts_the_answer(runs):
 
 
 def test_a_run_that_takes_bands_answers_from_color_and_says_so(runs, bands_run, indices_run):
-    said = {}
+    text = {}
     for run in (bands_run, indices_run):
         shutil.copytree(run, runs / run.name)
         app = upload(open_page(run=run.name), ("a.jpg", leaf(1)))
         assert not app.exception and len(bars(app)["customdata"]) == 3
-        said[run.name] = "answers from color alone" in page_text(app)
-    assert said == {"bands": True, "indices": False}
+        text[run.name] = "answers from color alone" in page_text(app)
+    assert text == {"bands": True, "indices": False}
 
 
 def test_crop_and_run_are_in_the_address(runs):
@@ -243,17 +243,17 @@ def test_without_a_crop_every_name_carries_a_doubt(runs):
 
 def test_another_crop_gets_no_answer_but_the_crops_that_are_known(runs):
     app = upload(open_page(crop="Another crop"), ("a.jpg", leaf(1)))
-    said = page_text(app)
-    assert "I cannot name diseases of this crop." in said and "I know potato and tomato." in said
+    text = page_text(app)
+    assert "I cannot name diseases of this crop." in text and "I know potato and tomato." in text
     assert app.get("plotly_chart") == []
 
 
 def test_an_unfamiliar_photo_gets_no_name_until_the_reader_insists(runs):
     change_card(runs, lambda card: card["ood"].update(threshold=0.0))
     app = upload(open_page(), ("a.jpg", leaf(1)))
-    said = page_text(app)
-    assert "This does not look like any leaf I know. No diagnosis." in said
-    assert "Usual: up to 0.00." in said and app.get("plotly_chart") == []
+    text = page_text(app)
+    assert "This does not look like any leaf I know. No diagnosis." in text
+    assert "Usual: up to 0.00." in text and app.get("plotly_chart") == []
     next(button for button in app.button if button.label.startswith("It is a leaf")).click().run()
     assert "Unreliable: my best guess is" in page_text(app)
     assert len(app.get("plotly_chart")) == 1
@@ -335,8 +335,8 @@ def test_a_half_written_run_says_what_is_missing(runs):
 def test_damaged_records_leave_the_diagnosis_alone(runs):
     (runs / "tiny" / "eval" / "test").mkdir(parents=True, exist_ok=True)
     (runs / "tiny" / "eval" / "test" / "predictions.parquet").write_bytes(b"not parquet")
-    said = page_text(upload(open_page(), ("a.jpg", leaf(1))))
-    assert "1 photo: " in said and "are damaged; copy the run again" in said
+    text = page_text(upload(open_page(), ("a.jpg", leaf(1))))
+    assert "1 photo: " in text and "are damaged; copy the run again" in text
 
 
 def test_serving_the_dashboard_imports_neither_timm_nor_gradio_and_the_first_frame_no_torch():
@@ -372,8 +372,8 @@ def test_a_run_without_a_test_split_is_scored_by_cross_validation(runs):
     pq.write_table(
         pa.table({"label": [classes[i % 3] for i in range(120)], "logits": logits}), folder / "predictions.parquet"
     )
-    said = page_text(upload(open_page(), ("a.jpg", leaf(1))))
-    assert "the first name was right for 100 of 100 photos held out in turn" in said
+    text = page_text(upload(open_page(), ("a.jpg", leaf(1))))
+    assert "the first name was right for 100 of 100 photos held out in turn" in text
 
 
 def test_another_crop_gets_the_command_to_train_a_run_of_its_own(runs):

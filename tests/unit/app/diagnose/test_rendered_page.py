@@ -28,13 +28,13 @@ def four_drawn_leaves() -> AppTest:
 
 def test_four_rendered_leaves_select_a_run_that_knows_them(both_runs):
     app = four_drawn_leaves()
-    said = page_text(app)
-    assert "4 drawn leaves: " in said
-    assert all(f"**Drawn leaf {i}**" in said for i in (1, 2, 3, 4))
-    assert "Drawn by LeafSim, not a photograph" in said and "How are these drawn?" in [e.label for e in app.expander]
+    text = page_text(app)
+    assert "4 drawn leaves: " in text
+    assert all(f"**Drawn leaf {i}**" in text for i in (1, 2, 3, 4))
+    assert "Drawn by LeafSim, not a photograph" in text and "How are these drawn?" in [e.label for e in app.expander]
     assert app.selectbox(key="run").value == "leafsim-tiny"
     assert app.selectbox(key="run").label == "Model: 14 conditions of drawn leaves"
-    assert "learned from photos only" not in said and "learned from drawn leaves only." in said  # in the note
+    assert "learned from photos only" not in text and "learned from drawn leaves only." in text  # in the note
 
 
 def test_each_press_gives_the_next_four(both_runs):
@@ -47,10 +47,10 @@ def test_the_truth_is_shown_beside_every_prediction(both_runs):
     app = four_drawn_leaves()
     without_disease = 0
     for i in range(4):
-        said = page_text(app.button(key=f"open_{i}").click().run())
-        assert any(text in said for text in ("The answer is ", "The right name is "))
-        without_disease += "rawn without a disease." in said
-        assert ("Outline what was drawn" in [t.label for t in app.toggle]) != ("rawn without a disease." in said)
+        printed = page_text(app.button(key=f"open_{i}").click().run())
+        assert any(text in printed for text in ("The answer is ", "The right name is "))
+        without_disease += "rawn without a disease." in printed
+        assert ("Outline what was drawn" in [t.label for t in app.toggle]) != ("rawn without a disease." in printed)
     assert without_disease == 1
 
 
@@ -66,8 +66,8 @@ def test_rendered_masks_can_be_outlined(both_runs):
 def test_a_cut_rendered_leaf_is_still_a_rendered_leaf(both_runs):
     app = press(four_drawn_leaves(), "Cut out one leaf")
     assert "Drawn by LeafSim" in page_text(app)
-    said = page_text(press(app, "Diagnose this leaf"))
-    assert "Drawn leaf 1 (cut)" in said and "Drawn by LeafSim" in said and "4 drawn leaves: " in said
+    text = page_text(press(app, "Diagnose this leaf"))
+    assert "Drawn leaf 1 (cut)" in text and "Drawn by LeafSim" in text and "4 drawn leaves: " in text
 
 
 def test_without_a_run_that_knows_rendered_leaves_none_are_offered(runs):
@@ -78,16 +78,16 @@ def test_without_a_run_that_knows_rendered_leaves_none_are_offered(runs):
 def test_a_photo_shown_to_a_run_of_drawings_is_not_trusted_and_another_run_is_a_click_away(both_runs):
     app = upload(open_page(run="leafsim-tiny"), ("a.jpg", leaf(1)))
     assert "This model learned from drawn leaves only. For a photo choose tiny." in page_text(app)
-    said = page_text(press(app, "Use tiny"))
-    assert "drawn leaves only" not in said and "Not one of my 2 crops?" in said
+    text = page_text(press(app, "Use tiny"))
+    assert "drawn leaves only" not in text and "Not one of my 2 crops?" in text
 
 
 def test_a_rendered_leaf_shown_to_a_run_of_photos_is_not_trusted_either(both_runs):
     app = four_drawn_leaves()
     app.selectbox(key="run").set_value("tiny").run()
-    said = page_text(app)
-    assert "This model learned from photos only. For a drawn leaf choose leafsim-tiny." in said
-    assert "The answer is" not in said and "Drawn as: " in said
+    text = page_text(app)
+    assert "This model learned from photos only. For a drawn leaf choose leafsim-tiny." in text
+    assert "The answer is" not in text and "Drawn as: " in text
     assert "learned from photos only" not in page_text(press(app, "Use leafsim-tiny"))
 
 

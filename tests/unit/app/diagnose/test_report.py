@@ -29,19 +29,19 @@ def test_a_report_lists_every_candidate_and_how_it_was_reached():
         severity=Severity(0.18, 0.15, 0.22, 0.41, 12), severity_reason=None,
     )  # fmt: skip
     info = report.ReportInfo(datetime(2026, 3, 7, 9, 5), "fe" * 32, "tomato", True, [b"jpeg"])
-    said = report.report_html(["a.jpg"], [report.Result(diagnosis, b"small")], [None], RUN, info).replace("\u00a0", " ")
-    assert "Tomato: rust 50 %, Tomato: scab 30 % and Tomato: no disease I know 20 %." in said
-    assert "7 March 2026, 09:05." in said and "Crop: Tomato, as chosen." in said and "fe" * 32 in said
+    text = report.report_html(["a.jpg"], [report.Result(diagnosis, b"small")], [None], RUN, info).replace("\u00a0", " ")
+    assert "Tomato: rust 50 %, Tomato: scab 30 % and Tomato: no disease I know 20 %." in text
+    assert "7 March 2026, 09:05." in text and "Crop: Tomato, as chosen." in text and "fe" * 32 in text
     assert (
-        "Beside a photo: where the area was measured" in said
-        and '<article class="wide">' in said
-        and "Probabilities are calibrated." in said
+        "Beside a photo: where the area was measured" in text
+        and '<article class="wide">' in text
+        and "Probabilities are calibrated." in text
     )
 
 
 def test_a_report_claims_no_calibration_and_no_crop_where_there_is_none():
-    said = report.report_html([], [], [], RUN, report.ReportInfo())
-    assert "Probabilities are not calibrated" in said and "Crop: not chosen." in said
+    text = report.report_html([], [], [], RUN, report.ReportInfo())
+    assert "Probabilities are not calibrated" in text and "Crop: not chosen." in text
 
 
 def test_pictures_beyond_the_limit_are_left_out_and_the_report_says_so(monkeypatch):
@@ -51,7 +51,7 @@ def test_pictures_beyond_the_limit_are_left_out_and_the_report_says_so(monkeypat
     )  # fmt: skip
     monkeypatch.setattr(report, "MAX_PICTURE_BYTES", 2 * 2**20)
     results = [report.Result(diagnosis, b"x" * 2**20)] * 3
-    said = report.report_html(["a", "b", "c"], results, [None] * 3, RUN, report.ReportInfo(pictures=[b"y" * 2**20]))
-    assert said.count("data:image/jpeg") == 2 and said.count("<article") == 3
-    assert "Pictures are of the first 2 of 3 photos: together up to 2 MB." in said
-    assert "Outlines and maps are of the first 1 of 3 photos." in said
+    text = report.report_html(["a", "b", "c"], results, [None] * 3, RUN, report.ReportInfo(pictures=[b"y" * 2**20]))
+    assert text.count("data:image/jpeg") == 2 and text.count("<article") == 3
+    assert "Pictures are of the first 2 of 3 photos: together up to 2 MB." in text
+    assert "Outlines and maps are of the first 1 of 3 photos." in text

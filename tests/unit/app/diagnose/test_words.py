@@ -30,9 +30,9 @@ def test_a_named_condition_is_bold_and_its_probability_follows():
 
 def test_no_disease_is_never_called_healthy():
     healthy = diagnosis("named", {"Apple___healthy": 0.97}, message="Apple: none of the 2 apple diseases I know.")
-    said = words.summary_sentence(healthy, "a.jpg")
-    assert said.startswith("Apple: none of the 2 apple diseases I know. I do not see early infection")
-    assert "healthy" not in said + words.list_line(healthy) + words.class_title("Apple___healthy")
+    text = words.summary_sentence(healthy, "a.jpg")
+    assert text.startswith("Apple: none of the 2 apple diseases I know. I do not see early infection")
+    assert "healthy" not in text + words.list_line(healthy) + words.class_title("Apple___healthy")
 
 
 def test_two_possible_conditions_are_both_named():
@@ -113,8 +113,8 @@ def test_a_run_without_crops_doubts_the_disease_instead():
 
 
 def test_rendered_leaves_are_counted_apart():
-    said = words.summary([SimpleNamespace(verdict="named")] * 5, num_rendered=4)
-    assert said == "1 photo and 4 drawn leaves: 5 named"
+    text = words.summary([SimpleNamespace(verdict="named")] * 5, num_rendered=4)
+    assert text == "1 photo and 4 drawn leaves: 5 named"
     assert words.summary([SimpleNamespace(verdict="unsure")], num_rendered=1) == "1 drawn leaf: 1 unsure"
 
 
@@ -168,8 +168,8 @@ def test_a_run_is_only_trusted_with_what_it_learned_from(learned_from, is_render
 
 
 def test_no_advice_to_retake_a_rendered_leaf():
-    said = words.flag_sentences(["blurred", "dark", "bright", "tiny"], is_rendered=True)
-    assert not any("take" in sentence for sentence in said)
+    text = words.flag_sentences(["blurred", "dark", "bright", "tiny"], is_rendered=True)
+    assert not any("take" in sentence for sentence in text)
 
 
 def test_a_probability_is_never_rounded_to_certainty():

@@ -8,23 +8,23 @@ from tests.support.pages import figure, open_page, page_text
 
 
 def test_evaluation_shows_the_numbers_with_their_intervals(judged):
-    said = page_text(open_page("evaluation", judged="plain-0"))
-    assert "62.5\u00a0%" in said and "38.6 to 81.5\u00a0%" in said  # 10 of 16, Wilson
-    assert "Test was evaluated once, on 24 Nov 2026." in said
-    assert "**3 of 9** Tomato: late blight, predicted Tomato: early blight" in said
+    text = page_text(open_page("evaluation", judged="plain-0"))
+    assert "62.5\u00a0%" in text and "38.6 to 81.5\u00a0%" in text  # 10 of 16, Wilson
+    assert "Test was evaluated once, on 24 Nov 2026." in text
+    assert "**3 of 9** Tomato: late blight, predicted Tomato: early blight" in text
 
 
 def test_evaluation_begins_with_the_risks_of_the_run_the_worst_first(judged):
-    said = page_text(open_page("evaluation", judged="plain-0"))
-    assert "Can I trust this run?" in said
-    assert said.index("Rare classes.") < said.index("Outdoors.") < said.index("Turned photos.")
-    assert "python -m training.stress --run plain-0 --data path/to/photos" in said
+    text = page_text(open_page("evaluation", judged="plain-0"))
+    assert "Can I trust this run?" in text
+    assert text.index("Rare classes.") < text.index("Outdoors.") < text.index("Turned photos.")
+    assert "python -m training.stress --run plain-0 --data path/to/photos" in text
 
 
 def test_damage_in_what_the_risks_are_read_from_is_a_sentence_and_leaves_the_rest(judged):
     (judged / "plain-0" / "eval" / "test" / "robustness.parquet").write_bytes(b"x")
-    said = page_text(open_page("evaluation", judged="plain-0"))
-    assert "robustness.parquet of run plain-0 are damaged" in said and "38.6 to 81.5\u00a0%" in said
+    text = page_text(open_page("evaluation", judged="plain-0"))
+    assert "robustness.parquet of run plain-0 are damaged" in text and "38.6 to 81.5\u00a0%" in text
 
 
 def test_a_chosen_cell_shows_its_pictures(judged):
@@ -32,9 +32,9 @@ def test_a_chosen_cell_shows_its_pictures(judged):
     assert "Choose one of the confusions" in page_text(app)
     assert [LATE, EARLY] in figure(app)["data"][2]["customdata"]
     app.session_state["true"], app.session_state["called"] = LATE, EARLY
-    said = page_text(app.run())
-    assert "3 of 9 pictures of Tomato: late blight were predicted as Tomato: early blight (33.3\u00a0%)." in said
-    assert said.count("<figure>") == 3 and "predicted Tomato: early blight, 90\u00a0%" in said
+    text = page_text(app.run())
+    assert "3 of 9 pictures of Tomato: late blight were predicted as Tomato: early blight (33.3\u00a0%)." in text
+    assert text.count("<figure>") == 3 and "predicted Tomato: early blight, 90\u00a0%" in text
 
 
 def test_a_click_on_the_matrix_chooses_its_cell():
@@ -96,11 +96,11 @@ def test_classes_have_their_intervals_and_a_chosen_row_shows_its_errors(judged):
 
 @pytest.mark.parametrize("view", ["Confident errors", "Worth a second look", "Probabilities"])
 def test_the_other_views_of_evaluation_open(judged, view):
-    said = page_text(open_page("evaluation", judged="plain-0", errors=view))
+    text = page_text(open_page("evaluation", judged="plain-0", errors=view))
     if view == "Confident errors":
-        assert "6 errors of 16 pictures, by descending confidence." in said
+        assert "6 errors of 16 pictures, by descending confidence." in text
     if view == "Worth a second look":
-        assert "labels of 16 are worth a second look" in said and "These leaves are drawn" in said
+        assert "labels of 16 are worth a second look" in text and "These leaves are drawn" in text
 
 
 def test_without_evaluated_runs_the_page_says_how_to_get_one(runs):
@@ -112,13 +112,13 @@ def test_without_evaluated_runs_the_page_says_how_to_get_one(runs):
 def test_damaged_predictions_are_reported_in_one_sentence(judged):
     (judged / "plain-0" / "eval" / "test" / "predictions.parquet").write_bytes(b"nonsense")
     assert "predictions of run plain-0 on test are damaged" in page_text(open_page("evaluation", judged="plain-0"))
-    said = page_text(open_page("compare_runs", runs=["plain", "better"], view="Scores"))
-    assert "predictions of run plain-0 on test are damaged" in said
+    text = page_text(open_page("compare_runs", runs=["plain", "better"], view="Scores"))
+    assert "predictions of run plain-0 on test are damaged" in text
 
 
 def test_shortcuts_that_were_not_measured_name_the_command(judged):
-    said = page_text(open_page("evaluation", judged="plain-0", errors="Shortcuts"))
-    assert "without color, detail, leaf or background was not measured" in said
+    text = page_text(open_page("evaluation", judged="plain-0", errors="Shortcuts"))
+    assert "without color, detail, leaf or background was not measured" in text
 
 
 def test_shortcuts_are_sentences_and_a_table(judged):
@@ -130,8 +130,8 @@ def test_shortcuts_are_sentences_and_a_table(judged):
     rust = Transfer(LATE, 20, 0.9, 20, 0.4, -0.5, (-0.7, -0.2))
     record_audit(Run(judged / "plain-0"), "test", Audit(40, 30, "9" * 64, (grey,), (rust,)))
     app = open_page("evaluation", judged="plain-0", errors="Shortcuts")
-    said = page_text(app)
-    assert "Without color, 50 % of the right answers are lost: it depends on color" in said
-    assert "Tomato: late blight: recognized 50 points less often in the field." in said
+    text = page_text(app)
+    assert "Without color, 50 % of the right answers are lost: it depends on color" in text
+    assert "Tomato: late blight: recognized 50 points less often in the field." in text
     assert app.dataframe[0].value["Pictures"].tolist() == [40]
-    assert "of other weights than the run has now" in said
+    assert "of other weights than the run has now" in text

@@ -19,8 +19,8 @@ ROW = {"time": "2026-11-04T04:06:18+00:00", "top1": 0.5}
     ],
 )
 def test_the_number_of_test_evaluations_is_shown(rows, split, expected):
-    told = words.times_evaluated(rows, split)
-    assert told == expected if expected is None else expected in told
+    text = words.times_evaluated(rows, split)
+    assert text == expected if expected is None else expected in text
 
 
 def test_without_crops_there_is_no_wrong_one():

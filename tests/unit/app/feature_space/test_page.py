@@ -54,18 +54,18 @@ def press(app: AppTest, label: str) -> AppTest:
 def test_the_map_shows_each_crop_with_its_count(runs):
     app = open_page("feature_space")
     assert [trace["name"] for trace in traces(app)] == ["Potato", "Tomato"]
-    said = page_text(app)
-    assert "Potato <span>20</span>" in said and "Tomato <span>40</span>" in said
-    assert "All 60: 80\u00a0% correct" in said and "Draw around some points" in said
+    text = page_text(app)
+    assert "Potato <span>20</span>" in text and "Tomato <span>40</span>" in text
+    assert "All 60: 80\u00a0% correct" in text and "Draw around some points" in text
 
 
 def test_a_selection_is_counted_in_words_in_the_legend_and_in_pictures(runs):
     app = select(open_page("feature_space"), list(range(10)), runs)
-    said = page_text(app)
-    assert "10 of 60 leaves selected" in said and "80\u00a0% correct (95\u00a0%: 49 to 94" in said
-    assert "Potato <span>4 / 20</span>" in said and "Tomato <span>6 / 40</span>" in said
-    assert said.count("data:image/jpeg;base64,") == 10
-    assert said.index("taken for") < said.index("<b>Potato: early blight</b><span>correct")  # errors first
+    text = page_text(app)
+    assert "10 of 60 leaves selected" in text and "80\u00a0% correct (95\u00a0%: 49 to 94" in text
+    assert "Potato <span>4 / 20</span>" in text and "Tomato <span>6 / 40</span>" in text
+    assert text.count("data:image/jpeg;base64,") == 10
+    assert text.index("taken for") < text.index("<b>Potato: early blight</b><span>correct")  # errors first
     assert len(app.get("download_button")) == 1
 
 
@@ -85,9 +85,9 @@ def test_a_selection_stays_and_is_highlighted_when_the_color_changes(runs):
 
 
 def test_one_leaf_comes_with_its_neighbors_in_feature_space(runs):
-    said = page_text(select(open_page("feature_space"), [7], runs))
-    assert "One leaf, and the nearest to it in feature space" in said
-    assert said.count("<figure>") == 11 and said.count("; distance ") == 10
+    text = page_text(select(open_page("feature_space"), [7], runs))
+    assert "One leaf, and the nearest to it in feature space" in text
+    assert text.count("<figure>") == 11 and text.count("; distance ") == 10
 
 
 def test_nothing_can_be_selected_again_on_a_map_without_the_old_line(runs):
@@ -107,15 +107,15 @@ def test_a_class_is_found_and_can_be_selected_as_a_whole(runs):
         "Tomato: late blight, taken for another",
         "Tomato: late blight, correct",
     ]
-    said = page_text(press(app, "Select all 20 of Tomato: late blight"))
-    assert "20 of 60 leaves selected" in said
+    text = page_text(press(app, "Select all 20 of Tomato: late blight"))
+    assert "20 of 60 leaves selected" in text
 
 
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_second_run_is_shown_with_the_same_leaves_highlighted(runs, which):
     app = select(open_page("feature_space", run="first", beside="second"), list(range(10)), runs, which=MAPS[which])
-    said = page_text(app)
-    assert "first: 80\u00a0% correct" in said and "second: 80\u00a0% correct" in said
+    text = page_text(app)
+    assert "first: 80\u00a0% correct" in text and "second: 80\u00a0% correct" in text
     assert [len(trace["selectedpoints"]) for trace in traces(app, 1 - which)] == [4, 6]
     assert all("selectedpoints" not in trace for trace in traces(app, which))  # the browser shows what was drawn there
 
@@ -127,8 +127,8 @@ def test_the_address_carries_the_whole_state(runs):
     assert app.selectbox(key="run").value == "second" and app.selectbox(key="beside").value == "first"
     assert app.button_group(key="color").value == "confidence"
     assert app.selectbox(key="class").value == "Tomato___Late_blight"
-    said = page_text(app)
-    assert said.index('<p class="summary">second</p>') < said.index('<p class="summary">first</p>')
+    text = page_text(app)
+    assert text.index('<p class="summary">second</p>') < text.index('<p class="summary">first</p>')
 
 
 @pytest.mark.parametrize(("former", "mode"), [("Strangeness", "strangeness"), ("Right or wrong", "correct")])
@@ -174,9 +174,9 @@ def test_a_map_of_other_predictions_is_not_shown(runs, write_mapped_run):
 
 
 def test_the_quality_of_the_map_and_its_limits_are_shown(runs):
-    said = page_text(open_page("feature_space")).replace("\\", "")
-    assert "75\u00a0% of the leaves, the 10 nearest on the map of 70\u00a0%" in said
-    assert "Trustworthiness of the map: 0.950" in said and "The space between two groups" in said
+    text = page_text(open_page("feature_space")).replace("\\", "")
+    assert "75\u00a0% of the leaves, the 10 nearest on the map of 70\u00a0%" in text
+    assert "Trustworthiness of the map: 0.950" in text and "The space between two groups" in text
 
 
 def test_a_run_without_weights_says_that_it_cannot_look_at_photos(runs):
@@ -216,9 +216,9 @@ def with_photo() -> AppTest:
 
 def test_a_photo_is_placed_among_the_leaves_with_its_neighbors_and_refined_on_request(with_weights):
     app = with_photo()
-    said = page_text(app)
-    assert "My answer: " in said and "Approximate position" in said
-    assert said.count("; distance ") == 10 and "of its 10 nearest leaves are" in said
+    text = page_text(app)
+    assert "My answer: " in text and "Approximate position" in text
+    assert text.count("; distance ") == 10 and "of its 10 nearest leaves are" in text
     photo = traces(app)[-1]
     assert photo["name"] == "your photo" and photo["marker"]["symbol"] == "diamond"
     app = press(app, "Refine the position")
@@ -228,8 +228,8 @@ def test_a_photo_is_placed_among_the_leaves_with_its_neighbors_and_refined_on_re
 def test_an_unfamiliar_photo_is_hollow_and_gets_no_answer(with_weights):
     change_limit(with_weights, 0.0)
     app = with_photo()
-    said = page_text(app)
-    assert "This does not look like any leaf I know, so it is drawn hollow." in said and "My answer" not in said
+    text = page_text(app)
+    assert "This does not look like any leaf I know, so it is drawn hollow." in text and "My answer" not in text
     assert traces(app)[-1]["marker"]["symbol"] == "diamond-open"
 
 

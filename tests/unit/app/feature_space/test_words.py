@@ -16,21 +16,21 @@ def test_the_hover_text_of_a_point_has_class_prediction_and_confidence(samples):
 
 
 def test_accuracy_comes_with_its_interval_and_number(samples):
-    said = words.accuracy(summarize(samples, np.array([0, 1, 2, 3, 4])))
-    assert said == f"40{NBSP}% correct (95{NBSP}%: 12 to 77; n{NBSP}={NBSP}5)"
+    text = words.accuracy(summarize(samples, np.array([0, 1, 2, 3, 4])))
+    assert text == f"40{NBSP}% correct (95{NBSP}%: 12 to 77; n{NBSP}={NBSP}5)"
     assert words.accuracy(summarize(samples, np.array([0]))) == "Correct."
 
 
 def test_the_confusion_is_counted_against_its_class(samples):
-    said = words.confusion(summarize(samples, np.arange(6)))
-    assert said == "Most often confused: Tomato: late blight taken for Tomato: no disease I know, 2 of 3."
+    text = words.confusion(summarize(samples, np.arange(6)))
+    assert text == "Most often confused: Tomato: late blight taken for Tomato: no disease I know, 2 of 3."
     assert words.confusion(summarize(samples, np.array([0]))) is None
 
 
 def test_the_text_on_an_unfamiliar_photo_says_that_every_photo_gets_a_place():
     place = Place(0, 0, np.arange(3), np.zeros(3))
-    said = words.unfamiliar(PlacedPhoto(place, 1.4, True, "Tomato___healthy", 0.9), 0.8)
-    assert "drawn hollow" in said and "(1.40)" in said and "(0.80)" in said and "healthy" not in said
+    text = words.unfamiliar(PlacedPhoto(place, 1.4, True, "Tomato___healthy", 0.9), 0.8)
+    assert "drawn hollow" in text and "(1.40)" in text and "(0.80)" in text and "healthy" not in text
 
 
 def test_neighbors_are_counted_against_the_answer():

@@ -20,5 +20,5 @@ def test_the_concordance_comes_after_twenty_guesses():
 
 
 def test_bias_and_error_are_separate_numbers():
-    said = summary([Guess("a", 0.3, 0.2), Guess("b", 0.1, 0.2)])
-    assert said.startswith("2 guesses: bias +0.0 points, mean absolute error 10.0 points.")
+    text = summary([Guess("a", 0.3, 0.2), Guess("b", 0.1, 0.2)])
+    assert text.startswith("2 guesses: bias +0.0 points, mean absolute error 10.0 points.")

@@ -42,9 +42,9 @@ def test_calibration_is_described_only_where_there_is_one():
     assert words.calibration(record()) == ["Probabilities are not calibrated: read them as an order, not as chances."]
     sets = {"alpha": 0.02, "method": "lac", "threshold": 0.9}
     card = model_card(["Rust"], temperature=0.641, conformal=sets, ood=DETECTOR)
-    said = words.calibration(record(card=card, info=RunInfo(summary={"calibrate_n": 1059})))
-    assert "on 1,059 photos of the calibration half of validation (temperature 0.64)" in said[0]
-    assert "98\xa0%" in said[1] and "0.69" in said[2]
+    text = words.calibration(record(card=card, info=RunInfo(summary={"calibrate_n": 1059})))
+    assert "on 1,059 photos of the calibration half of validation (temperature 0.64)" in text[0]
+    assert "98\xa0%" in text[1] and "0.69" in text[2]
 
 
 def test_the_command_is_shown_as_typed_without_resume():

@@ -40,23 +40,23 @@ def test_a_run_that_was_not_stressed_shows_the_command(runs):
 
 def test_without_any_run_the_page_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("HVIT_RUNS", str(tmp_path))
-    said = page_text(open_page("robustness"))
-    assert "No run was stressed yet." in said and "training.stress --run RUN" in said
+    text = page_text(open_page("robustness"))
+    assert "No run was stressed yet." in text and "training.stress --run RUN" in text
 
 
 def test_curves_are_those_of_the_recorded_answers(stressed):
     app = open_page("robustness", stressed="tiny", change="Sensor noise")
     assert lines_of(app, 0)[0]["y"] == [0.8, 0.7, 0.7, 0.7, 0.6, 0.5]
-    said = page_text(app)
-    assert "80.0\u00a0%" in said and "10" in said
-    assert "Sensor noise at strength 5, tiny: -30.0 points of accuracy" in said
+    text = page_text(app)
+    assert "80.0\u00a0%" in text and "10" in text
+    assert "Sensor noise at strength 5, tiny: -30.0 points of accuracy" in text
 
 
 def test_two_runs_are_shown_side_by_side(stressed):
     app = open_page("robustness", stressed="tiny", against_run="worse", change="Sensor noise")
     assert [line["name"] for line in lines_of(app, 0)] == ["tiny", "worse"]
-    said = page_text(app)
-    assert "worse against tiny at strength 3:" in said and "Corruption error (mCE)" in said
+    text = page_text(app)
+    assert "worse against tiny at strength 3:" in text and "Corruption error (mCE)" in text
 
 
 def test_the_table_holds_every_kind_and_run(stressed):
@@ -68,15 +68,15 @@ def test_the_table_holds_every_kind_and_run(stressed):
 
 
 def test_the_kinds_are_shown_on_a_leaf_at_a_chosen_strength(runs):
-    said = page_text(open_page("robustness", robustness="The sixteen kinds", strong="5"))
-    assert said.count("<figure>") == 17 and "Degrees: 180" in said and "Drawn by LeafSim" in said
+    text = page_text(open_page("robustness", robustness="The sixteen kinds", strong="5"))
+    assert text.count("<figure>") == 17 and "Degrees: 180" in text and "Drawn by LeafSim" in text
 
 
 def test_a_photo_goes_through_a_ladder(runs):
     app = open_page("robustness", robustness="Your photo", ladder="Turned")
-    said = page_text(app)
-    assert said.count("<figure>") == 6 and "Strength 5" in said and "Turned: the most likely class" in said
-    assert "This model learned from photos only." in said
+    text = page_text(app)
+    assert text.count("<figure>") == 6 and "Strength 5" in text and "Turned: the most likely class" in text
+    assert "This model learned from photos only." in text
 
 
 def test_an_uploaded_photo_takes_the_place_of_the_leaf(runs):
@@ -98,5 +98,5 @@ def test_an_unreadable_photo_is_reported(runs):
 
 def test_a_damaged_table_is_a_sentence(stressed):
     (stressed / "tiny" / "eval" / "test" / "robustness.parquet").write_bytes(b"PAR1 nonsense PAR1")
-    said = page_text(open_page("robustness", stressed="tiny"))
-    assert "answers in eval/test/robustness.parquet of run tiny are damaged; copy the run again" in said
+    text = page_text(open_page("robustness", stressed="tiny"))
+    assert "answers in eval/test/robustness.parquet of run tiny are damaged; copy the run again" in text

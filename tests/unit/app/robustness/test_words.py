@@ -50,9 +50,9 @@ def test_a_prediction_lost_at_the_first_severity():
 
 def test_a_drop_in_accuracy_is_in_points_with_its_interval():
     change = paired_difference(np.array([1, 1, 1, 0], bool), np.array([1, 0, 0, 0], bool))
-    said = words.drop_sentence("tiny", "noise", 5, change)
-    assert said.startswith("Sensor noise at strength 5, tiny: -50.0 points of accuracy (")
-    assert said.endswith("from 75.0 to 25.0\u00a0%.")
+    text = words.drop_sentence("tiny", "noise", 5, change)
+    assert text.startswith("Sensor noise at strength 5, tiny: -50.0 points of accuracy (")
+    assert text.endswith("from 75.0 to 25.0\u00a0%.")
 
 
 def test_a_difference_that_may_be_chance_is_called_not_significant():

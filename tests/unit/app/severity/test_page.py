@@ -38,8 +38,8 @@ def test_a_run_without_recorded_severity_is_named(runs):
     shutil.copytree(runs / "tiny", runs / "other")
     record_measured_photos(runs / "tiny", "test", [ROW], {})
     app = open_page("severity", run="other")
-    said = page_text(app)
-    assert "other has no recorded severity of photos with masks. Until you choose another, this is tiny." in said
+    text = page_text(app)
+    assert "other has no recorded severity of photos with masks. Until you choose another, this is tiny." in text
     assert app.code[0].value.endswith("init=other")
 
 
@@ -48,11 +48,11 @@ def test_measured_areas_are_compared_with_the_masks(runs):
     compared = [replace(row, method="classical", symptom_both=4, low=None, high=None) for row in rows]
     lost = replace(ROW, path="leafsim:v1/4/99", area=None, low=None, high=None, reason="several leaves")
     record_measured_photos(runs / "tiny", "test", [*rows, *compared, lost, replace(lost, method="classical")], {})
-    told = page_text(open_page("severity"))
-    assert "IoU of symptoms" in told and "Bland-Altman" in told
-    assert "better than color thresholds" in told
-    assert "1 because of: several leaves" in told
-    assert "Largest errors" in told
+    text = page_text(open_page("severity"))
+    assert "IoU of symptoms" in text and "Bland-Altman" in text
+    assert "better than color thresholds" in text
+    assert "1 because of: several leaves" in text
+    assert "Largest errors" in text
 
 
 def test_a_photo_with_a_large_error_opens_and_can_be_marked(runs, tmp_path, monkeypatch):
@@ -63,8 +63,8 @@ def test_a_photo_with_a_large_error_opens_and_can_be_marked(runs, tmp_path, monk
     record_measured_photos(runs / "tiny", "test", [replace(photo, label="Coffee___Rust")], {})
     app = press(open_page("severity"), "Look closer")
     app.text_input(key="tile_reviewer").set_value("Ana").run()
-    said = page_text(app)
-    assert "Explain in Attention" in said and "As labelled: Coffee: rust" in said
+    text = page_text(app)
+    assert "Explain in Attention" in text and "As labelled: Coffee: rust" in text
 
 
 @pytest.fixture
@@ -97,8 +97,8 @@ def test_an_opened_photo_without_a_head_at_hand_shows_its_mask_alone(runs, maske
 def test_a_mask_that_cannot_be_read_is_named_and_the_photo_can_be_marked(runs, masked_photo, tmp_path):
     (tmp_path / "coffee" / "test" / "masks" / "one.png").write_bytes(b"x")
     record_measured_photos(runs / "tiny", "test", [masked_photo], {})
-    said = page_text(press(open_page("severity"), "Look closer"))
-    assert "cannot be read as a mask" in said and "Explain in Attention" in said
+    text = page_text(press(open_page("severity"), "Look closer"))
+    assert "cannot be read as a mask" in text and "Explain in Attention" in text
 
 
 def test_damaged_severities_are_one_sentence(runs):
@@ -159,8 +159,8 @@ def test_a_guess_is_answered_by_the_truth_and_the_next_leaf_is_another(runs):
     app = open_page("guess_first")
     app.slider[0].set_value(12.5).run()
     press(app, "That is my guess")
-    told = page_text(app)
-    assert "True: " in told and "1 guess: bias" in told
+    text = page_text(app)
+    assert "True: " in text and "1 guess: bias" in text
     press(app, "Next leaf")
     assert app.slider[0].value == 0.0
     press(app, "That is my guess")

@@ -26,12 +26,12 @@ def test_a_gain_is_called_by_its_interval():
 
 
 def test_limits_are_in_points():
-    said = words.limits(LimitsOfAgreement(-0.011, -0.062, 0.041))
-    assert said == ("On average -1.1 points; 95 % of the differences lie between -6.2 and +4.1 points (Bland-Altman).")
+    text = words.limits(LimitsOfAgreement(-0.011, -0.062, 0.041))
+    assert text == ("On average -1.1 points; 95 % of the differences lie between -6.2 and +4.1 points (Bland-Altman).")
 
 
 def test_outlines_are_named_by_their_color_and_absent_ones_are_listed():
     spot, none = np.ones((2, 2), bool), np.zeros((2, 2), bool)
     assert words.outlines(spot, none) == "White: symptoms in the mask. Orange: no symptoms as measured."
-    said = words.outlines(None, None)
-    assert said == "No mask lies beside this photo. The head of this run is not at hand."
+    text = words.outlines(None, None)
+    assert text == "No mask lies beside this photo. The head of this run is not at hand."

@@ -89,16 +89,16 @@ def test_a_file_over_the_limit_keeps_the_hash_of_all_of_it_and_its_true_size(her
 
 def test_a_table_is_never_written_over_a_photo(here, capsys):
     before = file_sha256(Path("photos/a.jpg"))
-    said = refusal(capsys, "predict", "photos", "--run", "tiny", "--csv", "photos/a.jpg")
-    assert "--csv photos/a.jpg is one of the photos, and would be lost" in said
+    text = refusal(capsys, "predict", "photos", "--run", "tiny", "--csv", "photos/a.jpg")
+    assert "--csv photos/a.jpg is one of the photos, and would be lost" in text
     assert file_sha256(Path("photos/a.jpg")) == before
 
 
 def test_an_empty_split_and_a_data_set_named_twice_are_refused(here, photo_folder, capsys):
-    said = refusal(capsys, "evaluate", "--run", "tiny", "--data", str(photo_folder), "--split", "")
-    assert "--split is empty; name train, val or test" in said
-    said = refusal(capsys, "evaluate", "--run", "tiny", "--data", str(photo_folder), f"{photo_folder}/")
-    assert "--data names a data set twice" in said
+    text = refusal(capsys, "evaluate", "--run", "tiny", "--data", str(photo_folder), "--split", "")
+    assert "--split is empty; name train, val or test" in text
+    text = refusal(capsys, "evaluate", "--run", "tiny", "--data", str(photo_folder), f"{photo_folder}/")
+    assert "--data names a data set twice" in text
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders here")
@@ -146,8 +146,8 @@ def test_where_no_photo_can_be_read_nothing_is_scored(here, capsys):
     Path("set/Tomato___healthy").mkdir()
     for name in ("Potato___Early_blight/1.jpg", "Tomato___healthy/2.jpg"):
         Path("set", name).write_bytes(b"")
-    said = refusal(capsys, "evaluate", "--run", "tiny", "--data", "set")
-    assert "none of 2 photos can be read; the first is set/Potato___Early_blight/1.jpg: it is empty" in said
+    text = refusal(capsys, "evaluate", "--run", "tiny", "--data", "set")
+    assert "none of 2 photos can be read; the first is set/Potato___Early_blight/1.jpg: it is empty" in text
 
 
 def test_a_photo_that_does_not_exist_stops_before_anything_runs(here, capsys):
@@ -235,8 +235,8 @@ def test_a_damaged_record_stops_before_anything_runs(here, capsys):
 def test_evaluate_says_what_was_passed_over_where_nothing_can_be_scored(here, photo_folder, capsys):
     for split in ("train", "holdout"):
         shutil.copytree(photo_folder / "test", here / "set" / split)
-    said = refusal(capsys, "evaluate", "--run", "tiny", "--data", "set")
-    assert "no photos in split 'test'; splits here: train" in said and "rename the folder to train, val or test" in said
+    text = refusal(capsys, "evaluate", "--run", "tiny", "--data", "set")
+    assert "no photos in split 'test'; splits here: train" in text and "rename the folder to train, val or test" in text
 
 
 def test_evaluate_names_the_class_that_a_folder_in_other_letters_may_mean(here, photo_folder, capsys):
@@ -309,8 +309,8 @@ def test_evaluate_records_distances_alone_and_leaves_predictions_as_they_are(her
 
 def test_photos_of_unknown_classes_alone_leave_no_predictions_to_save(here, capsys):
     shutil.copytree("photos", "set/Rice___Blast")
-    said = refusal(capsys, "evaluate", "--run", "tiny", "--data", "set", "--unknown-classes", "report", "--save")
-    assert "there are no predictions to save" in said and not Path("runs/tiny/eval").exists()
+    text = refusal(capsys, "evaluate", "--run", "tiny", "--data", "set", "--unknown-classes", "report", "--save")
+    assert "there are no predictions to save" in text and not Path("runs/tiny/eval").exists()
 
 
 @pytest.mark.parametrize(

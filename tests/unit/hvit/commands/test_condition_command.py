@@ -7,11 +7,11 @@ from hvit.__main__ import main
 
 def test_a_card_is_printed_with_numbered_sources(capsys):
     assert main(["condition", "Potato___Late_blight"]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("late blight [1]\n")
-    assert "Phytophthora infestans [2]" in said
-    assert "Not reviewed by a plant pathologist." in said
-    assert "  [1] Late blight in potato, North Dakota State University\n      https://ndsu.edu" in said
+    text = capsys.readouterr().out
+    assert text.startswith("late blight [1]\n")
+    assert "Phytophthora infestans [2]" in text
+    assert "Not reviewed by a plant pathologist." in text
+    assert "  [1] Late blight in potato, North Dakota State University\n      https://ndsu.edu" in text
 
 
 def test_a_condition_may_be_written_as_it_is_spoken(capsys):
@@ -28,8 +28,8 @@ def test_a_card_is_printed_as_json(capsys):
 
 def test_an_unknown_name_is_refused_with_the_closest(capsys):
     assert main(["condition", "Potato___Late_blite"]) == 2
-    said = capsys.readouterr().err
-    assert "there is no card of 'Potato___Late_blite'; did you mean Potato___Late_blight?" in said
+    text = capsys.readouterr().err
+    assert "there is no card of 'Potato___Late_blite'; did you mean Potato___Late_blight?" in text
 
 
 def test_a_healthy_class_has_nothing_to_print(capsys):

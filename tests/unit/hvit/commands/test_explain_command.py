@@ -128,12 +128,12 @@ def test_the_input_of_a_spectral_stream_is_described(here, capsys):
         assert status == 0 and err.count("\n") == 1 and json.loads(out)["error"] is None
         return err, np.load("maps/leaf.rollout.npy")
 
-    said, alone = explained("bands")
-    assert "there are none next to the photo" in said
+    text, alone = explained("bands")
+    assert "there are none next to the photo" in text
     assert "indices of the photo's colors" in explained("indices")[0]
     np.save("leaf.npy", np.random.default_rng(0).uniform(0, 0.9, (2, 40, 56)).astype(np.float32))
-    said, beside = explained("bands")
-    assert "also sees leaf.npy" in said and not np.allclose(alone, beside)
+    text, beside = explained("bands")
+    assert "also sees leaf.npy" in text and not np.allclose(alone, beside)
     np.save("leaf.npy", np.zeros((2, 56, 40), np.float32))
     status, out, _ = answer(capsys, "explain", "leaf.jpg", "--run", "bands", "--out", "maps", "--json")
     assert status == 1 and "leaf.npy is 56 x 40 px" in json.loads(out)["error"]

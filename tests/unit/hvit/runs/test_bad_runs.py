@@ -99,12 +99,12 @@ def bad(tiny_run, runs) -> Path:
 
 @pytest.mark.parametrize("name", UNLISTED)
 def test_a_bad_run_is_one_sentence_and_the_others_are_listed(runs, bad, name):
-    spoil, said = UNLISTED[name]
+    spoil, text = UNLISTED[name]
     spoil(bad)
     found, troubles = survey(runs)
     assert [run.name for run in found] == ["good"]
     [trouble] = troubles
-    assert trouble.name == "bad" and said in trouble.reason and len(trouble.reason) < 250
+    assert trouble.name == "bad" and text in trouble.reason and len(trouble.reason) < 250
     assert ".json of run bad" in trouble.reason and "\n" not in trouble.reason
 
 
@@ -244,11 +244,11 @@ CARDS = {
 
 @pytest.mark.parametrize("name", CARDS)
 def test_a_card_or_weights_made_to_harm_are_one_sentence(bad, name):
-    spoil, said = CARDS[name]
+    spoil, text = CARDS[name]
     spoil(bad)
     with pytest.raises(CheckpointError) as refused:
         load_checkpoint(bad)
-    assert said in str(refused.value) and len(str(refused.value)) < 400 and "\n" not in str(refused.value)
+    assert text in str(refused.value) and len(str(refused.value)) < 400 and "\n" not in str(refused.value)
 
 
 def test_no_memory_is_given_to_a_model_before_its_shapes_are_compared(bad, monkeypatch):

@@ -204,13 +204,13 @@ def test_what_is_not_a_readable_run_is_listed_with_its_reason(tmp_path):
     (tmp_path / "notes.txt").write_text("no folder")
     runs, troubles = survey(tmp_path)
     assert [run.name for run in runs] == ["good"]
-    said = {trouble.name: trouble.reason for trouble in troubles}
-    assert set(said) == {"half", "torn", "card", "newer", "foreign", "list", "holiday"}
-    assert "half-written: it has no run.json" in said["half"] and "no run: it has no run.json" in said["holiday"]
-    assert said["torn"] == "run.json of run torn is damaged; copy the run again"
-    assert said["card"] == "model.json of run card is damaged; copy the run again"
+    text = {trouble.name: trouble.reason for trouble in troubles}
+    assert set(text) == {"half", "torn", "card", "newer", "foreign", "list", "holiday"}
+    assert "half-written: it has no run.json" in text["half"] and "no run: it has no run.json" in text["holiday"]
+    assert text["torn"] == "run.json of run torn is damaged; copy the run again"
+    assert text["card"] == "model.json of run card is damaged; copy the run again"
     assert (
-        "newer version" in said["newer"] and "of another kind" in said["foreign"] and "holds no object" in said["list"]
+        "newer version" in text["newer"] and "of another kind" in text["foreign"] and "holds no object" in text["list"]
     )
     assert survey(tmp_path / "nowhere") == ([], [])
 

@@ -68,8 +68,8 @@ def test_photos_of_unknown_classes_are_recorded_with_their_kind(run, photo_folde
     checkpoint = load_checkpoint(run.path)
     by_name = evaluate(checkpoint, samples[4:] + strangers, unknown_classes="report").distances
     assert by_name.kind.tolist() == ["known"] * 8 + ["unknown_crop"] * 4
-    told = evaluate(checkpoint, strangers, unknown_classes="report", unknown_kind="green").distances
-    assert set(told.kind) == {"green"} and set(told.label) == {"Fig___Rust"}
+    text = evaluate(checkpoint, strangers, unknown_classes="report", unknown_kind="green").distances
+    assert set(text.kind) == {"green"} and set(text.label) == {"Fig___Rust"}
 
 
 def test_a_data_set_is_replaced_and_others_stay(run):

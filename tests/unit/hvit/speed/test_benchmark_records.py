@@ -47,10 +47,10 @@ def sizes() -> str:
         for precision in ("fp32", "bf16")
     )
     rows = []
-    for name, told in published.items():
+    for name, text in published.items():
         cost = cost_of(name, {"num_classes": 1000}, 224)
         speeds = [f"{by[name]['images_per_s']:.1f}" for by in (fp32, bf16)]
-        rows.append([f"`{name}`", *told, f"{cost.params / 1e6:.0f}M", f"{cost.gmacs:.1f}", *speeds])
+        rows.append([f"`{name}`", *text, f"{cost.params / 1e6:.0f}M", f"{cost.gmacs:.1f}", *speeds])
     header = ["model", "published: parameters", "GMACs", "img/s", "here: parameters", "GMACs", "img/s, fp32"]
     return table([*header, "img/s, bf16"], 1, rows)
 

@@ -312,7 +312,7 @@ def test_a_head_is_taken_over_where_classes_are_the_same(tiny_config, second, tm
 def test_a_plan_names_the_teacher(tiny_config, teacher, tmp_path, capsys):
     words = _words(tiny_config, tmp_path / "run", [MICRO, f"distill={{teacher: '{teacher}', features: 0.5}}"])
     assert finetune.main([*words, "--dry-run"]) == 0
-    told = capsys.readouterr().out
+    text = capsys.readouterr().out
     assert (
-        "Teacher   teacher, " in told and "temperature 2 count 0.7, the labels 0.3, and its pooled features 0.5" in told
+        "Teacher   teacher, " in text and "temperature 2 count 0.7, the labels 0.3, and its pooled features 0.5" in text
     )

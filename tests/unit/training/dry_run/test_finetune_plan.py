@@ -71,8 +71,8 @@ def test_photos_without_splits_are_counted_without_being_decoded(tiny_config, co
 def test_the_plan_refuses_what_training_would(tiny_config, capsys, overrides, expected):
     changes = [word for override in overrides for word in ("--set", override)]
     assert finetune.main(["--config", str(tiny_config), "--dry-run", *changes]) == 2
-    said = capsys.readouterr().err
-    assert expected in said and said.count("\n") == 1
+    text = capsys.readouterr().err
+    assert expected in text and text.count("\n") == 1
 
 
 def test_a_plan_for_a_folder_that_is_taken_fails_as_training_would(tiny_config, tiny_run, capsys):

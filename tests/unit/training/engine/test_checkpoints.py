@@ -135,9 +135,9 @@ def test_a_damaged_checkpoint_is_skipped_for_the_previous_one(learned, tmp_path,
         data[len(data) // 2] ^= 1
         path.write_bytes(data if damage == "flip" else data[: len(data) // 2])
     assert states.newest() == 1
-    told = capsys.readouterr().err
-    assert "passed over step-00000002: " in told and "going on from step-00000001" in told
-    assert name in told or "manifest" in told
+    text = capsys.readouterr().err
+    assert "passed over step-00000002: " in text and "going on from step-00000001" in text
+    assert name in text or "manifest" in text
     states.save(2, *learned, {}, [best])
     assert states.newest() == 2
 

@@ -112,8 +112,8 @@ def test_an_end_that_was_meant_is_not_undone_by_torchrun(words, run_dir, stop_af
 
 
 def test_restarts_on_several_nodes_ask_for_what_makes_them_work(monkeypatch):
-    told = {"RANK": 0, "WORLD_SIZE": 4, "GROUP_WORLD_SIZE": 2, "TORCHELASTIC_MAX_RESTARTS": 1}
-    for name, value in (told | {"TORCHELASTIC_USE_AGENT_STORE": "True"}).items():
+    text = {"RANK": 0, "WORLD_SIZE": 4, "GROUP_WORLD_SIZE": 2, "TORCHELASTIC_MAX_RESTARTS": 1}
+    for name, value in (text | {"TORCHELASTIC_USE_AGENT_STORE": "True"}).items():
         monkeypatch.setenv(name, str(value))
     with pytest.raises(ValueError, match="TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"), join_world("cpu"):
         pass

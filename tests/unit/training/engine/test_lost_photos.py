@@ -27,8 +27,8 @@ def test_too_many_unreadable_photos_end_with_5_and_name_the_first(words, photos,
     broken.write_bytes(broken.read_bytes()[:200])
     words = [*words, "--set", f"data.dirs=['{photos}']", "--set", f"data.cache_dir={tmp_path / 'cache'}"]
     assert finetune.main(words) == 5
-    told = capsys.readouterr().err
-    assert "1 of 48 photos cannot be read; the first is colors/train/Tomato___healthy/03.png" in told
+    text = capsys.readouterr().err
+    assert "1 of 48 photos cannot be read; the first is colors/train/Tomato___healthy/03.png" in text
     assert not (tmp_path / "run").exists()
 
 
@@ -86,5 +86,5 @@ def test_photos_lost_since_they_were_read_are_left_out_of_calibration_and_counte
     at_step(4, lose)
     assert finetune.main(words) == 0
     assert Run(run_dir).info.summary["calibrate_lost"] == 1
-    told = capsys.readouterr().err
-    assert told.count("gone or changed since training began") == 2 and "calibrating without them" in told
+    text = capsys.readouterr().err
+    assert text.count("gone or changed since training began") == 2 and "calibrating without them" in text

@@ -151,8 +151,8 @@ def test_weights_of_another_net_end_training_before_photos_are_read(tiny_config,
     path = write_weights(tmp_path / "w.safetensors", "timm:test_resnet")
     command = ["--config", str(tiny_config), "--run-dir", str(tmp_path / "run"), *["--dry-run"] * dry]
     assert finetune.main([*command, *words(*OVERRIDES, f"model.weights={path}")]) == 2
-    said = capsys.readouterr().err.splitlines()
-    assert "model.weights: " in said[-1] and "holds weights of timm:test_resnet; expected those of timm:" in said[-1]
+    text = capsys.readouterr().err.splitlines()
+    assert "model.weights: " in text[-1] and "holds weights of timm:test_resnet; expected those of timm:" in text[-1]
     assert not (tmp_path / "run").exists()
 
 

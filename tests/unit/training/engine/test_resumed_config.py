@@ -42,13 +42,13 @@ def resumed(words, *changes):
 def test_every_key_that_differs_is_named_with_both_values(stopped, run_dir, capsys):
     before = (run_dir / "config.yaml").read_bytes(), (run_dir / "metrics.jsonl").read_bytes()
     assert resumed(stopped, "seed=77", "optim.lr=0.5", "augment.hue=0.01") == 2
-    said = capsys.readouterr().err.splitlines()[-1]
-    for told in (
+    text = capsys.readouterr().err.splitlines()[-1]
+    for printed in (
         "augment.hue was 0.02 and is now 0.01",
         "optim.lr was 0.001 and is now 0.5",
         "seed was 3 and is now 77",
     ):
-        assert told in said
+        assert printed in text
     assert ((run_dir / "config.yaml").read_bytes(), (run_dir / "metrics.jsonl").read_bytes()) == before
 
 
@@ -116,8 +116,8 @@ def test_a_damaged_line_of_metrics_is_dropped_with_a_warning_and_the_run_resumes
     metrics.write_text(wrong + metrics.read_text() + wrong + '{"step": 9, "ep')
     (run_dir / "skipped.jsonl").write_text(wrong)
     assert resumed(stopped) == 0
-    said = capsys.readouterr().err
-    assert "2 damaged lines of metrics.jsonl are dropped" in said and "1 damaged lines of skipped.jsonl" in said
+    text = capsys.readouterr().err
+    assert "2 damaged lines of metrics.jsonl are dropped" in text and "1 damaged lines of skipped.jsonl" in text
     assert [row["step"] for row in Run(run_dir).metrics() if row["split"] == "train"] == [1, 2, 3, 4, 5, 6]
 
 
@@ -146,8 +146,8 @@ def test_a_run_folder_that_is_a_file_is_one_line(words, run_dir, inside, program
         config.write_text("data: {dirs: ['leafsim:v1/1/0-99']}\nmethod: simclr\n")
         words[1] = str(config)
     assert program.main(words) == 2
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 1 and f"{run_dir} is a file" in said[0] and run_dir.read_text() == "a file"
+    text = capsys.readouterr().err.splitlines()
+    assert len(text) == 1 and f"{run_dir} is a file" in text[0] and run_dir.read_text() == "a file"
 
 
 def test_a_cache_that_is_a_file_is_one_line(words, tmp_path, capsys):
@@ -200,6 +200,6 @@ def test_a_training_says_what_it_passed_over_once(words, color_photos, capsys, t
     (data / "more").mkdir()
     (data / "more" / "a.jpg").write_bytes(b"x")
     assert finetune.main([*words, "--set", f"data.dirs=['{data}']"]) == 0
-    said = [line for line in capsys.readouterr().err.splitlines() if "passed over" in line]
-    assert len(said) == 1 and "more (1 photos)" in said[0]
+    text = [line for line in capsys.readouterr().err.splitlines() if "passed over" in line]
+    assert len(text) == 1 and "more (1 photos)" in text[0]
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "done"

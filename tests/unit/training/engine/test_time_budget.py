@@ -17,9 +17,9 @@ MICRO = "model={name: hvit_tiny, embed_dims: [16, 16, 32, 32], depths: [1, 1, 1,
 @pytest.fixture
 def seconds(monkeypatch):
     """A clock that stands until its first entry is changed."""
-    told = [0.0]
-    monkeypatch.setattr(time_budget, "now", lambda: told[0])
-    return told
+    text = [0.0]
+    monkeypatch.setattr(time_budget, "now", lambda: text[0])
+    return text
 
 
 def _run_through(budget: TimeBudget, seconds, step_s, upkeep_s=lambda progress: 0.0, step: int = 0, stop=None) -> int:
@@ -124,11 +124,11 @@ def test_progress_is_a_function_of_the_recorded_segments(seconds):
 @pytest.fixture
 def quick(monkeypatch):
     """A clock that every look at it moves by a hundredth of a second."""
-    told = [0.0]
+    text = [0.0]
 
     def now():
-        told[0] += 0.01
-        return told[0]
+        text[0] += 0.01
+        return text[0]
 
     monkeypatch.setattr(time_budget, "now", now)
     for module in ("trainer", "pacing"):

@@ -20,8 +20,8 @@ def test_resuming_with_another_model_names_what_differs(words, stop_after, capsy
     stop_after(2)
     assert finetune.main(words) == 75
     assert finetune.main([*words, "--resume", "--set", "model.depths=[2, 1, 1, 1]"]) == 2
-    told = capsys.readouterr().err.splitlines()[-1]
-    assert "model.depths was [1, 1, 1, 1] and is now [2, 1, 1, 1]; go on with that one" in told
+    text = capsys.readouterr().err.splitlines()[-1]
+    assert "model.depths was [1, 1, 1, 1] and is now [2, 1, 1, 1]; go on with that one" in text
 
 
 def test_resuming_on_other_photos_is_refused(words, stop_after, capsys, color_photos, tmp_path):

@@ -138,10 +138,10 @@ def test_sbatch_directives_precede_the_first_command():
     options = [number for number, line in enumerate(lines) if line.startswith("#SBATCH ")]
     first = next(number for number, line in enumerate(lines) if line and not line.startswith("#"))
     assert max(options) < first
-    told = dict(lines[number].removeprefix("#SBATCH --").partition("=")[::2] for number in options)
-    assert not any(" " in word for option in told.items() for word in option)
-    assert told["ntasks-per-node"] == "1" and told["open-mode"] == "append" and told["requeue"] == ""
+    text = dict(lines[number].removeprefix("#SBATCH --").partition("=")[::2] for number in options)
+    assert not any(" " in word for option in text.items() for word in option)
+    assert text["ntasks-per-node"] == "1" and text["open-mode"] == "append" and text["requeue"] == ""
     # The script alone is told, and earlier than torchrun waits for its processes to save.
-    script, name, seconds = re.fullmatch(r"(B:)?(\w+)@(\d+)", told["signal"]).groups()
+    script, name, seconds = re.fullmatch(r"(B:)?(\w+)@(\d+)", text["signal"]).groups()
     patience = re.search(r"--shutdown-timeout=(\d+)", SCRIPT.read_text())
     assert script and name == "USR1" and int(seconds) > int(patience.group(1))

@@ -168,8 +168,8 @@ def test_the_plan_divides_what_is_sharded_and_says_where_it_is_not(tiny_config, 
     print_memory(2**20, 0, "4 pictures", config, 4)
     assert "5 for 1/4 of weights, gradients, moments and average" in capsys.readouterr().out
     print_memory(2**20, 0, "4 pictures", config, 1)
-    told = capsys.readouterr().out
-    assert "20 for weights" in told and "one has it all" in told
+    text = capsys.readouterr().out
+    assert "20 for weights" in text and "one has it all" in text
 
 
 @pytest.mark.case("T16")

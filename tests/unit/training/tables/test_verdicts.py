@@ -22,9 +22,9 @@ def _said() -> tuple[np.ndarray, np.ndarray, Verdicts]:
 
 
 def test_promises_by_hand(checkpoint):
-    probs, labels, said = _said()
+    probs, labels, text = _said()
     packs = np.array(["lab", "orchard", "orchard", "lab"])
-    lines = coverage_by_data(checkpoint, probs, labels, packs, said, ("orchard",))
+    lines = coverage_by_data(checkpoint, probs, labels, packs, text, ("orchard",))
     rows = {line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:-1]] for line in lines[6:]}
     assert list(rows) == ["lab", "orchard (field)", "together"]
     n, _, coverage, size, named, correct, accepted = rows["lab"]

@@ -56,8 +56,8 @@ def test_other_names_of_splits_are_splits(tmp_path, names, splits):
 def test_two_names_of_one_split_are_refused(tmp_path, names, capsys):
     fill(tmp_path, *{"train", *names} if "training" not in names else names)
     assert main(["data", "check", str(tmp_path)]) == 2
-    said = capsys.readouterr().err.strip()
-    assert len(said.splitlines()) == 1 and all(name in said for name in names) and "names of one split" in said
+    text = capsys.readouterr().err.strip()
+    assert len(text.splitlines()) == 1 and all(name in text for name in names) and "names of one split" in text
 
 
 def test_folders_beside_the_splits_are_reported(tmp_path):
@@ -194,8 +194,8 @@ def test_commands_say_what_they_passed_over_in_one_line(tmp_path, monkeypatch, c
         Image.fromarray(np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8)).save(folder / "1.png")
     touch(tmp_path / "photos" / "Rust" / "._1.png")
     assert main([*command[:2], "photos", *command[2:]]) == 0
-    said = capsys.readouterr().err.splitlines()
-    assert said == ["photos: passed over 1 (hidden or left by another program: Rust/._1.png)"]
+    text = capsys.readouterr().err.splitlines()
+    assert text == ["photos: passed over 1 (hidden or left by another program: Rust/._1.png)"]
 
 
 def test_a_mistake_is_the_only_line_whatever_was_passed_over(tmp_path, capsys):

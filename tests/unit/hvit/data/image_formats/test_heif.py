@@ -105,8 +105,8 @@ def test_a_file_cut_short_is_refused(make, words, share):
 
 
 def test_bytes_that_only_begin_like_heic_say_what_to_do():
-    told = refusal(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + RNG.bytes(3000))
-    assert "HEIC format" in told and "Most Compatible" in told
+    text = refusal(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + RNG.bytes(3000))
+    assert "HEIC format" in text and "Most Compatible" in text
 
 
 def test_a_small_picture_is_refused_by_its_header():
@@ -203,5 +203,5 @@ def test_the_sides_in_hevc_headers_are_those_written_there():
 
 def test_a_heic_whose_stream_is_larger_than_declared_is_refused():
     assert "Copy it again" in refusal(file_of({1: b"hvc1"}, {}, (640, 480), hvcc(sps(640, 480))))
-    told = refusal(file_of({1: b"hvc1"}, {}, (640, 480), hvcc(sps(9000, 7000))))
-    assert "parts of 63 megapixels each: more to decode" in told
+    text = refusal(file_of({1: b"hvc1"}, {}, (640, 480), hvcc(sps(9000, 7000))))
+    assert "parts of 63 megapixels each: more to decode" in text

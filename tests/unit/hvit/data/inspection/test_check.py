@@ -74,12 +74,12 @@ def test_one_photo_with_two_classes_is_a_conflict(data):
 def test_people_read_which_equal_photos_have_different_classes(data, capsys):
     shutil.copy(data / "train/Tomato___healthy/00.jpg", data / "train/Tomato___Late_blight/other.jpg")
     assert main(["data", "check", str(data)]) == 0
-    told = capsys.readouterr().out
+    text = capsys.readouterr().out
     late, healthy = (f"{data.name}/train/Tomato___{name}" for name in ("Late_blight", "healthy"))
     assert (
         "1 exact copy with another class\n"
         f"  {late}/other.jpg is Tomato___Late_blight, and the equal photo {healthy}/00.jpg is Tomato___healthy\n"
-    ) in told
+    ) in text
 
 
 def test_broken_files_are_listed_with_their_reason_and_the_rest_is_checked(data):
