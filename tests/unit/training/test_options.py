@@ -9,6 +9,7 @@ import torch
 
 from hvit.diagnosis import diagnose
 from hvit.runs.checkpoint import load_checkpoint
+from tests.support.micro_trainings import MICRO
 from tests.support.process_groups import run_group
 from training import finetune
 from training.config import ConfigError, load_config
@@ -26,6 +27,12 @@ def _train(tiny_config, run_dir, overrides, *words) -> Path:
 @pytest.fixture(scope="module")
 def parent(tiny_config, tmp_path_factory):
     return _train(tiny_config, tmp_path_factory.mktemp("runs") / "parent", ["epochs=0.4"])
+
+
+@pytest.fixture(scope="module")
+def micro_parent(tiny_config, tmp_path_factory):
+    """The like of a micro model, for whole trainings."""
+    return _train(tiny_config, tmp_path_factory.mktemp("runs") / "micro", [MICRO, "epochs=0.4"])
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +121,15 @@ def test_batch_norm_statistics_stay_while_frozen(tiny_config, baseline, tmp_path
 
 
 @pytest.mark.case("T15")
-def test_a_run_stopped_while_frozen_resumes_exactly(tiny_config, parent, tmp_path, monkeypatch, stop_after):
-    options = [f"init={parent}", *FREEZE, "optim.layer_decay=0.7", "loss.name=focal", "early_stopping.metric=nll"]
+def test_a_run_stopped_while_frozen_resumes_exactly(tiny_config, micro_parent, tmp_path, monkeypatch, stop_after):
+    options = [
+        MICRO,
+        f"init={micro_parent}",
+        *FREEZE,
+        "optim.layer_decay=0.7",
+        "loss.name=focal",
+        "early_stopping.metric=nll",
+    ]
     options += ["early_stopping.patience=9"]
     straight = _train(tiny_config, tmp_path / "straight", options)
     for steps in (4, 5):  # once while frozen, once after
@@ -137,9 +151,9 @@ def test_training_ends_where_the_metric_does_not_improve(tiny_config, tmp_path):
 
 
 @pytest.mark.case("T18")
-def test_processes_agree_on_the_frozen_part_and_on_when_to_stop(tiny_config, parent, uneven, tmp_path):
+def test_processes_agree_on_the_frozen_part_and_on_when_to_stop(tiny_config, micro_parent, uneven, tmp_path):
     """Losses of every step on two processes are those on one, through freezing, thawing and the early end."""
-    options = [uneven, f"init={parent.resolve()}", "freeze_epochs=3", "epochs=30", "log_every=1", "loss.name=focal"]
+    options = [MICRO, uneven, f"init={micro_parent}", "freeze_epochs=3", "epochs=30", "log_every=1", "loss.name=focal"]
     options += ["loss.class_weights=0.5", "optim.layer_decay=0.7", "model.drop_path_rate=0.2", "eval_every=3"]
     options += ["early_stopping.metric=top1", "early_stopping.patience=1"]
     alone = _train(tiny_config, tmp_path / "alone", options)
