@@ -90,4 +90,4 @@ def test_what_makes_no_sense_is_refused(tiny_config, overrides, expected):
 
 def test_the_plan_counts_the_decoder(tiny_config, tmp_path, capsys):
     assert finetune.main([*_words(tiny_config, tmp_path / "run", AUX), "--dry-run"]) == 0
-    assert "0.5 times that of reconstruction 60 % of each picture" in capsys.readouterr().out
+    assert "0.5 times that of painting 60 % of each picture" in capsys.readouterr().out
