@@ -162,12 +162,10 @@ def test_a_stopped_run_resumes_exactly(config_file, tmp_path, monkeypatch, stop_
     assert logged[0] == logged[1]
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_two_processes_have_the_losses_of_one(config_file, tmp_path, method):
-    assert _pretrain(config_file, tmp_path / "alone", f"method={method}") == 0
-    words = _words(config_file, tmp_path / "two", f"method={method}", "batch_size=8")
+def test_two_processes_have_the_losses_of_one(pretrained, config_file, tmp_path):
+    words = _words(config_file, tmp_path / "two", f"method={pretrained.name}", "batch_size=8")
     assert run_group(pretrain.main, 2, words) == [0, 0]
-    one, two = ({row["step"]: row["loss"] for row in _rows(tmp_path / name, "train")} for name in ("alone", "two"))
+    one, two = ({row["step"]: row["loss"] for row in _rows(run, "train")} for run in (pretrained, tmp_path / "two"))
     assert one.keys() == two.keys() and len(one) >= 8
     assert max(abs(one[step] - two[step]) for step in one) < 1e-4
 

@@ -37,8 +37,12 @@ def batch(tmp_path_factory, tiny_run, leaves):
     return scored_batch(tmp_path_factory.mktemp("batches"), tiny_run, leaves)
 
 
-def expected(run, path, crop, conformal=None):
-    checkpoint = load_checkpoint(run)
+@pytest.fixture(scope="module")
+def checkpoint(tiny_run):
+    return load_checkpoint(tiny_run)
+
+
+def expected(checkpoint, path, crop, conformal=None):
     if conformal is not None:
         checkpoint = dataclasses.replace(checkpoint, conformal=conformal)
     return diagnose(checkpoint, path, crop)
@@ -46,13 +50,13 @@ def expected(run, path, crop, conformal=None):
 
 @pytest.mark.parametrize("crop", [None, "tomato", "potato"])
 @pytest.mark.parametrize("conformal", [None, ConformalRecord(0.3, "lac", 0.97)])
-def test_a_derived_diagnosis_equals_that_of_diagnose(batch, tiny_run, leaves, crop, conformal):
+def test_a_derived_diagnosis_equals_that_of_diagnose(batch, checkpoint, leaves, crop, conformal):
     photos = read_photos(batch)
     crops = {} if crop is None else {photo.path: crop for photo in photos}
     results = derive_results(photos, read_scores(batch), batch.rules, crops, conformal)
     for row, photo in enumerate(photos):
         found = diagnosis_of(results, row, "tiny")
-        wanted = expected(tiny_run, leaves / photo.name, crop, conformal)
+        wanted = expected(checkpoint, leaves / photo.name, crop, conformal)
         for name in ("sha256", "error", "verdict", "message", "label", "prediction_set", "flags", "in_distribution"):
             assert getattr(found, name) == getattr(wanted, name), name
         if wanted.error is None:
@@ -69,7 +73,7 @@ def test_the_measured_area_is_kept_with_its_interval(tmp_path, tiny_run, spots):
     (photos / "leaf.png").write_bytes(spotted_leaf(spots))
     batch = scored_batch(tmp_path / "batches", run, photos)
     results = derive_results(read_photos(batch), read_scores(batch), batch.rules)
-    found, wanted = diagnosis_of(results, 0, "tiny"), expected(run, photos / "leaf.png", None)
+    found, wanted = diagnosis_of(results, 0, "tiny"), expected(load_checkpoint(run), photos / "leaf.png", None)
     assert wanted.severity is not None and found.severity_reason == wanted.severity_reason
     assert found.severity.to_dict() == pytest.approx(wanted.severity.to_dict(), abs=1e-5)
     assert found.severity.least_measurable == wanted.severity.least_measurable
@@ -79,7 +83,7 @@ def test_the_measured_area_is_kept_with_its_interval(tmp_path, tiny_run, spots):
     assert row["low"] <= row["area"] <= row["high"]
 
 
-def test_crops_may_differ_from_photo_to_photo(batch, tiny_run, leaves):
+def test_crops_may_differ_from_photo_to_photo(batch, checkpoint, leaves):
     photos = read_photos(batch)
     choose_crop(batch, [photos[0].path], "potato")
     choose_crop(batch, [photos[1].path], "tomato")
@@ -88,7 +92,7 @@ def test_crops_may_differ_from_photo_to_photo(batch, tiny_run, leaves):
     results = derive_results(photos, read_scores(batch), batch.rules, chosen_crops(batch))
     assert results.label(0) == "Potato___Early_blight" and results.probability[0] == 1.0
     assert results.label(0, 1) is None  # the crop has one class
-    assert results.label(1) == expected(tiny_run, leaves / photos[1].name, None).label
+    assert results.label(1) == expected(checkpoint, leaves / photos[1].name, None).label
 
 
 def test_a_crop_that_the_run_does_not_know_is_refused_and_not_kept(batch):

@@ -80,13 +80,14 @@ def test_a_photo_that_is_gone_has_its_reason_and_can_be_tried_again(batch, tiny_
     assert not any(read_scores(batch).errors)
 
 
-def test_a_killed_worker_loses_nothing_but_the_photos_in_flight(tmp_path, tiny_run):
-    """Killed ten times at random moments; what was read before a kill is there after it, and in the end all is."""
-    batch = new_batch(tmp_path / "batches", tiny_run, write_leaves(tmp_path / "photos", 60))
+@pytest.mark.parametrize("num_kills", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_a_killed_worker_loses_nothing_but_the_photos_in_flight(tmp_path, tiny_run, num_kills):
+    """Killed at random moments; what was read before a kill is there after it, and in the end all is."""
+    batch = new_batch(tmp_path / "batches", tiny_run, write_leaves(tmp_path / "photos", 6 * num_kills))
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.support.batches"])  # which imports torch, once
     draw, seen = random.Random(0), set()
-    for _ in range(10):
+    for _ in range(num_kills):
         process = context.Process(target=score_with_quick_flushes, args=(batch.path, tiny_run.parent))
         process.start()
         before, deadline = len(seen), time.monotonic() + 60
