@@ -55,20 +55,42 @@ def pack(tmp_path_factory):
     return root
 
 
+def _words(folder, pack) -> list[str]:
+    """Writes the configuration into a folder of runs, and returns the words of the command."""
+    config = folder / "severity.yaml"
+    config.write_text(CONFIG.format(init=folder / "runs/leaves", pack=pack, cache=pack.parent / "cache"))
+    return ["--config", str(config), "--run-dir", "runs/head", "--device", "cpu"]
+
+
 @pytest.fixture
 def temporary_folder(pack, tmp_path, monkeypatch):
     """A folder with a run to stand on, and the words of the command."""
     write_run(tmp_path / "runs" / "leaves", CLASSES, "leaves")
-    config = tmp_path / "severity.yaml"
-    config.write_text(CONFIG.format(init=tmp_path / "runs/leaves", pack=pack, cache=pack.parent / "cache"))
     monkeypatch.chdir(tmp_path)
-    return tmp_path, ["--config", str(config), "--run-dir", "runs/head", "--device", "cpu"]
+    return tmp_path, _words(tmp_path, pack)
 
 
-def test_a_run_gets_a_head_and_measures_severity(temporary_folder):
-    folder, words = temporary_folder
-    weights = (folder / "runs/leaves/model.safetensors").read_bytes()
-    assert segment.main(words) == 0
+@pytest.fixture(scope="module")
+def trained(pack, tmp_path_factory):
+    """The like with a trained head, and the weights of its backbone before; tests must not change it."""
+    folder = tmp_path_factory.mktemp("trained")
+    weights = (write_run(folder / "runs" / "leaves", CLASSES, "leaves") / "model.safetensors").read_bytes()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert segment.main(_words(folder, pack)) == 0
+    return folder, weights
+
+
+@pytest.fixture
+def folder_with_head(trained, pack, tmp_path, monkeypatch):
+    """A copy of the trained folder, and the words of the command."""
+    shutil.copytree(trained[0] / "runs", tmp_path / "runs")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path, _words(tmp_path, pack)
+
+
+def test_a_run_gets_a_head_and_measures_severity(trained):
+    folder, weights = trained
     own, parent = Run(folder / "runs/head"), Run(folder / "runs/leaves")
     assert (own.status, own.info.kind, own.info.parent) == ("done", "segment", "leaves")
     assert (folder / "runs/leaves/model.safetensors").read_bytes() == weights
@@ -96,21 +118,17 @@ def test_a_run_without_a_head_says_so(temporary_folder):
     assert (diagnosis.severity, diagnosis.severity_reason) == (None, "run leaves has no severity head")
 
 
-def test_a_stopped_training_resumes_to_the_same_head(temporary_folder, stop_after):
+def test_a_stopped_training_resumes_to_the_same_head(temporary_folder, trained, stop_after):
     folder, words = temporary_folder
-    assert segment.main(words) == 0
-    whole = (folder / "runs/leaves" / FILE).read_bytes()
-    again = [word if word != "runs/head" else "runs/other" for word in words]
     stop_after(3)
-    assert segment.main(again) != 0
+    assert segment.main(words) != 0
     stop_after(10**9)
-    assert segment.main([*again, "--resume"]) == 0
-    assert (folder / "runs/leaves" / FILE).read_bytes() == whole
+    assert segment.main([*words, "--resume"]) == 0
+    assert (folder / "runs/leaves" / FILE).read_bytes() == (trained[0] / "runs/leaves" / FILE).read_bytes()
 
 
-def test_other_weights_disable_the_head_and_diagnosis_still_works(temporary_folder):
-    folder, words = temporary_folder
-    assert segment.main(words) == 0
+def test_other_weights_disable_the_head_and_diagnosis_still_works(folder_with_head):
+    folder, _ = folder_with_head
     card = folder / "runs/leaves/model.json"
     values = json.loads(card.read_text())
     values["severity"]["backbone_sha256"] = "0" * 64
@@ -199,9 +217,7 @@ def test_a_head_that_finds_no_leaf_is_not_installed(temporary_folder, capsys):
     assert not (folder / "runs/leaves" / FILE).exists()
 
 
-def test_the_report_reads_what_was_recorded_and_measures_the_rest(temporary_folder, tmp_path, capsys):
-    folder, words = temporary_folder
-    assert segment.main(words) == 0
+def test_the_report_reads_what_was_recorded_and_measures_the_rest(folder_with_head, tmp_path, capsys):
     capsys.readouterr()
     grounds = tmp_path / "cut" / "test"
     for name in ("Tomato___healthy", "Tomato___Late_blight"):
@@ -295,9 +311,8 @@ def test_what_an_earlier_head_measured_goes_where_the_new_one_has_no_test_photos
     assert "eval/test/severity.parquet" not in parent.manifest() and parent.damaged_files() == []
 
 
-def test_a_trained_encoder_is_a_baseline_and_changes_no_other_run(temporary_folder, capsys):
-    folder, words = temporary_folder
-    assert segment.main(words) == 0
+def test_a_trained_encoder_is_a_baseline_and_changes_no_other_run(folder_with_head, capsys):
+    folder, words = folder_with_head
     before = {path: path.read_bytes() for path in (folder / "runs/leaves").rglob("*") if path.is_file()}
     encoder = ["--set", "encoder.name=timm:mobilenetv3_small_050", "--set", "epochs=20"]
     assert segment.main([word if word != "runs/head" else "runs/encoder" for word in words] + encoder) == 0
@@ -311,9 +326,8 @@ def test_a_trained_encoder_is_a_baseline_and_changes_no_other_run(temporary_fold
     assert found["gain"]["value"] == iou_difference(rows, [row for row in own if row.method == "head"]).value
 
 
-def test_a_run_without_severity_cannot_be_compared(temporary_folder, capsys):
-    folder, words = temporary_folder
-    assert segment.main(words) == 0
+@pytest.mark.usefixtures("folder_with_head")
+def test_a_run_without_severity_cannot_be_compared(capsys):
     assert severity_report.main(["--run", "runs/leaves", "--against", "runs/head"]) == 2
     assert "run head recorded no severity of test photos" in capsys.readouterr().err
 
