@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import state, words
 from app.photos import photo_files, rendered_leaves
-from app.widgets import notice, sentence
+from app.widgets import notice, plain, sentence
 from hvit.data.photo_limits import MAX_BYTES
 from hvit.runs.snapshot import RunSnapshot
 
@@ -74,7 +74,7 @@ def warn_of_domain_mismatch(run: RunSnapshot, runs: Sequence[RunSnapshot], is_re
     with st.container(key="material"):
         notice(text)
         if better:
-            st.button(f"Use {better.name}", on_click=state.choose_run, args=(better.name,))
+            st.button(f"Use {plain(better.name)}", on_click=state.choose_run, args=(better.name,))
 
 
 def _take_folder() -> None:

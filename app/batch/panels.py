@@ -12,7 +12,7 @@ from app.batch import words
 from app.cache import batches
 from app.cache.batches import Scoring
 from app.cache.folders import batches_folder
-from app.widgets import call_noting_errors, notice, plain, sentence
+from app.widgets import call_noting_errors, notice, plain, sentence, user_errors_shown
 from hvit.batches import Batch, BatchError, create_batch, delete_batch
 from hvit.batches.photos import add_folder, add_uploads, missing_folders, relink_folder
 from hvit.data.photo_limits import MAX_BYTES
@@ -133,7 +133,9 @@ def progress_header(batch: Batch) -> None:
 
 def _rerun_when_added(batch: Batch, seen: int) -> None:
     """Reruns the page when photos were added from another window or device."""
-    if batches.scoring_of(batch).total != seen and not state.batch_rows_are_selected():
+    with user_errors_shown():
+        total = batches.scoring_of(batch).total
+    if total != seen and not state.batch_rows_are_selected():
         state.keep_note_on_batch()
         st.rerun()
 
@@ -160,7 +162,8 @@ def _resume_interrupted(batch: Batch, scoring: Scoring) -> bool:
 
 
 def _progress(batch: Batch) -> None:
-    scoring = batches.scoring_of(batch)
+    with user_errors_shown():
+        scoring = batches.scoring_of(batch)
     _show_progress(batch, scoring)
     is_new = scoring.done != state.scores_seen() and not state.batch_rows_are_selected()
     if not scoring.is_running or is_new:

@@ -16,7 +16,7 @@ from app.cache.photos import whole_photo
 from app.cache.reviews import reviews_of
 from app.reviewing.decisions import ReviewTarget, decision_buttons, undo_button
 from app.reviewing.training import train_on_labels
-from app.widgets import errors_noted, notice, sentence
+from app.widgets import errors_noted, notice, sentence, user_errors_shown
 from hvit.batches import Batch
 from hvit.batches.results import Results
 from hvit.batches.reviews import Review, add_review, most_uncertain_first, standing_reviews, undo
@@ -42,8 +42,9 @@ def show(batch: Batch) -> None:
 
 def _decide(batch: Batch, results: Results) -> None:
     """The fragment that reruns after a decision."""
-    _review(batch, results)
-    train_on_labels(batch, reviews_of(batch), batch.run)
+    with user_errors_shown():  # within: a fragment keeps its errors from the page
+        _review(batch, results)
+        train_on_labels(batch, reviews_of(batch), batch.run)
 
 
 def _review(batch: Batch, results: Results) -> None:

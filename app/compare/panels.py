@@ -55,7 +55,7 @@ def nothing_chosen(groups: Sequence[SeedGroup[RunSnapshot]]) -> None:
         with st.container(key="suggestions"):
             for stem, names in families[:STEMS_SHOWN]:
                 label = words.suggestion(stem, names)
-                st.button(label, key=f"suggest_{stem}", on_click=state.choose_groups, args=(names,))
+                st.button(widgets.plain(label), key=f"suggest_{stem}", on_click=state.choose_groups, args=(names,))
     st.subheader("All runs")
     widgets.table([_row(group) for group in groups], "runs")
 

@@ -86,7 +86,7 @@ def classes(record: RunSnapshot, predictions: Predictions, scores: SplitScores) 
         score = scores.per_class[chosen]
         own = predictions.labels == predictions.classes.index(score.name)
         wrong = np.flatnonzero(own & ~predictions.correct)
-        st.subheader(class_title(score.name))
+        st.subheader(widgets.plain(class_title(score.name)))
         widgets.sentence(f"{len(wrong)} of {counted(score.n, 'picture')} were classified wrongly.", "below")
         if len(wrong):
             order = np.argsort(-predictions.confidence[wrong], kind="stable")

@@ -11,7 +11,7 @@ from app import state
 from app.feature_space import words
 from app.feature_space.selection import Summary, shown_first, summarize
 from app.gallery import Tile, gallery
-from app.widgets import sentence
+from app.widgets import plain, sentence
 from hvit.csv_tables import to_csv
 from hvit.feature_space.mapped_samples import MappedSamples
 from hvit.runs.snapshot import RunSnapshot
@@ -47,7 +47,9 @@ def _before_selection(samples: MappedSamples) -> None:
     if name := state.found_class():
         ids = samples.map.sample_ids[samples.labels == name].tolist()
         if ids:
-            st.button(f"Select all {len(ids):,} of {label_title(name)}", on_click=state.select_samples, args=(ids,))
+            st.button(
+                f"Select all {len(ids):,} of {plain(label_title(name))}", on_click=state.select_samples, args=(ids,)
+            )
 
 
 def _numbers(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from app import state
+from app.widgets import plain
 from hvit.batches.reviews import LABEL, NOT_A_LEAF, NOT_SURE, RIGHT, UNREADABLE, Review
 from hvit.words import label_title
 
@@ -67,7 +68,17 @@ def _another_label(target: ReviewTarget) -> str:
         placeholder="choose or type",
         key=f"other_{target.key}",
     )
-    return label or ""
+    return known_label(label or "", target.classes)
+
+
+def known_label(typed: str, classes: Sequence[str]) -> str:
+    """The class that a typed label names by its name or title, in any case; else the label as typed.
+
+    Two spellings of one class would be two classes in training.
+    """
+    spelled = " ".join(typed.split())
+    names = {text.casefold(): name for name in classes for text in (label_title(name), name)}
+    return names.get(spelled.casefold(), spelled)
 
 
 def _button(
@@ -80,7 +91,7 @@ def _button(
     disabled: bool = False,
 ) -> None:
     st.button(
-        title,
+        plain(title),  # names of classes may hold Markdown
         key=f"review_{key}_{target.key}",
         type="primary" if is_first else "secondary",
         shortcut=key,

@@ -34,7 +34,9 @@ def no_run_yet() -> None:
     st.subheader("There is no trained model here yet.")
     for run in unfinished_runs():
         is_pretrained = run.status == "done" and run.kind == "pretrain"
-        st.write(f"{run.name}: {'pre-trained without labels, knows no classes yet' if is_pretrained else run.status}")
+        st.write(
+            f"{plain(run.name)}: {'pre-trained without labels, knows no classes yet' if is_pretrained else run.status}"
+        )
     st.write("Copy a run with its weights into the folder `runs`, or train one, and reload this page.")
     how_to_train()
 

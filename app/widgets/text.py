@@ -8,7 +8,7 @@ import streamlit as st
 
 def plain(text: str) -> str:
     """Escapes Markdown in a label."""
-    return re.sub(r"([\\`*_\[\]$~<>#:|])", r"\\\1", text)
+    return re.sub(r"([\\`*_\[\]$~<>#|]|:(?=\w))", r"\\\1", text)
 
 
 def sentence(text: str, style: str = "caution") -> None:

@@ -134,7 +134,7 @@ def open_batch(path: Path) -> Batch:
             raise UntrustedFileError("has a run that is not a name")
         return Batch(path, created, run, sha256, Rules.from_json(document))
     except (FileNotFoundError, NotADirectoryError):
-        raise BatchError(f"{path.name} {HALF_WRITTEN}") from None
+        raise BatchError(f"folder {path.name} {HALF_WRITTEN}") from None
     except UntrustedFileError as error:
         raise BatchError(f"{INFO} of batch {path.name} {error}; restore it, or delete the folder") from None
 

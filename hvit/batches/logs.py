@@ -13,6 +13,7 @@ from hvit.untrusted import UntrustedFileError, read_bytes
 
 MAX_BYTES = 64 * 2**20
 LOCK_TIMEOUT_S = 20
+MAX_HEADER_BYTES = 4096
 LINE_BREAKS = re.compile(r"[\r\n]+")
 
 
@@ -60,7 +61,7 @@ def append_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
     Args:
         columns: of the file; the header is written with the first row.
     Raises:
-        BatchError: the file cannot be written; it is then as it was.
+        BatchError: the file has other columns or cannot be written; it is then as it was.
     """
     lines = [_line([row[name] for name in columns]) for row in rows]
     if not lines:
@@ -69,6 +70,7 @@ def append_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
         end = _end_of_last_row(file)
         if end == 0:
             lines.insert(0, _line(columns))
+        _check_header(path, file, columns)
         file.truncate(end)
         try:
             data = "".join(lines).encode()
@@ -84,6 +86,18 @@ def _line(cells: Iterable[str]) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerow(LINE_BREAKS.sub(" ", str(cell)) for cell in cells)
     return out.getvalue()
+
+
+def _check_header(path: Path, file: io.FileIO, columns: Sequence[str]) -> None:
+    """Checks that a file is empty, has these columns, or a torn header of them: what else it holds must not be lost."""
+    file.seek(0)
+    begin = file.readline(MAX_HEADER_BYTES)
+    if begin.rstrip(b"\r\n") != _line(columns).encode()[:-1] and not _is_torn_header(begin, columns):
+        raise BatchError(f"{path.name} of batch {path.parent.name} is damaged; restore it or delete the batch")
+
+
+def _is_torn_header(begin: bytes, columns: Sequence[str]) -> bool:
+    return _line(columns).encode().startswith(begin) and not begin.endswith(b"\n")
 
 
 def _end_of_last_row(file: io.FileIO) -> int:
@@ -108,6 +122,8 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     try:
         data = read_bytes(path, MAX_BYTES)
         text = data[: data.rfind(b"\n") + 1].decode()
+        if not text and not _is_torn_header(data, columns):
+            raise UntrustedFileError("is damaged")
         reader = csv.DictReader(io.StringIO(text, newline=""), restval="")
         if text and (missing := [name for name in columns if name not in (reader.fieldnames or ())]):
             raise UntrustedFileError(f"has no column {missing[0]}")

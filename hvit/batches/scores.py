@@ -167,7 +167,9 @@ class ScoreReader:
             try:
                 self._parts[name] = _read_part(self._batch, name)
             except UntrustedFileError as error:
-                self._damaged[name] = f"{name} of batch {self._batch.name} {error}; its photos are scored again"
+                self._damaged[name] = (
+                    f"the scores in {name} of batch {self._batch.name} {error}; its photos are scored again"
+                )
         for name in gone:
             del self._parts[name]
         return bool(gone or new)
@@ -190,9 +192,9 @@ def _part_names(folder: Path) -> list[str]:
 def _read_part(batch: Batch, name: str) -> dict[str, list[Any]]:
     columns = read_parquet(batch.path / SCORES / name, COLUMNS)
     if missing := [column for column in COLUMNS if column not in columns]:
-        raise UntrustedFileError(f"lacks the column {missing[0]}")
+        raise UntrustedFileError(f"lack the column {missing[0]}")
     if any(len(row) not in (0, len(batch.rules.classes)) for row in columns["logits"]):
-        raise UntrustedFileError(f"does not hold a score for each of {len(batch.rules.classes)} classes")
+        raise UntrustedFileError(f"do not hold a score for each of {len(batch.rules.classes)} classes")
     return columns
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +157,7 @@ def _fill(
 
 def embed_command(run_name: str, split: str | None = None) -> str:
     """The command that makes the map of a run."""
-    return f"python -m training.embed --run {run_name}" + (f" --split {split}" if split else "")
+    return f"python -m training.embed --run {shlex.quote(run_name)}" + (f" --split {split}" if split else "")
 
 
 def predict_for_map(checkpoint: Checkpoint, inputs: Any) -> PhotoPrediction:

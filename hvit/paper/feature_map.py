@@ -1,5 +1,6 @@
 """Figure of the t-SNE map of a run: a dot for each sample, a number for each class, crosses for errors."""
 
+import shlex
 from typing import TYPE_CHECKING
 
 import matplotlib
@@ -78,7 +79,7 @@ def map_of(run: Run, split: str | None) -> tuple[FeatureMap, str]:
     path = run.path / in_split(wanted, FEATURE_MAP)
     if not path.exists():
         here = ", ".join(sorted(found.parent.name for found in run.path.glob(in_split("*", FEATURE_MAP))))
-        hint = f"it has one on {here}" if here else f"make one: python -m training.embed --run {run.name}"
+        hint = f"it has one on {here}" if here else f"make one: python -m training.embed --run {shlex.quote(run.name)}"
         raise RunError(f"run {run.name} has no map on {wanted}; {hint}")
     return read_map(path), wanted
 

@@ -53,7 +53,7 @@ def model_card(run: Run, trust: Sequence[TrustLine] | None = None, folder: Path 
     if split is None or predictions is None:
         raise RunError(
             f"run {run.name} recorded no predictions, so a card has nothing to report; evaluate it first: "
-            f"python -m hvit evaluate --run {run.name} --data path/to/photos --save"
+            f"python -m hvit evaluate --run {shlex.quote(run.name)} --data path/to/photos --save"
         )
     record = take_snapshot(run.path, read_parts(run))
     sections = [
@@ -242,7 +242,7 @@ def _made(run: Run, record: RunSnapshot) -> list[str]:
     return [
         *lines,
         f"The configuration is in `config.yaml` of the run. A paragraph for a paper: `python -m hvit methods --run "
-        f"{run.name}`; this card: `python -m hvit card --run {run.name}`.",
+        f"{shlex.quote(run.name)}`; this card: `python -m hvit card --run {shlex.quote(run.name)}`.",
     ]
 
 

@@ -1,5 +1,6 @@
 """Records of runs for figures: predictions, seed groups, and the files they come from."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,7 +74,7 @@ def predictions_of(run: Run, split: str | None = None) -> Predictions:
     if predictions is None:
         recorded = sorted(path.parent.name for path in run.path.glob(in_split("*", PREDICTIONS)))
         here = f"it has them on {', '.join(recorded)}" if recorded else "it has none"
-        record = f"python -m hvit evaluate --run {run.name} --data DIR --save"
+        record = f"python -m hvit evaluate --run {shlex.quote(run.name)} --data DIR --save"
         raise RunError(f"run {run.name} has no predictions on {wanted}: {here}; record them with {record}")
     return predictions
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -76,7 +77,7 @@ def trust_lines(run: Run, split: str | None = None) -> list[TrustLine]:
     if split is None or predictions is None:
         raise RunError(
             f"run {run.name} recorded no predictions; evaluate it first: "
-            f"python -m hvit evaluate --run {run.name} --data path/to/photos --save"
+            f"python -m hvit evaluate --run {shlex.quote(run.name)} --data path/to/photos --save"
         )
     robustness_split, robustness = _first_recorded(split, lambda name: _robustness_of_now(run, name))
     lines = [
@@ -114,7 +115,7 @@ def _outdoors(run: Run, split: str, predictions: Predictions) -> TrustLine:
         return replace(
             line,
             text=f"{text}: how it does outdoors is not measured.",
-            command=f"python -m hvit evaluate --run {run.name} --data path/to/field-photos",
+            command=f"python -m hvit evaluate --run {shlex.quote(run.name)} --data path/to/field-photos",
         )
     wrong, n = int((~predictions.correct[is_field]).sum()), int(is_field.sum())
     text = f"{_share(wrong, n)} of {n:,} photos from the field get a wrong answer"
@@ -135,7 +136,7 @@ def _unknown(run: Run, split: str) -> TrustLine:
         return replace(
             line,
             text="It has no detector: every photo is given one of its names, whatever it shows.",
-            command=f"python -m training.calibrate --run {run.name} --data path/to/photos",
+            command=f"python -m training.calibrate --run {shlex.quote(run.name)} --data path/to/photos",
         )
     found = [] if distances is None else detect(distances, card.ood.threshold, card.ood.unsure_threshold, by_data=False)
     row = next((row for kind in UNKNOWN_TITLES for row in found if row.kind == kind), None)
@@ -143,7 +144,7 @@ def _unknown(run: Run, split: str) -> TrustLine:
         return replace(
             line,
             text="What it says of diseases and crops it never learned is not measured.",
-            command=f"python -m hvit evaluate --run {run.name} --data path/to/unknown-photos "
+            command=f"python -m hvit evaluate --run {shlex.quote(run.name)} --data path/to/unknown-photos "
             "--unknown-classes report --save-distances",
         )
     what = f"{row.n:,} photos of {UNKNOWN_TITLES[row.kind]}"
@@ -159,7 +160,7 @@ def _changed(
 ) -> TrustLine:
     """Share of correctly predicted photos that become wrong under one corruption."""
     line = TrustLine(topic, title, "", None, None, 0, "robustness", in_split(split, ROBUSTNESS))
-    command = f"python -m training.stress --run {run.name} --data path/to/photos"
+    command = f"python -m training.stress --run {shlex.quote(run.name)} --data path/to/photos"
     if robustness is None or cell not in robustness.cells:
         return replace(line, text="How the answers of its weights change is not measured.", command=command)
     clean, changed = robustness.clean, robustness.cells[cell]

@@ -53,6 +53,12 @@ def test_a_reviewer_without_a_class_is_not_compared_with_the_model(results):
     assert agreements(results, standing(Ana=[("unsure", "", None)])) == []
 
 
+def test_of_unfamiliar_photos_the_model_claims_no_class(results):
+    results.verdicts[0] = "unfamiliar"
+    (pair,) = agreements(results, standing(Ana=[("label", LATE, 0.1), ("right", EARLY, 0.2)]))
+    assert pair.classes.n == 1 and pair.area.n == 2
+
+
 def test_an_undefined_kappa_is_reported_as_undefined(results):
     (pair,) = agreements(results, standing(Ana=[("right", EARLY, None)]))
     assert "kappa undefined, as all are alike" in words.agreement(pair)[0]

@@ -1,5 +1,6 @@
 """The Batch page, opened through `app/main.py`; photos are scored at once, in the place of a process of its own."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -221,3 +222,40 @@ def test_files_are_filtered_by_part_of_their_name(folders):
     app = open_page("batch")
     app.text_input(key="file").set_value("_01")
     assert list(app.run().dataframe[0].value["File"]) == ["leaf_01.jpg"]
+
+
+def test_damaged_reviews_are_one_sentence_under_the_name_of_the_reviewer(folders):
+    batch = scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 1))
+    (batch.path / "reviews.csv").write_text("nothing\nhere\n")
+    app = open_page("batch", part="Review", reviewer="Ana")
+    assert "reviews.csv of batch field has no column time" in page_text(app) and not app.exception
+
+
+def test_a_photo_that_looks_like_no_leaf_has_no_condition_and_no_answer_that_is_right(folders):
+    batch = new_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 1))
+    document = json.loads((batch.path / "batch.json").read_text())
+    (batch.path / "batch.json").write_text(json.dumps(document | {"ood_threshold": -1.0}))
+    score_batch(only_batch(folders), load_checkpoint(folders / "runs" / "tiny"), 1)
+    (row,) = open_page("batch").dataframe[0].value.to_dict("records")
+    assert (row["Verdict"], row["Crop"], row["Condition"]) == ("Unfamiliar", "", "")
+    app = open_page("batch", part="Review", reviewer="Ana")
+    titles = [button.label for button in app.button if (button.key or "").startswith("review_")]
+    assert titles and not any(title.startswith("Right") for title in titles)
+
+
+def test_a_level_chosen_with_other_weights_is_not_applied_and_said_so(folders):
+    batch = scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 1))
+    batch.choose_alpha(0.1)
+    document = json.loads((batch.path / "batch.json").read_text())
+    (batch.path / "batch.json").write_text(json.dumps(document | {"run_sha256": "0" * 64}))
+    assert "not at the level of 10\u00a0% that was chosen: run tiny is gone or has other weights" in page_text(
+        open_page("batch")
+    )
+
+
+def test_notes_on_what_was_left_out_are_there_when_all_is_scored(folders):
+    photos = write_leaves(folders / "photos", 1)
+    (photos / "sheet.txt").write_text("no photo")
+    app = open_page("batch")
+    app.text_input(key="batch_folder").set_value(str(photos))
+    assert "passed over 1 (no photo by its ending: sheet.txt)" in page_text(press(app, "Score these photos"))

@@ -4,6 +4,7 @@ from app.widgets.text import plain
 
 
 def test_markdown_in_a_label_is_escaped():
+    assert plain("Tomato: :red[late] :leaf:") == r"Tomato: \:red\[late\] \:leaf:"
     assert plain("a_b *c* [d](e) $f$ #1") == r"a\_b \*c\* \[d\](e) \$f\$ \#1"
 
 

@@ -85,3 +85,21 @@ def test_spaces_of_every_kind_and_number_stay(tmp_path):
     names = ["a  b.jpg", " begins.jpg", "Screenshot 9.41\u202fPM.jpg", "no\u00a0break.jpg", "tab\there.jpg"]
     append_rows(tmp_path / "notes.csv", COLUMNS, map(row, names))
     assert read_rows(tmp_path / "notes.csv", COLUMNS) == list(map(row, names))
+
+
+@pytest.mark.parametrize("found", [b"\xff\xfe\x00garbage", b"path;note\na;b\n", b"other,columns\na,b\n"])
+def test_what_another_program_left_is_refused_and_stays(tmp_path, found):
+    file = tmp_path / "notes.csv"
+    file.write_bytes(found)
+    with pytest.raises(BatchError, match="notes.csv of batch .*; restore it or delete the batch"):
+        read_rows(file, COLUMNS)
+    with pytest.raises(BatchError, match="notes.csv of batch .* is damaged; restore it or delete the batch"):
+        append_rows(file, COLUMNS, [row("a")])
+    assert file.read_bytes() == found
+
+
+def test_a_file_saved_with_line_ends_of_windows_goes_on(tmp_path):
+    file = tmp_path / "notes.csv"
+    file.write_bytes(b"path,note\r\na,b\r\n")
+    append_rows(file, COLUMNS, [row("c", "d")])
+    assert read_rows(file, COLUMNS) == [row("a", "b"), row("c", "d")]
