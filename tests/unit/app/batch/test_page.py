@@ -129,7 +129,7 @@ def test_folders_that_are_no_batches_have_a_sentence_each(folders):
     (folders / "batches" / "half").mkdir(parents=True)
     scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 1))
     text = page_text(open_page("batch"))
-    assert "Half is not a batch, or was half written" in text and "1 photo, all scored" in text
+    assert "Folder half is not a batch, or was half written" in text and "1 photo, all scored" in text
 
 
 def test_a_damaged_file_is_one_sentence(folders):
