@@ -27,6 +27,7 @@ from hvit.runs.checkpoint import Checkpoint, load_checkpoint
 from hvit.words import PLANTS_UNKNOWN
 
 SYSTEM_FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
+KEYS = ("verdict", "label", "probability", "prediction_set", "flags", "severity", "severity_reason")  # of the JSON
 MAP = "Attention: dark 0.5x, light 2x the average"
 PREFIX, LOCK = "hvit-demo-", ".lock"  # of the folder for uploads
 FOLDER_VARIABLE = "GRADIO_TEMP_DIR"
@@ -45,7 +46,7 @@ def build(checkpoint: Checkpoint) -> gr.Blocks:
         found = diagnose(checkpoint, _taken(Path(photo)), overlay=True)
         overlay = None if found.heatmap is None else overlay_heatmap(found.pixels, found.heatmap)
         row = found.to_row("")
-        answer_set = {key: row[key] for key in ("verdict", "prediction_set", "severity", "severity_reason")}
+        answer_set = {key: row[key] for key in KEYS}
         lines = [f"### {summary_sentence(found, 'The photo')}", *area_sentences(found)]
         return "\n\n".join(lines), answer_set, overlay
 
@@ -62,7 +63,7 @@ def build(checkpoint: Checkpoint) -> gr.Blocks:
             with gr.Column():
                 photo = _without_addresses(gr.File(label="Photo of a leaf"))  # of any type: the answer says why not
                 button = gr.Button("Diagnose", variant="primary")
-                outputs = [gr.Markdown(), gr.JSON(label="Prediction set")]
+                outputs = [gr.Markdown(label="Answer"), gr.JSON(label="Prediction set")]
             outputs.append(gr.Image(label=MAP, format="jpeg", buttons=["download", "fullscreen"]))
         asked = button.click(answer, photo, outputs, api_name="diagnose", concurrency_limit=1)
         asked.then(lambda: None, None, photo, api_visibility="private")  # its file is deleted

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hvit.runs.model_card import ConformalRecord
 
 NAMED, UNSURE, UNFAMILIAR = "named", "unsure", "unfamiliar"
+NEAR_LIMIT = "near_limit"  # flag of a photo whose set of one class was widened
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,20 @@ class Verdicts:
         sets: prediction sets, (N, K) bool.
         scores: out-of-distribution scores, (N,); None for a run without rejection.
         accepted: in distribution, (N,) bool; all of them without rejection.
+        widened: sets of one class that hold two because the photo is near the limit of unfamiliar, (N,) bool; None
+            for a run without rejection.
     """
 
     sets: np.ndarray
     scores: np.ndarray | None
     accepted: np.ndarray
+    widened: np.ndarray | None = None
 
     def only(self, rows: np.ndarray) -> Verdicts:
         """Selects photos by a mask or by row numbers."""
         scores = None if self.scores is None else self.scores[rows]
-        return Verdicts(self.sets[rows], scores, self.accepted[rows])
+        widened = None if self.widened is None else self.widened[rows]
+        return Verdicts(self.sets[rows], scores, self.accepted[rows], widened)
 
     @property
     def named(self) -> np.ndarray:
@@ -93,7 +98,8 @@ def combine(
         accepted: in distribution, (N,) bool.
         may_name: may be given a single name, (N,) bool.
     """
-    return Verdicts(at_least_two(sets, probs, accepted & ~may_name), scores, accepted)
+    widened = at_least_two(sets, probs, accepted & ~may_name)
+    return Verdicts(widened, scores, accepted, (sets.sum(1) == 1) & (widened.sum(1) == 2))
 
 
 def conformal_sets(probs: np.ndarray, classes: Sequence[str], conformal: ConformalRecord | None) -> np.ndarray:

@@ -23,6 +23,7 @@ FLAGS = {
     "bright": "Overexposed: take it again out of the direct sun.",
     "tiny": "A very small picture: take the photo from closer, or use the original file.",
     "animated": "A moving picture: only its first frame was read.",
+    "near_limit": "Unlike most photos I learned from, so it gets no single name, however high the probability.",
     "no_bands": "This model learned from spectral bands too. Here it has none, and answers from color alone.",
 }
 OTHER_CROP = "not_like_"

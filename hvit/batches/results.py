@@ -15,7 +15,7 @@ from hvit.calibration import softmax
 from hvit.data.classes import crop_of, select_crop
 from hvit.runs.model_card import ConformalRecord
 from hvit.severity.bounds import AreaBounds
-from hvit.verdicts import Verdicts, combine, conformal_sets
+from hvit.verdicts import NEAR_LIMIT, Verdicts, combine, conformal_sets
 
 WAITING, UNREADABLE = "waiting", "unreadable"
 
@@ -115,6 +115,8 @@ def derive_results(
     if readable.any():
         found = _decide(probs[readable], scores.ood_score[rows[readable]], rules, conformal or rules.conformal)
         words[readable], sets[readable] = found.words, found.sets
+        for row in [] if found.widened is None else np.flatnonzero(readable)[found.widened]:
+            flags[row].append(NEAR_LIMIT)
     severity = {name: _taken(values, rows) for name, values in scores.severity.items()}
     reasons = [scores.severity_reason[row] if row >= 0 else "" for row in rows]
     if bounds is not None:

@@ -39,15 +39,23 @@ def run(args: argparse.Namespace) -> int:
     names = {key.casefold(): label for label in cards for key in (label, spoken(label))}
     wanted = args.name.strip().casefold()
     if wanted not in names:
-        near = difflib.get_close_matches(wanted, names, 1)
-        hint = f"did you mean {names[near[0]]}? " if near else ""
-        raise ValueError(f"there is no card of {args.name!r}; {hint}{len(cards)} are in hvit/data/conditions")
+        raise ValueError(f"there is no card of {args.name!r}; {_hint(wanted, names)}")
     card = cards[names[wanted]]
     if args.json:
         print_json(asdict(card))
     else:
         print("\n".join(_lines(card)))
     return 0
+
+
+def _hint(wanted: str, names: dict[str, str]) -> str:
+    """Classes that the words may mean: those that contain them, else the nearest, else where all are listed."""
+    labels = dict.fromkeys(label for key, label in names.items() if wanted and wanted in key)
+    near = difflib.get_close_matches(wanted, names, 1)
+    meant = list(labels) or [names[key] for key in near]
+    if not meant:
+        return "the classes are in the card of the run: python -m hvit card --run leaf45-tiny"
+    return f"did you mean {' or '.join([', '.join(meant[:-1]), meant[-1]] if meant[1:] else meant)}?"
 
 
 def _lines(card: Condition) -> list[str]:

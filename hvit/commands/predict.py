@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     from hvit.diagnosis import diagnose_many
     from hvit.runs import find_run
     from hvit.runs.checkpoint import load_checkpoint
-    from hvit.severity.words import severity_sentences  # imports OpenCV, which --help does not wait for
+    from hvit.severity.words import severity_summary  # imports OpenCV, which --help does not wait for
 
     found = find_run(args.run_name)
     plants_known = found.plants_known  # here, where a damaged run.json ends the command before anything runs
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         rows.append(diagnosis.to_row(str(file)))
         show(len(rows), len(files))
         if not args.json and not args.csv:
-            area = severity_sentences(diagnosis.severity, None)[:1]
+            area = severity_summary(diagnosis.severity, diagnosis.severity_reason)
             print(" ".join([f"{file}: {diagnosis.message}", *area, *map(flag_sentence, diagnosis.flags)]))
     if args.json:
         print_json(rows)

@@ -384,6 +384,15 @@ REFERENCES = {
             **_arxiv("2310.20704"),
         },
     ),
+    "hinton2015distilling": Reference(
+        "misc",
+        {
+            "author": "Hinton, Geoffrey and Vinyals, Oriol and Dean, Jeff",
+            "title": "Distilling the Knowledge in a Neural Network",
+            "year": "2015",
+            **_arxiv("1503.02531"),
+        },
+    ),
     "hughes2015plantvillage": Reference(
         "misc",
         {

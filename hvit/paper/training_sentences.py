@@ -1,6 +1,7 @@
 """Sentences of a Methods paragraph on training: pre-training, augmentation, optimization, selection."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from hvit.paper.record import Record, Text, cite
 
@@ -106,11 +107,24 @@ def _loss(text: Text, record: Record) -> None:
         description += f" with label smoothing of {record('optim.label_smoothing'):g}{cite('szegedy2016rethinking')}"
         keys = [*keys, "szegedy2016rethinking"]
     text.add(f"{description}.", *keys)
+    _distillation(text, record)
     if record("aux_mae_weight"):
         words = (
             f"Beside the labels the model painted masked parts of its pictures (weight {record('aux_mae_weight'):g})"
         )
         text.add(f"{words}{cite('das2024limited')}.", "das2024limited")
+
+
+def _distillation(text: Text, record: Record) -> None:
+    teachers = record("distill.teacher")
+    if not teachers:
+        return
+    names = [Path(teacher).name for teacher in ([teachers] if isinstance(teachers, str) else teachers)]
+    words = f"It also learned from the class probabilities of run {' and run '.join(names)}"
+    how = f"weight {record('distill.weight'):g}, temperature {record('distill.temperature'):g}"
+    features = record("distill.features")
+    how += f", features {features:g}" if features else ""
+    text.add(f"{words}{cite('hinton2015distilling')}, {how}.", "hinton2015distilling")
 
 
 def head(text: Text, record: Record) -> None:

@@ -31,6 +31,18 @@ def severity_sentences(severity: Severity | None, reason: str | None) -> list[st
     return sentences
 
 
+def severity_summary(severity: Severity | None, reason: str | None) -> list[str]:
+    """The measured area with its interval, and the caveat where lesions of the crop were never validated.
+
+    >>> severity_summary(Severity(0.042, 0.029, 0.058, 0.4, 12), "lesions never validated on tomato")[1]
+    'Lesions never validated on tomato: take the area as a guess.'
+    """
+    if severity is None:
+        return []
+    sentences = severity_sentences(severity, reason)
+    return [sentences[0], sentences[-1]] if reason else sentences[:1]
+
+
 def area_percent(share: float) -> str:
     """Formats an area: one decimal below 10 %; what rounds to nothing is not shown as 0.
 

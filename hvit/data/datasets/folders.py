@@ -94,6 +94,16 @@ def _mask_folders(listing: Listing) -> set[Path]:
     return {folder for folder in named if any(other.is_relative_to(folder.parent) for other in others)}
 
 
+def hint_if_not_shipped(place: Path) -> str:
+    """Hint for a missing folder below `data/`, where commands of the documents look for photos; "" for any other."""
+    if place.parts[:1] != ("data",) or Path("data").is_dir():
+        return ""
+    return (
+        "; the photos in data/ do not come with the code (README, Data sets). Name a folder of yours, or rendered "
+        "leaves, which need no files: leafsim:v1/7/0-1999"
+    )
+
+
 def clean_name(name: str) -> str:
     """Normalizes a name for comparison: Unicode NFC (macOS writes NFD), stripped."""
     return unicodedata.normalize("NFC", name).strip()

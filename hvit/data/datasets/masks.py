@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from hvit.data.classes import is_healthy
-from hvit.data.datasets.folders import DataError, clean_name, list_photos, listed
+from hvit.data.datasets.folders import DataError, clean_name, hint_if_not_shipped, list_photos, listed
 from hvit.data.datasets.layouts import SPLITS, check_one_folder_a_split, split_named
 from hvit.data.datasets.manifests import read_manifest
 from hvit.data.datasets.reading import read_samples
@@ -184,7 +184,7 @@ def _rendered(place: Path) -> list[MaskSample]:
 
 def _in_folder(place: Path, log: Callable[[str], None]) -> list[MaskSample]:
     if not place.is_dir():
-        raise DataError(f"{place}: no such folder; {LAYOUT}")
+        raise DataError(f"{place}: no such folder; {LAYOUT}{hint_if_not_shipped(place)}")
     inside = sorted(folder for folder in place.iterdir() if folder.is_dir())
     check_one_folder_a_split(place, [folder.name for folder in inside])
     folders = {split_named(folder.name): folder for folder in inside}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hvit.data.datasets.folders import DataError, clean_name, list_photos, listed
+from hvit.data.datasets.folders import DataError, clean_name, hint_if_not_shipped, list_photos, listed
 from hvit.data.datasets.layouts import SPLITS, read_layout, split_named
 from hvit.data.datasets.manifests import WORKBOOKS, clean_path, groups_in_table, read_manifest
 from hvit.data.datasets.samples import RENDER_PX, RenderedSample, Sample, readers
@@ -178,7 +178,7 @@ def _check_folder(place: Path) -> None:
         raise DataError(f"{place} is neither a folder nor a CSV file")
     if not place.is_dir():
         what = "table" if place.suffix.lower() == ".csv" else "folder"
-        raise DataError(f"{place}: no such {what}")
+        raise DataError(f"{place}: no such {what}{hint_if_not_shipped(place)}")
 
 
 def _original_name(sample: Sample) -> str:

@@ -29,6 +29,13 @@ def test_a_photo_beyond_the_second_threshold_is_unsure_between_its_two_likeliest
     assert text.words.tolist() == ["unsure", "named", "unfamiliar"]
     assert text.sets[0].tolist() == [True, True, False]
     assert text.sets[2].sum() == 1  # an unfamiliar photo keeps its set
+    assert text.widened.tolist() == [True, False, False]
+
+
+def test_a_set_that_has_two_classes_anyway_was_not_widened():
+    ood = OodDetector(METHODS["energy"].fit(), threshold=1.0, unsure_threshold=0.2)
+    text = decide(PROBS[1:2], CLASSES, ConformalRecord(0.1, "lac", 0.7), ood, [], _energy(0.5))
+    assert text.sets.sum() == 2 and not text.widened[0]
 
 
 def test_without_rejection_all_are_accepted():

@@ -212,6 +212,7 @@ def test_one_photo_is_not_counted_as_photos(here, photo_folder, capsys):
         (["predict", "photos", "--run", "photos"], "no run photos: that folder has no run.json, so it is no run"),
         (["predict", "photos", "--run", "q"], "no run q; `python -m hvit runs` lists the 1 that are here"),
         (["data", "check", "none.csv"], "none.csv: no such table"),
+        (["data", "check", "data/field-256"], "photos in data/ do not come with the code"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_to_do(here, capsys, words, expected):

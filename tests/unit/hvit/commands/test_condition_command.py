@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from hvit.__main__ import main
 
 
@@ -30,6 +32,19 @@ def test_an_unknown_name_is_refused_with_the_closest(capsys):
     assert main(["condition", "Potato___Late_blite"]) == 2
     text = capsys.readouterr().err
     assert "there is no card of 'Potato___Late_blite'; did you mean Potato___Late_blight?" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("late blight", "did you mean Potato___Late_blight or Tomato___Late_blight?"),
+        ("banana", "python -m hvit card"),
+        ("", "python -m hvit card"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_what_there_is(name, hint, capsys):
+    assert main(["condition", name]) == 2
+    assert hint in capsys.readouterr().err
 
 
 def test_a_healthy_class_has_nothing_to_print(capsys):

@@ -96,6 +96,14 @@ def test_what_was_not_recorded_is_not_shown(tmp_path):
     assert set(entries(methods.bibtex)) == {"hvit"}
 
 
+def test_distillation_names_the_teachers_and_cites_the_method(tmp_path):
+    distill = {"teacher": ["runs/A", "B"], "weight": 0.7, "temperature": 2.0, "features": 0.0}
+    run = write_records(tmp_path / "run", config=FULL | {"distill": distill}, card=CARD, info=INFO)
+    methods = methods_of(Run(run))
+    words = "class probabilities of run A and run B [@hinton2015distilling], weight 0.7, temperature 2."
+    assert words in methods.text and "1503.02531" in methods.bibtex
+
+
 @pytest.mark.parametrize(
     ("change", "gone"),
     [
