@@ -24,6 +24,11 @@ LOSSES = {
     "class weights": {"class_weights": 1.0},
 }
 MIXES = {"no mix": (0.0, 0.0), "mixup": (1.0, 0.0), "cutmix": (1.0, 1.0)}
+PAIRS = [  # every loss and every mix once; the other pairs are slow
+    pytest.param(loss, mix, marks=[] if loss == "cross_entropy" or mix == "no mix" else pytest.mark.slow)
+    for loss in LOSSES
+    for mix in MIXES
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +42,7 @@ def pictures(color_photos, tmp_path_factory) -> tuple[PhotoCache, np.ndarray]:
 
 
 @pytest.mark.case("T13")
-@pytest.mark.parametrize("mix", MIXES)
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("loss", "mix"), PAIRS)
 def test_a_micro_model_gets_all_of_32_pictures_right(pictures, loss, mix):
     cache, labels = pictures
     probability, cutmix_share = MIXES[mix]

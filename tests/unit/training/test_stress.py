@@ -1,5 +1,7 @@
 """The program that stresses a run: what it records, that it goes on where it was, and its refusals."""
 
+import contextlib
+import io
 import json
 import shutil
 
@@ -29,8 +31,17 @@ def table_of(run):
     return (run / "eval" / "test" / "robustness.parquet").read_bytes()
 
 
-def test_every_photo_is_answered_under_every_kind_and_strength(run, color_photos, capsys):
-    assert stress(run, color_photos, "--kinds", "noise", "turn", "--attacks", "3") == 0
+@pytest.fixture(scope="module")
+def stressed(tiny_run, color_photos, tmp_path_factory):
+    """A run with the records of two corruptions and of attacks on three photos, and what was printed."""
+    run, printed = shutil.copytree(tiny_run, tmp_path_factory.mktemp("stressed") / "run"), io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert stress(run, color_photos, "--kinds", "noise", "turn", "--attacks", "3") == 0
+    return run, printed.getvalue()
+
+
+def test_every_photo_is_answered_under_every_kind_and_strength(stressed):
+    run, printed = stressed
     found = read_robustness(Run(run), "test")
     assert len(found) == 10 and found.kinds == ("noise", "turn", "fgsm", "pgd", "random_sign")
     assert all(len(found.cells[kind, s]) == 10 for kind in ("noise", "turn") for s in range(1, 6))
@@ -40,12 +51,11 @@ def test_every_photo_is_answered_under_every_kind_and_strength(run, color_photos
     document = json.loads((run / "eval" / "test" / "robustness.json").read_text())
     assert document["data"] == ["colors"] and document["n"] == 10 and document["attacked"] == 3
     assert document["kinds"]["noise"][0]["top1"] == found.cells["noise", 1].correct.mean()
-    assert "10 photos of test" in capsys.readouterr().out
+    assert "10 photos of test" in printed
 
 
-def test_attacked_photos_are_of_all_classes(run, color_photos):
-    stress(run, color_photos, "--kinds", "noise", "--attacks", "3")
-    found = read_robustness(Run(run), "test")
+def test_attacked_photos_are_of_all_classes(stressed):
+    found = read_robustness(Run(stressed[0]), "test")
     assert len({found.labels[i] for i in found.cells["pgd", 1].photos}) == 3
 
 
