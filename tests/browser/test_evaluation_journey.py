@@ -1,4 +1,4 @@
-"""What a person does on the pages that judge runs, in a real browser."""
+"""What a person does on the pages that evaluate and compare runs, in a real browser."""
 
 import subprocess
 import sys

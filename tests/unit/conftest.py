@@ -19,8 +19,8 @@ def tiny_run(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def drawn_run(tmp_path_factory) -> Path:
-    """The like with the classes of drawn leaves, as if trained on those."""
+def rendered_run(tmp_path_factory) -> Path:
+    """The like with the classes of rendered leaves, as if trained on those."""
     from hvit.data.leafsim import CONDITIONS
 
     return write_run(tmp_path_factory.mktemp("runs") / "leafsim-tiny", sorted(CONDITIONS), "leafsim:v1/7/0-99")

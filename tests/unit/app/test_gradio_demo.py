@@ -69,11 +69,11 @@ def test_a_file_of_any_type_is_answered_in_words(client, tmp_path, name, data, w
     assert words in ask(client, tmp_path / name)[0]
 
 
-def test_a_model_of_rendered_leaves_says_that_it_cannot_diagnose_a_photo(drawn_run, client):
+def test_a_model_of_rendered_leaves_says_that_it_cannot_diagnose_a_photo(rendered_run, client):
     from app import gradio_demo
     from hvit.runs.checkpoint import load_checkpoint
 
-    demo = gradio_demo.build(load_checkpoint(drawn_run))
+    demo = gradio_demo.build(load_checkpoint(rendered_run))
     heading = next(block.value for block in demo.blocks.values() if getattr(block, "value", None))
     assert "14 conditions of drawn leaves." in heading
     assert "This model learned from drawn leaves only. It cannot judge a photo." in heading

@@ -94,11 +94,11 @@ def test_several_splits_share_a_map_in_the_folder_of_the_first(run):
     assert found.rows[found.splits == "test"].tolist() == list(range(12))
 
 
-def test_rendered_leaves_bring_their_severity(drawn_run, tmp_path):
+def test_rendered_leaves_bring_their_severity(rendered_run, tmp_path):
     from hvit.data.leafsim import Address, render
 
     path = tmp_path / "leafsim-tiny"
-    shutil.copytree(drawn_run, path)
+    shutil.copytree(rendered_run, path)
     samples = read_samples([Path("leafsim:v1/7/0-129")], "test")
     record_evaluation(path, "test", evaluate(load_checkpoint(path), samples))
     assert embed.main(["--run", str(path)]) == 0

@@ -29,10 +29,10 @@ def options(run, data, *more):
 
 
 @pytest.fixture(scope="module")
-def recorded(drawn_run, tmp_path_factory):
+def recorded(rendered_run, tmp_path_factory):
     """A run with the table of four drawn leaves."""
     run = tmp_path_factory.mktemp("explained") / "run"
-    shutil.copytree(drawn_run, run)
+    shutil.copytree(rendered_run, run)
     assert program.main(options(run, LEAVES, "--photos", "4", "--cascade", "1")) == 0
     return run
 
@@ -92,9 +92,9 @@ def test_weights_are_randomized_for_the_requested_number_of_photos(recorded):
     )
 
 
-def test_the_ranking_is_printed_and_is_that_of_the_table(recorded, drawn_run, tmp_path, capsys):
+def test_the_ranking_is_printed_and_is_that_of_the_table(recorded, rendered_run, tmp_path, capsys):
     run = tmp_path / "run"
-    shutil.copytree(drawn_run, run)
+    shutil.copytree(rendered_run, run)
     assert program.main(options(run, LEAVES, "--photos", "4", "--cascade", "1", "--json")) == 0
     document = json.loads(capsys.readouterr().out)
     scores = ranking(Run(recorded).explanations("test"))
@@ -151,11 +151,11 @@ def test_classes_take_turns_and_the_choice_belongs_to_a_seed(photo_folder):
         (["--run", "no-such-run"], "no run no-such-run"),
     ],
 )
-def test_mistakes_are_named_in_one_line(drawn_run, capsys, words, expected):
-    assert program.main(["--run", str(drawn_run), "--data", LEAVES, *words]) == 2
+def test_mistakes_are_named_in_one_line(rendered_run, capsys, words, expected):
+    assert program.main(["--run", str(rendered_run), "--data", LEAVES, *words]) == 2
     error = capsys.readouterr().err
     assert expected in error and error.count("\n") == 1
-    assert not (drawn_run / "eval").exists()
+    assert not (rendered_run / "eval").exists()
 
 
 def test_the_tables_of_the_document_are_written_between_their_marks(recorded, tmp_path, capsys):

@@ -21,9 +21,9 @@ NO_CLASS = "This method does not depend on the class."
 
 
 @pytest.fixture
-def runs(tiny_run, drawn_run, tmp_path, monkeypatch) -> Path:
+def runs(tiny_run, rendered_run, tmp_path, monkeypatch) -> Path:
     """A run of photos, `tiny`, and one of drawn leaves, both of which accept every photo and name one class."""
-    for run in (tiny_run, drawn_run):
+    for run in (tiny_run, rendered_run):
         path = tmp_path / "runs" / run.name
         shutil.copytree(run, path)
         card = json.loads((path / "model.json").read_text())

@@ -11,9 +11,9 @@ from tests.support.pages import bars, leaf, open_page, page_text, press, upload
 
 
 @pytest.fixture
-def both_runs(runs, drawn_run) -> Path:
+def both_runs(runs, rendered_run) -> Path:
     """A runs folder with a run of photos, `tiny`, and one of drawn leaves, which accepts everything too."""
-    shutil.copytree(drawn_run, runs / "leafsim-tiny")
+    shutil.copytree(rendered_run, runs / "leafsim-tiny")
     path = runs / "leafsim-tiny" / "model.json"
     card = json.loads(path.read_text())
     card["ood"]["threshold"] = 9.0
