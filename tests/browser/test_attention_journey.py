@@ -141,6 +141,6 @@ def test_a_rendered_leaf_is_in_the_link_and_comes_back_from_it(browser, dashboar
         assert page.get_by_text("On: lesion").is_visible() and visit.outside == []
 
 
-def test_nothing_was_asked_of_the_outside_and_nothing_went_wrong(desktop, phone):
+def test_no_outside_request_was_made_and_no_error_shown(desktop, phone):
     assert desktop.outside == [] and phone.outside == []
     assert desktop.complaints == [] and phone.complaints == []

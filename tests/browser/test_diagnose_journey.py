@@ -146,6 +146,6 @@ def test_a_photo_and_a_run_of_rendered_leaves_are_kept_apart(without_photo):
     assert without_photo.outside == [] and without_photo.complaints == []
 
 
-def test_nothing_was_asked_of_the_outside_and_nothing_went_wrong(desktop, phone):
+def test_no_outside_request_was_made_and_no_error_shown(desktop, phone):
     assert desktop.outside == [] and phone.outside == []
     assert desktop.complaints == [] and phone.complaints == []

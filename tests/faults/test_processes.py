@@ -394,7 +394,7 @@ def test_a_hanging_process_of_a_sharded_run_is_named(micro, tmp_path):
 
 @pytest.mark.case("T19")
 @pytest.mark.parametrize("method", ["simclr", "mae"])
-def test_a_sharded_pretraining_learns_what_one_process_does(micro, tmp_path, told, method):
+def test_a_sharded_pretraining_has_the_losses_of_one_process(micro, tmp_path, told, method):
     kept = [line for line in micro.read_text().splitlines() if line.startswith(("data", "model", "log"))]
     own = [f"method: {method}", "optim: {warmup_epochs: 9}", "img_size: 64", "eval_every: 2", "epochs: 6", "seed: 3"]
     (config := tmp_path / "config.yaml").write_text("\n".join([*kept, *own, "sharded: true"]))

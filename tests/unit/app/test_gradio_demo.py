@@ -53,7 +53,7 @@ def test_the_demo_says_what_the_library_says(client, tiny_run, tmp_path):
     assert answer == {"verdict": expected.verdict, "prediction_set": expected.prediction_set, **severity}
 
 
-def test_a_broken_photo_is_answered_in_words(client, tmp_path):
+def test_a_broken_photo_gets_a_sentence(client, tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut short")
     verdict, answer, overlay = ask(client, tmp_path / "broken.jpg")
     assert "cannot be read" in verdict
@@ -64,7 +64,7 @@ def test_a_broken_photo_is_answered_in_words(client, tmp_path):
     ("name", "data", "words"),
     [("notes.txt", b"only words", "it contains text"), ("a.NEF", b"IIRO" + bytes(90), "camera raw file (ORF)")],
 )
-def test_a_file_of_any_type_is_answered_in_words(client, tmp_path, name, data, words):
+def test_a_file_of_any_type_gets_a_sentence(client, tmp_path, name, data, words):
     (tmp_path / name).write_bytes(data)
     assert words in ask(client, tmp_path / name)[0]
 
@@ -187,7 +187,7 @@ def test_uploads_that_were_broken_off_are_deleted_when_they_are_old(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [gradio_demo.LOCK, "tmpnew"]
 
 
-def test_an_upload_is_deleted_with_its_answer(guarded, tmp_path):
+def test_an_upload_is_deleted_with_its_prediction(guarded, tmp_path):
     from gradio_client import Client
 
     url, folder = guarded

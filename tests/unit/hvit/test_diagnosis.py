@@ -144,7 +144,7 @@ def test_a_row_has_the_fields_of_the_contract_in_their_order(checkpoint):
     assert sum(row["probabilities"].values()) == pytest.approx(1)
 
 
-def test_the_overlay_does_not_change_the_answer(checkpoint):
+def test_the_overlay_does_not_change_the_prediction(checkpoint):
     data = png(picture(5, 96, 64))
     plain, overlaid = diagnose(checkpoint, data), diagnose(checkpoint, data, overlay=True)
     assert plain.heatmap is None and overlaid.heatmap.dtype == np.float32

@@ -115,7 +115,7 @@ def test_what_is_traced_takes_pixels_and_calibrates(name, request):
     assert torch.allclose(probabilities, (expected / 1.5).softmax(1), atol=1e-5)
 
 
-def test_a_file_that_would_answer_otherwise_is_not_written(tiny_run, tmp_path, monkeypatch):
+def test_a_graph_with_other_outputs_is_not_written(tiny_run, tmp_path, monkeypatch):
     class Program:
         model_proto = export_proto()
 

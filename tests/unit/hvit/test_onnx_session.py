@@ -53,7 +53,7 @@ def test_the_mean_token_of_each_stage_comes_on_request():
         np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-4)
 
 
-def test_a_graph_that_answers_otherwise_is_refused(monkeypatch):
+def test_a_graph_with_other_outputs_is_refused(monkeypatch):
     checkpoint = _checkpoint("timm:test_efficientnet")
     session = OnnxSession(checkpoint, 1)
     exported = session._module

@@ -34,7 +34,7 @@ def test_an_audit_measures_every_cue_and_is_recorded(run, photo_folder, capsys):
     assert [row["name"] for row in printed["cues"]] == names and printed["split"] == "test"
 
 
-def test_photos_as_they_are_are_answered_as_an_evaluation_answers_them(run, photo_folder):
+def test_unchanged_photos_are_predicted_as_in_an_evaluation(run, photo_folder):
     from hvit.data.datasets.reading import read_samples
     from hvit.scoring.evaluation import evaluate
 

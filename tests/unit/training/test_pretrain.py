@@ -76,9 +76,7 @@ def test_fine_tuning_starts_from_it(pretrained, tiny_config, tmp_path):
     assert child.writer.info.parent == pretrained.name
 
 
-def test_a_model_that_begins_with_convolutions_learns_by_comparing_and_is_fine_tuned_from_there(
-    config_file, tiny_config, tmp_path
-):
+def test_a_model_with_convolutions_is_pretrained_by_simclr_and_then_fine_tuned(config_file, tiny_config, tmp_path):
     model = "{name: hvit_tiny_conv, embed_dims: [24, 40, 32, 64], depths: [1, 1, 1, 1], head_dim: 16}"
     assert _pretrain(config_file, tmp_path / "pre", "method=simclr", f"model={model}", "epochs=1") == 0
     overrides = [f"init={tmp_path / 'pre'}", f"model={model}", "freeze_epochs=1", "epochs=2"]

@@ -40,7 +40,7 @@ def stressed(tiny_run, color_photos, tmp_path_factory):
     return run, printed.getvalue()
 
 
-def test_every_photo_is_answered_under_every_kind_and_strength(stressed):
+def test_every_photo_is_predicted_under_every_corruption_and_severity(stressed):
     run, printed = stressed
     found = read_robustness(Run(run), "test")
     assert len(found) == 10 and found.kinds == ("noise", "turn", "fgsm", "pgd", "random_sign")

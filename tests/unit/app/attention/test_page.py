@@ -103,7 +103,7 @@ def test_photos_given_on_diagnose_are_explained_here(runs):
     assert app.selectbox(key="photo_menu").value == 1
 
 
-def test_another_class_has_another_map_and_another_photo_begins_with_its_answer(runs):
+def test_another_class_has_another_map_and_another_photo_begins_with_its_prediction(runs):
     app = upload(with_photo(), ("b.jpg", leaf(2)))
     answer = value(app, "explain")
     other = next(name for name in CLASSES if name != answer)
@@ -288,7 +288,7 @@ def test_test_leaves_of_a_run_come_one_after_another_and_into_the_address(runs):
     assert "sample" not in app.query_params
 
 
-def test_a_crop_restricts_the_answer_here_too(runs):
+def test_a_crop_restricts_the_prediction_here_too(runs):
     app = with_photo(crop="Potato")
     assert "Potato: early blight" in page_text(app)
     assert next(group for group in app.button_group if group.key == "explain").options == ["Potato: early blight"]

@@ -55,7 +55,7 @@ def test_chance_that_raises_what_the_marked_area_lowers_has_its_own_verb():
     assert said(0.47, 0.34, 0.62).endswith("from 47 % to 34 %; covering as much at random raises it to 62 %.")
 
 
-def test_another_class_than_the_answer_is_not_called_the_answer():
+def test_another_class_than_the_prediction_is_not_called_the_prediction():
     assert said(0.94, 0.21, 0.90, is_answer=False).startswith("'Tomato: early blight' depends most")
 
 
@@ -147,7 +147,7 @@ def test_shares_and_falls():
     assert words.probability_change(0.999, 0.001) == f"over 99 → under 1{NBSP}%"
 
 
-def test_a_twin_that_looks_the_same_is_a_warning():
+def test_a_map_like_that_of_random_weights_is_a_warning():
     assert "shows the photo more than what the model learned" in words.rank_correlation_line(0.8)
     assert "learned" not in words.rank_correlation_line(0.1) and "0.10" in words.rank_correlation_line(0.1)
     assert "cannot be compared" in words.rank_correlation_line(None)

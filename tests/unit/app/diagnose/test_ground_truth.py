@@ -88,7 +88,7 @@ def answer(verdict: str, *names: str, classes=CONDITIONS):
         ),
     ],
 )
-def test_an_answer_is_marked_correct_or_wrong(diagnosis, drawn, bold, rest):
+def test_a_prediction_is_marked_correct_or_wrong(diagnosis, drawn, bold, rest):
     assert ground_truth.compare_prediction(diagnosis, drawn) == (bold, rest)
 
 

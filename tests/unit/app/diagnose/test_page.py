@@ -156,7 +156,7 @@ def test_a_file_name_cannot_format_the_page(runs):
     assert "&lt;b&gt;*x*&lt;/b&gt;.jpg cannot be read:" in text
 
 
-def test_a_chosen_crop_restricts_the_answer(runs):
+def test_a_chosen_crop_restricts_the_prediction(runs):
     app = upload(open_page(crop="Potato"), ("a.jpg", leaf(1)))
     assert list(bars(app)["customdata"]) == ["Potato: early blight"]
     assert "Not one of my" not in page_text(app)

@@ -33,7 +33,7 @@ def test_the_text_on_an_unfamiliar_photo_says_that_every_photo_gets_a_place():
     assert "drawn hollow" in text and "(1.40)" in text and "(0.80)" in text and "healthy" not in text
 
 
-def test_neighbors_are_counted_against_the_answer():
+def test_neighbors_are_counted_against_the_prediction():
     labels = ["Tomato___Late_blight"] * 7 + ["Potato___Early_blight"] * 3
     assert words.neighbors_agree(labels, "Tomato___Late_blight") == (
         "7 of its 10 nearest leaves are Tomato: late blight, like my answer."

@@ -44,7 +44,7 @@ def test_without_any_run_the_page_says_what_to_do(tmp_path, monkeypatch):
     assert "No run was stressed yet." in text and "training.stress --run RUN" in text
 
 
-def test_curves_are_those_of_the_recorded_answers(stressed):
+def test_curves_are_those_of_the_recorded_predictions(stressed):
     app = open_page("robustness", stressed="tiny", change="Sensor noise")
     assert lines_of(app, 0)[0]["y"] == [0.8, 0.7, 0.7, 0.7, 0.6, 0.5]
     text = page_text(app)

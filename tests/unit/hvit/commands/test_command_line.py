@@ -154,7 +154,7 @@ def test_a_photo_that_does_not_exist_stops_before_anything_runs(here, capsys):
     assert "nowhere.jpg" in refusal(capsys, "predict", "photos/a.jpg", "nowhere.jpg", "--run", "tiny", "--json")
 
 
-def test_a_crop_restricts_the_answer(here, capsys):
+def test_a_crop_restricts_the_prediction(here, capsys):
     _, out, _ = answer(capsys, "predict", "photos", "--run", "tiny", "--crop", "potato", "--json")
     assert all(row["probabilities"]["Potato___Early_blight"] == pytest.approx(1) for row in json.loads(out))
 
@@ -233,7 +233,7 @@ def test_a_damaged_record_stops_before_anything_runs(here, capsys):
         assert "tiny was written by a newer version" in refusal(capsys, *words)
 
 
-def test_evaluate_says_what_was_passed_over_where_nothing_can_be_scored(here, photo_folder, capsys):
+def test_evaluate_says_what_was_skipped_where_nothing_can_be_scored(here, photo_folder, capsys):
     for split in ("train", "holdout"):
         shutil.copytree(photo_folder / "test", here / "set" / split)
     text = refusal(capsys, "evaluate", "--run", "tiny", "--data", "set")

@@ -61,7 +61,7 @@ def test_where_nothing_speaks_for_a_class_the_command_says_so_instead_of_a_map(h
     assert np.abs(shown[..., 0] - shown[..., 1]).mean() > 5  # the photo in its colors; under a map it is grey
 
 
-def test_a_class_can_be_chosen_and_the_default_is_the_answer_of_predict(here, capsys):
+def test_a_class_can_be_chosen_and_the_default_is_the_prediction_of_predict(here, capsys):
     words = ["explain", "leaf.jpg", "--run", "tiny", "--method", "gradcam", "--out", "maps", "--json"]
     status, out, err = answer(capsys, *words)
     label = json.loads(answer(capsys, "predict", "leaf.jpg", "--run", "tiny", "--json")[1])[0]["label"]

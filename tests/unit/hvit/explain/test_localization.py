@@ -28,7 +28,7 @@ QUARTERS = {
 }
 
 
-def test_shares_are_those_of_what_speaks_for_the_answer():
+def test_shares_are_those_of_what_speaks_for_the_prediction():
     assert attribution_by_region(scores([[3, 1], [-9, 0]]), QUARTERS) == pytest.approx(
         {"lesion": 0.75, "healthy_leaf": 0.25, "background": 0}
     )

@@ -103,7 +103,7 @@ def test_nothing_is_left_on_the_model(model, photos, name):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_spectral_picture_takes_part_in_the_answer(photos, name):
+def test_a_spectral_picture_takes_part_in_the_prediction(photos, name):
     model = drawn_model(
         ModelConfig((8, 8, 8, 8), (1, 1, 1, 1), head_dim=8, num_classes=3, img_size=64, spectral_chans=2)
     )

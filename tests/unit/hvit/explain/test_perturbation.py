@@ -38,7 +38,7 @@ def marks(row: int, column: int) -> Explanation:
     return Explanation(attribution, "rollout", None, {}, RELATIVE_SHARE, is_additive=True)
 
 
-def test_covering_what_the_model_looks_at_lowers_the_answer_more_than_chance():
+def test_covering_what_the_model_attends_to_lowers_the_probability_more_than_chance():
     found = perturbation_test(CHECKPOINT, photo(), marks(0, 0), 1)
     assert found.original == pytest.approx(np.exp(4 * photo()[..., :16, :16].std().item() / 2) / (
         2 + np.exp(4 * photo()[..., :16, :16].std().item() / 2)), abs=1e-5)  # fmt: skip

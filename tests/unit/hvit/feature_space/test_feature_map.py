@@ -133,7 +133,7 @@ def test_a_map_is_aligned_with_another_by_their_common_samples(found):
     assert moved(alike) < 0.5 * moved(alone)
 
 
-def test_maps_with_too_little_in_common_are_not_laid_alike(found):
+def test_maps_with_few_common_samples_are_not_aligned(found):
     with pytest.raises(MapError, match="share 5 samples, and it takes 10"):
         made(like=found, names=np.concatenate([ids(5), ids(65, first=1000)]))
 

@@ -236,7 +236,7 @@ def test_rendered_leaves_and_unknown_plants_are_noted_below_every_figure(tmp_pat
         assert "drawn by LeafSim" in drawn.caption and "Plants unknown" in drawn.caption
 
 
-def test_a_run_without_answers_says_how_to_record_them(records, tmp_path):
+def test_a_run_without_predictions_says_how_to_record_them(records, tmp_path):
     with pytest.raises(RunError, match="no predictions on val: it has them on test; record them with python -m hvit"):
         confusion.draw(Run(records), 85, split="val")
     run = write_records(tmp_path / "pre", info={"kind": "pretrain"})

@@ -25,7 +25,7 @@ def write(path: Path, rows: list[tuple], classes=CLASSES, temperature: float | N
     return Run(path)
 
 
-def test_answers_are_calibrated_probabilities(tmp_path):
+def test_predictions_are_calibrated_probabilities(tmp_path):
     run = write(tmp_path / "one", [("a", "1", "Scab", [0.0, 2.0, 0.0]), ("b", "2", "healthy", [4.0, 0.0, 0.0])])
     answers = read_predictions(run, "test")
     e = np.exp([0.0, 1.0, 0.0])

@@ -29,7 +29,7 @@ def test_seeds_that_disagree_widen_the_interval():
     assert shaky.high - shaky.low > 2 * (steady.high - steady.low)
 
 
-def test_answers_on_other_photos_are_refused():
+def test_predictions_on_other_photos_are_refused():
     with pytest.raises(ValueError, match="cannot be paired"):
         paired_gain(np.zeros((3, 10)), np.zeros((3, 11)))
 

@@ -210,7 +210,7 @@ def test_the_manifest_covers_what_is_recorded(run, evaluation):
     assert not (run / "test_evaluations.jsonl").exists()
 
 
-def test_every_look_at_test_is_counted(run, evaluation):
+def test_every_evaluation_on_test_is_counted(run, evaluation):
     record_evaluation(run, "test", evaluation)
     record_evaluation(run, "test", evaluation)
     lines = [json.loads(line) for line in (run / "test_evaluations.jsonl").read_text().splitlines()]

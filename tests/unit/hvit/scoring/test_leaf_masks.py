@@ -64,7 +64,7 @@ def test_a_run_segments_its_own_photos_where_it_has_a_head(checkpoint, tiny_run)
     assert run_that_segments(load_checkpoint(tiny_run), None) is None
 
 
-def test_a_damaged_head_is_not_passed_over(checkpoint):
+def test_a_damaged_head_is_not_skipped(checkpoint):
     with pytest.raises(ValueError, match="it was changed"):
         run_that_segments(replace(checkpoint, severity=None, severity_problem="it was changed"), None)
 

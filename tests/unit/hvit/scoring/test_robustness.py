@@ -63,7 +63,7 @@ def test_nothing_named_has_no_accuracy(run_of):
     assert cell_scores(found, "noise", 1).named_correct is None
 
 
-def test_a_curve_begins_with_the_photos_as_they_are(run_of):
+def test_a_curve_begins_with_the_uncorrupted_photos(run_of):
     found = run_of(ANSWERS)
     assert [scores.strength for scores in curve(found, "noise")] == [0, 1, 2]
     assert [scores.top1 for scores in curve(found, "noise")] == [0.8, 0.7, 0.3]
@@ -80,7 +80,7 @@ def test_the_mean_curve_counts_every_corruption_alike_and_no_attack(run_of):
     assert mean_curve(found)[2].named_correct == pytest.approx((2 + 8) / (5 + 8))
 
 
-def test_an_attack_of_some_photos_is_compared_with_their_own_clean_answers(run_of):
+def test_an_attack_of_some_photos_is_compared_with_their_own_clean_predictions(run_of):
     found = run_of(ANSWERS | {("pgd", 1): "CCCW"})
     assert curve(found, "pgd")[0].n == 4
     assert drop(found, "pgd", 1).first == 1

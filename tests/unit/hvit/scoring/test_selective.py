@@ -68,7 +68,7 @@ def test_the_interval_holds_the_value_and_narrows_with_photos():
 
 
 @given(photos, st.integers(1, 20).map(lambda k: k / 20))
-def test_a_threshold_answers_at_least_the_coverage_asked_for(drawn, coverage):
+def test_a_threshold_reaches_the_requested_coverage(drawn, coverage):
     confidence, correct = drawn
     point = operating_point(confidence, correct, threshold_at(confidence, coverage))
     assert point.coverage >= coverage - 1e-12
@@ -76,7 +76,7 @@ def test_a_threshold_answers_at_least_the_coverage_asked_for(drawn, coverage):
     assert point.n == above.sum() and point.accuracy == pytest.approx(correct[above].mean())
 
 
-def test_a_threshold_above_all_answers_nothing():
+def test_a_threshold_above_all_confidences_covers_nothing():
     point = operating_point(np.array([0.5]), np.array([True]), 0.9)
     assert (point.n, point.accuracy, point.accuracy_ci) == (0, None, None)
 

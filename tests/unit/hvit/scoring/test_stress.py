@@ -23,7 +23,7 @@ def photos():
     return [render(Address(11, 9), 64).picture, render(Address(11, 19), 80).picture[:64]]
 
 
-def test_answers_are_those_of_a_diagnosis_of_the_corrupted_photo(checkpoint, photos):
+def test_predictions_are_those_of_a_diagnosis_of_the_corrupted_photo(checkpoint, photos):
     found = predict_corrupted(checkpoint, photos, [4, 5], "noise", seed=2)
     for photo, index, answers in zip(photos, (4, 5), found):
         for strength in (1, 5):
@@ -36,7 +36,7 @@ def test_answers_are_those_of_a_diagnosis_of_the_corrupted_photo(checkpoint, pho
             assert list(answer.prediction_set) == expected.prediction_set
 
 
-def test_answers_do_not_depend_on_the_batch(checkpoint, photos):
+def test_predictions_do_not_depend_on_the_batch(checkpoint, photos):
     by_seven, singly = (partial(predict_pixels, checkpoint, batch_size=size) for size in (7, 1))
     together = predict_corrupted(checkpoint, photos, [4, 5], "dust", predict=by_seven)
     alone = predict_corrupted(checkpoint, photos[1:], [5], "dust", predict=singly)

@@ -102,7 +102,7 @@ def test_turned_photos_lose_answers_that_were_right(path):
 
 
 @pytest.mark.parametrize(("weights", "measured"), [("own", True), ("8" * 64, False), (None, True)])
-def test_answers_of_other_weights_do_not_count(path, weights, measured):
+def test_predictions_of_other_weights_do_not_count(path, weights, measured):
     write_records(path)
     weights = Run(path).model_card().sha256 if weights == "own" else weights
     rows = robust_rows("clean", 0, NAMED) + robust_rows("turn", 4, NAMED)

@@ -14,7 +14,7 @@ def _write(path, **columns):
     return path
 
 
-def test_columns_come_back_and_others_are_passed_over(tmp_path):
+def test_columns_come_back_and_others_are_skipped(tmp_path):
     logits = pa.array([[1.0, 2.0], [3.0, 4.0]], pa.list_(pa.float32()))
     path = _write(tmp_path / "p", label=["a", "b"], logits=logits, other=[1, 2])
     assert read_parquet(path, COLUMNS) == {"label": ["a", "b"], "logits": [[1.0, 2.0], [3.0, 4.0]]}

@@ -63,7 +63,7 @@ def test_a_class_that_lies_apart_is_unfamiliar_once_it_is_left_out(name):
     assert all(len(part.known_scores) == 200 for part in found)
 
 
-def test_classes_with_few_photos_are_passed_over():
+def test_classes_with_few_photos_are_skipped():
     rng = np.random.default_rng(0)
     held = _cloud(rng, 20).only(np.arange(44))  # four of the last class
     found = leave_one_class_out(

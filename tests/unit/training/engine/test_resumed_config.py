@@ -191,7 +191,7 @@ def test_classes_are_listed_without_a_word(tiny_config, color_photos, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_training_says_what_it_passed_over_once(words, color_photos, capsys, tmp_path):
+def test_a_training_says_what_it_skipped_once(words, color_photos, capsys, tmp_path):
     data = tmp_path / "data" / "mine"
     for split in ("train", "val"):
         (data / split).mkdir(parents=True)

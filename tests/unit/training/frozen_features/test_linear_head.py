@@ -35,7 +35,7 @@ def test_two_classes_get_the_probabilities_of_the_binary_regression():
     np.testing.assert_allclose(probs, oracle.predict_proba(points.astype(float)), atol=1e-9)
 
 
-def test_a_model_with_the_head_answers_what_the_regression_does():
+def test_a_model_with_the_head_has_the_probabilities_of_the_regression():
     model = create_model("hvit_tiny", num_classes=5, img_size=64).eval()
     points, labels = _clouds(3, model.num_features)
     head = LinearHead.fit(points, labels, 3)

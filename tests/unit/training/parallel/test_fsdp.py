@@ -82,7 +82,7 @@ def test_two_processes_with_sharded_weights_have_the_losses_of_one(alone, two):
 
 @pytest.mark.slow
 @pytest.mark.case("T19")
-def test_a_model_that_begins_with_convolutions_learns_the_same_with_half_of_each_weight(tiny_config, tmp_path):
+def test_a_sharded_model_with_convolutions_has_the_losses_of_one_process(tiny_config, tmp_path):
     short = ["epochs=1", "eval_every=1", CONV]
     assert finetune.main(_words(tiny_config, tmp_path / "alone", *short)) == 0
     _train_sharded(_words(tiny_config, tmp_path / "two", *short, *SHARDED))

@@ -57,7 +57,7 @@ def test_what_describes_a_data_set_belongs_to_its_root(tmp_path):
     assert list_photos(tmp_path).note == f"{tmp_path}: {expected}"
 
 
-def test_bands_belong_to_their_photo_and_are_not_passed_over(tmp_path):
+def test_bands_belong_to_their_photo_and_are_not_skipped(tmp_path):
     for name in ("a.jpg", "a.npy", "b.jpg", "b.bands.tif"):
         touch(tmp_path / name)
     listing = list_photos(tmp_path)

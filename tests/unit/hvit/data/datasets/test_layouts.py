@@ -186,7 +186,7 @@ def test_a_run_keeps_its_own_spelling_of_classes(tmp_path):
 
 
 @pytest.mark.parametrize("command", [["data", "check"], ["data", "sheet", "--out", "sheet.png"]])
-def test_commands_say_what_they_passed_over_in_one_line(tmp_path, monkeypatch, capsys, command):
+def test_commands_say_what_they_skipped_in_one_line(tmp_path, monkeypatch, capsys, command):
     monkeypatch.chdir(tmp_path)
     for name in CLASSES:
         folder = tmp_path / "photos" / name
@@ -198,7 +198,7 @@ def test_commands_say_what_they_passed_over_in_one_line(tmp_path, monkeypatch, c
     assert text == ["photos: passed over 1 (hidden or left by another program: Rust/._1.png)"]
 
 
-def test_a_mistake_is_the_only_line_whatever_was_passed_over(tmp_path, capsys):
+def test_an_error_is_the_only_line_even_where_files_were_skipped(tmp_path, capsys):
     fill(tmp_path, ".")
     touch(tmp_path / "notes.txt")
     assert main(["data", "check", str(tmp_path), "--group-from", "plant("]) == 2

@@ -158,7 +158,7 @@ def test_a_grey_profile_is_applied_to_grey():
     assert abs(int(pixels[0, 0, 0]) - 137) <= 2 and (pixels[..., 0] == pixels[..., 2]).all()
 
 
-def test_a_grey_profile_of_a_color_photo_is_passed_over():
+def test_a_grey_profile_of_a_color_photo_is_skipped():
     plain = decode_photo(saved(PICTURE, "JPEG")).pixels
     assert np.array_equal(decode_photo(saved(PICTURE, "JPEG", icc_profile=grey_profile(1.0))).pixels, plain)
 
@@ -183,7 +183,7 @@ def broken_profiles():
 
 @pytest.mark.parametrize("profile", [pytest.param(profile, id=what) for what, profile in broken_profiles()])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_a_broken_profile_is_passed_over(profile, kind):
+def test_a_broken_profile_is_skipped(profile, kind):
     plain = decode_photo(saved(PICTURE, kind)).pixels
     assert np.array_equal(decode_photo(saved(PICTURE, kind, icc_profile=profile)).pixels, plain)
 
@@ -197,7 +197,7 @@ def test_profiles_with_single_bytes_changed_never_stop_a_photo():
         assert decode_photo(saved(PICTURE, "PNG", icc_profile=bytes(profile))).pixels.shape == (120, 140, 3)
 
 
-def test_a_profile_too_large_for_any_camera_is_passed_over():
+def test_a_profile_too_large_for_any_camera_is_skipped():
     large = rgb_profile("Display P3") + bytes(5_000_000)
     assert profile_mode(large) is None
     plain = decode_photo(saved(PICTURE, "TIFF")).pixels
