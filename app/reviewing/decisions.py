@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from app import state
+from app.reviewing.words import decision
 from app.widgets import plain
 from hvit.batches.reviews import LABEL, NOT_A_LEAF, NOT_SURE, RIGHT, UNREADABLE, Review
 from hvit.words import label_title
@@ -39,6 +40,7 @@ def decision_buttons(target: ReviewTarget, keep: Callable[[Review], None]) -> No
     Args:
         keep: stores a decision; called before the rerun.
     """
+    state.await_decision(target.key)
     area = st.number_input(
         "Discolored area as you see it, % (may stay empty)", 0.0, 100.0, None, 1.0, format="%g",
         key=f"area_{target.key}",
@@ -96,9 +98,18 @@ def _button(
         type="primary" if is_first else "secondary",
         shortcut=key,
         disabled=disabled,
-        on_click=keep,
-        args=(review,),
+        on_click=_keep_first,
+        args=(target.key, review, keep),
     )
+
+
+def _keep_first(photo: str, review: Review, keep: Callable[[Review], None]) -> None:
+    """Keeps the first decision on the photo that is drawn: keys pressed at once arrive in an order of their own."""
+    is_taken, first = state.take_decision(photo, decision(review.label, review.verdict))
+    if is_taken:
+        keep(review)
+    elif first is not None and first != decision(review.label, review.verdict):
+        state.note_on_batch(f"Two decisions came at once for one photo, and {first} was kept. Undo takes it back.")
 
 
 def undo_button(undo: Callable[[], None], disabled: bool) -> None:

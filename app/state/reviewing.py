@@ -7,6 +7,7 @@ from app.state.keys import REVIEWER
 _TO_REVIEW = "_to_review"
 _SKIPPED = "_skipped"
 _REVIEWER = "_reviewer"
+_AWAITED = "_awaited_decision"
 
 
 def reviewer() -> str:
@@ -19,6 +20,26 @@ def reviewer() -> str:
 def take_reviewer(key: str) -> None:
     """Stores the name typed into the widget of this key."""
     st.session_state[_REVIEWER] = st.session_state[key].strip()
+
+
+def await_decision(photo: str) -> None:
+    """Starts to wait for the decision on the photo that is drawn now."""
+    st.session_state[_AWAITED] = (photo, None)
+
+
+def take_decision(photo: str, decision: str) -> tuple[bool, str | None]:
+    """Takes a decision on a photo, unless it was decided on since it was drawn, or another photo is drawn by now.
+
+    While a page is redrawn, the browser still has the buttons of the photo before, which hear the same keys.
+
+    Returns:
+        Whether it is taken, and the decision taken before it where there is one.
+    """
+    awaited, first = st.session_state.get(_AWAITED, (photo, None))
+    if awaited != photo or first is not None:
+        return False, first if awaited == photo else None
+    st.session_state[_AWAITED] = (photo, decision)
+    return True, None
 
 
 def photo_to_review() -> str | None:

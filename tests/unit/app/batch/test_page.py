@@ -163,6 +163,16 @@ def test_photos_are_reviewed_one_by_one_and_undone(folders):
     assert "Every photo has a decision of yours." in page_text(app)
 
 
+def test_of_two_keys_at_once_one_is_kept_and_the_page_says_which(folders):
+    app = reviewing(folders)
+    for key in ("n", "x"):
+        next(button for button in app.button if (button.key or "").startswith(f"review_{key}")).click()
+    app = app.run()
+    (review,) = read_reviews(only_batch(folders))
+    kept = {"not_a_leaf": "not a leaf", "unreadable": "unreadable"}[review.verdict]
+    assert f"Two decisions came at once for one photo, and {kept} was kept." in page_text(app)
+
+
 def test_decisions_have_one_key_each(folders):
     app = reviewing(folders)
     keys = [button.proto.shortcut for button in app.button if button.proto.shortcut]
