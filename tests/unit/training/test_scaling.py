@@ -1,13 +1,27 @@
 """How much faster more processes train."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
+from tests.support.process_groups import run_group
 from training import scaling
 
 
-def test_two_processes_have_the_losses_of_one(tiny_config, tmp_path, capsys):
+@pytest.fixture
+def forked(monkeypatch):
+    """Groups are forked in the place of torchrun; a slow test starts it."""
+
+    def run(command, **_):
+        (count,) = (int(word.split("=")[1]) for word in command if word.startswith("--nproc-per-node="))
+        run_group(scaling.main, count, command[command.index("training.scaling") + 1 :])
+        return SimpleNamespace(stderr="")
+
+    monkeypatch.setattr(scaling, "subprocess", SimpleNamespace(run=run))
+
+
+def test_two_processes_have_the_losses_of_one(tiny_config, tmp_path, capsys, forked):
     words = ["--config", str(tiny_config), "--set", "batch_size=16", "--steps", "2", "--turns", "1", "--device", "cpu"]
     words += ["--processes", "1", "2", "--out", str(tmp_path / "scaling.json")]
     assert scaling.main(words) == 0
@@ -27,7 +41,7 @@ def test_two_processes_have_the_losses_of_one(tiny_config, tmp_path, capsys):
         (["--set", "data.dirs=[/nowhere]", "--turns", "1"], "/nowhere"),
     ],
 )
-def test_mistakes_are_reported(tiny_config, capsys, words, expected):
+def test_mistakes_are_reported(tiny_config, capsys, forked, words, expected):
     assert scaling.main(["--config", str(tiny_config), *words, "--device", "cpu"]) == 2
     assert expected in capsys.readouterr().err
 
