@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from hvit.data.datasets.reading import read_samples
 from hvit.data.inspection.check import background_report, corner_patches
@@ -12,10 +13,10 @@ from hvit.data.leafsim import leaf as leaf_module
 from hvit.data.leafsim.plan import HEALTHY, SPECIES
 
 
-def test_the_background_alone_predicts_no_condition():
-    samples = read_samples(["leafsim:v1/61/0-599"])
+@pytest.mark.parametrize(("num_leaves", "n"), [(240, 80), pytest.param(600, 200, marks=pytest.mark.slow)])
+def test_the_background_alone_predicts_no_condition(num_leaves, n):
+    samples = read_samples([f"leafsim:v1/61/0-{num_leaves - 1}"])
     corners = np.stack([corner_patches(render(Address(61, i), 80).picture) for i in range(len(samples))])
-    n = 200
     order = [replace(s, split="test" if i < n else "train") for i, s in enumerate(samples)]
     report = background_report(order, corners)
     shares = np.array(list(Counter(s.label for s in samples).values())) / len(samples)
