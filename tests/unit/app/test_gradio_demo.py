@@ -43,21 +43,24 @@ def test_a_photo_gets_a_verdict_a_set_and_an_overlay_of_its_own_size(client, tmp
 
 
 def test_the_demo_says_what_the_library_says(client, tiny_run, tmp_path):
+    from app.gradio_demo import KEYS
     from hvit.diagnosis import diagnose
     from hvit.runs.checkpoint import load_checkpoint
 
     Image.new("RGB", (80, 80), (40, 120, 40)).save(tmp_path / "leaf.png")
     expected = diagnose(load_checkpoint(tiny_run), (tmp_path / "leaf.png").read_bytes())
     answer = ask(client, tmp_path / "leaf.png")[1]
-    severity = {"severity": None, "severity_reason": expected.severity_reason}
-    assert answer == {"verdict": expected.verdict, "prediction_set": expected.prediction_set, **severity}
+    row = expected.to_row("leaf.png")
+    assert answer == {key: pytest.approx(row[key]) if key == "probability" else row[key] for key in KEYS}
 
 
 def test_a_broken_photo_gets_a_sentence(client, tmp_path):
+    from app.gradio_demo import KEYS
+
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut short")
     verdict, answer, overlay = ask(client, tmp_path / "broken.jpg")
     assert "cannot be read" in verdict
-    assert set(answer.values()) == {"unreadable", None} and overlay is None
+    assert answer == dict.fromkeys(KEYS) | {"verdict": "unreadable", "flags": []} and overlay is None
 
 
 @pytest.mark.parametrize(
