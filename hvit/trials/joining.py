@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -32,14 +32,15 @@ class Joined:
 def join_sheet(sheet: Sheet, names: Sequence[str]) -> Joined:
     """Finds the row of each photo.
 
-    A line fits a photo whose name it gives, with or without folders and ending, in any case; `*`, `?` and `[...]` make
-    it a pattern, compared with the name with and without folders.
+    A line fits a photo whose name it gives, with or without folders and ending, in any case; of names that differ by case
+    only it fits the one as written. `*`, `?` and `[...]` make it a pattern, compared with the name with and without
+    folders.
 
     Args:
         names: of photos, with folders and forward slashes.
     """
     fitting: list[list[SheetRow]] = [[] for _ in names]
-    spellings = [_spellings(name) for name in names]
+    spellings = [_spellings(name, _plain) for name in names]
     by_spelling: dict[str, list[int]] = {}
     for number, own in enumerate(spellings):
         for spelling in own:
@@ -47,6 +48,10 @@ def join_sheet(sheet: Sheet, names: Sequence[str]) -> Joined:
     empty = []
     for row in sheet.rows:
         found = _fitting(_plain(row.pattern), spellings, by_spelling)
+        if same_case := [
+            number for number in found if _normalized(row.pattern) in _spellings(names[number], _normalized)
+        ]:
+            found = same_case
         for number in found:
             fitting[number].append(row)
         if not found:
@@ -66,14 +71,18 @@ def _fitting(pattern: str, spellings: Sequence[list[str]], by_spelling: dict[str
     return [number for number, own in enumerate(spellings) if any(fits(spelling) for spelling in own[:2])]
 
 
-def _spellings(name: str) -> list[str]:
+def _spellings(name: str, plain: Callable[[str], str]) -> list[str]:
     """Variants of a name to compare: with and without folders, each with and without the ending."""
-    whole = _plain(name)
+    whole = plain(name)
     last = PurePosixPath(whole).name
     return list(dict.fromkeys([whole, last, str(PurePosixPath(whole).with_suffix("")), PurePosixPath(last).stem]))
 
 
 def _plain(text: str) -> str:
     """A name for comparison: case, kinds and numbers of spaces, and kinds of slashes do not count."""
-    spaced = " ".join(text.replace("\\", "/").split())
-    return unicodedata.normalize("NFC", spaced).casefold().removeprefix("./")
+    return _normalized(text).casefold()
+
+
+def _normalized(text: str) -> str:
+    """The same, but case counts."""
+    return unicodedata.normalize("NFC", " ".join(text.replace("\\", "/").split())).removeprefix("./")

@@ -85,9 +85,10 @@ def read_sheet(file: Path) -> Sheet:
             lines, notes = _xlsx_rows(file), []
         else:
             table = read_table(file, (FILE, PLOT))
-            lines, notes = [(number, dict[str, Any](row)) for number, row in table.rows], table.notes
+            lines = [(number, dict[str, Any](row)) for number, row in table.rows]
+            notes = [note.replace(str(file), file.name) for note in table.notes]
     except DataError as error:
-        raise SheetError(str(error)) from None
+        raise SheetError(str(error).replace(str(file), file.name)) from None
     if not lines:
         raise SheetError(f"{file.name} has no lines below the names of its columns")
     columns = {kind: _column(lines[0][1], kind) for kind in (FILE, PLOT, TREATMENT, REPLICATE, DATE)}

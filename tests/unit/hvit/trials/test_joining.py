@@ -62,3 +62,9 @@ def test_kinds_and_numbers_of_spaces_do_not_count():
         sheet(("Screenshot 9.41 PM", "1"), ("a b.jpg", "2")), ["Screenshot 9.41\u202fPM.jpg", "a  b.jpg"]
     )
     assert plots(joined) == ["1", "2"]
+
+
+def test_of_names_that_differ_by_case_only_the_one_as_written_is_meant():
+    lines = sheet(("IMG_1.jpg", "1"), ("img_1", "2"))
+    assert plots(join_sheet(lines, ["IMG_1.jpg", "img_1.JPG"])) == ["1", "2"]
+    assert plots(join_sheet(lines, ["Img_1.jpg"])) == [None]  # both lines fit it in any case

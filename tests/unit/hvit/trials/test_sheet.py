@@ -149,3 +149,8 @@ def test_lines_beyond_the_limit_are_not_left_out_in_silence(tmp_path, monkeypatc
     monkeypatch.setattr(sheet_module, "MAX_ROWS", 2)
     with pytest.raises(SheetError, match="has more than 2 lines"):
         read_sheet(workbook(tmp_path / "sheet.xlsx", ["file", "plot"], ["a", 1], ["b", 2]))
+
+
+def test_notes_name_the_file_without_its_folder(tmp_path):
+    sheet = read_sheet(write(tmp_path / "sheet.csv", "file;plot\nBlätter.jpg;1\n", "cp1252"))
+    assert sheet.notes == ("sheet.csv is not in UTF-8 and is read as Windows-1252; look at its accents",)
