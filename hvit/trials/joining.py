@@ -32,8 +32,8 @@ class Joined:
 def join_sheet(sheet: Sheet, names: Sequence[str]) -> Joined:
     """Finds the row of each photo.
 
-    A line fits a photo whose name it gives, with or without folders and ending, in any case; of names that differ by case
-    only it fits the one as written. `*`, `?` and `[...]` make it a pattern, compared with the name with and without
+    A line fits a photo whose name it gives, with or without folders and ending, in any case; of names that differ by
+    case only it fits the one as written. `*`, `?` and `[...]` make it a pattern, compared with the name with and without
     folders.
 
     Args:
