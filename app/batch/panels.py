@@ -13,6 +13,7 @@ from app.cache import batches
 from app.cache.batches import Scoring
 from app.cache.folders import batches_folder
 from app.widgets import call_noting_errors, notice, plain, sentence, user_errors_shown
+from app.words import counted
 from hvit.batches import Batch, BatchError, create_batch, delete_batch
 from hvit.batches.photos import add_folder, add_uploads, missing_folders, relink_folder
 from hvit.data.photo_limits import MAX_BYTES
@@ -35,9 +36,12 @@ def choose_batch(found: Sequence[Batch]) -> Batch | None:
 
 
 def unreadable_batches(troubles: Sequence[Trouble]) -> None:
-    """Lists unreadable batches with the reasons."""
-    for trouble in troubles:
-        notice(f"{trouble.reason[:1].upper()}{trouble.reason[1:]}.")
+    """Lists unreadable batches with the reasons, folded: they must not stand between a reviewer and the photos."""
+    if not troubles:
+        return
+    with st.expander(f"{counted(len(troubles), 'folder')} among the batches cannot be read"):
+        for trouble in troubles:
+            notice(f"{trouble.reason[:1].upper()}{trouble.reason[1:]}.")
 
 
 def new_batch(runs: Sequence[RunSnapshot]) -> None:

@@ -33,8 +33,8 @@ def join_sheet(sheet: Sheet, names: Sequence[str]) -> Joined:
     """Finds the row of each photo.
 
     A line fits a photo whose name it gives, with or without folders and ending, in any case; of names that differ by
-    case only it fits the one as written. `*`, `?` and `[...]` make it a pattern, compared with the name with and without
-    folders.
+    case only it fits the one as written. `*`, `?` and `[...]` make it a pattern, compared with the name with and
+    without folders.
 
     Args:
         names: of photos, with folders and forward slashes.
