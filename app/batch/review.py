@@ -30,6 +30,7 @@ SWIPE = Path(__file__).with_name("swipe.js")
 def show(batch: Batch) -> None:
     """Name of the reviewer, one photo with its buttons, agreement, and commands that train on the labels."""
     results = batches.results_of(batch)
+    state.restore_reviewer()
     with st.container(key="review_name"):
         st.text_input("Reviewer", key=state.REVIEWER, placeholder="your name", bind="query-params")
     if not state.reviewer():

@@ -17,6 +17,15 @@ def reviewer() -> str:
     return st.session_state.get(_REVIEWER, "")
 
 
+def restore_reviewer() -> None:
+    """Gives the field of the Batch page the name that was typed on another page, or here before that; call it first.
+
+    The field starts empty on every visit whose address has no name, and would take the name away from all pages.
+    """
+    if REVIEWER not in st.session_state and not st.query_params.get(REVIEWER) and _REVIEWER in st.session_state:
+        st.session_state[REVIEWER] = st.session_state[_REVIEWER]
+
+
 def take_reviewer(key: str) -> None:
     """Stores the name typed into the widget of this key."""
     st.session_state[_REVIEWER] = st.session_state[key].strip()

@@ -17,7 +17,7 @@ from hvit.batches.scores import read_scores
 from hvit.batches.scoring import score_batch
 from hvit.runs.checkpoint import load_checkpoint
 from tests.support.batches import new_batch, scored_batch, write_leaves
-from tests.support.pages import leaf, open_page, page_text, press
+from tests.support.pages import MAIN, leaf, open_page, page_text, press
 
 
 @pytest.fixture
@@ -269,3 +269,12 @@ def test_notes_on_what_was_left_out_are_there_when_all_is_scored(folders):
     app = open_page("batch")
     app.text_input(key="batch_folder").set_value(str(photos))
     assert "passed over 1 (no photo by its ending: sheet.txt)" in page_text(press(app, "Score these photos"))
+
+
+def test_a_reviewer_named_on_another_page_is_known_in_the_review_of_a_batch(folders):
+    scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 1))
+    app = AppTest.from_file(MAIN, default_timeout=300)
+    app.session_state["_reviewer"] = "Ana"  # as a gallery stores it
+    app.query_params["part"] = "Review"
+    app.switch_page("../pages/batch.py").run()
+    assert "Ana: 0 of 1 photo reviewed" in page_text(app) and app.text_input(key="reviewer").value == "Ana"
