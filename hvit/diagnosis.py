@@ -26,7 +26,7 @@ from hvit.models import has_attention
 from hvit.runs.checkpoint import Checkpoint
 from hvit.severity.estimator import Severity
 from hvit.severity.segmentation import class_probabilities, detail_image
-from hvit.verdicts import NAMED, NEAR_LIMIT, UNFAMILIAR, verdicts
+from hvit.verdicts import NAMED, UNFAMILIAR, verdicts
 from hvit.words import verdict_message, with_area
 
 MOST_HASHED = 4_000_000_000  # bytes
@@ -50,8 +50,9 @@ class Diagnosis:
         severity: share of the leaf with symptoms; None where it was not measured.
         severity_reason: why there is none; with a number, that lesions of the crop were never validated.
         flags: blurred, dark, bright, tiny, animated, no_bands (the run takes bands, and none came with the photo),
-            not_like_<crop>, near_limit (two candidates, because the photo is nearly unfamiliar).
+            not_like_<crop>.
         run: name of the run.
+        near_limit: whether the set holds two classes only because the photo is nearly unfamiliar; said in the message.
         pixels: the upright photo, (H, W, 3) uint8; a large one is reduced, see `PreparedPhoto`.
         heatmap: attention rollout, (h, w) float32 in [0, 1]: relative share on a log scale,
             0.5x to 2x the average; if asked for.
@@ -75,6 +76,7 @@ class Diagnosis:
     flags: list[str]
     run: str
     severity_reason: str | None = None
+    near_limit: bool = False
     pixels: np.ndarray | None = None
     heatmap: np.ndarray | None = None
     areas: np.ndarray | None = None
@@ -314,10 +316,9 @@ def _conclude(checkpoint: Checkpoint, photo: PreparedPhoto, scores: _Scores, cro
     chosen = [int(k) for k in order if found.sets[0, k]]
     verdict = str(found.words[0])
     names = [classes[k] for k in chosen]
-    if found.widened is not None and found.widened[0]:
-        flags.append(NEAR_LIMIT)
+    near_limit = found.widened is not None and bool(found.widened[0])
     severity, reason = _severity(checkpoint, scores.areas, verdict, crop_of(classes[order[0]]))
-    message = verdict_message(verdict, names, [float(probs[k]) for k in chosen], classes)
+    message = verdict_message(verdict, names, [float(probs[k]) for k in chosen], classes, near_limit)
     return Diagnosis(
         sha256=photo.sha256,
         error=None,
@@ -333,6 +334,7 @@ def _conclude(checkpoint: Checkpoint, photo: PreparedPhoto, scores: _Scores, cro
         flags=flags,
         run=checkpoint.name,
         severity_reason=reason,
+        near_limit=near_limit,
         pixels=photo.pixels,
         heatmap=scores.heatmap,
         logits=scores.logits[0],

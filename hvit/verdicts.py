@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from hvit.runs.model_card import ConformalRecord
 
 NAMED, UNSURE, UNFAMILIAR = "named", "unsure", "unfamiliar"
-NEAR_LIMIT = "near_limit"  # flag of a photo whose set of one class was widened
 
 
 @dataclass(frozen=True)

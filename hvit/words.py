@@ -15,6 +15,7 @@ SLOW_STEP_S = 120  # longest normal duration of a step
 
 PLANTS_UNKNOWN = "Plants unknown: accuracy may be too high"
 UNFAMILIAR = "This does not look like any leaf I know. No diagnosis."
+NEAR_LIMIT = "Unlike most photos I learned from, so it gets no single name, however high the probability."
 
 
 FLAGS = {
@@ -23,7 +24,6 @@ FLAGS = {
     "bright": "Overexposed: take it again out of the direct sun.",
     "tiny": "A very small picture: take the photo from closer, or use the original file.",
     "animated": "A moving picture: only its first frame was read.",
-    "near_limit": "Unlike most photos I learned from, so it gets no single name, however high the probability.",
     "no_bands": "This model learned from spectral bands too. Here it has none, and answers from color alone.",
 }
 OTHER_CROP = "not_like_"
@@ -69,13 +69,16 @@ def training_progress(live: LiveProgress) -> str:
     return ", ".join(parts)
 
 
-def verdict_message(verdict: str, names: list[str], probs: list[float], classes: tuple[str, ...]) -> str:
+def verdict_message(
+    verdict: str, names: list[str], probs: list[float], classes: tuple[str, ...], near_limit: bool = False
+) -> str:
     """A verdict as one line.
 
     Args:
         names: the prediction set, most likely first.
         probs: their probabilities.
         classes: all classes of the run.
+        near_limit: whether it has two candidates only because the photo is nearly unfamiliar.
     """
     if verdict == "unfamiliar":
         return UNFAMILIAR
@@ -85,7 +88,8 @@ def verdict_message(verdict: str, names: list[str], probs: list[float], classes:
         return f"{class_title(names[0])}, {percent(probs[0])}."
     if len(names) == 2:
         (first, second), (p, q) = (class_in_text(name) for name in names), probs
-        return f"I am not sure. Most likely one of these: {first} {percent(p)} or {second} {percent(q)}."
+        candidates = f"I am not sure. Most likely one of these: {first} {percent(p)} or {second} {percent(q)}."
+        return f"{candidates} {NEAR_LIMIT}" if near_limit else candidates
     return f"I am not sure: {len(names)} are possible. {too_many_classes_advice(classes)}"
 
 

@@ -101,7 +101,7 @@ def prediction(batch: Batch, results: Results, row: int) -> None:
     diagnose_panels.probability_bars(diagnosis, reliable=is_reliable, calibrated=batch.rules.calibrated)
     for text in diagnose_words.area_sentences(diagnosis):
         sentence(text, "standing")
-    for text in diagnose_words.flag_sentences(diagnosis.flags):
+    for text in diagnose_words.photo_remarks(diagnosis):
         sentence(text)
     if is_reliable:
         condition_cards(diagnosis.prediction_set)

@@ -27,7 +27,6 @@ FLAGS = {
     "tiny": "very small",
     "animated": "moving picture",
     "no_bands": "no bands",
-    "near_limit": "nearly unfamiliar",
 }
 STORAGE = (
     "Uploaded photos are copied to {folder} on {computer} and kept there until you delete the batch. Photos of a "

@@ -157,7 +157,7 @@ def photo(
             st.button("Cut out one leaf", type="tertiary", on_click=state.start_cutting)
         asked = st.query_params.to_dict()  # run and crop; a link without them would take them out of the address
         st.page_link("../pages/attention.py", label="Explain on the Attention page", query_params=asked)
-    for text in words.flag_sentences(diagnosis.flags, is_rendered=rendering is not None):
+    for text in words.photo_remarks(diagnosis, is_rendered=rendering is not None):
         sentence(text)
 
 

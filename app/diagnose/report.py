@@ -143,7 +143,7 @@ def _entry(
         alt = "The photo, and beside it outlines and map" if is_wide else ""
         picture = f'<img alt="{alt}" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'
     is_rendered = rendering is not None
-    lines = [words.summary_sentence(diagnosis, name), *words.flag_sentences(diagnosis.flags, is_rendered)]
+    lines = [words.summary_sentence(diagnosis, name), *words.photo_remarks(diagnosis, is_rendered)]
     if candidates := _candidates(diagnosis):
         lines.insert(1, candidates)
     if sentences := words.area_sentences(diagnosis):

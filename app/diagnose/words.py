@@ -11,7 +11,7 @@ from app.words import percent, training_images
 from hvit.data.classes import crop_of, crop_title, crops, is_healthy
 from hvit.data.datasets.folders import listed
 from hvit.severity.words import severity_sentences
-from hvit.words import OTHER_CROP, class_in_text, class_title, flag_sentence
+from hvit.words import NEAR_LIMIT, OTHER_CROP, class_in_text, class_title, flag_sentence
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
     from hvit.diagnosis import Diagnosis
@@ -151,9 +151,10 @@ def closed_set_caveat(diagnosis: Diagnosis, classes: Sequence[str]) -> str | Non
     return f"Not one of my {count} diseases? Then this answer is wrong."
 
 
-def flag_sentences(flags: Iterable[str], is_rendered: bool = False) -> list[str]:
-    """Sentences on quality flags of the photo, with advice; other advice for rendered leaves."""
-    return [DRAWN_FLAGS[flag] if is_rendered and flag in DRAWN_FLAGS else _flag(flag) for flag in flags]
+def photo_remarks(diagnosis: Diagnosis, is_rendered: bool = False) -> list[str]:
+    """Why a photo is nearly unfamiliar, and its quality flags with advice; other advice for rendered leaves."""
+    flags = [DRAWN_FLAGS[flag] if is_rendered and flag in DRAWN_FLAGS else _flag(flag) for flag in diagnosis.flags]
+    return [NEAR_LIMIT, *flags] if diagnosis.near_limit else flags
 
 
 def _flag(flag: str) -> str:

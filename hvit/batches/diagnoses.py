@@ -28,7 +28,8 @@ def diagnosis_of(results: Results, row: int, run: str) -> Diagnosis:
     candidates = results.candidates(row)
     names, probs = [name for name, _ in candidates], [p for _, p in candidates]
     ood_score, severity = float(results.ood_score[row]), _severity(results, row)
-    message = verdict_message(verdict, names, probs, results.classes)
+    near_limit = bool(results.near_limit[row])
+    message = verdict_message(verdict, names, probs, results.classes, near_limit)
     return Diagnosis(
         sha256=results.sha256[row],
         error=None,
@@ -44,6 +45,7 @@ def diagnosis_of(results: Results, row: int, run: str) -> Diagnosis:
         flags=list(results.flags[row]),
         run=run,
         severity_reason=results.severity_reason[row] or None,
+        near_limit=near_limit,
     )
 
 

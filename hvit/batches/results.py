@@ -15,7 +15,7 @@ from hvit.calibration import softmax
 from hvit.data.classes import crop_of, select_crop
 from hvit.runs.model_card import ConformalRecord
 from hvit.severity.bounds import AreaBounds
-from hvit.verdicts import NEAR_LIMIT, Verdicts, combine, conformal_sets
+from hvit.verdicts import Verdicts, combine, conformal_sets
 
 WAITING, UNREADABLE = "waiting", "unreadable"
 
@@ -31,6 +31,7 @@ class Results:
         probs: calibrated, within the chosen crop, (N, K); NaN where the photo has no scores.
         ranked: class numbers by falling probability, (N, K).
         sets: prediction sets, (N, K) bool.
+        near_limit: sets that hold two classes only because the photo is nearly unfamiliar, (N,) bool.
         crops: chosen crop of each photo, or None.
         sha256: of each photo, where it is known.
         errors: why a photo cannot be read; empty where it can.
@@ -46,6 +47,7 @@ class Results:
     probs: np.ndarray
     ranked: np.ndarray
     sets: np.ndarray
+    near_limit: np.ndarray
     crops: tuple[str | None, ...]
     sha256: tuple[str | None, ...]
     errors: tuple[str, ...]
@@ -111,12 +113,11 @@ def derive_results(
         _restrict(probs, flags, np.flatnonzero(of_crop), rules.classes, crop)
     ranked = np.argsort(-probs, axis=1, kind="stable")
     words = np.where(rows < 0, WAITING, UNREADABLE).astype("U12")
-    sets = np.zeros(probs.shape, dtype=bool)
+    sets, near_limit = np.zeros(probs.shape, dtype=bool), np.zeros(len(photos), dtype=bool)
     if readable.any():
         found = _decide(probs[readable], scores.ood_score[rows[readable]], rules, conformal or rules.conformal)
         words[readable], sets[readable] = found.words, found.sets
-        for row in [] if found.widened is None else np.flatnonzero(readable)[found.widened]:
-            flags[row].append(NEAR_LIMIT)
+        near_limit[readable] = False if found.widened is None else found.widened
     severity = {name: _taken(values, rows) for name, values in scores.severity.items()}
     reasons = [scores.severity_reason[row] if row >= 0 else "" for row in rows]
     if bounds is not None:
@@ -128,6 +129,7 @@ def derive_results(
         probs,
         ranked,
         sets,
+        near_limit,
         chosen,
         tuple(scores.sha256[row] or None if row >= 0 else photo.sha256 for row, photo in zip(rows, photos)),
         errors,

@@ -210,6 +210,11 @@ def test_a_verdict_in_words(verdict, names, probs, message):
     assert verdict_message(verdict, names, probs, (EARLY, LATE, HEALTHY)) == message
 
 
+def test_the_message_of_a_nearly_unfamiliar_photo_says_why_it_gets_no_single_name():
+    message = verdict_message("unsure", [LATE, EARLY], [0.97, 0.01], (EARLY, LATE, HEALTHY), near_limit=True)
+    assert message.startswith("I am not sure.") and message.endswith("no single name, however high the probability.")
+
+
 @pytest.mark.parametrize(
     ("verdict", "names", "probs", "message"),
     [

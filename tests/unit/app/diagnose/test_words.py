@@ -18,7 +18,7 @@ def diagnosis(verdict: str, probabilities: dict[str, float] | None = None, set_s
     track_record = {
         "verdict": verdict, "error": None, "probabilities": probabilities, "prediction_set": ranked[:set_size],
         "label": ranked[0] if ranked else None, "probability": probabilities[ranked[0]] if ranked else None,
-        "flags": [], "ood_score": 0.5,
+        "flags": [], "near_limit": False, "ood_score": 0.5,
     }  # fmt: skip
     return SimpleNamespace(**track_record | more)
 
@@ -168,7 +168,7 @@ def test_a_run_is_only_trusted_with_what_it_learned_from(learned_from, is_render
 
 
 def test_no_advice_to_retake_a_rendered_leaf():
-    text = words.flag_sentences(["blurred", "dark", "bright", "tiny"], is_rendered=True)
+    text = words.photo_remarks(diagnosis("named", flags=["blurred", "dark", "bright", "tiny"]), is_rendered=True)
     assert not any("take" in sentence for sentence in text)
 
 
@@ -177,8 +177,13 @@ def test_a_probability_is_never_rounded_to_certainty():
 
 
 def test_flags_come_with_what_to_do():
-    assert words.flag_sentences(["blurred"])[0] == "Blurred: hold still and take it again."
-    assert "tomato" in words.flag_sentences(["not_like_tomato"])[0]
+    blurred, other_crop = words.photo_remarks(diagnosis("named", flags=["blurred", "not_like_tomato"]))
+    assert blurred == "Blurred: hold still and take it again." and "tomato" in other_crop
+
+
+def test_a_nearly_unfamiliar_photo_says_why_it_gets_no_single_name():
+    (remark,) = words.photo_remarks(diagnosis("unsure", near_limit=True))
+    assert "no single name" in remark
 
 
 def test_a_count_that_was_not_recorded_is_not_mentioned():
