@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
 
 def area(diagnosis: Diagnosis, photo_key: str, checkpoint: Checkpoint) -> None:
     """Measured symptom area, and an expander to correct it."""
-    for text in words.area_sentences(diagnosis)[1:]:
+    for text in words.area_details(diagnosis):
         sentence(text, "standing")
     if diagnosis.severity is None or diagnosis.areas is None:
         return

@@ -75,8 +75,8 @@ def verdict(
         sentence(text, "below")
     if can_tell_apart(diagnosis, leaf_confirmed):
         st.html(f'<p class="to-cards"><a href="#{apart.PLACE}">{words.cards_link(diagnosis)}</a></p>')
-    if sentences := words.area_sentences(diagnosis):
-        st.html(f'<p class="area">{html.escape(sentences[0])}</p>')
+    for text in words.area_headline(diagnosis):
+        st.html(f'<p class="area">{html.escape(text)}</p>')
     if diagnosis.verdict == "unreadable":
         if num_others:
             sentence(words.others_succeeded(num_others), "below")

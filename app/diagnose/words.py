@@ -10,7 +10,7 @@ import hvit.words
 from app.words import percent, training_images
 from hvit.data.classes import crop_of, crop_title, crops, is_healthy
 from hvit.data.datasets.folders import listed
-from hvit.severity.words import severity_sentences
+from hvit.severity.words import severity_sentences, severity_summary
 from hvit.words import NEAR_LIMIT, OTHER_CROP, class_in_text, class_title, flag_sentence
 
 if TYPE_CHECKING:  # imports torch, which the first frame does not wait for
@@ -72,6 +72,19 @@ def area_sentences(diagnosis: Diagnosis) -> list[str]:
     if diagnosis.verdict in ("unreadable", "unfamiliar"):
         return []
     return severity_sentences(diagnosis.severity, diagnosis.severity_reason)
+
+
+def area_headline(diagnosis: Diagnosis) -> list[str]:
+    """The measured area, with the caveat where lesions of the crop were never validated; or why there is none."""
+    if diagnosis.severity is None:
+        return area_sentences(diagnosis)
+    return severity_summary(diagnosis.severity, diagnosis.severity_reason)
+
+
+def area_details(diagnosis: Diagnosis) -> list[str]:
+    """Sentences on the area that are not in its headline."""
+    headline = area_headline(diagnosis)
+    return [text for text in area_sentences(diagnosis) if text not in headline]
 
 
 def copies(names: Mapping[str, str]) -> str | None:

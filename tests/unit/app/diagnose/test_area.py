@@ -58,7 +58,10 @@ def test_an_area_is_reported_with_its_interval_class_and_spots():
 
 
 def test_a_crop_that_was_never_validated_is_reported():
-    text = words.area_sentences(diagnosis(Severity(0.2, 0.1, 0.3, 0.4, 1), "lesions never validated on tomato"))
+    of_tomato = diagnosis(Severity(0.2, 0.1, 0.3, 0.4, 1), "lesions never validated on tomato")
+    text = words.area_sentences(of_tomato)
+    assert words.area_headline(of_tomato) == [text[0], text[-1]]  # beside the number, not below the fold
+    assert words.area_headline(of_tomato) + words.area_details(of_tomato) == [text[0], text[-1], *text[1:-1]]
     assert text[-1] == "Lesions never validated on tomato: take the area as a guess."
 
 
