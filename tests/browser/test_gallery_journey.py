@@ -75,3 +75,23 @@ def test_a_picture_is_opened_marked_by_key_and_explained(browser, address, folde
         dialog.get_by_role("button", name="Explain in Attention").click()
         visit.page.wait_for_url("**/attention?*")
         assert visit.outside == [] and visit.complaints == []
+
+
+def test_keys_reach_the_dialog_when_the_button_with_the_focus_has_gone(browser, address):
+    page, query = PAGES[1]
+    with closing(Visit(browser, f"{address}/{page}", DESKTOP, **query)) as visit:
+        visit.settle()
+        visit.page.get_by_role("button", name="Look closer").last.click()
+        dialog = visit.page.get_by_role("dialog")
+        dialog.get_by_label("Reviewer").fill("Ben")
+        dialog.get_by_label("Reviewer").press("Enter")
+        dialog.get_by_role("button", name="Unsure").click()
+        dialog.get_by_text("These were all on this page of the gallery.").wait_for()
+        visit.settle()
+        visit.page.evaluate("document.activeElement.blur()")
+        visit.page.keyboard.press("Tab")
+        assert visit.page.evaluate("document.activeElement.closest('[role=dialog]') !== null")
+        visit.page.evaluate("document.activeElement.blur()")
+        visit.page.keyboard.press("Escape")
+        dialog.wait_for(state="detached")
+        assert visit.complaints == []
