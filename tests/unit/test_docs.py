@@ -1,5 +1,6 @@
 """Commands that a reader is told to type are ones that the programs take."""
 
+import json
 import re
 import shlex
 from importlib import import_module
@@ -59,3 +60,13 @@ def test_tests_that_hold_the_cases_of_the_wild_exist():
     there = set(re.findall(r"def (test_\w+)\(", "".join(p.read_text("utf-8") for p in ROOT.glob("tests/**/test_*.py"))))
     named = re.findall(r"`(test_\w+)`", table)
     assert len(named) >= 37 and set(named) <= there
+
+
+def test_the_audit_in_the_documents_is_that_of_the_run():
+    document = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
+    audit = json.loads((ROOT / "runs" / "leaf45-tiny" / "eval" / "test" / "audit.json").read_text(encoding="utf-8"))
+    table = document.split("`leaf45-tiny`, 300 test photos")[1].split("\n\n")[1].splitlines()[2:]
+    printed = [[cell.strip() for cell in row.split("|")[2:6]] for row in table]
+    shown = [(cue["n"], cue["top1"], cue["clean_top1"], cue["lost"]) for cue in audit["cues"]]
+    percent = [[f"{n:,}", *("" if share is None else f"{100 * share:.1f}" for share in shares)] for n, *shares in shown]
+    assert printed == percent
