@@ -250,7 +250,14 @@ def _print(result: dict) -> None:
         print(result["twice"])
     if not result["plants_known"]:
         print(PLANTS_UNKNOWN)
-    print(f"{result['path']}, {result['seconds']:.0f} s; open it with: make app")
+    print(f"{result['path']}, {result['seconds']:.0f} s; {_how_to_open(Path(result['path']))}")
+
+
+def _how_to_open(run_dir: Path) -> str:
+    """How to see a run in the dashboard, which lists those in `runs`."""
+    if run_dir.resolve().parent == Path("runs").resolve():
+        return "open it with: make app"
+    return "the dashboard lists the runs in runs/: move it there, then open it with: make app"
 
 
 def _rounded(share: float | None) -> str | None:

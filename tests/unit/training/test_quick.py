@@ -297,3 +297,9 @@ def test_of_a_divided_data_set_test_is_left_alone(color_photos):
 def test_rendered_leaves_are_photos_too():
     samples, known, warnings = list_own_photos(Path("leafsim:v1/7/0-99"), None, None)
     assert len(samples) == 90 and known and warnings[0].startswith("10 test photos")
+
+
+def test_a_run_outside_the_folder_of_runs_has_to_be_moved_before_the_dashboard_lists_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert quick._how_to_open(Path("runs/mine")) == "open it with: make app"
+    assert "move it there" in quick._how_to_open(tmp_path / "elsewhere" / "mine")
