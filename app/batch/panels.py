@@ -28,10 +28,11 @@ IDLE_REFRESH_S = 10  # while nothing is scored
 def choose_batch(found: Sequence[Batch]) -> Batch | None:
     """Selects the batch; None to create one."""
     names = [*(batch.name for batch in found), NEW]
-    asked = st.query_params.get(state.BATCH)
+    asked = st.query_params.get(state.BATCH) or state.shown_batch()
     name = widgets.choose_shared("Batch", names, state.BATCH)
     if asked is not None and asked not in names:
         notice(f"There is no batch {asked[:80]} here.")
+    state.set_shown_batch(name)
     return next((batch for batch in found if batch.name == name), None)
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 from app.state.keys import BATCH, BATCH_FOLDER
 
 _BATCH_INBOX = "_batch_inbox"
+_BATCH_SHOWN = "_batch_shown"
 _BATCH_NOTE = "_batch_note"
 _BATCH_NOTE_SHOWN = "_batch_note_shown"
 _BATCH_ORDERS = "_batch_orders"
@@ -31,8 +32,19 @@ def choose_batch(name: str | None) -> None:
     """Selects a batch; None for the newest."""
     st.query_params.pop(BATCH, None)
     st.session_state.pop(BATCH, None)
+    st.session_state.pop(_BATCH_SHOWN, None)
     if name is not None:
         st.session_state[BATCH] = name
+
+
+def shown_batch() -> str | None:
+    """Name of the batch that was shown last; it may be gone since, deleted in another window."""
+    return st.session_state.get(_BATCH_SHOWN)
+
+
+def set_shown_batch(name: str) -> None:
+    """Stores the name of the batch that is shown."""
+    st.session_state[_BATCH_SHOWN] = name
 
 
 def note_on_batch(note: str | None) -> None:

@@ -278,3 +278,12 @@ def test_a_reviewer_named_on_another_page_is_known_in_the_review_of_a_batch(fold
     app.query_params["part"] = "Review"
     app.switch_page("../pages/batch.py").run()
     assert "Ana: 0 of 1 photo reviewed" in page_text(app) and app.text_input(key="reviewer").value == "Ana"
+
+
+def test_a_batch_deleted_in_another_window_is_not_replaced_in_silence(folders):
+    for _ in range(2):
+        scored_batch(folders / "batches", folders / "runs" / "tiny", write_leaves(folders / "photos", 1))
+    app = open_page("batch")
+    shown = app.selectbox(key="batch").value
+    shutil.rmtree(folders / "batches" / shown)
+    assert f"There is no batch {shown} here." in page_text(app.run())
