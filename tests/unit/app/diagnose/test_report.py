@@ -23,7 +23,7 @@ RUN = run_snapshot(classes=("Tomato___Rust", "Tomato___Scab", "Tomato___healthy"
 
 def test_a_report_lists_every_candidate_and_how_it_was_reached():
     diagnosis = SimpleNamespace(
-        verdict="unsure", error=None, sha256="ab12", flags=[], message="",
+        verdict="unsure", error=None, sha256="ab12", flags=[], near_limit=False, message="",
         probabilities={"Tomato___Rust": 0.5, "Tomato___Scab": 0.3, "Tomato___healthy": 0.2},
         prediction_set=["Tomato___Rust", "Tomato___Scab", "Tomato___healthy"],
         severity=Severity(0.18, 0.15, 0.22, 0.41, 12), severity_reason=None,
@@ -46,7 +46,7 @@ def test_a_report_claims_no_calibration_and_no_crop_where_there_is_none():
 
 def test_pictures_beyond_the_limit_are_left_out_and_the_report_says_so(monkeypatch):
     diagnosis = SimpleNamespace(
-        verdict="unreadable", error="it is no photo", sha256="ab", flags=[], message="", severity=None,
+        verdict="unreadable", error="it is no photo", sha256="ab", flags=[], near_limit=False, message="", severity=None,
         severity_reason=None,
     )  # fmt: skip
     monkeypatch.setattr(report, "MAX_PICTURE_BYTES", 2 * 2**20)
