@@ -46,8 +46,8 @@ def test_a_report_claims_no_calibration_and_no_crop_where_there_is_none():
 
 def test_pictures_beyond_the_limit_are_left_out_and_the_report_says_so(monkeypatch):
     diagnosis = SimpleNamespace(
-        verdict="unreadable", error="it is no photo", sha256="ab", flags=[], near_limit=False, message="", severity=None,
-        severity_reason=None,
+        verdict="unreadable", error="it is no photo", sha256="ab", flags=[], near_limit=False, message="",
+        severity=None, severity_reason=None,
     )  # fmt: skip
     monkeypatch.setattr(report, "MAX_PICTURE_BYTES", 2 * 2**20)
     results = [report.Result(diagnosis, b"x" * 2**20)] * 3
