@@ -11,6 +11,8 @@ from training.engine.steps import Progress
 from training.engine.time_budget import PARTS, Segment, TimeBudget, now, read_segments
 from training.parallel.world import World
 
+MOST_VALIDATION = 1 / 3  # share of a time budget; where validations take more, a notice is printed
+
 
 class Paced(ABC):
     """Schedule position of a training: by optimizer steps, or by the clock with `--minutes`.
@@ -56,6 +58,10 @@ class Paced(ABC):
     @abstractmethod
     def _upkeep_s(self) -> tuple[float, float]:
         """Measures the seconds of one validation and of everything after the last step; all processes call it."""
+
+    @abstractmethod
+    def print_line(self, text: str) -> None:
+        """Prints a line; on process 0."""
 
     @abstractmethod
     def train_step(self) -> StepOutcome | None:
@@ -149,6 +155,18 @@ class Paced(ABC):
             raise ConfigError(
                 f"--minutes {budget.budget_s / 60:g} leaves no time for a step: reading, one validation and what "
                 f"follows the last step take about {least_s / 60:.1f} minutes; give more"
+            )
+        self._warn_of_many_validations()
+
+    def _warn_of_many_validations(self) -> None:
+        """Prints a notice where validations would take more than `MOST_VALIDATION` of the time that is left."""
+        total, every = self.schedule.total_steps, self.schedule.eval_every
+        count = -(-total // every) - int(self.fraction * total) // every
+        validations_s, left_s = count * self.validation_s, self.time_budget.left_s
+        if not self.time_budget.is_fixed and validations_s > MOST_VALIDATION * left_s:
+            self.print_line(
+                f"{count} validations take about {validations_s / 60:.1f} of the {left_s / 60:.1f} minutes that are "
+                f"left; a larger eval_every (now {self.config.eval_every:g} epochs) leaves more for training"
             )
 
     def _left_beside_steps_s(self, progress: float) -> float:

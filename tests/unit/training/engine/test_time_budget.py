@@ -211,6 +211,18 @@ def test_a_budget_without_time_for_a_step_is_refused(tiny_config, tmp_path, monk
     assert "--minutes 1 leaves no time for a step" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("validation_s", "is_reported"), [(1.0, False), (20.0, True)])
+def test_validations_that_take_most_of_a_budget_are_reported(
+    validation_s, is_reported, tiny_config, tmp_path, monkeypatch, capsys, stop_after
+):
+    monkeypatch.setattr(finetune.Finetuning, "_upkeep_s", lambda self: (validation_s, 0.0))
+    stop_after(1)
+    assert finetune.main(_words(tiny_config, tmp_path / "run", "--minutes", "1")) == 75
+    printed = capsys.readouterr().err
+    assert ("2 validations take about 0.7 of the 1.0 minutes" in printed) == is_reported
+    assert ("a larger eval_every (now 4 epochs)" in printed) == is_reported
+
+
 def test_a_replay_of_a_run_by_epochs_is_refused(tiny_config, tmp_path, capsys):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "run.json").write_text("{}")
