@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 import urllib.parse
 import urllib.request
@@ -11,6 +12,9 @@ from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
+
+LINE_BREAK = re.compile(r"\n\s*")
+NUMBERS = re.compile(r"\[\n\s*([^\[\]{}\"]+?)\n\s*\]")  # JSON escapes line breaks in strings
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -34,8 +38,16 @@ def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes a JSON document atomically; NaN is an error, floats are not rounded."""
-    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    """Writes an indented JSON document atomically; NaN is an error, floats are not rounded.
+
+    Lists of numbers stay on one line: a confusion matrix has a line for each true class.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, (NUMBERS.sub(_on_one_line, text) + "\n").encode())
+
+
+def _on_one_line(numbers: re.Match) -> str:
+    return f"[{LINE_BREAK.sub(' ', numbers[1])}]"
 
 
 def append_line(path: Path, line: str) -> None:

@@ -1,11 +1,12 @@
-"""Opening regular files only, and finding the folder that somebody typed."""
+"""Writing JSON, opening regular files only, and finding the folder that somebody typed."""
 
+import json
 import os
 import threading
 
 import pytest
 
-from hvit.files import NotRegularFileError, file_sha256, open_regular, typed_folder
+from hvit.files import NotRegularFileError, file_sha256, open_regular, typed_folder, write_json
 
 
 def test_the_bytes_of_a_file_are_read(tmp_path):
@@ -126,3 +127,16 @@ def test_a_pipe_with_a_writer_is_refused_and_nothing_is_taken_out_of_it(tmp_path
         open_regular(tmp_path / "pipe")
     assert os.read(reader, 10) == b"abc"
     os.close(reader)
+
+
+def test_lists_of_numbers_are_written_on_one_line_and_read_back_unchanged(tmp_path):
+    value = {
+        "confusion": [[3, 0], [1, 2.5e-7]],
+        "empty": [],
+        "names": ["a [\n 1,\n 2\n ]", 'b"'],
+        "null": [None, True, -1],
+    }
+    write_json(tmp_path / "a.json", value)
+    text = (tmp_path / "a.json").read_text()
+    assert json.loads(text) == value
+    assert "    [3, 0],\n    [1, 2.5e-07]\n" in text and '"null": [null, true, -1]' in text and '"empty": []' in text
