@@ -46,7 +46,7 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (NUMBERS.sub(_on_one_line, text) + "\n").encode())
 
 
-def _on_one_line(numbers: re.Match) -> str:
+def _on_one_line(numbers: re.Match[str]) -> str:
     return f"[{LINE_BREAK.sub(' ', numbers[1])}]"
 
 
