@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 LINE_BREAK = re.compile(r"\n\s*")
-NUMBERS = re.compile(r"\[\n\s*([^\[\]{}\"]+?)\n\s*\]")  # JSON escapes line breaks in strings
+LIST_OF_NUMBERS = re.compile(r"\[\n\s*([^\[\]{}\"]+?)\n\s*\]")  # JSON escapes line breaks in strings
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -43,7 +43,7 @@ def write_json(path: Path, value: Any) -> None:
     Lists of numbers stay on one line: a confusion matrix has a line for each true class.
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    write_bytes(path, (NUMBERS.sub(_on_one_line, text) + "\n").encode())
+    write_bytes(path, (LIST_OF_NUMBERS.sub(_on_one_line, text) + "\n").encode())
 
 
 def _on_one_line(numbers: re.Match[str]) -> str:

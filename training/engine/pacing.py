@@ -11,7 +11,7 @@ from training.engine.steps import Progress
 from training.engine.time_budget import PARTS, Segment, TimeBudget, now, read_segments
 from training.parallel.world import World
 
-MOST_VALIDATION = 1 / 3  # share of a time budget; where validations take more, a notice is printed
+MAX_VALIDATION_SHARE = 1 / 3  # share of a time budget; where validations take more, a notice is printed
 
 
 class Paced(ABC):
@@ -159,11 +159,11 @@ class Paced(ABC):
         self._warn_of_many_validations()
 
     def _warn_of_many_validations(self) -> None:
-        """Prints a notice where validations would take more than `MOST_VALIDATION` of the time that is left."""
+        """Prints a notice where validations would take more than `MAX_VALIDATION_SHARE` of the time that is left."""
         total, every = self.schedule.total_steps, self.schedule.eval_every
         count = -(-total // every) - int(self.fraction * total) // every
         validations_s, left_s = count * self.validation_s, self.time_budget.left_s
-        if not self.time_budget.is_fixed and validations_s > MOST_VALIDATION * left_s:
+        if not self.time_budget.is_fixed and validations_s > MAX_VALIDATION_SHARE * left_s:
             self.print_line(
                 f"{count} validations take about {validations_s / 60:.1f} of the {left_s / 60:.1f} minutes that are "
                 f"left; a larger eval_every (now {self.config.eval_every:g} epochs) leaves more for training"
