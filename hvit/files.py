@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 LINE_BREAK = re.compile(r"\n\s*")
-LIST_OF_NUMBERS = re.compile(r"\[\n\s*([^\[\]{}\"]+?)\n\s*\]")  # JSON escapes line breaks in strings
+LIST_OF_NUMBERS = re.compile(r"\[(\n[^\[\]{}\"]+)\]")  # JSON escapes line breaks in strings
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -47,7 +47,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def _on_one_line(numbers: re.Match[str]) -> str:
-    return f"[{LINE_BREAK.sub(' ', numbers[1])}]"
+    return f"[{LINE_BREAK.sub(' ', numbers[1].strip())}]"
 
 
 def append_line(path: Path, line: str) -> None:

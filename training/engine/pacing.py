@@ -165,8 +165,8 @@ class Paced(ABC):
         validations_s, left_s = count * self.validation_s, self.time_budget.left_s
         if not self.time_budget.is_fixed and validations_s > MAX_VALIDATION_SHARE * left_s:
             self.print_line(
-                f"{count} validations take about {validations_s / 60:.1f} of the {left_s / 60:.1f} minutes that are "
-                f"left; a larger eval_every (now {self.config.eval_every:g} epochs) leaves more for training"
+                f"{count} validations would take about {validations_s / 60:.1f} minutes, of {left_s / 60:.1f} left; "
+                f"a larger eval_every (now {self.config.eval_every:g} epochs) leaves more for training"
             )
 
     def _left_beside_steps_s(self, progress: float) -> float:

@@ -219,7 +219,7 @@ def test_validations_that_take_most_of_a_budget_are_reported(
     stop_after(1)
     assert finetune.main(_words(tiny_config, tmp_path / "run", "--minutes", "1")) == 75
     printed = capsys.readouterr().err
-    assert ("2 validations take about 0.7 of the 1.0 minutes" in printed) == is_reported
+    assert ("2 validations would take about 0.7 minutes, of 1.0 left" in printed) == is_reported
     assert ("a larger eval_every (now 4 epochs)" in printed) == is_reported
 
 
